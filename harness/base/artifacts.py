@@ -1,0 +1,45 @@
+"""The content-addressed store: `artifacts/ab/abcdef...`, write once, verified on reading."""
+
+import hashlib
+from pathlib import Path
+
+from harness.base.errors import LedgerDamagedError
+from harness.base.files import make_folder, sync_folder, write_atomic
+from harness.base.ids import Sha
+
+
+def sha_of(content: bytes) -> Sha:
+    return Sha(hashlib.sha256(content).hexdigest())
+
+
+class ArtifactStore:
+    """Frozen outputs and accepted fragments of one job, under `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, sha: Sha) -> Path:
+        return self.root / sha[:2] / sha
+
+    def put(self, content: bytes) -> Sha:
+        """Store `content`; durable when it returns. The same content twice is one file."""
+        sha = sha_of(content)
+        path = self.path(sha)
+        if not path.exists():
+            shelf = path.parent
+            if not shelf.exists():
+                make_folder(shelf)
+                sync_folder(self.root)
+            write_atomic(path, content, mode=0o400)
+        return sha
+
+    def get(self, sha: Sha) -> bytes:
+        """The content. LedgerDamagedError when it is missing or is not what was stored."""
+        path = self.path(sha)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise LedgerDamagedError(f"artifact {sha} is missing from {self.root}") from None
+        if sha_of(content) != sha:
+            raise LedgerDamagedError(f"artifact {path} has been changed: its content is not what was stored")
+        return content

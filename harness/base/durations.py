@@ -1,0 +1,31 @@
+"""Durations as people write them."""
+
+import re
+from datetime import timedelta
+
+_UNIT_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_UNIT = r"(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)"
+_SHAPE = re.compile(rf"\s*(?:\d+(?:\.\d+)?\s*{_UNIT}\b\s*)+", re.IGNORECASE)
+_PART = re.compile(rf"(\d+(?:\.\d+)?)\s*{_UNIT}\b", re.IGNORECASE)
+
+
+def parse_duration(value: str | float) -> timedelta:
+    """`90`, `90s`, `20m`, `1h 30m`, `30min`, `2 days`; a bare number is seconds. ValueError otherwise."""
+    if isinstance(value, str) and _SHAPE.fullmatch(value):
+        return timedelta(seconds=sum(float(n) * _UNIT_S[unit[0].lower()] for n, unit in _PART.findall(value)))
+    try:
+        return timedelta(seconds=float(value))
+    except ValueError:
+        raise ValueError(f"expected a duration such as 90s, 20m or 1h 30m, got {value!r}") from None
+
+
+def in_words(span: timedelta) -> str:
+    """`47s`, `12m 05s`, `3h 20m`, `2d 4h`."""
+    seconds = max(0, round(span.total_seconds()))
+    if seconds < 60:
+        return f"{seconds}s"
+    if seconds < 3600:
+        return f"{seconds // 60}m {seconds % 60:02d}s"
+    if seconds < 86400:
+        return f"{seconds // 3600}h {seconds % 3600 // 60:02d}m"
+    return f"{seconds // 86400}d {seconds % 86400 // 3600}h"

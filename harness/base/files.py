@@ -1,0 +1,55 @@
+"""The only writer: every file that must survive goes through here, private (0600 in 0700) and durable."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def make_folder(path: Path) -> Path:
+    """Create `path` and its parents, private to the user. Not durable by itself; write_atomic makes it so."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomic(path: Path, content: bytes | Iterable[bytes], *, mode: int = 0o600) -> None:
+    """Put `content` at `path`, whole or not at all; durable when it returns.
+
+    Written beside the target (same device, dot file), fsynced, renamed, folder fsynced. A reader sees the old file or
+    the new one. On an OSError nothing is left behind.
+    """
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            for piece in (content,) if isinstance(content, bytes) else content:
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Put `content` at `path`, 0600, not durable: for what can be made again."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder of ours and all in it, never following a link; what is already gone is no error."""
+    shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,186 @@
+"""The values that cross rooms: items, attempts, endings, faults, verdicts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, NewType
+
+from harness.base.ids import AttemptId, GroupId, ItemId, Sha, Token
+from harness.job.job import OutputSpec, SessionSpec
+
+Json = Any
+"""A JSON value: dict, list, str, int, float, bool or None; plain data, never an object with methods of ours."""
+
+Blame = Literal["item", "session", "provider", "host", "config", "operator"]
+"""Who is to blame for a fault; decides what it costs (core.settle)."""
+
+FaultKind = NewType("FaultKind", str)
+"""A row of the fault table (core.faults), `usage_limit` for instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One unit of the user's work. `data` is the row (always a dict; a bare value is `{"value": ...}`)."""
+
+    id: ItemId
+    data: Mapping[str, Json]
+    file: Path | None = None
+    """For an item that is a file: the original; it is copied read-only into `input/`."""
+    records: tuple[Json, ...] = ()
+    """In a phase with `from`: the accepted records of this item in that phase, or the record it was made of."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BatchRef:
+    """Names a batch. Labels are `7`, or `7.2` when batch 7 was cut into parts; part 0 = not cut."""
+
+    phase: int
+    number: int
+    part: int = 0
+
+    @property
+    def label(self) -> str:
+        return f"{self.number}.{self.part}" if self.part else str(self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What went wrong, as data."""
+
+    kind: FaultKind
+    blame: Blame
+    detail: str
+    """One line for people; no secrets."""
+    until: datetime | None = None
+    """For limits: when the provider says that it is over."""
+    evidence: Mapping[str, Json] = field(default_factory=dict)
+    """The structured fields it was read from, verbatim."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One frozen output file: `name` relative to the work folder, content in the store under `sha`."""
+
+    name: str
+    sha: Sha
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFault:
+    """Why a file of a session could not be taken or parsed; costs its items a strike."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """What one session told about itself. Nothing here decides whether an item is done."""
+
+    session_id: str | None = None
+    model: str | None = None
+    cli_version: str | None = None
+    cost_usd: Decimal | None = None
+    """None = not known; it is then charged as its reservation."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    turns: int = 0
+    said: str | None = None
+    """Its last words, cut to 2,000 characters."""
+    stop_reason: str | None = None
+    denials: tuple[str, ...] = ()
+    """Tools it was refused, `Bash` or `Write(/etc/x)`."""
+    reached_model: bool = False
+    """A first response came: the prefix is in the provider's cache now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ended, with everything it left behind."""
+
+    artifacts: tuple[Artifact, ...]
+    output_faults: tuple[OutputFault, ...]
+    fault: Fault | None
+    """None = the session ended by itself (or lingered with everything good)."""
+    facts: SessionFacts
+    duration: timedelta
+    notes: tuple[str, ...] = ()
+    """Oddities for the report: fences, a BOM, a late write, a trespass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Every record of the item passed every check. `records` are in their canonical form, in output order."""
+
+    records: tuple[Json, ...]
+    made: Mapping[int, tuple[Item, ...]] = field(default_factory=dict)
+    """Phase number -> the items that this phase makes out of these records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The item's records failed, or are not there (`missing`)."""
+
+    reasons: tuple[str, ...]
+    missing: bool = False
+
+
+Verdict = Accepted | Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdicts on one attempt: exactly one for each item of its group."""
+
+    verdicts: Mapping[ItemId, Verdict]
+    usable: bool
+    """Some expected item came back in a file that could be parsed."""
+    invented: tuple[str, ...] = ()
+    """Ids that nobody asked for; never merged."""
+    notes: tuple[str, ...] = ()
+    broken_check: Fault | None = None
+    """A check itself is broken (blame config): nothing may be concluded."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSpec:
+    """Everything that is needed to run one attempt. Written to the attempt's folder as spec.json before the start."""
+
+    id: AttemptId
+    token: Token
+    group: GroupId
+    batch: BatchRef
+    phase_name: str
+    items: tuple[Item, ...]
+    tries: int
+    """Earlier tries of this group."""
+    reasons: Mapping[ItemId, Sequence[str]]
+    """Why the last try of each item was rejected."""
+    prompt: str
+    instructions: str
+    session_id: str
+    session: SessionSpec
+    output: OutputSpec
+    context: Mapping[str, Sequence[Json]]
+    """Phase name -> accepted records of exactly the batches that were waited for; empty unless a check or prompt uses it."""
+    cost_cap_usd: Decimal | None
+    max_output_tokens: int
+    folder: Path
+    readable: tuple[Path, ...]
+    rehearsal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEvent:
+    """A sign of life while an attempt runs; for display, clocks and the lead, never for deciding what is done."""
+
+    attempt: AttemptId
+    kind: Literal["started", "responded", "tool", "tool_done", "text", "retrying", "limit", "output", "ended"]
+    text: str = ""
+    until: datetime | None = None
+    utilization: float | None = None

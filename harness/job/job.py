@@ -1,0 +1,122 @@
+"""A job as the rest of the program sees it: resolved, absolute, frozen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+Backend = Literal["claude", "command"]
+Shape = Literal["array", "object", "one", "files"]
+Needs = Literal["own", "earlier", "previous"]
+SandboxChoice = Literal["auto", "bubblewrap", "guardian", "off"]
+CredentialKind = Literal["api_key", "oauth_token", "auth_token"]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSpec:
+    """One test of the records. `schema` is the schema itself; `python` is `(file, function)`; words of `command`
+    that exist in the job folder are absolute."""
+
+    kind: Literal["schema", "jq", "python", "command"]
+    says: str | None
+    schema: Mapping[str, Any] | None = None
+    jq: str | None = None
+    python: tuple[Path, str] | None = None
+    command: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    """What a session must leave behind. `key` and `item` are plain paths; `merge` is absolute."""
+
+    file: str
+    shape: Shape
+    key: str
+    item: str
+    checks: tuple[CheckSpec, ...]
+    schema: Mapping[str, Any] | None
+    """Of one record: from `schema`, or made of `fields`; the first check."""
+    merge: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSpec:
+    """How one session is run. `prompt` and `instructions` are texts, already read."""
+
+    backend: Backend
+    model: str | None
+    prompt: str
+    prompt_name: str
+    """The file the prompt came from, or `<prompt>`; names it in messages."""
+    instructions: str
+    tools: tuple[str, ...]
+    command: tuple[str, ...]
+    timeout: timedelta | None
+    first_event: timedelta | None
+    silence: timedelta | None
+    linger: timedelta
+    max_turns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSpec:
+    """One phase. `number` counts from 1 in the order of the manifest; `rows` is set when it makes its own items."""
+
+    number: int
+    name: str
+    noun: str
+    from_: int | None
+    needs: Needs
+    rows: str | None
+    id: str | None
+    batch_size: int
+    session: SessionSpec
+    output: OutputSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsSpec:
+    """Where the first phase's items come from; exactly one of `file` and `files`."""
+
+    file: Path | None
+    files: str | None
+    rows: str
+    id: str
+    match: Path | None
+    order: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one manifest asks for."""
+
+    name: str
+    noun: str
+    manifest: Path
+    folder: Path
+    state: Path
+    """`.harness/<stem>/`, or `.harness/<stem>.rehearsal/`."""
+    rehearsal: bool
+    scene: Path | None
+    vars: Mapping[str, Any]
+    items: ItemsSpec
+    phases: tuple[PhaseSpec, ...]
+    strikes: int
+    parallel: int
+    budget: Decimal | None
+    budget_per_session: Decimal | None
+    max_output: int
+    grace: timedelta
+    sandbox: SandboxChoice
+    auth: CredentialKind | None
+    readable: tuple[Path, ...]
+    """Files that `command` and the checks name; a session may read them."""
+
+    def phase(self, number: int) -> PhaseSpec:
+        return self.phases[number - 1]
+
+    def is_free(self) -> bool:
+        """True when no phase can cost money by itself (`command` only)."""
+        return all(phase.session.backend == "command" for phase in self.phases)

@@ -1,0 +1,207 @@
+"""What a user may write in job.yaml: every field, its place, its type and its default."""
+
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from harness.base.durations import parse_duration
+
+
+def _duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str | int | float) else value
+
+
+def _dollars(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return Decimal(value.strip().removeprefix("$").replace(",", ""))
+        except InvalidOperation:
+            raise ValueError(f"expected dollars such as $40 or 0.50, or none, got {value!r}") from None
+    return Decimal(str(value)) if isinstance(value, int | float) else value
+
+
+def _none_word(value: object) -> object:
+    """The word `none` switches a bound off."""
+    return None if value == "none" else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
+Dollars = Annotated[Decimal, BeforeValidator(_dollars), Field(gt=0)]
+Bound = BeforeValidator(_none_word)
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,40}$")]
+
+
+class Model(BaseModel):
+    """Strict on keys, frozen, documented by field docstrings (they become the JSON Schema's descriptions)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Items(Model):
+    """Where the items come from: one `file` of rows, or `files` by glob."""
+
+    file: str | None = None
+    """A .json, .jsonl or .csv file, relative to the manifest."""
+    files: str | None = None
+    """A glob such as `inbox/*.pdf`: every file is an item, its relative path is the id."""
+    rows: str = ".[]"
+    """jq stream that yields the items of a JSON file; JSONL and CSV have one item a line."""
+    id: str = ".id"
+    """Path of the id within a row, `.name` for instance."""
+    match: str | None = None
+    """Alias file {canonical: [alias, ...]}: ids become canonical names; unknown or ambiguous ones are refused."""
+
+
+class MadeItems(Model):
+    """Items that a phase makes out of the accepted records of the phase before."""
+
+    rows: str
+    """jq stream over one accepted record; each result is one item."""
+    id: str = ".id"
+    """Path of the id within a result."""
+    noun: str | None = None
+    """What one such item is called."""
+
+
+class Batch(Model):
+    """How items are put together."""
+
+    size: int = Field(default=1, ge=1, le=10_000)
+    """Items in one batch."""
+
+
+class Session(Model):
+    """How one session is run. In a phase: the fields that differ from the job's."""
+
+    backend: Literal["claude", "command"] = "claude"
+    """`claude`: a Claude Code session; `command`: the user's own program."""
+    model: str | None = None
+    """Model name or alias; must be written for real runs."""
+    prompt: str | None = None
+    """A template: the path of a file, or the text itself."""
+    instructions: list[str] = []
+    """Files of standing instructions, the same in every session of a phase (they are cached)."""
+    tools: list[str] = ["Read", "Write"]
+    """Built-in tools a session may use."""
+    command: list[str] | None = None
+    """For `backend: command`: the program and its arguments."""
+    timeout: Annotated[Duration | None, Bound] = timedelta(minutes=20)
+    """Longest life of one session."""
+    first_event: Annotated[Duration | None, Bound] = timedelta(seconds=90)
+    """Longest wait for the first sign of life."""
+    silence: Annotated[Duration | None, Bound] = timedelta(seconds=600)
+    """Longest silence while no tool runs. The CLI heals a stalled answer after 300 s by itself."""
+    linger: Duration = timedelta(seconds=30)
+    """A session whose items are all there and good is ended after this much silence."""
+    max_turns: Annotated[int | None, Bound, Field(ge=1)] = None
+    """Most model turns in one session."""
+
+
+class Check(Model):
+    """One test that every record must pass; exactly one of the four kinds."""
+
+    schema_: str | None = Field(default=None, alias="schema")
+    """A JSON Schema file; one record must match it."""
+    jq: str | None = None
+    """A jq expression over one record that must yield true."""
+    python: str | None = None
+    """`checks.py:function`, called as function(items, records, context) -> {id: [reason]}."""
+    command: list[str] | None = None
+    """A program: JSON on standard input; exit 0 accepts, 1 rejects, anything else is a broken check."""
+    says: str | None = None
+    """The reason given to the model when this check rejects a record."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+
+
+FieldType = Literal["string", "number", "integer", "boolean", "date", "array", "object"]
+
+
+class Output(Model):
+    """What a session must leave behind, how it is judged, and where it is merged."""
+
+    file: str = "output.json"
+    """The file a session writes, relative to its work folder; `{id}` in it for shape `files`."""
+    shape: Literal["array", "object", "one", "files"] = "array"
+    """array of records; object keyed by the record's key; one record; or one file per item."""
+    key: str = ".id"
+    """Path of a record's own name."""
+    item: str | None = None
+    """Path of the id of the item a record belongs to; by default the key."""
+    fields: dict[str, FieldType] | None = None
+    """Short form of a schema: every field is required and not empty."""
+    schema_: str | None = Field(default=None, alias="schema")
+    """A JSON Schema file for one record."""
+    check: list[Check] = []
+    """Further tests, in order."""
+    merge: str | None = None
+    """The merged file (.json, .jsonl, .csv) or, for shape `files`, the merged folder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+
+
+class Phase(Model):
+    """One pass through one kind of work."""
+
+    from_: str | None = Field(default=None, alias="from")
+    """The phase whose accepted records this one works on; the first phase has none."""
+    needs: Literal["own", "earlier", "previous"] = "own"
+    """What batch N waits for: batch N of `from`; batches 1 to N of it; or also batch N-1 of this phase."""
+    items: MadeItems | None = None
+    """Makes this phase's own items out of the records of `from`; without it the items stay the same."""
+    batch: Batch | None = None
+    """Cuts batch N into N.1, N.2, ... above this size; by default the job's."""
+    session: Session | None = None
+    """Fields that differ from the job's session."""
+    output: Output = Output()
+    """What a session of this phase must leave behind."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+
+
+class Rehearsal(Model):
+    """How the job is played without a model."""
+
+    scene: str | None = None
+    """A Python file with `scene(ask)`; without it, records are made up from fields or schema."""
+    session: Session | None = None
+    """Fields of the session that differ in a rehearsal."""
+
+
+class Manifest(Model):
+    """A job."""
+
+    job: str | None = None
+    """What the job is called; by default the folder's name."""
+    noun: str = "item"
+    """What one item is called in messages."""
+    vars: dict[str, Any] = {}
+    """Values for `{{ vars.x }}` in prompts, `{x}` in paths, `$x` in jq."""
+    items: Items
+    order: list[str] = []
+    """Paths to sort the items by; `-.score` is descending; stable."""
+    batch: Batch = Batch()
+    session: Session = Session()
+    output: Output | None = None
+    """For a job of one phase."""
+    phases: dict[Name, Phase] = {}
+    """For a job of several phases, in order."""
+    strikes: int = Field(default=3, ge=1, le=20)
+    """An item fails at its Nth failure."""
+    parallel: int = Field(default=1, ge=1, le=256)
+    """Most sessions at once."""
+    budget: Annotated[Dollars | None, Bound] = None
+    """Dollars that may be spent in all. Must be written for real runs that cost: a number or none."""
+    budget_per_session: Annotated[Dollars | None, Bound] = None
+    """Dollars that one session may spend; by default a tenth of the budget."""
+    max_output: int = Field(default=16_000, ge=256, le=128_000)
+    """Most tokens of one answer; passed on to the model."""
+    grace: Duration = timedelta(seconds=30)
+    """What running sessions get to finish after the first Ctrl-C."""
+    sandbox: Literal["auto", "bubblewrap", "guardian", "off"] = "auto"
+    """auto: bubblewrap where the kernel allows it, else the guardian; off must be typed out, in quotes."""
+    auth: Literal["api_key", "oauth_token", "auth_token"] | None = None
+    """Which credential sessions use when more than one is set."""
+    rehearsal: Rehearsal = Rehearsal()
