@@ -167,7 +167,7 @@ class AttemptSpec:
     session: SessionSpec
     output: OutputSpec
     context: Mapping[str, Sequence[Json]]
-    """Phase name -> accepted records of exactly the batches that were waited for; empty unless a check or prompt uses it."""
+    """Phase name -> accepted records of exactly the batches waited for; empty unless a check or prompt uses it."""
     cost_cap_usd: Decimal | None
     max_output_tokens: int
     folder: Path
