@@ -1,0 +1,46 @@
+"""Names of files made from ids: for the prompt's contract and for taking and merging one file per item."""
+
+import hashlib
+import re
+import unicodedata
+
+_PLACE = "{id}"
+_MOST_BYTES = 150
+_PUNCTUATION = frozenset(" _-.,'()&+=")
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_LOOKS_MANGLED = re.compile(r"~[0-9a-f]{16}$")
+
+
+def file_name_for(pattern: str, id_: str) -> str:
+    """`pattern` with `{id}` replaced by a name that is safe for a file: `{id}.md`, `S0001` -> `S0001.md`.
+
+    An id that could become another path, a flag, a hidden file, a device or too long a name is replaced by what is
+    readable of it and a hash: `../x` -> `x~3f0a....md`. Different ids give different names.
+    """
+    return pattern.replace(_PLACE, safe_name(id_))
+
+
+def safe_name(id_: str) -> str:
+    """The id itself where it is a harmless name, else a readable rest with `~` and 16 hex digits of its hash."""
+    if _is_harmless(id_):
+        return id_
+    readable = "".join(character if _is_ordinary(character) else "_" for character in unicodedata.normalize("NFC", id_))
+    readable = readable.encode()[:80].decode(errors="ignore").strip(" ._-")
+    return f"{readable}~{hashlib.sha256(id_.encode(errors='surrogatepass')).hexdigest()[:16]}"
+
+
+def _is_harmless(id_: str) -> bool:
+    return (
+        bool(id_)
+        and all(map(_is_ordinary, id_))
+        and id_[0] not in " .-"
+        and id_[-1] not in " ."
+        and len(id_.encode()) <= _MOST_BYTES
+        and unicodedata.is_normalized("NFC", id_)
+        and not _RESERVED.fullmatch(id_)
+        and not _LOOKS_MANGLED.search(id_)
+    )
+
+
+def _is_ordinary(character: str) -> bool:
+    return character in _PUNCTUATION or unicodedata.category(character)[0] in "LNM"
