@@ -1,0 +1,391 @@
+"""The fault table: from what was seen of a session to what went wrong, who is to blame and what follows.
+
+The first row that matches wins, so the order of the table is part of it: what we did ourselves, then the provider's
+structured words, then bare exit codes; text comes last and is only ever the CLI's own synthetic result, never the
+user's data or a tool's output. Both CLI generations are covered (`terminal_reason` of an API failure is `completed`
+in 2.1.197 and `api_error` in 2.1.329); a shape that no row knows is kept verbatim as `unknown`.
+"""
+
+import errno
+import re
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+from harness.core.types import Blame, Fault, FaultKind, Json
+
+Consequence = Literal["strike", "whole", "halve", "hold", "wait", "again", "stop", "resume"]
+"""What follows: `strike` its items; `whole` repeats the group once, then halves; `halve` at once; `hold` starts with
+backoff; `wait` until the stated reset; `again` without a strike; `stop` the job; `resume` when the operator says."""
+
+WaitedFor = Literal["init", "model", "tool"]
+"""What a session was waiting for when a clock ran out: its own start, an answer, or its own doing."""
+
+REJECTED: Final = FaultKind("rejected")
+MISSING: Final = FaultKind("missing")
+REFUSED: Final = FaultKind("refused")
+TOO_LONG: Final = FaultKind("too_long")
+OUTPUT_LIMIT: Final = FaultKind("output_limit")
+TURN_LIMIT: Final = FaultKind("turn_limit")
+TIME_LIMIT: Final = FaultKind("time_limit")
+SESSION_BUDGET: Final = FaultKind("session_budget")
+DENIED: Final = FaultKind("denied")
+USAGE_LIMIT: Final = FaultKind("usage_limit")
+THROTTLED: Final = FaultKind("throttled")
+OVERLOADED: Final = FaultKind("overloaded")
+SERVER_ERROR: Final = FaultKind("server_error")
+NETWORK: Final = FaultKind("network")
+NO_RESPONSE: Final = FaultKind("no_response")
+SILENT: Final = FaultKind("silent")
+NO_FIRST_EVENT: Final = FaultKind("no_first_event")
+CRASHED: Final = FaultKind("crashed")
+KILLED: Final = FaultKind("killed")
+DISK: Final = FaultKind("disk")
+SUPERVISOR_LOST: Final = FaultKind("supervisor_lost")
+UNKNOWN: Final = FaultKind("unknown")
+AUTH: Final = FaultKind("auth")
+FORBIDDEN: Final = FaultKind("forbidden")
+CREDIT: Final = FaultKind("credit")
+UNKNOWN_MODEL: Final = FaultKind("unknown_model")
+CLI_MISSING: Final = FaultKind("cli_missing")
+BROKEN_CHECK: Final = FaultKind("broken_check")
+CANCELLED: Final = FaultKind("cancelled")
+CUT_OFF: Final = FaultKind("cut_off")
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """The provider's own word on a limit, from a `rate_limit_event`."""
+
+    status: str
+    """allowed, allowed_warning or rejected."""
+    resets_at: datetime | None = None
+    type: str | None = None
+    """five_hour, seven_day, ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class Symptoms:
+    """What was seen of one session: structured fields, as they came; None = not seen."""
+
+    exit_code: int | None = None
+    signal: int | None = None
+    """The signal that ended the process, unless it was ours."""
+    errno: int | None = None
+    """Of the OSError that kept the session from starting or from being recorded."""
+    is_error: bool | None = None
+    """Of the last result line; False also for a command that exited with 0; None = no result."""
+    subtype: str | None = None
+    terminal_reason: str | None = None
+    api_error_status: int | None = None
+    api_error: str | None = None
+    assistant_error: str | None = None
+    stop_reason: str | None = None
+    rate_limit: RateLimit | None = None
+    clock: Literal["first_event", "silence", "timeout"] | None = None
+    """The clock that ran out."""
+    waited_for: WaitedFor | None = None
+    """Set together with `clock`."""
+    denials: tuple[str, ...] = ()
+    produced: bool = False
+    """Some output file was frozen."""
+    text: str = ""
+    """The synthetic result, when the CLI marks it as its own; empty otherwise."""
+    lost: bool = False
+    """The supervisor died while the session ran."""
+    operator: Literal["cancel", "cut"] | None = None
+    """The operator asked for the end; `cut` = without grace."""
+
+    @property
+    def ended_well(self) -> bool:
+        """The session itself says so; whether an item is done is another question."""
+        return self.is_error is False and self.subtype in (None, "success") and self.clock is None
+
+    @property
+    def limit(self) -> str | None:
+        """`stated` = rejected until a stated reset, `bare` = rejected without one."""
+        if self.rate_limit is None or self.rate_limit.status != "rejected":
+            return None
+        return "stated" if self.rate_limit.resets_at else "bare"
+
+    @property
+    def has_denials(self) -> bool:
+        return bool(self.denials)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: any of `signs` matches when each of its fields has one of the values (for `text`: finds the pattern)."""
+
+    kind: FaultKind
+    blame: Blame
+    then: Consequence
+    says: str
+    signs: tuple[Mapping[str, Any], ...] = ()
+
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+_NO_PROGRAM = frozenset({errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.EPERM, errno.EISDIR, errno.ENOTDIR})
+_ENDED_BY_SIGNAL = frozenset(128 + number for number in (signal.SIGHUP, signal.SIGKILL, signal.SIGTERM, signal.SIGXCPU))
+_CRASHED_BY_SIGNAL = frozenset(128 + n for n in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL))
+_SERVER_ERRORS = frozenset(range(500, 600))
+
+TABLE: Final[tuple[Row, ...]] = (
+    # What we or the operator did ourselves.
+    Row(SUPERVISOR_LOST, "host", "again", "the supervisor ended while this session ran", ({"lost": {True}},)),
+    Row(CUT_OFF, "operator", "resume", "ended at once on request", ({"operator": {"cut"}},)),
+    Row(CANCELLED, "operator", "resume", "cancelled on request", ({"operator": {"cancel"}},)),
+    Row(DISK, "host", "again", "this machine had no room or no handles left", ({"errno": _NO_ROOM},)),
+    Row(
+        CLI_MISSING,
+        "config",
+        "stop",
+        "the session's program could not be started",
+        ({"errno": _NO_PROGRAM}, {"exit_code": {126, 127}, "is_error": {None}, "clock": {None}}),
+    ),
+    # Clocks of ours, charged to what was waited for.
+    Row(NO_FIRST_EVENT, "host", "again", "no sign of life after the start", ({"clock": {"first_event"}},)),
+    Row(
+        SILENT,
+        "provider",
+        "hold",
+        "the model was silent for too long",
+        ({"clock": {"silence"}, "waited_for": {"model"}},),
+    ),
+    Row(SILENT, "host", "again", "the session was silent for too long", ({"clock": {"silence"}},)),
+    Row(
+        NO_RESPONSE,
+        "provider",
+        "hold",
+        "time ran out while the model was waited for",
+        ({"clock": {"timeout"}, "waited_for": {"model"}},),
+    ),
+    Row(
+        NO_FIRST_EVENT,
+        "host",
+        "again",
+        "time ran out before the session had started",
+        ({"clock": {"timeout"}, "waited_for": {"init"}},),
+    ),
+    Row(TIME_LIMIT, "session", "whole", "reached the time limit", ({"clock": {"timeout"}},)),
+    # Bounds of the session itself.
+    Row(
+        TURN_LIMIT,
+        "session",
+        "whole",
+        "reached the turn limit",
+        ({"subtype": {"error_max_turns"}}, {"terminal_reason": {"max_turns"}}),
+    ),
+    Row(
+        SESSION_BUDGET,
+        "session",
+        "whole",
+        "reached its own budget",
+        ({"subtype": {"error_max_budget_usd"}}, {"terminal_reason": {"budget_exhausted"}}),
+    ),
+    Row(
+        TOO_LONG,
+        "session",
+        "halve",
+        "the prompt is too long",
+        ({"terminal_reason": {"prompt_too_long", "image_error"}}, {"api_error_status": {413}}),
+    ),
+    Row(REFUSED, "session", "halve", "the model refused", ({"stop_reason": {"refusal"}},)),
+    Row(
+        OUTPUT_LIMIT,
+        "session",
+        "halve",
+        "the answer was longer than max_output allows",
+        ({"api_error": {"max_output_tokens"}}, {"assistant_error": {"max_output_tokens"}}),
+    ),
+    # What a person has to mend.
+    Row(
+        CREDIT,
+        "config",
+        "stop",
+        "the credit is used up",
+        ({"assistant_error": {"billing_error"}}, {"api_error_status": {402}}),
+    ),
+    Row(FORBIDDEN, "config", "stop", "the credential may not do this", ({"api_error_status": {403}},)),
+    Row(
+        AUTH,
+        "config",
+        "stop",
+        "the credential was not accepted",
+        ({"api_error_status": {401}}, {"assistant_error": {"authentication_failed"}}),
+    ),
+    Row(
+        UNKNOWN_MODEL,
+        "config",
+        "stop",
+        "the model is not known",
+        ({"assistant_error": {"model_not_found"}}, {"api_error_status": {404}}),
+    ),
+    # The provider.
+    Row(
+        USAGE_LIMIT,
+        "provider",
+        "wait",
+        "the usage limit is reached",
+        (
+            {"limit": {"stated"}},
+            {"api_error": {"usage_limit_reached"}},
+            {"api_error_status": {429}, "text": r"hit your .*limit|usage limit reached"},
+        ),
+    ),
+    Row(OVERLOADED, "provider", "hold", "the provider is overloaded", ({"api_error_status": {529}},)),
+    Row(
+        THROTTLED,
+        "provider",
+        "hold",
+        "too many requests",
+        ({"limit": {"bare"}}, {"api_error_status": {429}}, {"assistant_error": {"rate_limit"}}),
+    ),
+    Row(NETWORK, "provider", "hold", "the provider could not be reached", ({"api_error": {"connection_failed"}},)),
+    Row(
+        NO_RESPONSE,
+        "provider",
+        "hold",
+        "the provider did not answer",
+        ({"api_error": {"no_response", "stream_idle_timeout"}}, {"api_error_status": {408, 504}}),
+    ),
+    Row(
+        SERVER_ERROR,
+        "provider",
+        "hold",
+        "the provider failed",
+        ({"api_error_status": _SERVER_ERRORS}, {"assistant_error": {"server_error"}}),
+    ),
+    # Ends of the process without a word.
+    Row(
+        KILLED,
+        "host",
+        "again",
+        "the process was killed",
+        (
+            {"signal": {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGXCPU}},
+            {"exit_code": _ENDED_BY_SIGNAL, "is_error": {None}},
+        ),
+    ),
+    Row(
+        CRASHED,
+        "host",
+        "again",
+        "the process crashed",
+        ({"exit_code": _CRASHED_BY_SIGNAL, "is_error": {None}}, {"is_error": {None}}),
+    ),
+    # Text, last: the CLI's own synthetic result where it gave no field.
+    Row(OVERLOADED, "provider", "hold", "the provider is overloaded", ({"text": r"\b529\b|overloaded"},)),
+    Row(
+        USAGE_LIMIT,
+        "provider",
+        "wait",
+        "the usage limit is reached",
+        ({"text": r"^(you've hit your .*limit|.*usage limit reached)"},),
+    ),
+    Row(TOO_LONG, "session", "halve", "the prompt is too long", ({"text": r"prompt is too long"},)),
+    Row(CREDIT, "config", "stop", "the credit is used up", ({"text": r"credit balance is too low"},)),
+    Row(AUTH, "config", "stop", "the credential was not accepted", ({"text": r"invalid api key|please run /login"},)),
+    Row(
+        OUTPUT_LIMIT,
+        "session",
+        "halve",
+        "the answer was longer than max_output allows",
+        ({"text": r"exceeded the .*output token maximum"},),
+    ),
+    Row(
+        NETWORK,
+        "provider",
+        "hold",
+        "the provider could not be reached",
+        ({"text": r"connection (error|lost|refused)|unable to connect|econnre|socket .*closed|request timed out"},),
+    ),
+    # Never classified from a session: made by the judgement of its records.
+    Row(REJECTED, "item", "strike", "a record was rejected"),
+    Row(MISSING, "item", "strike", "no record came back"),
+    Row(BROKEN_CHECK, "config", "stop", "a check itself is broken"),
+)
+
+_DENIED: Final = Row(DENIED, "session", "whole", "tools were denied and nothing was written")
+_UNKNOWN: Final = Row(UNKNOWN, "host", "again", "ended in a way this program does not know")
+_EPOCH = re.compile(r"limit reached\|(\d{9,11})\b")
+_DETAIL_CHARACTERS = 300
+
+
+def classify(symptoms: Symptoms) -> Fault | None:
+    """What went wrong, or None when the session ended well. Never looks at what the session says it did."""
+    if symptoms.operator is None and not symptoms.lost and symptoms.ended_well:
+        denied = symptoms.has_denials and not symptoms.produced
+        return _fault(_DENIED, symptoms) if denied else None
+    for row in TABLE:
+        if any(_matches(sign, symptoms) for sign in row.signs):
+            return _fault(row, symptoms)
+    return _fault(_UNKNOWN, symptoms)
+
+
+def consequence(kind: FaultKind) -> Consequence:
+    """What follows from a fault of this kind; a kind of a newer ledger that is not known here: `again`."""
+    return next((row.then for row in (*TABLE, _DENIED, _UNKNOWN) if row.kind == kind), _UNKNOWN.then)
+
+
+def halves_at_once(kind: FaultKind) -> bool:
+    """Repeating the same group would end the same way: refused, too long, output limit."""
+    return consequence(kind) == "halve"
+
+
+def hopeless_alone(kind: FaultKind) -> bool:
+    """An item that meets this alone fails at once, whatever strikes it has left."""
+    return kind in (REFUSED, TOO_LONG)
+
+
+def _matches(sign: Mapping[str, Any], symptoms: Symptoms) -> bool:
+    return all(_has(symptoms, name, wanted) for name, wanted in sign.items())
+
+
+def _has(symptoms: Symptoms, name: str, wanted: Any) -> bool:
+    if name == "text":
+        return re.search(wanted, symptoms.text, re.IGNORECASE) is not None
+    return getattr(symptoms, name) in wanted
+
+
+def _fault(row: Row, symptoms: Symptoms) -> Fault:
+    return Fault(row.kind, row.blame, _detail(row, symptoms), _until(row, symptoms), evidence(symptoms))
+
+
+def _detail(row: Row, symptoms: Symptoms) -> str:
+    parts = [row.says]
+    if symptoms.denials and row is _DENIED:
+        parts.append(", ".join(symptoms.denials))
+    if symptoms.api_error_status:
+        parts.append(f"status {symptoms.api_error_status}")
+    if symptoms.signal:
+        parts.append(f"signal {symptoms.signal}")
+    elif symptoms.exit_code and symptoms.is_error is None:
+        parts.append(f"exit code {symptoms.exit_code}")
+    if symptoms.text:
+        parts.append(" ".join(symptoms.text.split()))
+    return ": ".join(parts)[:_DETAIL_CHARACTERS]
+
+
+def _until(row: Row, symptoms: Symptoms) -> datetime | None:
+    if row.kind != USAGE_LIMIT:
+        return None
+    if symptoms.rate_limit and symptoms.rate_limit.resets_at:
+        return symptoms.rate_limit.resets_at
+    epoch = _EPOCH.search(symptoms.text)
+    return datetime.fromtimestamp(int(epoch.group(1)), tz=UTC) if epoch else None
+
+
+def evidence(symptoms: Symptoms) -> dict[str, Json]:
+    """The fields that say something, verbatim, as plain JSON."""
+    seen: dict[str, Json] = {}
+    for spot in fields(symptoms):
+        value = getattr(symptoms, spot.name)
+        if isinstance(value, RateLimit):
+            resets = value.resets_at.isoformat() if value.resets_at else None
+            seen[spot.name] = {"status": value.status, "resets_at": resets, "type": value.type}
+        elif value not in (None, (), "", False) or (spot.name == "is_error" and value is False):
+            seen[spot.name] = list(value) if isinstance(value, tuple) else value
+    return seen

@@ -1,0 +1,162 @@
+"""Laws of the fault table: every end of a session has one name and one to blame."""
+
+import errno
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import get_args
+
+import pytest
+
+from harness.core import faults
+from harness.core.faults import RateLimit, Symptoms, classify, halves_at_once, hopeless_alone
+from harness.core.types import Blame
+
+RESET = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
+API_FAILURE = Symptoms(exit_code=1, is_error=True, subtype="success")
+
+
+@pytest.mark.parametrize("terminal_reason", ["completed", "api_error"])
+@pytest.mark.parametrize(
+    ("status", "error", "kind", "blame"),
+    [
+        (401, "authentication_failed", "auth", "config"),
+        (403, "authentication_failed", "forbidden", "config"),
+        (404, "model_not_found", "unknown_model", "config"),
+        (400, "billing_error", "credit", "config"),
+        (429, "rate_limit", "throttled", "provider"),
+        (500, "server_error", "server_error", "provider"),
+        (502, "server_error", "server_error", "provider"),
+        (529, "server_error", "overloaded", "provider"),
+        (400, "unknown", "unknown", "host"),
+    ],
+)
+def test_S08_api_failures_are_told_by_fields_in_both_generations(
+    terminal_reason: str, status: int, error: str, kind: str, blame: str
+) -> None:
+    fault = classify(
+        replace(API_FAILURE, terminal_reason=terminal_reason, api_error_status=status, assistant_error=error)
+    )
+    assert fault is not None
+    assert (fault.kind, fault.blame) == (kind, blame)
+
+
+def test_P05_a_usage_limit_carries_its_reset() -> None:
+    fault = classify(
+        replace(
+            API_FAILURE,
+            api_error_status=429,
+            assistant_error="rate_limit",
+            api_error="usage_limit_reached",
+            rate_limit=RateLimit("rejected", RESET, "five_hour"),
+        )
+    )
+    assert fault is not None
+    assert (fault.kind, fault.blame, fault.until) == ("usage_limit", "provider", RESET)
+
+
+def test_a_rejection_without_a_reset_is_a_throttle() -> None:
+    fault = classify(
+        replace(
+            API_FAILURE,
+            api_error_status=429,
+            rate_limit=RateLimit("rejected"),
+            text="Server is temporarily limiting requests (not your usage limit)",
+        )
+    )
+    assert fault is not None
+    assert fault.kind == "throttled"
+    assert fault.until is None
+
+
+def test_the_old_text_of_a_limit_gives_its_epoch() -> None:
+    fault = classify(replace(API_FAILURE, text="Claude AI usage limit reached|1795190409"))
+    assert fault is not None
+    assert fault.kind == "usage_limit"
+    assert fault.until == datetime.fromtimestamp(1795190409, tz=UTC)
+
+
+def test_P10_words_about_limits_in_a_good_result_are_nothing() -> None:
+    assert classify(Symptoms(exit_code=0, is_error=False, subtype="success", text="usage limit reached, 429")) is None
+
+
+def test_a_warned_session_that_ended_well_has_no_fault() -> None:
+    good = Symptoms(exit_code=0, is_error=False, subtype="success")
+    assert classify(replace(good, rate_limit=RateLimit("allowed_warning", RESET, "five_hour"))) is None
+    assert classify(replace(good, rate_limit=RateLimit("rejected", RESET, "five_hour"))) is None
+
+
+@pytest.mark.parametrize(
+    ("symptoms", "kind", "blame"),
+    [
+        (Symptoms(is_error=True, subtype="success", stop_reason="refusal"), "refused", "session"),
+        (
+            Symptoms(is_error=True, subtype="success", api_error_status=400, terminal_reason="prompt_too_long"),
+            "too_long",
+            "session",
+        ),
+        (Symptoms(is_error=True, assistant_error="max_output_tokens"), "output_limit", "session"),
+        (Symptoms(is_error=True, subtype="error_max_turns"), "turn_limit", "session"),
+        (Symptoms(is_error=True, subtype="error_max_budget_usd"), "session_budget", "session"),
+        (Symptoms(is_error=True, subtype="success", api_error="connection_failed"), "network", "provider"),
+        (Symptoms(is_error=True, subtype="success", api_error="no_response"), "no_response", "provider"),
+        (Symptoms(exit_code=-11, signal=11), "crashed", "host"),
+        (Symptoms(exit_code=139), "crashed", "host"),
+        (Symptoms(exit_code=137), "killed", "host"),
+        (Symptoms(signal=9), "killed", "host"),
+        (Symptoms(exit_code=0), "crashed", "host"),
+        (Symptoms(exit_code=127), "cli_missing", "config"),
+        (Symptoms(errno=errno.ENOENT), "cli_missing", "config"),
+        (Symptoms(errno=errno.ENOSPC), "disk", "host"),
+        (Symptoms(lost=True), "supervisor_lost", "host"),
+        (Symptoms(operator="cancel", is_error=True, subtype="error_during_execution"), "cancelled", "operator"),
+        (Symptoms(operator="cut", signal=9), "cut_off", "operator"),
+        (Symptoms(clock="first_event", waited_for="init"), "no_first_event", "host"),
+        (Symptoms(clock="silence", waited_for="model"), "silent", "provider"),
+        (Symptoms(clock="timeout", waited_for="model"), "no_response", "provider"),
+        (Symptoms(clock="timeout", waited_for="tool", is_error=True), "time_limit", "session"),
+        (Symptoms(is_error=True, subtype="error_during_execution"), "unknown", "host"),
+        (Symptoms(is_error=True, text="Repeated 529 Overloaded errors"), "overloaded", "provider"),
+    ],
+)
+def test_every_known_end_has_its_name(symptoms: Symptoms, kind: str, blame: str) -> None:
+    fault = classify(symptoms)
+    assert fault is not None
+    assert (fault.kind, fault.blame) == (kind, blame)
+
+
+def test_S09_a_denial_counts_only_when_nothing_came_out() -> None:
+    ended = Symptoms(exit_code=0, is_error=False, subtype="success", denials=("Write(/etc/x)",))
+    fault = classify(ended)
+    assert fault is not None
+    assert fault.kind == "denied"
+    assert "Write(/etc/x)" in fault.detail
+    assert classify(replace(ended, produced=True)) is None
+
+
+def test_an_unknown_shape_is_kept_verbatim() -> None:
+    fault = classify(Symptoms(exit_code=1, is_error=True, subtype="novelty", terminal_reason="new_reason", text="Hm."))
+    assert fault is not None
+    assert fault.kind == "unknown"
+    assert fault.evidence == {
+        "exit_code": 1,
+        "is_error": True,
+        "subtype": "novelty",
+        "terminal_reason": "new_reason",
+        "text": "Hm.",
+    }
+
+
+def test_evidence_is_plain_json() -> None:
+    symptoms = Symptoms(rate_limit=RateLimit("rejected", RESET, "five_hour"), denials=("Bash",), is_error=False)
+    assert json.loads(json.dumps(faults.evidence(symptoms)))["rate_limit"]["type"] == "five_hour"
+
+
+def test_the_table_uses_all_six_blames() -> None:
+    assert {row.blame for row in faults.TABLE} == set(get_args(Blame))
+
+
+def test_only_the_deterministic_kinds_halve_at_once() -> None:
+    kinds = {row.kind for row in faults.TABLE}
+    assert {kind for kind in kinds if halves_at_once(kind)} == {"refused", "too_long", "output_limit"}
+    assert {kind for kind in kinds if hopeless_alone(kind)} == {"refused", "too_long"}
