@@ -1,0 +1,282 @@
+"""Runs jq, JSON Schema and the user's Python in a child process with limits; the supervisor itself runs none of them.
+
+jq holds the interpreter's lock and aborts the whole process when memory ends; a regular expression may take for ever; a
+user's check may do anything. The child has no environment, cwd `/`, a session of its own, limits on memory and
+processor time, and a deadline here. One that passes a limit is killed with its group; the next call starts another.
+"""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal
+
+Json = Any
+"""A JSON value; `core.types.Json`, which this room may not import."""
+
+Kind = Literal["error", "timeout", "memory", "crashed", "too_big"]
+
+_CHILD = Path(__file__).with_name("bounded_child.py")
+_LENGTH = struct.Struct(">Q")
+_NO_MEMORY = 112
+_MOST_ANSWER_BYTES = 128 * 1024 * 1024
+_PORTION_BYTES = 4 * 1024 * 1024
+_START_S = 20.0
+"""A new child may need this much longer for its first answer: a cold disk, a busy machine."""
+
+
+class BoundedError(Exception):
+    """The program did not give an answer.
+
+    `error`: it is wrong or raised; `timeout`, `memory`, `too_big`: it passed a limit; `crashed`: its process ended.
+    """
+
+    def __init__(self, kind: Kind, message: str) -> None:
+        super().__init__(message)
+        self.kind: Kind = kind
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class JqOutcome:
+    """What a jq program yielded for one value; `error` is set when it raised for this value (`results` is empty)."""
+
+    results: list[Json]
+    error: str | None = None
+
+
+class Bounded:
+    """One persistent child. Methods block and may be called from any thread; calls are answered one at a time.
+
+    Values are sent in portions of 4 MB; `timeout_s` is for each portion. The child is started by the first call.
+    """
+
+    def __init__(self, *, memory_bytes: int = 512 * 1024 * 1024) -> None:
+        self._memory_bytes = memory_bytes
+        self._lock = threading.Lock()
+        self._child: _Child | None = None
+
+    def jq(
+        self,
+        program: str,
+        values: Sequence[Json],
+        variables: Mapping[str, Json],
+        *,
+        most: int = 100_000,
+        timeout_s: float = 10.0,
+    ) -> list[list[Json]]:
+        """All results of `program` for each value, `most` in all. BoundedError also when it raises for one value."""
+        outcomes = self.jq_each(program, values, variables, most=most, timeout_s=timeout_s)
+        for number, outcome in enumerate(outcomes, 1):
+            if outcome.error is not None:
+                where = f"value {number}: " if len(outcomes) > 1 else ""
+                raise BoundedError("error", f"{where}{outcome.error}")
+        return [outcome.results for outcome in outcomes]
+
+    def jq_each(
+        self,
+        program: str,
+        values: Sequence[Json],
+        variables: Mapping[str, Json],
+        *,
+        most: int = 100_000,
+        timeout_s: float = 10.0,
+    ) -> list[JqOutcome]:
+        """Like `jq`, but an error that one value caused belongs to that value's outcome."""
+        outcomes: list[JqOutcome] = []
+        for portion in _portions(values):
+            left = most - sum(len(outcome.results) for outcome in outcomes)
+            question = {"do": "jq", "program": program, "variables": dict(variables), "texts": portion, "most": left}
+            answers = self._ask(question, timeout_s)
+            outcomes += [JqOutcome(answer["results"], answer.get("error")) for answer in answers]
+        return outcomes
+
+    def check_jq(self, program: str, variables_names: Sequence[str]) -> None:
+        """BoundedError when `program` does not compile."""
+        self._ask({"do": "check_jq", "program": program, "variables": list(variables_names)}, 10.0)
+
+    def schema(self, schema: Json, records: Sequence[Json], timeout_s: float = 10.0) -> list[list[str]]:
+        """For each record what is wrong with it, `$.coaches[0].name: 'x' is too short`; at most 20, none when valid."""
+        complaints: list[list[str]] = []
+        for portion in _portions(records):
+            complaints += self._ask({"do": "schema", "schema": schema, "texts": portion}, timeout_s)
+        return complaints
+
+    def check_schema(self, schema: Json) -> None:
+        """BoundedError when `schema` is no JSON Schema or a reference of it leads out of it."""
+        self._ask({"do": "check_schema", "schema": schema}, 10.0)
+
+    def python(
+        self, file: Path, function: str, items: Json, records: Json, context: Json, timeout_s: float
+    ) -> dict[str, list[str]]:
+        """Reasons per id, from `function(items, records, context)` of `file`, loaded afresh in a process of its own.
+
+        An exception in it is a BoundedError `checks.py:12: ValueError: ...`.
+        """
+        question = {"do": "python", "file": str(file), "function": function}
+        question |= {"items": items, "records": records, "context": context}
+        reasons: dict[str, list[str]] = self._ask(question, timeout_s)
+        return reasons
+
+    def close(self) -> None:
+        """End the child. A later call starts another."""
+        with self._lock:
+            self._end()
+
+    def _ask(self, question: Mapping[str, Json], timeout_s: float) -> Any:
+        body = _text({**question, "timeout_s": timeout_s}).encode()
+        with self._lock:
+            if self._child is not None and self._child.has_ended():
+                self._end()
+            slack_s = 0.0
+            if self._child is None:
+                self._child, slack_s = _Child(self._memory_bytes), _START_S
+            answer = self._exchange(self._child, body, timeout_s, slack_s)
+        if "kind" in answer:
+            raise BoundedError(answer["kind"], answer["message"])
+        return answer["ok"]
+
+    def _exchange(self, child: "_Child", body: bytes, timeout_s: float, slack_s: float) -> dict[str, Any]:
+        kept = False
+        try:
+            answer = child.exchange(body, time.monotonic() + timeout_s + slack_s)
+            kept = answer.get("kind") != "memory"
+            return answer
+        except TimeoutError:
+            raise BoundedError("timeout", f"no answer within {timeout_s:g} s") from None
+        except EOFError:
+            raise _why_ended(child.wait(), timeout_s) from None
+        finally:
+            if not kept:
+                self._end()
+
+    def _end(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+            self._child = None
+
+
+class _Child:
+    """The process and its three pipes: questions, answers, and the lifeline whose end here tells it that we live."""
+
+    def __init__(self, memory_bytes: int) -> None:
+        theirs, self._lifeline = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-B", "-X", "utf8", str(_CHILD), str(memory_bytes), str(theirs)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(theirs,),
+                env={},
+                cwd="/",
+                start_new_session=True,
+                bufsize=0,
+            )
+        except BaseException:
+            os.close(self._lifeline)
+            raise
+        finally:
+            os.close(theirs)
+        self._questions, self._answers = _pipe(self._process.stdin), _pipe(self._process.stdout)
+
+    def exchange(self, body: bytes, deadline: float) -> dict[str, Any]:
+        """The answer. TimeoutError after the deadline (monotonic), EOFError when the process ended."""
+        self._write(_LENGTH.pack(len(body)) + body, deadline)
+        length = _LENGTH.unpack(self._read(_LENGTH.size, deadline))[0]
+        if length > _MOST_ANSWER_BYTES:
+            raise EOFError
+        answer: dict[str, Any] = json.loads(self._read(length, deadline))
+        return answer
+
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def wait(self) -> int:
+        """Its exit code; a process that only closed its pipe is killed first."""
+        try:
+            return self._process.wait(1)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def kill(self) -> None:
+        """End it and whatever it started in its session's group; never raises."""
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        os.close(self._lifeline)  # also ends, by SIGIO, what is left of a group whose leader had already ended
+        self._questions.close()
+        self._answers.close()
+
+    def _write(self, content: bytes, deadline: float) -> None:
+        rest = memoryview(content)
+        while rest:
+            _wait_for(self._questions, select.POLLOUT, deadline)
+            try:
+                rest = rest[os.write(self._questions.fileno(), rest[:65536]) :]
+            except BrokenPipeError:
+                raise EOFError from None
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        content = bytearray()
+        while len(content) < size:
+            _wait_for(self._answers, select.POLLIN, deadline)
+            piece = os.read(self._answers.fileno(), min(size - len(content), 1 << 20))
+            if not piece:
+                raise EOFError
+            content += piece
+        return bytes(content)
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe is not None, "Popen was asked for this pipe"
+    os.set_blocking(pipe.fileno(), False)
+    return pipe
+
+
+def _wait_for(pipe: IO[bytes], event: int, deadline: float) -> None:
+    poll = select.poll()
+    poll.register(pipe, event)
+    left = deadline - time.monotonic()
+    if left <= 0 or not poll.poll(left * 1000):
+        raise TimeoutError
+
+
+def _why_ended(code: int, timeout_s: float) -> BoundedError:
+    if code == -signal.SIGXCPU:
+        return BoundedError("timeout", f"used more processor time than its {timeout_s:g} s")
+    if code in {-signal.SIGABRT, _NO_MEMORY}:  # libjq calls abort() when it gets no memory (measured)
+        return BoundedError("memory", "not enough memory")
+    return BoundedError("crashed", f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}")
+
+
+def _portions(values: Sequence[Json]) -> Iterator[list[str]]:
+    """The values as JSON texts, in lists of about 4 MB, in order; one empty list when there are none."""
+    portion: list[str] = []
+    size = 0
+    for value in values:
+        portion.append(_text(value))
+        size += len(portion[-1])
+        if size >= _PORTION_BYTES:
+            yield portion
+            portion, size = [], 0
+    if portion or not values:
+        yield portion
+
+
+def _text(value: Json) -> str:
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BoundedError("error", f"not a JSON value: {error}") from None

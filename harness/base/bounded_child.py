@@ -1,0 +1,372 @@
+"""The child program behind `bounded.Bounded`: runs jq, JSON Schema and the user's Python where nothing can be hurt.
+
+Started as a file, alone (`python -I`): imports nothing of ours. Requests come on standard input and answers go to what
+was standard output, each as 8 bytes of length and that much JSON. A Python check runs in a fork of its own, so its
+globals are fresh each time and its crash is only its own. Arguments: bytes of memory, number of the lifeline pipe.
+"""
+
+import contextlib
+import fcntl
+import importlib.util
+import json
+import os
+import resource
+import signal
+import struct
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time
+from functools import lru_cache
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+Answer = dict[str, Any]
+
+_LENGTH = struct.Struct(">Q")
+_NO_MEMORY = 112
+"""Exit code for a question that did not even fit; no signal and no usual code of Python."""
+_MOST_ANSWER_BYTES = 64 * 1024 * 1024
+_MOST_MESSAGES = 20
+_MOST_CHARACTERS = 500
+
+
+class TooBigError(Exception):
+    """An answer is longer than what was asked for."""
+
+
+def main() -> None:
+    """Answer requests until standard input ends."""
+    questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nowhere, standard)
+    os.environ.clear()  # the interpreter adds LC_CTYPE by itself
+    memory, lifeline = int(sys.argv[1]), int(sys.argv[2])
+    _die_with_parent(lifeline)
+    _limit(resource.RLIMIT_AS, memory)
+    _limit(resource.RLIMIT_CORE, 0)
+    while question := _receive(questions):
+        _allow_cpu(_cpu_used() + float(question["timeout_s"]) + 1)
+        answer = _fork(question, (questions, answers)) if question["do"] == "python" else _answer(question)
+        _send(answers, answer)
+        if answer.get("kind") == "memory":
+            return
+
+
+def _answer(question: Mapping[str, Any]) -> Answer:
+    """Whatever the user's program raises becomes an answer; nothing of it may end or confuse this process."""
+    try:
+        return {"ok": _DO[question["do"]](question)}
+    except MemoryError:
+        return {"kind": "memory", "message": "not enough memory"}
+    except TooBigError as error:
+        return {"kind": "too_big", "message": str(error)}
+    except RecursionError:
+        return {"kind": "error", "message": "nested too deeply"}
+    except BaseException as error:
+        return {"kind": "error", "message": _in_words(error, question.get("file"))}
+
+
+# --- jq ---------------------------------------------------------------------------------------------------------------
+
+
+def _jq(question: Mapping[str, Any]) -> list[Answer]:
+    """For each value `{"results": [...]}`, or `{"results": [], "error": text}`. The program can open no file."""
+    with _nothing_to_open():
+        program = _compiled(question["program"], json.dumps(question["variables"]))
+        left = question["most"]
+        outcomes: list[Answer] = []
+        for text in question["texts"]:
+            outcome = _jq_once(program.input_text(text), left)
+            left -= len(outcome["results"])
+            outcomes.append(outcome)
+        return outcomes
+
+
+def _jq_once(stream: Iterable[Any], left: int) -> Answer:
+    results: list[Any] = []
+    try:
+        for result in stream:
+            if len(results) == left:
+                raise TooBigError("more results than asked for")
+            results.append(result)
+    except ValueError as error:
+        return {"results": [], "error": str(error)}
+    return {"results": results}
+
+
+def _check_jq(question: Mapping[str, Any]) -> None:
+    with _nothing_to_open():
+        _compiled(question["program"], json.dumps(dict.fromkeys(question["variables"])))
+
+
+@lru_cache(maxsize=64)
+def _compiled(program: str, variables: str) -> Any:
+    import jq
+
+    return jq.compile(program, args=json.loads(variables))
+
+
+@contextlib.contextmanager
+def _nothing_to_open() -> Iterator[None]:
+    """jq's import, include and modulemeta read files; with no descriptor to get they cannot."""
+    import jq  # noqa: F401  (opened before the door closes)
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+# --- JSON Schema ------------------------------------------------------------------------------------------------------
+
+
+def _schema(question: Mapping[str, Any]) -> list[list[str]]:
+    validator = _validator(json.dumps(question["schema"]))
+    return [_complaints(validator, json.loads(text)) for text in question["texts"]]
+
+
+def _complaints(validator: Any, record: Any) -> list[str]:
+    found: list[tuple[str, str]] = []
+    for error in validator.iter_errors(record):
+        found.append((error.json_path, _shortened(error.message, repr(error.instance))))
+        if len(found) == _MOST_MESSAGES:
+            break
+    return [f"{path}: {message}" for path, message in sorted(found, key=lambda pair: pair[0])]
+
+
+def _shortened(message: str, instance: str) -> str:
+    """jsonschema says the whole instance first; of a long one only its beginning helps."""
+    if len(instance) > 120 and message.startswith(instance):
+        message = f"{instance[:100]}… {message[len(instance) :].strip()}"
+    return message if len(message) <= _MOST_CHARACTERS else message[: _MOST_CHARACTERS - 1] + "…"
+
+
+def _check_schema(question: Mapping[str, Any]) -> None:
+    from jsonschema.exceptions import SchemaError
+    from jsonschema.validators import validator_for
+
+    schema = question["schema"]
+    kind = validator_for(schema, default=_default_validator())
+    try:
+        kind.check_schema(schema)
+    except SchemaError as error:
+        raise ValueError(f"{error.json_path}: {_shortened(error.message, repr(error.instance))}") from None
+    _check_references(schema)
+    samples: tuple[Any, ...] = (None, True, 0, "", [], [None], {})
+    for record in samples:
+        list(_validator(json.dumps(schema)).iter_errors(record))  # raises for a pattern that is no regular expression
+
+
+def _check_references(schema: Any) -> None:
+    """Every `$ref` must lead somewhere inside the schema; nothing is ever fetched."""
+    from referencing import Registry, Resource
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import DRAFT202012
+
+    if not isinstance(schema, dict):
+        return
+    resolver = Registry().resolver_with_root(Resource.from_contents(schema, default_specification=DRAFT202012))
+    for reference in _references(schema, top=True):
+        try:
+            resolver.lookup(reference)
+        except Unresolvable:
+            said = f"$ref {reference!r} leads to nothing in this schema (other files and addresses are never read)"
+            raise ValueError(said) from None
+
+
+def _references(part: Any, *, top: bool = False) -> Iterator[str]:
+    if isinstance(part, list):
+        for inner in part:
+            yield from _references(inner)
+    if not isinstance(part, dict) or ("$id" in part and not top):
+        return  # below another $id references have another base; they are found when they are used
+    for key, inner in part.items():
+        if key == "$ref" and isinstance(inner, str):
+            yield inner
+        elif key not in {"enum", "const", "default", "examples"}:
+            yield from _references(inner)
+
+
+@lru_cache(maxsize=16)
+def _validator(schema: str) -> Any:
+    """An empty registry: a reference to a file or an address is refused instead of fetched (measured)."""
+    from jsonschema.validators import validator_for
+    from referencing import Registry
+
+    contents = json.loads(schema)
+    kind = validator_for(contents, default=_default_validator())
+    return kind(contents, registry=Registry(), format_checker=_formats(kind))
+
+
+def _default_validator() -> Any:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator
+
+
+def _formats(kind: Any) -> Any:
+    """The draft's own formats, and those that jsonschema would silently accept without extra packages."""
+    from jsonschema import FormatChecker
+
+    checker = FormatChecker(())
+    checker.checkers = dict(kind.FORMAT_CHECKER.checkers)
+    for name, reads in (("date", _is_date), ("date-time", _is_moment), ("time", _is_time), ("uri", _is_uri)):
+        checker.checks(name, raises=ValueError)(reads)
+    return checker
+
+
+def _is_date(value: object) -> bool:
+    return not isinstance(value, str) or (len(value) == 10 and bool(date.fromisoformat(value)))
+
+
+def _is_moment(value: object) -> bool:
+    return not isinstance(value, str) or (
+        value[10:11] in {"T", "t"} and datetime.fromisoformat(value.upper()).tzinfo is not None
+    )
+
+
+def _is_time(value: object) -> bool:
+    return not isinstance(value, str) or time.fromisoformat(value.upper()).tzinfo is not None
+
+
+def _is_uri(value: object) -> bool:
+    if not isinstance(value, str):
+        return True
+    return bool(urlsplit(value).scheme) and not any(character.isspace() for character in value)
+
+
+# --- the user's Python ------------------------------------------------------------------------------------------------
+
+
+def _fork(question: Mapping[str, Any], ours: Sequence[IO[bytes]]) -> Answer:
+    """Answer in a fork that dies with this process's group and cannot reach this process's pipes."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        for pipe in ours:
+            os.close(pipe.fileno())
+        _allow_cpu(float(question["timeout_s"]) + 1)
+        with os.fdopen(writing, "wb") as answers:
+            _send(answers, _answer(question))
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as answers:
+        answer = _receive(answers)
+    _, status = os.waitpid(child, 0)
+    return answer or _ended(os.waitstatus_to_exitcode(status))
+
+
+def _ended(code: int) -> Answer:
+    if code == -signal.SIGXCPU:
+        return {"kind": "timeout", "message": "used more processor time than it may"}
+    how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code} before it answered"
+    return {"kind": "crashed", "message": how}
+
+
+def _python(question: Mapping[str, Any]) -> dict[str, list[str]]:
+    file: str = question["file"]
+    sys.path.insert(0, os.path.dirname(file))  # noqa: PTH120  (start-up of this program counts)
+    spec = importlib.util.spec_from_file_location("harness_user_check", file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    function = getattr(module, question["function"])
+    answer = function(question["items"], question["records"], question["context"])
+    return _reasons(answer, question["function"])
+
+
+def _reasons(answer: Any, function: str) -> dict[str, list[str]]:
+    if not isinstance(answer, dict):
+        raise TypeError(f"{function} must return {{id: [reason]}}, got {type(answer).__name__}")
+    reasons: dict[str, list[str]] = {}
+    for id_, words in answer.items():
+        listed = [words] if isinstance(words, str) else words
+        if (
+            not isinstance(id_, str)
+            or not isinstance(listed, list | tuple)
+            or not all(isinstance(w, str) for w in listed)
+        ):
+            raise TypeError(f"{function} must return {{id: [reason]}} with texts, got {id_!r:.80}: {words!r:.80}")
+        reasons[id_] = list(listed)
+    return reasons
+
+
+def _in_words(error: BaseException, file: str | None) -> str:
+    """`checks.py:12: ValueError: ...` with the innermost line of the user's file; else only what was said."""
+    said = f"{type(error).__name__}: {error}" if file else str(error) or type(error).__name__
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    if isinstance(error, SyntaxError) and error.filename == file:
+        return f"{os.path.basename(file or '')}:{error.lineno}: SyntaxError: {error.msg}"  # noqa: PTH119
+    where = f"{os.path.basename(file or '')}:{lines[-1].lineno}: " if lines else ""  # noqa: PTH119
+    return (where + said)[:2000]
+
+
+# --- frames and limits ------------------------------------------------------------------------------------------------
+
+
+def _receive(pipe: IO[bytes]) -> dict[str, Any]:
+    """The next frame; empty when the pipe ended."""
+    head = pipe.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return {}
+    body = pipe.read(_LENGTH.unpack(head)[0])
+    if not body.endswith(b"}"):
+        return {}  # the writer died in the middle
+    frame: dict[str, Any] = json.loads(body)
+    return frame
+
+
+def _send(pipe: IO[bytes], answer: Answer) -> None:
+    try:
+        body = json.dumps(answer, allow_nan=False).encode()
+    except (ValueError, RecursionError) as error:
+        body = json.dumps({"kind": "error", "message": f"the answer is not JSON: {error}"}).encode()
+    except MemoryError:
+        body = b'{"kind": "memory", "message": "not enough memory"}'
+    if len(body) > _MOST_ANSWER_BYTES:
+        said = f"the answer has {len(body):,} bytes, more than {_MOST_ANSWER_BYTES:,}"
+        body = json.dumps({"kind": "too_big", "message": said}).encode()
+    pipe.write(_LENGTH.pack(len(body)) + body)
+    pipe.flush()
+
+
+def _die_with_parent(lifeline: int) -> None:
+    """The parent holds the other end of this pipe. When it is gone the kernel sends SIGIO to the whole group, whose
+    default action ends a process even inside jq's C loop. PDEATHSIG would fire when the starting *thread* ends."""
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        if os.read(lifeline, 1) == b"":
+            os._exit(0)  # it was gone before this could be arranged
+
+
+def _limit(which: int, value: int) -> None:
+    with contextlib.suppress(ValueError, OSError):  # macOS refuses RLIMIT_AS
+        resource.setrlimit(which, (value, value))
+
+
+def _allow_cpu(seconds: float) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    soft = int(seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+
+
+def _cpu_used() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+_DO = {"jq": _jq, "check_jq": _check_jq, "schema": _schema, "check_schema": _check_schema, "python": _python}
+
+if __name__ == "__main__":
+    try:
+        main()
+    except MemoryError:
+        sys.exit(_NO_MEMORY)
