@@ -1,0 +1,87 @@
+"""What follows from settled batches: the batches of later phases, and which groups become ready.
+
+Each function is pure: facts in, events or verdicts out. The ledger asks them inside the settling transaction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.core.events import BatchPlanned, Event
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Items of one phase and number that belong to no batch yet, in item order."""
+
+    phase: int
+    number: int
+    items: tuple[str, ...]
+    last_part: int | None
+    """The last part of this number that exists already; None when nothing was planned yet, else these items join late."""
+    batch_size: int
+
+
+def plan_parts(waiting: Waiting, next_group: int) -> list[Event]:
+    """The batches of one number: one, or parts N.1, N.2 above the size. Late items make further parts."""
+    size, last_part = waiting.batch_size, waiting.last_part
+    pieces = [waiting.items[at : at + size] for at in range(0, len(waiting.items), size)]
+    late = last_part is not None
+    first_part = int(len(pieces) > 1) if last_part is None else max(last_part, 1) + 1
+    return [
+        BatchPlanned(waiting.phase, waiting.number, first_part + index, piece, next_group + index, late)
+        for index, piece in enumerate(pieces)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What batch `number` of a phase waits for, and how far those phases have come.
+
+    `settled_to` of a phase is the greatest N such that batches 1 to N have all been settled at some time; a retry by
+    hand does not lower it, so it never holds up batches that were ready.
+    """
+
+    number: int
+    needs: Literal["own", "earlier", "previous"]
+    from_settled_to: int
+    own_settled_to: int
+    is_late: bool
+
+
+def is_ready(batch: Needs) -> bool:
+    """May this batch start? Batch N of `from` is settled already, or the batch would not have been planned."""
+    if batch.needs == "own" or batch.is_late:
+        return True
+    if batch.from_settled_to < batch.number:
+        return False
+    return batch.needs == "earlier" or batch.own_settled_to >= batch.number - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The last strike-worthy attempts of this run, newest first."""
+
+    outcomes: Sequence[str]
+    """`well`, `partly` or `whole`."""
+    groups: Sequence[str]
+    """The members of each, as one text: the same group twice is the same text."""
+    denials: Sequence[str]
+    """What each was denied, as text; empty for other faults."""
+
+
+def broken_setup(tail: Tail, fruitless_phase: str | None) -> str | None:
+    """Why the prompt or the set-up must be broken, or None.
+
+    Ten whole failures in a row over ten groups; the same denial three times in a row; or a phase that has accepted
+    nothing after ten attempts (`fruitless_phase` names it).
+    """
+    if fruitless_phase is not None:
+        return f"phase {fruitless_phase} has accepted nothing after ten attempts"
+    newest = tail.outcomes[:10]
+    if len(newest) == 10 and set(newest) == {"whole"} and len(set(tail.groups[:10])) == 10:
+        return "ten whole failures in a row over ten groups"
+    denied = tail.denials[:3]
+    if len(denied) == 3 and denied[0] and len(set(denied)) == 1 and len(set(tail.groups[:3])) == 3:
+        return f"the same tool was denied in every session: {denied[0]}"
+    return None

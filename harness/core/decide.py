@@ -1,0 +1,84 @@
+"""What to do next: a pure function of a small snapshot."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from harness.base.ids import GroupId
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that the next step depends on; its size does not grow with the job."""
+
+    next_group: GroupId | None
+    """The first ready group in the order (tries, phase, batch)."""
+    reservation_microusd: int
+    """What a start of that group would reserve."""
+    needs_lead: bool
+    """Its prefix is not in the cache, or the gate is probing."""
+    lead_in_flight: bool
+    running: int
+    allowed: int
+    """Sessions that the gate lets run at once."""
+    hold: tuple[datetime, str] | None
+    """The end of the last hold and its reason."""
+    paused: bool
+    spent_microusd: int
+    reserved_microusd: int
+    budget_microusd: int | None
+    stop: "Stop | None"
+    """A stop that was asked for or has become necessary; running attempts end first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start the next group now."""
+
+    group: GroupId
+    lead: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing may start before `until` (None: before something happens)."""
+
+    until: datetime | None
+    why: Literal["sessions", "slots", "lead", "hold", "paused", "ending", "budget"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The run is over. `finished` is for the ledger to turn into exit code 0 or 1."""
+
+    why: Literal["finished", "budget", "operator", "broken"]
+    reason: str
+
+
+Decision = Start | Wait | Stop
+
+
+def decide(now_is: Snapshot, now: datetime) -> Decision:
+    """The next step. Stops wait for running attempts; a hold, a pause or a full house wait too."""
+    if now_is.stop is not None:
+        return Wait(None, "ending") if now_is.running else now_is.stop
+    if now_is.next_group is None:
+        return Wait(None, "sessions") if now_is.running else Stop("finished", "nothing is left to do")
+    if now_is.paused:
+        return Wait(None, "paused")
+    if now_is.hold is not None and now < now_is.hold[0]:
+        return Wait(now_is.hold[0], "hold")
+    if now_is.running >= now_is.allowed:
+        return Wait(None, "slots")
+    if now_is.needs_lead and now_is.lead_in_flight:
+        return Wait(None, "lead")
+    return _within_budget(now_is, now_is.next_group)
+
+
+def _within_budget(now_is: Snapshot, group: GroupId) -> Decision:
+    budget = now_is.budget_microusd
+    if budget is None or now_is.spent_microusd + now_is.reserved_microusd + now_is.reservation_microusd <= budget:
+        return Start(group, lead=now_is.needs_lead)
+    if now_is.running:
+        return Wait(None, "budget")
+    return Stop("budget", "the budget cannot pay for another session")

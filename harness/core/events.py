@@ -1,0 +1,359 @@
+"""The events of the ledger: what has happened, past tense, a closed union, readable for years.
+
+Old ledgers load for ever: a field may be added with a default, never renamed, removed or given another meaning.
+Money is in micro-dollars (`*_microusd`, whole numbers, rounded up); times are in the entry around an event.
+"""
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal, get_args
+
+from pydantic import TypeAdapter
+
+JsonValue = Any
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPhase:
+    """One phase as it was planned; `from_phase` is 0 for the first."""
+
+    number: int
+    name: str
+    noun: str
+    from_phase: int
+    needs: Literal["own", "earlier", "previous"]
+    makes_items: bool
+    batch_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobPlanned:
+    """The first entry of a ledger."""
+
+    job: str
+    noun: str
+    rehearsal: bool
+    version: str
+    fingerprint: dict[str, str]
+    phases: tuple[PlannedPhase, ...]
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAdded:
+    """An item entered a phase. `place` sorts as text in item order; `root` is its first-phase item.
+
+    `data` is empty where a phase keeps the items of the one before: the row is there. `sha` is the hash of the input
+    row, empty after the first phase; `file` is relative to the job folder.
+    """
+
+    phase: int
+    item: str
+    parent: str | None
+    root: str
+    place: str
+    number: int
+    data: JsonValue
+    sha: str
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemBlocked:
+    """An item cannot enter the phase because its predecessor failed."""
+
+    phase: int
+    item: str
+    parent: str
+    root: str
+    place: str
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlanned:
+    """A batch and its members, for ever; its first group is queued with it. `late` = its item was retried by hand."""
+
+    phase: int
+    number: int
+    part: int
+    items: tuple[str, ...]
+    group: int
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSettled:
+    """Every item of batch `number` (all its parts) is settled. A batch without items settles as it is planned."""
+
+    phase: int
+    number: int
+
+
+QueuedWhy = Literal["retry", "again", "repeated", "halved", "alone", "chosen", "reopened"]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupQueued:
+    """A group waits for its next attempt.
+
+    `believed` counts the no-strike faults it was believed, `believed_since` is the attempt of the first of them.
+    """
+
+    group: int
+    phase: int
+    number: int
+    part: int
+    items: tuple[str, ...]
+    tries: int
+    why: QueuedWhy
+    believed: int = 0
+    believed_since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupsChosen:
+    """This run looks at some items only: all other queued groups are parked. None = all are looked at again."""
+
+    groups: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted:
+    """Committed before anything is spent."""
+
+    attempt: int
+    token: str
+    group: int
+    phase: int
+    number: int
+    part: int
+    items: tuple[str, ...]
+    session_id: str
+    backend: str
+    model: str | None
+    prompt_sha: str
+    reserved_microusd: int
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAccepted:
+    """The item is done: its records are `length_bytes` bytes at `offset` of the fragment `sha`."""
+
+    attempt: int
+    phase: int
+    item: str
+    sha: str
+    offset: int
+    length_bytes: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemStruck:
+    """A failure was counted against the item."""
+
+    attempt: int
+    phase: int
+    item: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemReturned:
+    """The item's records were rejected in a session that was cut short: reasons, no strike."""
+
+    attempt: int
+    phase: int
+    item: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFailed:
+    """The item is out of strikes, or hopeless for the stated reason."""
+
+    attempt: int
+    phase: int
+    item: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemReopened:
+    """A person asked for a new round: strikes count from 0 again."""
+
+    phase: int
+    item: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSettled:
+    """What an attempt cost; its reservation is released. Not `known`: the cost was not told, all of it was charged."""
+
+    attempt: int
+    charged_microusd: int
+    known: bool
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    turns: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPlaced:
+    """No new start before `until` (ISO 8601, UTC)."""
+
+    attempt: int
+    reason: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldLifted:
+    """The provider answered well again, or a person lifted the hold."""
+
+    who: str
+
+
+Outcome = Literal["well", "partly", "whole", "excused", "stopped"]
+"""How an attempt counts: every item accepted; some came back; nothing usable; no-strike fault; set-up broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenOutput:
+    """One output file of an attempt, in the store under `sha`."""
+
+    name: str
+    sha: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """The last event of an attempt."""
+
+    attempt: int
+    outcome: Outcome
+    fault: str | None
+    blame: str | None
+    detail: str
+    duration_s: float
+    session_id: str | None
+    model: str | None
+    cli_version: str | None
+    outputs: tuple[FrozenOutput, ...] = ()
+    invented: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    evidence: dict[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """One life of the supervisor began."""
+
+    pid: int
+    host: str
+    version: str
+    parallel: int
+    budget_microusd: int | None
+    sandbox: str
+    credential: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """The supervisor stopped in order. A run without this entry was killed."""
+
+    exit_code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """A person asked that nothing new starts."""
+
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A person asked to go on."""
+
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAsked:
+    """A person asked the run to end; `now` = without grace."""
+
+    who: str
+    now: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The merge of a phase, committed before the rename; `target` is relative to the job folder."""
+
+    phase: int
+    target: str
+    sha: str
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class FingerprintKept:
+    """A person said to go on although shaping fields changed."""
+
+    fingerprint: dict[str, str]
+    differences: tuple[str, ...]
+
+
+Event = (
+    JobPlanned
+    | ItemAdded
+    | ItemBlocked
+    | BatchPlanned
+    | BatchSettled
+    | GroupQueued
+    | GroupsChosen
+    | AttemptStarted
+    | ItemAccepted
+    | ItemStruck
+    | ItemReturned
+    | ItemFailed
+    | ItemReopened
+    | UsageSettled
+    | HoldPlaced
+    | HoldLifted
+    | AttemptEnded
+    | RunStarted
+    | RunEnded
+    | Paused
+    | Resumed
+    | CancelAsked
+    | Merged
+    | FingerprintKept
+)
+
+_KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
+
+
+@cache
+def _adapter(kind: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_KINDS[kind])
+
+
+def encode(event: Event) -> str:
+    """The event's fields as one line of JSON; its kind is the class name."""
+    return _adapter(type(event).__name__).dump_json(event).decode()
+
+
+def decode(kind: str, body: str) -> Event:
+    """The event that `encode` wrote. KeyError for a kind that this version does not know."""
+    event: Event = _adapter(kind).validate_json(body)
+    return event

@@ -1,0 +1,320 @@
+"""Turning an ended attempt into its events: the only place where anything is accepted, struck or failed.
+
+The one retry rule (design section 5). Good records are accepted at once, whatever became of the session. Of the rest:
+
+    a no-strike fault                      the group again, as it is; believed three times per group
+    ended by itself, something came back   a strike for each item rejected or missing; the rest together, with reasons
+    cut short, something accepted          nobody is struck; the rest together
+    nothing usable (a whole failure)       repeated once per batch, then halved; refused, too long: halved at once
+    a whole failure alone                  the item's strike; refused or too long: failed at once
+
+The strike that fails an item is earned alone, so an item that is one strike short goes alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from harness.base.clock import to_text
+from harness.base.ids import ItemId
+from harness.core.events import (
+    AttemptEnded,
+    Event,
+    FrozenOutput,
+    GroupQueued,
+    HoldPlaced,
+    ItemAccepted,
+    ItemAdded,
+    ItemFailed,
+    ItemReturned,
+    ItemStruck,
+    Outcome,
+    QueuedWhy,
+    UsageSettled,
+)
+from harness.core.faults import SUPERVISOR_LOST, halves_at_once, hopeless_alone
+from harness.core.gate import hold_until
+from harness.core.money import to_micro
+from harness.core.types import Accepted, BatchRef, Ending, Fault, Judgement, Rejected
+
+BELIEVED = 3
+"""No-strike faults that a group is believed while other attempts end well."""
+_NO_STRIKE = ("provider", "host", "operator", "config")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One item of the attempt's group, as the ledger knows it."""
+
+    id: ItemId
+    strikes: int
+    root: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where an item's records lie: bytes of the fragment `sha` in the store."""
+
+    sha: str
+    offset: int
+    length_bytes: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An attempt without its end: what settle has to know about it and its surroundings."""
+
+    attempt: int
+    group: int
+    batch: BatchRef
+    members: tuple[Member, ...]
+    tries: int
+    believed: int
+    believed_since: int | None
+    others_ended_well: bool
+    """Since this group's first no-strike fault, some other attempt ended well."""
+    batch_repeated: bool
+    """This batch has had its one repeat of a whole failure."""
+    reserved_microusd: int
+    provider_faults_in_a_row: int
+    next_group: int
+    strikes_allowed: int
+
+
+def settle(
+    open_: Open, ending: Ending, judgement: Judgement, spans: Mapping[ItemId, Span], now: datetime
+) -> list[Event]:
+    """The events of one ended attempt, to be committed in one transaction, AttemptEnded last.
+
+    `spans` has an entry for each accepted item; its bytes are durable in the store already.
+    """
+    if judgement.broken_check is not None:
+        return [
+            _usage(open_, ending),
+            _again(open_, open_.members, "again", open_.next_group),
+            _ended(open_, ending, judgement, judgement.broken_check, "stopped"),
+        ]
+    fault = _believed_or_not(open_, ending.fault)
+    accepted = _accept(open_, judgement, spans)
+    rest = [member for member in open_.members if not isinstance(judgement.verdicts[member.id], Accepted)]
+    settled = _Rest(open_, judgement, fault, rest, has_accepted=len(rest) < len(open_.members))
+    events: list[Event] = [*accepted, _usage(open_, ending), *settled.events()]
+    if fault is not None and fault.blame == "provider":
+        until = hold_until(fault, open_.provider_faults_in_a_row + 1, now)
+        events.append(HoldPlaced(open_.attempt, str(fault.kind), to_text(until)))
+    return [*events, _ended(open_, ending, judgement, fault, settled.outcome())]
+
+
+def _believed_or_not(open_: Open, fault: Fault | None) -> Fault | None:
+    """A no-strike fault that only this group meets, time after time, is the session's own.
+
+    The loss of the supervisor is never doubted: it is no session's doing.
+    """
+    if fault is None or fault.blame not in ("provider", "host") or fault.kind == SUPERVISOR_LOST:
+        return fault
+    if open_.believed < BELIEVED or not open_.others_ended_well:
+        return fault
+    detail = f"{fault.detail} (believed {open_.believed} times; other sessions ended well in between)"
+    return Fault(fault.kind, "session", detail, fault.until, fault.evidence)
+
+
+def _accept(open_: Open, judgement: Judgement, spans: Mapping[ItemId, Span]) -> list[Event]:
+    """ItemAccepted for each accepted item, each followed by the items made out of its records."""
+    events: list[Event] = []
+    for member in open_.members:
+        verdict = judgement.verdicts[member.id]
+        if not isinstance(verdict, Accepted):
+            continue
+        span = spans[member.id]
+        events.append(
+            ItemAccepted(
+                open_.attempt, open_.batch.phase, member.id, span.sha, span.offset, span.length_bytes, span.records
+            )
+        )
+        for phase, made in verdict.made.items():
+            events.extend(
+                ItemAdded(
+                    phase=phase,
+                    item=item.id,
+                    parent=member.id,
+                    root=member.root,
+                    place=f"{member.place}.{index:05d}",
+                    number=open_.batch.number,
+                    data=dict(item.data),
+                    sha="",
+                )
+                for index, item in enumerate(made)
+            )
+    return events
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """The items of an attempt that were not accepted, and what becomes of them."""
+
+    open_: Open
+    judgement: Judgement
+    fault: Fault | None
+    members: Sequence[Member]
+    has_accepted: bool
+
+    def events(self) -> list[Event]:
+        if not self.members:
+            return []
+        if self.fault is not None and self.fault.blame in _NO_STRIKE:
+            return [*self._returned(), self._believed_again()]
+        if self._is_whole_failure():
+            return self._whole_failure()
+        if self.fault is not None and self.has_accepted:
+            return [*self._returned(), *self._requeue(struck=False)]
+        return self._strike_each()
+
+    def outcome(self) -> Outcome:
+        if self.fault is not None and self.fault.blame == "config":
+            return "stopped"
+        if self.fault is not None and self.fault.blame in _NO_STRIKE:
+            return "excused"
+        if not self.members:
+            return "well"
+        return "whole" if self._is_whole_failure() else "partly"
+
+    def _is_whole_failure(self) -> bool:
+        """Nothing was accepted, and the session was cut short or left nothing that could be judged."""
+        return not self.has_accepted and (self.fault is not None or not self.judgement.usable)
+
+    def _reasons(self, member: Member) -> tuple[str, ...]:
+        verdict = self.judgement.verdicts[member.id]
+        return verdict.reasons if isinstance(verdict, Rejected) else ()
+
+    def _returned(self) -> list[Event]:
+        """Reasons that cost no strike, for the next prompt: of records that came back and were rejected."""
+        return [
+            ItemReturned(self.open_.attempt, self.open_.batch.phase, member.id, self._reasons(member))
+            for member in self.members
+            if self._reasons(member) and not self._is_missing(member)
+        ]
+
+    def _is_missing(self, member: Member) -> bool:
+        verdict = self.judgement.verdicts[member.id]
+        return isinstance(verdict, Rejected) and verdict.missing
+
+    def _believed_again(self) -> GroupQueued:
+        """A provider's or the host's fault uses up one belief; an operator's and the supervisor's own loss do not."""
+        open_, fault = self.open_, self.fault
+        again = _again(open_, self.members, "again", open_.next_group)
+        uses_belief = fault is not None and fault.blame in ("provider", "host") and fault.kind != SUPERVISOR_LOST
+        if not uses_belief:
+            return replace(again, believed=open_.believed, believed_since=open_.believed_since)
+        return replace(again, believed=open_.believed + 1, believed_since=open_.believed_since or open_.attempt)
+
+    def _strike_each(self) -> list[Event]:
+        """The session ended by itself and something came back: each item answers for its own records."""
+        events: list[Event] = []
+        for member in self.members:
+            events.extend(self._strike(member, self._reasons(member)))
+        return [*events, *self._requeue(struck=True)]
+
+    def _strike(self, member: Member, reasons: tuple[str, ...]) -> list[Event]:
+        """One strike; in company never the last one, which is earned alone."""
+        open_, phase = self.open_, self.open_.batch.phase
+        is_last = member.strikes + 1 >= open_.strikes_allowed
+        if is_last and len(open_.members) > 1:
+            return [ItemReturned(open_.attempt, phase, member.id, reasons)]
+        events: list[Event] = [ItemStruck(open_.attempt, phase, member.id, reasons)]
+        if is_last:
+            events.append(ItemFailed(open_.attempt, phase, member.id, "; ".join(reasons)))
+        return events
+
+    def _whole_failure(self) -> list[Event]:
+        open_, fault = self.open_, self.fault
+        if len(open_.members) == 1:
+            return self._whole_failure_alone(self.members[0])
+        at_once = fault is not None and halves_at_once(fault.kind)
+        if not at_once and not open_.batch_repeated:
+            return [_again(open_, self.members, "repeated", open_.next_group, tries=open_.tries + 1)]
+        middle = (len(self.members) + 1) // 2
+        halves = [self.members[:middle], self.members[middle:]]
+        return [
+            _again(open_, half, "halved", open_.next_group + index, tries=open_.tries + 1)
+            for index, half in enumerate(halves)
+        ]
+
+    def _whole_failure_alone(self, member: Member) -> list[Event]:
+        open_, fault = self.open_, self.fault
+        reasons = self._reasons(member) if fault is None else (f"{fault.kind}: {fault.detail}", *self._reasons(member))
+        if fault is not None and hopeless_alone(fault.kind):
+            struck = ItemStruck(open_.attempt, open_.batch.phase, member.id, reasons)
+            return [struck, ItemFailed(open_.attempt, open_.batch.phase, member.id, reasons[0])]
+        return [*self._strike(member, reasons), *self._requeue(struck=True)]
+
+    def _requeue(self, *, struck: bool) -> list[Event]:
+        """The rest together; items one strike short each alone."""
+        open_, allowed = self.open_, self.open_.strikes_allowed
+        alone_now = len(open_.members) == 1
+
+        def strikes_after(member: Member) -> int:
+            is_struck = struck and (alone_now or member.strikes + 1 < allowed)
+            return member.strikes + int(is_struck)
+
+        still_in = [member for member in self.members if strikes_after(member) < allowed]
+        together = [member for member in still_in if strikes_after(member) + 1 < allowed]
+        alone = [member for member in still_in if strikes_after(member) + 1 >= allowed]
+        groups: list[tuple[Sequence[Member], QueuedWhy]] = [(together, "retry")] if together else []
+        groups += [([member], "alone") for member in alone]
+        return [
+            _again(open_, members, why, open_.next_group + index, tries=open_.tries + 1)
+            for index, (members, why) in enumerate(groups)
+        ]
+
+
+def _again(
+    open_: Open,
+    members: Sequence[Member],
+    why: QueuedWhy,
+    group: int,
+    *,
+    tries: int | None = None,
+) -> GroupQueued:
+    """The group for the next try. A no-strike fault keeps the place in the queue (`tries`)."""
+    batch = open_.batch
+    items = tuple(str(member.id) for member in members)
+    return GroupQueued(
+        group, batch.phase, batch.number, batch.part, items, open_.tries if tries is None else tries, why
+    )
+
+
+def _usage(open_: Open, ending: Ending) -> UsageSettled:
+    """An unknown or senseless cost is charged as the reservation; the sum never goes down."""
+    facts, cost = ending.facts, ending.facts.cost_usd
+    known = cost is not None and cost.is_finite() and cost >= 0
+    charged = to_micro(cost) if cost is not None and known else open_.reserved_microusd
+    return UsageSettled(
+        open_.attempt,
+        charged,
+        known,
+        facts.input_tokens,
+        facts.output_tokens,
+        facts.cache_read_tokens,
+        facts.cache_write_tokens,
+        facts.turns,
+    )
+
+
+def _ended(open_: Open, ending: Ending, judgement: Judgement, fault: Fault | None, outcome: Outcome) -> AttemptEnded:
+    return AttemptEnded(
+        attempt=open_.attempt,
+        outcome=outcome,
+        fault=str(fault.kind) if fault else None,
+        blame=fault.blame if fault else None,
+        detail=fault.detail if fault else (ending.facts.said or ""),
+        duration_s=round(ending.duration.total_seconds(), 3),
+        session_id=ending.facts.session_id,
+        model=ending.facts.model,
+        cli_version=ending.facts.cli_version,
+        outputs=tuple(FrozenOutput(each.name, each.sha, each.size_bytes) for each in ending.artifacts),
+        invented=judgement.invented,
+        notes=(*ending.notes, *judgement.notes),
+        evidence=dict(fault.evidence) if fault else {},
+    )

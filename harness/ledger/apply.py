@@ -1,0 +1,389 @@
+"""Events to state tables: the one module that changes them, inside the transaction that appends the entry."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from harness.core import events as e
+from harness.core.advance import Needs, is_ready
+
+_INSERT_ITEM = """INSERT INTO items(phase, item, parent, root, place, number, part, state, strikes, round, attempts,
+    data, sha, file, reasons, settled_at) VALUES(?, ?, ?, ?, ?, ?, NULL, ?, 0, 1, 0, ?, ?, ?, ?, ?)
+    ON CONFLICT(phase, item) DO UPDATE SET state = excluded.state, data = excluded.data, reasons = excluded.reasons,
+    place = excluded.place, parent = excluded.parent, settled_at = excluded.settled_at WHERE items.state = 'blocked'"""
+
+
+def apply(db: sqlite3.Connection, seq: int, time: str, event: e.Event) -> None:
+    """Change the state tables as the event says. An event that does not fit the state raises: that is our bug."""
+    _APPLY[type(event)](db, seq, time, event)
+
+
+def _changed(cursor: sqlite3.Cursor, rows: int, what: object) -> None:
+    if cursor.rowcount != rows:
+        raise AssertionError(f"expected to change {rows} rows, changed {cursor.rowcount}: {what!r}")
+
+
+def _to_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _job_planned(db: sqlite3.Connection, seq: int, time: str, event: e.JobPlanned) -> None:
+    db.execute(
+        "INSERT INTO job VALUES(1, ?, ?, ?, ?, ?, ?, 1, 1, 0, 0, 0, NULL, NULL, 0, 0, NULL, 0, NULL, NULL, NULL)",
+        (event.job, event.noun, event.rehearsal, event.version, _to_json(event.fingerprint), time),
+    )
+    db.executemany(
+        "INSERT INTO phases VALUES(?, ?, ?, ?, ?, ?, ?, 0, 0, 0)",
+        [(p.number, p.name, p.noun, p.from_phase, p.needs, p.makes_items, p.batch_size) for p in event.phases],
+    )
+
+
+def _item_added(db: sqlite3.Connection, seq: int, time: str, event: e.ItemAdded) -> None:
+    values = (event.phase, event.item, event.parent, event.root, event.place, event.number)
+    values += ("pending", _to_json(event.data), event.sha, event.file, "[]", None)  # type: ignore[assignment]
+    _changed(db.execute(_INSERT_ITEM, values), 1, event)
+
+
+def _item_blocked(db: sqlite3.Connection, seq: int, time: str, event: e.ItemBlocked) -> None:
+    values = (event.phase, event.item, event.parent, event.root, event.place, event.number)
+    values += ("blocked", "{}", "", None, _to_json([event.reason]), time)  # type: ignore[assignment]
+    db.execute(_INSERT_ITEM, values)
+
+
+def _batch_planned(db: sqlite3.Connection, seq: int, time: str, event: e.BatchPlanned) -> None:
+    ref = (event.phase, event.number, event.part)
+    db.execute("INSERT INTO batches VALUES(?, ?, ?, ?, ?, 0)", (*ref, len(event.items), event.late))
+    db.execute("INSERT OR IGNORE INTO numbers VALUES(?, ?, 0)", (event.phase, event.number))
+    db.executemany(
+        "UPDATE items SET part = ? WHERE phase = ? AND item = ?",
+        [(event.part, event.phase, item) for item in event.items],
+    )
+    _insert_group(db, event.group, ref, event.items, late=event.late, why="planned")
+    _wake(db, event.phase)
+
+
+def _insert_group(
+    db: sqlite3.Connection,
+    group: int,
+    ref: tuple[int, int, int],
+    items: Iterable[str],
+    *,
+    late: bool,
+    why: str,
+    tries: int = 0,
+) -> None:
+    """A planned group waits until its needs are met; every later group of the batch is ready at once."""
+    state = "waiting" if why == "planned" else "ready"
+    db.execute(
+        "INSERT INTO groups VALUES(?, ?, ?, ?, ?, ?, 0, NULL, ?, ?, ?, 0)",
+        (group, *ref, _to_json(list(items)), tries, late, why, state),
+    )
+    db.execute("UPDATE job SET next_group = max(next_group, ?)", (group + 1,))
+
+
+def _batch_settled(db: sqlite3.Connection, seq: int, time: str, event: e.BatchSettled) -> None:
+    db.execute(
+        "INSERT INTO numbers VALUES(?, ?, 1) ON CONFLICT(phase, number) DO UPDATE SET settled = 1",
+        (event.phase, event.number),
+    )
+    (settled_to,) = db.execute("SELECT settled_to FROM phases WHERE phase = ?", (event.phase,)).fetchone()
+    while db.execute(
+        "SELECT 1 FROM numbers WHERE phase = ? AND number = ? AND settled = 1", (event.phase, settled_to + 1)
+    ).fetchone():
+        settled_to += 1
+    db.execute("UPDATE phases SET settled_to = ? WHERE phase = ?", (settled_to, event.phase))
+    _wake(db, event.phase)
+    for (later,) in db.execute("SELECT phase FROM phases WHERE from_phase = ?", (event.phase,)).fetchall():
+        _wake(db, later)
+
+
+def _wake(db: sqlite3.Connection, phase: int) -> None:
+    """Waiting groups of the phase whose needs are met become ready. Looks only at batches that could be."""
+    needs, own, before = db.execute(
+        "SELECT p.needs, p.settled_to, f.settled_to FROM phases p LEFT JOIN phases f ON f.phase = p.from_phase"
+        " WHERE p.phase = ?",
+        (phase,),
+    ).fetchone()
+    farthest = {"own": None, "earlier": before, "previous": own + 1}[needs]
+    waiting = db.execute(
+        "SELECT id, number, late FROM groups WHERE phase = ? AND state = 'waiting'"
+        " AND (late OR ? IS NULL OR number <= ?)",
+        (phase, farthest, farthest),
+    ).fetchall()
+    for group, number, late in waiting:
+        settled_before = number if before is None else before
+        if is_ready(Needs(number, needs, settled_before, own, bool(late))):
+            db.execute("UPDATE groups SET state = 'ready' WHERE id = ?", (group,))
+
+
+def _group_queued(db: sqlite3.Connection, seq: int, time: str, event: e.GroupQueued) -> None:
+    ref = (event.phase, event.number, event.part)
+    late = db.execute("SELECT late FROM batches WHERE phase = ? AND number = ? AND part = ?", ref).fetchone()[0]
+    if event.why == "repeated":
+        db.execute("UPDATE batches SET repeated = 1 WHERE phase = ? AND number = ? AND part = ?", ref)
+    if event.why == "chosen":
+        _split_chosen(db, event, ref, bool(late))
+        return
+    late = bool(late) or event.why == "reopened"
+    _insert_group(db, event.group, ref, event.items, late=late, why=event.why, tries=event.tries)
+    db.execute(
+        "UPDATE groups SET believed = ?, believed_since = ? WHERE id = ?",
+        (event.believed, event.believed_since, event.group),
+    )
+
+
+def _split_chosen(db: sqlite3.Connection, event: e.GroupQueued, ref: tuple[int, int, int], late: bool) -> None:
+    """A queued group is cut in two: the chosen items leave it; both halves keep its state."""
+    wanted = set(event.items)
+    rows = db.execute(
+        "SELECT id, items, state, believed, believed_since, why FROM groups WHERE phase = ? AND number = ? AND part = ?"
+        " AND state IN ('waiting', 'ready')",
+        ref,
+    ).fetchall()
+    for group, items_text, state, believed, since, why in rows:
+        items = json.loads(items_text)
+        if wanted <= set(items):
+            rest = [item for item in items if item not in wanted]
+            db.execute("UPDATE groups SET items = ? WHERE id = ?", (_to_json(rest), group))
+            db.execute(
+                "INSERT INTO groups VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+                (event.group, *ref, _to_json(list(event.items)), event.tries, believed, since, late, why, state),
+            )
+            db.execute("UPDATE job SET next_group = max(next_group, ?)", (event.group + 1,))
+            return
+    raise AssertionError(f"no queued group holds the chosen items: {event!r}")
+
+
+def _groups_chosen(db: sqlite3.Connection, seq: int, time: str, event: e.GroupsChosen) -> None:
+    if event.groups is None:
+        db.execute("UPDATE groups SET parked = 0 WHERE parked = 1")
+        return
+    db.execute("UPDATE groups SET parked = 1 WHERE state IN ('waiting', 'ready')")
+    db.executemany("UPDATE groups SET parked = 0 WHERE id = ?", [(group,) for group in event.groups])
+
+
+def _attempt_started(db: sqlite3.Connection, seq: int, time: str, event: e.AttemptStarted) -> None:
+    _changed(
+        db.execute("UPDATE groups SET state = 'running' WHERE id = ? AND state = 'ready'", (event.group,)), 1, event
+    )
+    db.execute(
+        """INSERT INTO attempts(id, token, group_id, phase, number, part, items, session_id, backend, model, prompt_sha,
+           folder, run, fingerprint, started_seq, started_at, reserved_microusd)
+           SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, run, fingerprint, ?, ?, ? FROM job""",
+        (
+            event.attempt,
+            event.token,
+            event.group,
+            event.phase,
+            event.number,
+            event.part,
+            _to_json(list(event.items)),
+            event.session_id,
+            event.backend,
+            event.model,
+            event.prompt_sha,
+            event.folder,
+            seq,
+            time,
+            event.reserved_microusd,
+        ),
+    )
+    changed = db.executemany(
+        "UPDATE items SET state = 'running', attempts = attempts + 1 WHERE phase = ? AND item = ?"
+        " AND state = 'pending'",
+        [(event.phase, item) for item in event.items],
+    )
+    _changed(changed, len(event.items), event)
+    db.executemany(
+        "INSERT INTO attempt_items VALUES(?, ?, ?)", [(event.phase, item, event.attempt) for item in event.items]
+    )
+    db.execute("UPDATE job SET next_attempt = ?, sessions = sessions + 1", (event.attempt + 1,))
+
+
+def _item_accepted(db: sqlite3.Connection, seq: int, time: str, event: e.ItemAccepted) -> None:
+    place = (event.sha, event.offset, event.length_bytes, event.records)
+    db.execute(
+        "INSERT INTO accepted VALUES(?, ?, ?, ?, ?, ?, ?, ?)", (event.phase, event.item, event.attempt, seq, *place)
+    )
+    _settle_item(db, time, event.phase, event.item, "done", "running")
+    db.execute("UPDATE phases SET has_accepted = 1 WHERE phase = ?", (event.phase,))
+
+
+def _settle_item(db: sqlite3.Connection, time: str, phase: int, item: str, state: str, was: str) -> None:
+    _changed(
+        db.execute(
+            "UPDATE items SET state = ?, settled_at = ? WHERE phase = ? AND item = ? AND state = ?",
+            (state, time, phase, item, was),
+        ),
+        1,
+        (phase, item, state),
+    )
+
+
+def _item_struck(db: sqlite3.Connection, seq: int, time: str, event: e.ItemStruck) -> None:
+    db.execute(
+        "UPDATE items SET strikes = strikes + 1, reasons = ? WHERE phase = ? AND item = ?",
+        (_to_json(list(event.reasons)), event.phase, event.item),
+    )
+
+
+def _item_returned(db: sqlite3.Connection, seq: int, time: str, event: e.ItemReturned) -> None:
+    db.execute(
+        "UPDATE items SET reasons = ? WHERE phase = ? AND item = ?",
+        (_to_json(list(event.reasons)), event.phase, event.item),
+    )
+
+
+def _item_failed(db: sqlite3.Connection, seq: int, time: str, event: e.ItemFailed) -> None:
+    _settle_item(db, time, event.phase, event.item, "failed", "running")
+    db.execute(
+        "UPDATE items SET reasons = ? WHERE phase = ? AND item = ? AND reasons = '[]'",
+        (_to_json([event.reason]), event.phase, event.item),
+    )
+
+
+def _item_reopened(db: sqlite3.Connection, seq: int, time: str, event: e.ItemReopened) -> None:
+    _settle_item(db, time, event.phase, event.item, "pending", "failed")
+    db.execute(
+        "UPDATE items SET strikes = 0, round = round + 1, settled_at = NULL WHERE phase = ? AND item = ?",
+        (event.phase, event.item),
+    )
+
+
+def _usage_settled(db: sqlite3.Connection, seq: int, time: str, event: e.UsageSettled) -> None:
+    db.execute(
+        """UPDATE attempts SET charged_microusd = ?, cost_known = ?, input_tokens = ?, output_tokens = ?,
+           cache_read_tokens = ?, cache_write_tokens = ?, turns = ? WHERE id = ?""",
+        (
+            event.charged_microusd,
+            event.known,
+            event.input_tokens,
+            event.output_tokens,
+            event.cache_read_tokens,
+            event.cache_write_tokens,
+            event.turns,
+            event.attempt,
+        ),
+    )
+    db.execute("UPDATE job SET spent_microusd = spent_microusd + ?", (event.charged_microusd,))
+
+
+def _hold_placed(db: sqlite3.Connection, seq: int, time: str, event: e.HoldPlaced) -> None:
+    """The longer of two holds counts."""
+    db.execute(
+        "UPDATE job SET hold_until = ?, hold_reason = ? WHERE hold_until IS NULL OR hold_until < ?",
+        (event.until, event.reason, event.until),
+    )
+
+
+def _hold_lifted(db: sqlite3.Connection, seq: int, time: str, event: e.HoldLifted) -> None:
+    db.execute("UPDATE job SET hold_until = NULL, hold_reason = NULL, provider_faults_in_a_row = 0")
+
+
+def _attempt_ended(db: sqlite3.Connection, seq: int, time: str, event: e.AttemptEnded) -> None:
+    outputs = _to_json([[each.name, each.sha, each.size_bytes] for each in event.outputs])
+    ended = db.execute(
+        """UPDATE attempts SET ended_seq = ?, ended_at = ?, outcome = ?, fault = ?, blame = ?, detail = ?,
+           duration_s = ?, session_id = coalesce(?, session_id), model = coalesce(?, model), cli_version = ?,
+           outputs = ?, invented = ?, notes = ?, evidence = ? WHERE id = ? AND ended_seq IS NULL""",
+        (
+            seq,
+            time,
+            event.outcome,
+            event.fault,
+            event.blame,
+            event.detail,
+            event.duration_s,
+            event.session_id,
+            event.model,
+            event.cli_version,
+            outputs,
+            _to_json(list(event.invented)),
+            _to_json(list(event.notes)),
+            _to_json(event.evidence),
+            event.attempt,
+        ),
+    )
+    _changed(ended, 1, event)
+    db.execute(
+        "UPDATE groups SET state = 'closed' WHERE id = (SELECT group_id FROM attempts WHERE id = ?)", (event.attempt,)
+    )
+    db.execute(
+        "UPDATE items SET state = 'pending' WHERE state = 'running' AND (phase, item) IN"
+        " (SELECT a.phase, value FROM attempts a, json_each(a.items) WHERE a.id = ?)",
+        (event.attempt,),
+    )
+    if event.blame == "provider":
+        db.execute("UPDATE job SET provider_faults_in_a_row = provider_faults_in_a_row + 1")
+    elif event.outcome in ("well", "partly", "whole"):
+        db.execute("UPDATE job SET provider_faults_in_a_row = 0")
+        db.execute(
+            "UPDATE phases SET fruitless = CASE WHEN has_accepted THEN 0 ELSE fruitless + 1 END"
+            " WHERE phase = (SELECT phase FROM attempts WHERE id = ?)",
+            (event.attempt,),
+        )
+
+
+def _run_started(db: sqlite3.Connection, seq: int, time: str, event: e.RunStarted) -> None:
+    db.execute(
+        "UPDATE job SET run = run + 1, run_started_at = ?, run_is_open = 1, run_exit_code = NULL, run_reason = NULL,"
+        " run_ended_at = NULL",
+        (time,),
+    )
+    db.execute("UPDATE phases SET fruitless = 0")
+
+
+def _run_ended(db: sqlite3.Connection, seq: int, time: str, event: e.RunEnded) -> None:
+    db.execute(
+        "UPDATE job SET run_is_open = 0, run_exit_code = ?, run_reason = ?, run_ended_at = ?",
+        (event.exit_code, event.reason, time),
+    )
+
+
+def _paused(db: sqlite3.Connection, seq: int, time: str, event: e.Paused) -> None:
+    db.execute("UPDATE job SET paused = 1")
+
+
+def _resumed(db: sqlite3.Connection, seq: int, time: str, event: e.Resumed) -> None:
+    db.execute("UPDATE job SET paused = 0")
+
+
+def _nothing(db: sqlite3.Connection, seq: int, time: str, event: e.Event) -> None:
+    """The entry itself is the record."""
+
+
+def _merged(db: sqlite3.Connection, seq: int, time: str, event: e.Merged) -> None:
+    db.execute("INSERT INTO merges VALUES(?, ?, ?, ?, ?)", (event.phase, seq, event.target, event.sha, event.records))
+
+
+def _fingerprint_kept(db: sqlite3.Connection, seq: int, time: str, event: e.FingerprintKept) -> None:
+    db.execute("UPDATE job SET fingerprint = ?", (_to_json(event.fingerprint),))
+
+
+_APPLY: dict[type[Any], Callable[[sqlite3.Connection, int, str, Any], None]] = {
+    e.JobPlanned: _job_planned,
+    e.ItemAdded: _item_added,
+    e.ItemBlocked: _item_blocked,
+    e.BatchPlanned: _batch_planned,
+    e.BatchSettled: _batch_settled,
+    e.GroupQueued: _group_queued,
+    e.GroupsChosen: _groups_chosen,
+    e.AttemptStarted: _attempt_started,
+    e.ItemAccepted: _item_accepted,
+    e.ItemStruck: _item_struck,
+    e.ItemReturned: _item_returned,
+    e.ItemFailed: _item_failed,
+    e.ItemReopened: _item_reopened,
+    e.UsageSettled: _usage_settled,
+    e.HoldPlaced: _hold_placed,
+    e.HoldLifted: _hold_lifted,
+    e.AttemptEnded: _attempt_ended,
+    e.RunStarted: _run_started,
+    e.RunEnded: _run_ended,
+    e.Paused: _paused,
+    e.Resumed: _resumed,
+    e.CancelAsked: _nothing,
+    e.Merged: _merged,
+    e.FingerprintKept: _fingerprint_kept,
+}

@@ -1,0 +1,295 @@
+"""What the supervisor asks the ledger; each question costs the same at item 1 and at item 100,000."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from harness.base.artifacts import ArtifactStore
+from harness.base.clock import from_text
+from harness.base.ids import AttemptId, GroupId, ItemId, Sha, Token
+from harness.core.advance import Tail
+from harness.core.settle import Member, Open
+from harness.core.types import BatchRef, Item, Json
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyGroup:
+    """A group that may start. `late` = it runs beside the plan: its item was retried by hand."""
+
+    id: GroupId
+    batch: BatchRef
+    items: tuple[ItemId, ...]
+    tries: int
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """In micro-dollars. `reserved` is the sum over attempts that have not ended."""
+
+    spent: int
+    reserved: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """What a run needs to know of the runs before it."""
+
+    paused: bool
+    hold: tuple[datetime, str] | None
+    provider_faults_in_a_row: int
+    next_attempt: AttemptId
+    next_group: GroupId
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """An attempt without its end; after a crash it is settled from its folder."""
+
+    attempt: AttemptId
+    token: Token
+    group: ReadyGroup
+    session_id: str
+    folder: str
+    reserved_microusd: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The accepted records of one item: bytes of a fragment in the store."""
+
+    item: ItemId
+    sha: Sha
+    offset: int
+    length_bytes: int
+    records: int
+
+
+def next_ready(db: sqlite3.Connection) -> ReadyGroup | None:
+    """The first group in the order tries, phase, batch."""
+    row = db.execute(
+        "SELECT id, phase, number, part, items, tries, late FROM groups WHERE state = 'ready' AND parked = 0"
+        " ORDER BY tries, phase, number, part, id LIMIT 1"
+    ).fetchone()
+    return _group(row) if row else None
+
+
+def _group(row: Sequence[object]) -> ReadyGroup:
+    group, phase, number, part, items, tries, late = row
+    return ReadyGroup(
+        GroupId(int(str(group))),
+        BatchRef(int(str(phase)), int(str(number)), int(str(part))),
+        tuple(ItemId(item) for item in json.loads(str(items))),
+        int(str(tries)),
+        bool(late),
+    )
+
+
+def money(db: sqlite3.Connection) -> Money:
+    (spent,) = db.execute("SELECT spent_microusd FROM job").fetchone()
+    (reserved,) = db.execute(
+        "SELECT coalesce(sum(reserved_microusd), 0) FROM attempts WHERE ended_seq IS NULL"
+    ).fetchone()
+    return Money(spent, reserved)
+
+
+def run_state(db: sqlite3.Connection) -> RunState:
+    paused, until, reason, faults, attempt, group, run = db.execute(
+        "SELECT paused, hold_until, hold_reason, provider_faults_in_a_row, next_attempt, next_group, run FROM job"
+    ).fetchone()
+    hold = (from_text(until), str(reason)) if until else None
+    return RunState(bool(paused), hold, faults, AttemptId(attempt), GroupId(group), run)
+
+
+def unsettled(db: sqlite3.Connection) -> list[Unsettled]:
+    """Attempts that started and did not end, oldest first."""
+    rows = db.execute(
+        """SELECT a.id, a.token, a.session_id, a.folder, a.reserved_microusd,
+                  g.id, g.phase, g.number, g.part, a.items, g.tries, g.late
+           FROM attempts a JOIN groups g ON g.id = a.group_id WHERE a.ended_seq IS NULL ORDER BY a.id"""
+    ).fetchall()
+    return [Unsettled(AttemptId(row[0]), Token(row[1]), _group(row[5:]), row[2], row[3], row[4]) for row in rows]
+
+
+def open_attempt(db: sqlite3.Connection, attempt: AttemptId, strikes_allowed: int) -> Open:
+    """What settle has to know about an attempt that is about to end."""
+    group, phase, number, part, items, reserved, tries, believed, since, repeated, faults, next_group = db.execute(
+        """SELECT a.group_id, a.phase, a.number, a.part, a.items, a.reserved_microusd, g.tries, g.believed,
+                  g.believed_since, b.repeated, j.provider_faults_in_a_row, j.next_group
+           FROM attempts a JOIN groups g ON g.id = a.group_id
+           JOIN batches b ON b.phase = a.phase AND b.number = a.number AND b.part = a.part JOIN job j
+           WHERE a.id = ? AND a.ended_seq IS NULL""",
+        (attempt,),
+    ).fetchone()
+    members = tuple(_member(db, phase, item) for item in json.loads(items))
+    return Open(
+        attempt=attempt,
+        group=group,
+        batch=BatchRef(phase, number, part),
+        members=members,
+        tries=tries,
+        believed=believed,
+        believed_since=since,
+        others_ended_well=since is not None and _ended_well_since(db, since),
+        batch_repeated=bool(repeated),
+        reserved_microusd=reserved,
+        provider_faults_in_a_row=faults,
+        next_group=next_group,
+        strikes_allowed=strikes_allowed,
+    )
+
+
+def _member(db: sqlite3.Connection, phase: int, item: str) -> Member:
+    strikes, root, place = db.execute(
+        "SELECT strikes, root, place FROM items WHERE phase = ? AND item = ?", (phase, item)
+    ).fetchone()
+    return Member(ItemId(item), strikes, root, place)
+
+
+def _ended_well_since(db: sqlite3.Connection, attempt: int) -> bool:
+    query = """SELECT 1 FROM attempts WHERE outcome IN ('well', 'partly', 'whole') AND run >=
+               (SELECT run FROM attempts WHERE id = ?) AND ended_seq > (SELECT ended_seq FROM attempts WHERE id = ?)
+               AND outcome != 'whole' LIMIT 1"""
+    return db.execute(query, (attempt, attempt)).fetchone() is not None
+
+
+def items_of(db: sqlite3.Connection, group: ReadyGroup, store: ArtifactStore, folder: Path) -> tuple[Item, ...]:
+    """The items of a group in item order, with the records of the phase before."""
+    return tuple(_item(db, group.batch.phase, item, store, folder) for item in group.items)
+
+
+def _item(db: sqlite3.Connection, phase: int, item: ItemId, store: ArtifactStore, folder: Path) -> Item:
+    from_phase, parent = db.execute(
+        "SELECT p.from_phase, i.parent FROM items i JOIN phases p ON p.phase = i.phase WHERE i.phase = ? AND i.item = ?",
+        (phase, item),
+    ).fetchone()
+    row, file = _row(db, phase, item)
+    records = _records(db, from_phase, parent, store) if parent is not None else ()
+    return Item(item, row, folder / file if file else None, records)
+
+
+def _row(db: sqlite3.Connection, phase: int, item: str) -> tuple[dict[str, Json], str | None]:
+    """The item's row: its own, or where the phase keeps its items, that of the phase before."""
+    text, file, parent, makes_items, from_phase = db.execute(
+        """SELECT i.data, i.file, i.parent, p.makes_items, p.from_phase FROM items i JOIN phases p ON p.phase = i.phase
+           WHERE i.phase = ? AND i.item = ?""",
+        (phase, item),
+    ).fetchone()
+    if parent is None or makes_items:
+        return json.loads(text), file
+    return _row(db, from_phase, parent)
+
+
+def _records(db: sqlite3.Connection, phase: int, item: str, store: ArtifactStore) -> tuple[Json, ...]:
+    row = db.execute(
+        "SELECT sha, offset, length_bytes FROM accepted WHERE phase = ? AND item = ?", (phase, item)
+    ).fetchone()
+    if row is None:
+        return ()
+    sha, offset, length = row
+    content = store.get(Sha(sha))[offset : offset + length]
+    return tuple(json.loads(line) for line in content.splitlines())
+
+
+def reasons_of(db: sqlite3.Connection, group: ReadyGroup) -> dict[ItemId, tuple[str, ...]]:
+    """Why the last try of each item was rejected; items without reasons are left out."""
+    reasons: dict[ItemId, tuple[str, ...]] = {}
+    for item in group.items:
+        (text,) = db.execute(
+            "SELECT reasons FROM items WHERE phase = ? AND item = ?", (group.batch.phase, item)
+        ).fetchone()
+        if found := tuple(json.loads(text)):
+            reasons[item] = found
+    return reasons
+
+
+def context_pieces(db: sqlite3.Connection, group: ReadyGroup, before_seq: int) -> dict[str, list[Piece]]:
+    """Phase name -> accepted records of exactly the batches that were waited for, in item order.
+
+    `before_seq`: only what was accepted before that entry, so that a verdict never depends on what runs beside it.
+    """
+    from_phase, needs, name, from_name = db.execute(
+        """SELECT p.from_phase, p.needs, p.name, f.name FROM phases p LEFT JOIN phases f ON f.phase = p.from_phase
+           WHERE p.phase = ?""",
+        (group.batch.phase,),
+    ).fetchone()
+    number = group.batch.number
+    pieces: dict[str, list[Piece]] = {}
+    if from_phase:
+        first = number if needs == "own" else 1
+        pieces[from_name] = _pieces_between(db, from_phase, first, number, before_seq)
+    if needs == "previous":
+        pieces[name] = _pieces_between(db, group.batch.phase, 1, number - 1, before_seq)
+    return pieces
+
+
+def _pieces_between(db: sqlite3.Connection, phase: int, first: int, last: int, before_seq: int) -> list[Piece]:
+    rows = db.execute(
+        """SELECT a.item, a.sha, a.offset, a.length_bytes, a.records FROM items i
+           JOIN accepted a ON a.phase = i.phase AND a.item = i.item
+           WHERE i.phase = ? AND i.number BETWEEN ? AND ? AND a.seq < ? ORDER BY i.place""",
+        (phase, first, last, before_seq),
+    )
+    return [Piece(ItemId(row[0]), Sha(row[1]), row[2], row[3], row[4]) for row in rows]
+
+
+def merge_pieces(db: sqlite3.Connection, phase: int) -> Iterator[Piece]:
+    """Every accepted item of a phase in item order: what the merge is a function of."""
+    for row in db.execute(
+        """SELECT i.item, a.sha, a.offset, a.length_bytes, a.records FROM items i
+           JOIN accepted a ON a.phase = i.phase AND a.item = i.item WHERE i.phase = ? ORDER BY i.place""",
+        (phase,),
+    ):
+        yield Piece(ItemId(row[0]), Sha(row[1]), row[2], row[3], row[4])
+
+
+def last_merge(db: sqlite3.Connection, phase: int) -> tuple[int, str, Sha] | None:
+    """Sequence number, target and hash of the last committed merge of a phase."""
+    row = db.execute(
+        "SELECT seq, target, sha FROM merges WHERE phase = ? ORDER BY seq DESC LIMIT 1", (phase,)
+    ).fetchone()
+    return (row[0], row[1], Sha(row[2])) if row else None
+
+
+def knows_merge(db: sqlite3.Connection, phase: int, sha: Sha) -> bool:
+    """Was a file of this hash ever merged here?"""
+    return db.execute("SELECT 1 FROM merges WHERE phase = ? AND sha = ?", (phase, sha)).fetchone() is not None
+
+
+def last_accepted_seq(db: sqlite3.Connection, phase: int) -> int:
+    """The entry of the newest acceptance of a phase; 0 when there is none."""
+    row = db.execute("SELECT max(seq) FROM accepted WHERE phase = ?", (phase,)).fetchone()
+    return int(row[0] or 0)
+
+
+def is_known(db: sqlite3.Connection, phase: int, item: str) -> bool:
+    return db.execute("SELECT 1 FROM items WHERE phase = ? AND item = ?", (phase, item)).fetchone() is not None
+
+
+def tail(db: sqlite3.Connection) -> Tail:
+    """The last ten strike-worthy attempts of this run, newest first."""
+    rows = db.execute(
+        """SELECT outcome, items, CASE WHEN fault = 'denied' THEN detail ELSE '' END FROM attempts
+           WHERE run = (SELECT run FROM job) AND outcome IN ('well', 'partly', 'whole')
+           ORDER BY ended_seq DESC LIMIT 10"""
+    ).fetchall()
+    return Tail([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
+
+
+def fruitless_phase(db: sqlite3.Connection) -> str | None:
+    """The phase that has accepted nothing after ten strike-worthy attempts of this run."""
+    row = db.execute("SELECT name FROM phases WHERE has_accepted = 0 AND fruitless >= 10 LIMIT 1").fetchone()
+    return str(row[0]) if row else None
+
+
+def has_open_items(db: sqlite3.Connection) -> bool:
+    query = "SELECT 1 FROM items WHERE state IN ('pending', 'running') LIMIT 1"
+    return db.execute(query).fetchone() is not None
+
+
+def has_failed_items(db: sqlite3.Connection) -> bool:
+    return db.execute("SELECT 1 FROM items WHERE state IN ('failed', 'blocked') LIMIT 1").fetchone() is not None

@@ -1,0 +1,197 @@
+"""The ledger: one SQLite file, append-only entries with a hash chain, state tables changed in the same transaction."""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.base.clock import Clock, to_text
+from harness.base.errors import LedgerDamagedError
+from harness.base.files import sync_folder
+from harness.core.events import Event, decode, encode
+from harness.ledger.apply import apply
+from harness.ledger.tables import ENTRIES, STATE, STATE_TABLES, VERSION
+
+_GENESIS = b"harness ledger 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the ledger. `time` is ISO 8601 UTC, for display only; order is by `seq`."""
+
+    seq: int
+    time: str
+    event: Event
+
+
+class Transaction:
+    """Events recorded here become durable together, or not at all. State queries on `db` see them at once."""
+
+    def __init__(self, db: sqlite3.Connection, clock: Clock) -> None:
+        self.db = db
+        self._time = to_text(clock.now())
+        row = db.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
+        self._seq: int = row[0] if row else 0
+        self._hash: bytes = row[1] if row else _GENESIS
+
+    def record(self, events: Iterable[Event]) -> None:
+        for event in events:
+            kind, body = type(event).__name__, encode(event)
+            self._seq += 1
+            self._hash = _chained(self._hash, self._seq, self._time, kind, body)
+            self.db.execute(
+                "INSERT INTO entries VALUES(?, ?, ?, ?, ?)", (self._seq, self._time, kind, body, self._hash)
+            )
+            apply(self.db, self._seq, self._time, event)
+
+
+def _chained(before: bytes, seq: int, time: str, kind: str, body: str) -> bytes:
+    return hashlib.sha256(b"%b\0%d\0%b\0%b\0%b" % (before, seq, time.encode(), kind.encode(), body.encode())).digest()
+
+
+class Ledger:
+    """The writer's side. Exactly one process writes, holding the job's lock (ledger.lock), on one connection."""
+
+    def __init__(self, db: sqlite3.Connection, clock: Clock, path: Path) -> None:
+        self.db = db
+        self.path = path
+        self._clock = clock
+        self.around_commit: Callable[[str], None] = lambda moment: None
+        """Called with `before` and `after` each commit; the simulation crashes here."""
+
+    @staticmethod
+    def open(path: Path, clock: Clock, *, durable: bool = True) -> "Ledger":
+        """Open for writing, creating the file when it is missing; verifies version and chain.
+
+        `durable=False` gives up fsync, for simulations. LedgerDamagedError when the file cannot be trusted.
+        """
+        try:
+            if not path.exists():
+                _create_file(path)
+            _refuse_empty(path)
+            db = sqlite3.connect(path, isolation_level=None)
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
+            db.execute("PRAGMA journal_size_limit=67108864")
+            _check_version(db, path)
+            verify(db, path)
+        except sqlite3.DatabaseError as error:
+            raise _damaged(path, str(error)) from error
+        return Ledger(db, clock, path)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Commit what is recorded inside; durable when the block ends. Any exception inside undoes all of it."""
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield Transaction(self.db, self._clock)
+            self.around_commit("before")
+            self.db.execute("COMMIT")
+        except BaseException:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            raise
+        self.around_commit("after")
+
+    def record(self, *events: Event) -> None:
+        """One transaction of these events."""
+        with self.transaction() as transaction:
+            transaction.record(events)
+
+    def is_planned(self) -> bool:
+        return self.db.execute("SELECT 1 FROM job").fetchone() is not None
+
+    def close(self) -> None:
+        self.db.close()
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """A read-only connection for short reads: it never writes, checkpoints or creates.
+
+    FileNotFoundError when there is no ledger, LedgerDamagedError when it cannot be read.
+    """
+    if not path.exists():
+        raise FileNotFoundError(path)
+    try:
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        db.execute("PRAGMA busy_timeout=5000")
+        _check_version(db, path)
+    except sqlite3.DatabaseError as error:
+        raise _damaged(path, str(error)) from error
+    return db
+
+
+def entries(db: sqlite3.Connection, after: int = 0) -> Iterator[Entry]:
+    """The entries with a greater `seq`, in order."""
+    for seq, time, kind, body in db.execute(
+        "SELECT seq, time, kind, body FROM entries WHERE seq > ? ORDER BY seq", (after,)
+    ):
+        yield Entry(seq, time, decode(kind, body))
+
+
+def verify(db: sqlite3.Connection, path: Path) -> None:
+    """Walk the chain. LedgerDamagedError names the first entry that is not what was written."""
+    before, expected = _GENESIS, 1
+    for seq, time, kind, body, stored in db.execute("SELECT seq, time, kind, body, hash FROM entries ORDER BY seq"):
+        if seq != expected:
+            raise _damaged(path, f"entry {expected} is missing")
+        before = _chained(before, seq, time, kind, body)
+        if before != stored:
+            raise _damaged(path, f"entry {seq} ({kind}, {time}) is not what was written")
+        expected += 1
+
+
+def rebuild(db: sqlite3.Connection) -> sqlite3.Connection:
+    """A new ledger in memory whose state tables are made from the entries of `db` alone."""
+    fresh = sqlite3.connect(":memory:", isolation_level=None)
+    _create(fresh)
+    for seq, time, kind, body, stored in db.execute("SELECT seq, time, kind, body, hash FROM entries ORDER BY seq"):
+        fresh.execute("INSERT INTO entries VALUES(?, ?, ?, ?, ?)", (seq, time, kind, body, stored))
+        apply(fresh, seq, time, decode(kind, body))
+    return fresh
+
+
+def state_of(db: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
+    """Every state table, row by row, for comparing a ledger with its rebuild."""
+    return {table: sorted(db.execute(f"SELECT * FROM {table}"), key=repr) for table in STATE_TABLES}  # noqa: S608 our own names
+
+
+def _create_file(path: Path) -> None:
+    """A crash while the file is made leaves no half ledger: it is made beside its place and renamed."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.unlink(missing_ok=True)
+    db = sqlite3.connect(beside, isolation_level=None)
+    beside.chmod(0o600)
+    _create(db)
+    db.close()
+    beside.replace(path)
+    sync_folder(path.parent)
+
+
+def _create(db: sqlite3.Connection) -> None:
+    db.executescript(f"BEGIN; {ENTRIES} {STATE} PRAGMA user_version={VERSION}; COMMIT;")
+
+
+def _check_version(db: sqlite3.Connection, path: Path) -> None:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise LedgerDamagedError(
+            f"{path} was made by a newer harness (ledger version {version}, this one knows {VERSION})",
+            hint="use the version that made it",
+        )
+    if version < 1:
+        raise _damaged(path, f"it has the unknown version {version}")
+
+
+def _refuse_empty(path: Path) -> None:
+    if path.stat().st_size == 0:
+        raise _damaged(path, "the file is empty")
+
+
+def _damaged(path: Path, what: str) -> LedgerDamagedError:
+    return LedgerDamagedError(
+        f"{path} is damaged: {what}",
+        hint="nothing was changed; restore a backup, or start anew with --reset, which moves it all to a backup folder",
+    )
