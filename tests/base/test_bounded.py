@@ -88,7 +88,7 @@ def test_jq_sees_no_environment_and_no_files(bounded: Bounded, tmp_path: Path, m
         f'"{tmp_path}/canary" | modulemeta',
     ]
     for program in programs:
-        with pytest.raises(BoundedError, match="not found|Could not open") as error:
+        with pytest.raises(BoundedError, match=r"not found|Could not open") as error:
             bounded.jq(program, [None], {})
         assert _kind(error) == "error"
 
