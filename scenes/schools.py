@@ -1,0 +1,126 @@
+"""The rehearsal of the schools job: made-up coaches with made-up careers, and the trouble that a real night brings.
+
+Nothing in here is a fact about anybody. Every answer is a function of the request alone.
+"""
+
+import json
+import random
+import zlib
+from typing import Any
+
+from harness.rehearsal.scene import Ask, Reply, Text, Tool, Trouble, Turn
+
+NEVER_FOUND = "University of New Mexico"
+"""Its roster page is never found: three strikes."""
+WRONG_ONCE = "San José State University"
+"""Its first report forgets the data quality of one coach; the reasons mend it."""
+OVERLOADED = "Oregon State University"
+"""Two of its requests meet a 529."""
+LINGERS = "University of Utah"
+"""Its session writes a good report and then hangs."""
+
+PLACES = (
+    "Appalachian State University",
+    "Baylor University",
+    "Boise State University",
+    "Kansas State University",
+    "Oregon State University",
+    "San Diego State University",
+    "Texas State University",
+    "Troy University",
+    "University of Arizona",
+    "University of Idaho",
+    "University of Nevada, Reno",
+    "University of New Mexico",
+    "University of Oregon",
+    "University of Washington",
+)
+POSITIONS = (
+    "Head Coach",
+    "Offensive Coordinator",
+    "Defensive Coordinator",
+    "Special Teams Coordinator",
+    "Quarterbacks Coach",
+    "Strength and Conditioning Coach",
+)
+RETRIEVED = "2026-01-31"
+
+Record = dict[str, Any]
+
+
+def scene(ask: Ask) -> Reply:
+    """Write the report, read it over, say so: slowly enough to be watched, and with a trouble for some schools."""
+    school = ask.ids[0]
+    reply = _session(ask, school)
+    if school == OVERLOADED and ask.turn == 0:
+        return Trouble("529", times=2, then=reply)
+    if school == LINGERS and ask.turn > 0:
+        return Trouble("hang", times=None, then=reply)
+    return Trouble("slow", seconds=1, then=reply) if ask.turn == 0 else reply
+
+
+def drive_years(school: str) -> list[int]:
+    """The made-up years of donor drives at a school; data/donor_drives.json is this function, written down."""
+    number = zlib.crc32(school.encode())
+    return [] if number % 3 == 0 else sorted({2010 + number // 7 % 15, 2010 + number // 113 % 15})
+
+
+def report(ask: Ask, school: str) -> Record:
+    """What the session writes about a school; the same for the same school and seed, except where a scene errs."""
+    if school == NEVER_FOUND:
+        return _report(school, [], "Rehearsal: the athletics site shows no roster page.")
+    rng = ask.rng_of(school)
+    coaches = [_coach(rng, school, number) for number in range(1, 5 + len(school) % 2)]
+    if school == WRONG_ONCE and not ask.reasons.get(school):
+        del coaches[-1]["data_quality"]
+    return _report(school, coaches, "Rehearsal: coaches, careers and donor drives are made up.")
+
+
+def _session(ask: Ask, school: str) -> Turn:
+    path = f"{ask.cwd}/{ask.output['file']}"
+    if ask.turn == 0:
+        written = json.dumps(report(ask, school), ensure_ascii=False, indent=2)
+        again = " Mending what was rejected." if ask.reasons.get(school) else ""
+        said = f"[{school}] 3/4 overlaps compared, writing the report.{again}"
+        return Turn([Text(said), Tool("Write", {"file_path": path, "content": written})], stop="tool_use")
+    if ask.turn == 1:
+        said = f"[{school}] 4/4 reading the report over."
+        return Turn([Text(said), Tool("Read", {"file_path": path})], stop="tool_use")
+    return Turn([Text(f"[{school}] The report is written.")], stop="end_turn")
+
+
+def _report(school: str, coaches: list[Record], notes: str) -> Record:
+    return {"school": school, "retrieved": RETRIEVED, "coaches": coaches, "notes": notes}
+
+
+def _coach(rng: random.Random, school: str, number: int) -> Record:
+    name = f"Rehearsal Coach {rng.choice('ABCDEFGHKLMNPRSTW')}. {number}"
+    earlier = rng.sample([place for place in PLACES if place != school], 2)
+    career = _career(rng, [*earlier, school])
+    found = {step["school"]: _shared(step) for step in career if _shared(step)}
+    return {
+        "name": name,
+        "position": POSITIONS[number - 1],
+        "career": career,
+        "nmdp_overlap": "YES" if found else "NO",
+        "overlap_details": "; ".join(f"{place}: {', '.join(map(str, years))}" for place, years in found.items()),
+        "data_quality": rng.choice(("high", "medium", "low")),
+    }
+
+
+def _career(rng: random.Random, schools: list[str]) -> list[Record]:
+    steps: list[Record] = []
+    year = rng.randint(2004, 2012)
+    for school in schools:
+        last = year + rng.randint(1, 4)
+        years = f"{year}-present" if school == schools[-1] else f"{year}-{last}"
+        url = f"https://rehearsal.invalid/{zlib.crc32(school.encode()):08x}/{year}"
+        steps.append({"years": years, "school": school, "position": rng.choice(POSITIONS), "source_url": url})
+        year = last + 1
+    return steps
+
+
+def _shared(step: Record) -> list[int]:
+    first, _, last = step["years"].partition("-")
+    end = int(RETRIEVED[:4]) if last == "present" else int(last)
+    return [year for year in drive_years(step["school"]) if int(first) <= year <= end]
