@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.core.paths import put_at, read_path
+from harness.base.paths import put_at, read_path
 
 
 @pytest.mark.parametrize("path", [".id", ".a.b", '.["x y"].z', ".list[1].id", "."])
