@@ -1,0 +1,206 @@
+"""Processes: who descends from whom, which belong to us, and how a tree of them is ended."""
+
+import asyncio
+import ctypes
+import hashlib
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+TOKEN_MARK = "HARNESS_TOKEN"  # noqa: S105  a variable's name, not a secret
+"""Environment variable that marks every process of one attempt."""
+
+STATE_MARK = "HARNESS_STATE"
+"""Environment variable that marks every process of one job, by `state_digest`."""
+
+IS_LINUX = sys.platform.startswith("linux")
+_PR_SET_CHILD_SUBREAPER = 36
+_ROUNDS = 50
+"""A tree that still forks after so many rounds of SIGKILL is left to the sweep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A process that cannot be mistaken for a later one with the same number."""
+
+    pid: int
+    started: float
+    """Its creation time, epoch seconds."""
+
+
+def state_digest(state: Path) -> str:
+    """What STATE_MARK holds for the job whose state lies there."""
+    return hashlib.sha256(os.fsencode(state.resolve())).hexdigest()[:24]
+
+
+def become_subreaper() -> bool:
+    """Adopt orphaned descendants instead of losing them to pid 1. False where the kernel has no such thing."""
+    if not IS_LINUX:
+        return False
+    return ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0  # type: ignore[no-any-return]
+
+
+def identity_of(pid: int) -> Identity | None:
+    """None when there is no such process, or it is only a zombie."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return Identity(pid, process.create_time())
+    except psutil.Error:
+        return None
+
+
+def is_alive(identity: Identity) -> bool:
+    return identity_of(identity.pid) == identity
+
+
+def children(pid: int) -> list[int]:
+    """The direct children of a process, zombies included."""
+    if not IS_LINUX:
+        return _children_elsewhere(pid)
+    found: list[int] = []
+    with suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):
+                found += map(int, (thread / "children").read_bytes().split())
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    """Every process below `pid`, parents before children."""
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        below = children(waiting.pop())
+        found += below
+        waiting += below
+    return found
+
+
+def has_mark(pid: int, name: str, value: str) -> bool:
+    """Whether a process was started with `name=value` in its environment; False when it may not be read."""
+    if IS_LINUX:
+        try:
+            environment = Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:
+            return False
+        return f"{name}={value}".encode() in environment.split(b"\0")
+    import psutil
+
+    try:
+        return psutil.Process(pid).environ().get(name) == value
+    except psutil.Error:
+        return False
+
+
+def marked(name: str, value: str) -> list[int]:
+    """Every process of this machine, but this one, that was started with `name=value` (about 5 ms for 300)."""
+    import psutil
+
+    return [pid for pid in psutil.pids() if pid != os.getpid() and has_mark(pid, name, value)]
+
+
+async def end_tree(polite: Iterable[int], rest: Callable[[], list[int]], grace: float) -> None:
+    """SIGTERM to `polite`; after `grace` seconds, or when those are gone, SIGKILL to what `rest` then names.
+
+    Returns when nothing is left, or after two more seconds. Zombies that are children of ours are reaped.
+    """
+    asked = list(polite) if grace > 0 else []
+    for pid in asked:
+        _send(pid, signal.SIGTERM)
+    if asked:
+        await wait_gone(asked, grace)
+    for _ in range(_ROUNDS):
+        left = [pid for pid in rest() if not _is_zombie(pid)]
+        if not left:
+            return
+        for pid in left:
+            _send(pid, signal.SIGKILL)
+        await wait_gone(left, 2 / _ROUNDS)
+
+
+async def end_marked(name: str, value: str, grace: float) -> int:
+    """End every process with that mark, wherever it went; returns how many there were."""
+    found = marked(name, value)
+    if found:
+        await end_tree(found, lambda: marked(name, value), grace)
+        reap(found)
+    return len(found)
+
+
+async def wait_gone(pids: Iterable[int], seconds: float) -> bool:
+    """Wait until none of them runs; False when that took longer."""
+    try:
+        async with asyncio.timeout(seconds):
+            for pid in pids:
+                await _gone(pid)
+    except TimeoutError:
+        return False
+    return True
+
+
+def reap(pids: Iterable[int]) -> None:
+    """Collect those of them that are dead children of ours (adopted ones; a subprocess is reaped by who started it)."""
+    for pid in pids:
+        with suppress(OSError):
+            os.waitpid(pid, os.WNOHANG)
+
+
+def _children_elsewhere(pid: int) -> list[int]:
+    import psutil
+
+    try:
+        return [child.pid for child in psutil.Process(pid).children()]
+    except psutil.Error:
+        return []
+
+
+def _send(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def _is_zombie(pid: int) -> bool:
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return True
+
+
+async def _gone(pid: int) -> None:
+    """Return when the process has ended (a zombie has)."""
+    try:
+        descriptor = _exit_descriptor(pid)
+    except OSError:
+        return
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+
+
+def _exit_descriptor(pid: int) -> int:
+    """A descriptor that becomes readable when the process ends; OSError when it is gone already."""
+    if sys.platform == "darwin":
+        queue = select.kqueue()
+        exits = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
+        try:
+            queue.control([exits], 0)
+            return os.dup(queue.fileno())
+        finally:
+            queue.close()
+    return os.pidfd_open(pid)
