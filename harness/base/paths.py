@@ -41,25 +41,25 @@ def read_path(value: Any, path: str) -> Any | Missing:
     return value
 
 
-def put_at(value: Json, path: str, new: Json) -> Json:
+def put_at(value: Any, path: str, new: Any) -> Any:
     """A copy of `value` with `new` at `path`; objects that are missing on the way are made.
 
     ValueError when the path is not plain, or leads through a list too short or a value that is no container.
     """
-    steps = _steps(path)
+    steps = steps_of(path)
     if steps is None:
         raise ValueError(f"expected a plain path such as .id or .a[0].b, got {path!r}")
     return _put(value, steps, new, path)
 
 
-def _put(value: Json, steps: tuple[str | int, ...], new: Json, path: str) -> Json:
+def _put(value: Any, steps: tuple[str | int, ...], new: Any, path: str) -> Any:
     if not steps:
         return new
     step, rest = steps[0], steps[1:]
     if isinstance(step, str) and (value is None or isinstance(value, dict)):
         value = value or {}
         return {**value, step: _put(value.get(step), rest, new, path)}
-    if _holds(value, step):
+    if isinstance(step, int) and _holds(value, step):
         copy = list(value)
         copy[step] = _put(value[step], rest, new, path)
         return copy

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from harness.core.names import file_name_for
 from harness.base.paths import MISSING, put_at, read_path
+from harness.core.names import file_name_for
 from harness.rehearsal.scene import Ask, Records, Text, Tool, Turn
 
 DONE: Final = "rehearsal: done."
