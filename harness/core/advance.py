@@ -18,7 +18,7 @@ class Waiting:
     number: int
     items: tuple[str, ...]
     last_part: int | None
-    """The last part of this number that exists already; None when nothing was planned yet, else these items join late."""
+    """The last part of this number that exists already; None: nothing was planned yet. Else these items join late."""
     batch_size: int
 
 

@@ -164,7 +164,8 @@ def items_of(db: sqlite3.Connection, group: ReadyGroup, store: ArtifactStore, fo
 
 def _item(db: sqlite3.Connection, phase: int, item: ItemId, store: ArtifactStore, folder: Path) -> Item:
     from_phase, parent = db.execute(
-        "SELECT p.from_phase, i.parent FROM items i JOIN phases p ON p.phase = i.phase WHERE i.phase = ? AND i.item = ?",
+        "SELECT p.from_phase, i.parent FROM items i JOIN phases p ON p.phase = i.phase"
+        " WHERE i.phase = ? AND i.item = ?",
         (phase, item),
     ).fetchone()
     row, file = _row(db, phase, item)

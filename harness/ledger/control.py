@@ -1,0 +1,82 @@
+"""The control spool: another terminal asks, the supervisor turns each request into an event.
+
+    .harness/<stem>/control/<time ns>-<random>.json      one request, renamed into place
+
+A request that nobody takes waits for the next launch.
+"""
+
+import getpass
+import json
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import pydantic
+
+from harness.base.files import make_folder, write_atomic
+
+Verb = Literal["cancel", "pause", "resume", "retry"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asked. For `retry`: `items` by id, or every failed one; for `cancel`: `now` = without grace."""
+
+    verb: Verb
+    who: str
+    items: tuple[str, ...] = ()
+    all_failed: bool = False
+    now: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A request as it lies in the spool."""
+
+    path: Path
+    request: Request
+
+    def done(self) -> None:
+        """Take it out of the spool, after its event is committed. Done again after a crash in between, it does no harm."""
+        self.path.unlink(missing_ok=True)
+
+
+def who_am_i() -> str:
+    """User and process, for the record: `anna (pid 4711)`."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = str(os.getuid())
+    return f"{name} (pid {os.getpid()})"
+
+
+def post(folder: Path, request: Request) -> None:
+    """Put a request into the spool; durable when it returns."""
+    make_folder(folder)
+    name = f"{time.time_ns():020d}-{secrets.token_hex(4)}.json"
+    write_atomic(folder / name, json.dumps(asdict(request)).encode())
+
+
+def waiting(folder: Path) -> list[Posted]:
+    """Requests in the order they were posted. What is no request of ours is left alone."""
+    posted: list[Posted] = []
+    adapter = pydantic.TypeAdapter(Request)
+    for path in sorted(folder.glob("[0-9]*.json")):
+        try:
+            posted.append(Posted(path, adapter.validate_json(path.read_bytes())))
+        except (OSError, ValueError):
+            continue
+    return posted
+
+
+async def arrivals(folder: Path) -> AsyncIterator[None]:
+    """Yields whenever something was put into the spool."""
+    import watchfiles
+
+    make_folder(folder)
+    async for _ in watchfiles.awatch(folder, debounce=50, step=20, recursive=False, ignore_permission_denied=True):
+        yield None

@@ -1,0 +1,81 @@
+"""The job's lock: a kernel lock that no child inherits and that dies with its holder."""
+
+import fcntl
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+
+from harness.base.clock import Clock, to_text
+from harness.base.errors import JobHeldError
+
+
+class JobLock:
+    """Held from `with` to its end. The text in the file is for people; only the kernel lock counts."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self.path = path
+        self._clock = clock
+        self._descriptor = -1
+
+    def __enter__(self) -> "JobLock":
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if not _take(self._descriptor):
+            holder = _holder_in_words(self.path)
+            os.close(self._descriptor)
+            raise JobHeldError(
+                f"another supervisor holds this job: {holder}",
+                hint="`harness status` shows what it does, `harness cancel` ends it",
+            )
+        note = {"pid": os.getpid(), "host": socket.gethostname(), "since": to_text(self._clock.now())}
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, json.dumps(note).encode(), 0)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        os.close(self._descriptor)
+
+    def is_in_place(self) -> bool:
+        """False when somebody removed or replaced the lock file under us: a second supervisor could start."""
+        try:
+            here, ours = self.path.stat(), os.fstat(self._descriptor)
+        except FileNotFoundError:
+            return False
+        return (here.st_dev, here.st_ino) == (ours.st_dev, ours.st_ino)
+
+
+def _take(descriptor: int) -> bool:
+    """Try for a quarter of a second: a reader that asks `is_held` has the lock for a blink."""
+    for _ in range(5):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return True
+    return False
+
+
+def is_held(path: Path) -> bool:
+    """Does a supervisor hold the lock now?"""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _holder_in_words(path: Path) -> str:
+    try:
+        note = json.loads(path.read_text())
+        return f"pid {note['pid']} on {note['host']} since {note['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "it has not said who it is"
