@@ -1,0 +1,143 @@
+"""The desk on which a manifest is resolved: collects problems at their places and finds the files it names."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.base.bounded import Bounded, BoundedError
+from harness.base.errors import Problem
+from harness.base.paths import is_plain
+from harness.base.texts import TextError, must_be_file, read_text
+from harness.job.document import Document, dotted
+from harness.job.wording import nearest
+from harness.job.yaml_text import Path as ValuePath
+
+MOST_PROMPT_BYTES = 1024 * 1024
+MOST_SCHEMA_BYTES = 4 * 1024 * 1024
+
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class Inspection:
+    """Everything that is found wrong goes into `problems`; nothing is raised, so that all is told at once."""
+
+    def __init__(
+        self,
+        document: Document,
+        folder: Path,
+        bounded: Bounded,
+        silenced: Sequence[ValuePath],
+        problems: list[Problem],
+    ) -> None:
+        self.document = document
+        self.folder = folder
+        self.problems = problems
+        self.vars: dict[str, Any] = {}
+        self._bounded = bounded
+        self._silenced = tuple(silenced)
+        self._compiled: set[str] = set()
+
+    def complain(self, path: ValuePath, message: str, hint: str | None = None, *, of_key: bool = False) -> None:
+        """Note a problem at a value of the manifest; once, and not where the value was already found unreadable."""
+        if any(path[: len(silenced)] == silenced for silenced in self._silenced):
+            return
+        self.note(Problem(self.document.where(path, of_key=of_key), f"{dotted(path)}: {message}", hint))
+
+    def note(self, problem: Problem) -> None:
+        """Note a problem elsewhere, once."""
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    def fill(self, path: ValuePath, text: str, *, keep: frozenset[str] = frozenset()) -> str:
+        """`text` with every `{name}` replaced by the value of that var; names in `keep` stay as they are."""
+
+        def value_of(match: re.Match[str]) -> str:
+            name = match[1]
+            if name in keep:
+                return match[0]
+            if name not in self.vars:
+                self.complain(path, f"{{{name}}} is not among vars{nearest(name, self.vars)}")
+                return match[0]
+            value = self.vars[name]
+            if isinstance(value, dict | list) or value is None:
+                self.complain(path, f"{{{name}}} is no text and no number, so it cannot be part of this")
+                return match[0]
+            return str(value).lower() if isinstance(value, bool) else str(value)
+
+        return _PLACEHOLDER.sub(value_of, text)
+
+    def fill_known(self, text: str) -> str:
+        """`text` with `{name}` replaced where a var of that name is text or a number; anything else stays."""
+
+        def value_of(match: re.Match[str]) -> str:
+            value = self.vars.get(match[1])
+            return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else match[0]
+
+        return _PLACEHOLDER.sub(value_of, text)
+
+    def file(self, path: ValuePath, text: str) -> Path | None:
+        """The absolute path of a file that must exist; None and a problem when it does not."""
+        target = self.folder / self.fill(path, text)
+        try:
+            must_be_file(target)
+        except TextError as error:
+            self.complain(path, _below(error.message, self.folder), _below(error.hint, self.folder))
+            return None
+        return target
+
+    def text(self, path: ValuePath, file: Path, *, most_bytes: int = MOST_PROMPT_BYTES) -> str | None:
+        """The text of a file; None and a problem about the file, or about the value that names it."""
+        try:
+            return read_text(file, most_bytes=most_bytes)
+        except TextError as error:
+            if error.line is None:
+                self.complain(path, f"{_below(str(file), self.folder)}: {error.message}", error.hint)
+            else:
+                self.note(error.at(self.shown(file)))
+            return None
+
+    def shown(self, file: Path) -> str:
+        """A file of the job as messages name it: as far from here as the manifest itself is."""
+        here = Path(self.document.name).parent
+        try:
+            return str(here / file.relative_to(self.folder))
+        except ValueError:
+            return str(file)
+
+    def plain_path(self, path: ValuePath, text: str) -> None:
+        """Complain unless `text` is a plain path such as `.id` or `.a[0].b`."""
+        if not is_plain(text):
+            hint = f"did you mean {f'.{text}'!r}?" if is_plain(f".{text}") else None
+            self.complain(path, f"expected a path such as .id or .a[0].b, got {text!r}", hint)
+
+    def jq(self, path: ValuePath, program: str) -> None:
+        """Complain unless `program` compiles with the vars as its variables."""
+        if program in self._compiled:
+            return
+        self._compiled.add(program)
+        try:
+            self._bounded.check_jq(program, tuple(self.vars))
+        except BoundedError as error:
+            self.complain(path, f"{program!r} is no jq program: {one_line(error.message)}")
+
+    def schema(self, path: ValuePath, file: Path, schema: Any) -> None:
+        """Complain unless `schema` is a JSON Schema that needs no other file."""
+        if not isinstance(schema, dict):
+            self.complain(path, f"{self.shown(file)}: expected a JSON Schema, an object")
+            return
+        try:
+            self._bounded.check_schema(schema)
+        except BoundedError as error:
+            self.complain(path, f"{self.shown(file)} is no JSON Schema: {one_line(error.message)}")
+
+
+def one_line(text: str) -> str:
+    """The text with every run of white space made one space, cut to 300 characters."""
+    text = " ".join(text.split())
+    return text if len(text) <= 300 else f"{text[:297]}..."
+
+
+def _below(text: str | None, folder: Path) -> Any:
+    """The text with paths below the folder made relative to it."""
+    return text and text.replace(f"{folder}/", "")

@@ -1,0 +1,263 @@
+"""From job.yaml to Job: everything that is wrong is told at once, each with its line and column."""
+
+import copy
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.base.bounded import Bounded
+from harness.base.errors import Problem, UsageError
+from harness.base.paths import is_plain
+from harness.job.document import Document, read_document
+from harness.job.inspection import Inspection
+from harness.job.job import ItemsSpec, Job
+from harness.job.manifest import Manifest
+from harness.job.outputs import has_function
+from harness.job.phases import resolve_phases
+from harness.job.sessions import files_of
+from harness.job.wording import problem_of
+from harness.job.yaml_text import Path as ValuePath
+
+ITEM_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv")
+
+
+def load(path: Path, *, settings: Sequence[str] = (), rehearsal: bool = False) -> Job:
+    """The job that the manifest at `path` asks for, with `settings` such as `vars.seeds=100` laid over it.
+
+    Reads the manifest and the files that it names, but no items. UsageError carries all problems, in the order of the
+    manifest's lines; nothing is written.
+    """
+    problems: list[Problem] = []
+    document = read_document(path, settings, problems)
+    if document is None:
+        raise UsageError(problems)
+    manifest, silenced = _validated(document, problems)
+    job = None
+    if manifest is not None:
+        bounded = Bounded()
+        try:
+            folder = path.absolute().parent.resolve()
+            desk = Inspection(document, folder, bounded, silenced, problems)
+            job = _resolved(desk, manifest, path.name, rehearsal=rehearsal)
+        finally:
+            bounded.close()
+    if problems:
+        raise UsageError(sorted(problems, key=lambda problem: _reading_order(problem, document.name)))
+    assert job is not None
+    return job
+
+
+def _validated(document: Document, problems: list[Problem]) -> tuple[Manifest | None, list[ValuePath]]:
+    """The manifest, and the places that are not to be complained about again.
+
+    What cannot be read is left out of a second look (a misspelt key is taken for the one that was meant), so that the
+    rest can still be resolved. None when even that says nothing.
+    """
+    silenced = _complain_about_nothing(document, problems)
+    value = _without(document.value, silenced)
+    for _ in range(3):
+        try:
+            return Manifest.model_validate(value), silenced
+        except ValidationError as error:
+            found = [problem_of(details, document) for details in error.errors(include_url=False)]
+        problems += [each.problem for each in found if each.problem not in problems]
+        silenced += [each.path for each in found]
+        silenced += [each.meant for each in found if each.meant and _take_for(value, each.path, each.meant)]
+        value = _without(value, [each.path for each in found])
+    return None, silenced
+
+
+def _take_for(value: Any, path: ValuePath, meant: ValuePath) -> bool:
+    """Put what stands at `path` also where it was meant, unless something stands there already."""
+    holder = value
+    for step in path[:-1]:
+        holder = holder[step]
+    misplaced = holder[path[-1]]
+    for step in meant[len(path) - 1 : -1]:
+        holder = holder.setdefault(step, {})
+    if not isinstance(holder, dict) or meant[-1] in holder:
+        return False
+    holder[meant[-1]] = misplaced
+    return True
+
+
+def _complain_about_nothing(document: Document, problems: list[Problem]) -> list[ValuePath]:
+    """A key with nothing behind it is a slip: it would quietly mean the default, or no bound at all."""
+    empty = [path for path in _nothings(document.value, ()) if path[:1] != ("vars",)]
+    for path in empty:
+        hint = "leave the key out for its default; the word none switches a bound off"
+        key = ".".join(map(str, path))
+        problems.append(Problem(document.where(path, of_key=True), f"{key}: nothing is written here", hint))
+    return empty
+
+
+def _nothings(value: Any, path: ValuePath) -> list[ValuePath]:
+    if value is None:
+        return [path]
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [found for key, part in parts for found in _nothings(part, (*path, key))]
+
+
+def _without(value: Any, paths: Sequence[ValuePath]) -> Any:
+    """A copy without what is at the paths; items of lists are taken out from the end, so that indexes hold."""
+    value = copy.deepcopy(value)
+    for path in sorted(set(paths), key=lambda path: [str(step).zfill(9) for step in path], reverse=True):
+        holder = value
+        try:
+            for step in path[:-1]:
+                holder = holder[step]
+            del holder[path[-1]]
+        except (KeyError, IndexError, TypeError):
+            continue
+    return value
+
+
+def _reading_order(problem: Problem, manifest: str) -> tuple[bool, int, int]:
+    """Problems of the manifest by line and column, then the others as they were found."""
+    place = problem.where.removeprefix(f"{manifest}:").split(":")
+    if problem.where.startswith(f"{manifest}:") and all(part.isdigit() for part in place):
+        return False, int(place[0]), int(place[-1])
+    return problem.where != manifest, 0, 0
+
+
+def _resolved(desk: Inspection, manifest: Manifest, file_name: str, *, rehearsal: bool) -> Job:
+    desk.vars = _vars(desk, manifest)
+    stem = Path(file_name).stem
+    if stem.endswith(".rehearsal"):
+        message = f"a manifest cannot be called {file_name!r}: its state would be that of a rehearsal"
+        desk.note(Problem(desk.document.name, message, "rename it"))
+    state = desk.folder / ".harness" / (f"{stem}.rehearsal" if rehearsal else stem)
+    phases = resolve_phases(
+        desk, manifest, rehearsal=rehearsal, target_of=_targets(desk.folder, state if rehearsal else None)
+    )
+    _check_money(desk, manifest, is_real=not rehearsal and any(p.session.backend == "claude" for p in phases))
+    items = _items(desk, manifest)
+    for number, phase in enumerate(phases):
+        if phase.output.merge is not None and phase.output.merge in (items.file, items.match):
+            place: ValuePath = ("phases", phase.name, "output", "merge") if manifest.phases else ("output", "merge")
+            desk.complain(place, f"phase {number + 1} would overwrite a file that the items come from")
+    budget = manifest.budget
+    per_session = manifest.budget_per_session
+    return Job(
+        name=_name(desk, ("job",), manifest.job if manifest.job is not None else desk.folder.name or "job"),
+        noun=_name(desk, ("noun",), manifest.noun),
+        manifest=desk.folder / file_name,
+        folder=desk.folder,
+        state=state,
+        rehearsal=rehearsal,
+        scene=_scene(desk, manifest),
+        vars=desk.vars,
+        items=items,
+        phases=phases,
+        strikes=manifest.strikes,
+        parallel=manifest.parallel,
+        budget=budget,
+        budget_per_session=per_session if per_session is not None or budget is None else budget / 10,
+        max_output=manifest.max_output,
+        grace=manifest.grace,
+        sandbox=manifest.sandbox,
+        auth=manifest.auth,
+        readable=_readable(desk, manifest, phases),
+    )
+
+
+def _vars(desk: Inspection, manifest: Manifest) -> dict[str, Any]:
+    for name in manifest.vars:
+        if not name.isascii() or not name.isidentifier():
+            message = f"{name!r} cannot name a var; expected letters, digits and _, as in {{{{ vars.course }}}}"
+            desk.complain(("vars", name), message, of_key=True)
+    return dict(manifest.vars)
+
+
+def _name(desk: Inspection, path: ValuePath, text: str) -> str:
+    filled = desk.fill(path, text).strip()
+    if not filled or len(filled) > 200 or not all(map(str.isprintable, filled)):
+        desk.complain(path, f"expected one line of at most 200 characters, got {filled[:80]!r}")
+    return filled
+
+
+def _targets(folder: Path, state: Path | None) -> Callable[[Path], Path]:
+    """Where a merged file goes: where the manifest says, or below the state folder of a rehearsal."""
+
+    def target_of(merge: Path) -> Path:
+        if state is None:
+            return merge
+        inside = merge.is_relative_to(folder)
+        return state / "output" / (merge.relative_to(folder) if inside else Path("outside", *merge.parts[1:]))
+
+    return target_of
+
+
+def _check_money(desk: Inspection, manifest: Manifest, *, is_real: bool) -> None:
+    if is_real and "budget" not in manifest.model_fields_set:
+        hint = "write an amount such as budget: $40, or budget: none"
+        desk.complain(("budget",), "missing: a real run needs a budget", hint)
+    has_cap = "budget_per_session" not in manifest.model_fields_set or manifest.budget_per_session is not None
+    if manifest.budget is not None and not has_cap:
+        desk.complain(("budget_per_session",), "a budget needs a bound for each session; write an amount")
+
+
+def _items(desk: Inspection, manifest: Manifest) -> ItemsSpec:
+    items = manifest.items
+    if (items.file is None) == (items.files is None):
+        desk.complain(("items",), "expected exactly one of file and files")
+    for number, path in enumerate(manifest.order):
+        desk.plain_path(("order", number), path.removeprefix("-"))
+    file = desk.file(("items", "file"), items.file) if items.file is not None else None
+    if file is not None and file.suffix.lower() not in ITEM_SUFFIXES:
+        desk.complain(
+            ("items", "file"), f"expected a file that ends with {', '.join(ITEM_SUFFIXES)}, got {file.name!r}"
+        )
+    rows_written = "rows" in items.model_fields_set
+    if rows_written and (items.files is not None or (file is not None and file.suffix.lower() != ".json")):
+        desk.complain(("items", "rows"), "is for .json files; .jsonl and .csv have one item a line", of_key=True)
+    elif not is_plain(items.rows.removesuffix("[]") or "."):
+        desk.jq(("items", "rows"), items.rows)
+    if items.files is not None and "id" in items.model_fields_set:
+        desk.complain(("items", "id"), "is for items of one file; the id of a file is its path", of_key=True)
+    desk.plain_path(("items", "id"), items.id)
+    return ItemsSpec(
+        file=file,
+        files=_glob(desk, items.files) if items.files is not None else None,
+        rows=items.rows,
+        id=items.id,
+        match=desk.file(("items", "match"), items.match) if items.match is not None else None,
+        order=tuple(manifest.order),
+    )
+
+
+def _glob(desk: Inspection, text: str) -> str:
+    place = ("items", "files")
+    pattern = desk.fill(place, text)
+    if not pattern.strip() or pattern.startswith(("/", "~")) or ".." in Path(pattern).parts or "\0" in pattern:
+        desk.complain(place, f"expected a pattern below the job's folder such as inbox/*.pdf, got {pattern!r}")
+        return pattern
+    try:
+        next(iter(desk.folder.glob(pattern)), None)
+    except (ValueError, NotImplementedError, IndexError) as error:
+        desk.complain(place, f"{pattern!r} is no pattern: {error}")
+    return pattern
+
+
+def _scene(desk: Inspection, manifest: Manifest) -> Path | None:
+    place = ("rehearsal", "scene")
+    if manifest.rehearsal.scene is None:
+        return None
+    file = desk.file(place, manifest.rehearsal.scene)
+    return file if file is not None and has_function(desk, place, file, "scene", arguments=1) else None
+
+
+def _readable(desk: Inspection, manifest: Manifest, phases: Sequence[Any]) -> tuple[Path, ...]:
+    """Files that `command`, the checks and the instructions name, once each."""
+    paths: list[Path] = []
+    for phase in phases:
+        paths += files_of(desk, phase.session.command)
+        for check in phase.output.checks:
+            paths += [check.python[0]] if check.python else []
+            paths += files_of(desk, check.command or ())
+    sessions = [manifest.session, *(phase.session for phase in manifest.phases.values() if phase.session)]
+    for session in sessions:
+        paths += [desk.folder / desk.fill_known(name) for name in session.instructions]
+    return tuple(dict.fromkeys(paths))

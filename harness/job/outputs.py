@@ -1,0 +1,212 @@
+"""What a session must leave behind, resolved: schemas read, checks compiled, the merged file named."""
+
+import ast
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from harness.base.errors import Problem
+from harness.job.inspection import MOST_SCHEMA_BYTES, Inspection
+from harness.job.job import CheckSpec, OutputSpec
+from harness.job.manifest import Check, FieldType, Output
+from harness.job.sessions import check_program, words_of
+from harness.job.yaml_text import Path as ValuePath
+
+MERGE_SUFFIXES = (".json", ".jsonl", ".csv")
+RESERVED_FILES = frozenset({"items.json", "context.json", "usage.json"})
+"""Files of the work folder that are written by the harness or mean something to it."""
+
+_FIELD_SCHEMAS: Mapping[FieldType, Mapping[str, Any]] = {
+    "string": {"type": "string", "pattern": r"\S"},
+    "number": {"type": "number"},
+    "integer": {"type": "integer"},
+    "boolean": {"type": "boolean"},
+    "date": {"type": "string", "pattern": r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"},
+    "array": {"type": "array", "minItems": 1},
+    "object": {"type": "object", "minProperties": 1},
+}
+
+
+def resolve_output(
+    desk: Inspection, path: ValuePath, output: Output, batch_size: int, target_of: Callable[[Path], Path]
+) -> OutputSpec:
+    """The output of one phase. `target_of` says where a merged file really goes (elsewhere in a rehearsal)."""
+    file = desk.fill((*path, "file"), output.file, keep=frozenset({"id"}))
+    _check_file(desk, path, output, file)
+    if output.shape == "one" and batch_size > 1:
+        desk.complain((*path, "shape"), f"one record needs batches of one, this phase takes {batch_size} at a time")
+    item = output.item if output.item is not None else output.key
+    desk.plain_path((*path, "key"), output.key)
+    if output.item is not None:
+        desk.plain_path((*path, "item"), output.item)
+    merge = _merge(desk, path, output)
+    return OutputSpec(
+        file=file,
+        shape=output.shape,
+        key=output.key,
+        item=item,
+        checks=tuple(_checks(desk, path, output)),
+        schema=_record_schema(desk, path, output),
+        merge=target_of(merge) if merge is not None else None,
+    )
+
+
+def schema_of_fields(fields: Mapping[str, FieldType]) -> dict[str, Any]:
+    """The schema that `fields` is short for: every field is there and not empty; others may be there too."""
+    properties = {name: dict(_FIELD_SCHEMAS[kind]) for name, kind in fields.items()}
+    return {"type": "object", "required": list(fields), "properties": properties}
+
+
+def _check_file(desk: Inspection, path: ValuePath, output: Output, file: str) -> None:
+    place = (*path, "file")
+    pure = PurePosixPath(file)
+    if not file or file.endswith("/") or not all(map(str.isprintable, file)):
+        desk.complain(place, f"expected the name of a file, got {file!r}")
+    elif pure.is_absolute() or ".." in pure.parts or file.startswith("~"):
+        desk.complain(place, f"{file!r} leads out of the session's own folder; write a name such as output.json")
+    elif file in RESERVED_FILES or pure.parts[0] == "input":
+        desk.complain(place, f"{file!r} is taken: the harness puts something there; choose another name")
+    has_id = "{id}" in file
+    if output.shape == "files" and not has_id:
+        desk.complain(place, f"shape: files needs {{id}} in the name, such as '{{id}}.md', got {file!r}")
+    if output.shape != "files" and has_id:
+        desk.complain(place, "{id} in the name is for shape: files")
+
+
+def _merge(desk: Inspection, path: ValuePath, output: Output) -> Path | None:
+    if output.merge is None:
+        return None
+    place = (*path, "merge")
+    text = desk.fill(place, output.merge)
+    if not text.strip() or not all(map(str.isprintable, text)):
+        desk.complain(place, f"expected the name of a file, got {text!r}")
+        return None
+    merge = _normal(desk.folder / text)
+    if output.shape != "files" and merge.suffix.lower() not in MERGE_SUFFIXES:
+        desk.complain(place, f"expected a name that ends with {', '.join(MERGE_SUFFIXES)}, got {text!r}")
+    if merge in (desk.folder, desk.folder / Path(desk.document.name).name):
+        desk.complain(place, f"{text!r} is the job itself; choose another name")
+    elif ".harness" in merge.parts:
+        desk.complain(place, "the folder .harness is the harness's own; choose another place")
+    elif output.shape != "files" and merge.is_dir():
+        desk.complain(place, f"{text!r} is a folder, expected a file")
+    elif output.shape == "files" and merge.is_file():
+        desk.complain(place, f"{text!r} is a file, expected a folder: shape: files merges into one")
+    return merge
+
+
+def _normal(path: Path) -> Path:
+    """Without `.` and `..`, links not followed: the target need not exist."""
+    parts: list[str] = []
+    for part in path.parts:
+        if part == ".." and len(parts) > 1:
+            parts.pop()
+        elif part != ".":
+            parts.append(part)
+    return Path(*parts)
+
+
+def _record_schema(desk: Inspection, path: ValuePath, output: Output) -> Mapping[str, Any] | None:
+    if output.fields is not None and output.schema_ is not None:
+        desk.complain((*path, "fields"), "is short for a schema, and there is a schema as well; write one of them")
+    if output.schema_ is not None:
+        return _schema(desk, (*path, "schema"), output.schema_)
+    return schema_of_fields(output.fields) if output.fields is not None else None
+
+
+def _schema(desk: Inspection, path: ValuePath, name: str) -> Mapping[str, Any] | None:
+    file = desk.file(path, name)
+    text = desk.text(path, file, most_bytes=MOST_SCHEMA_BYTES) if file else None
+    if file is None or text is None:
+        return None
+    try:
+        schema: Any = json.loads(text)
+    except json.JSONDecodeError as error:
+        desk.note(Problem(f"{desk.shown(file)}:{error.lineno}:{error.colno}", f"is no JSON: {error.msg}"))
+        return None
+    except (RecursionError, ValueError) as error:
+        desk.complain(path, f"{desk.shown(file)} is no JSON that can be read: {error}")
+        return None
+    desk.schema(path, file, schema)
+    return schema if isinstance(schema, dict) else None
+
+
+def _checks(desk: Inspection, path: ValuePath, output: Output) -> list[CheckSpec]:
+    specs = []
+    for number, check in enumerate(output.check):
+        place = (*path, "check", number)
+        kinds = [
+            name
+            for name, value in (
+                ("schema", check.schema_),
+                ("jq", check.jq),
+                ("python", check.python),
+                ("command", check.command),
+            )
+            if value is not None
+        ]
+        if len(kinds) != 1:
+            got = f"got {' and '.join(kinds)}" if kinds else "got none"
+            desk.complain(place, f"expected exactly one of schema, jq, python, command, {got}")
+            continue
+        if spec := _check(desk, (*place, kinds[0]), check):
+            specs.append(spec)
+    return specs
+
+
+def _check(desk: Inspection, place: ValuePath, check: Check) -> CheckSpec | None:
+    if check.schema_ is not None:
+        schema = _schema(desk, place, check.schema_)
+        return CheckSpec("schema", check.says, schema=schema) if schema is not None else None
+    if check.jq is not None:
+        desk.jq(place, check.jq)
+        return CheckSpec("jq", check.says, jq=check.jq)
+    if check.python is not None:
+        python = _python(desk, place, check.python)
+        return CheckSpec("python", check.says, python=python) if python else None
+    words = words_of(desk, check.command or [])
+    check_program(desk, place, words)
+    return CheckSpec("command", check.says, command=words)
+
+
+def _python(desk: Inspection, place: ValuePath, text: str) -> tuple[Path, str] | None:
+    name, colon, function = text.rpartition(":")
+    if not colon or not function.isidentifier():
+        desk.complain(place, f"expected a file and a function such as checks.py:check, got {text!r}")
+        return None
+    file = desk.file(place, name)
+    if file is None or not has_function(desk, place, file, function, arguments=3):
+        return None
+    return file, function
+
+
+def has_function(desk: Inspection, place: ValuePath, file: Path, function: str, *, arguments: int) -> bool:
+    """True when a Python file defines the function at its top level, callable with so many arguments. Runs nothing."""
+    text = desk.text(place, file)
+    if text is None:
+        return False
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", None) or 1
+        column = getattr(error, "offset", None) or 1
+        desk.note(Problem(f"{desk.shown(file)}:{line}:{column}", f"is no Python: {getattr(error, 'msg', error)}"))
+        return False
+    found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function]
+    if not found:
+        names = ", ".join(node.name for node in tree.body if isinstance(node, ast.FunctionDef)) or "no function"
+        desk.complain(place, f"{desk.shown(file)} has no function {function!r}; it has {names}")
+        return False
+    if not _takes(found[-1].args, arguments):
+        where = f"{desk.shown(file)}:{found[-1].lineno}:{found[-1].col_offset + 1}"
+        desk.note(Problem(where, f"{function} must take {arguments} arguments"))
+        return False
+    return True
+
+
+def _takes(signature: ast.arguments, count: int) -> bool:
+    positional = [*signature.posonlyargs, *signature.args]
+    required = len(positional) - len(signature.defaults)
+    needs_keyword = any(default is None for default in signature.kw_defaults)
+    return required <= count and (count <= len(positional) or signature.vararg is not None) and not needs_keyword

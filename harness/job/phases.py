@@ -1,0 +1,181 @@
+"""The phases of a job: which comes from which, with what sessions and outputs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.job.inspection import Inspection
+from harness.job.job import OutputSpec, PhaseSpec
+from harness.job.manifest import Manifest, Output, Phase
+from harness.job.outputs import resolve_output
+from harness.job.sessions import (
+    Layered,
+    Level,
+    complain_about_misplaced,
+    complain_about_rehearsal,
+    lay,
+    resolve_session,
+)
+from harness.job.wording import nearest
+from harness.job.yaml_text import Path as ValuePath
+
+ONLY_PHASE = "main"
+"""The name of the one phase of a job without `phases`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """One phase as written: `place` is where its fields stand, () for a job of one phase."""
+
+    name: str
+    place: ValuePath
+    phase: Phase
+    has_output: bool
+
+
+def resolve_phases(
+    desk: Inspection, manifest: Manifest, *, rehearsal: bool, target_of: Callable[[Path], Path]
+) -> tuple[PhaseSpec, ...]:
+    """Every phase in the order of the manifest, with all that is wrong noted at the desk."""
+    written = _written(desk, manifest)
+    _check_order(desk, written)
+    real = {phase.name: lay(_levels(manifest, phase)) for phase in written}
+    rehearsed = {phase.name: lay([*_levels(manifest, phase), _rehearsal_level(manifest)]) for phase in written}
+    complain_about_misplaced(desk, tuple(real.values()))
+    specs = []
+    for number, phase in enumerate(written, 1):
+        complain_about_rehearsal(desk, real[phase.name], rehearsed[phase.name], rehearsal)
+        layered = rehearsed[phase.name] if rehearsal else real[phase.name]
+        specs.append(_phase(desk, manifest, written, number, layered, rehearsal=rehearsal, target_of=target_of))
+    _check_merges(desk, written, specs)
+    return tuple(specs)
+
+
+def _written(desk: Inspection, manifest: Manifest) -> list[_Written]:
+    if not manifest.phases:
+        if manifest.output is None:
+            desk.complain(("output",), "missing: what must a session leave behind?", "for instance output: {key: .id}")
+        phase = Phase(output=manifest.output or Output())
+        return [_Written(ONLY_PHASE, (), phase, manifest.output is not None)]
+    if manifest.output is not None:
+        desk.complain(("output",), "is for a job of one phase; with phases each has its own", of_key=True)
+    written = []
+    for name, phase in manifest.phases.items():
+        place = ("phases", name)
+        has_output = "output" in phase.model_fields_set
+        if not has_output:
+            desk.complain((*place, "output"), "missing: what must a session leave behind?", of_key=True)
+        written.append(_Written(name, place, phase, has_output))
+    return written
+
+
+def _levels(manifest: Manifest, phase: _Written) -> list[Level]:
+    job: Level = (("session",), manifest.session)
+    return [job, ((*phase.place, "session"), phase.phase.session)] if phase.place else [job]
+
+
+def _rehearsal_level(manifest: Manifest) -> Level:
+    return ("rehearsal", "session"), manifest.rehearsal.session
+
+
+def _phase(
+    desk: Inspection,
+    manifest: Manifest,
+    written: list[_Written],
+    number: int,
+    layered: Layered,
+    *,
+    rehearsal: bool,
+    target_of: Callable[[Path], Path],
+) -> PhaseSpec:
+    name, place, phase = written[number - 1].name, written[number - 1].place, written[number - 1].phase
+    made = phase.items
+    batch_size = (phase.batch or manifest.batch).size
+    if made is not None:
+        desk.jq((*place, "items", "rows"), made.rows)
+        desk.plain_path((*place, "items", "id"), made.id)
+    names = [other.name for other in written]
+    return PhaseSpec(
+        number=number,
+        name=name,
+        noun=_noun(manifest, written, name),
+        from_=names.index(phase.from_) + 1 if phase.from_ in names else None,
+        needs=phase.needs,
+        rows=made.rows if made else None,
+        id=made.id if made else None,
+        batch_size=batch_size,
+        session=resolve_session(desk, layered, batch_size, rehearsal=rehearsal),
+        output=_output(desk, written[number - 1], batch_size, target_of),
+    )
+
+
+def _output(desk: Inspection, written: _Written, batch_size: int, target_of: Callable[[Path], Path]) -> OutputSpec:
+    return resolve_output(desk, (*written.place, "output"), written.phase.output, batch_size, target_of)
+
+
+def _noun(manifest: Manifest, written: list[_Written], name: str) -> str:
+    """What an item of the phase is called: as in the nearest phase above that makes its own."""
+    by_name = {phase.name: phase.phase for phase in written}
+    seen: set[str] = set()
+    at: str | None = name
+    while at in by_name and at not in seen:
+        seen.add(at)
+        made = by_name[at].items
+        if made is not None:
+            return made.noun or "item"
+        at = by_name[at].from_
+    return manifest.noun
+
+
+def _check_order(desk: Inspection, written: list[_Written]) -> None:
+    """Every phase comes from an earlier one, but the first; no cycles."""
+    names = [phase.name for phase in written]
+    origins = {phase.name: phase.phase.from_ for phase in written}
+    in_cycle = _check_cycles(desk, written, origins)
+    for number, each in enumerate(written):
+        place, phase = each.place, each.phase
+        if phase.from_ is None:
+            if number > 0:
+                hint = f"write from: {names[number - 1]}, or move the first phase to the front"
+                desk.complain((*place, "from"), "missing: only the first phase has none", hint, of_key=True)
+            if phase.items is not None:
+                desk.complain(
+                    (*place, "items"), "is for phases with from; the job's items are the first's", of_key=True
+                )
+            if phase.needs == "earlier":
+                desk.complain((*place, "needs"), "earlier is about batches of from, and this phase has none")
+        elif phase.from_ not in names:
+            desk.complain((*place, "from"), f"there is no phase {phase.from_!r}{nearest(phase.from_, names)}")
+        elif each.name not in in_cycle and names.index(phase.from_) >= number:
+            desk.complain((*place, "from"), f"phase {phase.from_!r} comes later; write it above {each.name!r}")
+    if written and written[0].phase.from_ is not None and not in_cycle and written[0].phase.from_ not in names[1:]:
+        desk.complain((*written[0].place, "from"), "the first phase cannot have one")
+
+
+def _check_cycles(desk: Inspection, written: list[_Written], origins: Mapping[str, str | None]) -> set[str]:
+    """The names of all phases that lie on a cycle; each cycle is told once, at its first phase."""
+    in_cycle: set[str] = set()
+    for each in written:
+        trail = [each.name]
+        while (origin := origins.get(trail[-1])) is not None and origin not in trail:
+            trail.append(origin)
+        if origin == each.name and each.name not in in_cycle:
+            in_cycle.update(trail)
+            circle = " -> ".join([*trail, each.name])
+            desk.complain((*each.place, "from"), f"the phases go round in a circle: {circle}")
+    return in_cycle
+
+
+def _check_merges(desk: Inspection, written: list[_Written], specs: list[PhaseSpec]) -> None:
+    taken: dict[str, str] = {}
+    for each, spec in zip(written, specs, strict=True):
+        if spec.output.merge is None:
+            continue
+        target = str(spec.output.merge).casefold()
+        place = (*each.place, "output", "merge")
+        for other, name in taken.items():
+            if target == other:
+                desk.complain(place, f"phase {name!r} merges into the same file")
+            elif target.startswith(f"{other}/") or other.startswith(f"{target}/"):
+                desk.complain(place, f"phase {name!r} merges into a folder around or below this")
+        taken[target] = spec.name

@@ -1,0 +1,208 @@
+"""Sessions as the phases see them: job, phase and rehearsal laid over each other field by field, files read."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.base.errors import Problem
+from harness.base.texts import TextError, must_be_file
+from harness.job.inspection import Inspection
+from harness.job.job import SessionSpec
+from harness.job.manifest import Session
+from harness.job.template import complaints_about
+from harness.job.wording import nearest
+from harness.job.yaml_text import Path as ValuePath
+
+BUILT_IN_TOOLS = frozenset(
+    {"Agent", "AskUserQuestion", "Bash", "CronCreate", "CronDelete", "CronList", "DeferredToolPlaceholder", "Edit"}
+    | {"EnterWorktree", "ExitWorktree", "Glob", "Grep", "ListAgents", "Monitor", "NotebookEdit", "Read"}
+    | {"ReportFindings", "ScheduleWakeup", "SendMessage", "Skill", "TaskStop", "ToolSearch", "WebFetch", "WebSearch"}
+    | {"Workflow", "Write"}
+)
+"""Claude Code 2.1.329: sent by default, deferred, by name only, and interactive."""
+
+_WRITERS = frozenset({"Write", "Bash"})
+_CLAUDE_ONLY = ("model", "instructions", "tools", "max_turns")
+
+Level = tuple[ValuePath, Session | None]
+"""Where a session is written in the manifest, and what is written there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layered:
+    """A session after laying; `origin` says for each field where the value in force was written."""
+
+    session: Session
+    origin: Mapping[str, ValuePath]
+    """Field -> its path; for a field written nowhere, where it would be."""
+    levels: tuple[Level, ...]
+
+
+def lay(levels: Sequence[Level]) -> Layered:
+    """Later levels win, field by field; only what is written counts."""
+    written = [(path, session) for path, session in levels if session is not None]
+    fields = {name: (*levels[0][0], name) for name in Session.model_fields}
+    values: dict[str, object] = {}
+    for path, session in written:
+        for name in session.model_fields_set:
+            values[name] = getattr(session, name)
+            fields[name] = (*path, name)
+    return Layered(Session().model_copy(update=values), fields, tuple(written))
+
+
+def complain_about_misplaced(desk: Inspection, phases: Sequence[Layered]) -> None:
+    """Fields of the one backend that are written where every phase that inherits them uses the other."""
+    users: dict[ValuePath, set[str]] = {}
+    for layered in phases:
+        for name in (*_CLAUDE_ONLY, "command"):
+            users.setdefault(layered.origin[name], set()).add(layered.session.backend)
+    for path, backends in users.items():
+        if not desk.document.has(path):
+            continue
+        if path[-1] == "command" and backends == {"claude"}:
+            desk.complain(path, "is for backend: command", "write backend: command beside it", of_key=True)
+        if path[-1] != "command" and backends == {"command"}:
+            desk.complain(path, "is for backend: claude; a command has none", of_key=True)
+
+
+def complain_about_rehearsal(desk: Inspection, real: Layered, rehearsed: Layered, in_rehearsal: bool) -> None:
+    """A rehearsal must not start the user's real program, and what is written for it must fit its backend."""
+    place: ValuePath = ("rehearsal", "session")
+    is_command = rehearsed.session.backend == "command"
+    for name in (*_CLAUDE_ONLY, "command"):
+        if rehearsed.origin[name] == (*place, name) and (name == "command") != is_command:
+            backend = "command" if name == "command" else "claude"
+            desk.complain((*place, name), f"is for backend: {backend}", of_key=True)
+    if in_rehearsal and is_command and rehearsed.origin["command"] != (*place, "command"):
+        what = "the command of the job" if real.session.backend == "command" else "a command"
+        hint = "write rehearsal: {session: {command: [...]}}, a program that may run for practice"
+        desk.complain((*place, "command"), f"missing: a rehearsal does not start {what}", hint)
+
+
+def resolve_session(desk: Inspection, layered: Layered, batch_size: int, *, rehearsal: bool) -> SessionSpec:
+    """Texts read, tools and templates checked, words of `command` made absolute."""
+    session = layered.session
+    is_command = session.backend == "command"
+    prompt, prompt_name = _prompt(desk, layered, batch_size)
+    if not is_command and session.model is None and not rehearsal:
+        desk.complain(layered.origin["model"], "missing: a real run needs one, for instance sonnet")
+    spec = SessionSpec(
+        backend=session.backend,
+        model=session.model,
+        prompt=prompt,
+        prompt_name=prompt_name,
+        instructions=_instructions(desk, layered),
+        tools=tuple(dict.fromkeys(session.tools)),
+        command=(),
+        timeout=session.timeout,
+        first_event=session.first_event,
+        silence=session.silence,
+        linger=session.linger,
+        max_turns=session.max_turns,
+    )
+    if is_command:
+        command = _program(desk, layered.origin["command"], session.command)
+        return replace(spec, model=None, instructions="", tools=(), max_turns=None, command=command)
+    _check_tools(desk, layered)
+    return spec
+
+
+def words_of(desk: Inspection, words: Sequence[str]) -> tuple[str, ...]:
+    """The words with vars filled in; those that name something in the job folder are absolute."""
+    return tuple(_word(desk, word) for word in words)
+
+
+def files_of(desk: Inspection, words: Sequence[str]) -> tuple[Path, ...]:
+    """The files and folders of the job folder among resolved words."""
+    paths = [Path(word) for word in words if word.startswith(f"{desk.folder}/")]
+    return tuple(path for path in paths if path.exists())
+
+
+def check_program(desk: Inspection, path: ValuePath, words: Sequence[str]) -> None:
+    """Complain when the first word of a command is no program that could be started."""
+    if not words or not words[0].strip():
+        desk.complain(path, "expected a program and its arguments, got an empty list")
+    elif shutil.which(words[0]) is None:
+        hint = "a file of the job needs its executable bit, or its interpreter as the first word"
+        desk.complain(path, f"there is no program {words[0]!r}", hint)
+
+
+def _word(desk: Inspection, word: str) -> str:
+    word = desk.fill_known(word)
+    inside = word and not word.startswith(("-", "/")) and ".." not in Path(word).parts and "\0" not in word
+    target = desk.folder / word
+    return str(target) if inside and len(word) < 1000 and target.exists() else word
+
+
+def _program(desk: Inspection, path: ValuePath, command: Sequence[str] | None) -> tuple[str, ...]:
+    if command is None:
+        desk.complain(path, "missing: backend: command needs a program, for instance [python3, worker.py]")
+        return ()
+    words = words_of(desk, command)
+    check_program(desk, path, words)
+    return words
+
+
+def _prompt(desk: Inspection, layered: Layered, batch_size: int) -> tuple[str, str]:
+    """The template and what it is called. A text with white space that names no file is the template itself."""
+    path, text = layered.origin["prompt"], layered.session.prompt
+    if text is None:
+        if layered.session.backend == "claude":
+            desk.complain(
+                path, "missing: what shall a session do?", "a file such as prompts/job.md, or the text itself"
+            )
+        return "", "<prompt>"
+    if not text.strip():
+        desk.complain(path, "is empty")
+        return "", "<prompt>"
+    named = desk.folder / desk.fill_known(text)
+    if any(map(str.isspace, text.strip())) and not _is_file(named):
+        _check_template(desk, path, text, batch_size, file=None)
+        return text, "<prompt>"
+    file = desk.file(path, text)
+    content = desk.text(path, file) if file else None
+    if file is None or content is None:
+        return "", "<prompt>"
+    if not content.strip():
+        desk.note(Problem(desk.shown(file), "the prompt is empty"))
+    _check_template(desk, path, content, batch_size, file=file)
+    return content, desk.shown(file)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return must_be_file(path) >= 0
+    except TextError:
+        return False
+
+
+def _check_template(desk: Inspection, path: ValuePath, text: str, batch_size: int, *, file: Path | None) -> None:
+    for complaint in complaints_about(text, vars_names=desk.vars, batch_size=batch_size):
+        if file is not None:
+            desk.note(Problem(f"{desk.shown(file)}:{complaint.line}:{complaint.column}", complaint.message))
+        else:
+            line = f"line {complaint.line}: " if "\n" in text.strip() else ""
+            desk.complain(path, f"{line}{complaint.message}")
+
+
+def _instructions(desk: Inspection, layered: Layered) -> str:
+    texts = []
+    for number, name in enumerate(layered.session.instructions):
+        path = (*layered.origin["instructions"], number)
+        file = desk.file(path, name)
+        text = desk.text(path, file) if file else None
+        if text:
+            texts.append(text.replace("\r\n", "\n").strip("\n"))
+    return "\n\n".join(texts)
+
+
+def _check_tools(desk: Inspection, layered: Layered) -> None:
+    path = layered.origin["tools"]
+    tools = layered.session.tools
+    for number, tool in enumerate(tools):
+        if tool not in BUILT_IN_TOOLS:
+            near = nearest(tool, BUILT_IN_TOOLS) or f", known are {', '.join(sorted(BUILT_IN_TOOLS))}"
+            desk.complain((*path, number), f"unknown tool {tool!r}{near}")
+    if not _WRITERS & set(tools) and all(tool in BUILT_IN_TOOLS for tool in tools):
+        desk.complain(path, "a session without the tool Write cannot leave an output file")
