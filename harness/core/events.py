@@ -297,12 +297,16 @@ class CancelAsked:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The merge of a phase, committed before the rename; `target` is relative to the job folder."""
+    """The merge of a phase, committed before the rename; `target` is relative to the job folder.
+
+    `reflects` is the newest acceptance that it surely holds.
+    """
 
     phase: int
     target: str
     sha: str
     records: int
+    reflects: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -354,7 +354,10 @@ def _nothing(db: sqlite3.Connection, seq: int, time: str, event: e.Event) -> Non
 
 
 def _merged(db: sqlite3.Connection, seq: int, time: str, event: e.Merged) -> None:
-    db.execute("INSERT INTO merges VALUES(?, ?, ?, ?, ?)", (event.phase, seq, event.target, event.sha, event.records))
+    db.execute(
+        "INSERT INTO merges VALUES(?, ?, ?, ?, ?, ?)",
+        (event.phase, seq, event.target, event.sha, event.records, event.reflects),
+    )
 
 
 def _fingerprint_kept(db: sqlite3.Connection, seq: int, time: str, event: e.FingerprintKept) -> None:

@@ -41,7 +41,7 @@ class Posted:
     request: Request
 
     def done(self) -> None:
-        """Take it out of the spool, after its event is committed. Done again after a crash in between, it does no harm."""
+        """Take it out of the spool, after its event is committed. Carried out twice after a crash, it does no harm."""
         self.path.unlink(missing_ok=True)
 
 

@@ -55,7 +55,7 @@ class Unsettled:
     group: ReadyGroup
     session_id: str
     folder: str
-    reserved_microusd: int
+    started_seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def run_state(db: sqlite3.Connection) -> RunState:
 def unsettled(db: sqlite3.Connection) -> list[Unsettled]:
     """Attempts that started and did not end, oldest first."""
     rows = db.execute(
-        """SELECT a.id, a.token, a.session_id, a.folder, a.reserved_microusd,
+        """SELECT a.id, a.token, a.session_id, a.folder, a.started_seq,
                   g.id, g.phase, g.number, g.part, a.items, g.tries, g.late
            FROM attempts a JOIN groups g ON g.id = a.group_id WHERE a.ended_seq IS NULL ORDER BY a.id"""
     ).fetchall()
@@ -248,12 +248,20 @@ def merge_pieces(db: sqlite3.Connection, phase: int) -> Iterator[Piece]:
         yield Piece(ItemId(row[0]), Sha(row[1]), row[2], row[3], row[4])
 
 
-def last_merge(db: sqlite3.Connection, phase: int) -> tuple[int, str, Sha] | None:
-    """Sequence number, target and hash of the last committed merge of a phase."""
+@dataclass(frozen=True, slots=True)
+class LastMerge:
+    """The newest committed merge of a phase. `reflects`: the newest acceptance that it surely holds."""
+
+    target: str
+    sha: Sha
+    reflects: int
+
+
+def last_merge(db: sqlite3.Connection, phase: int) -> LastMerge | None:
     row = db.execute(
-        "SELECT seq, target, sha FROM merges WHERE phase = ? ORDER BY seq DESC LIMIT 1", (phase,)
+        "SELECT target, sha, reflects FROM merges WHERE phase = ? ORDER BY seq DESC LIMIT 1", (phase,)
     ).fetchone()
-    return (row[0], row[1], Sha(row[2])) if row else None
+    return LastMerge(row[0], Sha(row[1]), row[2]) if row else None
 
 
 def knows_merge(db: sqlite3.Connection, phase: int, sha: Sha) -> bool:
@@ -285,6 +293,58 @@ def fruitless_phase(db: sqlite3.Connection) -> str | None:
     """The phase that has accepted nothing after ten strike-worthy attempts of this run."""
     row = db.execute("SELECT name FROM phases WHERE has_accepted = 0 AND fruitless >= 10 LIMIT 1").fetchone()
     return str(row[0]) if row else None
+
+
+def last_seq(db: sqlite3.Connection) -> int:
+    """The number of the newest entry."""
+    return int(db.execute("SELECT coalesce(max(seq), 0) FROM entries").fetchone()[0])
+
+
+def positions(db: sqlite3.Connection, batch: BatchRef) -> tuple[int, int]:
+    """First and last position of a batch in its phase, from 1, by item order."""
+    first, last = db.execute(
+        "SELECT min(place), max(place) FROM items WHERE phase = ? AND number = ? AND part = ?",
+        (batch.phase, batch.number, batch.part),
+    ).fetchone()
+    if batch.phase == 1:  # the place of a first-phase item is its position
+        return int(first), int(last)
+    count = "SELECT count(*) FROM items WHERE phase = ? AND place <= ?"
+    (last_at,) = db.execute(count, (batch.phase, last)).fetchone()
+    (size,) = db.execute(
+        "SELECT count(*) FROM items WHERE phase = ? AND number = ? AND part = ?",
+        (batch.phase, batch.number, batch.part),
+    ).fetchone()
+    return last_at - size + 1, last_at
+
+
+def stopped_by(db: sqlite3.Connection, attempt: AttemptId) -> str | None:
+    """Why this attempt showed the set-up to be broken, or None."""
+    row = db.execute("SELECT detail, fault FROM attempts WHERE id = ? AND outcome = 'stopped'", (attempt,)).fetchone()
+    return f"{row[1]}: {row[0]}" if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class FailedItem:
+    """An item that is out of strikes or hopeless, and the batch it belongs to."""
+
+    item: ItemId
+    batch: BatchRef
+
+
+def failed_items(db: sqlite3.Connection, wanted: Sequence[ItemId] | None) -> list[FailedItem]:
+    """Failed items in phase and item order; `wanted` names items or first-phase items, None means all."""
+    rows = db.execute(
+        "SELECT phase, item, number, part, root FROM items WHERE state = 'failed' ORDER BY phase, place"
+    ).fetchall()
+    return [
+        FailedItem(ItemId(item), BatchRef(phase, number, part))
+        for phase, item, number, part, root in rows
+        if wanted is None or item in wanted or root in wanted
+    ]
+
+
+def has_parked_groups(db: sqlite3.Connection) -> bool:
+    return db.execute("SELECT 1 FROM groups WHERE parked = 1 AND state != 'closed' LIMIT 1").fetchone() is not None
 
 
 def has_open_items(db: sqlite3.Connection) -> bool:

@@ -94,6 +94,7 @@ CREATE TABLE accepted(
 
 CREATE TABLE merges(
     phase INTEGER NOT NULL, seq INTEGER NOT NULL, target TEXT NOT NULL, sha TEXT NOT NULL, records INTEGER NOT NULL,
+    reflects INTEGER NOT NULL,
     PRIMARY KEY (phase, seq)
 ) STRICT, WITHOUT ROWID;
 """

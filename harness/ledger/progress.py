@@ -1,0 +1,158 @@
+"""batch_progress.json: a projection of the ledger for people, jq and agents; written, never read back."""
+
+import hashlib
+import json
+import sqlite3
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from harness.base.clock import from_text, to_text
+from harness.base.files import write_atomic
+from harness.ledger.counts import job_counts, phase_counts
+
+LONGEST_LIST = 10_000
+"""Above this many items the lists of names are cut; `harness status --json` has them all."""
+
+_ITEMS = """SELECT root, CASE WHEN max(state = 'failed') THEN 'failed' WHEN max(state = 'running') THEN 'running'
+    WHEN max(state IN ('pending', 'blocked')) THEN 'pending' ELSE 'done' END AS state, min(number) AS number
+    FROM items GROUP BY root ORDER BY min(place)"""
+
+
+def build(db: sqlite3.Connection, now: datetime) -> dict[str, Any]:
+    """The projection: seed 001's keys, seed 004's dashboard, one compact row per batch, and the entry it reflects."""
+    name, noun, rehearsal = db.execute("SELECT name, noun, rehearsal FROM job").fetchone()
+    started = db.execute("SELECT min(started_at) FROM attempts").fetchone()[0]
+    (seq,) = db.execute("SELECT coalesce(max(seq), 0) FROM entries").fetchone()
+    lists = _names(db)
+    counts = job_counts(db)
+    return {
+        "batch_name": name,
+        "rehearsal": bool(rehearsal),
+        "started": started,
+        "last_updated": to_text(now),
+        f"current_{noun}": lists["running"][0] if lists["running"] else None,
+        "running": lists["running"],
+        "completed": lists["done"],
+        "failed": failed_items(db),
+        "pending": lists["pending"],
+        "truncated": counts.total > LONGEST_LIST,
+        f"total_{noun}s": counts.total,
+        "counts": {state: getattr(counts, state) for state in ("pending", "running", "done", "failed", "skipped")},
+        "progress": _phases(db),
+        "estimatedCompletion": _in_text(estimated_completion(db, now)),
+        "batches": _batches(db),
+        "seq": seq,
+        "note": "written by harness; changes made here are overwritten, use `harness retry`, `harness pause` ...",
+    }
+
+
+def _in_text(moment: datetime | None) -> str | None:
+    return to_text(moment) if moment else None
+
+
+def _names(db: sqlite3.Connection) -> dict[str, list[str]]:
+    lists: dict[str, list[str]] = {"running": [], "done": [], "pending": [], "failed": []}
+    (phases,) = db.execute("SELECT count(*) FROM phases").fetchone()
+    settled = dict(db.execute("SELECT number, count(*) FROM numbers WHERE settled = 1 GROUP BY number").fetchall())
+    for root, state, number in db.execute(f"{_ITEMS} LIMIT {LONGEST_LIST}"):
+        is_through = phases == 1 or settled.get(number, 0) == phases
+        lists["pending" if state == "done" and not is_through else state].append(root)
+    return lists
+
+
+def failed_items(db: sqlite3.Connection) -> list[dict[str, Any]]:
+    """`{name, phase, reason, attempts, timestamp}` for each failed item, in phase and item order."""
+    rows = db.execute(
+        """SELECT i.item, p.name, i.reasons, i.attempts, i.settled_at FROM items i JOIN phases p ON p.phase = i.phase
+           WHERE i.state = 'failed' ORDER BY i.phase, i.place"""
+    )
+    return [
+        {
+            "name": item,
+            "phase": phase,
+            "reason": "; ".join(json.loads(reasons)),
+            "attempts": attempts,
+            "timestamp": settled_at,
+        }
+        for item, phase, reasons, attempts, settled_at in rows
+    ]
+
+
+def _phases(db: sqlite3.Connection) -> dict[str, dict[str, int]]:
+    return {
+        each.name: {
+            "total": each.counts.total,
+            "completed": each.counts.done,
+            "failed": each.counts.failed,
+            "blocked": each.counts.blocked,
+            "inProgress": each.counts.running,
+            "pending": each.counts.pending,
+        }
+        for each in phase_counts(db)
+    }
+
+
+def _batches(db: sqlite3.Connection) -> list[dict[str, Any]]:
+    """One row per batch: phase, label, items, done, failed, attempts so far."""
+    rows = db.execute(
+        """SELECT b.phase, b.number, b.part, b.size, sum(i.state = 'done'), sum(i.state = 'failed'), max(i.attempts)
+           FROM batches b JOIN items i ON i.phase = b.phase AND i.number = b.number AND i.part = b.part
+           GROUP BY b.phase, b.number, b.part ORDER BY b.phase, b.number, b.part LIMIT ?""",
+        (LONGEST_LIST,),
+    )
+    return [
+        {
+            "phase": phase,
+            "batch": f"{number}.{part}" if part else str(number),
+            "items": size,
+            "done": done,
+            "failed": failed,
+            "tries": tries,
+        }
+        for phase, number, part, size, done, failed, tries in rows
+    ]
+
+
+def estimated_completion(db: sqlite3.Connection, now: datetime) -> datetime | None:
+    """From the pace of this run, pauses included; None before the first item is settled, or when nothing is open."""
+    (run_started,) = db.execute("SELECT run_started_at FROM job").fetchone()
+    if run_started is None:
+        return None
+    query = "SELECT count(*) FROM items WHERE settled_at >= ? AND state IN ('done', 'failed')"
+    (settled,) = db.execute(query, (run_started,)).fetchone()
+    (open_,) = db.execute("SELECT count(*) FROM items WHERE state IN ('pending', 'running')").fetchone()
+    elapsed_s = (now - from_text(run_started)).total_seconds()
+    if settled == 0 or open_ == 0 or elapsed_s <= 0:
+        return None
+    return now + timedelta(seconds=elapsed_s / settled * open_)
+
+
+def write(path: Path, projection: dict[str, Any]) -> None:
+    """Write it with its own digest, one batch a line; atomic and durable."""
+    write_atomic(path, _in_lines({**projection, "digest": _digest(projection)}).encode(), mode=0o644)
+
+
+def was_edited(path: Path) -> bool:
+    """Has a person changed the file since it was written? A file without a digest is none of ours."""
+    try:
+        found = json.loads(path.read_bytes())
+        return "digest" in found and found.pop("digest") != _digest(found)
+    except (OSError, ValueError, TypeError, AttributeError):
+        return path.exists()
+
+
+def _digest(projection: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(projection, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+def _in_lines(projection: dict[str, Any]) -> str:
+    """JSON with one key a line, and one element a line in lists of objects."""
+    lines = []
+    for key, value in projection.items():
+        text = json.dumps(value, ensure_ascii=False)
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            rows = ",\n".join("    " + json.dumps(row, ensure_ascii=False) for row in value)
+            text = f"[\n{rows}\n  ]"
+        lines.append(f"  {json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"

@@ -1,0 +1,188 @@
+"""One attempt: its spec out of the ledger, its start, and its settling; each of the last two is one transaction."""
+
+import json
+import secrets
+import uuid
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from harness.base.artifacts import sha_of
+from harness.base.ids import AttemptId, ItemId, Sha, Token
+from harness.core.events import AttemptStarted
+from harness.core.money import to_micro
+from harness.core.prices import worst_response_usd
+from harness.core.settle import Span, settle
+from harness.core.types import Accepted, AttemptSpec, Ending, Json, Judgement, Rejected, Verdict
+from harness.job.job import Job, PhaseSpec
+from harness.ledger import queries
+from harness.ledger.flow import follow
+from harness.ledger.queries import Piece, ReadyGroup
+from harness.outputs.merge import fragment
+from harness.planning.batches import BatchView
+from harness.prompts.render import render, uses_context
+from harness.supervisor.setting import Setting
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What distinguishes one attempt from all others. `before_seq`: its context is what was accepted before."""
+
+    attempt: AttemptId
+    token: Token
+    session_id: str
+    folder: str
+    before_seq: int
+
+
+def cost_cap(job: Job) -> Decimal | None:
+    """What one session may spend by itself: `budget_per_session`, or a tenth of the budget."""
+    if job.budget_per_session is not None:
+        return job.budget_per_session
+    return job.budget / 10 if job.budget is not None else None
+
+
+def reservation(job: Job, phase: PhaseSpec) -> int:
+    """Micro-dollars set aside for one session: its cap plus one worst response, because the CLI's own cap overshoots
+    by a whole response. A program of the user's reserves only what `budget_per_session` says."""
+    if phase.session.backend == "command":
+        return to_micro(job.budget_per_session or Decimal(0))
+    worst = worst_response_usd(phase.session.model or "", job.max_output) or Decimal(0)
+    return to_micro((cost_cap(job) or Decimal(0)) + worst)
+
+
+def new_identity(setting: Setting, group: ReadyGroup) -> Identity:
+    """A fresh identity for the next attempt of a group."""
+    db = setting.ledger.db
+    attempt = queries.run_state(db).next_attempt
+    label = f"b{group.batch.number:03d}" + (f".{group.batch.part}" if group.batch.part else "")
+    folder = f"attempts/{attempt:06d}-p{group.batch.phase}-{label}"
+    return Identity(attempt, Token(secrets.token_hex(16)), str(uuid.uuid4()), folder, queries.last_seq(db) + 1)
+
+
+def make_spec(setting: Setting, group: ReadyGroup, identity: Identity) -> AttemptSpec:
+    """Everything that the executor needs: a function of the ledger, the store and the manifest.
+
+    UsageError when the prompt cannot be rendered for these items.
+    """
+    job, db = setting.job, setting.ledger.db
+    phase = job.phase(group.batch.phase)
+    items = queries.items_of(db, group, setting.store, job.folder)
+    reasons = queries.reasons_of(db, group)
+    context = _context(setting, group, phase, identity.before_seq)
+    folder = job.state / identity.folder
+    rendered = render(
+        phase,
+        job.vars,
+        items,
+        BatchView.of(group.batch, items, db_positions(setting, group)),
+        reasons,
+        context,
+        f"{setting.executor.work_path(folder)}/{phase.output.file}",
+    )
+    return AttemptSpec(
+        id=identity.attempt,
+        token=identity.token,
+        group=group.id,
+        batch=group.batch,
+        phase_name=phase.name,
+        items=items,
+        tries=group.tries,
+        reasons=reasons,
+        prompt=rendered.prompt,
+        instructions=rendered.instructions,
+        session_id=identity.session_id,
+        session=phase.session,
+        output=phase.output,
+        context=context,
+        cost_cap_usd=cost_cap(job),
+        max_output_tokens=job.max_output,
+        folder=folder,
+        readable=job.readable,
+        rehearsal=job.rehearsal,
+    )
+
+
+def db_positions(setting: Setting, group: ReadyGroup) -> tuple[int, int]:
+    """First and last position of the group's batch in its phase, from 1."""
+    return queries.positions(setting.ledger.db, group.batch)
+
+
+def _context(setting: Setting, group: ReadyGroup, phase: PhaseSpec, before_seq: int) -> dict[str, list[Json]]:
+    needs_it = uses_context(phase) or any(check.kind in ("python", "command") for check in phase.output.checks)
+    if not needs_it and phase.session.backend != "command":
+        return {}
+    pieces = queries.context_pieces(setting.ledger.db, group, before_seq)
+    return {name: _records(setting, of_phase) for name, of_phase in pieces.items()}
+
+
+def _records(setting: Setting, pieces: list[Piece]) -> list[Json]:
+    """The records of pieces in order; each fragment is read once."""
+    fragments: dict[Sha, bytes] = {}
+    records: list[Json] = []
+    for piece in pieces:
+        if piece.sha not in fragments:
+            fragments[piece.sha] = setting.store.get(piece.sha)
+        lines = fragments[piece.sha][piece.offset : piece.offset + piece.length_bytes].splitlines()
+        records.extend(json.loads(line) for line in lines)
+    return records
+
+
+def start(setting: Setting, group: ReadyGroup) -> AttemptSpec:
+    """Render, reserve, and commit the start; nothing has been spent when this returns, but everything is written."""
+    spec = make_spec(setting, group, new_identity(setting, group))
+    setting.ledger.record(
+        AttemptStarted(
+            attempt=spec.id,
+            token=spec.token,
+            group=group.id,
+            phase=group.batch.phase,
+            number=group.batch.number,
+            part=group.batch.part,
+            items=tuple(group.items),
+            session_id=spec.session_id,
+            backend=spec.session.backend,
+            model=spec.session.model,
+            prompt_sha=prompt_sha(spec),
+            reserved_microusd=reservation(setting.job, setting.job.phase(group.batch.phase)),
+            folder=spec.folder.relative_to(setting.job.state).as_posix(),
+        )
+    )
+    return spec
+
+
+async def judge_and_settle(setting: Setting, spec: AttemptSpec, ending: Ending) -> Judgement:
+    """Judge what was frozen, store the accepted records, and commit the end of the attempt with all that follows."""
+    judgement = _without_known_ids(setting, await setting.judge(spec, ending.artifacts, ending.output_faults))
+    accepted = {item: verdict for item, verdict in judgement.verdicts.items() if isinstance(verdict, Accepted)}
+    kept = fragment(accepted, [item.id for item in spec.items if item.id in accepted])
+    sha = setting.store.put(kept.content) if accepted else Sha("")
+    spans = {item: Span(sha, span.offset, span.length_bytes, span.records) for item, span in kept.spans.items()}
+    open_ = queries.open_attempt(setting.ledger.db, spec.id, setting.job.strikes)
+    with setting.ledger.transaction() as transaction:
+        transaction.record(settle(open_, ending, judgement, spans, setting.clock.now()))
+        follow(transaction, spec.batch.phase, spec.batch.number)
+    return judgement
+
+
+def _without_known_ids(setting: Setting, judgement: Judgement) -> Judgement:
+    """An item whose records make an item that another one has made already is rejected, with that reason."""
+    verdicts: dict[ItemId, Verdict] = {}
+    made_here: set[tuple[int, ItemId]] = set()
+    for item, verdict in judgement.verdicts.items():
+        verdicts[item] = verdict
+        if not isinstance(verdict, Accepted):
+            continue
+        made = {(phase, each.id) for phase, several in verdict.made.items() for each in several}
+        taken = made & made_here | {one for one in made if queries.is_known(setting.ledger.db, *one)}
+        if taken:
+            names = ", ".join(sorted(repr(str(id_)) for _, id_ in taken))
+            verdicts[item] = Rejected((f"these ids exist already, made from another item: {names}",))
+        else:
+            made_here |= made
+    return replace(judgement, verdicts=verdicts)
+
+
+def prompt_sha(spec: AttemptSpec) -> Sha:
+    """Hash of instructions and prompt together: two attempts with the same one were asked the same."""
+    from_both = f"{spec.instructions}\0{spec.prompt}".encode()
+    return sha_of(from_both)

@@ -1,0 +1,111 @@
+"""The merge, kept up to date while the job runs: never above 5 % of the time, and whole at every stop."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from harness.base.errors import Problem, UsageError
+from harness.core.events import Merged
+from harness.job.job import Job, PhaseSpec
+from harness.ledger import queries
+from harness.ledger.store import Ledger, open_for_reading
+from harness.outputs import merge as files
+from harness.supervisor.setting import Setting
+
+Blocking = Callable[[Callable[[], files.Prepared]], Awaitable[files.Prepared]]
+"""Runs a blocking function off the loop; the simulation runs it in place."""
+
+_SHARE = 20
+"""A merge that took 1 s is not done again for 20 s."""
+_SHORTEST_S = 0.5
+
+
+class Merger:
+    """Merges the phases whose accepted records have changed."""
+
+    def __init__(self, setting: Setting, off_the_loop: Blocking = asyncio.to_thread) -> None:
+        self._setting = setting
+        self._off_the_loop = off_the_loop
+        self._dirty: set[int] = set()
+        self._not_before = 0.0
+
+    def note(self, phase: int) -> None:
+        """An attempt of this phase was settled."""
+        if self._setting.job.phase(phase).output.merge is not None:
+            self._dirty.add(phase)
+
+    def due_in_s(self) -> float | None:
+        """Seconds until a merge is due; None when nothing changed."""
+        return max(0.0, self._not_before - self._setting.clock.monotonic()) if self._dirty else None
+
+    async def merge_if_due(self) -> None:
+        if self._dirty and self.due_in_s() == 0.0:
+            await self._merge(sorted(self._dirty))
+
+    async def merge_all(self) -> None:
+        """Bring every phase's merge up to date; at every stop."""
+        await self._merge([phase.number for phase in self._setting.job.phases])
+
+    async def _merge(self, phases: list[int]) -> None:
+        began = self._setting.clock.monotonic()
+        for phase in phases:
+            self._dirty.discard(phase)
+            await self._merge_phase(self._setting.job.phase(phase))
+        took = self._setting.clock.monotonic() - began
+        self._not_before = self._setting.clock.monotonic() + max(_SHORTEST_S, _SHARE * took)
+
+    async def _merge_phase(self, phase: PhaseSpec) -> None:
+        """Prepare beside the target, commit the hash, rename. Skipped when the target is as it should be already."""
+        target, ledger = phase.output.merge, self._setting.ledger
+        if target is None or _is_current(ledger, phase, target):
+            return
+        reflects = queries.last_accepted_seq(ledger.db, phase.number)
+        prepared = await self._off_the_loop(lambda: self._prepare(phase, target))
+        found = files.hash_of(target)
+        if found is not None and not queries.knows_merge(ledger.db, phase.number, found):
+            files.keep_aside(target)
+        name = _relative(target, self._setting.job)
+        ledger.record(Merged(phase.number, name, prepared.sha, prepared.records, reflects))
+        files.publish(prepared)
+
+    def _prepare(self, phase: PhaseSpec, target: Path) -> files.Prepared:
+        """Reads the ledger on a connection of its own: one consistent view, whatever is accepted meanwhile."""
+        with closing(open_for_reading(self._setting.ledger.path)) as db:
+            pieces = queries.merge_pieces(db, phase.number)
+            return files.prepare(target, _as_pieces(pieces), phase.output, self._setting.store)
+
+
+def _as_pieces(pieces: Iterator[queries.Piece]) -> Iterator[files.Piece]:
+    for piece in pieces:
+        yield files.Piece(piece.item, piece.sha, piece.offset, piece.length_bytes)
+
+
+def _is_current(ledger: Ledger, phase: PhaseSpec, target: Path) -> bool:
+    """Nothing was accepted since the last merge, and the target is what was merged then."""
+    merged = queries.last_merge(ledger.db, phase.number)
+    accepted = queries.last_accepted_seq(ledger.db, phase.number)
+    if merged is None:
+        return accepted == 0
+    return accepted <= merged.reflects and files.hash_of(target) == merged.sha
+
+
+def _relative(target: Path, job: Job) -> str:
+    return target.relative_to(job.folder).as_posix() if target.is_relative_to(job.folder) else target.as_posix()
+
+
+def refuse_foreign_targets(job: Job, ledger: Ledger) -> None:
+    """Before the first start: a merge target that this job did not write is not overwritten. UsageError names all."""
+    problems = [
+        Problem(
+            str(phase.output.merge),
+            "is there already, and this job did not write it",
+            "move it away, or name another `output.merge`",
+        )
+        for phase in job.phases
+        if phase.output.merge is not None
+        and queries.last_merge(ledger.db, phase.number) is None
+        and files.hash_of(phase.output.merge) is not None
+    ]
+    if problems:
+        raise UsageError(problems)

@@ -1,0 +1,259 @@
+"""The loop: look at a small snapshot, start or wait or stop; everything else happens in attempts and in the ledger."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from harness.base.ids import AttemptId
+from harness.core.advance import broken_setup
+from harness.core.decide import Snapshot, Start, Stop, Wait, decide
+from harness.core.events import CancelAsked, RunEnded, RunStarted
+from harness.core.faults import UNKNOWN
+from harness.core.gate import CACHE_LIFE_S, Gate
+from harness.core.money import to_micro
+from harness.core.types import AttemptSpec, Ending, Fault, SessionEvent, SessionFacts
+from harness.ledger import queries
+from harness.supervisor.attempt import Identity, judge_and_settle, make_spec, reservation, start
+from harness.supervisor.merging import Merger
+from harness.supervisor.progress import ProgressWriter
+from harness.supervisor.requests import RequestDesk
+from harness.supervisor.setting import Setting
+
+_LONGEST_NAP_S = 30.0
+"""The wall clock is looked at this often during a hold: monotonic time stands still while a machine sleeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a run ended."""
+
+    exit_code: int
+    reason: str
+
+
+@dataclass(slots=True)
+class _Running:
+    spec: AttemptSpec
+    is_lead: bool
+    has_answered: bool = False
+
+
+class Supervisor:
+    """One run of one job. The caller holds the job's lock and has planned or checked the ledger."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        merger: Merger,
+        progress: ProgressWriter,
+        requests: RequestDesk,
+        on_event: Callable[[SessionEvent], None],
+        is_lock_in_place: Callable[[], bool],
+    ) -> None:
+        self._setting = setting
+        self._merger = merger
+        self._progress = progress
+        self._requests = requests
+        self._on_event = on_event
+        self._is_lock_in_place = is_lock_in_place
+        self._running: dict[AttemptId, _Running] = {}
+        self._gate = Gate.of(setting.job.parallel, probing=False)
+        self._primed: dict[tuple[int, str | None], float] = {}
+        self._stop: Stop | None = None
+        self._stops_asked = 0
+        self._wake = asyncio.Event()
+        self._grace_ends: asyncio.TimerHandle | None = None
+
+    # what others call -------------------------------------------------------------------------------------------
+
+    async def run(self, started: RunStarted) -> Finished:
+        """Run until nothing is left, or a stop. Leaves no session behind, however it ends."""
+        self._begin(started)
+        try:
+            await self._salvage()
+            async with asyncio.TaskGroup() as attempts:
+                stop = await self._loop(attempts)
+        finally:
+            if self._grace_ends is not None:
+                self._grace_ends.cancel()
+        await self._merger.merge_all()
+        finished = self._finished(stop)
+        self._setting.ledger.record(RunEnded(finished.exit_code, finished.reason))
+        self._progress.write()
+        return finished
+
+    def ask_stop(self, who: str, *, now: bool = False) -> None:
+        """Start nothing more and give sessions the grace; asked again, or `now`: end them at once."""
+        self._stops_asked += 2 if now else 1
+        at_once = self._stops_asked > 1
+        self._setting.ledger.record(CancelAsked(who, at_once))
+        self._stop = self._stop or Stop("operator", f"stopped by {who}")
+        if at_once:
+            self._interrupt_all(hard=True)
+        elif self._grace_ends is None:
+            grace_s = self._setting.job.grace.total_seconds()
+            loop = asyncio.get_running_loop()
+            self._grace_ends = loop.call_later(grace_s, partial(self._interrupt_all, hard=False))
+        self.wake()
+
+    def wake(self) -> None:
+        """Something happened: look again."""
+        self._wake.set()
+
+    def is_ending_now(self) -> bool:
+        """A second stop was asked for."""
+        return self._stops_asked > 1
+
+    # the loop ---------------------------------------------------------------------------------------------------
+
+    def _begin(self, started: RunStarted) -> None:
+        self._setting.ledger.record(started)
+        state = queries.run_state(self._setting.ledger.db)
+        self._gate = Gate.of(self._setting.job.parallel, probing=state.hold is not None)
+        self._requests.forget_cancels()
+
+    async def _salvage(self) -> None:
+        """Settle every attempt that a lost supervisor left open, from its folder; a valid file counts."""
+        for lost in queries.unsettled(self._setting.ledger.db):
+            identity = Identity(lost.attempt, lost.token, lost.session_id, lost.folder, lost.started_seq)
+            spec = make_spec(self._setting, lost.group, identity)
+            ending = await self._setting.executor.salvage(spec)
+            await judge_and_settle(self._setting, spec, ending)
+            self._merger.note(spec.batch.phase)
+
+    async def _loop(self, attempts: asyncio.TaskGroup) -> Stop:
+        while True:
+            self._wake.clear()
+            self._requests.take(self)
+            decision = decide(self._snapshot(), self._setting.clock.now())
+            match decision:
+                case Stop():
+                    return decision
+                case Start():
+                    self._start(attempts, is_lead=decision.lead)
+                    await asyncio.sleep(0)
+                case Wait():
+                    await self._merger.merge_if_due()
+                    self._progress.write_if_due()
+                    await self._nap(decision.until)
+
+    def _snapshot(self) -> Snapshot:
+        db, job = self._setting.ledger.db, self._setting.job
+        group, state, money = queries.next_ready(db), queries.run_state(db), queries.money(db)
+        return Snapshot(
+            next_group=group.id if group else None,
+            reservation_microusd=reservation(job, job.phase(group.batch.phase)) if group else 0,
+            needs_lead=group is not None and self._needs_lead(group.batch.phase),
+            lead_in_flight=any(each.is_lead and not each.has_answered for each in self._running.values()),
+            running=len(self._running),
+            allowed=self._gate.allowed,
+            hold=state.hold,
+            paused=state.paused,
+            spent_microusd=money.spent,
+            reserved_microusd=money.reserved,
+            budget_microusd=to_micro(job.budget) if job.budget is not None else None,
+            stop=self._stop or self._broken(),
+        )
+
+    def _needs_lead(self, phase: int) -> bool:
+        session = self._setting.job.phase(phase).session
+        if self._gate.probing or session.backend == "command":
+            return self._gate.probing
+        primed_at = self._primed.get((phase, session.model))
+        return primed_at is None or self._setting.clock.monotonic() - primed_at > CACHE_LIFE_S
+
+    def _broken(self) -> Stop | None:
+        if not self._is_lock_in_place():
+            return Stop("broken", "the job's lock file was removed while it ran; another supervisor could start")
+        db = self._setting.ledger.db
+        reason = broken_setup(queries.tail(db), queries.fruitless_phase(db))
+        return Stop("broken", reason) if reason else None
+
+    async def _nap(self, until: datetime | None) -> None:
+        """Until something happens, the hold may be over, or a merge or the progress file is due."""
+        naps = [self._merger.due_in_s(), self._progress.due_in_s()]
+        if until is not None:
+            naps.append(min(max((until - self._setting.clock.now()).total_seconds(), 0.0), _LONGEST_NAP_S))
+        soonest = min((nap for nap in naps if nap is not None), default=None)
+        try:
+            async with asyncio.timeout(soonest):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    def _finished(self, stop: Stop) -> Finished:
+        db = self._setting.ledger.db
+        match stop.why:
+            case "finished":
+                if queries.has_open_items(db) and not queries.has_parked_groups(db):
+                    raise AssertionError("items are open, but no group waits for them")
+                return Finished(1 if queries.has_failed_items(db) else 0, stop.reason)
+            case "budget":
+                return Finished(3, stop.reason)
+            case "operator":
+                return Finished(130 if self.is_ending_now() else 3, stop.reason)
+            case "broken":
+                return Finished(4, stop.reason)
+
+    # one attempt ------------------------------------------------------------------------------------------------
+
+    def _start(self, attempts: asyncio.TaskGroup, *, is_lead: bool) -> None:
+        group = queries.next_ready(self._setting.ledger.db)
+        if group is None:
+            raise AssertionError("decided to start a group that is not there")
+        spec = start(self._setting, group)
+        self._running[spec.id] = _Running(spec, is_lead)
+        attempts.create_task(self._play(spec), name=f"attempt {spec.id}")
+
+    async def _play(self, spec: AttemptSpec) -> None:
+        try:
+            ending = await self._setting.executor.run(spec, self._heard)
+        except Exception as error:  # the edge of an attempt: a bug in an executor costs no item anything
+            ending = _ending_of_a_broken_executor(error)
+        await judge_and_settle(self._setting, spec, ending)
+        self._settled(spec, ending)
+
+    def _heard(self, event: SessionEvent) -> None:
+        running = self._running.get(event.attempt)
+        if running is not None and event.kind == "responded" and not running.has_answered:
+            running.has_answered = True
+            self._answered(running.spec)
+        self._on_event(event)
+
+    def _answered(self, spec: AttemptSpec) -> None:
+        self._primed[spec.batch.phase, spec.session.model] = self._setting.clock.monotonic()
+        self._gate = self._gate.after_answer()
+        self.wake()
+
+    def _settled(self, spec: AttemptSpec, ending: Ending) -> None:
+        del self._running[spec.id]
+        blame = ending.fault.blame if ending.fault else None
+        if blame == "provider":
+            self._gate = self._gate.after_provider_fault()
+        elif blame in (None, "item", "session"):
+            self._gate = self._gate.after_success()
+            if ending.facts.reached_model:
+                self._answered(spec)
+        reason = queries.stopped_by(self._setting.ledger.db, spec.id)
+        if reason is not None:
+            self._stop = self._stop or Stop("broken", reason)
+        self._merger.note(spec.batch.phase)
+        self._progress.note()
+        self._on_event(SessionEvent(spec.id, "ended"))
+        self.wake()
+
+    def _interrupt_all(self, *, hard: bool) -> None:
+        for running in self._running.values():
+            task = asyncio.ensure_future(self._setting.executor.interrupt(running.spec.token, hard=hard))
+            _KEPT.add(task)
+            task.add_done_callback(_KEPT.discard)
+
+
+_KEPT: set[asyncio.Future[None]] = set()
+
+
+def _ending_of_a_broken_executor(error: Exception) -> Ending:
+    fault = Fault(UNKNOWN, "host", f"the executor failed: {type(error).__name__}: {error}")
+    return Ending((), (), fault, SessionFacts(), timedelta(0))
