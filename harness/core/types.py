@@ -146,6 +146,10 @@ class Judgement:
     broken_check: Fault | None = None
     """A check itself is broken (blame config): nothing may be concluded."""
 
+    def is_complete(self) -> bool:
+        """Every item came back, and is good."""
+        return self.broken_check is None and all(isinstance(each, Accepted) for each in self.verdicts.values())
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptSpec:

@@ -343,6 +343,30 @@ def failed_items(db: sqlite3.Connection, wanted: Sequence[ItemId] | None) -> lis
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class QueuedGroup:
+    """A group that waits or is ready; `roots` maps each of its items to its first-phase item."""
+
+    id: GroupId
+    batch: BatchRef
+    tries: int
+    roots: dict[ItemId, str]
+
+
+def queued_groups(db: sqlite3.Connection) -> list[QueuedGroup]:
+    """Every group in the queue, in order of id."""
+    rows = db.execute(
+        """SELECT g.id, g.phase, g.number, g.part, g.tries, i.item, i.root FROM groups g, json_each(g.items) e
+           JOIN items i ON i.phase = g.phase AND i.item = e.value
+           WHERE g.state IN ('waiting', 'ready') ORDER BY g.id, e.key"""
+    ).fetchall()
+    groups: dict[int, QueuedGroup] = {}
+    for group, phase, number, part, tries, item, root in rows:
+        queued = groups.setdefault(group, QueuedGroup(GroupId(group), BatchRef(phase, number, part), tries, {}))
+        queued.roots[ItemId(item)] = root
+    return list(groups.values())
+
+
 def has_parked_groups(db: sqlite3.Connection) -> bool:
     return db.execute("SELECT 1 FROM groups WHERE parked = 1 AND state != 'closed' LIMIT 1").fetchone() is not None
 

@@ -1,0 +1,126 @@
+"""One run from the lock to the exit code: puts the parts together and takes them apart again."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from harness import __version__
+from harness.backends.credentials import Credential
+from harness.base.artifacts import ArtifactStore
+from harness.base.bounded import Bounded
+from harness.base.clock import Clock, SystemClock, to_text
+from harness.core.events import RunStarted
+from harness.core.money import to_micro
+from harness.core.types import Artifact, AttemptSpec, Json, Judgement, OutputFault, SessionEvent
+from harness.executors.containment import choose as choose_containment
+from harness.executors.local import LocalExecutor
+from harness.executors.preflight import preflight
+from harness.executors.walls import Containment
+from harness.job.job import Job
+from harness.ledger import control
+from harness.ledger.lock import JobLock
+from harness.ledger.store import Ledger
+from harness.outputs.judge import judge
+from harness.supervisor.merging import Merger
+from harness.supervisor.opening import Choice, backup, choose, make_state_folder, open_ledger, plan_or_check
+from harness.supervisor.progress import ProgressWriter
+from harness.supervisor.requests import RequestDesk
+from harness.supervisor.setting import Setting
+from harness.supervisor.signals import as_requests
+from harness.supervisor.supervisor import Finished, Supervisor
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a person chose for this run. `credential` is None when no phase needs one."""
+
+    credential: Credential | None
+    choice: Choice = field(default_factory=Choice)
+    keep: bool = False
+    reset: bool = False
+
+
+def run_job(job: Job, options: RunOptions, on_event: Callable[[SessionEvent], None]) -> Finished:
+    """Run a job until it is finished or stopped.
+
+    Raises UsageError, BrokenSetupError, JobHeldError or LedgerDamagedError before anything is started.
+    """
+    clock = SystemClock()
+    containment = choose_containment(job)
+    make_state_folder(job)
+    with JobLock(job.state / "lock", clock) as lock:
+        if options.reset:
+            backup(job, to_text(clock.now()).replace(":", "").replace(".", ""))
+            make_state_folder(job)
+        preflight(containment, job)
+        with closing(open_ledger(job, clock)) as ledger, closing(Bounded()) as bounded:
+            plan_or_check(job, ledger, bounded, keep=options.keep)
+            choose(job, ledger, options.choice)
+            setting = _setting(job, ledger, bounded, clock, containment, options.credential)
+            started = _started(job, containment, options.credential)
+            return asyncio.run(_run(setting, started, on_event, lock.is_in_place))
+
+
+def _setting(
+    job: Job, ledger: Ledger, bounded: Bounded, clock: Clock, containment: Containment, credential: Credential | None
+) -> Setting:
+    store = ArtifactStore(job.state / "artifacts")
+
+    async def judged(
+        spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
+    ) -> Judgement:
+        making = [later for later in job.phases if later.from_ == spec.batch.phase and later.rows is not None]
+        return await judge(spec, artifacts, output_faults, store, bounded, making, dict[str, Json](job.vars))
+
+    async def is_complete(
+        spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
+    ) -> bool:
+        return (await judged(spec, artifacts, output_faults)).is_complete()
+
+    executor = LocalExecutor(
+        job=job, store=store, clock=clock, containment=containment, credential=credential, preview=is_complete
+    )
+    return Setting(job, ledger, store, clock, executor, judged)
+
+
+def _started(job: Job, containment: Containment, credential: Credential | None) -> RunStarted:
+    return RunStarted(
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        version=__version__,
+        parallel=job.parallel,
+        budget_microusd=to_micro(job.budget) if job.budget is not None else None,
+        sandbox=containment.describe(),
+        credential=credential.describe() if credential else "none",
+    )
+
+
+async def _run(
+    setting: Setting,
+    started: RunStarted,
+    on_event: Callable[[SessionEvent], None],
+    is_lock_in_place: Callable[[], bool],
+) -> Finished:
+    job = setting.job
+    progress_path = (job.state if job.rehearsal else job.folder) / "batch_progress.json"
+    progress = ProgressWriter(progress_path, setting.ledger, setting.clock)
+    requests = RequestDesk(job.state / "control", setting.ledger)
+    supervisor = Supervisor(setting, Merger(setting), progress, requests, on_event, is_lock_in_place)
+    listening = asyncio.create_task(_listen(job, supervisor))
+    try:
+        with as_requests(supervisor) as last_signal:
+            finished = await supervisor.run(started)
+    finally:
+        listening.cancel()
+    if finished.exit_code == 130:
+        return Finished(last_signal.exit_code(), finished.reason)
+    return finished
+
+
+async def _listen(job: Job, supervisor: Supervisor) -> None:
+    """Wake the supervisor when something comes into the control spool."""
+    async for _ in control.arrivals(job.state / "control"):
+        supervisor.wake()
