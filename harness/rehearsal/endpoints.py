@@ -1,0 +1,97 @@
+"""The endpoints of the local Messages API."""
+
+import json
+import time
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from harness.core.prices import known_models
+from harness.rehearsal.cache import PromptCache, tokens
+from harness.rehearsal.play import Vanish
+from harness.rehearsal.refusals import Refuse, plan_headers
+from harness.rehearsal.rehearsal import Rehearsal, Speech
+from harness.rehearsal.stream import Channel, LiveConnections
+
+SESSION_HEADER = "x-claude-code-session-id"
+
+
+class Messages:
+    """POST /v1/messages, streaming and not."""
+
+    def __init__(self, rehearsal: Rehearsal, live: LiveConnections) -> None:
+        self._rehearsal = rehearsal
+        self._live = live
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        body = await _body(request)
+        if body is None:
+            await _refuse("the request's body is no JSON object")(scope, receive, send)
+            return
+        answer = await self._rehearsal.answer(body, request.headers.get(SESSION_HEADER))
+        channel = Channel(scope, receive, send, self._live)
+        headers = {"request-id": f"req_rehearsal_{time.time_ns():x}", "x-rehearsal": "true"}
+        if request.headers.get("authorization"):
+            headers |= plan_headers(time.time())
+        match answer:
+            case Refuse():
+                await channel.whole(answer.status, answer.body(headers["request-id"]), headers | dict(answer.headers))
+            case Speech() if body.get("stream") is True:
+                await channel.stream(answer, headers)
+            case Speech():
+                await channel.whole(200, answer.message.as_json(), headers, answer.seconds)
+            case Vanish(how="hang"):
+                await channel.hang()
+            case Vanish():
+                await channel.drop()
+
+
+class CountTokens:
+    """POST /v1/messages/count_tokens: the same estimate as in the accounts."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _body(Request(scope, receive))
+        if body is None:
+            response: Response = _refuse("the request's body is no JSON object")
+        else:
+            response = JSONResponse({"input_tokens": tokens(PromptCache().look(body, 0.0).chars)})
+        await response(scope, receive, send)
+
+
+class Models:
+    """GET /v1/models: every model that has a price."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        models = [
+            {"type": "model", "id": id_, "display_name": f"{id_} (rehearsal)", "created_at": "2026-01-01T00:00:00Z"}
+            for id_ in known_models()
+        ]
+        ends = {"first_id": models[0]["id"], "last_id": models[-1]["id"]}
+        await JSONResponse({"data": models, "has_more": False, **ends})(scope, receive, send)
+
+
+class Hello:
+    """GET and HEAD /api/hello: the CLI's sign of life."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await JSONResponse({"message": "hello from a rehearsal"})(scope, receive, send)
+
+
+async def not_found(request: Request, error: Exception) -> Response:
+    """Anything else, in the API's own form."""
+    return _refuse(f"{request.method} {request.url.path} is not part of a rehearsal", "not_found_error", 404)
+
+
+async def _body(request: Request) -> dict[str, Any] | None:
+    try:
+        body = json.loads(await request.body())
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _refuse(message: str, type_: str = "invalid_request_error", status: int = 400) -> JSONResponse:
+    return JSONResponse(Refuse(status, type_, message).body("req_rehearsal_0"), status)

@@ -1,0 +1,221 @@
+"""Records made up from a job's fields or schema: synthetic, plainly so, and valid."""
+
+import random
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any, Final
+
+from harness.base.paths import MISSING, put_at, read_path
+from harness.rehearsal.patterns import text_like
+from harness.rehearsal.scene import Ask, Records
+
+SIGN: Final = "rehearsal"
+_DEEPEST: Final = 12
+
+Schema = Mapping[str, Any]
+
+
+class InventionError(Exception):
+    """No valid record can be made up for this schema; the message says where it fails."""
+
+
+def made_up(ask: Ask) -> Records:
+    """One record for every asked item, in the job's shape; the same for an item whatever group it is in.
+
+    InventionError when the schema is beyond making up: such a job needs a scene.
+    """
+    records = [_record(ask, id_) for id_ in ask.ids]
+    if ask.output["shape"] == "one" and len(records) != 1:
+        records = records[:1] or [_record(ask, SIGN)]
+    return Records(records)
+
+
+def _record(ask: Ask, id_: str) -> Any:
+    schema, output = ask.output.get("schema"), ask.output
+    rng = ask.rng_of(id_)
+    if output["shape"] == "files" and schema is None:
+        return f"{SIGN} of {id_}\n\n{_words(rng)}\n"
+    record = _Inventor(schema, rng).value(schema, "") if schema else {"note": _words(rng)}
+    for path in (str(output["key"]), str(output["item"])):
+        if output["shape"] != "files" or read_path(record, path) is not MISSING:
+            record = _named(record, path, id_)
+    if schema:
+        _check(record, schema)
+    return record
+
+
+def _named(record: Any, path: str, id_: str) -> Any:
+    """The record with the item's id at `path`, as a number where the schema wanted one there."""
+    there = read_path(record, path)
+    is_number = isinstance(there, int) and not isinstance(there, bool) and id_.isascii() and id_.isdigit()
+    try:
+        return put_at(record, path, int(id_) if is_number else id_)
+    except ValueError as error:
+        raise InventionError(f"the id of an item has no place in a made-up record: {error}") from None
+
+
+def _check(record: Any, schema: Schema) -> None:
+    from jsonschema import validators
+    from jsonschema.exceptions import SchemaError
+    from referencing.exceptions import Unresolvable
+
+    try:
+        validator = validators.validator_for(schema, default=validators.Draft202012Validator)(schema)
+        problem = next(iter(validator.iter_errors(record)), None)
+    except (SchemaError, Unresolvable) as error:
+        raise InventionError(f"the schema cannot be used: {error}") from None
+    if problem is not None:
+        raise InventionError(f"cannot make up a valid record at {problem.json_path}: {problem.message}; write a scene")
+
+
+def _words(rng: random.Random) -> str:
+    return f"{SIGN} {rng.randrange(16**6):06x}"
+
+
+class _Inventor:
+    """Walks a schema and makes up a value for each part."""
+
+    def __init__(self, root: Schema, rng: random.Random) -> None:
+        self._root = root
+        self._rng = rng
+
+    def value(self, schema: Any, name: str, depth: int = 0) -> Any:
+        if depth > _DEEPEST:
+            raise InventionError(f"the schema is nested without an end at {name!r}; write a scene")
+        if not isinstance(schema, Mapping):
+            return _words(self._rng)  # `true`: anything will do
+        schema = self._resolved(schema)
+        if "const" in schema:
+            return schema["const"]
+        if schema.get("enum"):
+            return self._rng.choice(list(schema["enum"]))
+        match self._type(schema):
+            case "object":
+                return self._object(schema, depth)
+            case "array":
+                return self._array(schema, name, depth)
+            case "integer":
+                return int(self._number(schema, 1))
+            case "number":
+                return self._number(schema, 0)
+            case "boolean":
+                return self._rng.random() < 0.5
+            case "null":
+                return None
+        return self._string(schema, name)
+
+    def _resolved(self, schema: Schema) -> Schema:
+        """The schema with local references followed and allOf, anyOf, oneOf, then folded in (the first choice)."""
+        for _ in range(_DEEPEST):
+            if "$ref" in schema:
+                rest = {key: value for key, value in schema.items() if key != "$ref"}
+                schema = _merged(self._target(str(schema["$ref"])), rest)
+            elif "allOf" in schema:
+                rest = {key: value for key, value in schema.items() if key != "allOf"}
+                for part in schema["allOf"]:
+                    rest = _merged(rest, self._resolved(part))
+                schema = rest
+            elif choice := next((key for key in ("oneOf", "anyOf") if schema.get(key)), None):
+                rest = {key: value for key, value in schema.items() if key != choice}
+                schema = _merged(rest, schema[choice][0])
+            else:
+                return schema
+        raise InventionError("the schema refers to itself without an end; write a scene")
+
+    def _target(self, ref: str) -> Schema:
+        target: Any = self._root
+        try:
+            if not ref.startswith("#"):
+                raise KeyError(ref)
+            for part in ref[1:].split("/")[1:]:
+                target = target[part.replace("~1", "/").replace("~0", "~")]
+        except (KeyError, TypeError):
+            raise InventionError(f"the schema's reference {ref!r} leads nowhere in it") from None
+        return target if isinstance(target, Mapping) else {}
+
+    def _type(self, schema: Schema) -> str:
+        type_ = schema.get("type")
+        if isinstance(type_, list):
+            type_ = next((one for one in type_ if one != "null"), "null")
+        if isinstance(type_, str):
+            return type_
+        if "properties" in schema or "required" in schema:
+            return "object"
+        if "items" in schema or "minItems" in schema:
+            return "array"
+        return "number" if "minimum" in schema or "maximum" in schema else "string"
+
+    def _object(self, schema: Schema, depth: int) -> dict[str, Any]:
+        properties = schema.get("properties", {})
+        required = list(schema.get("required", ()))
+        names = list(dict.fromkeys([*properties, *required])) if depth < _DEEPEST // 2 else required
+        made = {name: self.value(properties.get(name, True), name, depth + 1) for name in names}
+        extra = schema.get("additionalProperties", True)
+        for number in range(1, schema.get("minProperties", 0) - len(made) + 1):
+            made[f"{SIGN} {number}"] = self.value(extra, SIGN, depth + 1)
+        return made
+
+    def _array(self, schema: Schema, name: str, depth: int) -> list[Any]:
+        first = [self.value(part, name, depth + 1) for part in schema.get("prefixItems", ())]
+        least = max(schema.get("minItems", 0), min(1, schema.get("maxItems", 1)))
+        made, tries = first, 0
+        while len(made) < least and tries < 50 * least:
+            tries += 1
+            one = self.value(schema.get("items", True), name, depth + 1)
+            if not (schema.get("uniqueItems") and one in made):
+                made.append(one)
+        return made
+
+    def _number(self, schema: Schema, whole: int) -> float:
+        step = schema.get("multipleOf", 1 if whole else 0.01)
+        low = schema.get("minimum", schema.get("exclusiveMinimum"))
+        high = schema.get("maximum", schema.get("exclusiveMaximum"))
+        if low is None:
+            low = 0 if high is None or high > 0 else high - 100 * step
+        if high is None:
+            high = low + max(100, 100 * step)
+        first, last = -(-low // step), high // step
+        first += "exclusiveMinimum" in schema and first * step <= schema["exclusiveMinimum"]
+        last -= "exclusiveMaximum" in schema and last * step >= schema["exclusiveMaximum"]
+        number = self._rng.randint(int(first), max(int(first), int(last))) * step
+        return float(number if whole else round(number, 6))
+
+    def _string(self, schema: Schema, name: str) -> str:
+        if "pattern" in schema:
+            text = text_like(schema["pattern"], self._rng)
+            if text is None:
+                raise InventionError(f"no text can be made up for the pattern {schema['pattern']!r}; write a scene")
+            return text
+        day = date(2000, 1, 1) + timedelta(days=self._rng.randrange(9000))
+        number = self._rng.randrange(16**4)
+        formats = {
+            "date": day.isoformat(),
+            "date-time": f"{day.isoformat()}T00:00:00Z",
+            "time": "00:00:00Z",
+            "duration": "P1D",
+            "email": f"{SIGN}-{number:04x}@example.invalid",
+            "uri": f"https://example.invalid/{SIGN}/{number:04x}",
+            "url": f"https://example.invalid/{SIGN}/{number:04x}",
+            "hostname": f"{SIGN}-{number:04x}.example.invalid",
+            "ipv4": "192.0.2.1",
+            "ipv6": "2001:db8::1",
+            "uuid": f"00000000-0000-4000-8000-{self._rng.randrange(16**12):012x}",
+        }
+        if schema.get("format") in formats:
+            return formats[schema["format"]]
+        text = f"{SIGN} {name} {number:04x}" if name else _words(self._rng)
+        text += (
+            " " + "x" * (schema.get("minLength", 0) - len(text) - 1) if len(text) < schema.get("minLength", 0) else ""
+        )
+        return text[: schema.get("maxLength", len(text))]
+
+
+def _merged(one: Schema, other: Schema) -> dict[str, Any]:
+    """Both schemas as one: properties and required together, else the second wins."""
+    merged = {**one, **other}
+    for key in ("properties", "$defs"):
+        if key in one and key in other:
+            merged[key] = {**one[key], **other[key]}
+    if "required" in one and "required" in other:
+        merged["required"] = list(dict.fromkeys([*one["required"], *other["required"]]))
+    return merged

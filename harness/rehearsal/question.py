@@ -1,0 +1,90 @@
+"""From the body of a request to the question that a scene is asked."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from harness.rehearsal.cache import as_blocks
+from harness.rehearsal.scene import Ask, History
+
+_REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>\s*", re.DOTALL)
+_NO_ATTEMPT: Final[Mapping[str, Any]] = {
+    "attempt": None,
+    "phase": "",
+    "batch": "",
+    "output": {"file": "output.json", "shape": "array", "key": ".id", "item": ".id", "schema": None},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request, understood. `ask` is what a scene sees of it."""
+
+    ask: Ask
+    known: bool
+    """The session belongs to an attempt of the job."""
+    step: int
+    """Answers with tool calls so far: unlike `ask.turn` without the texts that a broken connection left behind."""
+    stream: bool
+    most_tokens: int
+    """The request's own limit on the answer (`max_tokens`)."""
+
+
+def question_of(
+    body: Mapping[str, Any], spec: Mapping[str, Any] | None, session: str | None, seed: int, history: History
+) -> Question:
+    """`spec` is the attempt's spec.json; None for a session that no attempt owns."""
+    messages = body.get("messages") or []
+    own = spec or _NO_ATTEMPT
+    answers = [as_blocks(message.get("content")) for message in messages if message.get("role") == "assistant"]
+    ask = Ask(
+        phase=own["phase"],
+        batch=own["batch"],
+        items=list(own.get("items", ())),
+        ids=[item["id"] for item in own.get("items", ())],
+        tries=own.get("tries", 0),
+        attempt=own["attempt"] or 0,
+        reasons=dict(own.get("reasons") or {}),
+        vars=dict(own.get("vars") or {}),
+        output=_output(own["output"]),
+        context=dict(own.get("context") or {}),
+        cwd=own.get("cwd") or "/mnt/work",
+        turn=len(answers),
+        prompt=_prompt(messages),
+        tool_results=_tool_results(messages),
+        seed=seed,
+        session=session or "",
+        model=str(body.get("model", "")),
+        tools=[str(tool.get("name")) for tool in body.get("tools") or ()],
+        history=history,
+    )
+    step = sum(any(block.get("type") == "tool_use" for block in answer) for answer in answers)
+    most = body.get("max_tokens")
+    stream = body.get("stream") is True
+    return Question(ask, spec is not None, step, stream, most if isinstance(most, int) and most > 0 else 128_000)
+
+
+def _output(output: Mapping[str, Any]) -> dict[str, Any]:
+    key = output.get("key") or ".id"
+    return {**output, "key": key, "item": output.get("item") or key}
+
+
+def _prompt(messages: list[dict[str, Any]]) -> str:
+    """The user's own words in the first message; what the CLI put in front of them is left out."""
+    first = next((message for message in messages if message.get("role") == "user"), {})
+    texts = [_text(block) for block in as_blocks(first.get("content"))]
+    return "\n".join(own for text in texts if (own := _REMINDER.sub("", text).strip()))
+
+
+def _tool_results(messages: list[dict[str, Any]]) -> list[str]:
+    blocks = [block for message in messages for block in as_blocks(message.get("content"))]
+    return [
+        "\n".join(_text(inner) for inner in as_blocks(block.get("content")))
+        for block in blocks
+        if block.get("type") == "tool_result"
+    ]
+
+
+def _text(block: Mapping[str, Any]) -> str:
+    return str(block.get("text", "")) if block.get("type") == "text" else ""

@@ -1,0 +1,133 @@
+"""One rehearsal: takes a request, decides the answer, keeps the accounts, writes the log."""
+
+import asyncio
+import hashlib
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from harness.rehearsal.attempts import Attempts
+from harness.rehearsal.cache import Lookup, PromptCache
+from harness.rehearsal.faults import FaultOrder
+from harness.rehearsal.history import RequestHistory
+from harness.rehearsal.invent import InventionError
+from harness.rehearsal.play import Manner, Played, Say, Vanish, play, without_scene
+from harness.rehearsal.question import Question, question_of
+from harness.rehearsal.refusals import Refuse
+from harness.rehearsal.requests import LoggedRequest
+from harness.rehearsal.script import ReplyError
+from harness.rehearsal.stage import SceneError, Stage
+from harness.rehearsal.wire import Message, message_of
+
+SCENE_ERROR = "rehearsal_scene_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A message and what happens to its stream."""
+
+    message: Message
+    manner: Manner
+    seconds: float
+
+
+Answer = Speech | Refuse | Vanish
+
+
+class Rehearsal:
+    """Everything the server knows. Requests are decided one after the other, so that counts are exact."""
+
+    def __init__(
+        self, attempts: Attempts, history: RequestHistory, scene: Stage | None, orders: Sequence[FaultOrder], seed: int
+    ) -> None:
+        self._attempts = attempts
+        self._history = history
+        self._scene = scene
+        self._orders = orders
+        self._seed = seed
+        self._cache = PromptCache()
+        self._turnstile = asyncio.Lock()
+        for request in history.past:
+            self._cache.begin(request.breakpoints, request.time.timestamp())
+
+    async def answer(self, body: Mapping[str, Any], session: str | None) -> Answer:
+        """The answer to one request; its line is in the log when this returns."""
+        async with self._turnstile:
+            now_s = time.time()
+            spec = self._attempts.spec(session)
+            question = question_of(body, spec, session, self._seed, self._history)
+            lookup = self._cache.look(body, now_s)
+            try:
+                played = await self._played(question, now_s)
+            except (SceneError, ReplyError, InventionError) as error:
+                return self._scene_failed(error, question, lookup, now_s)
+            return self._answered(played, question, lookup, now_s)
+
+    async def _played(self, question: Question, now_s: float) -> Played:
+        if self._scene is None or not question.known:
+            reply = without_scene(question)
+        else:
+            reply = await self._scene.answer(question.ask)
+        return play(question, reply, self._orders, self._history, now_s)
+
+    def _answered(self, played: Played, question: Question, lookup: Lookup, now_s: float) -> Answer:
+        act, number = played.act, self._history.next_number
+        if not isinstance(act, Say):
+            status = act.status if isinstance(act, Refuse) else None
+            self._log(question, lookup, now_s, played=played, status=status)
+            return act
+        message, note = message_of(act.turn, number, question.ask.model, lookup, question.most_tokens)
+        self._log(question, lookup, now_s, played=played, status=200, message=message, note=note)
+        self._cache.begin(lookup.breakpoints, now_s)
+        return Speech(message, act.manner, act.seconds)
+
+    def _scene_failed(self, error: Exception, question: Question, lookup: Lookup, now_s: float) -> Refuse:
+        print(getattr(error, "trace", "") or error, file=sys.stderr, flush=True)
+        self._log(question, lookup, now_s, played=Played(Vanish("drop")), status=500, error=str(error))
+        return Refuse(500, SCENE_ERROR, str(error), {"x-should-retry": "false"})
+
+    def _log(
+        self,
+        question: Question,
+        lookup: Lookup,
+        now_s: float,
+        *,
+        played: Played,
+        status: int | None,
+        message: Message | None = None,
+        **remarks: str | None,
+    ) -> None:
+        ask = question.ask
+        self._history.append(
+            LoggedRequest(
+                number=self._history.next_number,
+                time=datetime.fromtimestamp(now_s, UTC),
+                session=ask.session or None,
+                attempt=ask.attempt or None,
+                phase=ask.phase,
+                batch=ask.batch,
+                ids=tuple(ask.ids),
+                turn=ask.turn,
+                stream=question.stream,
+                model=ask.model,
+                tags=played.tags,
+                trouble=played.trouble,
+                status=status,
+                stop=message.stop if message else None,
+                usage=message.usage if message else None,
+                cost_usd=message.cost_usd if message else Decimal(0),
+                chars=lookup.chars,
+                cached_chars=lookup.read if message else 0,
+                written_chars=sum(lookup.written.values()) if message else 0,
+                prompt_sha=hashlib.sha256(ask.prompt.encode(errors="surrogatepass")).hexdigest(),
+                prefix_sha=lookup.prefix_sha,
+                breakpoints=lookup.breakpoints if message else (),
+                until=played.until,
+                error=remarks.get("error"),
+                note=remarks.get("note") or played.note,
+            )
+        )

@@ -1,0 +1,145 @@
+"""The request log of a rehearsal: one line for every request, and the sums made over them."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Self
+
+from harness.base.clock import from_text, to_text
+
+Breakpoint = tuple[str, int, str]
+"""`(hash of the prefix, its characters, "5m" or "1h")`: a cache entry that a request read, wrote or kept alive."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRequest:
+    """One request as the server answered it. One JSON object on one line of requests.jsonl, keys as here."""
+
+    number: int
+    """Counts from 1 over all lives of the server."""
+    time: datetime
+    session: str | None
+    """None when the caller named no session."""
+    attempt: int | None
+    phase: str
+    batch: str
+    ids: tuple[str, ...]
+    turn: int
+    stream: bool
+    model: str
+    tags: tuple[str, ...]
+    """What `ask.count` counts: a trouble's tag and name, a turn's tag."""
+    trouble: str | None
+    """The trouble that this request met."""
+    status: int | None
+    """None when no response was given at all."""
+    stop: str | None
+    usage: Mapping[str, Any] | None
+    cost_usd: Decimal | None
+    """None = the model has no price."""
+    chars: int
+    """Characters of the prompt: tools, system and messages."""
+    cached_chars: int
+    written_chars: int
+    prompt_sha: str
+    """Of the text of the user's prompt."""
+    prefix_sha: str
+    """Of tools and system, the part that sessions can share."""
+    breakpoints: tuple[Breakpoint, ...] = ()
+    until: float | None = None
+    """For a usage limit: its reset, in seconds since 1970."""
+    error: str | None = None
+    """A fault of the scene: `scenes.py:12: ZeroDivisionError: ...`."""
+    note: str | None = None
+    """For a usage limit: which window is full. Else an oddity, such as an answer cut at max_tokens."""
+
+    def to_line(self) -> bytes:
+        fields = asdict(self)
+        fields["time"] = to_text(self.time)
+        fields["cost_usd"] = None if self.cost_usd is None else str(self.cost_usd)
+        return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Self:
+        """ValueError, KeyError or TypeError when the line is none of ours."""
+        fields = json.loads(line)
+        fields["time"] = from_text(fields["time"])
+        fields["cost_usd"] = None if fields["cost_usd"] is None else Decimal(fields["cost_usd"])
+        for name in ("ids", "tags"):
+            fields[name] = tuple(fields[name])
+        fields["breakpoints"] = tuple((sha, chars, ttl) for sha, chars, ttl in fields["breakpoints"])
+        return cls(**fields)
+
+
+def read_log(path: Path) -> list[LoggedRequest]:
+    """All requests in order; empty when there is no log. A line cut off by a kill is left out."""
+    return list(_requests(path))
+
+
+def _requests(path: Path) -> Iterator[LoggedRequest]:
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                yield LoggedRequest.from_line(line)
+            except (ValueError, KeyError, TypeError):
+                continue  # cut off by a kill: its request was never answered
+
+
+@dataclass(slots=True)
+class ModelAccount:
+    """Sums for one model. `cost_usd` is what the real thing would have cost; `unpriced` requests are not in it."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    cache_read_input_tokens: int = 0
+    cache_creation_input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+    unpriced: int = 0
+
+    def add(self, request: LoggedRequest) -> None:
+        usage = request.usage or {}
+        self.requests += 1
+        self.input_tokens += usage.get("input_tokens", 0)
+        self.cache_read_input_tokens += usage.get("cache_read_input_tokens", 0)
+        self.cache_creation_input_tokens += usage.get("cache_creation_input_tokens", 0)
+        self.output_tokens += usage.get("output_tokens", 0)
+        self.cost_usd += request.cost_usd or Decimal(0)
+        self.unpriced += request.cost_usd is None
+
+
+@dataclass(slots=True)
+class Account:
+    """What a rehearsal used, summed over its request log."""
+
+    requests: int = 0
+    sessions: int = 0
+    cost_usd: Decimal = Decimal(0)
+    by_model: dict[str, ModelAccount] = field(default_factory=dict)
+    troubles: dict[str, int] = field(default_factory=dict)
+    """Trouble -> requests that met it."""
+    errors: tuple[str, ...] = ()
+    """Faults of the scene, each once, in order."""
+
+
+def account(path: Path) -> Account:
+    """The sums over the log at `path`; all zero when there is none."""
+    sums, sessions, errors = Account(), set[str](), dict[str, None]()
+    for request in _requests(path):
+        sums.requests += 1
+        if request.session:
+            sessions.add(request.session)
+        if request.trouble:
+            sums.troubles[request.trouble] = sums.troubles.get(request.trouble, 0) + 1
+        if request.error:
+            errors[request.error] = None
+        sums.by_model.setdefault(request.model, ModelAccount()).add(request)
+    sums.sessions = len(sessions)
+    sums.cost_usd = sum((model.cost_usd for model in sums.by_model.values()), Decimal(0))
+    sums.errors = tuple(errors)
+    return sums

@@ -1,0 +1,120 @@
+"""The rehearsal server: a local Messages API, in a process of its own, that a job's scene answers for.
+
+    python -m harness.rehearsal.server --state DIR --log FILE --port-file FILE [--scene FILE] [--faults SPEC] [--seed N]
+
+Listens on a free port of 127.0.0.1, writes the number to the port file (whole or not at all) and one line of JSON to
+standard output: `{"port": 40123}`, or `{"where": ..., "problem": ...}` before it exits with 2. It ends when its
+standard input is closed, so that it never outlives whoever started it. Every request is in the log before its answer.
+"""
+
+import argparse
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from harness.base.errors import UsageError
+from harness.base.files import write_atomic
+from harness.rehearsal.attempts import Attempts
+from harness.rehearsal.endpoints import CountTokens, Hello, Messages, Models, not_found
+from harness.rehearsal.faults import parse_faults
+from harness.rehearsal.history import RequestHistory
+from harness.rehearsal.rehearsal import Rehearsal
+from harness.rehearsal.stage import SceneError, SceneStage
+from harness.rehearsal.stream import LiveConnections, protocol_for
+
+
+def main() -> None:
+    arguments = _arguments()
+    try:
+        scene = SceneStage(arguments.scene.resolve()) if arguments.scene else None
+        orders = parse_faults(arguments.faults)
+    except SceneError as error:
+        _give_up(error.where, error.message, error.trace)
+    except UsageError as error:
+        _give_up("--faults", error.message)
+    rehearsal = Rehearsal(
+        attempts=Attempts(arguments.state),
+        history=RequestHistory(arguments.log),
+        scene=scene,
+        orders=orders,
+        seed=arguments.seed,
+    )
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _serve(rehearsal, arguments.port_file)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m harness.rehearsal.server")
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--port-file", type=Path, required=True)
+    parser.add_argument("--scene", type=Path)
+    parser.add_argument("--faults", default="")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+def _give_up(where: str, problem: str, trace: str = "") -> NoReturn:
+    print(json.dumps({"where": where, "problem": problem}), flush=True)
+    print(trace or f"{where}: {problem}", file=sys.stderr, flush=True)
+    raise SystemExit(2)
+
+
+def _serve(rehearsal: Rehearsal, port_file: Path) -> None:
+    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    live = LiveConnections()
+    config = uvicorn.Config(
+        application(rehearsal, live),
+        http=protocol_for(live),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=300,  # the CLI keeps its connection between turns
+    )
+    port = listener.getsockname()[1]
+    write_atomic(port_file, f"{port}\n".encode())
+    print(json.dumps({"port": port}), flush=True)
+    _Server(config).run(sockets=[listener])
+
+
+def application(rehearsal: Rehearsal, live: LiveConnections) -> Starlette:
+    """The routes of the Messages API that Claude Code and the anthropic client use."""
+    return Starlette(
+        routes=[
+            Route("/v1/messages", Messages(rehearsal, live), methods=["POST"]),
+            Route("/v1/messages/count_tokens", CountTokens(), methods=["POST"]),
+            Route("/v1/models", Models(), methods=["GET"]),
+            Route("/api/hello", Hello(), methods=["GET", "HEAD"]),
+        ],
+        exception_handlers={404: not_found, 405: not_found},
+    )
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its signal handlers: SIGTERM ends the process at once, the log is complete at any moment."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _end_with_parent() -> None:
+    """Standard input is a pipe that only the parent holds; its end is the end of the rehearsal."""
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

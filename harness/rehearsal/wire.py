@@ -1,0 +1,116 @@
+"""Turns as the Messages API puts them on the wire: one JSON message, or server-sent events."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Final
+
+from harness.core.prices import cost_of
+from harness.rehearsal.cache import Lookup, tokens
+from harness.rehearsal.scene import Stop, Text, Tool, Turn
+
+_PIECE_CHARS: Final = 2000
+"""Of text or tool input in one event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One answer, ready to be sent. `number` is the request's; it makes the ids unique in a conversation."""
+
+    number: int
+    model: str
+    blocks: tuple[Text | Tool, ...]
+    stop: Stop
+    usage: Mapping[str, Any]
+    cost_usd: Decimal | None
+
+    @property
+    def id(self) -> str:
+        return f"msg_rehearsal_{self.number:08d}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The body of a non-streaming response."""
+        content = [self._block(index, block) for index, block in enumerate(self.blocks)]
+        return {**self._head(), "content": content, "stop_reason": self.stop, "usage": dict(self.usage)}
+
+    def events(self) -> Iterator[bytes]:
+        """The server-sent events of a streaming response, in order."""
+        start = {**self._head(), "content": [], "stop_reason": None, "usage": {**self.usage, "output_tokens": 1}}
+        yield event("message_start", message=start)
+        for index, block in enumerate(self.blocks):
+            empty: dict[str, Any] = {"text": ""} if isinstance(block, Text) else {"input": {}}
+            yield event("content_block_start", index=index, content_block={**self._block(index, block), **empty})
+            for delta in _deltas(block):
+                yield event("content_block_delta", index=index, delta=delta)
+            yield event("content_block_stop", index=index)
+        end = {"stop_reason": self.stop, "stop_sequence": None}
+        yield event("message_delta", delta=end, usage=dict(self.usage))
+        yield event("message_stop")
+
+    def _head(self) -> dict[str, Any]:
+        return {"id": self.id, "type": "message", "role": "assistant", "model": self.model, "stop_sequence": None}
+
+    def _block(self, index: int, block: Text | Tool) -> dict[str, Any]:
+        if isinstance(block, Text):
+            return {"type": "text", "text": block.text}
+        tool_id = f"toolu_rehearsal_{self.number:08d}_{index}"
+        return {"type": "tool_use", "id": tool_id, "name": block.name, "input": dict(block.input)}
+
+
+def message_of(turn: Turn, number: int, model: str, lookup: Lookup, most_tokens: int) -> tuple[Message, str | None]:
+    """The message, and a note when the answer had to be cut at the request's `max_tokens`, as the real API does."""
+    needed = _output_tokens(turn.blocks)
+    note = None
+    if needed > most_tokens:
+        note = f"cut at max_tokens {most_tokens}: the answer would need {needed}"
+        turn = replace(turn, blocks=_fitting(turn.blocks, most_tokens), stop="max_tokens")
+        needed = most_tokens
+    usage = lookup.usage(needed)
+    if turn.cost is not None:
+        usage["output_tokens"] = _tokens_for(Decimal(str(turn.cost)), model, usage)
+    stop = turn.stop or ("tool_use" if any(isinstance(block, Tool) for block in turn.blocks) else "end_turn")
+    return Message(number, model, tuple(turn.blocks), stop, usage, cost_of(model, usage)), note
+
+
+def event(type_: str, **fields: Any) -> bytes:
+    body = json.dumps({"type": type_, **fields}, ensure_ascii=False)
+    return f"event: {type_}\ndata: {body}\n\n".encode(errors="replace")
+
+
+def _deltas(block: Text | Tool) -> Iterator[dict[str, str]]:
+    kind, key = ("text_delta", "text") if isinstance(block, Text) else ("input_json_delta", "partial_json")
+    whole = _content(block)
+    for start in range(0, len(whole), _PIECE_CHARS):
+        yield {"type": kind, key: whole[start : start + _PIECE_CHARS]}
+
+
+def _content(block: Text | Tool) -> str:
+    return block.text if isinstance(block, Text) else json.dumps(dict(block.input), ensure_ascii=False)
+
+
+def _output_tokens(blocks: Any) -> int:
+    return tokens(sum(len(_content(block)) for block in blocks))
+
+
+def _fitting(blocks: Any, most_tokens: int) -> tuple[Text | Tool, ...]:
+    """What fits: a text is cut, a tool call that does not fit is not made."""
+    room = most_tokens * 4
+    fitting: list[Text | Tool] = []
+    for block in blocks:
+        length = len(_content(block))
+        if length > room:
+            return (*fitting, Text(block.text[:room])) if isinstance(block, Text) else tuple(fitting)
+        fitting.append(block)
+        room -= length
+    return tuple(fitting)
+
+
+def _tokens_for(cost: Decimal, model: str, usage: Mapping[str, Any]) -> int:
+    """Output tokens that bring the response to `cost` dollars; never fewer than it has."""
+    base = cost_of(model, {**usage, "output_tokens": 0})
+    million = cost_of(model, {**usage, "output_tokens": 1_000_000})
+    if base is None or million is None:
+        return int(usage["output_tokens"])
+    missing = (cost - base) / (million - base) * 1_000_000
+    return max(int(usage["output_tokens"]), int(missing.to_integral_value(rounding="ROUND_CEILING")))
