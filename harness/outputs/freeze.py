@@ -1,0 +1,168 @@
+"""Takes the output of a work folder into the store: what is judged is this copy, whatever happens to the file later."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from harness.base.artifacts import ArtifactStore
+from harness.core.names import file_name_for
+from harness.core.types import Artifact, OutputFault
+from harness.job.job import OutputSpec
+
+MOST_BYTES: Final = 64 * 1024 * 1024
+_MOST_NAMES: Final = 8
+_MOST_ENTRIES: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What a work folder held. The artifacts are durable in the store."""
+
+    artifacts: tuple[Artifact, ...]
+    output_faults: tuple[OutputFault, ...]
+    notes: tuple[str, ...] = ()
+
+
+class _RefusedError(Exception):
+    """Why a file cannot be taken."""
+
+
+def freeze(
+    work: Path, output: OutputSpec, ids: Sequence[str], store: ArtifactStore, *, most_bytes: int = MOST_BYTES
+) -> Frozen:
+    """Copy the output file, or for shape `files` one file for each of `ids`, into the store.
+
+    Never follows a link, never blocks on a pipe. A file that changes meanwhile gives some mixture: the copy is what
+    counts, and a torn one does not parse. For shape `files` a missing file is no fault here; its item is missing.
+    Raises OSError only for what is our trouble: the store cannot be written.
+    """
+    if output.shape == "files":
+        return _freeze_files(work, output, ids, store, most_bytes)
+    try:
+        return Frozen((_take(work, output.file, store, most_bytes),), ())
+    except FileNotFoundError:
+        fault = OutputFault(output.file, f"there is no {output.file}{_what_is_there(work)}")
+    except _RefusedError as refused:
+        fault = OutputFault(output.file, str(refused))
+    return Frozen((), (fault,))
+
+
+def _freeze_files(work: Path, output: OutputSpec, ids: Sequence[str], store: ArtifactStore, most_bytes: int) -> Frozen:
+    artifacts: list[Artifact] = []
+    faults: list[OutputFault] = []
+    expected = [file_name_for(output.file, id_) for id_ in ids]
+    for name in expected:
+        try:
+            artifacts.append(_take(work, name, store, most_bytes))
+        except FileNotFoundError:
+            continue
+        except _RefusedError as refused:
+            faults.append(OutputFault(name, str(refused)))
+    if not artifacts and not faults:
+        faults.append(OutputFault(output.file, f"there is no {expected[0]}{_what_is_there(work)}"))
+    return Frozen(tuple(artifacts), tuple(faults), _invented(work, output.file, set(expected)))
+
+
+def _take(work: Path, name: str, store: ArtifactStore, most_bytes: int) -> Artifact:
+    with _opened(work, name) as descriptor:
+        content = _copy(descriptor, most_bytes)
+    return Artifact(name, store.put(content), len(content))
+
+
+@contextmanager
+def _opened(work: Path, name: str) -> Iterator[int]:
+    """A descriptor of the file, reached component by component so that no link on the way is ever followed."""
+    *folders, last = Path(name).parts
+    if Path(name).is_absolute() or ".." in folders:
+        raise _RefusedError("it lies outside the work folder")
+    opened: list[int] = []
+    try:
+        opened.append(os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
+        for folder in folders:
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            opened.append(os.open(folder, flags, dir_fd=opened[-1]))
+        _must_be_plain(os.lstat(last, dir_fd=opened[-1]))
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        opened.append(os.open(last, flags, dir_fd=opened[-1]))
+        _must_be_plain(os.fstat(opened[-1]))
+        yield opened[-1]
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise _RefusedError(_in_words(error)) from None
+    finally:
+        for descriptor in reversed(opened):
+            os.close(descriptor)
+
+
+def _must_be_plain(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise _RefusedError(f"it is {_kind(status.st_mode)}, expected a file")
+    if status.st_nlink > 1:
+        raise _RefusedError(f"it is a hard link (the file has {status.st_nlink} names), expected a file of its own")
+
+
+def _copy(descriptor: int, most_bytes: int) -> bytes:
+    """The bytes; never more than the limit, however fast the file grows or however sparse it is."""
+    size = os.fstat(descriptor).st_size
+    if size > most_bytes:
+        raise _RefusedError(f"it has {size:,} bytes, more than {most_bytes:,}")
+    content = bytearray()
+    while piece := os.read(descriptor, 1 << 20):
+        content += piece
+        if len(content) > most_bytes:
+            raise _RefusedError(f"it has more than {most_bytes:,} bytes and still grows")
+    return bytes(content)
+
+
+def _kind(mode: int) -> str:
+    kinds = {
+        stat.S_IFLNK: "a symbolic link",
+        stat.S_IFDIR: "a folder",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+    }
+    return kinds.get(stat.S_IFMT(mode), "no file")
+
+
+def _in_words(error: OSError) -> str:
+    if error.errno in {errno.ELOOP, errno.ENOTDIR}:
+        return "a folder on the way to it is a link or no folder"
+    return f"it cannot be read: {os.strerror(error.errno or 0)}"
+
+
+def _what_is_there(work: Path) -> str:
+    names = _names(work)
+    if not names:
+        return "; the work folder is empty"
+    more = "" if len(names) <= _MOST_NAMES else f" and {len(names) - _MOST_NAMES} more"
+    return f"; the work folder has {', '.join(repr(name)[:80] for name in names[:_MOST_NAMES])}{more}"
+
+
+def _names(folder: Path) -> list[str]:
+    """Sorted names in a folder, without dot files; the first so many when there are very many."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for _, entry in zip(range(_MOST_ENTRIES), entries, strict=False)]
+    except OSError:
+        return []
+    return sorted(name for name in names if not name.startswith("."))
+
+
+def _invented(work: Path, pattern: str, expected: set[str]) -> tuple[str, ...]:
+    """Notes on files that look like outputs of items nobody asked for; only beside the expected ones."""
+    folder, _, name = pattern.rpartition("/")
+    before, place, after = name.partition("{id}")
+    if not place or "{id}" in folder:
+        return ()
+    beside = [f"{folder}/{found}" if folder else found for found in _names(work / folder)]
+    alike = [found for found in beside if found.rpartition("/")[2].startswith(before) and found.endswith(after)]
+    invented = [found for found in alike if found not in expected and (before or after)]
+    return tuple(f"nobody asked for {found!r:.80}; it is not merged" for found in invented[:_MOST_NAMES])

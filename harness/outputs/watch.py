@@ -1,0 +1,83 @@
+"""Tells when the output of a running session is there and stands still, so that a look at a copy may be worth it."""
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncGenerator, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from harness.base.watching import FolderWatch
+from harness.job.job import OutputSpec
+
+SETTLE_S: Final = 0.3
+_MOST_ENTRIES: Final = 10_000
+
+State = tuple[tuple[str, int, int, int], ...]
+"""Name, inode, size and time of change of each output file."""
+
+
+async def changes(work: Path, output: OutputSpec, stop: asyncio.Event) -> AsyncGenerator[None]:
+    """Yield when output files exist, differ from the last time and have not changed for SETTLE_S; end with `stop`.
+
+    The folder may vanish; then nothing more is yielded until `stop`. Holds one descriptor: iterate under `aclosing`.
+    """
+    seen: State = ()
+    with FolderWatch() as watch:
+        while not stop.is_set():
+            folders, state = _look(work, output.file)
+            if watch.watch(folders):
+                continue
+            if not state or state == seen:
+                await watch.changed(stop)
+                continue
+            await _sleep(SETTLE_S, stop)
+            if not stop.is_set() and _look(work, output.file)[1] == state:
+                seen = state
+                yield
+
+
+async def _sleep(seconds: float, stop: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+def _look(work: Path, pattern: str) -> tuple[list[Path], State]:
+    """The folders in which an output file may appear, outermost first, and the files that are there."""
+    *inner, last = pattern.split("/")
+    level = folders = [work]
+    for part in inner:
+        level = [Path(entry.path) for folder in level for entry in _alike(folder, part) if _is_folder(entry)]
+        folders = folders + level
+    return folders, tuple(sorted(row for folder in level for entry in _alike(folder, last) if (row := _row(entry))))
+
+
+def _alike(folder: Path, part: str) -> Iterator[os.DirEntry[str]]:
+    """Entries that `part` may name, `{id}` standing for anything."""
+    before, place, after = part.partition("{id}")
+    try:
+        with os.scandir(folder) as entries:
+            for entry in islice(entries, _MOST_ENTRIES):
+                if entry.name == part or (place and entry.name.startswith(before) and entry.name.endswith(after)):
+                    yield entry
+    except OSError:
+        return
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _row(entry: os.DirEntry[str]) -> tuple[str, int, int, int] | None:
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except OSError:
+        return None
+    return (entry.path, status.st_ino, status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None

@@ -1,0 +1,191 @@
+"""Only a plain file of the session's own is taken, as a private copy; nothing it plants instead is followed."""
+
+import os
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from harness.base.artifacts import ArtifactStore
+from harness.core.types import OutputFault
+from harness.job.job import OutputSpec
+from harness.outputs.freeze import Frozen, freeze
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ArtifactStore:
+    (tmp_path / "artifacts").mkdir()
+    return ArtifactStore(tmp_path / "artifacts")
+
+
+ONE = OutputSpec("out.json", "array", ".id", ".id", (), None, None)
+DEEP = OutputSpec("a/b/out.json", "array", ".id", ".id", (), None, None)
+FILES = OutputSpec("{id}.md", "files", ".id", ".id", (), None, None)
+
+
+def _reason(frozen: Frozen) -> str:
+    assert frozen.artifacts == ()
+    (fault,) = frozen.output_faults
+    return fault.reason
+
+
+def test_the_output_is_copied_into_the_store(work: Path, store: ArtifactStore) -> None:
+    (work / "out.json").write_bytes(b"[1]")
+    frozen = freeze(work, ONE, ["A"], store)
+    (artifact,) = frozen.artifacts
+    assert (artifact.name, artifact.size_bytes, store.get(artifact.sha)) == ("out.json", 3, b"[1]")
+    assert frozen.output_faults == ()
+    (work / "out.json").write_bytes(b"changed later")
+    assert store.get(artifact.sha) == b"[1]"
+
+
+def test_an_output_in_a_folder_is_found(work: Path, store: ArtifactStore) -> None:
+    (work / "a/b").mkdir(parents=True)
+    (work / "a/b/out.json").write_bytes(b"[]")
+    assert freeze(work, DEEP, ["A"], store).artifacts[0].name == "a/b/out.json"
+
+
+def test_O01_a_missing_file_is_told_with_what_is_there(work: Path, store: ArtifactStore) -> None:
+    assert _reason(freeze(work, ONE, ["A"], store)) == "there is no out.json; the work folder is empty"
+    (work / "Out.json").write_bytes(b"[]")
+    assert _reason(freeze(work, ONE, ["A"], store)) == "there is no out.json; the work folder has 'Out.json'"
+    assert "there is no a/b/out.json" in _reason(freeze(work, DEEP, ["A"], store))
+
+
+def test_O01_a_work_folder_that_is_gone_is_a_missing_output(work: Path, store: ArtifactStore) -> None:
+    work.rmdir()
+    assert "there is no out.json" in _reason(freeze(work, ONE, ["A"], store))
+
+
+def test_O01_I02_links_folders_pipes_sockets_and_devices_are_refused(
+    work: Path, store: ArtifactStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canary = tmp_path / "canary"
+    canary.write_text("[]")
+    out = work / "out.json"
+
+    out.symlink_to(canary)
+    assert "a symbolic link" in _reason(freeze(work, ONE, ["A"], store))
+    out.unlink()
+    out.symlink_to("/nowhere")
+    assert "a symbolic link" in _reason(freeze(work, ONE, ["A"], store))
+    out.unlink()
+    out.hardlink_to(canary)
+    assert "a hard link" in _reason(freeze(work, ONE, ["A"], store))
+    out.unlink()
+    out.mkdir()
+    assert "a folder" in _reason(freeze(work, ONE, ["A"], store))
+    out.rmdir()
+    os.mkfifo(out)
+    assert "a pipe" in _reason(freeze(work, ONE, ["A"], store))
+    out.unlink()
+    monkeypatch.chdir(work)  # a socket's path must be short
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("out.json")
+        assert "a socket" in _reason(freeze(work, ONE, ["A"], store))
+    assert not list(store.root.iterdir())
+
+
+@pytest.mark.root
+@pytest.mark.linux
+def test_O01_a_device_is_refused(work: Path, store: ArtifactStore) -> None:
+    try:
+        os.mknod(work / "out.json", 0o600 | 0o020000, os.makedev(1, 5))
+    except PermissionError:
+        pytest.fail("needs CAP_MKNOD")
+    assert "a device" in _reason(freeze(work, ONE, ["A"], store))
+
+
+def test_O01_a_pipe_that_takes_the_place_of_the_file_does_not_block(
+    work: Path, store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = work / "out.json"
+    out.write_bytes(b"[]")
+    real = os.lstat
+
+    def swap_after_the_look(path: str, *, dir_fd: int | None = None) -> os.stat_result:
+        status = real(path, dir_fd=dir_fd)
+        out.unlink()
+        os.mkfifo(out)
+        return status
+
+    monkeypatch.setattr(os, "lstat", swap_after_the_look)
+    assert "a pipe" in _reason(freeze(work, ONE, ["A"], store))
+
+
+def test_I02_a_link_in_the_middle_of_the_path_is_refused(work: Path, store: ArtifactStore, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere/b").mkdir(parents=True)
+    (tmp_path / "elsewhere/b/out.json").write_text("[]")
+    (work / "a").symlink_to(tmp_path / "elsewhere")
+    assert "a folder on the way" in _reason(freeze(work, DEEP, ["A"], store))
+
+
+def test_O08_a_file_above_the_cap_is_refused_unread(work: Path, store: ArtifactStore) -> None:
+    with (work / "out.json").open("wb") as file:
+        file.truncate(200 * 1024**3)  # sparse
+    assert "214,748,364,800 bytes, more than 67,108,864" in _reason(freeze(work, ONE, ["A"], store))
+
+
+def test_O11_what_is_judged_is_one_private_copy_of_a_file_that_is_rewritten_all_the_time(
+    work: Path, store: ArtifactStore
+) -> None:
+    out = work / "out.json"
+    out.write_bytes(b"a" * 100_000)
+    stop = threading.Event()
+
+    def rewrite() -> None:
+        while not stop.is_set():
+            for letter in (b"a", b"b"):
+                out.write_bytes(letter * 100_000)
+
+    writer = threading.Thread(target=rewrite)
+    writer.start()
+    try:
+        artifacts = [freeze(work, ONE, ["A"], store).artifacts[0] for _ in range(20)]
+    finally:
+        stop.set()
+        writer.join()
+    for artifact in artifacts:
+        assert len(store.get(artifact.sha)) == artifact.size_bytes
+
+
+@pytest.mark.parametrize("name", ["../canary.json", "a/../../canary.json", "/etc/hostname"])
+def test_I02_a_name_that_leads_out_of_the_work_folder_is_refused(work: Path, store: ArtifactStore, name: str) -> None:
+    (work / "a").mkdir()
+    (work.parent / "canary.json").write_text("[]")
+    assert "outside" in _reason(freeze(work, OutputSpec(name, "array", ".id", ".id", (), None, None), ["A"], store))
+
+
+# --- one file per item ------------------------------------------------------------------------------------------------
+
+
+def test_files_are_taken_by_the_names_that_the_prompt_gave(work: Path, store: ArtifactStore) -> None:
+    (work / "A1.md").write_text("one")
+    (work / "x~c1a1b0b3a1c3e0a0.md").write_text("a stranger")
+    frozen = freeze(work, FILES, ["A1", "A2"], store)
+    assert [artifact.name for artifact in frozen.artifacts] == ["A1.md"]
+    assert frozen.output_faults == ()
+    assert frozen.notes == ("nobody asked for 'x~c1a1b0b3a1c3e0a0.md'; it is not merged",)
+
+
+def test_I01_an_id_never_leads_out_of_the_work_folder(work: Path, store: ArtifactStore, tmp_path: Path) -> None:
+    (tmp_path / "secret.md").write_text("secret")
+    frozen = freeze(work, FILES, ["../secret", "/etc/hostname", ".", "a\0b"], store)
+    assert frozen.artifacts == ()
+
+
+def test_files_none_there_is_an_output_fault_and_a_bad_one_spoils_only_itself(work: Path, store: ArtifactStore) -> None:
+    assert "there is no A1.md" in _reason(freeze(work, FILES, ["A1", "A2"], store))
+    (work / "A1.md").write_text("one")
+    (work / "A2.md").symlink_to("A1.md")
+    frozen = freeze(work, FILES, ["A1", "A2"], store)
+    assert [artifact.name for artifact in frozen.artifacts] == ["A1.md"]
+    assert frozen.output_faults == (OutputFault("A2.md", "it is a symbolic link, expected a file"),)
