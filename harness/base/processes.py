@@ -136,8 +136,8 @@ async def end_marked(name: str, value: str, grace: float) -> int:
     return len(found)
 
 
-async def wait_gone(pids: Iterable[int], seconds: float) -> bool:
-    """Wait until none of them runs; False when that took longer."""
+async def wait_gone(pids: Iterable[int], seconds: float | None) -> bool:
+    """Wait until none of them runs; False when that took longer. None = as long as it takes."""
     try:
         async with asyncio.timeout(seconds):
             for pid in pids:

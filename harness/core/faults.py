@@ -198,7 +198,7 @@ TABLE: Final[tuple[Row, ...]] = (
         "session",
         "halve",
         "the answer was longer than max_output allows",
-        ({"api_error": {"max_output_tokens"}}, {"assistant_error": {"max_output_tokens"}}),
+        ({"api_error": {"max_output_tokens", "stream_line_too_long"}}, {"assistant_error": {"max_output_tokens"}}),
     ),
     # What a person has to mend.
     Row(

@@ -1,0 +1,243 @@
+"""Backend `claude`: one fresh Claude Code session through the SDK, made so that its prefix is cached across sessions.
+
+The figures and switches are those of the CLI 2.1.329 that the SDK brings along.
+"""
+
+import asyncio
+import errno
+import importlib.util
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from harness.backends.credentials import Credential
+from harness.backends.launch import Launch, Starter, View
+from harness.backends.pulse import Pulse
+from harness.backends.record import Blotter
+from harness.backends.session import Paths
+from harness.backends.stream import Reading
+from harness.backends.transport import RecordedTransport
+from harness.base.files import write_private
+from harness.core.faults import Symptoms
+from harness.core.types import AttemptSpec, SessionFacts
+
+if TYPE_CHECKING:
+    from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient, Transport
+
+_INSIDE = "/opt/claude"
+"""Where the CLI lies in the sandbox; the same on every machine."""
+
+_INSTRUCTIONS = "instructions.md"
+_MOST_RETRIES = 4
+"""Of the CLI, per request: about 10 s of 529s. Longer waits are the gate's, which frees the slot."""
+
+_INTERRUPT_S = 3.0
+_DISCONNECT_S = 30.0
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+_WRITING_TOOLS = frozenset({"Write", "Edit", "MultiEdit", "NotebookEdit"})
+_PASSED_ON = ("TZ", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy")
+
+_SWITCHES: Mapping[str, str] = {
+    "LANG": "C.UTF-8",
+    "CLAUDE_CODE_ENTRYPOINT": "sdk-py",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "DISABLE_AUTOUPDATER": "1",
+    "DISABLE_TELEMETRY": "1",
+    "DISABLE_ERROR_REPORTING": "1",
+    # These two make tools and system prompt byte-identical in every session, whatever its prompt and folder.
+    "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",
+    "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",
+    # With background tasks a command past its time would keep the process alive after its result.
+    "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
+    "CLAUDE_CODE_MAX_RETRIES": str(_MOST_RETRIES),
+}
+
+
+class ClaudeSession:
+    """One session. Everything that can go wrong in it ends as symptoms."""
+
+    def __init__(
+        self,
+        spec: AttemptSpec,
+        paths: Paths,
+        starter: Starter,
+        pulse: Pulse,
+        credential: Credential,
+        environ: Mapping[str, str],
+    ) -> None:
+        self._spec = spec
+        self._paths = paths
+        self._starter = starter
+        self._credential = credential
+        self._environ = environ
+        self._reading = Reading(spec.session_id, pulse)
+        self._client: ClaudeSDKClient | None = None
+        self._transport: RecordedTransport | None = None
+        self._trouble: Exception | None = None
+        self._exit_code: int | None = None
+
+    async def run(self) -> None:
+        """Start it, give it the prompt, wait for its result and for the end of its process."""
+        try:
+            await self._converse()
+        except Exception as trouble:  # the SDK raises bare Exceptions too; what it was is told by the symptoms
+            self._trouble = trouble
+        if self._transport is not None:
+            self._exit_code = await self._transport.exit_code()
+
+    async def interrupt(self) -> None:
+        """The CLI's own interrupt first: it ends a hung tool, and the result then still tells the cost."""
+        try:
+            async with asyncio.timeout(_INTERRUPT_S):
+                if self._client is None:
+                    raise ConnectionError("not connected")
+                await self._client.interrupt()
+        except Exception:  # too early, too late or stuck: then its processes are ended instead
+            await self._starter.end(_INTERRUPT_S)
+
+    def facts(self) -> SessionFacts:
+        return self._reading.facts()
+
+    def symptoms(self) -> Symptoms:
+        seen = self._reading.symptoms()
+        code = self._exit_code
+        seen = replace(seen, exit_code=code, signal=-code if code is not None and code < 0 else None)
+        transport = self._transport
+        if transport is not None and transport.overlong:
+            return replace(seen, api_error="stream_line_too_long", is_error=True)
+        if transport is not None and transport.failure is not None:
+            return replace(seen, errno=transport.failure.errno)
+        if isinstance(self._trouble, OSError) and code is None:
+            return replace(seen, errno=self._trouble.errno or errno.EIO, text=str(self._trouble))
+        return seen
+
+    def notes(self) -> tuple[str, ...]:
+        if self._trouble is None or self._reading.has_result:
+            return ()
+        return (f"the session broke off: {type(self._trouble).__name__}: {str(self._trouble)[:200]}",)
+
+    async def _converse(self) -> None:
+        from claude_agent_sdk import ClaudeSDKClient
+
+        _quiet_its_logger()
+        write_private(self._paths.config / _INSTRUCTIONS, self._spec.instructions.encode(errors="replace"))
+        transport = RecordedTransport(
+            self._starter,
+            self._launch(),
+            Blotter(self._credential.secrets()),
+            self._paths.stream,
+            self._paths.errors,
+            self._reading.take,
+        )
+        self._transport = transport
+        client = ClaudeSDKClient(_options(self._spec), cast("Transport", transport))
+        try:
+            await client.connect()
+            self._client = client
+            await client.query(self._spec.prompt)
+            await transport.over.wait()
+        finally:
+            async with asyncio.timeout(_DISCONNECT_S):
+                await client.disconnect()
+                await transport.close()
+
+    def _launch(self) -> Launch:
+        view = self._starter.view
+        folder = cli_folder()
+        sandboxed = self._starter.is_kernel_sandbox
+        program = f"{_INSIDE}/claude" if sandboxed else str(folder / "claude")
+        return Launch(
+            argv=(program, *_arguments(self._spec, view, sandboxed=sandboxed)),
+            env=self._environment(view, sandboxed=sandboxed),
+            readable=self._spec.readable,
+            shown=((folder, _INSIDE),) if sandboxed else (),
+        )
+
+    def _environment(self, view: View, *, sandboxed: bool) -> dict[str, str]:
+        """Built from nothing: the session inherits none of our variables."""
+        variables = {
+            "PATH": _SYSTEM_PATH,
+            "HOME": view.config,
+            "CLAUDE_CONFIG_DIR": view.config,
+            "TMPDIR": view.tmp,
+            "CLAUDE_CODE_TMPDIR": view.tmp,
+            **_SWITCHES,
+            "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(self._spec.max_output_tokens),
+            **self._credential.environment(),
+        }
+        if sandboxed:
+            variables["IS_SANDBOX"] = "1"
+        if not self._credential.rehearsal:
+            variables |= {name: self._environ[name] for name in _PASSED_ON if self._environ.get(name)}
+        return variables
+
+
+def cli_folder() -> Path:
+    """The folder of the CLI that the SDK brings along. FileNotFoundError when it is not there."""
+    found = importlib.util.find_spec("claude_agent_sdk")
+    folder = Path(found.origin).parent / "_bundled" if found and found.origin else None
+    if folder is None or not (folder / "claude").is_file():
+        raise FileNotFoundError(errno.ENOENT, "claude-agent-sdk brings no Claude Code CLI on this platform", "claude")
+    return folder
+
+
+def _options(spec: AttemptSpec) -> "ClaudeAgentOptions":
+    """What the SDK itself sends in its handshake; the process gets its arguments from us."""
+    from claude_agent_sdk import ClaudeAgentOptions
+
+    return ClaudeAgentOptions(
+        system_prompt={
+            "type": "preset",
+            "preset": "claude_code",
+            "append": spec.instructions,
+            "exclude_dynamic_sections": True,
+        },
+        skills=[],
+        setting_sources=[],
+        verbatim_prompts=True,
+    )
+
+
+def _arguments(spec: AttemptSpec, view: View, *, sandboxed: bool) -> list[str]:
+    """The CLI's arguments: nothing of the user's data is among them, and no secret.
+
+    The same for every attempt of a phase but for --session-id, so the prefix that the cache sees is the same.
+    """
+    session = spec.session
+    arguments = ["--output-format", "stream-json", "--verbose", "--input-format", "stream-json"]
+    arguments += [f"--session-id={spec.session_id}", "--strict-mcp-config", "--setting-sources="]
+    arguments += ["--disable-slash-commands", "--tools", ",".join(session.tools)]
+    if sandboxed:
+        arguments += ["--permission-mode", "bypassPermissions"]
+    else:
+        arguments += ["--permission-mode", "dontAsk", "--allowedTools", ",".join(_rules(session.tools, view))]
+    if session.model is not None:
+        arguments += ["--model", session.model]
+    if session.max_turns is not None:
+        arguments += ["--max-turns", str(session.max_turns)]
+    if spec.cost_cap_usd is not None:
+        arguments += ["--max-budget-usd", f"{spec.cost_cap_usd:f}"]
+    if spec.instructions:
+        arguments += ["--append-system-prompt-file", f"{view.config}/{_INSTRUCTIONS}"]
+    return arguments
+
+
+def _rules(tools: tuple[str, ...], view: View) -> list[str]:
+    """Permission rules for `dontAsk`: reading and writing in the session's own folder, everything else as named.
+
+    Rules for Write are written as Edit rules; a rule for Write(...) would match nothing (measured).
+    """
+    rules = {"Edit(./**)"} if _WRITING_TOOLS & set(tools) else set()
+    if "Read" in tools:
+        rules |= {"Read(./**)", f"Read(/{view.input}/**)"}
+    rules |= {tool for tool in tools if tool not in _WRITING_TOOLS and tool != "Read"}
+    return sorted(rules)
+
+
+def _quiet_its_logger() -> None:
+    """A session that breaks off is told in symptoms; the SDK's logger would print it over the progress display."""
+    logger = logging.getLogger("claude_agent_sdk")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())

@@ -1,0 +1,98 @@
+"""What a session authenticates with: found in an explicit environment, shown by name, never by value."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from harness.base.errors import Problem, UsageError
+from harness.job.job import CredentialKind
+
+VARIABLE: Mapping[CredentialKind, str] = {
+    "api_key": "ANTHROPIC_API_KEY",
+    "oauth_token": "CLAUDE_CODE_OAUTH_TOKEN",
+    "auth_token": "ANTHROPIC_AUTH_TOKEN",
+}
+BASE_URL = "ANTHROPIC_BASE_URL"
+
+_REMEDY = (
+    "set ANTHROPIC_API_KEY, or CLAUDE_CODE_OAUTH_TOKEN (made by `claude setup-token`), "
+    "or ANTHROPIC_BASE_URL with ANTHROPIC_AUTH_TOKEN"
+)
+_REHEARSAL_SECRETS: Mapping[CredentialKind, str] = {
+    "api_key": "sk-ant-api03-rehearsal-not-a-key",
+    "oauth_token": "sk-ant-oat01-rehearsal-not-a-token",
+    "auth_token": "rehearsal-not-a-token",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One credential. There is never a refresh token among them."""
+
+    kind: CredentialKind
+    secret: str = field(repr=False)
+    base_url: str | None = None
+    rehearsal: bool = False
+
+    @property
+    def is_plan(self) -> bool:
+        """Sessions run on a plan: dollars are estimates, usage limits come with a stated reset."""
+        return self.kind == "oauth_token"
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the account in shared state (usage limits); the secret cannot be computed from it."""
+        return hashlib.sha256(f"{self.kind}\0{self.base_url or ''}\0{self.secret}".encode()).hexdigest()[:16]
+
+    def environment(self) -> dict[str, str]:
+        """The variables a session gets."""
+        variables = {VARIABLE[self.kind]: self.secret}
+        if self.base_url:
+            variables[BASE_URL] = self.base_url
+        return variables
+
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be written anywhere."""
+        return (self.secret,)
+
+    def describe(self) -> str:
+        """For `doctor` and the report: which one, and where it goes; never its value."""
+        where = f" at {self.base_url}" if self.base_url else ""
+        what = "a plan" if self.is_plan else "an account billed by use" if self.kind == "api_key" else "a gateway"
+        return f"{VARIABLE[self.kind]} ({what}){where}{', rehearsal' if self.rehearsal else ''}"
+
+
+def find_credential(environ: Mapping[str, str], auth: CredentialKind | None) -> Credential:
+    """The credential that `environ` holds. UsageError when there is none, or two and no `auth`.
+
+    Empty variables count as not set. ANTHROPIC_AUTH_TOKEN needs ANTHROPIC_BASE_URL: it is for gateways.
+    """
+    found: list[CredentialKind] = [kind for kind, name in VARIABLE.items() if environ.get(name, "").strip()]
+    if auth is not None:
+        if auth not in found:
+            raise _refusal(f"auth says {auth}, but {VARIABLE[auth]} is not set", _REMEDY)
+        kind = auth
+    elif len(found) > 1:
+        names = " and ".join(VARIABLE[kind] for kind in found)
+        raise _refusal(f"{names} are both set" if len(found) == 2 else f"{names} are all set", _choice(found))
+    elif not found:
+        raise _refusal("no credential is set", _REMEDY)
+    else:
+        kind = found[0]
+    base_url = environ.get(BASE_URL, "").strip() or None
+    if kind == "auth_token" and base_url is None:
+        raise _refusal(f"{VARIABLE[kind]} is set without {BASE_URL}", f"set {BASE_URL} to the gateway's address")
+    return Credential(kind, environ[VARIABLE[kind]].strip(), base_url)
+
+
+def rehearsal_credential(base_url: str, kind: CredentialKind = "oauth_token") -> Credential:
+    """Opens nothing: for sessions against the local stand-in. An OAuth-like token shows usage limits as plans do."""
+    return Credential(kind, _REHEARSAL_SECRETS[kind], base_url, rehearsal=True)
+
+
+def _choice(found: list[CredentialKind]) -> str:
+    return f"unset one of them, or write `auth: {found[0]}` or `auth: {found[1]}` in the manifest"
+
+
+def _refusal(message: str, hint: str) -> UsageError:
+    return UsageError([Problem("credential", message, hint)])

@@ -1,0 +1,48 @@
+"""What a backend asks of whoever starts its process: the program, its environment, and what it may see."""
+
+from asyncio.subprocess import Process
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Where the attempt's folders are, as the session sees them."""
+
+    work: str
+    config: str
+    tmp: str
+    input: str
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One program to start. Every path in `argv` and `env` is as the session sees it."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    """The whole environment; nothing of ours is inherited. Secrets travel here and nowhere else."""
+    readable: tuple[Path, ...] = ()
+    """Files and folders shown read-only, at their own paths."""
+    shown: tuple[tuple[Path, str], ...] = ()
+    """Files and folders shown read-only under another path: (here, there). Only where `View` differs from here."""
+    stdin: Path | None = None
+    """A file to read from; None = a pipe that we write to."""
+
+
+class Starter(Protocol):
+    """Starts processes for one attempt, inside its containment."""
+
+    view: View
+    is_kernel_sandbox: bool
+    """The kernel keeps the session in: only then may permission checks be bypassed."""
+
+    async def start(self, launch: Launch) -> Process:
+        """Start it with pipes for output and errors. OSError when it cannot be started."""
+        ...
+
+    async def end(self, grace: float) -> None:
+        """Ask the session's processes to end, and kill what is left after `grace` seconds. Nothing stays."""
+        ...

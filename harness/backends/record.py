@@ -1,0 +1,134 @@
+"""What a session printed, kept in its folder: secrets blotted out, growth bounded, lines whole."""
+
+import os
+import re
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+
+MOST_LINE_BYTES = 32 * 1024 * 1024
+"""A stream line above this ends the session: nothing of ours ever needs one."""
+
+_KEY = re.compile(rb"sk-ant-[A-Za-z0-9_\-]{8,}")
+_BLOT = b"[secret]"
+_CHUNK_BYTES = 65536
+_OVERLAP_BYTES = 4096
+"""Kept back when an endless line is cut for the log, so that a secret is not cut in two."""
+
+
+class Blotter:
+    """Blots secrets out of bytes: the given values, and whatever looks like a key of Anthropic's."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._values = sorted({value.encode() for value in secrets if len(value) >= 4}, key=len, reverse=True)
+
+    def clean(self, content: bytes) -> bytes:
+        for value in self._values:
+            content = content.replace(value, _BLOT)
+        return _KEY.sub(_BLOT, content) if b"sk-ant-" in content else content
+
+
+class Recorder:
+    """Appends lines to a file: the first `head_bytes` of them at once, then the last `tail_bytes` when closed.
+
+    A line is written before anybody parses it. An error of the disk is kept in `failure` and ends the writing, never
+    the session's pipe.
+    """
+
+    def __init__(self, path: Path, blotter: Blotter, *, head_bytes: int, tail_bytes: int) -> None:
+        self.failure: OSError | None = None
+        self._blotter = blotter
+        self._head_left = head_bytes
+        self._tail_most = tail_bytes
+        self._tail: deque[bytes] = deque()
+        self._tail_bytes = 0
+        self._dropped = 0
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+    def write(self, line: bytes) -> None:
+        """Keep one piece, usually a line with its end."""
+        clean = self._blotter.clean(line)
+        if self._head_left >= len(clean):
+            self._head_left -= len(clean)
+            self._append(clean)
+            return
+        self._head_left = 0
+        self._tail.append(clean)
+        self._tail_bytes += len(clean)
+        while self._tail_bytes > self._tail_most and len(self._tail) > 1:
+            oldest = self._tail.popleft()
+            self._tail_bytes -= len(oldest)
+            self._dropped += len(oldest)
+
+    def close(self) -> None:
+        """Write the tail; further closing does nothing."""
+        if self._descriptor < 0:
+            return
+        if self._dropped:
+            self._append(b"\n[%d bytes left out]\n" % self._dropped)
+        for piece in self._tail:
+            self._append(piece)
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+    def _append(self, content: bytes) -> None:
+        if self.failure is not None or self._descriptor < 0:
+            return
+        try:
+            left = memoryview(content)
+            while left:
+                left = left[os.write(self._descriptor, left) :]
+        except OSError as error:
+            self.failure = error
+
+
+class Liner:
+    """Cuts chunks into lines, in linear time."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self.pending_bytes = 0
+
+    def push(self, chunk: bytes) -> list[bytes]:
+        """The lines that `chunk` completes, each with its end."""
+        if b"\n" not in chunk:
+            self._pieces.append(chunk)
+            self.pending_bytes += len(chunk)
+            return []
+        *lines, rest = b"".join((*self._pieces, chunk)).split(b"\n")
+        self._pieces = [rest] if rest else []
+        self.pending_bytes = len(rest)
+        return [line + b"\n" for line in lines]
+
+    def cut(self) -> bytes:
+        """Take most of a line that does not end; a little is kept back."""
+        pending = b"".join(self._pieces)
+        self._pieces = [pending[-_OVERLAP_BYTES:]]
+        self.pending_bytes = len(self._pieces[0])
+        return pending[:-_OVERLAP_BYTES]
+
+    def rest(self) -> bytes:
+        """What came after the last end of a line."""
+        pending = b"".join(self._pieces)
+        self._pieces = []
+        self.pending_bytes = 0
+        return pending
+
+
+class Drain:
+    """Takes whatever a pipe brings into a recorder, so that it never fills up."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._liner = Liner()
+
+    def feed(self, chunk: bytes) -> None:
+        for line in self._liner.push(chunk):
+            self._recorder.write(line)
+        if self._liner.pending_bytes > _CHUNK_BYTES:
+            self._recorder.write(self._liner.cut())
+
+    def flush(self) -> None:
+        """Write what came after the last end of a line."""
+        if rest := self._liner.rest():
+            self._recorder.write(rest)

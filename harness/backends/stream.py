@@ -1,0 +1,272 @@
+"""Reads the CLI's stream: what a session tells about itself, line by line, as facts, symptoms and signs of life.
+
+Works on the raw lines, which say more than the SDK's types (`api_error`, `terminal_reason`). Every field is taken for
+what it is, never for what it should be: an unknown kind of line is skipped, a field of the wrong type is not seen.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from harness.backends.pulse import Pulse
+from harness.core.faults import RateLimit, Symptoms
+from harness.core.types import SessionEvent, SessionFacts
+
+_SYNTHETIC = "<synthetic>"
+_MOST_SAID = 2000
+_MOST_TEXT = 500
+_MOST_DENIAL = 120
+_TELLING_INPUTS = ("file_path", "notebook_path", "path", "command", "url", "query", "pattern")
+
+
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """Tokens of one answer."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+    def __add__(self, other: "_Tokens") -> "_Tokens":
+        return _Tokens(
+            self.input + other.input,
+            self.output + other.output,
+            self.cache_read + other.cache_read,
+            self.cache_write + other.cache_write,
+        )
+
+
+class Reading:
+    """Takes the stream's lines, in order; `pulse` is told what they mean for the clocks (None when read afterwards)."""
+
+    def __init__(self, session_id: str, pulse: Pulse | None = None) -> None:
+        self._facts = SessionFacts(session_id=session_id)
+        self._symptoms = Symptoms()
+        self._pulse = pulse
+        self._answers: dict[str, _Tokens] = {}
+        """Per message id: the CLI repeats an answer's usage on each of its blocks."""
+        self._retried: int | None = None
+        self._result: Mapping[str, Any] | None = None
+
+    @property
+    def has_result(self) -> bool:
+        return self._result is not None
+
+    def facts(self) -> SessionFacts:
+        tokens = self._tokens()
+        return replace(
+            self._facts,
+            input_tokens=tokens.input,
+            output_tokens=tokens.output,
+            cache_read_tokens=tokens.cache_read,
+            cache_write_tokens=tokens.cache_write,
+            cost_usd=self._cost(tokens),
+        )
+
+    def symptoms(self) -> Symptoms:
+        """What was seen in the stream; the exit of the process is for others to add."""
+        seen = self._symptoms
+        return seen if self.has_result else replace(seen, api_error_status=seen.api_error_status or self._retried)
+
+    def take(self, line: Mapping[str, Any]) -> None:
+        """One parsed line."""
+        if self._pulse:
+            self._pulse.beat()
+        match line.get("type"):
+            case "system":
+                self._take_system(line)
+            case "assistant":
+                self._take_assistant(line)
+            case "user":
+                self._take_user(line)
+            case "rate_limit_event":
+                self._take_limit(line)
+            case "result":
+                self._take_result(line)
+
+    def _take_system(self, line: Mapping[str, Any]) -> None:
+        match line.get("subtype"):
+            case "init":
+                self._facts = replace(
+                    self._facts,
+                    session_id=_text(line.get("session_id")) or self._facts.session_id,
+                    model=_text(line.get("model")) or self._facts.model,
+                    cli_version=_text(line.get("claude_code_version")) or self._facts.cli_version,
+                )
+                self._wait_for_model()
+                self._tell("started", self._facts.model or "")
+            case "api_retry":
+                self._retried = _number(line.get("error_status"))
+                self._wait_for_model()
+                reason = self._retried or _text(line.get("error")) or "no answer"
+                self._tell("retrying", f"{reason}, try {line.get('attempt')}")
+            case "model_refusal_no_fallback":
+                self._symptoms = replace(self._symptoms, stop_reason="refusal")
+
+    def _take_assistant(self, line: Mapping[str, Any]) -> None:
+        message = _mapping(line.get("message"))
+        if message.get("model") == _SYNTHETIC or line.get("error"):
+            self._symptoms = replace(
+                self._symptoms,
+                assistant_error=_text(line.get("error")),
+                api_error=_text(line.get("api_error")),
+                api_error_status=_number(line.get("api_error_status")),
+            )
+            return
+        self._retried = None
+        self._answers[_text(message.get("id")) or str(len(self._answers))] = _tokens_of(_mapping(message.get("usage")))
+        if not self._facts.reached_model:
+            self._facts = replace(self._facts, reached_model=True)
+            self._tell("responded")
+        for block in _blocks(message):
+            self._take_block(block)
+
+    def _take_block(self, block: Mapping[str, Any]) -> None:
+        name, text = _text(block.get("name")), _text(block.get("text"))
+        if block.get("type") == "tool_use" and name:
+            if self._pulse:
+                self._pulse.tools.add(_text(block.get("id")) or name)
+                self._pulse.beat("tool")
+            self._tell("tool", _call(name, _mapping(block.get("input"))))
+        elif block.get("type") == "text" and text:
+            self._facts = replace(self._facts, said=text[:_MOST_SAID])
+            self._tell("text", text[:_MOST_TEXT])
+
+    def _take_user(self, line: Mapping[str, Any]) -> None:
+        for block in _blocks(_mapping(line.get("message"))):
+            if block.get("type") == "tool_result":
+                if self._pulse:
+                    self._pulse.tools.discard(_text(block.get("tool_use_id")) or "")
+                self._tell("tool_done")
+        if self._pulse and not self._pulse.tools:
+            self._wait_for_model()
+
+    def _take_limit(self, line: Mapping[str, Any]) -> None:
+        told = _mapping(line.get("rate_limit_info"))
+        resets = _moment(told.get("resetsAt"))
+        limit = RateLimit(_text(told.get("status")) or "", resets, _text(told.get("rateLimitType")))
+        self._symptoms = replace(self._symptoms, rate_limit=limit)
+        if self._pulse:
+            attempt, text = self._pulse.attempt, f"{limit.type or 'limit'}: {limit.status}"
+            self._pulse.tell(SessionEvent(attempt, "limit", text, resets, _utilization(told)))
+
+    def _take_result(self, line: Mapping[str, Any]) -> None:
+        self._result = line
+        text = _text(line.get("result"))
+        is_error = line.get("is_error") is not False
+        seen = self._symptoms
+        self._symptoms = replace(
+            seen,
+            is_error=is_error,
+            subtype=_text(line.get("subtype")),
+            terminal_reason=_text(line.get("terminal_reason")),
+            api_error_status=_number(line.get("api_error_status")) or (seen.api_error_status if is_error else None),
+            stop_reason=_text(line.get("stop_reason")) or seen.stop_reason,
+            denials=tuple(_denial(_mapping(entry)) for entry in _list(line.get("permission_denials"))),
+            text=_synthetic_text(line, text)[:_MOST_TEXT] if is_error else "",
+        )
+        self._facts = replace(
+            self._facts,
+            turns=_number(line.get("num_turns")) or self._facts.turns,
+            stop_reason=self._symptoms.stop_reason,
+            said=text[:_MOST_SAID] if text else self._facts.said,
+            denials=self._symptoms.denials,
+        )
+        if self._pulse:
+            self._pulse.result_seen = True
+            self._pulse.tools.clear()
+            self._pulse.beat("tool")
+
+    def _tokens(self) -> _Tokens:
+        """Of all models that were used: the result's own account, else the sum over the answers that were seen."""
+        per_model = _mapping((self._result or {}).get("modelUsage"))
+        entries = [_mapping(entry) for entry in per_model.values()]
+        counted = [_tokens_of_model(entry) for entry in entries] or list(self._answers.values())
+        return sum(counted, _Tokens())
+
+    def _cost(self, tokens: _Tokens) -> Decimal | None:
+        """None when no result told it, or when it says 0 although answers were paid for (the CLI does on errors)."""
+        told = (self._result or {}).get("total_cost_usd")
+        if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told < float("inf"):
+            return None
+        if told == 0 and tokens != _Tokens():
+            return None
+        return Decimal(str(told))
+
+    def _wait_for_model(self) -> None:
+        if self._pulse:
+            self._pulse.beat("model")
+
+    def _tell(self, kind: Any, text: str = "") -> None:
+        if self._pulse:
+            self._pulse.event(kind, text)
+
+
+def _synthetic_text(line: Mapping[str, Any], text: str | None) -> str:
+    errors = "; ".join(entry for entry in _list(line.get("errors")) if isinstance(entry, str))
+    return errors or text or ""
+
+
+def _call(name: str, arguments: Mapping[str, Any]) -> str:
+    """`Write(/mnt/work/output.json)`."""
+    told = next((_text(arguments.get(key)) for key in _TELLING_INPUTS if _text(arguments.get(key))), None)
+    return f"{name}({' '.join(told.split())[:_MOST_DENIAL]})" if told else name
+
+
+def _denial(entry: Mapping[str, Any]) -> str:
+    return _call(_text(entry.get("tool_name")) or "?", _mapping(entry.get("tool_input")))
+
+
+def _tokens_of(usage: Mapping[str, Any]) -> _Tokens:
+    return _Tokens(
+        _number(usage.get("input_tokens")) or 0,
+        _number(usage.get("output_tokens")) or 0,
+        _number(usage.get("cache_read_input_tokens")) or 0,
+        _number(usage.get("cache_creation_input_tokens")) or 0,
+    )
+
+
+def _tokens_of_model(entry: Mapping[str, Any]) -> _Tokens:
+    return _Tokens(
+        _number(entry.get("inputTokens")) or 0,
+        _number(entry.get("outputTokens")) or 0,
+        _number(entry.get("cacheReadInputTokens")) or 0,
+        _number(entry.get("cacheCreationInputTokens")) or 0,
+    )
+
+
+def _utilization(told: Mapping[str, Any]) -> float | None:
+    """The fullest window, from 0 to 1."""
+    windows = [_mapping(window).get("utilization") for window in _mapping(told.get("unifiedWindows")).values()]
+    known = [float(value) for value in (*windows, told.get("utilization")) if isinstance(value, int | float)]
+    return max(known, default=None)
+
+
+def _moment(value: Any) -> datetime | None:
+    """Epoch seconds; None for anything that is no moment between 2001 and 2286."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1e9 <= value < 1e10:
+        return None
+    return datetime.fromtimestamp(value, tz=UTC)
+
+
+def _blocks(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return [_mapping(block) for block in _list(message.get("content"))]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -1,0 +1,166 @@
+"""One running attempt: its session, its clocks, its end, and what it left, frozen."""
+
+import asyncio
+import errno
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from harness.backends.pulse import Pulse
+from harness.backends.session import Session
+from harness.base.artifacts import ArtifactStore
+from harness.base.clock import Clock
+from harness.core.faults import Symptoms, classify
+from harness.core.types import Artifact, AttemptSpec, Ending, OutputFault, SessionFacts
+from harness.executors.clocks import Expired, until_expired, until_quiet
+from harness.executors.folder import AttemptFolder
+from harness.executors.starter import AttemptStarter
+from harness.outputs.freeze import Frozen, freeze
+from harness.outputs.watch import changes
+
+Preview = Callable[[AttemptSpec, Sequence[Artifact], Sequence[OutputFault]], Awaitable[bool]]
+"""Whether every item of the group is there and accepted, in what was just frozen."""
+
+_POLITE_S = 10.0
+"""What an interrupted session gets to end by itself before its processes are told to."""
+
+_GRACE_S = 2.0
+_LAST_S = 5.0
+
+Why = Literal["ended", "good", "cancel", "cut"] | Expired
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What an attempt is run with; the same for all of a run."""
+
+    store: ArtifactStore
+    clock: Clock
+    preview: Preview
+
+
+class LiveAttempt:
+    """Runs one session to its end, whatever ends it."""
+
+    def __init__(
+        self, spec: AttemptSpec, session: Session, starter: AttemptStarter, pulse: Pulse, tools: Tools
+    ) -> None:
+        self._spec = spec
+        self._session = session
+        self._starter = starter
+        self._pulse = pulse
+        self._tools = tools
+        self._asked: asyncio.Future[Literal["cancel", "cut"]] = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> Ending:
+        """The ending; its processes are gone and its files frozen when this returns, or is cancelled."""
+        began = self._tools.clock.monotonic()
+        running = asyncio.create_task(self._session.run())
+        try:
+            why = await self._wait(running)
+            if why != "ended":
+                await self._bring_down(running, hard=why == "cut")
+        finally:
+            await self._starter.end(0)
+            running.cancel()
+            await asyncio.wait({running}, timeout=_LAST_S)
+        broken = running.exception() if running.done() and not running.cancelled() else None
+        return self._ending(why, broken, timedelta(seconds=self._tools.clock.monotonic() - began))
+
+    async def interrupt(self, *, hard: bool) -> None:
+        """Ask for the end: as a cancellation with grace, or at once. Asked softly and then hard, it is at once."""
+        if not self._asked.done():
+            self._asked.set_result("cut" if hard else "cancel")
+        if hard:
+            await self._starter.end(0)
+
+    async def _wait(self, running: "asyncio.Task[None]") -> Why:
+        """Until the session ends, or there is a reason to end it."""
+        spec, clock = self._spec, self._tools.clock
+        expiry = asyncio.create_task(until_expired(spec.session, self._pulse, clock))
+        linger = asyncio.create_task(self._until_good())
+        try:
+            pending: set[asyncio.Future[Any]] = {running, expiry, linger, self._asked}
+            await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                return self._asked.result() if self._asked.done() else "ended"
+            if self._asked.done():
+                return self._asked.result()
+            if expiry.done():
+                return expiry.result()
+            linger.result()  # an error of the preview is ours: it must not pass for a good end
+            return "good"
+        finally:
+            expiry.cancel()
+            linger.cancel()
+
+    async def _until_good(self) -> None:
+        """Return when every item has been there and accepted, on a frozen copy, after a time without any event.
+
+        The folder is watched only after a first such time, so a short session never pays for it.
+        """
+        spec, clock = self._spec, self._tools.clock
+        work = AttemptFolder(spec.folder).work
+        await until_quiet(spec.session.linger, self._pulse, clock)
+        async with aclosing(changes(work, spec.output, asyncio.Event())) as changed:
+            async for _ in changed:
+                self._pulse.event("output")
+                await until_quiet(spec.session.linger, self._pulse, clock)
+                frozen, failure = freeze_output(spec, self._tools.store)
+                if failure or not frozen.artifacts:
+                    continue
+                if await self._tools.preview(spec, frozen.artifacts, frozen.output_faults):
+                    return
+                self._pulse.beat()
+        await asyncio.Event().wait()
+
+    async def _bring_down(self, running: "asyncio.Task[None]", *, hard: bool) -> None:
+        """End the session: politely, then firmly, each for a bounded time."""
+        if not hard:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_POLITE_S):
+                    await self._session.interrupt()
+                    await asyncio.wait({running})
+            if not running.done():
+                await self._starter.end(_GRACE_S)
+        await self._starter.end(0)
+        await asyncio.wait({running}, timeout=_LAST_S)
+
+    def _ending(self, why: Why, broken: BaseException | None, duration: timedelta) -> Ending:
+        frozen, failure = freeze_output(self._spec, self._tools.store)
+        facts = self._session.facts()
+        symptoms = replace(self._session.symptoms(), produced=bool(frozen.artifacts))
+        if failure is not None:
+            symptoms, why = replace(symptoms, errno=failure.errno or errno.EIO, is_error=None), "ended"
+        if isinstance(why, Expired):
+            symptoms = replace(symptoms, clock=why.clock, waited_for=why.waited_for)
+        elif why in ("cancel", "cut"):
+            symptoms = replace(symptoms, operator=why)
+        elif broken is not None:
+            symptoms = replace(symptoms, is_error=True, text=f"{type(broken).__name__}: {broken}")
+        return Ending(
+            artifacts=tuple(frozen.artifacts),
+            output_faults=tuple(frozen.output_faults),
+            fault=None if why == "good" else classify(symptoms),
+            facts=facts,
+            duration=duration,
+            notes=(*frozen.notes, *self._session.notes(), *(("ended while it lingered",) if why == "good" else ())),
+        )
+
+
+def freeze_output(spec: AttemptSpec, store: ArtifactStore) -> tuple[Frozen, OSError | None]:
+    """Freeze what lies in an attempt's work folder now; with the error, when the store cannot take it."""
+    try:
+        return freeze(AttemptFolder(spec.folder).work, spec.output, [item.id for item in spec.items], store), None
+    except OSError as error:
+        return Frozen((), (), (f"could not be kept: {error}",)), error
+
+
+def not_started(spec: AttemptSpec, error: OSError) -> Ending:
+    """The ending of an attempt whose folder could not be laid out."""
+    symptoms = Symptoms(errno=error.errno or errno.EIO, text=str(error))
+    facts = SessionFacts(session_id=spec.session_id, cost_usd=Decimal(0))
+    return Ending((), (), classify(symptoms), facts, timedelta(0))

@@ -1,0 +1,159 @@
+"""The folder of one attempt.
+
+    attempts/000123-p1-b007/     named by numbers, never by the user's data
+      spec.json                  what the attempt was given; the rehearsal reads it too
+      prompt.md                  the prompt, as sent
+      stream.jsonl               every line the session printed, secrets blotted out
+      stderr.log                 its errors, head and tail
+      work/                      the session's working folder; its output is taken from here
+        input -> ../input
+        items.json context.json  for backend `command`
+      input/                     read-only copies of the items' files
+      config/                    CLAUDE_CONFIG_DIR and HOME of a Claude session; removed when it is over
+      tmp/                       its TMPDIR; removed when it is over
+
+Everything but config/ and tmp/ is kept for ever, of failed attempts too. Folders 0700, files 0600.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.backends.launch import View
+from harness.base.files import make_folder, remove_tree, write_private
+from harness.base.ids import ItemId
+from harness.core.inputs import INPUT_FOLDER, input_paths
+from harness.core.types import AttemptSpec, Item
+
+ITEMS_FILE = "items.json"
+CONTEXT_FILE = "context.json"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFolder:
+    """Paths within one attempt's folder, and the little that is done to it."""
+
+    root: Path
+
+    @property
+    def spec(self) -> Path:
+        return self.root / "spec.json"
+
+    @property
+    def prompt(self) -> Path:
+        return self.root / "prompt.md"
+
+    @property
+    def stream(self) -> Path:
+        return self.root / "stream.jsonl"
+
+    @property
+    def errors(self) -> Path:
+        return self.root / "stderr.log"
+
+    @property
+    def work(self) -> Path:
+        return self.root / "work"
+
+    @property
+    def input(self) -> Path:
+        return self.root / INPUT_FOLDER
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config"
+
+    @property
+    def tmp(self) -> Path:
+        return self.root / "tmp"
+
+    def view(self) -> View:
+        """The folders under their own paths, for a session that sees what we see."""
+        return View(str(self.work), str(self.config), str(self.tmp), str(self.input))
+
+    def prepare(self, spec: AttemptSpec, view: View, vars_: Mapping[str, Any]) -> None:
+        """Lay out everything the session needs. Not durable: an attempt that is lost is run again."""
+        for folder in (self.root, self.work, self.tmp, self.config):
+            make_folder(folder)
+        inputs = input_paths(spec.items)
+        if inputs:
+            self._copy_inputs(spec.items, inputs)
+        write_private(self.prompt, spec.prompt.encode(errors="replace"))
+        write_private(self.spec, _json(_spec_document(spec, inputs, view, vars_)))
+        if spec.session.backend == "command":
+            write_private(self.work / ITEMS_FILE, _json(_items_document(spec)))
+            if spec.context:
+                write_private(
+                    self.work / CONTEXT_FILE, _json({name: list(rows) for name, rows in spec.context.items()})
+                )
+
+    def tidy(self) -> None:
+        """Remove what only a living session needs."""
+        remove_tree(self.config)
+        remove_tree(self.tmp)
+
+    def _copy_inputs(self, items: tuple[Item, ...], inputs: Mapping[ItemId, str]) -> None:
+        make_folder(self.input)
+        for item in items:
+            if item.file is not None:
+                target = self.root / inputs[item.id]
+                shutil.copyfile(item.file, target)
+                target.chmod(0o400)
+        link = self.work / INPUT_FOLDER
+        if not link.is_symlink():
+            link.symlink_to(f"../{INPUT_FOLDER}")
+
+
+def _json(document: Any) -> bytes:
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair somewhere: only escapes can carry it
+        return json.dumps(document, separators=(",", ":"), default=_plain).encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"not plain data: {value!r}")
+
+
+def _items_document(spec: AttemptSpec) -> list[dict[str, Any]]:
+    return [
+        {"id": item.id, "data": item.data, "records": item.records, "reasons": list(spec.reasons.get(item.id, ()))}
+        for item in spec.items
+    ]
+
+
+def _spec_document(
+    spec: AttemptSpec, inputs: Mapping[ItemId, str], view: View, vars_: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "attempt": spec.id,
+        "token": spec.token,
+        "phase": spec.phase_name,
+        "phase_number": spec.batch.phase,
+        "batch": spec.batch.label,
+        "tries": spec.tries,
+        "session_id": spec.session_id,
+        "items": [
+            {"id": item.id, "data": item.data, "file": inputs.get(item.id), "records": item.records}
+            for item in spec.items
+        ],
+        "reasons": {id_: list(reasons) for id_, reasons in spec.reasons.items()},
+        "vars": vars_,
+        "output": {
+            "file": spec.output.file,
+            "shape": spec.output.shape,
+            "key": spec.output.key,
+            "item": spec.output.item,
+            "schema": spec.output.schema,
+        },
+        "context": {name: list(records) for name, records in spec.context.items()},
+        "cwd": view.work,
+        "model": spec.session.model,
+        "backend": spec.session.backend,
+    }

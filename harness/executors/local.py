@@ -1,0 +1,128 @@
+"""The executor of this machine: every attempt in a private folder, behind walls, ended and frozen by the rules."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+from harness.backends.claude import ClaudeSession
+from harness.backends.command import CommandSession, told_cost
+from harness.backends.credentials import Credential
+from harness.backends.pulse import Pulse
+from harness.backends.session import Paths, Session
+from harness.backends.stream import Reading
+from harness.base.artifacts import ArtifactStore
+from harness.base.clock import Clock
+from harness.base.ids import Token
+from harness.base.processes import STATE_MARK, TOKEN_MARK, become_subreaper, end_marked, state_digest
+from harness.core.faults import Symptoms, classify
+from harness.core.types import AttemptSpec, Ending, SessionEvent, SessionFacts
+from harness.executors.attempt import LiveAttempt, Preview, Tools, freeze_output, not_started
+from harness.executors.folder import AttemptFolder
+from harness.executors.starter import AttemptStarter
+from harness.executors.walls import Containment
+from harness.job.job import Job
+
+
+class LocalExecutor:
+    """Runs attempts of one job on this machine; implements `core.seam.Executor`.
+
+    `preview` tells whether every item of the group is there and accepted in what was frozen of a running session.
+    `credential` may be None when every phase is a `command`. `environ` gives PATH, LANG, TZ and proxies, no more.
+    """
+
+    def __init__(
+        self,
+        *,
+        job: Job,
+        store: ArtifactStore,
+        clock: Clock,
+        containment: Containment,
+        credential: Credential | None,
+        preview: Preview,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._job = job
+        self._tools = Tools(store, clock, preview)
+        self._containment = containment
+        self._credential = credential
+        self._environ = environ
+        self._state = state_digest(job.state)
+        self._running: dict[Token, LiveAttempt] = {}
+        become_subreaper()
+
+    def work_path(self, folder: Path) -> str:
+        """The work folder of the attempt folder `folder`, as the session sees it."""
+        return self._containment.view(AttemptFolder(folder)).work
+
+    async def run(self, spec: AttemptSpec, on_event: Callable[[SessionEvent], None]) -> Ending:
+        """Run one attempt to its end. Never raises for what a session does; cancelled, it ends the session first."""
+        folder = AttemptFolder(spec.folder)
+        try:
+            folder.prepare(spec, self._containment.view(folder), self._job.vars)
+        except OSError as error:
+            return not_started(spec, error)
+        marks = {TOKEN_MARK: spec.token, STATE_MARK: self._state}
+        starter = AttemptStarter(self._containment, folder, marks)
+        speaks = spec.session.backend == "claude"
+        pulse = Pulse(spec.id, self._tools.clock.monotonic, on_event, speaks)
+        live = LiveAttempt(spec, self._session(spec, folder, starter, pulse), starter, pulse, self._tools)
+        self._running[spec.token] = live
+        try:
+            ending = await live.run()
+        finally:
+            del self._running[spec.token]
+            folder.tidy()
+        on_event(SessionEvent(spec.id, "ended", ending.fault.detail if ending.fault else ""))
+        return ending
+
+    async def interrupt(self, token: Token, *, hard: bool = False) -> None:
+        """Ask a running attempt to end soon (`hard`: at once). Unknown tokens are no error."""
+        live = self._running.get(token)
+        if live is not None:
+            await live.interrupt(hard=hard)
+
+    async def salvage(self, spec: AttemptSpec) -> Ending:
+        """The ending of an attempt whose supervisor was lost: leftovers are ended, its folder is frozen.
+
+        The cost is known only when the session had told it.
+        """
+        await end_marked(TOKEN_MARK, spec.token, 0)
+        folder = AttemptFolder(spec.folder)
+        frozen, failure = freeze_output(spec, self._tools.store)
+        folder.tidy()
+        return Ending(
+            artifacts=tuple(frozen.artifacts),
+            output_faults=tuple(frozen.output_faults),
+            fault=classify(Symptoms(errno=failure.errno) if failure else Symptoms(lost=True)),
+            facts=_facts_left(spec, folder),
+            duration=timedelta(0),
+            notes=tuple(frozen.notes),
+        )
+
+    async def sweep(self) -> int:
+        """End every process that an earlier supervisor of this job left behind; returns how many there were."""
+        return await end_marked(STATE_MARK, self._state, 0)
+
+    def _session(self, spec: AttemptSpec, folder: AttemptFolder, starter: AttemptStarter, pulse: Pulse) -> Session:
+        paths = Paths(folder.work, folder.config, folder.prompt, folder.stream, folder.errors)
+        if spec.session.backend == "command":
+            return CommandSession(spec, paths, starter, pulse, self._environ)
+        assert self._credential is not None, "a Claude session needs a credential"
+        return ClaudeSession(spec, paths, starter, pulse, self._credential, self._environ)
+
+
+def _facts_left(spec: AttemptSpec, folder: AttemptFolder) -> SessionFacts:
+    """What a lost session had told by then."""
+    if spec.session.backend == "command":
+        return SessionFacts(session_id=spec.session_id, cost_usd=told_cost(folder.work))
+    reading = Reading(spec.session_id)
+    with suppress(OSError), folder.stream.open("rb") as lines:
+        for line in lines:
+            with suppress(ValueError, RecursionError):
+                told = json.loads(line)
+                if isinstance(told, dict):
+                    reading.take(told)
+    return reading.facts()

@@ -1,0 +1,78 @@
+"""Starts the process of one attempt inside its walls, and ends everything that came of it."""
+
+import asyncio
+import os
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping
+from contextlib import ExitStack
+
+from harness.backends.launch import Launch
+from harness.base.processes import IS_LINUX, TOKEN_MARK, children, descendants, end_tree, has_mark, reap
+from harness.executors.folder import AttemptFolder
+from harness.executors.walls import Containment
+
+_STREAM_LIMIT_BYTES = 1 << 20
+
+
+class AttemptStarter:
+    """Starts the process of one attempt and ends everything that came of it."""
+
+    def __init__(self, containment: Containment, folder: AttemptFolder, marks: Mapping[str, str]) -> None:
+        self.view = containment.view(folder)
+        self.is_kernel_sandbox = containment.is_kernel_sandbox
+        self._containment = containment
+        self._folder = folder
+        self._marks = marks
+        self._process: Process | None = None
+
+    async def start(self, launch: Launch) -> Process:
+        """Start it in a session of its own, so that a Ctrl-C in the terminal reaches only the supervisor.
+
+        Must be called on the main thread: PR_SET_PDEATHSIG, on which --die-with-parent rests, is tied to the thread.
+        """
+        wrapped = self._containment.wrap(self._folder, launch)
+        with ExitStack() as closing:
+            source = PIPE if launch.stdin is None else closing.enter_context(launch.stdin.open("rb")).fileno()
+            self._process = await asyncio.create_subprocess_exec(
+                *wrapped.argv,
+                stdin=source,
+                stdout=PIPE,
+                stderr=PIPE,
+                env={**wrapped.env, **self._marks},
+                cwd=wrapped.cwd,
+                pass_fds=wrapped.pass_fds,
+                start_new_session=True,
+                limit=_STREAM_LIMIT_BYTES,
+            )
+        return self._process
+
+    async def end(self, grace: float) -> None:
+        """Ask, wait at most `grace` seconds, kill; leftovers that went elsewhere too. 0 = kill at once."""
+        process = self._process
+        if process is not None and process.returncode is None:
+            polite = self._containment.polite(process.pid) if grace > 0 else ()
+            await end_tree(polite, lambda: self._living(process), grace)
+        await self._end_adopted()
+
+    def _living(self, process: Process) -> list[int]:
+        below = descendants(process.pid)
+        return [*below, process.pid] if process.returncode is None else below
+
+    async def _end_adopted(self) -> None:
+        """End what lost its parent and was adopted by us, the subreaper."""
+        if not IS_LINUX:
+            return
+        mine = self._adopted()
+        if mine:
+            await end_tree((), lambda: [pid for top in mine for pid in (*descendants(top), top)], 0)
+            reap(mine)
+            if self._adopted():
+                await self._end_adopted()
+
+    def _adopted(self) -> list[int]:
+        started = self._process.pid if self._process else None
+        return [
+            pid
+            for pid in children(os.getpid())
+            if pid != started and has_mark(pid, TOKEN_MARK, self._marks[TOKEN_MARK])
+        ]

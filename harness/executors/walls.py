@@ -1,0 +1,44 @@
+"""What every kind of containment can do; the kinds are in bubblewrap, guardian and containment."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from harness.backends.launch import Launch, View
+from harness.executors.folder import AttemptFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """A launch, made ready to be executed on this machine."""
+
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    cwd: Path | None
+    pass_fds: tuple[int, ...] = ()
+
+
+class Containment(Protocol):
+    """One kind of walls; the same object serves every attempt of a run."""
+
+    @property
+    def name(self) -> Literal["bubblewrap", "guardian", "off"]: ...
+
+    @property
+    def is_kernel_sandbox(self) -> bool: ...
+
+    def view(self, folder: AttemptFolder) -> View:
+        """Where a session finds its folders."""
+        ...
+
+    def wrap(self, folder: AttemptFolder, launch: Launch) -> Wrapped:
+        """The command that runs `launch` inside the walls. OSError when its program cannot be found."""
+        ...
+
+    def polite(self, pid: int) -> list[int]:
+        """Whom to ask with SIGTERM, when `pid` is the process that was started."""
+        ...
+
+    def describe(self) -> str:
+        """One line for `doctor` and the report."""
+        ...

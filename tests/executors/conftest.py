@@ -1,0 +1,146 @@
+"""Builders for executor tests: a job, attempts of it, and an executor that runs them on this machine."""
+
+import os
+import secrets
+import sys
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.backends.credentials import Credential
+from harness.base.artifacts import ArtifactStore
+from harness.base.clock import SystemClock
+from harness.base.ids import AttemptId, GroupId, ItemId, Token
+from harness.core.types import Artifact, AttemptSpec, BatchRef, Ending, Item, OutputFault, SessionEvent
+from harness.executors.containment import Off
+from harness.executors.local import LocalExecutor
+from harness.executors.walls import Containment
+from harness.job.job import ItemsSpec, Job, OutputSpec, PhaseSpec, SessionSpec
+
+STUB = Path(__file__).parent.parent / "stubs" / "session.py"
+
+OUTPUT = OutputSpec(file="output.json", shape="array", key=".id", item=".id", checks=(), schema=None, merge=None)
+
+SESSION = SessionSpec(
+    backend="command",
+    model=None,
+    prompt="do it",
+    prompt_name="<prompt>",
+    instructions="",
+    tools=("Read", "Write"),
+    command=(sys.executable, str(STUB), "ok"),
+    timeout=timedelta(minutes=2),
+    first_event=timedelta(seconds=60),
+    silence=timedelta(seconds=60),
+    linger=timedelta(seconds=30),
+    max_turns=None,
+)
+
+
+async def nothing_good(spec: AttemptSpec, artifacts: Sequence[Artifact], faults: Sequence[OutputFault]) -> bool:
+    return False
+
+
+@dataclass
+class Bench:
+    """One job in a temporary folder, and what its attempts told."""
+
+    folder: Path
+    events: list[SessionEvent] = field(default_factory=list)
+    attempts: int = 0
+    on_event: Callable[[SessionEvent], None] = lambda event: None
+
+    @property
+    def store(self) -> ArtifactStore:
+        return ArtifactStore(self.folder / "artifacts")
+
+    def job(self, **changes: Any) -> Job:
+        phase = PhaseSpec(1, "main", "item", None, "own", None, None, 1, SESSION, OUTPUT)
+        job = Job(
+            name="test",
+            noun="item",
+            manifest=self.folder / "job.yaml",
+            folder=self.folder,
+            state=self.folder / ".harness" / "job",
+            rehearsal=False,
+            scene=None,
+            vars={},
+            items=ItemsSpec(None, None, "", "", None, ()),
+            phases=(phase,),
+            strikes=3,
+            parallel=1,
+            budget=None,
+            budget_per_session=None,
+            max_output=16000,
+            grace=timedelta(seconds=30),
+            sandbox="auto",
+            auth=None,
+            readable=(),
+        )
+        return replace(job, **changes)
+
+    def executor(
+        self, containment: Containment | None = None, credential: Credential | None = None, preview: Any = nothing_good
+    ) -> LocalExecutor:
+        return LocalExecutor(
+            job=self.job(),
+            store=self.store,
+            clock=SystemClock(),
+            containment=containment or Off(),
+            credential=credential,
+            preview=preview,
+            environ={"PATH": os.environ["PATH"]},
+        )
+
+    def stub(self, scenario: str, *arguments: str, ids: Sequence[str] = ("a", "b"), **session: Any) -> AttemptSpec:
+        """An attempt of the stub program."""
+        command = (sys.executable, str(STUB), scenario, *arguments)
+        return self.attempt(replace(SESSION, command=command, **session), ids)
+
+    def attempt(self, session: SessionSpec, ids: Sequence[str] = ("a", "b"), **changes: Any) -> AttemptSpec:
+        self.attempts += 1
+        spec = AttemptSpec(
+            id=AttemptId(self.attempts),
+            token=Token(secrets.token_hex(16)),
+            group=GroupId(1),
+            batch=BatchRef(1, 7),
+            phase_name="main",
+            items=tuple(Item(ItemId(id_), {"id": id_}) for id_ in ids),
+            tries=0,
+            reasons={},
+            prompt=session.prompt,
+            instructions=session.instructions,
+            session_id=str(uuid.uuid4()),
+            session=session,
+            output=OUTPUT,
+            context={},
+            cost_cap_usd=Decimal(1),
+            max_output_tokens=16000,
+            folder=self.job().state / "attempts" / f"{self.attempts:06d}-p1-b007",
+            readable=(STUB,),
+            rehearsal=False,
+        )
+        return replace(spec, **changes)
+
+    async def run(self, spec: AttemptSpec, containment: Containment | None = None, **executor: Any) -> Ending:
+        return await self.executor(containment, **executor).run(spec, self.hear)
+
+    def hear(self, event: SessionEvent) -> None:
+        self.events.append(event)
+        self.on_event(event)
+
+    def content(self, ending: Ending) -> bytes:
+        return self.store.get(ending.artifacts[0].sha)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    (tmp_path / "artifacts").mkdir()
+    (tmp_path / "job.yaml").touch()
+    return Bench(tmp_path)
