@@ -1,0 +1,121 @@
+"""Runs a check that is the user's own program: JSON in, exit code and reasons out, within limits of time and size."""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from typing import IO, Final
+
+MOST_BYTES: Final = 1024 * 1024
+_LIMITS: Final = (
+    'ulimit -c 0; ulimit -t {cpu_s}; ulimit -f 131072 2>/dev/null; ulimit -d 4194304 2>/dev/null; exec "$@"'
+)
+"""No core file, processor seconds, files up to 64 MB, 4 GB of memory (`-v` would count what V8 only reserves)."""
+_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
+
+
+class CommandError(Exception):
+    """The program did not do what a check does; `kind` is one of the words of BoundedError."""
+
+    def __init__(self, message: str, kind: str = "error") -> None:
+        super().__init__(message)
+        self.message = message
+        self.kind = kind
+
+
+def run_command(command: Sequence[str], given: bytes, timeout_s: float) -> dict[str, list[str]] | str:
+    """Reasons per id; or one text that is the reason for every item. Empty = all accepted.
+
+    Exit 0 accepts all; 1 rejects: standard output is JSON {id: [reason]} or any text. CommandError for every other
+    exit, for more than a megabyte of output, and when the time is over; the whole process group is killed then.
+    """
+    with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        stdin.write(given)
+        stdin.seek(0)
+        code = _run(command, (stdin, stdout, stderr), timeout_s)
+        said, complained = _start_of(stdout), _start_of(stderr)
+    if code == 0:
+        return {}
+    if code != 1 or (not said.strip() and b"Traceback (most recent call last)" in complained):
+        raise CommandError(f"{_how(code)}{_last_line(complained)}", "error" if code > 0 else "crashed")
+    return _reasons(said)
+
+
+def _run(command: Sequence[str], streams: tuple[IO[bytes], IO[bytes], IO[bytes]], timeout_s: float) -> int:
+    stdin, stdout, stderr = streams
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", _LIMITS.format(cpu_s=int(timeout_s) + 1), "sh", *command],
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        env={"PATH": os.environ.get("PATH", _PATH), "LANG": "C.UTF-8"},
+        cwd="/",
+        start_new_session=True,
+    )
+    try:
+        if not _has_ended(process, timeout_s):
+            raise CommandError(f"no end within {timeout_s:g} s", "timeout")
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        code = process.wait()
+    if code == -signal.SIGXCPU:
+        raise CommandError(f"used more processor time than its {timeout_s:g} s", "timeout")
+    return code
+
+
+def _has_ended(process: subprocess.Popen[bytes], timeout_s: float) -> bool:
+    """Wait without reaping, so that the group can still be named; Popen.wait would poll."""
+    if sys.platform != "linux":
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout_s)
+            return True
+        return False
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(timeout_s * 1000))
+    finally:
+        os.close(descriptor)
+
+
+def _start_of(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise CommandError(f"it printed more than {MOST_BYTES:,} bytes", "too_big")
+    return content
+
+
+def _reasons(said: bytes) -> dict[str, list[str]] | str:
+    text = said.decode(errors="replace").strip()
+    try:
+        answer = json.loads(text)
+    except (ValueError, RecursionError):
+        return text or "rejected by the check, which gave no reason"
+    if not isinstance(answer, dict) or not answer:
+        return text
+    reasons: dict[str, list[str]] = {}
+    for id_, words in answer.items():
+        listed = [words] if isinstance(words, str) else words
+        if not isinstance(listed, list) or not all(isinstance(word, str) for word in listed):
+            raise CommandError(f"expected {{id: [reason]}} on its standard output, got {id_!r:.80}: {words!r:.80}")
+        reasons[id_] = listed
+    return reasons
+
+
+def _how(code: int) -> str:
+    if code == 126 or code == 127:
+        return f"it cannot be run (exit {code})"
+    return f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"it ended with exit code {code}"
+
+
+def _last_line(complained: bytes) -> str:
+    lines = complained.decode(errors="replace").strip().splitlines()
+    return f": {lines[-1][:300]}" if lines else ""

@@ -1,0 +1,161 @@
+"""The judgement of one attempt: from frozen artifacts to a verdict for each item of its group."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from harness.base.artifacts import ArtifactStore
+from harness.base.bounded import Bounded
+from harness.base.ids import ItemId
+from harness.core.names import file_name_for
+from harness.core.types import (
+    Accepted,
+    Artifact,
+    AttemptSpec,
+    Json,
+    Judgement,
+    OutputFault,
+    Rejected,
+    Verdict,
+)
+from harness.job.job import PhaseSpec
+from harness.outputs.checks import BrokenCheckError, Checker, Reasons
+from harness.outputs.making import Made, make
+from harness.outputs.match import Matched, match
+from harness.outputs.parse import Unparsed, parse
+
+_MOST_REASONS: Final = 20
+_MOST_CHARACTERS: Final = 500
+_MOST_TEXT_BYTES: Final = 4 * 1024 * 1024
+
+
+async def judge(
+    spec: AttemptSpec,
+    artifacts: Sequence[Artifact],
+    output_faults: Sequence[OutputFault],
+    store: ArtifactStore,
+    bounded: Bounded,
+    making: Sequence[PhaseSpec],
+    variables: Mapping[str, Json],
+) -> Judgement:
+    """One verdict per item of `spec`. A function of the frozen bytes, the spec and the checks alone.
+
+    `making` are the phases whose `from` is this one; `variables` are the job's vars, `$course` in jq. Runs in a thread;
+    cancelling leaves that thread to end by the checks' own time limits. LedgerDamagedError when an artifact is gone.
+    """
+    return await asyncio.to_thread(
+        judge_here, spec, artifacts, output_faults, store, Checker(spec, bounded, variables), making
+    )
+
+
+def judge_here(
+    spec: AttemptSpec,
+    artifacts: Sequence[Artifact],
+    output_faults: Sequence[OutputFault],
+    store: ArtifactStore,
+    checker: Checker,
+    making: Sequence[PhaseSpec],
+) -> Judgement:
+    """`judge`, blocking."""
+    if spec.output.shape == "files":
+        matched = _match_files(spec, artifacts, output_faults, store)
+    else:
+        matched = _match_file(spec, artifacts, output_faults, store)
+    try:
+        rejected = checker.run(_for_checks(spec, matched.records, store))
+        rest = {item: group for item, group in matched.records.items() if item not in rejected}
+        made, unmade = make(making, rest, checker.bounded, checker.variables)
+    except BrokenCheckError as broken:
+        nothing = Rejected(("not judged: a check is broken",))
+        verdicts: dict[ItemId, Verdict] = {item.id: nothing for item in spec.items}
+        return Judgement(verdicts, _usable(matched), matched.invented, tuple(matched.notes), broken.fault)
+    verdicts = _verdicts(spec, matched, rejected | unmade, made)
+    return Judgement(verdicts, _usable(matched), matched.invented, tuple(matched.notes))
+
+
+def _match_file(
+    spec: AttemptSpec, artifacts: Sequence[Artifact], faults: Sequence[OutputFault], store: ArtifactStore
+) -> Matched:
+    """The records of the one output file; every item is missing when there is no file that could be read."""
+    ids = [item.id for item in spec.items]
+    for artifact in artifacts:
+        if artifact.name == spec.output.file:
+            parsed = parse(store.get(artifact.sha), spec.output)
+            if isinstance(parsed, Unparsed):
+                return _all_missing(ids, f"{artifact.name}: {parsed.reason}")
+            matched = match(parsed.found, ids, spec.output)
+            matched.notes[:0] = [f"{artifact.name}: {note}" for note in parsed.notes]
+            return matched
+    reasons = [_of_fault(fault) for fault in faults] or [f"there is no {spec.output.file}"]
+    return _all_missing(ids, *reasons)
+
+
+def _match_files(
+    spec: AttemptSpec, artifacts: Sequence[Artifact], faults: Sequence[OutputFault], store: ArtifactStore
+) -> Matched:
+    """For one file per item: the record is what identifies its bytes."""
+    matched = Matched()
+    by_name = {artifact.name: artifact for artifact in artifacts}
+    refused = {fault.name: _of_fault(fault) for fault in faults}
+    for item in spec.items:
+        name = file_name_for(spec.output.file, item.id)
+        artifact = by_name.get(name)
+        if artifact is None and name in refused:
+            matched.rejected[item.id] = [refused[name]]
+        elif artifact is None:
+            matched.missing[item.id] = [f"missing: there is no {name}"]
+        elif not store.get(artifact.sha).strip():
+            matched.rejected[item.id] = [f"{name}: the file is empty"]
+        else:
+            record = {"id": item.id, "file": name, "sha": artifact.sha, "size": artifact.size_bytes}
+            matched.records[item.id] = (record,)
+    return matched
+
+
+def _all_missing(ids: Iterable[ItemId], *reasons: str) -> Matched:
+    return Matched(missing={id_: list(reasons) for id_ in ids})
+
+
+def _of_fault(fault: OutputFault) -> str:
+    return fault.reason if fault.reason.startswith("there is no") else f"{fault.name}: {fault.reason}"
+
+
+def _for_checks(
+    spec: AttemptSpec, records: Mapping[ItemId, tuple[Json, ...]], store: ArtifactStore
+) -> Mapping[ItemId, Sequence[Json]]:
+    """For shape `files` a check also sees the `text`: null when it is not UTF-8 or more than 4 MB."""
+    if spec.output.shape != "files":
+        return records
+    return {item: [{**record, "text": _text_of(record, store)} for record in group] for item, group in records.items()}
+
+
+def _text_of(record: dict[str, Any], store: ArtifactStore) -> str | None:
+    if record["size"] > _MOST_TEXT_BYTES:
+        return None
+    try:
+        return store.get(record["sha"]).decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _verdicts(spec: AttemptSpec, matched: Matched, rejected: Reasons, made: Made) -> dict[ItemId, Verdict]:
+    verdicts: dict[ItemId, Verdict] = {}
+    for item in spec.items:
+        if item.id in matched.missing:
+            verdicts[item.id] = Rejected(_bounded(matched.missing[item.id]), missing=True)
+        elif reasons := matched.rejected.get(item.id) or rejected.get(item.id):
+            verdicts[item.id] = Rejected(_bounded(reasons))
+        else:
+            verdicts[item.id] = Accepted(matched.records[item.id], made[item.id])
+    return verdicts
+
+
+def _usable(matched: Matched) -> bool:
+    return bool(matched.records or matched.rejected)
+
+
+def _bounded(reasons: Sequence[str]) -> tuple[str, ...]:
+    cut = [reason if len(reason) <= _MOST_CHARACTERS else reason[: _MOST_CHARACTERS - 1] + "…" for reason in reasons]
+    if len(cut) > _MOST_REASONS:
+        cut = [*cut[: _MOST_REASONS - 1], f"and {len(cut) - _MOST_REASONS + 1} more reasons"]
+    return tuple(dict.fromkeys(cut))

@@ -1,0 +1,103 @@
+"""Makes the items of a next phase out of accepted records: seeds become LEGOs."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+from harness.base.bounded import Bounded, BoundedError
+from harness.base.ids import ItemId
+from harness.base.paths import MISSING, is_plain, read_path
+from harness.core.faults import BROKEN_CHECK
+from harness.core.types import Fault, Item, Json
+from harness.job.job import PhaseSpec
+from harness.outputs.checks import JQ_S, BrokenCheckError, Reasons
+
+Made = dict[ItemId, dict[int, tuple[Item, ...]]]
+"""Item -> phase number -> the items that this phase makes out of its records, in record order."""
+
+
+def make(
+    phases: Sequence[PhaseSpec],
+    records: Mapping[ItemId, Sequence[Json]],
+    bounded: Bounded,
+    variables: Mapping[str, Json],
+) -> tuple[Made, Reasons]:
+    """The made items of every item, and why some records cannot be taken: an id missing, no text, or given twice.
+
+    `phases` are those that take from this phase; those without `rows` make nothing. Where two items of the group make
+    the same id, the first in item order has it. Raises BrokenCheckError when `rows` does not work.
+    """
+    made: Made = {item: {} for item in records}
+    rejected: Reasons = {}
+    for phase in phases:
+        if phase.rows is None:
+            continue
+        owners: dict[str, ItemId] = {}
+        for item, rows in _rows(phase, records, bounded, variables).items():
+            items, reasons = _items(phase, item, rows, owners)
+            made[item][phase.number] = items
+            if reasons:
+                rejected.setdefault(item, []).extend(reasons)
+    return made, rejected
+
+
+_Row = tuple[Json, Json]
+"""A row, and the record it came from."""
+
+
+def _rows(
+    phase: PhaseSpec, records: Mapping[ItemId, Sequence[Json]], bounded: Bounded, variables: Mapping[str, Json]
+) -> dict[ItemId, list[_Row | str]]:
+    """What `rows` yields for each item's records; a text where it raised for one of them."""
+    assert phase.rows is not None
+    flat = [(item, record) for item, group in records.items() for record in group]
+    rows: dict[ItemId, list[_Row | str]] = {item: [] for item in records}
+    plain = phase.rows.strip().removesuffix("[]") or "."
+    if phase.rows.strip().endswith("[]") and is_plain(plain):
+        for item, record in flat:
+            rows[item] += _plain_rows(record, plain)
+        return rows
+    try:
+        outcomes = bounded.jq_each(phase.rows, [record for _, record in flat], variables, timeout_s=JQ_S)
+    except BoundedError as error:
+        detail = f"rows of phase {phase.name} are broken: {error.message}"
+        raise BrokenCheckError(Fault(BROKEN_CHECK, "config", detail[:1000], evidence={"kind": error.kind})) from None
+    for (item, record), outcome in zip(flat, outcomes, strict=True):
+        rows[item] += [f"jq: {outcome.error}"] if outcome.error else [(row, record) for row in outcome.results]
+    return rows
+
+
+def _plain_rows(record: Json, path: str) -> list[_Row | str]:
+    """`.a.b[]` read here, since jq would lose digits of big integers."""
+    value = read_path(record, path)
+    if isinstance(value, list):
+        return [(row, record) for row in value]
+    if isinstance(value, dict):
+        return [(row, record) for row in value.values()]
+    return [f"expected a list at {path}, got {'nothing' if value is MISSING else repr(value)[:80]}"]
+
+
+def _items(
+    phase: PhaseSpec, parent: ItemId, rows: Sequence[_Row | str], owners: dict[str, ItemId]
+) -> tuple[tuple[Item, ...], list[str]]:
+    made: list[Item] = []
+    reasons: list[str] = []
+    new: dict[str, ItemId] = {}
+    for row in rows:
+        if isinstance(row, str):
+            reasons.append(f"no {phase.noun} can be made of it: {row}")
+            continue
+        value, record = row
+        id_ = read_path(value, phase.id or ".id")
+        if not isinstance(id_, str) or not id_.strip():
+            reasons.append(f"a {phase.noun} has no text as its id at {phase.id}: {repr(value)[:120]}")
+            continue
+        folded = unicodedata.normalize("NFC", id_).casefold()
+        if folded in new or folded in owners:
+            whose = f"already made by {owners[folded]!r}" if folded in owners else "there more than once"
+            reasons.append(f"the {phase.noun} {id_!r:.80} is {whose}")
+            continue
+        new[folded] = parent
+        made.append(Item(ItemId(id_), value if isinstance(value, dict) else {"value": value}, None, (record,)))
+    if not reasons:
+        owners |= new
+    return tuple(made), reasons

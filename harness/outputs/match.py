@@ -1,0 +1,150 @@
+"""Which record belongs to which item: sets, not counts. Ids are compared exactly; what only looks alike is named."""
+
+import json
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from itertools import islice
+from typing import Final
+
+from harness.base.ids import ItemId
+from harness.base.paths import read_path
+from harness.core.types import Json
+from harness.job.job import OutputSpec
+from harness.outputs.parse import Found, canonical
+
+_MOST_INVENTED: Final = 100
+_MOST_COMPARED: Final = 200
+_MOST_CHARACTERS: Final = 120
+
+
+@dataclass(slots=True)
+class Matched:
+    """The records of a file by item. An item is in `records`, or `rejected` says why not, or `missing` does.
+
+    `records` is in item order, each item's records in output order.
+    """
+
+    records: dict[ItemId, tuple[Json, ...]] = field(default_factory=dict)
+    rejected: dict[ItemId, list[str]] = field(default_factory=dict)
+    missing: dict[ItemId, list[str]] = field(default_factory=dict)
+    invented: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
+
+
+def match(found: Sequence[Found], ids: Sequence[ItemId], output: OutputSpec) -> Matched:
+    """Compare what came back with what was asked for."""
+    matcher = _Matcher(frozenset(ids), output)
+    for one in found:
+        matcher.take(one)
+    return matcher.matched(ids)
+
+
+class _Matcher:
+    """Collects the records of one file."""
+
+    def __init__(self, expected: frozenset[ItemId], output: OutputSpec) -> None:
+        self._expected = expected
+        self._output = output
+        self._records: dict[ItemId, list[Json]] = {}
+        self._rejected: dict[ItemId, list[str]] = {}
+        self._by_key: dict[str, tuple[ItemId, str]] = {}
+        """Key -> the item and the content of its first record."""
+        self._strange: dict[str, Json] = {}
+        self._nameless = 0
+        self._equal = 0
+
+    def take(self, one: Found) -> None:
+        id_ = read_path(one.record, self._output.item)
+        if not isinstance(id_, str | int | float) or isinstance(id_, bool):
+            self._nameless += 1
+        elif not isinstance(id_, str) or id_ not in self._expected:
+            self._strange.setdefault(canonical(id_), id_)
+        else:
+            self._take_for(ItemId(id_), one)
+
+    def _take_for(self, item: ItemId, one: Found) -> None:
+        self._records.setdefault(item, [])
+        key = read_path(one.record, self._output.key)
+        if one.problem is not None:
+            self._reject(item, f"the record {one.problem}")
+        elif not isinstance(key, str | int) or isinstance(key, bool) or key == "":
+            self._reject(item, f"a record has no text or whole number at {self._output.key}, its key")
+        elif self._is_new(item, key, one.record):
+            self._records[item].append(one.record)
+
+    def _is_new(self, item: ItemId, key: str | int, record: Json) -> bool:
+        content = json.dumps(record, sort_keys=True)  # 1, 1.0 and true are three things, unlike in Python
+        first = self._by_key.get(canonical(key))
+        if first is None:
+            self._by_key[canonical(key)] = (item, content)
+            return True
+        if first[1] == content:
+            self._equal += 1
+        else:
+            for one in {item: None, first[0]: None}:
+                self._reject(one, f"{_shown(key)} is there more than once with different content")
+        return False
+
+    def _reject(self, item: ItemId, reason: str) -> None:
+        reasons = self._rejected.setdefault(item, [])
+        if reason not in reasons:
+            reasons.append(reason)
+
+    def matched(self, ids: Sequence[ItemId]) -> Matched:
+        matched = Matched(rejected=self._rejected)
+        missing = [item for item in ids if item not in self._records]
+        for item in ids:
+            if item in self._rejected or item not in self._records:
+                continue
+            matched.records[item] = tuple(self._records[item])
+        near = _near_misses(missing, list(self._strange.values()))
+        for item in missing:
+            matched.missing[item] = [self._why_missing(item, near)]
+        matched.invented = tuple(_shown(id_) for id_ in islice(self._strange.values(), _MOST_INVENTED))
+        matched.notes = list(self._notes())
+        return matched
+
+    def _why_missing(self, item: ItemId, near: dict[ItemId, Json]) -> str:
+        if item in near:
+            return f"missing: got {_quoted(near[item])}, expected {_quoted(item)}"
+        return f"missing: no record has {_quoted(item)} at {self._output.item}"
+
+    def _notes(self) -> Iterator[str]:
+        if self._equal:
+            yield f"{self._equal} records were there twice with equal content; each was taken once"
+        if self._nameless:
+            yield f"{self._nameless} records have no text at {self._output.item} and belong to no item"
+        if len(self._strange) > _MOST_INVENTED:
+            yield f"{len(self._strange)} invented ids, the first {_MOST_INVENTED} are named"
+
+
+def _near_misses(missing: Sequence[ItemId], strange: Sequence[Json]) -> dict[ItemId, Json]:
+    """For missing items the strange id that was probably meant. It is named, never taken for it."""
+    alike = {_folded(id_): id_ for id_ in reversed(strange[:_MOST_COMPARED])}
+    near: dict[ItemId, Json] = {}
+    for item in missing[:_MOST_COMPARED]:
+        close = get_close_matches(_folded(item), alike, n=1, cutoff=0.9)
+        if close:
+            near[item] = alike[close[0]]
+    return near
+
+
+def _folded(id_: Json) -> str:
+    """What is left of an id when case, spaces, Unicode form and JSON type are ignored."""
+    return "".join(unicodedata.normalize("NFKC", str(id_)).casefold().split())
+
+
+def _quoted(id_: Json) -> str:
+    """As Python shows it, so that spaces, look-alikes of other forms and numbers can be told apart."""
+    shown = ascii(id_) if isinstance(id_, str) and not unicodedata.is_normalized("NFC", id_) else repr(id_)
+    return f"the number {shown}" if isinstance(id_, int | float) else _cut(shown)
+
+
+def _shown(id_: Json) -> str:
+    return _cut(id_ if isinstance(id_, str) else canonical(id_))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 1] + "…"
