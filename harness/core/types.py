@@ -46,6 +46,21 @@ class BatchRef:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchView:
+    """A batch as a prompt sees it. `first` and `last` are positions in the phase, from 1; `size` counts the group."""
+
+    number: int
+    label: str
+    first: int
+    last: int
+    size: int
+
+    @classmethod
+    def of(cls, batch: BatchRef, items: Sequence[Item], positions: tuple[int, int]) -> "BatchView":
+        return cls(batch.number, batch.label, positions[0], positions[1], len(items))
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """What went wrong, as data."""
 

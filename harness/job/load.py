@@ -179,13 +179,13 @@ def _name(desk: Inspection, path: ValuePath, text: str) -> str:
 
 
 def _targets(folder: Path, state: Path | None) -> Callable[[Path], Path]:
-    """Where a merged file goes: where the manifest says, or below the state folder of a rehearsal."""
+    """Where a merged file goes: where the manifest says, or below `output` of the state folder of a rehearsal."""
 
     def target_of(merge: Path) -> Path:
         if state is None:
             return merge
-        inside = merge.is_relative_to(folder)
-        return state / "output" / (merge.relative_to(folder) if inside else Path("outside", *merge.parts[1:]))
+        below = merge.relative_to(folder) if merge.is_relative_to(folder) else Path("outside", *merge.parts[1:])
+        return state / below if below.parts[0] == "output" and len(below.parts) > 1 else state / "output" / below
 
     return target_of
 

@@ -12,13 +12,12 @@ from harness.core.events import AttemptStarted
 from harness.core.money import to_micro
 from harness.core.prices import worst_response_usd
 from harness.core.settle import Span, settle
-from harness.core.types import Accepted, AttemptSpec, Ending, Json, Judgement, Rejected, Verdict
+from harness.core.types import Accepted, AttemptSpec, BatchView, Ending, Json, Judgement, Rejected, Verdict
 from harness.job.job import Job, PhaseSpec
 from harness.ledger import queries
 from harness.ledger.flow import follow
 from harness.ledger.queries import Piece, ReadyGroup
 from harness.outputs.merge import fragment
-from harness.planning.batches import BatchView
 from harness.prompts.render import render, uses_context
 from harness.supervisor.setting import Setting
 

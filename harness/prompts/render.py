@@ -1,0 +1,168 @@
+"""From a phase and the items of one group to what its session is told: one pass over plain values, in a sandbox."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
+
+from harness.base.artifacts import sha_of
+from harness.base.errors import Problem, UsageError
+from harness.base.ids import ItemId, Sha
+from harness.core.inputs import input_paths
+from harness.core.types import BatchView, Item, Json
+from harness.job.job import PhaseSpec, SessionSpec
+from harness.job.template import environment_of_prompts, uses
+from harness.prompts.contract import contract
+from harness.prompts.layout import first_line, laid_out, retry_part
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+MOST_CHARACTERS: Final = 800_000
+"""Of one prompt; about the context window of the largest model."""
+
+_MOST_PROBLEMS = 5
+_TEMPLATE_FILE = "<template>"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """`prompt` is the user's turn, `instructions` the appended system prompt; `sha` is the hash of both."""
+
+    prompt: str
+    instructions: str
+    sha: Sha
+
+
+def render(
+    phase: PhaseSpec,
+    job_vars: Mapping[str, Json],
+    items: Sequence[Item],
+    batch: BatchView,
+    reasons: Mapping[ItemId, Sequence[str]],
+    context: Mapping[str, Sequence[Json]],
+    output_path: str,
+) -> Rendered:
+    """What the session of one group is told. `output_path` is the output file as the session sees it.
+
+    UsageError, with the line of the template, when the template asks for something that these items do not have.
+    """
+    values: dict[str, Json] = {
+        "items": [_view(item, reasons, path) for item, path in _with_paths(items)],
+        "batch": {
+            "number": batch.number,
+            "label": batch.label,
+            "first": batch.first,
+            "last": batch.last,
+            "size": batch.size,
+        },
+        "output": {
+            "file": phase.output.file,
+            "shape": phase.output.shape,
+            "path": output_path,
+            "key": phase.output.key,
+            "item": phase.output.item,
+        },
+        "vars": dict(job_vars),
+        "reasons": {item.id: list(reasons.get(item.id, ())) for item in items},
+        "context": {name: list(records) for name, records in context.items()},
+    }
+    if len(items) == 1:
+        values["item"] = values["items"][0]
+    task = _filled(phase.session, values)
+    prompt = (
+        laid_out(first_line(phase, batch), task, retry_part(items, reasons), contract(phase, items, output_path))
+        .encode(errors="replace")
+        .decode()
+    )
+    if len(prompt) > MOST_CHARACTERS:
+        message = f"the prompt of batch {batch.label} has {len(prompt):,} characters, more than {MOST_CHARACTERS:,}"
+        raise UsageError([Problem(phase.session.prompt_name, message, "make batch.size smaller")])
+    instructions = phase.session.instructions
+    return Rendered(prompt, instructions, sha_of(f"{instructions}\0{prompt}".encode()))
+
+
+def uses_context(phase: PhaseSpec) -> bool:
+    """True when the phase's template looks at `context`."""
+    return _uses(phase.session.prompt, "context")
+
+
+def check(
+    phase: PhaseSpec, job_vars: Mapping[str, Json], groups: Iterable[tuple[BatchView, Sequence[Item]]]
+) -> list[Problem]:
+    """What would go wrong if these groups were rendered now: the first few problems, each with its template line."""
+    problems: list[Problem] = []
+    for batch, items in groups:
+        try:
+            render(phase, job_vars, items, batch, {}, {}, f"/{phase.output.file}")
+        except UsageError as error:
+            problems += [problem for problem in error.problems if problem not in problems]
+        if len(problems) >= _MOST_PROBLEMS:
+            break
+    return problems
+
+
+def _with_paths(items: Sequence[Item]) -> list[tuple[Item, str | None]]:
+    paths = input_paths(items)
+    return [(item, paths.get(item.id)) for item in items]
+
+
+def _view(item: Item, reasons: Mapping[ItemId, Sequence[str]], path: str | None) -> dict[str, Json]:
+    """The row's own fields, and above them `id`, `data`, `records`, `reasons` and, for a file, `path`."""
+    data = dict(item.data)
+    view: dict[str, Json] = {**data, "id": item.id, "data": data, "records": list(item.records)}
+    view["reasons"] = list(reasons.get(item.id, ()))
+    return view if path is None else {**view, "path": path}
+
+
+def _filled(session: SessionSpec, values: Mapping[str, Json]) -> str:
+    from jinja2 import TemplateError, UndefinedError
+
+    try:
+        return _template(session.prompt).render(values)
+    except UndefinedError as error:
+        raise UsageError([_problem(session, error, _undefined_in_words(error, values))]) from None
+    except (
+        TemplateError,
+        ArithmeticError,
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        raise UsageError([_problem(session, error, f"{error or type(error).__name__}")]) from None
+
+
+@lru_cache(maxsize=64)
+def _template(text: str) -> "Template":
+    return environment_of_prompts().from_string(text)
+
+
+@lru_cache(maxsize=64)
+def _uses(text: str, name: str) -> bool:
+    return uses(text, name)
+
+
+def _problem(session: SessionSpec, error: Exception, message: str) -> Problem:
+    line = _line(error.__traceback__) or getattr(error, "lineno", None) or 1
+    return Problem(f"{session.prompt_name}:{line}", message)
+
+
+def _line(traceback: TracebackType | None) -> int | None:
+    """The line of the template that was being rendered."""
+    line = None
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == _TEMPLATE_FILE:
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return line
+
+
+def _undefined_in_words(error: Exception, values: Mapping[str, Json]) -> str:
+    message = str(error).replace("'dict object' has no attribute", "there is no")
+    if message == "'item' is undefined":
+        return f"'item' is for a group of one and this has {len(values['items'])}; write {{% for item in items %}}"
+    names = ", ".join(f"{item['id']!r}" for item in values["items"][:3])
+    return f"{message}, for {names}" + (", ..." if len(values["items"]) > 3 else "")
