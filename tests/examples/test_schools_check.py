@@ -2,12 +2,15 @@
 
 import importlib.util
 import json
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import jsonschema
 import pytest
+
+from harness.base.bounded import Bounded
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHOOL = "University of Oregon"
@@ -77,14 +80,30 @@ def test_every_overlapping_year_must_be_named() -> None:
 def test_an_alias_counts_as_the_school_and_an_ambiguous_one_is_asked_about() -> None:
     assert "Baylor University 2013" in _reasons(_report("NO", "", ("2013", "baylor")))[0]
     assert _reasons(_report("NO", "", ("2013", "Wildcats"))) == [
-        "Somebody: 'Wildcats' may be Kansas State University or Northwestern University or University of Arizona "
-        "or University of Kentucky; write the school's name in full"
+        "Somebody: 'Wildcats' may be University of Arizona or Kansas State University or Northwestern University "
+        "or University of Kentucky; write the name in full"
     ]
+
+
+def test_years_that_run_backwards_are_refused() -> None:
+    assert _reasons(_report("NO", "", ("2015-2012", DRIVES))) == ["Somebody: the years '2015-2012' run backwards"]
+
+
+def test_an_employer_that_is_no_school_is_left_alone() -> None:
+    assert _reasons(_report("NO", "", ("2013", "Denver Broncos"))) == []
 
 
 def test_a_report_without_coaches_is_refused_in_the_session_s_own_words() -> None:
     report = _report("NO", "") | {"coaches": [], "notes": "there is no football program"}
     assert _reasons(report) == ["no coach was found; the session noted: there is no football program"]
+
+
+def test_the_check_gives_the_same_reasons_in_the_child_that_checks_run_in() -> None:
+    report = _report("NO", "", ("2013", DRIVES))
+    with closing(Bounded()) as bounded:
+        found = bounded.python(ROOT / "checks" / "schools.py", "overlaps", [], {SCHOOL: [report]}, {}, 20.0)
+    assert found == {SCHOOL: _reasons(report)}
+    assert found[SCHOOL]
 
 
 @pytest.mark.parametrize(

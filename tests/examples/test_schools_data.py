@@ -3,10 +3,15 @@
 import json
 import unicodedata
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from harness.base.bounded import Bounded
+from harness.job.load import load
+from harness.sources.read import read
 
 ROOT = Path(__file__).resolve().parents[2]
 STATES = {
@@ -86,6 +91,21 @@ def test_the_names_that_people_type_without_accents_resolve() -> None:
     assert _owners("San Jose State University") == {"San José State University"}
     assert _owners("University of Hawaii at Manoa") == {"University of Hawaiʻi at Mānoa"}
     assert _owners("University of Colorado") == {"University of Colorado Boulder"}
+
+
+@pytest.mark.parametrize("rehearsal", [False, True])
+def test_the_manifest_reads_all_24_in_order_of_priority_and_name(rehearsal: bool) -> None:
+    job = load(ROOT / "job.yaml", rehearsal=rehearsal)
+    with closing(Bounded()) as bounded:
+        reading = read(job, bounded)
+    in_order = sorted(SCHOOLS, key=lambda school: (school["priority"], school["name"]))
+    assert [item.id for item in reading.items] == [school["name"] for school in in_order]
+    assert reading.warnings == ()
+
+
+def test_a_real_run_may_search_the_web_and_a_rehearsal_may_not() -> None:
+    tools = {r: load(ROOT / "job.yaml", rehearsal=r).phases[0].session.tools for r in (False, True)}
+    assert tools == {False: ("Read", "Write", "WebSearch", "WebFetch"), True: ("Read", "Write")}
 
 
 def test_the_donor_drives_say_that_they_are_synthetic() -> None:
