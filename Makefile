@@ -1,0 +1,42 @@
+# Each target does all of its own set-up; it needs make and Python 3.11 or newer.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test soak bench setup format clean
+
+demo: setup ## the 24 schools, on real Claude Code sessions against the rehearsal server
+	@tools/system_packages.sh bubblewrap
+	@$(BIN)/python tools/demo.py
+
+test: setup ## everything that must hold
+	@tools/system_packages.sh bubblewrap strace
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2
+
+soak: setup ## long sweeps: thousands of simulated nights, random kills of a real one
+	@tools/system_packages.sh bubblewrap strace
+	$(BIN)/python -m tests.soak
+
+bench: setup ## every figure that the docs give
+	@tools/system_packages.sh bubblewrap
+	$(BIN)/python -m bench
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || { $(PYTHON) -m venv .venv 2>/dev/null || { tools/system_packages.sh python3-venv; $(PYTHON) -m venv --clear .venv; }; }
+	@echo "installing packages into .venv (the Claude Code CLI comes with them, about 170 MB)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(READY)
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,6 @@
+"""`python -m harness` is the command `harness`."""
+
+from harness.cli.main import entry
+
+if __name__ == "__main__":
+    entry()

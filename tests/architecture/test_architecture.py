@@ -1,0 +1,173 @@
+"""The rules of the house, read off the source: who may import whom, how large things may be, what loads lazily."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "harness"
+
+_SIX = {"ledger", "sources", "planning", "prompts", "backends", "outputs"}
+_BELOW = {"base", "job", "core"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "base": set(),
+    "job": {"base"},
+    "core": {"base", "job"},
+    **{room: set(_BELOW) for room in _SIX},
+    "executors": _BELOW | {"backends", "outputs"},
+    "supervisor": _BELOW | _SIX | {"executors"},
+    "views": _BELOW | {"ledger"},
+    "rehearsal": set(_BELOW),
+    "cli": _BELOW | _SIX | {"executors", "supervisor", "views", "rehearsal"},
+}
+"""Room -> the rooms it may import."""
+
+HEAVY: dict[str, set[str]] = {
+    "claude_agent_sdk": {"backends"},
+    "anthropic": set(),
+    "pexpect": set(),
+    "jq": {"base"},
+    "jinja2": {"job", "prompts"},
+    "jsonschema": {"base", "rehearsal"},
+    "referencing": {"base", "rehearsal"},
+    "openpyxl": set(),
+    "xlsxwriter": {"views", "scripts"},
+    "starlette": {"rehearsal"},
+    "uvicorn": {"rehearsal"},
+    "watchfiles": {"ledger", "outputs", "cli", "views"},
+    "psutil": {"base", "executors", "cli"},
+    "yaml": {"job"},
+    "rich": {"views", "cli"},
+}
+"""Library -> rooms that may import it. At module level only where a process of its own is started for it."""
+
+LOADED_AT_ONCE = {
+    ("rehearsal", "starlette"),
+    ("rehearsal", "uvicorn"),
+    ("base", "jq"),
+    ("base", "jsonschema"),
+    ("base", "referencing"),
+}
+MAY_CATCH_EVERYTHING = {
+    "harness/supervisor/supervisor.py": "the edge of an attempt",
+    "harness/base/bounded_child.py": "the bounded child runs the user's code",
+    "harness/backends/claude.py": "the edge of a session: the SDK may raise anything",
+    "harness/rehearsal/play.py": "the scene is the user's code",
+}
+LONGEST_FILE, LONGEST_FUNCTION, MOST_PARAMETERS = 400, 60, 7
+
+
+@dataclass(frozen=True)
+class Source:
+    path: Path
+    room: str
+    tree: ast.Module
+    lines: int
+
+    @property
+    def name(self) -> str:
+        return self.path.relative_to(ROOT).as_posix()
+
+
+def _sources() -> list[Source]:
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        room = path.relative_to(PACKAGE).parts[0]
+        text = path.read_text(encoding="utf-8")
+        found.append(Source(path, room, ast.parse(text), text.count("\n")))
+    return found
+
+
+SOURCES = _sources()
+
+
+def _imports(tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            if node.module == "harness":
+                yield from ((node, f"harness.{alias.name}") for alias in node.names)
+            else:
+                yield node, node.module
+
+
+def _functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def test_rooms_import_only_in_their_direction() -> None:
+    wrong = []
+    for source in SOURCES:
+        for node, module in _imports(source.tree):
+            parts = module.split(".")
+            if parts[0] != "harness" or len(parts) < 2 or parts[1] not in MAY_IMPORT or source.room not in MAY_IMPORT:
+                continue
+            if parts[1] != source.room and parts[1] not in MAY_IMPORT[source.room]:
+                wrong.append(f"{source.name}:{node.lineno} imports {module}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_our_modules_are_never_imported_inside_a_function_except_by_the_command_line() -> None:
+    wrong = [
+        f"{source.name}:{node.lineno} imports {module} inside {function.name}"
+        for source in SOURCES
+        if source.room != "cli"
+        for function in _functions(source.tree)
+        for node, module in _imports(function)
+        if module.split(".")[0] == "harness"
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_heavy_libraries_are_imported_only_where_they_belong() -> None:
+    wrong = []
+    for source in SOURCES:
+        at_once = {id(node) for node in source.tree.body}
+        for node, module in _imports(source.tree):
+            library = module.split(".")[0]
+            if library not in HEAVY:
+                continue
+            if source.room not in HEAVY[library]:
+                wrong.append(f"{source.name}:{node.lineno} may not import {library}")
+            elif id(node) in at_once and library not in ("yaml",) and (source.room, library) not in LOADED_AT_ONCE:
+                wrong.append(f"{source.name}:{node.lineno} imports {library} at once, not where it is used")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_files_and_functions_stay_small(source: Source) -> None:
+    assert source.lines <= LONGEST_FILE, f"{source.name} has {source.lines} lines"
+    for function in _functions(source.tree):
+        length = (function.end_lineno or function.lineno) - function.lineno + 1
+        assert length <= LONGEST_FUNCTION, f"{source.name}:{function.lineno} {function.name} has {length} lines"
+        arguments = function.args
+        count = len(arguments.posonlyargs) + len(arguments.args) + len(arguments.kwonlyargs)
+        count -= bool(arguments.args and arguments.args[0].arg in ("self", "cls"))
+        is_command = source.room == "cli"  # typer: one parameter per option
+        assert count <= MOST_PARAMETERS or is_command, f"{source.name}:{function.lineno} {function.name} takes {count}"
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    silent = [
+        source.name
+        for source in SOURCES
+        if source.path.name != "__init__.py" and not (ast.get_docstring(source.tree) or "").strip()
+    ]
+    assert not silent
+
+
+def test_everything_is_caught_only_where_it_is_listed() -> None:
+    broad = {
+        source.name
+        for source in SOURCES
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "Exception"))
+    }
+    assert broad <= set(MAY_CATCH_EVERYTHING), sorted(broad - set(MAY_CATCH_EVERYTHING))

@@ -1,0 +1,18 @@
+"""What holds for all tests: where they run, and that those a machine cannot run are counted aloud."""
+
+import sys
+
+import pytest
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On Linux every test runs or fails; elsewhere those that need Linux are deselected, and the number is said."""
+    if sys.platform.startswith("linux"):
+        return
+    needs_linux = [item for item in items if item.get_closest_marker("linux") or item.get_closest_marker("root")]
+    if needs_linux:
+        config.hook.pytest_deselected(items=needs_linux)
+        items[:] = [item for item in items if item not in needs_linux]
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line(f"{len(needs_linux)} tests need Linux and were deselected")

@@ -1,0 +1,251 @@
+"""The laws of the one retry rule."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from math import ceil, log2
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.base.ids import ItemId
+from harness.core.events import (
+    AttemptEnded,
+    Event,
+    GroupQueued,
+    HoldPlaced,
+    ItemAccepted,
+    ItemFailed,
+    ItemReturned,
+    ItemStruck,
+    UsageSettled,
+)
+from harness.core.faults import (
+    AUTH,
+    BROKEN_CHECK,
+    CANCELLED,
+    CRASHED,
+    OUTPUT_LIMIT,
+    OVERLOADED,
+    REFUSED,
+    SUPERVISOR_LOST,
+    TURN_LIMIT,
+    USAGE_LIMIT,
+)
+from harness.core.settle import Member, Open, Span, settle
+from harness.core.types import (
+    Accepted,
+    BatchRef,
+    Blame,
+    Ending,
+    Fault,
+    FaultKind,
+    Judgement,
+    Rejected,
+    SessionFacts,
+    Verdict,
+)
+
+NOW = datetime(2026, 11, 20, 23, 0, tzinfo=UTC)
+GOOD = Accepted(({"id": "x"},))
+BAD = Rejected(("wrong",))
+MISSING = Rejected(("missing",), missing=True)
+
+
+def an_attempt(
+    strikes: Sequence[int],
+    *,
+    repeated: bool = False,
+    believed: int = 0,
+    others_well: bool = False,
+    allowed: int = 3,
+) -> Open:
+    members = tuple(Member(ItemId(f"i{n}"), count, f"i{n}", f"{n:08d}") for n, count in enumerate(strikes))
+    return Open(
+        attempt=7,
+        group=3,
+        batch=BatchRef(1, 1),
+        members=members,
+        tries=0,
+        believed=believed,
+        last_excused=5 if believed else None,
+        others_ended_well=others_well,
+        batch_repeated=repeated,
+        reserved_microusd=500_000,
+        provider_faults_in_a_row=0,
+        next_group=10,
+        strikes_allowed=allowed,
+    )
+
+
+def settled(
+    attempt: Open, verdicts: Sequence[Verdict], fault: Fault | None = None, *, cost: Decimal | None = Decimal("0.1")
+) -> list[Event]:
+    ending = Ending((), (), fault, SessionFacts(cost_usd=cost), timedelta(seconds=3))
+    by_item = {member.id: verdict for member, verdict in zip(attempt.members, verdicts, strict=True)}
+    usable = any(not (isinstance(verdict, Rejected) and verdict.missing) for verdict in verdicts)
+    spans = {item: Span("s", 0, 1, 1) for item, verdict in by_item.items() if isinstance(verdict, Accepted)}
+    return settle(attempt, ending, Judgement(by_item, usable), spans, NOW)
+
+
+def a_fault(kind: FaultKind, blame: Blame) -> Fault:
+    return Fault(kind, blame, "it happened")
+
+
+def struck(events: Sequence[Event]) -> list[str]:
+    return [event.item for event in events if isinstance(event, ItemStruck)]
+
+
+def failed(events: Sequence[Event]) -> list[str]:
+    return [event.item for event in events if isinstance(event, ItemFailed)]
+
+
+def queued(events: Sequence[Event]) -> list[tuple[str, tuple[str, ...]]]:
+    return [(event.why, event.items) for event in events if isinstance(event, GroupQueued)]
+
+
+def test_good_records_of_a_partly_good_group_are_accepted_and_the_rest_goes_together_with_one_strike_each() -> None:
+    events = settled(an_attempt([0, 0, 0]), [GOOD, BAD, MISSING])
+    assert [event.item for event in events if isinstance(event, ItemAccepted)] == ["i0"]
+    assert struck(events) == ["i1", "i2"]
+    assert queued(events) == [("retry", ("i1", "i2"))]
+
+
+def test_an_item_one_strike_short_goes_alone() -> None:
+    events = settled(an_attempt([1, 0, 1]), [BAD, BAD, GOOD])
+    assert queued(events) == [("retry", ("i1",)), ("alone", ("i0",))]
+
+
+def test_the_last_strike_is_earned_alone_and_fails_the_item() -> None:
+    events = settled(an_attempt([2]), [BAD])
+    assert struck(events) == ["i0"]
+    assert failed(events) == ["i0"]
+    assert queued(events) == []
+
+
+def test_with_one_strike_allowed_nobody_is_struck_in_company() -> None:
+    events = settled(an_attempt([0, 0], allowed=1), [BAD, GOOD])
+    assert struck(events) == []
+    assert [event.item for event in events if isinstance(event, ItemReturned)] == ["i0"]
+    assert queued(events) == [("alone", ("i0",))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "blame"),
+    [(USAGE_LIMIT, "provider"), (OVERLOADED, "provider"), (CRASHED, "host"), (CANCELLED, "operator"), (AUTH, "config")],
+)
+def test_a_fault_that_is_nobodys_here_costs_no_strike_and_keeps_the_place_in_the_queue(
+    kind: FaultKind, blame: Blame
+) -> None:
+    events = settled(an_attempt([0, 2]), [MISSING, MISSING], a_fault(kind, blame))
+    assert struck(events) == []
+    assert queued(events) == [("again", ("i0", "i1"))]
+    assert all(event.tries == 0 for event in events if isinstance(event, GroupQueued))
+
+
+def test_O14_a_valid_file_counts_whatever_became_of_the_session() -> None:
+    events = settled(an_attempt([0]), [GOOD], a_fault(USAGE_LIMIT, "provider"))
+    assert [type(event) for event in events] == [ItemAccepted, UsageSettled, HoldPlaced, AttemptEnded]
+
+
+def test_a_session_that_was_cut_short_but_got_something_accepted_strikes_nobody() -> None:
+    events = settled(an_attempt([0, 2, 0]), [GOOD, BAD, MISSING], a_fault(TURN_LIMIT, "session"))
+    assert struck(events) == []
+    assert queued(events) == [("retry", ("i2",)), ("alone", ("i1",))]
+
+
+def test_a_whole_failure_is_repeated_once_per_batch_and_then_halved() -> None:
+    first = settled(an_attempt([0] * 5), [MISSING] * 5)
+    assert queued(first) == [("repeated", ("i0", "i1", "i2", "i3", "i4"))]
+    second = settled(an_attempt([0] * 5, repeated=True), [MISSING] * 5)
+    assert queued(second) == [("halved", ("i0", "i1", "i2")), ("halved", ("i3", "i4"))]
+    assert struck(first) == struck(second) == []
+
+
+@pytest.mark.parametrize("kind", [REFUSED, OUTPUT_LIMIT])
+def test_P14_refused_and_too_long_are_halved_at_once(kind: FaultKind) -> None:
+    events = settled(an_attempt([0, 0]), [MISSING, MISSING], a_fault(kind, "session"))
+    assert queued(events) == [("halved", ("i0",)), ("halved", ("i1",))]
+
+
+def test_alone_and_refused_is_failed_at_once() -> None:
+    events = settled(an_attempt([0]), [MISSING], a_fault(REFUSED, "session"))
+    assert failed(events) == ["i0"]
+    assert queued(events) == []
+
+
+def test_alone_a_whole_failure_is_the_items_strike() -> None:
+    events = settled(an_attempt([0]), [MISSING], a_fault(TURN_LIMIT, "session"))
+    assert struck(events) == ["i0"]
+    assert queued(events) == [("retry", ("i0",))]
+
+
+def test_a_no_strike_fault_is_believed_three_times_while_others_end_well() -> None:
+    for believed, others_well, is_believed in [(2, True, True), (3, False, True), (3, True, False)]:
+        attempt = an_attempt([0], believed=believed, others_well=others_well)
+        events = settled(attempt, [MISSING], a_fault(CRASHED, "host"))
+        assert (struck(events) == []) == is_believed
+
+
+@pytest.mark.parametrize("kind", [SUPERVISOR_LOST, USAGE_LIMIT])
+def test_the_loss_of_the_supervisor_and_the_accounts_limit_are_believed_for_ever(kind: FaultKind) -> None:
+    attempt = an_attempt([0], believed=9, others_well=True)
+    blame: Blame = "host" if kind == SUPERVISOR_LOST else "provider"
+    assert struck(settled(attempt, [MISSING], a_fault(kind, blame))) == []
+
+
+def test_O12_a_broken_check_concludes_nothing() -> None:
+    attempt = an_attempt([0, 0])
+    verdicts: dict[ItemId, Verdict] = {member.id: GOOD for member in attempt.members}
+    judgement = Judgement(verdicts, True, broken_check=a_fault(BROKEN_CHECK, "config"))
+    ending = Ending((), (), None, SessionFacts(), timedelta(0))
+    events = settle(attempt, ending, judgement, {}, NOW)
+    assert [type(event) for event in events] == [UsageSettled, GroupQueued, AttemptEnded]
+
+
+@pytest.mark.parametrize("cost", [None, Decimal("NaN"), Decimal("-1"), Decimal("Infinity")])
+def test_P17_an_unknown_or_senseless_cost_is_charged_as_the_reservation(cost: Decimal | None) -> None:
+    usage = next(e for e in settled(an_attempt([0]), [GOOD], cost=cost) if isinstance(e, UsageSettled))
+    assert (usage.charged_microusd, usage.known) == (500_000, False)
+
+
+def test_a_fraction_of_a_micro_dollar_is_rounded_up() -> None:
+    usage = next(e for e in settled(an_attempt([0]), [GOOD], cost=Decimal("0.0000001")) if isinstance(e, UsageSettled))
+    assert usage.charged_microusd == 1
+
+
+@given(
+    size=st.integers(1, 40),
+    poisoned=st.sets(st.integers(0, 39), max_size=3),
+    refuses=st.booleans(),
+)
+def test_failed_attempts_that_touch_one_item_are_bounded_and_only_the_poisoned_fail(
+    size: int, poisoned: set[int], refuses: bool
+) -> None:
+    """Acceptance 5 in the small: whole failures while a poisoned item is in the group, on the pure core alone."""
+    poison = {f"i{n}" for n in poisoned if n < size}
+    strikes = {f"i{n}": 0 for n in range(size)}
+    touched = {f"i{n}": 0 for n in range(size)}
+    queue, repeated, done, failed_items = [list(strikes)], False, set[str](), set[str]()
+    while queue:
+        group = queue.pop(0)
+        base = an_attempt([0] * len(group), repeated=repeated)
+        members = tuple(Member(ItemId(item), strikes[item], item, item) for item in group)
+        attempt = Open(**{name: getattr(base, name) for name in Open.__slots__} | {"members": members})
+        is_bad = bool(poison & set(group))
+        fault = a_fault(REFUSED, "session") if is_bad and refuses else None
+        events = settled(attempt, [MISSING if is_bad else GOOD] * len(group), fault)
+        for item in group:
+            touched[item] += is_bad
+        done |= {event.item for event in events if isinstance(event, ItemAccepted)}
+        failed_items |= set(failed(events))
+        for item in struck(events):
+            strikes[item] += 1
+        for event in events:
+            if isinstance(event, GroupQueued):
+                repeated = repeated or event.why == "repeated"
+                queue.append(list(event.items))
+    assert failed_items == poison
+    assert done == set(strikes) - poison
+    assert max(touched.values()) <= ceil(log2(size)) + 4
