@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from harness.base.durations import parse_duration
 
@@ -27,8 +27,13 @@ def _none_word(value: object) -> object:
     return None if value == "none" else value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
-Dollars = Annotated[Decimal, BeforeValidator(_dollars), Field(gt=0)]
+_DURATION_SCHEMA: dict[str, Any] = {"type": ["string", "number"], "examples": ["90s", "20m", "1h 30m"]}
+_DOLLARS_SCHEMA: dict[str, Any] = {"type": ["string", "number"], "examples": ["$40", 0.5]}
+
+Duration = Annotated[
+    timedelta, BeforeValidator(_duration), Field(gt=timedelta(0)), WithJsonSchema(_DURATION_SCHEMA, mode="validation")
+]
+Dollars = Annotated[Decimal, BeforeValidator(_dollars), Field(gt=0), WithJsonSchema(_DOLLARS_SCHEMA, mode="validation")]
 Bound = BeforeValidator(_none_word)
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,40}$")]
 
@@ -95,7 +100,7 @@ class Session(Model):
     """Longest silence while no tool runs. The CLI heals a stalled answer after 300 s by itself."""
     linger: Duration = timedelta(seconds=30)
     """A session whose items are all there and good is ended after this much silence."""
-    max_turns: Annotated[int | None, Bound, Field(ge=1)] = None
+    max_turns: Annotated[Annotated[int, Field(ge=1)] | None, Bound] = None
     """Most model turns in one session."""
 
 

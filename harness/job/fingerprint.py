@@ -1,0 +1,131 @@
+"""What shapes a job's records, as a few lines of text: two runs with the same fingerprint ask for the same.
+
+Shaping: items, order, vars, phases, batch sizes, backends, models, prompts, instructions, tools, programs, outputs,
+checks. Operating, and therefore not here: budget, parallel, strikes, times, sandbox, auth, noun.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.base.artifacts import sha_of
+from harness.job.job import CheckSpec, Job, PhaseSpec
+
+Fingerprint = Mapping[str, str]
+"""Field -> its value as JSON, or `sha256:...` of a long one or of a file; in the order of the manifest."""
+
+_LONGEST = 120
+
+
+def fingerprint(job: Job) -> Fingerprint:
+    """The fingerprint of a job as it is now. Reads the files that commands and checks name."""
+    parts = dict(_of_items(job))
+    parts["phases"] = _value([phase.name for phase in job.phases])
+    for phase in job.phases:
+        prefix = f"phases.{phase.name}." if len(job.phases) > 1 else ""
+        parts |= {f"{prefix}{name}": value for name, value in _of_phase(job, phase)}
+    if job.rehearsal:
+        parts["rehearsal.scene"] = _file(job.scene) if job.scene is not None else _value(None)
+    return parts
+
+
+def differences(old: Fingerprint, new: Fingerprint) -> list[str]:
+    """What changed, a line each: `session.model was "sonnet", is now "haiku"`; empty when nothing did."""
+    lines = []
+    for name in dict.fromkeys([*new, *old]):
+        before, now = old.get(name), new.get(name)
+        if before == now:
+            continue
+        if before is None:
+            lines.append(f"{name} is new{_shown(now, ': ')}")
+        elif now is None:
+            lines.append(f"{name} is gone{_shown(before, ', it was ')}")
+        elif before.startswith("sha256:") or now.startswith("sha256:"):
+            lines.append(f"{name} has changed")
+        else:
+            lines.append(f"{name} was {before}, is now {now}")
+    return lines
+
+
+def _shown(value: str | None, before: str) -> str:
+    return "" if value is None or value.startswith("sha256:") else f"{before}{value}"
+
+
+def _of_items(job: Job) -> Iterator[tuple[str, str]]:
+    items = job.items
+    if items.file is not None:
+        yield "items.file", _value(_relative(job, items.file))
+        yield "items.rows", _value(items.rows)
+        yield "items.id", _value(items.id)
+    else:
+        yield "items.files", _value(items.files)
+    if items.match is not None:
+        yield "items.match", _file(items.match)
+    yield "order", _value(items.order)
+    for name, value in sorted(job.vars.items()):
+        yield f"vars.{name}", _value(value)
+
+
+def _of_phase(job: Job, phase: PhaseSpec) -> Iterator[tuple[str, str]]:
+    yield "from", _value(phase.from_ and job.phase(phase.from_).name)
+    yield "needs", _value(phase.needs)
+    yield "items.made", _value([phase.rows, phase.id])
+    yield "batch.size", _value(phase.batch_size)
+    session, output = phase.session, phase.output
+    yield "session.backend", _value(session.backend)
+    yield "session.model", _value(session.model)
+    yield "session.prompt", _text(session.prompt)
+    yield "session.instructions", _text(session.instructions)
+    yield "session.tools", _value(sorted(session.tools))
+    yield "session.command", _words(job, session.command)
+    yield "output.file", _value(output.file)
+    yield "output.shape", _value(output.shape)
+    yield "output.key", _value(output.key)
+    yield "output.item", _value(output.item)
+    yield "output.schema", _text(_canonical(output.schema))
+    for number, check in enumerate(output.checks):
+        yield f"output.check[{number}]", _check(job, check)
+    yield "output.merge", _value(output.merge and _relative(job, output.merge))
+
+
+def _check(job: Job, check: CheckSpec) -> str:
+    what: list[Any] = [check.kind, check.says, check.schema, check.jq]
+    if check.python is not None:
+        what += [_relative(job, check.python[0]), check.python[1], _file(check.python[0])]
+    if check.command is not None:
+        what.append(_words(job, check.command))
+    return _text(_canonical(what))
+
+
+def _words(job: Job, words: tuple[str, ...]) -> str:
+    """The words of a command; where one names a file of the job, the file's content counts, and not where it lies."""
+    found = []
+    for word in words:
+        path = Path(word)
+        is_ours = path.is_absolute() and path.is_relative_to(job.folder)
+        found.append([_relative(job, path), _file(path) if path.is_file() else ""] if is_ours else word)
+    return _text(_canonical(found)) if found else _value([])
+
+
+def _relative(job: Job, path: Path) -> str:
+    return path.relative_to(job.folder).as_posix() if path.is_relative_to(job.folder) else str(path)
+
+
+def _file(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def _text(text: str) -> str:
+    return f"sha256:{sha_of(text.encode(errors='surrogatepass'))}"
+
+
+def _value(value: Any) -> str:
+    text = _canonical(value)
+    return text if len(text) <= _LONGEST else _text(text)
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
