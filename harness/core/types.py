@@ -192,6 +192,8 @@ class AttemptSpec:
     folder: Path
     readable: tuple[Path, ...]
     rehearsal: bool
+    prompt_sha: Sha = Sha("")
+    """Of instructions and prompt together: two attempts with the same one were asked the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import uuid
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from harness.base.artifacts import sha_of
 from harness.base.ids import AttemptId, ItemId, Sha, Token
 from harness.core.events import AttemptStarted
 from harness.core.money import to_micro
@@ -73,7 +72,7 @@ def make_spec(setting: Setting, group: ReadyGroup, identity: Identity) -> Attemp
         phase,
         job.vars,
         items,
-        BatchView.of(group.batch, items, db_positions(setting, group)),
+        BatchView.of(group.batch, items, queries.positions(db, group.batch)),
         reasons,
         context,
         f"{setting.executor.work_path(folder)}/{phase.output.file}",
@@ -98,12 +97,8 @@ def make_spec(setting: Setting, group: ReadyGroup, identity: Identity) -> Attemp
         folder=folder,
         readable=job.readable,
         rehearsal=job.rehearsal,
+        prompt_sha=rendered.sha,
     )
-
-
-def db_positions(setting: Setting, group: ReadyGroup) -> tuple[int, int]:
-    """First and last position of the group's batch in its phase, from 1."""
-    return queries.positions(setting.ledger.db, group.batch)
 
 
 def _context(setting: Setting, group: ReadyGroup, phase: PhaseSpec, before_seq: int) -> dict[str, list[Json]]:
@@ -141,7 +136,7 @@ def start(setting: Setting, group: ReadyGroup) -> AttemptSpec:
             session_id=spec.session_id,
             backend=spec.session.backend,
             model=spec.session.model,
-            prompt_sha=prompt_sha(spec),
+            prompt_sha=spec.prompt_sha,
             reserved_microusd=reservation(setting.job, setting.job.phase(group.batch.phase)),
             folder=spec.folder.relative_to(setting.job.state).as_posix(),
         )
@@ -179,9 +174,3 @@ def _without_known_ids(setting: Setting, judgement: Judgement) -> Judgement:
         else:
             made_here |= made
     return replace(judgement, verdicts=verdicts)
-
-
-def prompt_sha(spec: AttemptSpec) -> Sha:
-    """Hash of instructions and prompt together: two attempts with the same one were asked the same."""
-    from_both = f"{spec.instructions}\0{spec.prompt}".encode()
-    return sha_of(from_both)

@@ -73,7 +73,7 @@ def plan_or_check(job: Job, ledger: Ledger, bounded: Bounded, *, keep: bool = Fa
     now = fingerprint(job)
     if not ledger.is_planned():
         refuse_foreign_targets(job, ledger)
-        _plan(job, ledger, items, now)
+        plan_job(job, ledger, items, now)
         return
     recorded = json.loads(ledger.db.execute("SELECT fingerprint FROM job").fetchone()[0])
     changes = [*differences(recorded, now), *_changed_items(ledger.db, items)]
@@ -113,7 +113,7 @@ def _refuse_small_budget(job: Job) -> None:
             )
 
 
-def _plan(job: Job, ledger: Ledger, items: Sequence[Item], now: Fingerprint) -> None:
+def plan_job(job: Job, ledger: Ledger, items: Sequence[Item], now: Fingerprint) -> None:
     """One transaction: the job, every item, every batch of the first phase."""
     first = job.phases[0]
     batches = plan(items, first.batch_size)

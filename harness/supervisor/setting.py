@@ -1,13 +1,13 @@
 """What every part of a supervisor works with."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.clock import Clock
 from harness.core.seam import Executor
-from harness.core.types import Artifact, AttemptSpec, Json, Judgement, OutputFault
-from harness.job.job import Job, PhaseSpec
+from harness.core.types import Artifact, AttemptSpec, Judgement, OutputFault
+from harness.job.job import Job
 from harness.ledger.store import Ledger
 
 Judge = Callable[[AttemptSpec, Sequence[Artifact], Sequence[OutputFault]], Awaitable[Judgement]]
@@ -24,12 +24,3 @@ class Setting:
     clock: Clock
     executor: Executor
     judge: Judge
-
-    def phases_after(self, phase: int) -> tuple[PhaseSpec, ...]:
-        """The phases that make their own items out of the records of `phase`."""
-        return tuple(later for later in self.job.phases if later.from_ == phase and later.rows is not None)
-
-
-def variables(job: Job) -> Mapping[str, Json]:
-    """`vars` as prompts, checks and jq see them."""
-    return job.vars

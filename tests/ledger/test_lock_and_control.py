@@ -1,0 +1,78 @@
+"""One supervisor at a time, and requests that wait for it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.base.clock import SystemClock
+from harness.base.errors import JobHeldError
+from harness.ledger import control
+from harness.ledger.lock import JobLock, is_held
+
+_HOLD = """
+import sys, subprocess
+from pathlib import Path
+from harness.base.clock import SystemClock
+from harness.ledger.lock import JobLock
+with JobLock(Path(sys.argv[1]), SystemClock()):
+    child = subprocess.Popen(["sleep", "600"], close_fds=False)
+    print(child.pid, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_T07_a_second_supervisor_is_told_who_holds_the_job(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with JobLock(path, SystemClock()), pytest.raises(JobHeldError, match="pid"), JobLock(path, SystemClock()):
+        pass
+    assert not is_held(path)
+    with JobLock(path, SystemClock()):
+        assert is_held(path)
+
+
+def test_T11_no_child_inherits_the_lock_and_it_dies_with_its_holder(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", _HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    child = int(holder.stdout.readline())
+    try:
+        assert is_held(path)
+        holder.kill()
+        holder.wait()
+        assert not is_held(path)
+    finally:
+        subprocess.run(["kill", str(child)], check=True)
+        for pipe in (holder.stdin, holder.stdout):
+            assert pipe is not None
+            pipe.close()
+
+
+def test_T08_a_removed_or_replaced_lock_file_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with JobLock(path, SystemClock()) as lock:
+        assert lock.is_in_place()
+        path.unlink()
+        assert not lock.is_in_place()
+        path.touch()
+        assert not lock.is_in_place()
+
+
+def test_requests_wait_in_the_order_they_were_posted(tmp_path: Path) -> None:
+    control.post(tmp_path, control.Request("pause", "anna"))
+    control.post(tmp_path, control.Request("retry", "anna", items=("x",)))
+    waiting = control.waiting(tmp_path)
+    assert [posted.request.verb for posted in waiting] == ["pause", "retry"]
+    assert waiting[1].request.items == ("x",)
+    waiting[0].done()
+    assert len(control.waiting(tmp_path)) == 1
+
+
+def test_what_is_no_request_of_ours_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "000-broken.json").write_text("{")
+    (tmp_path / "note.txt").write_text("hello")
+    assert control.waiting(tmp_path) == []
+    assert (tmp_path / "note.txt").exists()

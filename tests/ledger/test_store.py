@@ -1,0 +1,127 @@
+"""The ledger refuses to guess, and its state tables are nothing but its entries."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from harness.base.clock import SystemClock
+from harness.base.errors import LedgerDamagedError
+from harness.core.events import (
+    BatchPlanned,
+    ItemAdded,
+    JobPlanned,
+    Paused,
+    PlannedPhase,
+    RunStarted,
+    decode,
+    encode,
+)
+from harness.ledger.store import Ledger, entries, open_for_reading, rebuild, state_of
+
+
+def a_ledger(path: Path) -> Ledger:
+    """A planned job of three items in one batch."""
+    ledger = Ledger.open(path, SystemClock())
+    phase = PlannedPhase(1, "main", "item", 0, "own", False, 3)
+    ledger.record(
+        JobPlanned("job", "item", True, "0", {"prompt": "abc"}, (phase,), 3),
+        *(
+            ItemAdded(1, item, None, item, f"{n:08d}", 1, {"n": n, "big": 2**60 + 1}, "sha")
+            for n, item in enumerate("abc")
+        ),
+        BatchPlanned(1, 1, 0, ("a", "b", "c"), 1),
+        RunStarted(1, "host", "0", 1, None, "off", "none"),
+    )
+    return ledger
+
+
+def test_state_tables_are_rebuilt_from_the_entries_alone(tmp_path: Path) -> None:
+    ledger = a_ledger(tmp_path / "ledger.db")
+    assert state_of(rebuild(ledger.db)) == state_of(ledger.db)
+    assert ledger.db.execute("SELECT state FROM groups").fetchall() == [("ready",)]
+
+
+def test_an_event_survives_the_ledger_unchanged(tmp_path: Path) -> None:
+    ledger = a_ledger(tmp_path / "ledger.db")
+    for entry in entries(ledger.db):
+        assert decode(type(entry.event).__name__, encode(entry.event)) == entry.event
+    added = [entry.event for entry in entries(ledger.db) if isinstance(entry.event, ItemAdded)]
+    assert added[0].data["big"] == 2**60 + 1
+
+
+def test_nothing_of_a_failed_transaction_stays(tmp_path: Path) -> None:
+    ledger = a_ledger(tmp_path / "ledger.db")
+    before = list(entries(ledger.db))
+    with pytest.raises(RuntimeError), ledger.transaction() as transaction:
+        transaction.record([Paused("anna")])
+        raise RuntimeError
+    assert list(entries(ledger.db)) == before
+    assert ledger.db.execute("SELECT paused FROM job").fetchone() == (0,)
+
+
+def test_a_reader_can_not_write_and_does_not_create(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        open_for_reading(tmp_path / "none.db")
+    a_ledger(tmp_path / "ledger.db")
+    db = open_for_reading(tmp_path / "ledger.db")
+    with pytest.raises(sqlite3.OperationalError):
+        db.execute("UPDATE job SET name = 'x'")
+
+
+def test_T04_every_flipped_byte_of_an_entry_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    a_ledger(path).close()
+    db = sqlite3.connect(path)
+    rows = db.execute("SELECT seq, body FROM entries").fetchall()
+    db.close()
+    for seq, body in rows:
+        for at in range(0, len(body), 7):
+            copy = tmp_path / "copy.db"
+            shutil.copy(path, copy)
+            flipped = body[:at] + chr(ord(body[at]) ^ 1) + body[at + 1 :]
+            db = sqlite3.connect(copy)
+            db.execute("UPDATE entries SET body = ? WHERE seq = ?", (flipped, seq))
+            db.commit()
+            db.close()
+            with pytest.raises(LedgerDamagedError, match=f"entry {seq} "):
+                Ledger.open(copy, SystemClock())
+            for leftover in tmp_path.glob("copy.db*"):
+                leftover.unlink()
+
+
+def test_T04_a_missing_entry_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    a_ledger(path).close()
+    db = sqlite3.connect(path)
+    db.execute("DELETE FROM entries WHERE seq = 3")
+    db.commit()
+    db.close()
+    with pytest.raises(LedgerDamagedError, match="entry 3 is missing"):
+        Ledger.open(path, SystemClock())
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database, but long enough to be read as one" * 40])
+def test_T05_a_truncated_or_foreign_file_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(content)
+    with pytest.raises(LedgerDamagedError):
+        Ledger.open(path, SystemClock())
+    assert path.read_bytes() == content
+
+
+def test_T06_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    ledger = a_ledger(path)
+    ledger.db.execute("PRAGMA user_version = 99")
+    ledger.close()
+    with pytest.raises(LedgerDamagedError, match="newer harness"):
+        Ledger.open(path, SystemClock())
+    with pytest.raises(LedgerDamagedError, match="newer harness"):
+        open_for_reading(path)
+
+
+def test_a_crash_while_the_file_is_made_leaves_no_half_ledger(tmp_path: Path) -> None:
+    (tmp_path / ".ledger.db.new").write_bytes(b"half")
+    assert a_ledger(tmp_path / "ledger.db").is_planned()
