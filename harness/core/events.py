@@ -98,7 +98,7 @@ QueuedWhy = Literal["retry", "again", "repeated", "halved", "alone", "chosen", "
 class GroupQueued:
     """A group waits for its next attempt.
 
-    `believed` counts the no-strike faults it was believed, `believed_since` is the attempt of the first of them.
+    `believed` counts the no-strike faults it was believed, `last_excused` is the attempt of the last of them.
     """
 
     group: int
@@ -109,7 +109,7 @@ class GroupQueued:
     tries: int
     why: QueuedWhy
     believed: int = 0
-    believed_since: int | None = None
+    last_excused: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

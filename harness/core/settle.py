@@ -32,7 +32,7 @@ from harness.core.events import (
     QueuedWhy,
     UsageSettled,
 )
-from harness.core.faults import SUPERVISOR_LOST, halves_at_once, hopeless_alone
+from harness.core.faults import SUPERVISOR_LOST, USAGE_LIMIT, halves_at_once, hopeless_alone
 from harness.core.gate import hold_until
 from harness.core.money import to_micro
 from harness.core.types import Accepted, BatchRef, Ending, Fault, Judgement, Rejected
@@ -72,9 +72,9 @@ class Open:
     members: tuple[Member, ...]
     tries: int
     believed: int
-    believed_since: int | None
+    last_excused: int | None
     others_ended_well: bool
-    """Since this group's first no-strike fault, some other attempt ended well."""
+    """Some attempt that started after this group's last no-strike fault has ended well."""
     batch_repeated: bool
     """This batch has had its one repeat of a whole failure."""
     reserved_microusd: int
@@ -108,16 +108,18 @@ def settle(
 
 
 def _believed_or_not(open_: Open, fault: Fault | None) -> Fault | None:
-    """A no-strike fault that only this group meets, time after time, is the session's own.
-
-    The loss of the supervisor is never doubted: it is no session's doing.
-    """
-    if fault is None or fault.blame not in ("provider", "host") or fault.kind == SUPERVISOR_LOST:
+    """A no-strike fault that only this group meets, time after time, is the session's own."""
+    if fault is None or not _may_be_doubted(fault):
         return fault
     if open_.believed < BELIEVED or not open_.others_ended_well:
         return fault
     detail = f"{fault.detail} (believed {open_.believed} times; other sessions ended well in between)"
     return Fault(fault.kind, "session", detail, fault.until, fault.evidence)
+
+
+def _may_be_doubted(fault: Fault) -> bool:
+    """The loss of the supervisor and the account's usage limit are no session's doing, however often they come."""
+    return fault.blame in ("provider", "host") and fault.kind not in (SUPERVISOR_LOST, USAGE_LIMIT)
 
 
 def _accept(open_: Open, judgement: Judgement, spans: Mapping[ItemId, Span]) -> list[Event]:
@@ -201,13 +203,13 @@ class _Rest:
         return isinstance(verdict, Rejected) and verdict.missing
 
     def _believed_again(self) -> GroupQueued:
-        """A provider's or the host's fault uses up one belief; an operator's and the supervisor's own loss do not."""
+        """A provider's or the host's fault uses up one belief, unless it is certain that it is nobody's here."""
         open_, fault = self.open_, self.fault
         again = _again(open_, self.members, "again", open_.next_group)
-        uses_belief = fault is not None and fault.blame in ("provider", "host") and fault.kind != SUPERVISOR_LOST
+        uses_belief = fault is not None and _may_be_doubted(fault)
         if not uses_belief:
-            return replace(again, believed=open_.believed, believed_since=open_.believed_since)
-        return replace(again, believed=open_.believed + 1, believed_since=open_.believed_since or open_.attempt)
+            return replace(again, believed=open_.believed, last_excused=open_.last_excused)
+        return replace(again, believed=open_.believed + 1, last_excused=open_.attempt)
 
     def _strike_each(self) -> list[Event]:
         """The session ended by itself and something came back: each item answers for its own records."""

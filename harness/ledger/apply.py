@@ -128,8 +128,8 @@ def _group_queued(db: sqlite3.Connection, seq: int, time: str, event: e.GroupQue
     late = bool(late) or event.why == "reopened"
     _insert_group(db, event.group, ref, event.items, late=late, why=event.why, tries=event.tries)
     db.execute(
-        "UPDATE groups SET believed = ?, believed_since = ? WHERE id = ?",
-        (event.believed, event.believed_since, event.group),
+        "UPDATE groups SET believed = ?, last_excused = ? WHERE id = ?",
+        (event.believed, event.last_excused, event.group),
     )
 
 
@@ -137,18 +137,18 @@ def _split_chosen(db: sqlite3.Connection, event: e.GroupQueued, ref: tuple[int, 
     """A queued group is cut in two: the chosen items leave it; both halves keep its state."""
     wanted = set(event.items)
     rows = db.execute(
-        "SELECT id, items, state, believed, believed_since, why FROM groups WHERE phase = ? AND number = ? AND part = ?"
+        "SELECT id, items, state, believed, last_excused, why FROM groups WHERE phase = ? AND number = ? AND part = ?"
         " AND state IN ('waiting', 'ready')",
         ref,
     ).fetchall()
-    for group, items_text, state, believed, since, why in rows:
+    for group, items_text, state, believed, excused, why in rows:
         items = json.loads(items_text)
         if wanted <= set(items):
             rest = [item for item in items if item not in wanted]
             db.execute("UPDATE groups SET items = ? WHERE id = ?", (_to_json(rest), group))
             db.execute(
                 "INSERT INTO groups VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-                (event.group, *ref, _to_json(list(event.items)), event.tries, believed, since, late, why, state),
+                (event.group, *ref, _to_json(list(event.items)), event.tries, believed, excused, late, why, state),
             )
             db.execute("UPDATE job SET next_group = max(next_group, ?)", (event.group + 1,))
             return

@@ -117,9 +117,9 @@ def unsettled(db: sqlite3.Connection) -> list[Unsettled]:
 
 def open_attempt(db: sqlite3.Connection, attempt: AttemptId, strikes_allowed: int) -> Open:
     """What settle has to know about an attempt that is about to end."""
-    group, phase, number, part, items, reserved, tries, believed, since, repeated, faults, next_group = db.execute(
+    group, phase, number, part, items, reserved, tries, believed, excused, repeated, faults, next_group = db.execute(
         """SELECT a.group_id, a.phase, a.number, a.part, a.items, a.reserved_microusd, g.tries, g.believed,
-                  g.believed_since, b.repeated, j.provider_faults_in_a_row, j.next_group
+                  g.last_excused, b.repeated, j.provider_faults_in_a_row, j.next_group
            FROM attempts a JOIN groups g ON g.id = a.group_id
            JOIN batches b ON b.phase = a.phase AND b.number = a.number AND b.part = a.part JOIN job j
            WHERE a.id = ? AND a.ended_seq IS NULL""",
@@ -133,8 +133,8 @@ def open_attempt(db: sqlite3.Connection, attempt: AttemptId, strikes_allowed: in
         members=members,
         tries=tries,
         believed=believed,
-        believed_since=since,
-        others_ended_well=since is not None and _ended_well_since(db, since),
+        last_excused=excused,
+        others_ended_well=excused is not None and _others_ended_well(db, excused),
         batch_repeated=bool(repeated),
         reserved_microusd=reserved,
         provider_faults_in_a_row=faults,
@@ -150,11 +150,10 @@ def _member(db: sqlite3.Connection, phase: int, item: str) -> Member:
     return Member(ItemId(item), strikes, root, place)
 
 
-def _ended_well_since(db: sqlite3.Connection, attempt: int) -> bool:
-    query = """SELECT 1 FROM attempts WHERE outcome IN ('well', 'partly', 'whole') AND run >=
-               (SELECT run FROM attempts WHERE id = ?) AND ended_seq > (SELECT ended_seq FROM attempts WHERE id = ?)
-               AND outcome != 'whole' LIMIT 1"""
-    return db.execute(query, (attempt, attempt)).fetchone() is not None
+def _others_ended_well(db: sqlite3.Connection, excused: int) -> bool:
+    query = """SELECT 1 FROM attempts WHERE outcome IN ('well', 'partly')
+               AND started_seq > (SELECT ended_seq FROM attempts WHERE id = ?) AND id > ? LIMIT 1"""
+    return db.execute(query, (excused, excused)).fetchone() is not None
 
 
 def items_of(db: sqlite3.Connection, group: ReadyGroup, store: ArtifactStore, folder: Path) -> tuple[Item, ...]:

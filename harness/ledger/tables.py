@@ -60,7 +60,7 @@ CREATE TABLE numbers(
 
 CREATE TABLE groups(
     id INTEGER PRIMARY KEY, phase INTEGER NOT NULL, number INTEGER NOT NULL, part INTEGER NOT NULL,
-    items TEXT NOT NULL, tries INTEGER NOT NULL, believed INTEGER NOT NULL, believed_since INTEGER,
+    items TEXT NOT NULL, tries INTEGER NOT NULL, believed INTEGER NOT NULL, last_excused INTEGER,
     late INTEGER NOT NULL, why TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('waiting', 'ready', 'running', 'closed')), parked INTEGER NOT NULL
 ) STRICT;
