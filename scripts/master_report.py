@@ -53,25 +53,36 @@ class Statistics:
 
 
 def read_leads(
-    batch_name: str, schools: Sequence[School], merged: Path, reasons: Mapping[str, str], drives: str
+    batch_name: str, schools: Sequence[School], merged: Path, reasons: Mapping[str, str], drives: Path
 ) -> Leads:
     """The merged reports, joined to `schools` by name. `reasons`: school -> why it has no report, as far as known."""
     found = json.loads(merged.read_text(encoding="utf-8")) if merged.exists() else []
     reports = {report["school"]: report for report in found}
     names = [school["name"] for school in schools]
     missing = {name: reasons.get(name, "not done yet") for name in names if name not in reports}
-    return Leads(batch_name, schools, reports, missing, drives)
+    about_drives = json.loads(drives.read_text(encoding="utf-8")).get("_comment", "")
+    return Leads(batch_name, schools, reports, missing, about_drives)
 
 
 def statistics(leads: Leads) -> Statistics:
-    overlaps = {name: sum(map(_overlaps, report["coaches"])) for name, report in leads.reports.items()}
+    claims = {name: [coach["nmdp_overlap"] for coach in report["coaches"]] for name, report in leads.reports.items()}
+    overlaps = {name: found.count("YES") for name, found in claims.items()}
     highest = max(overlaps.values(), default=0)
     return Statistics(
         schools=len(leads.reports),
-        coaches=sum(len(report["coaches"]) for report in leads.reports.values()),
+        coaches=sum(map(len, claims.values())),
         overlaps=sum(overlaps.values()),
         most=tuple(name for name, count in overlaps.items() if count == highest and highest),
     )
+
+
+def labelled(figures: Statistics) -> list[tuple[str, str | int]]:
+    return [
+        ("Total schools processed", figures.schools),
+        ("Total coaches researched", figures.coaches),
+        ("Total NMDP overlaps found", figures.overlaps),
+        ("Schools with most overlaps", ", ".join(figures.most) or "none"),
+    ]
 
 
 def write_reports(leads: Leads, output: Path, today: date) -> list[Path]:
@@ -92,10 +103,6 @@ def write_reports(leads: Leads, output: Path, today: date) -> list[Path]:
     return list(files)
 
 
-def _overlaps(coach: Mapping[str, Any]) -> bool:
-    return bool(coach["nmdp_overlap"] == "YES")
-
-
 def _columns(leads: Leads) -> list[str]:
     coaches = [coach for report in leads.reports.values() for coach in report["coaches"]]
     longest = max((len(coach["career"]) for coach in coaches), default=0)
@@ -107,11 +114,12 @@ def _rows(school: School, report: Report | None) -> list[Row]:
 
 
 def _row(school: School, coach: Mapping[str, Any], notes: str) -> Row:
-    whose = (school["name"], school.get("state", ""), school.get("conference", ""), coach["name"], coach["position"])
+    place = (school.get("state") or "", school.get("conference") or "")
+    whose = (school["name"], *place, coach["name"], coach["position"])
     found = (coach["nmdp_overlap"], coach["overlap_details"], coach["data_quality"], notes)
-    career = {f"Career {n}": _step(step) for n, step in enumerate(coach["career"], 1)}
-    cells = dict(zip(FIRST_COLUMNS, whose, strict=True)) | career | dict(zip(LAST_COLUMNS, found, strict=True))
-    return {column: _clean(str(text)) for column, text in cells.items()}
+    career = [(f"Career {n}", _step(step)) for n, step in enumerate(coach["career"], 1)]
+    cells = [*zip(FIRST_COLUMNS, whose, strict=True), *career, *zip(LAST_COLUMNS, found, strict=True)]
+    return {column: _clean(str(text)) for column, text in cells}
 
 
 def _step(step: Mapping[str, str]) -> str:
@@ -150,7 +158,7 @@ def _workbook(leads: Leads, columns: Sequence[str], rows: Mapping[str, Sequence[
         _sheet(book.add_worksheet("Master"), bold, columns, [row for some in rows.values() for row in some])
         states: dict[str, list[Row]] = {}
         for school in leads.schools:
-            states.setdefault(_sheet_name(str(school.get("state", ""))), []).extend(rows[school["name"]])
+            states.setdefault(_sheet_name(str(school.get("state"))), []).extend(rows[school["name"]])
         for state, some in sorted(states.items()):
             _sheet(book.add_worksheet(state), bold, columns, some)
     return file.getvalue()
@@ -162,13 +170,9 @@ def _sheet_name(state: str) -> str:
 
 
 def _summary(sheet: Any, bold: Any, leads: Leads) -> None:
-    figures = statistics(leads)
     lines: list[tuple[str, str | int]] = [
         ("Batch", leads.batch_name),
-        ("Total schools processed", figures.schools),
-        ("Total coaches researched", figures.coaches),
-        ("Total NMDP overlaps found", figures.overlaps),
-        ("Schools with most overlaps", ", ".join(figures.most) or "none"),
+        *labelled(statistics(leads)),
         ("Table of donor drives", leads.drives),
         ("Schools without a report", len(leads.missing)),
         *leads.missing.items(),
@@ -176,10 +180,7 @@ def _summary(sheet: Any, bold: Any, leads: Leads) -> None:
     sheet.set_column(0, 1, 40)
     for at, (name, value) in enumerate(lines):
         sheet.write_string(at, 0, _fitting(name), bold)
-        if isinstance(value, int):
-            sheet.write_number(at, 1, value)
-        else:
-            sheet.write_string(at, 1, _fitting(value))
+        sheet.write(at, 1, value if isinstance(value, int) else _fitting(value))
 
 
 def _sheet(sheet: Any, bold: Any, columns: Sequence[str], rows: Sequence[Row]) -> None:

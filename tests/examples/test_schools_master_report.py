@@ -53,7 +53,9 @@ def _write(tmp_path: Path, *reports: dict[str, Any]) -> list[Path]:
     ]
     merged = tmp_path / "warm_leads.json"
     merged.write_text(json.dumps(reports))
-    leads = module.read_leads("West", schools, merged, {UTAH: "name at least one coach"}, "SYNTHETIC drives")
+    drives = tmp_path / "drives.json"
+    drives.write_text('{"_comment": "SYNTHETIC drives"}')
+    leads = module.read_leads("West", schools, merged, {UTAH: "name at least one coach"}, drives)
     paths: list[Path] = module.write_reports(leads, tmp_path / "output", TODAY)
     return paths
 
