@@ -51,6 +51,10 @@ _WALLS = (
 )
 """Without --cap-drop ALL a session of root could remount the root writable and unmount the masks (measured)."""
 
+_PROC = ("--proc", "/proc", "--remount-ro", "/proc")
+"""Read-only, because bubblewrap 0.8 leaves /proc/sys to its file modes: a session of root without any capability could
+write kernel.core_pattern and so run a program outside (measured; the preflight tries it)."""
+
 _SYSTEM = ("/usr", *_LINKED_FOLDERS)
 _TRIAL_S = 20
 
@@ -98,7 +102,7 @@ class Bubblewrap:
         zone = Path("/etc/localtime")
         if zone.is_symlink() and zone.resolve().is_relative_to("/usr"):
             arguments += ["--symlink", str(zone.resolve()), "/etc/localtime"]
-        return (*arguments, "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--tmpfs", "/mnt")  # noqa: S108
+        return (*arguments, "--dev", "/dev", *_PROC, "--tmpfs", "/tmp", "--tmpfs", "/mnt")  # noqa: S108
 
     def _folders(self, folder: AttemptFolder) -> tuple[str, ...]:
         bound = ["--bind", str(folder.work), VIEW.work, "--bind", str(folder.tmp), VIEW.tmp]
@@ -146,7 +150,7 @@ def _home_of(program: Path) -> set[Path]:
     found: set[Path] = set()
     for path in {program, program.resolve()}:
         prefix = path.parent.parent
-        is_installed = path.parent.name in ("bin", "shims") and not _holds_home(prefix)
+        is_installed = path.parent.name in ("bin", "shims") and prefix.name != ".local" and not _holds_home(prefix)
         found.add(prefix if is_installed else path)
     return found
 

@@ -1,0 +1,131 @@
+"""Proves the walls before anything is started behind them: a probe tries to get out, and is judged from outside."""
+
+import asyncio
+import json
+import os
+import secrets
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from harness.backends.launch import Launch
+from harness.base.errors import BrokenSetupError
+from harness.base.files import make_folder, remove_tree, write_private
+from harness.base.processes import TOKEN_MARK
+from harness.executors import probe_program
+from harness.executors.folder import AttemptFolder
+from harness.executors.starter import AttemptStarter
+from harness.executors.walls import Containment
+from harness.job.job import Job
+
+_PROBE_S = 30.0
+
+
+async def preflight(containment: Containment, job: Job) -> tuple[str, ...]:
+    """Try to break out; returns what was refused, in words. About 0.1 s.
+
+    BrokenSetupError when anything got out, or when a session could not even write in its own folder. Without a kernel
+    sandbox there are no walls to try: then only starting and writing is tested.
+    """
+    root = job.state / f"preflight-{secrets.token_hex(4)}"
+    try:
+        return await _probe(containment, job, root)
+    finally:
+        remove_tree(root)
+
+
+async def _probe(containment: Containment, job: Job, root: Path) -> tuple[str, ...]:
+    folder = AttemptFolder(root)
+    for path in (folder.root, folder.work, folder.tmp, folder.config):
+        make_folder(path)
+    secret = secrets.token_hex(16)
+    write_private(root / "secret", secret.encode())
+    outside = [folder.root / "trespass", *_places(job, root.name)]
+    targets: dict[str, object] = {"inside": f"{containment.view(folder).work}/inside"}
+    if containment.is_kernel_sandbox:
+        targets |= {
+            "outside": list(map(str, outside)),
+            "secret": str(root / "secret"),
+            "ledger": str(_ledger(job, root)),
+            "pid": os.getpid(),
+            "started": _started(),
+        }
+    write_private(folder.prompt, json.dumps(targets).encode())
+    said, errors = await _run(containment, folder)
+    trespasses = [path for path in outside if _remove(path)]
+    wrote = (folder.work / "inside").is_file()
+    try:
+        outcomes: dict[str, str] = json.loads(said)
+    except ValueError:
+        raise _broken(containment, f"a program could not be run in it: {errors or said!r}") from None
+    if not wrote:
+        raise _broken(containment, f"a session could not write in its own folder: {outcomes['write inside']}")
+    possible = [name for name, told in outcomes.items() if name != "write inside" and _got_out(name, told)]
+    possible += [f"write {path}" for path in trespasses]
+    if possible or secret in said:
+        raise _broken(containment, f"a session could {', '.join(possible) or 'read a secret'}")
+    return tuple(name for name in outcomes if name != "write inside")
+
+
+def _got_out(name: str, told: str) -> bool:
+    """Writes are judged by what is there afterwards: some paths lie on the sandbox's own, passing file system."""
+    return not told.startswith("refused") and not name.startswith("write ")
+
+
+async def _run(containment: Containment, folder: AttemptFolder) -> tuple[str, str]:
+    starter = AttemptStarter(containment, folder, {TOKEN_MARK: secrets.token_hex(16)})
+    program = Path(probe_program.__file__)
+    launch = Launch(
+        (sys.executable, "-I", "-S", str(program)),
+        {"PATH": os.defpath, "LANG": "C.UTF-8"},
+        readable=(program,),
+        stdin=folder.prompt,
+    )
+    try:
+        async with asyncio.timeout(_PROBE_S):
+            process = await starter.start(launch)
+            said, errors = await process.communicate()
+    except (OSError, TimeoutError) as error:
+        return "", str(error) or type(error).__name__
+    finally:
+        await starter.end(0)
+    return said.decode(errors="replace"), errors.decode(errors="replace").strip()[:300]
+
+
+def _places(job: Job, name: str) -> list[Path]:
+    """Files that a session must not be able to make."""
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111  Path.home() raises where there is no home
+    return [Path(folder, f".{name}") for folder in (job.state, job.folder, home, "/usr", "/etc", "/var/tmp")]  # noqa: S108
+
+
+def _ledger(job: Job, root: Path) -> Path:
+    """The ledger itself when it is there; a file in its place otherwise."""
+    ledger = job.state / "ledger.db"
+    if ledger.exists():
+        return ledger
+    write_private(root / "ledger.db", b"")
+    return root / "ledger.db"
+
+
+def _started() -> str:
+    """Our own start time as the kernel writes it; empty where it does not."""
+    with suppress(OSError):
+        return Path("/proc/self/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
+    return ""
+
+
+def _remove(path: Path) -> bool:
+    """True when it was there."""
+    try:
+        path.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _broken(containment: Containment, message: str) -> BrokenSetupError:
+    return BrokenSetupError(
+        f"the preflight of {containment.name} failed: {message}",
+        hint='nothing was started; see `harness doctor`, or choose another sandbox in the manifest (`sandbox: "off"` '
+        "gives up the walls)",
+    )

@@ -1,0 +1,122 @@
+"""A small program that tries to break out of a sandbox, started inside one by the preflight.
+
+    probe_program.py < targets.json
+
+targets: {"inside"} to only write inside, or also {"outside": [path], "secret": path, "ledger": path, "pid", "started"}.
+Prints {attempt: outcome}; an outcome that begins with "refused" is what is wanted. Started by path, alone: it imports
+nothing of the package.
+
+It must do no harm where the walls are missing: whatever it could change about mounts it tries in a mount namespace of
+its own, and only when it could not get one (then the kernel refuses the rest too) in the one it found itself in.
+"""
+
+import ctypes
+import errno
+import json
+import os
+import stat
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+_MS_REMOUNT_BIND = 32 | 4096
+_MS_PRIVATE_ALL = (1 << 18) | (1 << 14)
+_MNT_DETACH = 2
+_CLONE_NEWNS = 0x20000
+_PTRACE_SEIZE = 0x4206
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def main(targets: dict[str, Any]) -> dict[str, str]:
+    """Try everything; one outcome each."""
+    outcomes = {"write inside": _outcome(lambda: _append(targets["inside"]))}
+    if "outside" not in targets:
+        return outcomes
+    attempts = {f"write {path}": partial(_append, path) for path in targets["outside"]} | _attempts(targets)
+    return outcomes | {name: _outcome(attempt) for name, attempt in attempts.items()}
+
+
+def _attempts(targets: dict[str, Any]) -> dict[str, Callable[[], object]]:
+    """In this order: `get mounts of its own` makes the rest of them harmless."""
+    pid, started = int(targets["pid"]), targets["started"]
+    return {
+        "read a secret": lambda: _read(targets["secret"]),
+        "open the ledger": lambda: _append(targets["ledger"], b""),
+        "see the supervisor": lambda: _see(pid, started),
+        "trace the supervisor": lambda: _trace(pid, started),
+        "get mounts of its own": _own_mounts,
+        "remount the root writable": lambda: _call(_LIBC.mount, None, b"/", None, _MS_REMOUNT_BIND, None),
+        "remount /usr writable": lambda: _call(_LIBC.mount, None, b"/usr", None, _MS_REMOUNT_BIND, None),
+        "unmount /usr": lambda: _call(_LIBC.umount2, b"/usr", _MNT_DETACH),
+        "make a device": lambda: _make_device(f"{targets['inside']}.device"),
+        "change the kernel's settings": lambda: os.close(os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY)),
+        "keep a capability": _capability,
+    }
+
+
+def _outcome(attempt: Callable[[], object]) -> str:
+    try:
+        return f"possible: {attempt()}"
+    except OSError as error:
+        return f"refused: {error.strerror}"
+
+
+def _read(path: str) -> str:
+    return Path(path).read_text(encoding="utf-8")[:200]
+
+
+def _append(path: str, content: bytes = b"probe\n") -> None:
+    with Path(path).open("ab") as file:
+        file.write(content)
+
+
+def _see(pid: int, started: str) -> str:
+    """A process with this number that started at that moment is the supervisor; another one is ours."""
+    seen = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
+    if seen != started:
+        raise ProcessLookupError(errno.ESRCH, "no such process")
+    return seen
+
+
+def _trace(pid: int, started: str) -> None:
+    """Seizing does not stop it, and ends when this program does."""
+    _see(pid, started)
+    _call(_LIBC.ptrace, _PTRACE_SEIZE, pid, None, None)
+
+
+def _own_mounts() -> None:
+    """Ends this program when it holds the privilege but could not make the rest harmless."""
+    if _LIBC.unshare(_CLONE_NEWNS) != 0:
+        if ctypes.get_errno() != errno.EPERM:
+            sys.exit("mounts cannot be tried safely here")
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+    if _LIBC.mount(None, b"/", None, _MS_PRIVATE_ALL, None) != 0:
+        sys.exit("mounts of its own, but not private ones")
+
+
+def _make_device(path: str) -> None:
+    os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    Path(path).unlink()
+
+
+def _capability() -> str:
+    """The bounding set may stay: with no_new_privs nothing of it can be had."""
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
+    held = [f"{name} {lines[name].strip()}" for name in ("CapEff", "CapPrm", "CapInh") if int(lines[name], 16)]
+    if lines.get("NoNewPrivs", "0").strip() != "1":
+        held.append("new privileges")
+    if not held:
+        raise PermissionError(errno.EPERM, "no capabilities")
+    return ", ".join(held)
+
+
+def _call(function: Any, *arguments: object) -> None:
+    if function(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+if __name__ == "__main__":
+    json.dump(main(json.load(sys.stdin)), sys.stdout)
