@@ -20,14 +20,17 @@ class InventionError(Exception):
 
 
 def made_up(ask: Ask) -> Records:
-    """One record for every asked item, in the job's shape; the same for an item whatever group it is in.
+    """The whole answer of a rehearsal without a scene. InventionError when the schema is beyond making up."""
+    records = made_up_records(ask)
+    return Records(records[:1] if ask.output["shape"] == "one" else records)
+
+
+def made_up_records(ask: Ask) -> list[Any]:
+    """One record for every asked item, in order; the same for an item whatever group it is in.
 
     InventionError when the schema is beyond making up: such a job needs a scene.
     """
-    records = [_record(ask, id_) for id_ in ask.ids]
-    if ask.output["shape"] == "one" and len(records) != 1:
-        records = records[:1] or [_record(ask, SIGN)]
-    return Records(records)
+    return [_record(ask, id_) for id_ in ask.ids]
 
 
 def _record(ask: Ask, id_: str) -> Any:

@@ -25,6 +25,8 @@ class Say:
     manner: Manner = "whole"
     seconds: float = 0.0
     """For slow: how long the answer takes."""
+    is_script: bool = False
+    """The turn comes from Records: its tool calls are marked as such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,11 @@ class _Player:
         if script is None:
             return below
         turn = script.turn_at(self._question.step)
-        if script.dies_after_writing and self._question.step > 0:
+        if script.dies_after_writing and self._question.has_written:
             return replace(below, act=Vanish("drop"))
         tags = (*below.tags, turn.tag) if turn.tag else below.tags
         assert isinstance(below.act, Say)
-        return replace(below, act=replace(below.act, turn=turn), tags=tags)
+        return replace(below, act=replace(below.act, turn=turn, is_script=script.is_own), tags=tags)
 
     def _scripted(self, reply: Reply) -> tuple[Script | None, Played]:
         """The script with the manner it is spoken in; no script when nothing is said at all."""

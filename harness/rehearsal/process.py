@@ -23,6 +23,7 @@ class RehearsalServer:
 
     def __init__(self, process: Process, port: int, log: Path) -> None:
         self._process = process
+        self.pid = process.pid
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         """What ANTHROPIC_BASE_URL is set to."""

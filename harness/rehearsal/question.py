@@ -8,6 +8,8 @@ from typing import Any, Final
 from harness.rehearsal.cache import as_blocks
 from harness.rehearsal.scene import Ask, History
 
+SCRIPTED_ID: Final = "toolu_rehearsal_script_"
+"""Tool calls that come from Records begin with this; so the next request tells how far the script has been played."""
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>\s*", re.DOTALL)
 _NO_ATTEMPT: Final[Mapping[str, Any]] = {
     "attempt": None,
@@ -25,7 +27,9 @@ class Question:
     known: bool
     """The session belongs to an attempt of the job."""
     step: int
-    """Answers with tool calls so far: unlike `ask.turn` without the texts that a broken connection left behind."""
+    """How many turns of our own script were played: neither a scene's turns nor the rests of a broken answer count."""
+    has_written: bool
+    """A Write was called before."""
     stream: bool
     most_tokens: int
     """The request's own limit on the answer (`max_tokens`)."""
@@ -59,10 +63,14 @@ def question_of(
         tools=[str(tool.get("name")) for tool in body.get("tools") or ()],
         history=history,
     )
-    step = sum(any(block.get("type") == "tool_use" for block in answer) for answer in answers)
+    calls = [[block for block in answer if block.get("type") == "tool_use"] for answer in answers]
+    step = sum(any(str(call.get("id")).startswith(SCRIPTED_ID) for call in turn) for turn in calls)
+    has_written = any(call.get("name") == "Write" for turn in calls for call in turn)
     most = body.get("max_tokens")
     stream = body.get("stream") is True
-    return Question(ask, spec is not None, step, stream, most if isinstance(most, int) and most > 0 else 128_000)
+    return Question(
+        ask, spec is not None, step, has_written, stream, most if isinstance(most, int) and most > 0 else 128_000
+    )
 
 
 def _output(output: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -81,6 +81,7 @@ class Rehearsal:
             self._log(question, lookup, now_s, played=played, status=status)
             return act
         message, note = message_of(act.turn, number, question.ask.model, lookup, question.most_tokens)
+        message = replace(message, is_script=act.is_script)
         self._log(question, lookup, now_s, played=played, status=200, message=message, note=note)
         self._cache.begin(lookup.breakpoints, now_s)
         return Speech(message, act.manner, act.seconds)

@@ -20,9 +20,11 @@ class ReplyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """The turns of one session. The turn that is played is chosen by the answers with tool calls so far."""
+    """The turns of one session; which one is played follows from the conversation so far."""
 
     turns: tuple[Turn, ...]
+    is_own: bool = False
+    """Made of Records, not a turn that the scene wrote."""
     dies_after_writing: bool = False
 
     def turn_at(self, step: int) -> Turn:
@@ -32,7 +34,7 @@ class Script:
 def script_of(records: Records, ask: Ask) -> Script:
     """Write the output, say done. ReplyError when the records do not fit the output's shape."""
     writes = [Tool("Write", {"file_path": _inside(ask, name), "content": text}) for name, text in _files(records, ask)]
-    return Script((Turn(writes, "tool_use"), Turn([Text(records.notes or DONE)], "end_turn")))
+    return Script((Turn(writes, "tool_use"), Turn([Text(records.notes or DONE)], "end_turn")), is_own=True)
 
 
 def dump(value: Any) -> str:
@@ -130,7 +132,7 @@ def _broken_json(script: Script, ask: Ask, params: Mapping[str, Any]) -> Script:
 def _half_file(script: Script, ask: Ask, params: Mapping[str, Any]) -> Script:
     """Half, then the whole; as turns of their own where the script is ours, in one turn where a scene wrote it."""
     halve: Callable[[Tool], list[Tool]] = lambda write: [_with_content(write, _cut(write.input["content"], 1, 2))]  # noqa: E731
-    if len(script.turns) > 1:
+    if script.is_own:
         return replace(script, turns=(_rewrite(script, ask, halve).turns[0], *script.turns))
     return _rewrite(script, ask, lambda write: [*halve(write), write])
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from harness.core.prices import cost_of
 from harness.rehearsal.cache import Lookup, tokens
+from harness.rehearsal.question import SCRIPTED_ID
 from harness.rehearsal.scene import Stop, Text, Tool, Turn
 
 _PIECE_CHARS: Final = 2000
@@ -24,6 +25,7 @@ class Message:
     stop: Stop
     usage: Mapping[str, Any]
     cost_usd: Decimal | None
+    is_script: bool = False
 
     @property
     def id(self) -> str:
@@ -54,7 +56,7 @@ class Message:
     def _block(self, index: int, block: Text | Tool) -> dict[str, Any]:
         if isinstance(block, Text):
             return {"type": "text", "text": block.text}
-        tool_id = f"toolu_rehearsal_{self.number:08d}_{index}"
+        tool_id = f"{SCRIPTED_ID if self.is_script else 'toolu_rehearsal_'}{self.number:08d}_{index}"
         return {"type": "tool_use", "id": tool_id, "name": block.name, "input": dict(block.input)}
 
 
@@ -81,8 +83,9 @@ def event(type_: str, **fields: Any) -> bytes:
 def _deltas(block: Text | Tool) -> Iterator[dict[str, str]]:
     kind, key = ("text_delta", "text") if isinstance(block, Text) else ("input_json_delta", "partial_json")
     whole = _content(block)
-    for start in range(0, len(whole), _PIECE_CHARS):
-        yield {"type": kind, key: whole[start : start + _PIECE_CHARS]}
+    size = max(1, min(_PIECE_CHARS, -(-len(whole) // 2)))  # at least two, so that there is a middle to break off in
+    for start in range(0, len(whole), size):
+        yield {"type": kind, key: whole[start : start + size]}
 
 
 def _content(block: Text | Tool) -> str:
