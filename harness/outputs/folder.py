@@ -1,0 +1,104 @@
+"""A merge that is a folder: the bytes of one file per item, copied out of the store."""
+
+import ctypes
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from harness.base.artifacts import ArtifactStore
+from harness.base.errors import LedgerDamagedError
+from harness.base.files import make_folder, sync_folder
+from harness.base.ids import Sha
+
+_HERE: Final = -100
+"""AT_FDCWD."""
+_RENAME_EXCHANGE: Final = 2
+
+
+def copy_files(lines: Iterable[bytes], folder: Path, pattern: str, store: ArtifactStore) -> int:
+    """Copy the file that each record names into `folder`, durably; returns the bytes written.
+
+    A fixed folder at the front of the `pattern` (`out/{id}.md`) is left out. LedgerDamagedError when a content is not
+    what was stored.
+    """
+    fixed = pattern.partition("{id}")[0].rpartition("/")[0]
+    make_folder(folder)
+    folders = {folder}
+    size = 0
+    for line in lines:
+        record = json.loads(line)
+        name = record["file"].removeprefix(f"{fixed}/") if fixed else record["file"]
+        path = folder / name
+        make_folder(path.parent)
+        folders.add(path.parent)
+        size += _copy(Sha(record["sha"]), path, store)
+    for written in folders:
+        sync_folder(written)
+    return size
+
+
+def hash_of_folder(folder: Path) -> Sha:
+    """Of the names and contents of everything in it, whatever the order on disk; links and pipes are not opened."""
+    digest = hashlib.sha256()
+    for path in sorted(_below(folder), key=lambda path: path.relative_to(folder).as_posix()):
+        mode = path.lstat().st_mode
+        content = f"{stat.S_IFMT(mode):o}"
+        if stat.S_ISREG(mode):
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{content} {path.relative_to(folder).as_posix()}\0".encode(errors="surrogateescape"))
+    return Sha(digest.hexdigest())
+
+
+def swap_folders(new: Path, target: Path, aside: Path) -> Path:
+    """Put the folder `new` at `target`, where a folder is; returns where the old one is now.
+
+    One step where the kernel can exchange two names; elsewhere the target goes `aside` first and is
+    missing for a moment.
+    """
+    if _exchange(new, target):
+        return new
+    target.rename(aside)
+    new.rename(target)
+    return aside
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "renameat2"):
+        return False
+    renamed: int = libc.renameat2(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _RENAME_EXCHANGE)
+    return renamed == 0
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Everything but the folders themselves."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _below(Path(entry.path))
+            else:
+                yield Path(entry.path)
+
+
+def _copy(sha: Sha, path: Path, store: ArtifactStore) -> int:
+    digest = hashlib.sha256()
+    try:
+        source = store.path(sha).open("rb")
+    except FileNotFoundError:
+        raise LedgerDamagedError(f"artifact {sha} is missing from {store.root}") from None
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with source, os.fdopen(descriptor, "wb") as file:
+        while piece := source.read(1 << 20):
+            digest.update(piece)
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+        size = file.tell()
+    if digest.hexdigest() != sha:
+        raise LedgerDamagedError(f"artifact {sha} has been changed: its content is not what was stored")
+    return size
