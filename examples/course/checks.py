@@ -47,6 +47,8 @@ def check_translation(items: list[Any], records: dict[str, list[Any]], context: 
 
 
 def _about_one(records: list[Any], what: str) -> list[str]:
+    if not records:
+        return [f"missing_record: there is no {what}"]
     return [] if len(records) == 1 else [f"duplicate_id: {len(records)} records, expected one {what}"]
 
 

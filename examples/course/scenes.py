@@ -82,11 +82,13 @@ def _naive(ask: Ask, right: list[Any]) -> list[Any]:
 
 
 def _too_early(ask: Ask, right: dict[str, Any]) -> dict[str, Any]:
-    """The first LEGO of the batch is practised with the last one, which comes later, until a reason says so."""
+    """The first LEGO of the batch is practised with one that the learner has not met yet, until a reason says so."""
+    first = ask.ids[0]
     rows = [row for record in ask.context["decompose"] for row in record[2]]
-    first, last = ask.ids[0], rows[-1]
-    if first in ask.reasons or not first.endswith("L01"):
+    met = {row[2] for row in rows if row[0] <= first}
+    later = next((row for row in rows if row[2] not in met), None)
+    if first in ask.reasons or not first.endswith("L01") or later is None:
         return right
-    basket = right[first]
-    early = [f"{basket['lego'][0]} {last[2]}", f"{basket['lego'][1]} {last[3]}"]
-    return {**right, first: {**basket, "d": {**basket["d"], "2": [early]}}}
+    target, known = right[first]["lego"]
+    windows = {**right[first]["d"], "2": [[f"{target} {later[2]}", f"{known} {later[3]}"]]}
+    return {**right, first: {**right[first], "d": windows}}
