@@ -72,7 +72,7 @@ def _columns(output: OutputSpec) -> dict[str, None]:
 
 def _rows(header: list[str], spool: IO[bytes]) -> Iterator[bytes]:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\r\n")  # RFC 4180; with "\n" a bare CR in a cell is not quoted (measured)
 
     def flushed() -> bytes:
         content = text.getvalue().encode()

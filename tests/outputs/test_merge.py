@@ -1,0 +1,315 @@
+"""The merge is the accepted set in item order, byte for byte, however the records came in; what is not ours is kept."""
+
+import csv
+import io
+import json
+import os
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.base.artifacts import ArtifactStore
+from harness.base.errors import BrokenSetupError, LedgerDamagedError
+from harness.base.ids import ItemId, Sha
+from harness.core.types import Accepted
+from harness.job.job import OutputSpec, Shape
+from harness.outputs import merge
+from harness.outputs.merge import Piece, fragment, hash_of, keep_aside, prepare, publish
+from harness.outputs.parse import canonical
+
+RECORD = st.dictionaries(st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5) | st.lists(st.integers()))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ArtifactStore:
+    return _store(tmp_path)
+
+
+def _store(folder: Path) -> ArtifactStore:
+    (folder / "artifacts").mkdir()
+    return ArtifactStore(folder / "artifacts")
+
+
+def _spec(shape: Shape = "array", file: str = "output.json", schema: Any = None, key: str = ".id") -> OutputSpec:
+    return OutputSpec(file, shape, key, ".id", (), schema, None)
+
+
+def _put(store: ArtifactStore, records: dict[str, list[Any]]) -> dict[str, Piece]:
+    """One attempt's accepted records."""
+    ids = [ItemId(id_) for id_ in records]
+    kept = fragment({id_: Accepted(tuple(records[id_])) for id_ in ids}, ids)
+    sha = store.put(kept.content)
+    return {id_: Piece(id_, sha, kept.spans[id_].offset, kept.spans[id_].length_bytes) for id_ in ids}
+
+
+def _merged(target: Path, pieces: Sequence[Piece], output: OutputSpec, store: ArtifactStore) -> bytes:
+    prepared = prepare(target, pieces, output, store)
+    publish(prepared)
+    assert hash_of(target) == prepared.sha
+    assert prepared.size_bytes == target.stat().st_size
+    return target.read_bytes()
+
+
+# --- formats ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_array_has_one_record_a_line_in_item_order(tmp_path: Path, store: ArtifactStore) -> None:
+    late = _put(store, {"B": [{"id": "B"}], "A": [{"id": "A", "n": 2**60 + 1}, {"id": "A", "é": "x\ny"}]})
+    content = _merged(tmp_path / "out/all.json", [late["A"], late["B"]], _spec(), store)
+    assert content.decode() == ('[\n{"id":"A","n":1152921504606846977},\n{"id":"A","é":"x\\ny"},\n{"id":"B"}\n]\n')
+
+
+def test_an_object_is_keyed_and_loses_no_record(tmp_path: Path, store: ArtifactStore) -> None:
+    pieces = _put(store, {"A": [{"id": "A", "k": "x"}], "B": [{"id": "B", "k": "x"}, {"id": "B", "k": 7}]})
+    content = _merged(tmp_path / "all.json", list(pieces.values()), _spec("object", key=".k"), store)
+    assert json.loads(content) == {
+        "x": {"id": "A", "k": "x"},
+        "x (2)": {"id": "B", "k": "x"},
+        "7": {"id": "B", "k": 7},
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "content"),
+    [("a.json", "array", b"[]\n"), ("a.json", "object", b"{}\n"), ("a.jsonl", "array", b""), ("a.csv", "array", b"")],
+)
+def test_nothing_accepted_is_an_empty_merge(
+    tmp_path: Path, store: ArtifactStore, name: str, shape: Shape, content: bytes
+) -> None:
+    assert _merged(tmp_path / name, [], _spec(shape), store) == content
+
+
+def test_json_lines_are_the_records(tmp_path: Path, store: ArtifactStore) -> None:
+    pieces = _put(store, {"A": [{"id": "A"}, ["A"]]})
+    assert _merged(tmp_path / "all.jsonl", list(pieces.values()), _spec(), store) == b'{"id":"A"}\n["A"]\n'
+
+
+def test_csv_columns_are_the_fields_and_then_what_else_was_seen(tmp_path: Path, store: ArtifactStore) -> None:
+    schema: dict[str, Any] = {"properties": {"vendor": {}, "total": {}}}
+    pieces = _put(
+        store, {"A": [{"total": 1.5, "id": "A", "vendor": "é"}], "B": [{"id": "B", "more": [1, {"x": None}]}]}
+    )
+    content = _merged(tmp_path / "all.csv", list(pieces.values()), _spec(schema=schema), store)
+    assert content.decode() == 'id,vendor,total,more\r\nA,é,1.5,\r\nB,,,"[1,{""x"":null}]"\r\n'
+
+
+def test_I16_no_cell_of_a_csv_is_a_formula(tmp_path: Path, store: ArtifactStore) -> None:
+    cells = ["=1+1", "+cmd|x", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "-5", "+39 06", "a=b", "x\ny", '"', -5, True, None]
+    pieces = _put(store, {"A": [{f"=c{n}": cell for n, cell in enumerate(cells)}]})
+    content = _merged(tmp_path / "all.csv", list(pieces.values()), _spec(), store).decode()
+    header, row = csv.reader(io.StringIO(content, newline=""))
+    assert header[0] == "'=c0"
+    harmless = ["'=1+1", "'+cmd|x", "'-2+3", "'@SUM(A1)", "'\t=1", "'\r=1", "-5", "'+39 06", "a=b", "x\ny", '"']
+    assert row == [*harmless, "-5", "true", ""]
+
+
+# --- any order, the same bytes ----------------------------------------------------------------------------------------
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@given(
+    records=st.dictionaries(st.text(min_size=1, max_size=3), st.lists(RECORD, min_size=1, max_size=3), max_size=8),
+    suffix=st.sampled_from(["json", "jsonl", "csv"]),
+    shape=st.sampled_from(["array", "object"]),
+    seed=st.integers(0, 2**32),
+)
+def test_O15_any_completion_order_and_any_grouping_give_the_same_bytes(
+    tmp_path_factory: pytest.TempPathFactory, records: dict[str, list[Any]], suffix: str, shape: Shape, seed: int
+) -> None:
+    folder = tmp_path_factory.mktemp("merge")
+    store = _store(folder)
+    together = _put(store, records)
+    whole = _merged(folder / f"whole.{suffix}", [together[id_] for id_ in records], _spec(shape), store)
+
+    chance = random.Random(seed)
+    left = list(records)
+    chance.shuffle(left)
+    apart: dict[str, Piece] = {}
+    while left:
+        group = [left.pop() for _ in range(chance.randint(1, len(left)))]
+        apart |= _put(store, {id_: records[id_] for id_ in group})
+    assert _merged(folder / f"apart.{suffix}", [apart[id_] for id_ in records], _spec(shape), store) == whole
+    if suffix == "jsonl":
+        assert whole.decode().split("\n")[:-1] == [canonical(one) for group in records.values() for one in group]
+
+
+def test_more_fragments_than_may_be_open_are_read_in_any_order(tmp_path: Path, store: ArtifactStore) -> None:
+    pieces = [_put(store, {f"I{n}": [{"id": f"I{n}"}], f"J{n}": [{"id": f"J{n}"}]}) for n in range(100)]
+    in_order = [fragment[f"{letter}{n}"] for letter in "IJ" for n, fragment in enumerate(pieces)]
+    before = len(list(Path("/dev/fd").iterdir()))
+    merged = json.loads(_merged(tmp_path / "all.json", in_order, _spec(), store))
+    assert [record["id"] for record in merged] == [f"{letter}{n}" for letter in "IJ" for n in range(100)]
+    assert len(list(Path("/dev/fd").iterdir())) == before
+
+
+# --- a folder ---------------------------------------------------------------------------------------------------------
+
+
+def _files(store: ArtifactStore, contents: dict[str, bytes], folder: str = "") -> list[Piece]:
+    records = {
+        id_: [{"id": id_, "file": f"{folder}{id_}.md", "sha": store.put(content), "size": len(content)}]
+        for id_, content in contents.items()
+    }
+    return list(_put(store, records).values())
+
+
+def test_files_merge_into_a_folder_that_replaces_the_last_one(tmp_path: Path, store: ArtifactStore) -> None:
+    target, spec = tmp_path / "essays", _spec("files", "{id}.md")
+    first = prepare(target, _files(store, {"A": b"one", "B": b"two"}), spec, store)
+    publish(first)
+    assert (hash_of(target), first.records, first.size_bytes) == (first.sha, 2, 6)
+    second = prepare(target, _files(store, {"B": b"two!", "C": b"\xff"}), spec, store)
+    assert (target / "A.md").read_bytes() == b"one"
+    publish(second)
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == {"B.md": b"two!", "C.md": b"\xff"}
+    assert hash_of(target) == second.sha != first.sha
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["artifacts", "essays"]
+
+
+def test_where_names_cannot_be_exchanged_the_folder_is_replaced_all_the_same(
+    tmp_path: Path, store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.outputs.folder._exchange", lambda one, other: False)
+    test_files_merge_into_a_folder_that_replaces_the_last_one(tmp_path, store)
+
+
+def test_a_fixed_folder_of_the_pattern_is_left_out_and_the_hash_sees_every_change(
+    tmp_path: Path, store: ArtifactStore
+) -> None:
+    target = tmp_path / "essays"
+    prepared = prepare(target, _files(store, {"A": b"one", "B": b"two"}, "out/"), _spec("files", "out/{id}.md"), store)
+    publish(prepared)
+    assert sorted(path.name for path in target.iterdir()) == ["A.md", "B.md"]
+    seen = {hash_of(target)}
+    (target / "A.md").write_bytes(b"edited")
+    seen.add(hash_of(target))
+    (target / "A.md").rename(target / "C.md")
+    seen.add(hash_of(target))
+    (target / "link").symlink_to("B.md")
+    seen.add(hash_of(target))
+    assert len(seen) == 4
+
+
+# --- targets that are not ours ----------------------------------------------------------------------------------------
+
+
+def test_O16_what_is_at_the_target_is_seen_and_kept_aside(tmp_path: Path, store: ArtifactStore) -> None:
+    target = tmp_path / "all.json"
+    assert hash_of(target) is None
+    target.write_text("mine")
+    assert hash_of(target) is not None
+    assert keep_aside(target) == tmp_path / "all.json.edited-1"
+    target.mkdir()
+    assert hash_of(target) is not None
+    assert keep_aside(target) == tmp_path / "all.json.edited-2"
+    _merged(target, [], _spec(), store)
+    assert (tmp_path / "all.json.edited-1").read_text() == "mine"
+
+
+def test_O16_a_link_or_a_pipe_is_never_taken_for_ours(tmp_path: Path, store: ArtifactStore) -> None:
+    target = tmp_path / "all.json"
+    merged = prepare(tmp_path / "elsewhere.json", [], _spec(), store)
+    publish(merged)
+    target.symlink_to("elsewhere.json")
+    assert hash_of(target) not in {None, merged.sha}
+    keep_aside(target)
+    os.mkfifo(target)
+    assert hash_of(target) not in {None, merged.sha}
+
+
+def test_O16_a_reader_of_the_old_merge_keeps_it_until_it_closes(tmp_path: Path, store: ArtifactStore) -> None:
+    target = tmp_path / "all.json"
+    _merged(target, [], _spec(), store)
+    with target.open("rb") as reader:
+        _merged(target, list(_put(store, {"A": [1]}).values()), _spec(), store)
+        assert reader.read() == b"[]\n"
+
+
+def test_O16_a_target_that_cannot_be_written_is_told_in_words_and_leaves_nothing(
+    tmp_path: Path, store: ArtifactStore
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(BrokenSetupError, match=r"cannot merge into .*all\.json"):
+        prepare(tmp_path / "file" / "all.json", [], _spec(), store)
+
+
+def test_O16_a_full_disk_leaves_the_old_merge_and_no_rest(
+    tmp_path: Path, store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "all.json"
+    before = _merged(target, [], _spec(), store)
+    pieces = list(_put(store, {"A": [1]}).values())
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(BrokenSetupError, match="No space left"):
+        prepare(target, pieces, _spec(), store)
+    assert target.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["all.json", "artifacts"]
+
+
+def test_what_killed_merges_left_beside_the_target_is_removed(tmp_path: Path, store: ArtifactStore) -> None:
+    target = tmp_path / "all.json"
+    prepare(target, [], _spec(), store)  # and never published
+    (tmp_path / ".all.json.0123abcd.old").mkdir()
+    (tmp_path / ".all.json.notours.tmp").write_text("keep")
+    _merged(target, [], _spec(), store)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".all.json.notours.tmp", "all.json", "artifacts"]
+
+
+# --- damage -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", ["array", "files"])
+def test_T04_a_changed_or_missing_artifact_is_refused(tmp_path: Path, store: ArtifactStore, shape: Shape) -> None:
+    pieces = _files(store, {"A": b"one"})
+    spec = _spec(shape, "{id}.md")
+    artifact = store.path(Sha(store.put(b"one")) if shape == "files" else pieces[0].sha)
+    artifact.chmod(0o600)
+    content = artifact.read_bytes()
+    artifact.write_bytes(content[:-2] + b"x" + content[-1:])
+    with pytest.raises(LedgerDamagedError, match="has been changed"):
+        prepare(tmp_path / "all", pieces, spec, store)
+    artifact.unlink()
+    with pytest.raises(LedgerDamagedError, match="is missing"):
+        prepare(tmp_path / "all", pieces, spec, store)
+    assert [path.name for path in tmp_path.iterdir()] == ["artifacts"]
+
+
+def test_a_span_that_is_not_whole_lines_of_the_fragment_is_refused(tmp_path: Path, store: ArtifactStore) -> None:
+    piece = _put(store, {"A": [1, 2]})["A"]
+    for offset, length in ((0, 3), (0, 5), (4, 2)):
+        with pytest.raises(LedgerDamagedError, match="no records at"):
+            prepare(tmp_path / "all.json", [Piece(piece.item, piece.sha, offset, length)], _spec(), store)
+
+
+def test_O17_the_pieces_are_streamed(tmp_path: Path, store: ArtifactStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each piece is written before the next but few is asked for; nothing is collected."""
+    (piece,) = _put(store, {"A": [{"x": "y" * 100_000}]}).values()
+    ahead = 0
+    worst = 0
+    real = merge._Counted.__iter__
+
+    def pieces() -> Any:
+        nonlocal ahead, worst
+        for _ in range(50):
+            ahead += 1
+            worst = max(worst, ahead)
+            yield piece
+
+    def counted(self: Any) -> Any:
+        nonlocal ahead
+        for line in real(self):
+            yield line
+            ahead -= 1
+
+    monkeypatch.setattr(merge._Counted, "__iter__", counted)
+    prepare(tmp_path / "all.json", pieces(), _spec(), store)
+    assert worst == 1
