@@ -185,10 +185,13 @@ class Manifest(Model):
     vars: dict[str, Any] = {}
     """Values for `{{ vars.x }}` in prompts, `{x}` in paths, `$x` in jq."""
     items: Items
+    """Where the items come from."""
     order: list[str] = []
     """Paths to sort the items by; `-.score` is descending; stable."""
     batch: Batch = Batch()
+    """How items are put together."""
     session: Session = Session()
+    """How one session is run."""
     output: Output | None = None
     """For a job of one phase."""
     phases: dict[Name, Phase] = {}
@@ -210,3 +213,4 @@ class Manifest(Model):
     auth: Literal["api_key", "oauth_token", "auth_token"] | None = None
     """Which credential sessions use when more than one is set."""
     rehearsal: Rehearsal = Rehearsal()
+    """How the job is played without a model."""

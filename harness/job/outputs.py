@@ -83,8 +83,6 @@ def _merge(desk: Inspection, path: ValuePath, output: Output) -> Path | None:
         desk.complain(place, f"expected the name of a file, got {text!r}")
         return None
     merge = _normal(desk.folder / text)
-    if output.shape != "files" and merge.suffix.lower() not in MERGE_SUFFIXES:
-        desk.complain(place, f"expected a name that ends with {', '.join(MERGE_SUFFIXES)}, got {text!r}")
     if merge in (desk.folder, desk.folder / Path(desk.document.name).name):
         desk.complain(place, f"{text!r} is the job itself; choose another name")
     elif ".harness" in merge.parts:
@@ -93,6 +91,8 @@ def _merge(desk: Inspection, path: ValuePath, output: Output) -> Path | None:
         desk.complain(place, f"{text!r} is a folder, expected a file")
     elif output.shape == "files" and merge.is_file():
         desk.complain(place, f"{text!r} is a file, expected a folder: shape: files merges into one")
+    elif output.shape != "files" and merge.suffix.lower() not in MERGE_SUFFIXES:
+        desk.complain(place, f"expected a name that ends with {', '.join(MERGE_SUFFIXES)}, got {text!r}")
     return merge
 
 

@@ -3,14 +3,19 @@
 import re
 from typing import Any
 
-from harness.job.manifest import Manifest
+from pydantic import BaseModel
 
+from harness.job.manifest import Bound, Manifest, Session
+
+_NULL = {"type": "null"}
 _ISO_DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?")
 
 
 def manifest_schema() -> dict[str, Any]:
     """Draft 2020-12, with the descriptions of the model, always in the same order."""
     schema = Manifest.model_json_schema(by_alias=True, mode="validation")
+    for model, part in [(Manifest, schema), (Session, schema["$defs"]["Session"])]:
+        _name_none(model, part)
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Harness job",
@@ -20,18 +25,28 @@ def manifest_schema() -> dict[str, Any]:
     return {**head, **{key: part for key, part in plain.items() if key not in head}}
 
 
+def _name_none(model: type[BaseModel], part: dict[str, Any]) -> None:
+    """A bound is switched off by the word none, in YAML a text; null is written nowhere."""
+    for name, field in model.model_fields.items():
+        if Bound in field.metadata:
+            choices = part["properties"][name]["anyOf"]
+            choices[choices.index(_NULL)] = {"const": "none"}
+
+
 def _tidied(part: Any, *, is_names: bool = False) -> Any:
-    """Without the titles that pydantic makes out of names, durations as people write them; `is_names`: the keys of
-    `part` are names of the user's."""
-    if isinstance(part, dict):
-        return {
-            key: _duration(value)
-            if key == "default" and not is_names
-            else _tidied(value, is_names=key in ("properties", "$defs") and not is_names)
-            for key, value in part.items()
-            if is_names or key != "title"
-        }
-    return [_tidied(each) for each in part] if isinstance(part, list) else part
+    """Without null and the titles that pydantic makes out of names; durations as people write them. `is_names`: the
+    keys of `part` are names of the user's."""
+    if isinstance(part, list):
+        return [_tidied(each) for each in part if each != _NULL]
+    if not isinstance(part, dict):
+        return part
+    if is_names:
+        return {name: _tidied(each) for name, each in part.items()}
+    return {
+        key: _duration(value) if key == "default" else _tidied(value, is_names=key in ("properties", "$defs"))
+        for key, value in part.items()
+        if key != "title" and not (key == "default" and value is None)
+    }
 
 
 def _duration(default: Any) -> Any:

@@ -215,12 +215,12 @@ class _Builder:
                 self._stop(event, "an alias cannot be a key")
             self._stop(event, "a key must be a word", "quote text that starts with { or [")
         self._node(event, depth)
-        return str(event.value)
+        return _joined(event.value) or ""
 
     def _scalar(self, event: Any) -> bool | int | float | str | None:
-        text: str = event.value
-        if any("\ud800" <= character <= "\udfff" or character == "\0" for character in text):
-            self.complain(_place(event.start_mark), f"{text!r} holds a character that no text may hold")
+        text = _joined(event.value)
+        if text is None:
+            self.complain(_place(event.start_mark), f"{event.value!r} holds a character that no text may hold")
             return ""
         if event.style is not None:
             return text
@@ -229,6 +229,14 @@ class _Builder:
         except ValueError as error:
             self.complain(_place(event.start_mark), str(error))
             return None
+
+
+def _joined(text: str) -> str | None:
+    """The text with pairs of surrogates, which JSON escapes in pairs, made one character; None for a half or a NUL."""
+    try:
+        return None if "\0" in text else text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        return None
 
 
 def scalar_of(text: str) -> bool | int | float | str | None:

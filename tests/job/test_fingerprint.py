@@ -1,0 +1,87 @@
+"""The fingerprint changes with what shapes the records, and with nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.job.fingerprint import differences, fingerprint
+from harness.job.load import load
+
+JOB = """
+vars: {course: ita}
+items: {file: items.json, rows: ".rows[]"}
+session: {model: sonnet, prompt: prompt.md, instructions: [rules.md]}
+output: {schema: schema.json, check: [{python: "checks.py:check"}, {command: [python3, tool.py]}], merge: out.json}
+budget: $40
+"""
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    (tmp_path / "items.json").write_text("{}")
+    (tmp_path / "prompt.md").write_text("Do {{ item.id }}")
+    (tmp_path / "rules.md").write_text("Be true")
+    (tmp_path / "schema.json").write_text('{"type": "object"}')
+    (tmp_path / "checks.py").write_text("def check(items, records, context):\n    return {}\n")
+    (tmp_path / "tool.py").write_text("")
+    path = tmp_path / "job.yaml"
+    path.write_text(JOB)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("setting", "line"),
+    [
+        ("session.model=haiku", 'session.model was "sonnet", is now "haiku"'),
+        ("batch.size=20", "batch.size was 1, is now 20"),
+        ("vars.course=spa", 'vars.course was "ita", is now "spa"'),
+        ("vars.more=1", "vars.more is new: 1"),
+        ("order=[.priority]", 'order was [], is now [".priority"]'),
+        ("session.tools=[Write, Bash]", 'session.tools was ["Read", "Write"], is now ["Bash", "Write"]'),
+        ("session.prompt=do all of {{ items }}", "session.prompt has changed"),
+        ("items.id=.name", 'items.id was ".id", is now ".name"'),
+        ("output.check.0.says=no", "output.check[0] has changed"),
+        ("output.merge=other.json", 'output.merge was "out.json", is now "other.json"'),
+    ],
+)
+def test_T13_what_shapes_records_shows_in_words(manifest: Path, setting: str, line: str) -> None:
+    settings = [setting] if setting != "batch.size=20" else [setting, "session.prompt=do all of {{ items }}"]
+    changes = differences(fingerprint(load(manifest)), fingerprint(load(manifest, settings=settings)))
+    assert line in changes
+    assert len(changes) == len(settings)
+
+
+@pytest.mark.parametrize("name", ["prompt.md", "rules.md", "schema.json", "checks.py", "tool.py"])
+def test_T13_the_content_of_each_file_counts(manifest: Path, name: str) -> None:
+    before = fingerprint(load(manifest))
+    file = manifest.parent / name
+    file.write_text(file.read_text().replace("{}", '{"a": "b"}').replace('"object"', '["object"]') + "\n# x\n" * (
+        file.suffix != ".json"
+    ))  # fmt: skip
+    (change,) = differences(before, fingerprint(load(manifest)))
+    assert change.endswith("has changed")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["budget=none", "parallel=9", "strikes=5", "session.timeout=1h", "grace=5s", "noun=school", "max_output=900"],
+)
+def test_T13_what_only_operates_does_not_count(manifest: Path, setting: str) -> None:
+    assert differences(fingerprint(load(manifest)), fingerprint(load(manifest, settings=[setting]))) == []
+
+
+def test_the_place_of_the_job_and_the_order_of_tools_do_not_count(manifest: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for file in list(tmp_path.iterdir()):
+        if file.is_file():
+            (moved / file.name).write_bytes(file.read_bytes())
+    settings = ["session.tools=[Write, Read]"]
+    assert differences(fingerprint(load(manifest)), fingerprint(load(moved / "job.yaml", settings=settings))) == []
+
+
+def test_a_recorded_fingerprint_is_text_only(manifest: Path) -> None:
+    recorded = fingerprint(load(manifest))
+    assert all(isinstance(name, str) and isinstance(value, str) for name, value in recorded.items())
+    assert str(manifest.parent) not in str(recorded)
+    assert differences({**recorded, "gone": "1"}, recorded) == ["gone is gone, it was 1"]

@@ -1,0 +1,338 @@
+"""Manifests that are wrong: every problem at its line and column, all at once, and nothing else happens."""
+# ruff: noqa: E501 - messages stand here as they are printed, one line each
+
+from pathlib import Path
+
+import pytest
+
+from harness.base.errors import UsageError
+from harness.job.load import load
+
+GOOD = """\
+job: Test
+vars: {course: ita}
+items:
+  file: items.json
+  rows: ".rows[]"
+  id: .id
+order: [.priority]
+session:
+  model: sonnet
+  prompt: prompt.md
+  tools: [Read, Write]
+output:
+  key: .id
+  schema: schema.json
+  check:
+    - jq: ".x | length > 0"
+    - python: "checks.py:check"
+  merge: out.json
+strikes: 3
+budget: $40
+"""
+LINES = {line.split(":")[0].strip(" -"): number for number, line in enumerate(GOOD.splitlines(), 1)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "items.json").write_text('{"rows": [{"id": "a"}]}')
+    (tmp_path / "prompt.md").write_text("Work on {{ item.id }}.\n")
+    (tmp_path / "schema.json").write_text('{"type": "object"}')
+    (tmp_path / "checks.py").write_text("def check(items, records, context):\n    return {}\n")
+    return tmp_path
+
+
+def problems(text: str, *settings: str, rehearsal: bool = False) -> list[str]:
+    Path("job.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        load(Path("job.yaml"), settings=settings, rehearsal=rehearsal)
+    assert caught.value.exit_code == 2
+    return [f"{problem.where}: {problem.message}" for problem in caught.value.problems]
+
+
+def test_the_pattern_of_these_tests_is_right(folder: Path) -> None:
+    Path("job.yaml").write_text(GOOD)
+    assert load(Path("job.yaml")).name == "Test"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("  model: sonnet", "  modle: sonnet", "job.yaml:9:3: session.modle: unknown key, did you mean 'model'?"),
+        ("strikes: 3", "strikes: three", "job.yaml:19:10: strikes: expected a whole number, got 'three'"),
+        ("strikes: 3", "strikes: 0", "job.yaml:19:10: strikes: expected greater than or equal to 1, got 0"),
+        ("job: Test", "job: 5", "job.yaml:1:6: job: expected text, got 5"),
+        ("strikes: 3", "model: opus", "job.yaml:19:1: model: unknown key, did you mean 'session.model'?"),
+        ("budget: $40", "budget: lots", "job.yaml:20:9: budget: expected dollars such as $40 or 0.50, or none, got 'lots'"),
+        ("budget: $40", "", "job.yaml:1:1: budget: missing: a real run needs a budget"),
+        ("budget: $40", "budget:", "job.yaml:20:1: budget: nothing is written here"),
+        ("  model: sonnet\n", "", "job.yaml:9:3: session.model: missing: a real run needs one, for instance sonnet"),
+        ("  prompt: prompt.md\n", "", "job.yaml:9:3: session.prompt: missing: what shall a session do?"),
+        ("prompt.md", "promt.md", "job.yaml:10:11: session.prompt: there is no file 'promt.md'"),
+        ("items.json", "missing.json", "job.yaml:4:9: items.file: there is no file 'missing.json'"),
+        ("items.json", "items.xml", "job.yaml:4:9: items.file: there is no file 'items.xml'"),
+        ("[Read, Write]", "[Read, Wirte]", "job.yaml:11:17: session.tools[1]: unknown tool 'Wirte', did you mean 'Write'?"),
+        ("[Read, Write]", "[Read]", "job.yaml:11:10: session.tools: a session without the tool Write cannot leave an output file"),
+        ("  key: .id", "  key: id", "job.yaml:13:8: output.key: expected a path such as .id or .a[0].b, got 'id'"),
+        ("[.priority]", "[a b]", "job.yaml:7:9: order[0]: expected a path such as .id or .a[0].b, got 'a b'"),
+        ("schema.json", "{}", "job.yaml:14:11: output.schema: expected text, got keys and values"),
+        ("out.json", "out.txt", "job.yaml:18:10: output.merge: expected a name that ends with .json, .jsonl, .csv, got 'out.txt'"),
+        ("out.json", "items.json", "job.yaml:18:10: output.merge: phase 1 would overwrite a file that the items come from"),
+        ("out.json", "job.yaml", "job.yaml:18:10: output.merge: 'job.yaml' is the job itself; choose another name"),
+        ("out.json", ".harness/x.json", "job.yaml:18:10: output.merge: the folder .harness is the harness's own; choose another place"),
+        ("checks.py:check", "checks.py:chekc", "job.yaml:17:15: output.check[1].python: checks.py has no function 'chekc'; it has check"),
+        ("checks.py:check", "checks.py", "job.yaml:17:15: output.check[1].python: expected a file and a function such as checks.py:check, got 'checks.py'"),
+        ("{course: ita}", "{course-x: ita}", "job.yaml:2:8: vars.course-x: 'course-x' cannot name a var; expected letters, digits and _, as in {{ vars.course }}"),
+        ("job: Test", 'job: "{cuorse}"', "job.yaml:1:6: job: {cuorse} is not among vars, did you mean 'course'?"),
+        ("strikes: 3", "strikes: 3\nstrikes: 4", "job.yaml:20:1: duplicate key 'strikes', first at line 19"),
+        ("strikes: 3", "sandbox: of", "job.yaml:19:10: sandbox: expected 'auto', 'bubblewrap', 'guardian' or 'off', got 'of', did you mean 'off'?"),
+        ("strikes: 3", "session: {}", "job.yaml:19:1: duplicate key 'session', first at line 8"),
+        ("strikes: 3", "grace: soon", "job.yaml:19:8: grace: expected a duration such as 90s, 20m or 1h 30m, got 'soon'"),
+    ],
+)  # fmt: skip
+def test_each_problem_is_told_at_its_place(folder: Path, old: str, new: str, expected: str) -> None:
+    assert old in GOOD
+    assert problems(GOOD.replace(old, new)) == [expected]
+
+
+def test_acceptance_bad_jq_is_told_at_its_line(folder: Path) -> None:
+    (first, second) = problems(GOOD.replace('".x | length > 0"', '".x | ["').replace('".rows[]"', '".rows | bad("'))
+    assert first.startswith("job.yaml:5:9: items.rows: '.rows | bad(' is no jq program: ")
+    assert second.startswith("job.yaml:16:11: output.check[0].jq: '.x | [' is no jq program: ")
+
+
+def test_jq_knows_the_vars_and_no_others(folder: Path) -> None:
+    (problem,) = problems(GOOD.replace('".x | length > 0"', '".x == $course and .y == $other"'))
+    assert problem.startswith("job.yaml:16:11: output.check[0].jq: ")
+    assert "$other" in problem
+
+
+def test_acceptance_a_bad_schema_is_told_at_its_line(folder: Path) -> None:
+    (folder / "schema.json").write_text('{"type": "objekt"}')
+    (problem,) = problems(GOOD)
+    assert problem.startswith("job.yaml:14:11: output.schema: schema.json is no JSON Schema: ")
+    (folder / "schema.json").write_text('{"type":\n "object"')
+    (problem,) = problems(GOOD)
+    assert problem.startswith("schema.json:2:10: is no JSON: ")
+
+
+def test_acceptance_an_unknown_name_in_a_prompt_is_told_with_the_line_of_the_template(folder: Path) -> None:
+    (folder / "prompt.md").write_text("Do\n{{ itm.id }} of {{ vars.cuorse }}\n{{ batch.nr }}\n")
+    assert problems(GOOD) == [
+        "prompt.md:2:4: unknown name 'itm', did you mean 'item'?",
+        "prompt.md:2:25: unknown name 'vars.cuorse', did you mean 'course'?",
+        "prompt.md:3:10: unknown name 'batch.nr', known are first, label, last, number, size",
+    ]
+
+
+def test_a_broken_template_is_told_with_its_line(folder: Path) -> None:
+    (folder / "prompt.md").write_text("Do\n{% for x in items %}\n{{ x.id }}\n")
+    (problem,) = problems(GOOD)
+    assert problem.startswith("prompt.md:2:1: ") or problem.startswith("prompt.md:3:1: ")
+    (folder / "prompt.md").write_text("{{ item.id | shuot }}")
+    (problem,) = problems(GOOD)
+    assert problem == "prompt.md:1:1: No filter named 'shuot'."
+
+
+def test_a_prompt_written_in_the_manifest_is_told_there(folder: Path) -> None:
+    assert problems(GOOD.replace("prompt.md", '"Do {{ foo }} now"'))[0].startswith(
+        "job.yaml:10:11: session.prompt: unknown name 'foo'"
+    )
+
+
+def test_item_is_for_batches_of_one(folder: Path) -> None:
+    (problem,) = problems(GOOD + "batch: {size: 20}\n")
+    assert (
+        problem == "prompt.md:1:12: 'item' is for batches of one and this phase takes 20; write {% for item in items %}"
+    )
+
+
+CYCLE = """
+items: {file: items.json}
+session: {model: sonnet, prompt: "work well"}
+budget: none
+phases:
+  first: {output: {}}
+  second: {from: third, output: {}}
+  third: {from: second, output: {}}
+"""
+
+
+def test_acceptance_cyclic_phases_are_told_once(folder: Path) -> None:
+    assert problems(CYCLE) == [
+        "job.yaml:7:18: phases.second.from: the phases go round in a circle: second -> third -> second"
+    ]
+    own = CYCLE.replace("from: third", "from: second").replace(
+        "from: second, output: {}}\n  third", "from: second, output: {}}\n  third"
+    )
+    assert "second -> second" in problems(own)[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("from: third", "from: thrid", "job.yaml:7:18: phases.second.from: there is no phase 'thrid', did you mean 'third'?"),
+        ("from: third, ", "", "job.yaml:7:3: phases.second.from: missing: only the first phase has none"),
+        ("  first: {output: {}}\n", "  first: {from: second, output: {}}\n", "job.yaml:6:17: phases.first.from: phase 'second' comes later; write it above 'first'"),
+    ],
+)  # fmt: skip
+def test_phases_are_held_together_by_from(folder: Path, old: str, new: str, expected: str) -> None:
+    assert expected in problems(CYCLE.replace(old, new))
+
+
+def test_two_phases_cannot_merge_into_one_file(folder: Path) -> None:
+    text = CYCLE.replace("from: third, output: {}", "from: first, output: {merge: a.json}")
+    text = text.replace("from: second, output: {}", "from: second, output: {merge: ./b/../A.json}")
+    assert problems(text) == ["job.yaml:8:41: phases.third.output.merge: phase 'second' merges into the same file"]
+
+
+def test_output_must_be_written(folder: Path) -> None:
+    text = "items: {file: items.json}\nsession: {model: a, prompt: do it}\nbudget: none\n"
+    assert problems(text) == ["job.yaml:1:1: output: missing: what must a session leave behind?"]
+    text += "output: {}\nphases:\n  a: {}\n"
+    assert problems(text) == [
+        "job.yaml:4:1: output: is for a job of one phase; with phases each has its own",
+        "job.yaml:6:3: phases.a.output: missing: what must a session leave behind?",
+    ]
+
+
+def test_one_record_needs_batches_of_one(folder: Path) -> None:
+    (folder / "prompt.md").write_text("all of {{ items }}")
+    text = GOOD.replace("  key: .id", "  key: .id\n  shape: one") + "batch: {size: 2}\n"
+    assert problems(text) == [
+        "job.yaml:14:10: output.shape: one record needs batches of one, this phase takes 2 at a time"
+    ]
+
+
+@pytest.mark.parametrize("name", ["../x.json", "/etc/x.json", "items.json", "input/x.json", "", "~/x", "a\tb"])
+def test_an_output_file_stays_in_the_sessions_folder(folder: Path, name: str) -> None:
+    (problem,) = problems(GOOD.replace("  key: .id", f'  key: .id\n  file: "{name}"'))
+    assert problem.startswith("job.yaml:14:9: output.file: ")
+
+
+def test_a_check_has_exactly_one_kind(folder: Path) -> None:
+    text = GOOD.replace('- jq: ".x | length > 0"', '- {jq: ".x", schema: schema.json}\n    - {says: hm}')
+    assert problems(text) == [
+        "job.yaml:16:7: output.check[0]: expected exactly one of schema, jq, python, command, got schema and jq",
+        "job.yaml:17:7: output.check[1]: expected exactly one of schema, jq, python, command, got none",
+    ]
+
+
+COMMAND = """
+items: {file: items.json}
+session: {backend: command, command: [python3, checks.py]}
+output: {}
+"""
+
+
+def test_a_command_forbids_what_only_claude_has(folder: Path) -> None:
+    text = COMMAND.replace("backend: command,", "backend: command, model: sonnet, tools: [Read],")
+    assert problems(text) == [
+        "job.yaml:3:29: session.model: is for backend: claude; a command has none",
+        "job.yaml:3:44: session.tools: is for backend: claude; a command has none",
+    ]
+    assert problems(COMMAND.replace(", command: [python3, checks.py]", "")) == [
+        "job.yaml:3:10: session.command: missing: backend: command needs a program, for instance [python3, worker.py]"
+    ]
+    assert problems(COMMAND.replace("[python3,", "[pyhton3-no-such,"))[0].startswith(
+        "job.yaml:3:38: session.command: there is no program 'pyhton3-no-such'"
+    )
+
+
+def test_a_command_without_its_backend_is_noticed(folder: Path) -> None:
+    (problem,) = problems(GOOD.replace("  model: sonnet", "  model: sonnet\n  command: [python3]"))
+    assert problem == "job.yaml:10:3: session.command: is for backend: command"
+
+
+def test_a_rehearsal_never_starts_the_real_command(folder: Path) -> None:
+    (problem,) = problems(COMMAND, rehearsal=True)
+    assert problem.endswith("rehearsal.session.command: missing: a rehearsal does not start the command of the job")
+    Path("job.yaml").write_text(COMMAND + "rehearsal: {session: {command: [python3, checks.py]}}\n")
+    assert load(Path("job.yaml"), rehearsal=True).phases[0].session.backend == "command"
+
+
+def test_a_scene_must_have_its_function(folder: Path) -> None:
+    (folder / "scenes.py").write_text("def scene():\n    pass\n")
+    (problem,) = problems(GOOD + "rehearsal: {scene: scenes.py}\n")
+    assert problem == "scenes.py:1:1: scene must take 1 arguments"
+    (folder / "scenes.py").write_text("def scene(ask:\n")
+    (problem,) = problems(GOOD + "rehearsal: {scene: scenes.py}\n")
+    assert problem.startswith("scenes.py:1:10: is no Python: ")
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_the_lines(folder: Path) -> None:
+    text = GOOD
+    for old, new in [
+        ("job: Test", 'job: "{nothing}"'),
+        ("items.json", "missing.json"),
+        ("  model: sonnet", "  modle: sonnet"),
+        ("[Read, Write]", "[Read, Wirte]"),
+        ('".x | length > 0"', '".x | ["'),
+        ("strikes: 3", "strikes: many"),
+        ("budget: $40", "budget: $40\nbudget: $50"),
+    ]:
+        text = text.replace(old, new)
+    assert [problem.split(": ")[0] for problem in problems(text)] == [
+        "job.yaml:1:6",
+        "job.yaml:4:9",
+        "job.yaml:9:3",
+        "job.yaml:11:17",
+        "job.yaml:16:11",
+        "job.yaml:19:10",
+        "job.yaml:21:1",
+    ]
+
+
+def test_acceptance_a_yaml_bomb_is_refused_with_its_line(folder: Path) -> None:
+    bomb = "vars:\n  a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+    bomb += "".join(f"  a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9))
+    (problem,) = problems(GOOD.replace("vars: {course: ita}\n", "") + bomb)
+    assert problem.startswith("job.yaml:25:")
+
+
+def test_a_manifest_that_cannot_be_read_is_a_problem(folder: Path) -> None:
+    for path, message in [("none.yaml", "there is no file"), (".", "is a folder")]:
+        with pytest.raises(UsageError, match=message):
+            load(Path(path))
+    (folder / "job.yaml").write_bytes(b"job: caf\xe9\n")
+    with pytest.raises(UsageError) as caught:
+        load(Path("job.yaml"))
+    assert str(caught.value.problems[0]).startswith("job.yaml:1:9: is not UTF-8: byte 0xe9 at offset 8")
+    (folder / "job.yaml").write_bytes("job: x\n".encode("utf-16"))
+    with pytest.raises(UsageError, match="is UTF-16"):
+        load(Path("job.yaml"))
+    (folder / "job.yaml").write_bytes(b"# " + b"x" * 1024 * 1024)
+    with pytest.raises(UsageError, match="larger than 1 MB"):
+        load(Path("job.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("vars.seeds", "--set vars.seeds: expected key=value, the key with dots"),
+        ("session.modle=x", "--set session.modle: session.modle: unknown key, did you mean 'model'?"),
+        ("strikes=many", "--set strikes: strikes: expected a whole number, got 'many'"),
+        ("output.check.7.jq=.", "--set output.check.7.jq: output.check is a list of 2, '7' is none of its numbers"),
+        ("job.x=1", "--set job.x: job is 'Test', it has no 'x'"),
+        ("session.prompt=no.md", "--set session.prompt: session.prompt: there is no file 'no.md'"),
+    ],
+)
+def test_a_wrong_setting_is_told_as_what_was_typed(folder: Path, setting: str, expected: str) -> None:
+    assert problems(GOOD, setting) == [expected]
+
+
+def test_a_setting_that_is_no_yaml_is_told(folder: Path) -> None:
+    assert problems(GOOD, "session.tools=[Read")[0].startswith("--set session.tools: not YAML: ")
+
+
+def test_a_budget_needs_a_bound_for_each_session(folder: Path) -> None:
+    assert problems(GOOD + "budget_per_session: none\n") == [
+        "job.yaml:21:21: budget_per_session: a budget needs a bound for each session; write an amount"
+    ]
+
+
+def test_no_manifest_may_be_called_like_a_rehearsal(folder: Path) -> None:
+    Path("job.rehearsal.yaml").write_text(GOOD)
+    with pytest.raises(UsageError, match="its state would be that of a rehearsal"):
+        load(Path("job.rehearsal.yaml"))
