@@ -1,6 +1,7 @@
 """Loads a job's scene and asks it, so that whatever it does comes back as a reply or as a clear error."""
 
 import asyncio
+import contextlib
 import ctypes
 import importlib.util
 import sys
@@ -54,13 +55,17 @@ class SceneStage:
             if not answered.done():
                 set_(value)
 
+        def settle_soon(set_: Callable[[Any], None], value: Any) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits for this answer any more
+                loop.call_soon_threadsafe(settle, set_, value)
+
         def ask_scene() -> None:
             try:
                 reply = self._scene(ask)
             except (Exception, SystemExit) as error:
-                loop.call_soon_threadsafe(settle, answered.set_exception, self._raised(error))
+                settle_soon(answered.set_exception, self._raised(error))
             else:
-                loop.call_soon_threadsafe(settle, answered.set_result, reply)
+                settle_soon(answered.set_result, reply)
 
         thread = threading.Thread(target=ask_scene, daemon=True)
         thread.start()
