@@ -14,8 +14,8 @@ _ISO_DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?")
 def manifest_schema() -> dict[str, Any]:
     """Draft 2020-12, with the descriptions of the model, always in the same order."""
     schema = Manifest.model_json_schema(by_alias=True, mode="validation")
-    for model, part in [(Manifest, schema), (Session, schema["$defs"]["Session"])]:
-        _name_none(model, part)
+    _name_none(Manifest, schema)
+    _name_none(Session, schema["$defs"]["Session"])
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Harness job",
