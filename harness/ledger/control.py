@@ -54,11 +54,11 @@ def who_am_i() -> str:
     return f"{name} (pid {os.getpid()})"
 
 
-def post(folder: Path, request: Request) -> None:
-    """Put a request into the spool; durable when it returns."""
-    make_folder(folder)
-    name = f"{time.time_ns():020d}-{secrets.token_hex(4)}.json"
-    write_atomic(folder / name, json.dumps(asdict(request)).encode())
+def post(folder: Path, request: Request) -> Path:
+    """Put a request into the spool; durable when it returns. The file is gone when it was carried out."""
+    path = make_folder(folder) / f"{time.time_ns():020d}-{secrets.token_hex(4)}.json"
+    write_atomic(path, json.dumps(asdict(request)).encode())
+    return path
 
 
 def waiting(folder: Path) -> list[Posted]:

@@ -70,10 +70,13 @@ class Piece:
 
 
 def next_ready(db: sqlite3.Connection) -> ReadyGroup | None:
-    """The first group in the order tries, phase, batch."""
+    """The first group in the order tries, phase, batch. A serial phase (`needs: previous`) runs one group at a time."""
     row = db.execute(
-        "SELECT id, phase, number, part, items, tries, late FROM groups WHERE state = 'ready' AND parked = 0"
-        " ORDER BY tries, phase, number, part, id LIMIT 1"
+        """SELECT id, phase, number, part, items, tries, late FROM groups
+           WHERE state = 'ready' AND parked = 0 AND phase NOT IN (
+             SELECT a.phase FROM attempts a JOIN phases p ON p.phase = a.phase
+             WHERE a.ended_seq IS NULL AND p.needs = 'previous')
+           ORDER BY tries, phase, number, part, id LIMIT 1"""
     ).fetchone()
     return _group(row) if row else None
 
@@ -210,7 +213,8 @@ def reasons_of(db: sqlite3.Connection, group: ReadyGroup) -> dict[ItemId, tuple[
 def context_pieces(db: sqlite3.Connection, group: ReadyGroup, before_seq: int) -> dict[str, list[Piece]]:
     """Phase name -> accepted records of exactly the batches that were waited for, in item order.
 
-    `before_seq`: only what was accepted before that entry, so that a verdict never depends on what runs beside it.
+    A serial phase sees its own batch too, as far as it was accepted in earlier attempts. `before_seq`: only what was
+    accepted before that entry, so that a verdict never depends on what runs beside it.
     """
     from_phase, needs, name, from_name = db.execute(
         """SELECT p.from_phase, p.needs, p.name, f.name FROM phases p LEFT JOIN phases f ON f.phase = p.from_phase
@@ -223,7 +227,7 @@ def context_pieces(db: sqlite3.Connection, group: ReadyGroup, before_seq: int) -
         first = number if needs == "own" else 1
         pieces[from_name] = _pieces_between(db, from_phase, first, number, before_seq)
     if needs == "previous":
-        pieces[name] = _pieces_between(db, group.batch.phase, 1, number - 1, before_seq)
+        pieces[name] = _pieces_between(db, group.batch.phase, 1, number, before_seq)
     return pieces
 
 

@@ -55,7 +55,7 @@ def run_job(job: Job, options: RunOptions, on_event: Callable[[SessionEvent], No
         if options.reset:
             backup(job, to_text(clock.now()).replace(":", "").replace(".", ""))
             make_state_folder(job)
-        preflight(containment, job)
+        asyncio.run(preflight(containment, job))
         with closing(open_ledger(job, clock)) as ledger, closing(Bounded()) as bounded:
             plan_or_check(job, ledger, bounded, keep=options.keep)
             choose(job, ledger, options.choice)

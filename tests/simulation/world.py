@@ -63,8 +63,9 @@ def draw(seed: int) -> Script:
     rng = random.Random(seed)
     items, phases = rng.randint(1, 24), rng.choice([1, 1, 2, 3])
     ids = [f"i{number:03d}" for number in range(items)]
+    poison_rate = rng.choice([0, 0, 0.05, 0.3])
     poison: dict[str, Poison] = {
-        item: rng.choice(["rejected", "refused", "silent"]) for item in ids if rng.random() < rng.choice([0, 0, 0.08])
+        item: rng.choice(["rejected", "rejected", "refused", "silent"]) for item in ids if rng.random() < poison_rate
     }
     faults = rng.choice([0.0, 0.05, 0.2])
     kinds = ("wrong", "missing", "invented", "broken", "crash", "cut", "write_then_crash", "expensive")
