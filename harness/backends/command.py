@@ -18,7 +18,7 @@ from pathlib import Path
 from harness.backends.launch import Launch, Starter
 from harness.backends.pulse import Pulse
 from harness.backends.record import Blotter, Drain, Recorder
-from harness.backends.session import Paths
+from harness.backends.session import MOST_COST_USD, Paths
 from harness.base.processes import wait_gone
 from harness.core.faults import Symptoms
 from harness.core.types import AttemptSpec, SessionFacts
@@ -150,6 +150,6 @@ def _read_usage(path: Path) -> tuple[Decimal | None, tuple[str, ...]]:
         cost = Decimal(str(json.loads(content)["cost_usd"]))
     except (ValueError, KeyError, TypeError, InvalidOperation, RecursionError):
         return None, (f'{_USAGE_FILE} is not {{"cost_usd": number}}',)
-    if not cost.is_finite() or cost < 0:
+    if not cost.is_finite() or not 0 <= cost < MOST_COST_USD:
         return None, (f"{_USAGE_FILE} says {cost}, which is no cost",)
     return cost, ()

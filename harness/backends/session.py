@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from harness.core.faults import Symptoms
 from harness.core.types import SessionFacts
+
+MOST_COST_USD: Final = 1_000_000
+"""What claims to have cost more is no cost."""
 
 
 @dataclass(frozen=True, slots=True)

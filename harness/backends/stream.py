@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from harness.backends.pulse import Pulse
+from harness.backends.session import MOST_COST_USD
 from harness.core.faults import RateLimit, Symptoms
 from harness.core.types import SessionEvent, SessionFacts
 
@@ -190,7 +191,7 @@ class Reading:
     def _cost(self, tokens: _Tokens) -> Decimal | None:
         """None when no result told it, or when it says 0 although answers were paid for (the CLI does on errors)."""
         told = (self._result or {}).get("total_cost_usd")
-        if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told < float("inf"):
+        if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told < MOST_COST_USD:
             return None
         if told == 0 and tokens != _Tokens():
             return None
@@ -269,4 +270,4 @@ def _text(value: Any) -> str | None:
 
 
 def _number(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None

@@ -54,6 +54,7 @@ def main() -> int:
             time.sleep(3600)
         case "hang-after-file":
             write()
+            print("written", flush=True)
             time.sleep(3600)
         case "ignore-term":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)

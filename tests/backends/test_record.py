@@ -1,0 +1,76 @@
+"""Laws of what is kept of a session's words: whole lines, no secrets, bounded growth."""
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.backends.record import Blotter, Drain, Liner, Recorder
+
+SECRET = "v3ry-s3cret-value"
+
+
+def recorder(path: Path, *secrets: str, head: int = 1000, tail: int = 100) -> Recorder:
+    return Recorder(path, Blotter(secrets), head_bytes=head, tail_bytes=tail)
+
+
+def test_I10_secrets_are_blotted_out_where_bytes_are_written(tmp_path: Path) -> None:
+    kept = recorder(tmp_path / "log", SECRET)
+    kept.write(f"a {SECRET} b sk-ant-api03-AbC_d-123456 c\n".encode())
+    kept.close()
+    assert (tmp_path / "log").read_text() == "a [secret] b [secret] c\n"
+
+
+def test_a_line_is_on_disk_before_anything_else_happens(tmp_path: Path) -> None:
+    kept = recorder(tmp_path / "log")
+    kept.write(b"one\n")
+    assert (tmp_path / "log").read_bytes() == b"one\n"
+    kept.close()
+
+
+def test_H09_a_flood_keeps_its_head_and_its_tail(tmp_path: Path) -> None:
+    kept = recorder(tmp_path / "log", head=20, tail=20)
+    for number in range(1000):
+        kept.write(b"line %04d\n" % number)
+    kept.close()
+    content = (tmp_path / "log").read_bytes()
+    assert content.startswith(b"line 0000\nline 0001\n")
+    assert content.endswith(b"line 0998\nline 0999\n")
+    assert b"bytes left out" in content
+    assert len(content) < 100
+
+
+def test_I10_a_secret_in_an_endless_line_is_found_across_the_cuts(tmp_path: Path) -> None:
+    kept = recorder(tmp_path / "log", SECRET, head=10_000_000)
+    drain = Drain(kept)
+    for _ in range(40):
+        drain.feed(b"x" * 10_007)
+        drain.feed(SECRET[:7].encode())
+        drain.feed(SECRET[7:].encode())
+    drain.flush()
+    kept.close()
+    content = (tmp_path / "log").read_bytes()
+    assert SECRET.encode() not in content
+    assert content.count(b"[secret]") == 40
+
+
+def test_a_full_disk_ends_the_writing_and_not_the_reading() -> None:
+    kept = recorder(Path("/dev/full"))
+    kept.write(b"one\n")
+    kept.write(b"two\n")
+    assert kept.failure is not None
+    kept.close()
+
+
+@given(st.binary(max_size=200), st.lists(st.integers(1, 20)))
+def test_lines_do_not_depend_on_how_they_arrive(content: bytes, cuts: list[int]) -> None:
+    liner = Liner()
+    lines: list[bytes] = []
+    rest = content
+    for cut in cuts:
+        lines += liner.push(rest[:cut])
+        rest = rest[cut:]
+    lines += liner.push(rest)
+    whole = b"".join(lines) + liner.rest()
+    assert whole == content
+    assert all(line.endswith(b"\n") and line.count(b"\n") == 1 for line in lines)

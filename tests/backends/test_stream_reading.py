@@ -1,0 +1,165 @@
+"""Laws of reading the CLI's stream: facts, symptoms and the pulse, from raw lines."""
+
+import itertools
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.backends.pulse import Pulse
+from harness.backends.stream import Reading
+from harness.base.ids import AttemptId
+from harness.core.faults import classify
+from harness.core.types import SessionEvent
+
+INIT = {"type": "system", "subtype": "init", "model": "claude-x", "session_id": "s", "claude_code_version": "2.1.329"}
+RESULT: dict[str, Any] = {
+    "type": "result",
+    "subtype": "success",
+    "is_error": False,
+    "num_turns": 2,
+    "total_cost_usd": 0.25,
+    "stop_reason": "end_turn",
+    "result": "done",
+    "terminal_reason": "completed",
+    "modelUsage": {"claude-x": {"inputTokens": 1, "outputTokens": 2, "cacheReadInputTokens": 3}},
+}
+
+
+def assistant(*blocks: dict[str, Any], id_: str = "m1", **line: Any) -> dict[str, Any]:
+    usage = {"input_tokens": 10, "output_tokens": 20}
+    return {
+        "type": "assistant",
+        "message": {"id": id_, "model": "claude-x", "content": list(blocks), "usage": usage},
+    } | line
+
+
+def tool(id_: str) -> dict[str, Any]:
+    return {"type": "tool_use", "id": id_, "name": "Write", "input": {"file_path": "/mnt/work/output.json"}}
+
+
+def tool_result(id_: str) -> dict[str, Any]:
+    return {"type": "user", "message": {"content": [{"type": "tool_result", "tool_use_id": id_}]}}
+
+
+def watched() -> tuple[Reading, Pulse, list[SessionEvent]]:
+    events: list[SessionEvent] = []
+    ticks = itertools.count()
+    pulse = Pulse(AttemptId(1), lambda: float(next(ticks)), events.append)
+    return Reading("s", pulse), pulse, events
+
+
+def test_a_good_session_tells_its_facts() -> None:
+    reading, _, events = watched()
+    for line in (INIT, assistant(tool("t1")), tool_result("t1"), assistant({"type": "text", "text": "ok"}), RESULT):
+        reading.take(line)
+    facts = reading.facts()
+    assert (facts.model, facts.cli_version, facts.turns, facts.said) == ("claude-x", "2.1.329", 2, "done")
+    assert (facts.input_tokens, facts.output_tokens, facts.cache_read_tokens) == (1, 2, 3)
+    assert facts.cost_usd == Decimal("0.25")
+    assert facts.reached_model
+    assert classify(reading.symptoms()) is None
+    assert [event.kind for event in events] == ["started", "responded", "tool", "tool_done", "text"]
+
+
+def test_it_waits_for_a_tool_while_one_runs_and_else_for_the_model() -> None:
+    reading, pulse, _ = watched()
+    assert pulse.waits_for == "init"
+    seen = []
+    for line in (INIT, assistant(tool("t1"), tool("t2")), tool_result("t1"), tool_result("t2")):
+        reading.take(line)
+        seen.append(pulse.waits_for)
+    assert seen == ["model", "tool", "tool", "model"]
+
+
+@pytest.mark.parametrize("cost", [None, "0.1", -1, float("nan"), float("inf"), True, 10**400])
+def test_P17_a_cost_that_is_no_cost_is_not_known(cost: object) -> None:
+    reading = Reading("s")
+    reading.take(RESULT | {"total_cost_usd": cost})
+    assert reading.facts().cost_usd is None
+
+
+def test_P17_nothing_charged_for_answers_that_came_is_not_known() -> None:
+    reading = Reading("s")
+    reading.take(RESULT | {"total_cost_usd": 0})
+    assert reading.facts().cost_usd is None
+
+
+def test_a_session_cut_off_before_its_result_has_tokens_and_no_cost() -> None:
+    reading = Reading("s")
+    for line in (INIT, assistant(tool("a")), assistant(tool("b")), assistant(tool("c"), id_="m2")):
+        reading.take(line)
+    facts = reading.facts()
+    assert facts.cost_usd is None
+    assert (facts.input_tokens, facts.output_tokens) == (20, 40)
+
+
+def test_P05_a_limit_is_told_with_its_reset_before_and_after_the_end() -> None:
+    reading, _, events = watched()
+    limit = {
+        "status": "rejected",
+        "resetsAt": 1795190409,
+        "rateLimitType": "five_hour",
+        "unifiedWindows": {"five_hour": {"utilization": 1}, "seven_day": {"utilization": 0.4}},
+    }
+    reading.take(INIT)
+    reading.take({"type": "rate_limit_event", "rate_limit_info": limit})
+    reading.take(assistant(error="rate_limit", api_error="usage_limit_reached", api_error_status=429))
+    reading.take(RESULT | {"is_error": True, "api_error_status": 429, "terminal_reason": "api_error"})
+    assert events[-1].kind == "limit"
+    assert events[-1].utilization == 1
+    fault = classify(reading.symptoms())
+    assert fault is not None
+    assert fault.kind == "usage_limit"
+    assert fault.until is not None
+    assert fault.until.timestamp() == 1795190409
+    assert not reading.facts().reached_model
+
+
+def test_the_status_of_a_retry_that_never_ended_is_kept() -> None:
+    reading, _, events = watched()
+    reading.take(INIT)
+    reading.take({"type": "system", "subtype": "api_retry", "error_status": 529, "attempt": 1})
+    assert events[-1].kind == "retrying"
+    assert reading.symptoms().api_error_status == 529
+    reading.take(assistant({"type": "text", "text": "healed"}))
+    assert reading.symptoms().api_error_status is None
+
+
+def test_denials_are_named_with_what_they_were_for() -> None:
+    reading = Reading("s")
+    denial = {"tool_name": "Write", "tool_input": {"file_path": "/etc/x", "content": "..."}}
+    reading.take(RESULT | {"permission_denials": [denial, {"tool_name": "Bash"}]})
+    assert reading.facts().denials == ("Write(/etc/x)", "Bash")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+KEYS = st.sampled_from(
+    [
+        "message",
+        "error",
+        "rate_limit_info",
+        "subtype",
+        "result",
+        "permission_denials",
+        "modelUsage",
+        "errors",
+        "attempt",
+    ]
+)
+TYPES = st.sampled_from(["system", "assistant", "user", "rate_limit_event", "result", "novelty"])
+
+
+@given(st.lists(st.tuples(TYPES, st.dictionaries(KEYS, JSON, max_size=4)), max_size=4))
+def test_S12_no_line_of_any_shape_breaks_the_reading(lines: list[tuple[str, dict[str, Any]]]) -> None:
+    reading, _, _ = watched()
+    for kind, line in lines:
+        reading.take(line | {"type": kind})
+    reading.facts()
+    classify(reading.symptoms())

@@ -1,0 +1,308 @@
+"""Laws of one attempt on this machine, with a stub program as its session."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.base.ids import ItemId
+from harness.base.processes import TOKEN_MARK, marked
+from harness.core.types import Artifact, AttemptSpec, Ending, Item, OutputFault, SessionEvent
+from harness.executors.bubblewrap import Bubblewrap
+from harness.executors.containment import Off
+from harness.executors.guardian import Guardian
+from harness.executors.walls import Containment
+
+if TYPE_CHECKING:
+    from tests.executors.conftest import Bench
+
+WALLS = ("off", "guardian", pytest.param("bubblewrap", marks=pytest.mark.linux))
+
+
+@pytest.fixture(params=WALLS)
+def walls(request: pytest.FixtureRequest) -> Containment:
+    if request.param == "off":
+        return Off()
+    return Guardian(sys.executable) if request.param == "guardian" else Bubblewrap("bwrap")
+
+
+@pytest.fixture
+def quick() -> Containment:
+    return Off()
+
+
+def test_a_good_program_leaves_a_frozen_output_and_no_fault(bench: "Bench", walls: Containment) -> None:
+    ending = asyncio.run(bench.run(bench.stub("ok"), walls))
+    assert ending.fault is None
+    assert json.loads(bench.content(ending)) == [{"id": "a", "echo": {"id": "a"}}, {"id": "b", "echo": {"id": "b"}}]
+    assert ending.facts.cost_usd == 0
+    assert [event.kind for event in bench.events] == ["started", "ended"]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "kind"),
+    [("exit1", "crashed"), ("segv", "crashed"), ("killed", "killed"), ("exit0", None), ("nofile", None)],
+)
+def test_S06_how_a_program_ends_is_told_apart(
+    bench: "Bench", walls: Containment, scenario: str, kind: str | None
+) -> None:
+    ending = asyncio.run(bench.run(bench.stub(scenario), walls))
+    assert (ending.fault.kind if ending.fault else None) == kind
+    assert ending.artifacts == ()
+
+
+def test_S07_a_file_written_before_the_crash_is_kept(bench: "Bench", walls: Containment) -> None:
+    ending = asyncio.run(bench.run(bench.stub("crash-after-file"), walls))
+    assert ending.fault is not None
+    assert ending.fault.kind == "killed"
+    assert len(json.loads(bench.content(ending))) == 2
+
+
+def test_S18_a_program_that_is_not_there_is_for_a_person_to_mend(bench: "Bench", walls: Containment) -> None:
+    spec = bench.stub("ok")
+    spec = replace(spec, session=replace(spec.session, command=("no-such-program-here",)))
+    ending = asyncio.run(bench.run(spec, walls))
+    assert ending.fault is not None
+    assert (ending.fault.kind, ending.fault.blame) == ("cli_missing", "config")
+    assert "no-such-program-here" in ending.fault.detail
+
+
+def test_S13_S14_nothing_of_an_attempt_outlives_it_and_late_writes_change_nothing(
+    bench: "Bench", walls: Containment
+) -> None:
+    spec = bench.stub("late-write")
+    ending = asyncio.run(bench.run(spec, walls))
+    assert ending.fault is None
+    assert len(json.loads(bench.content(ending))) == 2
+    assert (spec.folder / "work" / "daemon.pid").exists()
+    assert marked(TOKEN_MARK, spec.token) == []
+
+
+def test_C07_a_daemon_in_a_session_of_its_own_is_ended(bench: "Bench", walls: Containment) -> None:
+    spec = bench.stub("setsid-child")
+    ending = asyncio.run(bench.run(spec, walls))
+    assert ending.fault is None
+    assert marked(TOKEN_MARK, spec.token) == []
+
+
+def test_the_time_limit_ends_a_program_that_hangs_and_is_charged_to_it(bench: "Bench", walls: Containment) -> None:
+    spec = bench.stub("hang-after-file", timeout=timedelta(seconds=0.7))
+    ending = asyncio.run(bench.run(spec, walls))
+    assert ending.fault is not None
+    assert (ending.fault.kind, ending.fault.blame) == ("time_limit", "session")
+    assert len(json.loads(bench.content(ending))) == 2
+    assert marked(TOKEN_MARK, spec.token) == []
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_C06_an_interrupt_ends_a_program_also_one_that_ignores_it(
+    bench: "Bench", walls: Containment, hard: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.backends.command._GRACE_S", 0.2)
+    spec = bench.stub("ignore-term" if hard else "hang")
+
+    async def run() -> Ending:
+        executor = bench.executor(walls)
+        started = asyncio.Event()
+        bench.on_event = lambda event: started.set() if event.kind == "started" else None
+        running = asyncio.create_task(executor.run(spec, bench.hear))
+        await started.wait()
+        await executor.interrupt(spec.token, hard=hard)
+        return await running
+
+    ending = asyncio.run(run())
+    assert ending.fault is not None
+    assert ending.fault.kind == ("cut_off" if hard else "cancelled")
+    assert ending.fault.blame == "operator"
+    assert marked(TOKEN_MARK, spec.token) == []
+
+
+def test_a_cancelled_run_ends_its_processes_first(bench: "Bench", walls: Containment) -> None:
+    spec = bench.stub("hang")
+
+    async def run() -> None:
+        started = asyncio.Event()
+        bench.on_event = lambda event: started.set()
+        running = asyncio.create_task(bench.run(spec, walls))
+        await started.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(run())
+    assert marked(TOKEN_MARK, spec.token) == []
+
+
+def test_a_session_that_lingers_with_everything_good_is_ended_without_a_fault(
+    bench: "Bench", quick: Containment
+) -> None:
+    looked: list[tuple[str, ...]] = []
+
+    async def good(spec: AttemptSpec, artifacts: Sequence[Artifact], faults: Sequence[OutputFault]) -> bool:
+        looked.append(tuple(artifact.name for artifact in artifacts))
+        return True
+
+    spec = bench.stub("hang-after-file", linger=timedelta(seconds=0.3))
+    ending = asyncio.run(bench.run(spec, quick, preview=good))
+    assert ending.fault is None
+    assert looked == [("output.json",)]
+    assert any("lingered" in note for note in ending.notes)
+
+
+def test_a_session_that_lingers_with_something_missing_is_left_alone(bench: "Bench", quick: Containment) -> None:
+    spec = bench.stub("hang-after-file", linger=timedelta(seconds=0.1), timeout=timedelta(seconds=1.2))
+    ending = asyncio.run(bench.run(spec, quick))
+    assert ending.fault is not None
+    assert ending.fault.kind == "time_limit"
+
+
+def test_H09_a_flood_of_errors_neither_blocks_nor_fills_the_disk(bench: "Bench", quick: Containment) -> None:
+    spec = bench.stub("stderr-flood", "20000")
+    ending = asyncio.run(bench.run(spec, quick))
+    assert ending.fault is None
+    assert (spec.folder / "stderr.log").stat().st_size < 10 * 1024 * 1024
+
+
+def test_S12_a_line_of_many_megabytes_does_no_harm(bench: "Bench", quick: Containment) -> None:
+    ending = asyncio.run(bench.run(bench.stub("bigline", str(40 * 1024 * 1024)), quick))
+    assert ending.fault is None
+
+
+@pytest.mark.parametrize(
+    ("told", "cost"),
+    [('{"cost_usd": 0.01}', Decimal("0.01")), ('{"cost_usd": -1}', None), ('{"cost_usd": NaN}', None), ("[", None)],
+)
+def test_P17_what_a_program_says_it_cost_counts_when_it_is_a_cost(
+    bench: "Bench", quick: Containment, told: str, cost: Decimal | None
+) -> None:
+    ending = asyncio.run(bench.run(bench.stub("usage", told), quick))
+    assert ending.facts.cost_usd == cost
+    assert bool(ending.notes) == (cost is None)
+
+
+def test_I10_a_program_sees_nothing_of_our_environment(
+    bench: "Bench", walls: Containment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-api03-canary-canary")
+    ending = asyncio.run(bench.run(bench.stub("environment", ids=["a"]), walls))
+    seen = json.loads(bench.content(ending))[0]["environment"]
+    assert "canary" not in json.dumps(seen)
+    assert seen["HARNESS_BATCH"] == "7"
+    assert seen["HARNESS_PHASE"] == "main"
+    assert set(seen) - {"PWD", "OLDPWD", "LC_CTYPE", "SHLVL", "_", "__CF_USER_TEXT_ENCODING"} == {
+        "PATH",
+        "LANG",
+        "HOME",
+        "TMPDIR",
+        "HARNESS_ATTEMPT",
+        "HARNESS_PHASE",
+        "HARNESS_BATCH",
+        "HARNESS_OUTPUT",
+        "HARNESS_TOKEN",
+        "HARNESS_STATE",
+    }
+
+
+def test_files_of_items_are_read_only_copies_found_from_the_working_folder(bench: "Bench", walls: Containment) -> None:
+    (bench.folder / "one").mkdir()
+    (bench.folder / "two").mkdir()
+    items = []
+    for name in ("one", "two"):
+        original = bench.folder / name / "scan.txt"
+        original.write_text(f"text of {name}")
+        items.append(Item(ItemId(name), {"n": name}, original))
+    spec = replace(bench.stub("python", "sorted(p.read_text() for p in Path('input').iterdir())"), items=tuple(items))
+    ending = asyncio.run(bench.run(spec, walls))
+    assert json.loads(bench.content(ending))[0]["value"] == ["text of one", "text of two"]
+    told = json.loads((spec.folder / "spec.json").read_text())
+    assert [item["file"] for item in told["items"]] == ["input/1-scan.txt", "input/2-scan.txt"]
+    assert told["cwd"] == bench.executor(walls).work_path(spec.folder)
+
+
+def test_a_lost_item_file_is_a_fault_of_the_host_and_no_exception(bench: "Bench", quick: Containment) -> None:
+    spec = replace(bench.stub("ok"), items=(Item(ItemId("x"), {}, bench.folder / "gone.pdf"),))
+    ending = asyncio.run(bench.run(spec, quick))
+    assert ending.fault is not None
+    assert "gone.pdf" in ending.fault.detail
+
+
+def test_context_reaches_a_program_only_when_there_is_some(bench: "Bench", quick: Containment) -> None:
+    asked = "json.loads(Path(os.environ['HARNESS_CONTEXT']).read_text())"
+    spec = replace(bench.stub("python", asked, ids=["a"]), context={"translate": [{"n": 1}]})
+    ending = asyncio.run(bench.run(spec, quick))
+    assert json.loads(bench.content(ending))[0]["value"] == {"translate": [{"n": 1}]}
+
+
+def test_reasons_reach_a_program_with_its_items(bench: "Bench", quick: Containment) -> None:
+    spec = replace(
+        bench.stub("python", "json.loads(Path('items.json').read_text())[0]['reasons']", ids=["a"]),
+        reasons={ItemId("a"): ["too short"]},
+    )
+    ending = asyncio.run(bench.run(spec, quick))
+    assert json.loads(bench.content(ending))[0]["value"] == ["too short"]
+
+
+def test_what_only_a_living_session_needs_is_removed_and_nothing_else(bench: "Bench", walls: Containment) -> None:
+    spec = bench.stub("exit1")
+    asyncio.run(bench.run(spec, walls))
+    assert sorted(path.name for path in spec.folder.iterdir()) == ["prompt.md", "spec.json", "stderr.log", "work"]
+    assert spec.folder.stat().st_mode & 0o777 == 0o700
+    assert (spec.folder / "spec.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_T09_salvage_ends_what_is_left_and_freezes_it(bench: "Bench") -> None:
+    spec = bench.stub("hang-after-file")
+
+    async def lose_and_salvage() -> Ending:
+        executor = bench.executor()
+        program = [*spec.session.command]
+        work = spec.folder / "work"
+        work.mkdir(parents=True)
+        (work / "items.json").write_text('[{"id": "a", "data": 1}]')
+        orphan = await asyncio.create_subprocess_exec(
+            *program,
+            cwd=work,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            env={"HARNESS_OUTPUT": "output.json", TOKEN_MARK: spec.token},
+            start_new_session=True,
+        )
+        assert orphan.stdout is not None
+        assert await orphan.stdout.readline() == b"written\n"
+        ending = await executor.salvage(spec)
+        await orphan.wait()
+        return ending
+
+    ending = asyncio.run(lose_and_salvage())
+    assert marked(TOKEN_MARK, spec.token) == []
+    assert ending.fault is not None
+    assert ending.fault.kind == "supervisor_lost"
+    assert ending.facts.cost_usd is None
+    assert json.loads(bench.content(ending)) == [{"id": "a", "echo": 1}]
+
+
+def test_salvage_of_an_attempt_that_never_got_its_folder_is_empty(bench: "Bench") -> None:
+    ending = asyncio.run(bench.executor().salvage(bench.stub("ok")))
+    assert ending.artifacts == ()
+    assert ending.fault is not None
+    assert ending.fault.kind == "supervisor_lost"
+
+
+def test_events_carry_the_attempt(bench: "Bench", quick: Containment) -> None:
+    asyncio.run(bench.run(bench.stub("ok"), quick))
+    assert bench.events[-1] == SessionEvent(bench.events[0].attempt, "ended", "")
+
+
+def test_H01_a_store_without_room_is_the_hosts_fault(bench: "Bench", quick: Containment) -> None:
+    (bench.folder / "artifacts").rmdir()
+    (bench.folder / "artifacts").symlink_to(Path("/dev/full"))
+    ending = asyncio.run(bench.run(bench.stub("ok"), quick))
+    assert ending.fault is not None
+    assert ending.fault.blame in ("host", "config")
