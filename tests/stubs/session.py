@@ -95,6 +95,9 @@ def main() -> int:
         case "setsid-child":
             write()
             detach(3600)
+        case "daemon-and-hang":
+            detach(3600)
+            time.sleep(3600)
         case "late-write":
             write()
             detach(0.2, then_write="[]")

@@ -1,0 +1,134 @@
+"""Laws of the clocks, in virtual time."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from harness.backends.pulse import Pulse
+from harness.base.ids import AttemptId
+from harness.executors.clocks import Expired, until_expired, until_quiet
+from harness.job.job import SessionSpec
+
+if TYPE_CHECKING:
+    from tests.executors.conftest import Bench
+
+
+class Virtual:
+    """A clock whose sleeps take no time; `at` runs things at their moments."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.at: list[tuple[float, Any]] = []
+
+    def now(self) -> datetime:
+        return datetime(2026, 11, 20, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.seconds + max(0.0, seconds)
+        while self.at and self.at[0][0] <= until:
+            self.seconds, happening = self.at.pop(0)
+            happening()
+        self.seconds = until
+
+
+def session(bench: "Bench", **changes: Any) -> SessionSpec:
+    spec = bench.job().phases[0].session
+    minutes = {"timeout": timedelta(minutes=20), "first_event": timedelta(seconds=90), "silence": timedelta(minutes=10)}
+    return replace(spec, **(minutes | changes))
+
+
+def pulse(clock: Virtual, *, speaks: bool = True) -> Pulse:
+    return Pulse(AttemptId(1), clock.monotonic, lambda event: None, speaks)
+
+
+def expiry(spec: SessionSpec, beat: Pulse, clock: Virtual) -> Expired:
+    return asyncio.run(until_expired(spec, beat, clock))
+
+
+def test_S01_no_sign_of_life_is_noticed_after_first_event(bench: "Bench") -> None:
+    clock = Virtual()
+    assert expiry(session(bench), pulse(clock), clock) == Expired("first_event", "init")
+    assert clock.seconds == 90
+
+
+def test_S02_a_model_that_is_silent_for_310_seconds_is_left_alone(bench: "Bench") -> None:
+    clock = Virtual()
+    beat = pulse(clock)
+    clock.at = [(1, lambda: beat.beat("model")), (311, lambda: beat.beat("model"))]
+    found = expiry(session(bench), beat, clock)
+    assert (found, clock.seconds) == (Expired("silence", "model"), 911)
+
+
+def test_S03_silence_is_charged_to_the_model(bench: "Bench") -> None:
+    clock = Virtual()
+    beat = pulse(clock)
+    clock.at = [(2, lambda: beat.beat("model"))]
+    assert expiry(session(bench), beat, clock) == Expired("silence", "model")
+    assert clock.seconds == 602
+
+
+def test_silence_stands_still_while_a_tool_runs(bench: "Bench") -> None:
+    clock = Virtual()
+    beat = pulse(clock)
+
+    def call() -> None:
+        beat.tools.add("t")
+        beat.beat("tool")
+
+    def back() -> None:
+        beat.tools.clear()
+        beat.beat("model")
+
+    clock.at = [(1, call), (1000, back)]
+    found = expiry(session(bench, timeout=timedelta(hours=2)), beat, clock)
+    assert (found, clock.seconds) == (Expired("silence", "model"), 1600)
+
+
+def test_S04_the_time_limit_of_a_busy_session_is_its_own(bench: "Bench") -> None:
+    clock = Virtual()
+    beat = pulse(clock)
+    clock.at = [(float(second), lambda: beat.beat("model")) for second in range(0, 1200, 5)]
+    assert expiry(session(bench), beat, clock) == Expired("timeout", "tool")
+    assert clock.seconds == 1200
+
+
+def test_the_time_limit_is_charged_to_a_model_that_was_waited_for_long(bench: "Bench") -> None:
+    clock = Virtual()
+    beat = pulse(clock)
+    clock.at = [(float(second), lambda: beat.beat("model")) for second in range(0, 1100, 50)]
+    assert expiry(session(bench), beat, clock) == Expired("timeout", "model")
+
+
+def test_a_command_may_work_in_silence_until_its_time_is_up(bench: "Bench") -> None:
+    clock = Virtual()
+    beat = pulse(clock, speaks=False)
+    beat.beat("tool")
+    assert expiry(session(bench), beat, clock) == Expired("timeout", "tool")
+    assert clock.seconds == 1200
+
+
+def test_bounds_switched_off_never_run_out(bench: "Bench") -> None:
+    clock = Virtual()
+
+    async def run() -> bool:
+        spec = session(bench, timeout=None, first_event=None, silence=None)
+        waiting = asyncio.create_task(until_expired(spec, pulse(clock), clock))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        still = not waiting.done()
+        waiting.cancel()
+        return still
+
+    assert asyncio.run(run())
+
+
+def test_quiet_begins_anew_with_every_event(bench: "Bench") -> None:
+    clock = Virtual()
+    beat = pulse(clock)
+    clock.at = [(10, lambda: beat.beat()), (39, lambda: beat.beat())]
+    asyncio.run(until_quiet(timedelta(seconds=30), beat, clock))
+    assert clock.seconds == 69
