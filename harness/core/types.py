@@ -201,7 +201,7 @@ class SessionEvent:
     """A sign of life while an attempt runs; for display, clocks and the lead, never for deciding what is done."""
 
     attempt: AttemptId
-    kind: Literal["started", "responded", "tool", "tool_done", "text", "retrying", "limit", "output", "ended"]
+    kind: Literal["started", "responded", "tool", "tool_done", "text", "retrying", "limit", "output", "ended", "settled"]
     text: str = ""
     until: datetime | None = None
     utilization: float | None = None

@@ -241,7 +241,7 @@ class Supervisor:
             self._stop = self._stop or Stop("broken", reason)
         self._merger.note(spec.batch.phase)
         self._progress.note()
-        self._on_event(SessionEvent(spec.id, "ended"))
+        self._on_event(SessionEvent(spec.id, "settled"))
         self.wake()
 
     def _interrupt_all(self, *, hard: bool) -> None:
