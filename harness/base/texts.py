@@ -81,7 +81,7 @@ def read_text(path: Path, *, most_bytes: int) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise not_utf8(content, error.start) from None
+        raise not_utf8(content, error) from None
     refuse_nul(text)
     return text
 
@@ -95,15 +95,12 @@ def refuse_other_encodings(start: bytes) -> None:
             raise TextError(f"is compressed ({name}), expected text", hint="unpack it first")
 
 
-def not_utf8(content: bytes, offset: int, *, offset_before: int = 0, lines_before: int = 0) -> TextError:
-    """What to say about the byte at `offset` of `content`, a piece of a file that has this much before it."""
-    line, column = place_of(content[:offset].decode("utf-8", errors="replace"), None)
-    return TextError(
-        f"is not UTF-8: byte 0x{content[offset]:02x} at offset {offset_before + offset}",
-        line=lines_before + line,
-        column=column,
-        hint="save it as UTF-8",
-    )
+def not_utf8(content: bytes, error: UnicodeDecodeError) -> TextError:
+    """What to say about the byte of `content` at which decoding (with or without a byte order mark) failed."""
+    offset = len(content) - len(error.object) + error.start
+    line, column = place_of(content[:offset].decode("utf-8-sig", errors="replace"), None)
+    message = f"is not UTF-8: byte 0x{content[offset]:02x} at offset {offset}"
+    return TextError(message, line=line, column=column, hint="save it as UTF-8")
 
 
 def refuse_nul(text: str, *, lines_before: int = 0) -> None:

@@ -42,7 +42,7 @@ def rows_of_jsonl(file: Path) -> Rows:
             if not line.strip():
                 continue
             try:
-                values.append(strict_json(line))
+                values.append(strict_json(line.rstrip("\n")))
             except json.JSONDecodeError as error:
                 message = f"is not JSON: {error.msg[:1].lower()}{error.msg[1:]}"
                 problems.append(TextError(message, line=number, column=error.colno))
@@ -113,7 +113,7 @@ def _lines(file: Path, *, newline: str | None) -> Iterator[str]:
         try:
             content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise not_utf8(content, error.start) from None
+            raise not_utf8(content, error) from None
         raise TextError("was changed while it was read") from None
     except OSError as error:
         refuse(file, f"cannot be read: {error.strerror}")

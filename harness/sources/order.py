@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from harness.base.paths import MISSING, read_path
 from harness.core.types import Item, Json
 
-Key = tuple[int, float, str]
+Key = tuple[int, int | float, str]
 
 
 class UnknownFieldError(ValueError):
@@ -41,18 +41,21 @@ def _key(value: Json, numeric: bool) -> Key:
     if isinstance(value, bool):
         return 0, float(value), ""
     if isinstance(value, int | float) or numeric:
-        return 1, _number(value) or 0.0, ""
+        return 1, _number(value) or 0, ""
     return 2, 0.0, value if isinstance(value, str) else repr(value)
 
 
-def _number(value: Json) -> float | None:
+def _number(value: Json) -> int | float | None:
+    """The number, exact for integers of any size; of a text that is one, too."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
+    for kind in (int, float):
+        try:
+            number = value if isinstance(value, int | float) else kind(value)
+        except ValueError:
+            continue
+        return number if isinstance(number, int) or math.isfinite(number) else None
+    return None
 
 
 def _fields(items: Sequence[Item]) -> str:

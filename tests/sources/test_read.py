@@ -1,0 +1,399 @@
+"""Items: read from each kind of source, named, told apart, ordered; or refused with the place of each problem."""
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.base.bounded import Bounded
+from harness.base.errors import UsageError
+from harness.base.ids import ItemId
+from harness.core.types import Item
+from harness.job.job import Job
+from harness.job.load import load
+from harness.sources.order import ordered
+from harness.sources.read import Reading, hash_of, read
+
+REST = """
+session: {model: sonnet, prompt: "work on {{ item.id }}"}
+output: {merge: out.json}
+budget: none
+"""
+
+
+@pytest.fixture(scope="module")
+def bounded() -> Iterator[Bounded]:
+    child = Bounded()
+    yield child
+    child.close()
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def job_of(items: str, **more: object) -> Job:
+    extra = "".join(f"{key}: {json.dumps(value)}\n" for key, value in more.items())
+    Path("job.yaml").write_text(f"items: {items}\n{REST}{extra}")
+    return load(Path("job.yaml"))
+
+
+def reading(bounded: Bounded, content: str | bytes, name: str, spec: str = "", **more: object) -> Reading:
+    Path(name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read(job_of(f"{{file: {name}{spec}}}", **more), bounded)
+
+
+def refusals(bounded: Bounded, content: str | bytes, name: str, spec: str = "", **more: object) -> list[str]:
+    with pytest.raises(UsageError) as caught:
+        reading(bounded, content, name, spec, **more)
+    assert caught.value.exit_code == 2
+    return [f"{problem.where}: {problem.message}" for problem in caught.value.problems]
+
+
+def ids(found: Reading) -> list[str]:
+    return [item.id for item in found.items]
+
+
+def test_rows_of_json_by_a_plain_path_keep_big_integers(bounded: Bounded) -> None:
+    found = reading(bounded, '{"a": {"b": [{"id": "x", "n": 1152921504606846977}]}}', "i.json", ', rows: ".a.b[]"')
+    assert found.items == (Item(ItemId("x"), {"id": "x", "n": 1152921504606846977}),)
+
+
+def test_rows_of_json_by_jq_may_use_vars(bounded: Bounded) -> None:
+    text = json.dumps({"seeds": [{"id": f"S{n:04}"} for n in range(1, 11)]})
+    found = reading(bounded, text, "i.json", ', rows: ".seeds[:$n][]"', vars={"n": 3})
+    assert ids(found) == ["S0001", "S0002", "S0003"]
+
+
+def test_values_of_an_object_are_rows_too(bounded: Bounded) -> None:
+    assert ids(reading(bounded, '{"x": {"id": "a"}, "y": {"id": "b"}}', "i.json")) == ["a", "b"]
+
+
+def test_bare_values_are_rows_with_a_value(bounded: Bounded) -> None:
+    found = reading(bounded, '["a", "b"]', "i.json", ", id: .value")
+    assert found.items[0] == Item(ItemId("a"), {"value": "a"})
+    assert ids(reading(bounded, '["a", "b"]', "i.json", ', id: "."')) == ["a", "b"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_I05_jsonl_with_any_line_ends_and_a_byte_order_mark(bounded: Bounded, end: str) -> None:
+    text = "\ufeff" + end.join(['{"id": "a", "x": "one\u2028line"}', "", '{"id": "b"}'])
+    assert ids(reading(bounded, text, "i.jsonl")) == ["a", "b"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_I05_csv_with_any_line_ends_quotes_and_a_byte_order_mark(bounded: Bounded, end: str) -> None:
+    text = "\ufeff" + end.join(["id,name", 'a,"two', 'lines"', "", "b,x", ""])
+    found = reading(bounded, text, "i.csv")
+    assert found.items[1].data == {"id": "b", "name": "x"}
+    assert str(found.items[0].data["name"]).split() == ["two", "lines"]
+
+
+def test_files_are_items_in_the_order_of_their_paths(bounded: Bounded) -> None:
+    for name in ["b.txt", "a.txt", "sub/c.txt", ".hidden.txt", ".git/x.txt", "out.json", "z.md"]:
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(name)
+    found = read(job_of('{files: "**/*"}'), bounded)
+    assert ids(found) == ["a.txt", "b.txt", "sub/c.txt", "z.md"]
+    assert found.items[2].file == Path.cwd() / "sub/c.txt"
+    assert found.items[2].data == {"file": "sub/c.txt", "name": "c.txt", "size": 9}
+
+
+def test_I02_links_that_lead_out_are_refused(bounded: Bounded, tmp_path_factory: pytest.TempPathFactory) -> None:
+    secret = tmp_path_factory.mktemp("elsewhere") / "secret.txt"
+    secret.write_text("secret")
+    Path("a.txt").write_text("a")
+    Path("link.txt").symlink_to(secret)
+    Path("dead.txt").symlink_to("nothing")
+    Path("inside.txt").symlink_to("a.txt")
+    with pytest.raises(UsageError) as caught:
+        read(job_of('{files: "*.txt"}'), bounded)
+    assert [str(problem).split("\n")[0] for problem in caught.value.problems] == [
+        "dead.txt: is a link that leads nowhere",
+        "link.txt: is a link that leads out of the job's folder",
+    ]
+
+
+def test_acceptance_empty_items_are_a_problem(bounded: Bounded) -> None:
+    assert refusals(bounded, "[]", "i.json") == ["i.json: holds no items"]
+    assert refusals(bounded, "\n\n", "i.jsonl") == ["i.jsonl: holds no items"]
+    assert refusals(bounded, "id,name\n", "i.csv") == ["i.csv: holds no items"]
+    with pytest.raises(UsageError, match="holds no items"):
+        read(job_of('{files: "*.pdf"}'), bounded)
+
+
+def test_acceptance_a_duplicate_id_names_both_places(bounded: Bounded) -> None:
+    text = '[\n  {"id": "a"},\n  {"id": "b"},\n  {"id": "a"}\n]'
+    assert refusals(bounded, text, "i.json") == ["i.json:4:3: duplicate id 'a': it is also at i.json:2:3"]
+    assert refusals(bounded, '{"id": "a"}\n\n{"id": "a"}\n', "i.jsonl") == [
+        "i.jsonl:3: duplicate id 'a': it is also at i.jsonl:1"
+    ]
+    assert refusals(bounded, 'id,x\na,"1\n2"\na,3\n', "i.csv") == ["i.csv:4: duplicate id 'a': it is also at i.csv:2"]
+    assert refusals(bounded, text, "i.json", ', rows: ".[] | select(.id)"') == [
+        "i.json (row 3): duplicate id 'a': it is also at i.json (row 1)"
+    ]
+
+
+@pytest.mark.parametrize(("one", "two"), [("Café", "Cafe\u0301"), ("ID", "id"), ("Straße", "STRASSE"), ("ﬁ", "FI")])
+def test_I01_ids_that_differ_in_case_or_composition_only_are_the_same(bounded: Bounded, one: str, two: str) -> None:
+    text = "\n".join(json.dumps({"id": each}) for each in (one, two))
+    (refusal,) = refusals(bounded, text, "i.jsonl")
+    assert refusal.startswith(f"i.jsonl:2: duplicate id {two!r}: it is also at i.jsonl:1, there written {one!r}")
+
+
+@pytest.mark.parametrize(
+    "id_", ["../../etc/x", "/abs", "a/b", ".", "CON", "-rf", "😀👨‍👩‍👧", "שלום", "a b", "x" * 200, "{{ 7*7 }}"]
+)
+def test_I01_strange_ids_are_only_names(bounded: Bounded, id_: str) -> None:
+    assert ids(reading(bounded, json.dumps([{"id": id_}]), "i.json")) == [id_]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ('""', "the id is empty"),
+        ('"  "', "the id is empty"),
+        ('" a"', "white space around it"),
+        ('"a\\u0000"', "a control character"),
+        ('"a\\nb"', "a control character"),
+        ('"\\u001b[31m"', "a control character"),
+        ('"a\\u202eb"', "turns the direction"),
+        ('"' + "x" * 201 + '"', "has 201 characters, more than 200"),
+        ("7", "the id at .id is the number 7, expected text"),
+        ("null", "the id at .id is null, expected text"),
+        ("true", "the id at .id is true, expected text"),
+        ('["a"]', "the id at .id is a list, expected text"),
+        ('"\\ud800"', "half a surrogate pair"),
+    ],
+)
+def test_I01_what_cannot_be_an_id_is_refused_with_its_place(bounded: Bounded, value: str, words: str) -> None:
+    (refusal,) = refusals(bounded, f'[{{"id": "ok"}},\n{{"id": {value}}}]', "i.json")
+    assert refusal.startswith("i.json:2:1: ")
+    assert words in refusal
+    assert "\x1b" not in refusal and "\u202e" not in refusal
+
+
+def test_a_row_without_id_tells_what_it_has(bounded: Bounded) -> None:
+    assert refusals(bounded, "name,state\nx,CA\n", "i.csv") == ["i.csv:2: has no id at .id; it has .name, .state"]
+
+
+def test_all_rows_that_are_wrong_are_told_at_once(bounded: Bounded) -> None:
+    text = "\n".join(['{"id": "a"}', '{"id": 7}', '{"id": ""}', '{"id": "A"}', '{"x": 1}'])
+    assert [refusal.split(": ")[0] for refusal in refusals(bounded, text, "i.jsonl")] == [
+        "i.jsonl:2",
+        "i.jsonl:3",
+        "i.jsonl:4",
+        "i.jsonl:5",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("i.json", b'[{"id": "caf\xe9"}]', "i.json:1:13: is not UTF-8: byte 0xe9 at offset 12"),
+        ("i.jsonl", b'{"id": "a"}\n{"id": "\xff"}\n', "i.jsonl:2:9: is not UTF-8: byte 0xff at offset 20"),
+        ("i.csv", b"id\na\n\xc3\n", "i.csv:3:1: is not UTF-8: byte 0xc3 at offset 5"),
+        ("i.csv", b"\xef\xbb\xbfid\n\xff\n", "i.csv:2:1: is not UTF-8: byte 0xff at offset 6"),
+        ("i.json", '[{"id": "a"}]'.encode("utf-16"), "i.json: is UTF-16, expected UTF-8"),
+        ("i.csv", "id\na\n".encode("utf-16-le"), "i.csv:1:2: holds a NUL character"),
+        ("i.jsonl", b'{"id": "a"}\n\0\n', "i.jsonl:2:1: holds a NUL character"),
+        ("i.jsonl", b"\x1f\x8b\x08\x00rest", "i.jsonl: is compressed (gzip), expected text"),
+        ("i.json", b'[{"id": "a"},\n {"id": }]', "i.json:2:9: is not JSON: expecting value"),
+        ("i.json", b'[{"id": "a",\n "x": 1, "x": 2}]', "i.json:2:10: duplicate key 'x'"),
+        ("i.json", b'[{"id": "a", "x": NaN}]', "i.json: cannot be read as JSON: NaN is not JSON"),
+        ("i.json", b"[" * 200_000, "i.json: cannot be read as JSON: is nested too deeply"),
+        ("i.jsonl", b'{"id": "a"}\n{"id": \n', "i.jsonl:2:8: is not JSON: expecting value"),
+        ("i.csv", b"id,x\na,1,2\nb\n", "i.csv:2:1: has 3 cells where the header has 2"),
+        ("i.csv", b"id,id\na,b\n", "i.csv:1:1: columns 1 and 2 are both called 'id'"),
+        ("i.csv", b"id,\na,b\n", "i.csv:1:1: column 2 has no name in the header"),
+        ("i.csv", b"", "i.csv:1:1: has no header: the first line must name the columns"),
+        ("i.csv", b'id\na\n"b\nc\n', "i.csv:3:1: is not CSV: a quote that is opened here is never closed"),
+    ],
+)
+def test_I05_unreadable_sources_are_told_with_their_place(
+    bounded: Bounded, name: str, content: bytes, expected: str
+) -> None:
+    assert refusals(bounded, content, name)[0].startswith(expected)
+
+
+def test_rows_that_are_not_there_or_no_list_are_told(bounded: Bounded) -> None:
+    text = '{"school": [], "n": 5}'
+    assert refusals(bounded, text, "i.json", ', rows: ".schools[]"') == [
+        "i.json: rows: there is nothing at .schools; the file has 'school', 'n'"
+    ]
+    assert refusals(bounded, text, "i.json", ', rows: ".n[]"') == [
+        "i.json: rows: expected a list at .n, got the number 5"
+    ]
+
+
+def test_every_ragged_row_is_told(bounded: Bounded) -> None:
+    assert [each.split(": ")[0] for each in refusals(bounded, "id,x\na,1,2\nb,1\nc\n", "i.csv")] == [
+        "i.csv:2:1",
+        "i.csv:4:1",
+    ]
+
+
+def test_I04_huge_rows_lines_and_cells_are_refused(bounded: Bounded) -> None:
+    big = "x" * (1024 * 1024 + 1)
+    assert (
+        "more than the 1,048,576 that one item may have"
+        in refusals(bounded, f'[{{"id":"a","x":"{big}"}}]', "i.json")[0]
+    )
+    assert "i.jsonl:2:1: is a line of more than" in refusals(bounded, '{"id": "a"}\n"' + big + '"', "i.jsonl")[0]
+    assert "i.csv:2" in refusals(bounded, f'id,x\na,"{big}"\n', "i.csv")[0]
+
+
+def test_I04_a_file_above_the_limit_is_refused_unread(bounded: Bounded) -> None:
+    for name, size in [("i.json", 33), ("i.jsonl", 129), ("i.csv", 129)]:
+        with Path(name).open("wb") as file:
+            file.truncate(size * 1024 * 1024)
+        with pytest.raises(UsageError, match="is larger than"):
+            read(job_of(f"{{file: {name}}}"), bounded)
+
+
+def test_a_bad_jq_at_run_time_is_a_problem(bounded: Bounded) -> None:
+    (refusal,) = refusals(bounded, '{"a": 5}', "i.json", ', rows: ".a | keys[]"')
+    assert refusal.startswith("i.json: rows: '.a | keys[]': ")
+
+
+def test_A87_mojibake_is_told_and_left_alone(bounded: Bounded) -> None:
+    found = reading(bounded, '[{"id": "a", "x": "fine é – “ok”"},\n {"id": "b", "x": "cafÃ© â€“ âœ“"}]', "i.json")
+    (warning,) = found.warnings
+    assert warning.startswith("i.json:2:2: 1 row looks like UTF-8 that was read as Windows-1252, for instance 'Ã©'")
+    assert found.items[1].data["x"] == "cafÃ© â€“ âœ“"
+
+
+@given(st.text(st.characters(min_codepoint=0xA0, max_codepoint=0x2FFF, exclude_categories=["Cc", "Cs"]), min_size=1))
+def test_A87_what_was_garbled_is_noticed(text: str) -> None:
+    from harness.sources.mojibake import mojibake_in
+
+    garbled = "".join(
+        byte.decode("cp1252") if byte not in (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d") else chr(byte[0])
+        for byte in (bytes([number]) for number in text.encode())
+    )
+    assert mojibake_in(garbled) is not None
+
+
+# --- aliases ----------------------------------------------------------------------------------------------------------
+
+ALIASES = {
+    "_comment": "canonical: aliases",
+    "University of Oregon": ["Oregon", "UO", "Ducks"],
+    "Oregon State University": ["Oregon State", "OSU", "Beavers"],
+    "Ohio State University": ["Ohio State", "OSU", "Buckeyes"],
+    "San José State University": ["San José State", "SJSU"],
+    "University of Hawaiʻi at Mānoa": ["Hawaii", "Texas A&M–Nowhere"],
+}
+
+
+def matched(bounded: Bounded, *names: str) -> Reading:
+    Path("aliases.json").write_text(json.dumps(ALIASES))
+    return reading(bounded, json.dumps([{"id": name} for name in names]), "i.json", ", match: aliases.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "canonical"),
+    [
+        ("University of Oregon", "University of Oregon"),
+        ("  oregon ", "University of Oregon"),
+        ("sjsu", "San José State University"),
+        ("San Jose\u0301 State", "San José State University"),
+        ("University of Hawai'i at Mānoa", "University of Hawaiʻi at Mānoa"),
+        ("Texas A&M-Nowhere", "University of Hawaiʻi at Mānoa"),
+        ("Texas\u00a0A&M\u2011Nowhere", "University of Hawaiʻi at Mānoa"),
+    ],
+)
+def test_names_become_canonical(bounded: Bounded, name: str, canonical: str) -> None:
+    found = matched(bounded, name)
+    assert ids(found) == [canonical]
+    assert found.items[0].data["id"] == name
+
+
+def test_acceptance_an_ambiguous_alias_is_refused_with_its_candidates(bounded: Bounded) -> None:
+    with pytest.raises(UsageError) as caught:
+        matched(bounded, "UO", "OSU", "Orgeon Stat", "zzz")
+    assert [str(problem).split("\n")[0] for problem in caught.value.problems] == [
+        "i.json:1:16: 'OSU' is ambiguous: it may be 'Oregon State University' or 'Ohio State University'",
+        "i.json:1:31: 'Orgeon Stat' is not among the known names; close are 'Oregon State University'"
+        " and 'Ohio State University'",
+        "i.json:1:54: 'zzz' is not among the known names",
+    ]
+
+
+def test_two_names_of_one_school_are_a_duplicate(bounded: Bounded) -> None:
+    with pytest.raises(UsageError, match=r"duplicate id 'University of Oregon': it is also at i\.json:1:2"):
+        matched(bounded, "UO", "Ducks")
+
+
+def test_a_wrong_alias_file_is_refused(bounded: Bounded) -> None:
+    for wrong, words in [
+        ('{"A": "x"}', "the aliases of 'A' must be a list of text"),
+        ("[]", "expected an object"),
+        ('{"A b": [], "a  B": []}', "'A b' and 'a  B' are the same name"),
+        ('{"A": [],\n "A": []}', "aliases.json:2:2: duplicate key 'A'"),
+    ]:
+        Path("aliases.json").write_text(wrong)
+        with pytest.raises(UsageError, match=words):
+            reading(bounded, '[{"id": "a"}]', "i.json", ", match: aliases.json")
+
+
+# --- order and hash ---------------------------------------------------------------------------------------------------
+
+
+def item(id_: str, **row: object) -> Item:
+    return Item(ItemId(id_), row)
+
+
+def names(items: list[Item]) -> str:
+    return "".join(each.id for each in items)
+
+
+def test_order_is_stable_and_missing_values_come_last() -> None:
+    items = [item("a", p=2, q="x"), item("b"), item("c", p=1, q="y"), item("d", p=2, q="a"), item("e", p=None)]
+    assert names(ordered(items, [".p"])) == "cadbe"
+    assert names(ordered(items, ["-.p"])) == "adcbe"
+    assert names(ordered(items, [".p", ".q"])) == "cdabe"
+    assert names(ordered(items, [])) == "abcde"
+
+
+def test_numbers_in_csv_are_ordered_as_numbers() -> None:
+    items = [item("a", score="9"), item("b", score="10"), item("c", score=""), item("d", score="-1.5")]
+    assert names(ordered(items, ["-.score"])) == "badc"
+
+
+def test_numbers_come_before_text_and_big_ones_keep_their_order() -> None:
+    items = [item("a", p="x"), item("b", p=2), item("c", p=True), item("d", p=[1])]
+    assert names(ordered(items, [".p"]))[:2] == "cb"
+    big = [item("a", p=2**60 + 1), item("b", p=2**60)]
+    assert names(ordered(big, [".p"])) == "ba"
+
+
+def test_an_order_that_no_item_has_is_refused_with_the_fields_there_are(bounded: Bounded) -> None:
+    (refusal,) = refusals(bounded, '[{"id": "a", "rank": 1}]', "i.json", order=[".priority"])
+    assert refusal == "job.yaml: order: no item has anything at .priority; they have .id, .rank"
+
+
+def test_the_order_of_a_source_does_not_matter_once_ordered(bounded: Bounded) -> None:
+    rows = [{"id": f"S{n:03}", "rank": n} for n in range(50)]
+    shuffled = random.Random(7).sample(rows, len(rows))
+    first, second = (ids(reading(bounded, json.dumps(each), "i.json", order=["-.rank"])) for each in (rows, shuffled))
+    assert first == second == [f"S{n:03}" for n in reversed(range(50))]
+
+
+def test_T12_the_hash_of_an_item_is_that_of_its_content(tmp_path: Path) -> None:
+    assert hash_of(item("a", x=1, y=[1, 2])) == hash_of(item("a", y=[1, 2], x=1))
+    assert (
+        len({hash_of(item("a", x=1)), hash_of(item("b", x=1)), hash_of(item("a", x=2)), hash_of(item("a", x="1"))}) == 4
+    )
+    file = tmp_path / "a.pdf"
+    file.write_bytes(b"one")
+    of_file = Item(ItemId("a"), {}, file)
+    before = hash_of(of_file)
+    file.write_bytes(b"two")
+    assert hash_of(of_file) != before
