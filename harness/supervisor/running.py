@@ -41,6 +41,8 @@ class RunOptions:
     choice: Choice = field(default_factory=Choice)
     keep: bool = False
     reset: bool = False
+    settle_only: bool = False
+    """Settle what a lost run left open, bring the outputs up to date, and start nothing."""
 
 
 def run_job(job: Job, options: RunOptions, on_event: Callable[[SessionEvent], None]) -> Finished:
@@ -61,7 +63,8 @@ def run_job(job: Job, options: RunOptions, on_event: Callable[[SessionEvent], No
             choose(job, ledger, options.choice)
             setting = _setting(job, ledger, bounded, clock, containment, options.credential)
             started = _started(job, containment, options.credential)
-            return asyncio.run(_run(setting, started, on_event, lock.is_in_place))
+            settle_only = options.settle_only
+            return asyncio.run(_run(setting, started, on_event, lock.is_in_place, settle_only=settle_only))
 
 
 def _setting(
@@ -103,12 +106,16 @@ async def _run(
     started: RunStarted,
     on_event: Callable[[SessionEvent], None],
     is_lock_in_place: Callable[[], bool],
+    *,
+    settle_only: bool,
 ) -> Finished:
     job = setting.job
     progress_path = (job.state if job.rehearsal else job.folder) / "batch_progress.json"
     progress = ProgressWriter(progress_path, setting.ledger, setting.clock)
     requests = RequestDesk(job.state / "control", setting.ledger)
     supervisor = Supervisor(setting, Merger(setting), progress, requests, on_event, is_lock_in_place)
+    if settle_only:
+        supervisor.start_nothing()
     listening = asyncio.create_task(_listen(job, supervisor))
     try:
         with as_requests(supervisor) as last_signal:

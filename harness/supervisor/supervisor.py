@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from harness.base.errors import UsageError
 from harness.base.ids import AttemptId
 from harness.core.advance import broken_setup
 from harness.core.decide import Snapshot, Start, Stop, Wait, decide
@@ -65,6 +66,7 @@ class Supervisor:
         self._stops_asked = 0
         self._wake = asyncio.Event()
         self._grace_ends: asyncio.TimerHandle | None = None
+        self._interrupting: set[asyncio.Future[None]] = set()
 
     # what others call -------------------------------------------------------------------------------------------
 
@@ -73,15 +75,17 @@ class Supervisor:
         self._begin(started)
         try:
             await self._salvage()
-            async with asyncio.TaskGroup() as attempts:
-                stop = await self._loop(attempts)
+            async with asyncio.TaskGroup() as tasks:
+                stop = await self._loop(tasks)
+        except BaseExceptionGroup as errors:
+            raise _first_of(errors) from errors
         finally:
             if self._grace_ends is not None:
                 self._grace_ends.cancel()
         await self._merger.merge_all()
         finished = self._finished(stop)
         self._setting.ledger.record(RunEnded(finished.exit_code, finished.reason))
-        self._progress.write()
+        self._progress.write_now()
         return finished
 
     def ask_stop(self, who: str, *, now: bool = False) -> None:
@@ -97,6 +101,10 @@ class Supervisor:
             loop = asyncio.get_running_loop()
             self._grace_ends = loop.call_later(grace_s, partial(self._interrupt_all, hard=False))
         self.wake()
+
+    def start_nothing(self) -> None:
+        """Before `run`: it settles what was left open, and stops."""
+        self._stop = Stop("operator", "asked to start nothing")
 
     def wake(self) -> None:
         """Something happened: look again."""
@@ -123,7 +131,7 @@ class Supervisor:
             await judge_and_settle(self._setting, spec, ending)
             self._merger.note(spec.batch.phase)
 
-    async def _loop(self, attempts: asyncio.TaskGroup) -> Stop:
+    async def _loop(self, tasks: asyncio.TaskGroup) -> Stop:
         while True:
             self._wake.clear()
             self._requests.take(self)
@@ -132,11 +140,14 @@ class Supervisor:
                 case Stop():
                     return decision
                 case Start():
-                    self._start(attempts, is_lead=decision.lead)
+                    self._start(tasks, is_lead=decision.lead)
                     await asyncio.sleep(0)
                 case Wait():
-                    await self._merger.merge_if_due()
-                    self._progress.write_if_due()
+                    if self._merger.due_in_s() == 0.0:
+                        tasks.create_task(self._merger.merge_due())
+                    if self._progress.due_in_s() == 0.0:
+                        tasks.create_task(self._progress.write_due())
+                    await asyncio.sleep(0)
                     await self._nap(decision.until)
 
     def _snapshot(self) -> Snapshot:
@@ -199,13 +210,17 @@ class Supervisor:
 
     # one attempt ------------------------------------------------------------------------------------------------
 
-    def _start(self, attempts: asyncio.TaskGroup, *, is_lead: bool) -> None:
+    def _start(self, tasks: asyncio.TaskGroup, *, is_lead: bool) -> None:
         group = queries.next_ready(self._setting.ledger.db)
         if group is None:
             raise AssertionError("decided to start a group that is not there")
-        spec = start(self._setting, group)
+        try:
+            spec = start(self._setting, group)
+        except UsageError as error:  # the template asks for what these items do not have
+            self._stop = self._stop or Stop("broken", error.message)
+            return
         self._running[spec.id] = _Running(spec, is_lead)
-        attempts.create_task(self._play(spec), name=f"attempt {spec.id}")
+        tasks.create_task(self._play(spec), name=f"attempt {spec.id}")
 
     async def _play(self, spec: AttemptSpec) -> None:
         try:
@@ -247,11 +262,14 @@ class Supervisor:
     def _interrupt_all(self, *, hard: bool) -> None:
         for running in self._running.values():
             task = asyncio.ensure_future(self._setting.executor.interrupt(running.spec.token, hard=hard))
-            _KEPT.add(task)
-            task.add_done_callback(_KEPT.discard)
+            self._interrupting.add(task)
+            task.add_done_callback(self._interrupting.discard)
 
 
-_KEPT: set[asyncio.Future[None]] = set()
+def _first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error that is no group: what a person has to read."""
+    first = errors.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _ending_of_a_broken_executor(error: Exception) -> Ending:
