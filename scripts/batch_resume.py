@@ -16,12 +16,11 @@ from project import MANIFEST, START, exit_code_of, use_own_python
 def main() -> None:
     """A run that may start nothing: it settles what was interrupted. HarnessError when there is nothing to resume."""
     from harness.job.load import load
-    from harness.supervisor.opening import Choice
     from harness.supervisor.running import RunOptions, run_job
 
     job = load(MANIFEST)
     interrupted = progress(job.state)["running"]
-    run_job(job, RunOptions(credential=None, choice=Choice(first=0)), lambda event: None)
+    run_job(job, RunOptions(credential=None, settle_only=True), lambda event: None)
     after = progress(job.state)
     for school in interrupted:
         print(f"{school}: {'its report was good, done' if school in after['completed'] else 'back in the queue'}")
