@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from harness.rehearsal.cache import as_blocks
 from harness.rehearsal.scene import Ask, History
+from harness.rehearsal.script import writes_output
 
 SCRIPTED_ID: Final = "toolu_rehearsal_script_"
 """Tool calls that come from Records begin with this; so the next request tells how far the script has been played."""
@@ -27,7 +28,8 @@ class Question:
     known: bool
     """The session belongs to an attempt of the job."""
     step: int
-    """How many turns of our own script were played: neither a scene's turns nor the rests of a broken answer count."""
+    """Turns of the script that were played: those made of Records, and a scene's own that wrote the output. Neither
+    a scene's other turns nor the rests of a broken answer count."""
     has_written: bool
     """A Write was called before."""
     stream: bool
@@ -63,14 +65,23 @@ def question_of(
         tools=[str(tool.get("name")) for tool in body.get("tools") or ()],
         history=history,
     )
-    calls = [[block for block in answer if block.get("type") == "tool_use"] for answer in answers]
-    step = sum(any(str(call.get("id")).startswith(SCRIPTED_ID) for call in turn) for turn in calls)
+    calls: list[list[dict[str, Any]]] = [
+        [block for block in answer if block.get("type") == "tool_use"] for answer in answers
+    ]
+    step = sum(
+        any(_is_scripted(call) or writes_output(str(call.get("name")), call.get("input") or {}, ask) for call in turn)
+        for turn in calls
+    )
     has_written = any(call.get("name") == "Write" for turn in calls for call in turn)
     most = body.get("max_tokens")
     stream = body.get("stream") is True
     return Question(
         ask, spec is not None, step, has_written, stream, most if isinstance(most, int) and most > 0 else 128_000
     )
+
+
+def _is_scripted(call: Mapping[str, Any]) -> bool:
+    return str(call.get("id")).startswith(SCRIPTED_ID)
 
 
 def _output(output: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,13 @@ def script_of(records: Records, ask: Ask) -> Script:
     return Script((Turn(writes, "tool_use"), Turn([Text(records.notes or DONE)], "end_turn")), is_own=True)
 
 
+def writes_output(tool: str, input_: Mapping[str, Any], ask: Ask) -> bool:
+    """Whether this tool call writes the output file, or for shape `files` any file."""
+    if tool != "Write" or not isinstance(input_.get("content"), str):
+        return False
+    return ask.output["shape"] == "files" or str(input_.get("file_path")) == _inside(ask, str(ask.output["file"]))
+
+
 def dump(value: Any) -> str:
     """JSON as a session writes it. ReplyError for what is no JSON."""
     try:
@@ -191,7 +198,9 @@ def _rewrite(script: Script, ask: Ask, change: Callable[[Tool], list[Tool]]) -> 
     def of(turn: Turn) -> Turn:
         blocks: list[Text | Tool] = []
         for block in turn.blocks:
-            blocks += change(block) if isinstance(block, Tool) and _is_output(block, ask) else [block]
+            blocks += (
+                change(block) if isinstance(block, Tool) and writes_output(block.name, block.input, ask) else [block]
+            )
         if blocks == list(turn.blocks):
             return turn
         if not any(isinstance(block, Tool) for block in blocks):
@@ -199,12 +208,6 @@ def _rewrite(script: Script, ask: Ask, change: Callable[[Tool], list[Tool]]) -> 
         return replace(turn, blocks=blocks)
 
     return replace(script, turns=tuple(of(turn) for turn in script.turns))
-
-
-def _is_output(tool: Tool, ask: Ask) -> bool:
-    if tool.name != "Write" or not isinstance(tool.input.get("content"), str):
-        return False
-    return ask.output["shape"] == "files" or str(tool.input.get("file_path")) == _inside(ask, str(ask.output["file"]))
 
 
 def _with_content(write: Tool, content: str) -> Tool:

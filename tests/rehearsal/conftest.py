@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -75,16 +75,23 @@ Asking = Callable[..., Question]
 
 @pytest.fixture
 def asking(tmp_path: Path, add_attempt: AddAttempt) -> Asking:
-    """asking("A1", "A2", step=0, session=None, history=None, **output) -> Question, without a server."""
+    """asking("A1", "A2", step=0, before=(), session=None, history=None, **output) -> Question, without a server."""
 
     def ask(
-        *ids: str, step: int = 0, session: str = "", history: RequestHistory | None = None, **output: Any
+        *ids: str,
+        step: int = 0,
+        before: Sequence[dict[str, Any]] = (),
+        session: str = "",
+        history: RequestHistory | None = None,
+        **output: Any,
     ) -> Question:
         own = add_attempt(*ids, **output)
         spec_path = max((tmp_path / "state" / "attempts").iterdir()) / "spec.json"
         spec = json.loads(spec_path.read_text(encoding="utf-8"))
         past = history or RequestHistory(tmp_path / "unused.jsonl")
-        return question_of(conversation(step), spec, session or own, 0, past)
+        body = conversation(step)
+        body["messages"] += [{"role": "assistant", "content": [call]} for call in before]
+        return question_of(body, spec, session or own, 0, past)
 
     return ask
 

@@ -148,6 +148,19 @@ def test_a_session_that_dies_after_writing_has_written(table: Table, asking: Ask
     assert isinstance(table.play(asking("A1", "A2"), dies).act, Say)
 
 
+def test_records_are_written_after_whatever_came_before_and_never_over_a_scenes_own(
+    table: Table, asking: Asking
+) -> None:
+    def stop(name: str, **input_: str) -> object:
+        question = asking("A1", "A2", before=[{"type": "tool_use", "id": "own", "name": name, "input": input_}])
+        act = table.play(question).act
+        return act.turn.stop if isinstance(act, Say) else None
+
+    assert stop("Read", file_path="/mnt/work/input.txt") == "tool_use"
+    assert stop("Write", file_path="/mnt/work/notes.md", content="x") == "tool_use"
+    assert stop("Write", file_path="/mnt/work/output.json", content="[]") == "end_turn"
+
+
 def test_a_scene_counts_what_it_tagged(table: Table, asking: Asking) -> None:
     one, other = asking("A1", "A2", history=table.past), asking("A3", batch="2", history=table.past)
     for question in (one, one, other):
