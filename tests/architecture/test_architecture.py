@@ -55,7 +55,7 @@ MAY_CATCH_EVERYTHING = {
     "harness/supervisor/supervisor.py": "the edge of an attempt",
     "harness/base/bounded_child.py": "the bounded child runs the user's code",
     "harness/backends/claude.py": "the edge of a session: the SDK may raise anything",
-    "harness/rehearsal/play.py": "the scene is the user's code",
+    "harness/rehearsal/stage.py": "the scene is the user's code",
 }
 LONGEST_FILE, LONGEST_FUNCTION, MOST_PARAMETERS = 400, 60, 7
 
