@@ -1,0 +1,139 @@
+"""The job that `init` proposes for a folder: guessed from what lies in it, so that nothing has to be asked."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from harness.base.texts import TextError, read_text
+
+_MOST_BYTES: Final = 64 * 1024 * 1024
+_SUFFIXES: Final = (".json", ".jsonl", ".ndjson", ".csv")
+_OURS: Final = frozenset(
+    {"job.schema.json", "batch_progress.json", "package.json", "package-lock.json", "tsconfig.json"}
+)
+_ID_NAMES: Final = ("id", "key", "name", "slug", "title", "url", "email", "code", "value")
+_FILE_SUFFIXES: Final = (".pdf", ".txt", ".md", ".html", ".docx", ".eml", ".png", ".jpg", ".jpeg", ".xml")
+_PLACES: Final = (".", "data", "input", "inbox", "items")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the items would come from. `id` and `rows` are None where the manifest needs none."""
+
+    count: int
+    file: str | None = None
+    files: str | None = None
+    rows: str | None = None
+    id: str | None = None
+    noun: str = "item"
+
+
+def guess_source(folder: Path) -> Source | None:
+    """The file with the most rows that have a unique field, else the folder with the most alike files, else None."""
+    tables = [source for path in _candidates(folder) if (source := _table(folder, path)) is not None]
+    if tables:
+        return max(tables, key=lambda source: source.count)
+    heaps = list(_heaps(folder))
+    return max(heaps, key=lambda source: source.count) if heaps else None
+
+
+def _candidates(folder: Path) -> Iterator[Path]:
+    for place in _PLACES:
+        if (folder / place).is_dir():
+            for path in sorted((folder / place).iterdir()):
+                if path.suffix.lower() in _SUFFIXES and path.is_file() and path.name not in _OURS:
+                    yield path
+
+
+def _table(folder: Path, path: Path) -> Source | None:
+    """None when the file cannot be read, holds no rows, or no field of them tells them apart."""
+    try:
+        text = read_text(path, most_bytes=_MOST_BYTES)
+        steps, rows = _rows(path, text)
+    except (TextError, ValueError, csv.Error):
+        return None
+    id_ = _unique_field(rows)
+    if id_ is None:
+        return None
+    is_json = path.suffix.lower() == ".json"
+    noun = _singular(steps or path.stem)
+    where = path.relative_to(folder).as_posix()
+    return Source(len(rows), file=where, rows=f"{steps and _path(steps)}[]" if is_json else None, id=id_, noun=noun)
+
+
+def _rows(path: Path, text: str) -> tuple[str, Sequence[Any]]:
+    """The key of the list within a JSON object (else empty), and the rows."""
+    match path.suffix.lower():
+        case ".csv":
+            return "", list(csv.DictReader(io.StringIO(text)))
+        case ".json":
+            return _longest_list(json.loads(text))
+        case _:
+            return "", [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def _longest_list(document: Any) -> tuple[str, Sequence[Any]]:
+    if isinstance(document, list):
+        return "", document
+    lists = {key: value for key, value in document.items() if isinstance(value, list)} if _is_row(document) else {}
+    if not lists:
+        return "", ()
+    key = max(lists, key=lambda name: len(lists[name]))
+    return key, lists[key]
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _path(name: str) -> str:
+    return f".{name}" if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else f".[{json.dumps(name)}]"
+
+
+def _unique_field(rows: Sequence[Any]) -> str | None:
+    """The path of a field that is there in every row, short, and different in each."""
+    if not rows:
+        return None
+    if all(isinstance(row, str | int) and not isinstance(row, bool) for row in rows):
+        return ".value" if _tell_apart([{"value": row} for row in rows], "value") else None
+    if not all(map(_is_row, rows)):
+        return None
+    names = [name for name in rows[0] if isinstance(name, str)]
+    known = {name.casefold(): name for name in names}
+    ordered = [known[name] for name in _ID_NAMES if name in known]
+    ordered += [name for name in names if name not in ordered]
+    return next((_path(name) for name in ordered if _tell_apart(rows, name)), None)
+
+
+def _tell_apart(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
+    values = [row.get(name) for row in rows]
+    if not all(isinstance(value, str | int) and not isinstance(value, bool) for value in values):
+        return False
+    texts = [str(value).strip() for value in values]
+    usable = all(0 < len(text) <= 200 and "\n" not in text for text in texts)
+    return usable and len({text.casefold() for text in texts}) == len(texts)
+
+
+def _heaps(folder: Path) -> Iterator[Source]:
+    """Folders with at least two files of one kind that people have agents read."""
+    inside = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    for place in inside:
+        for suffix in _FILE_SUFFIXES:
+            count = sum(1 for path in place.glob(f"*{suffix}") if path.is_file())
+            if count >= 2 and place.name != "prompts":
+                yield Source(count, files=f"{place.name}/*{suffix}", noun="file")
+
+
+def _singular(words: str) -> str:
+    """`schools` -> `school`; `target_leads` -> `lead`; a word that is no plural says nothing: `item`."""
+    word = re.split(r"[^A-Za-z]+", words.strip())[-1]
+    if re.fullmatch(r"[A-Za-z]{2,}ies", word):
+        return f"{word[:-3]}y"
+    if re.fullmatch(r"[A-Za-z]{2,}(ss|x|ch|sh)es", word):
+        return word[:-2]
+    return word[:-1] if re.fullmatch(r"[A-Za-z]{2,}[^s\W]s", word) else "item"

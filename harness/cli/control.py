@@ -1,0 +1,149 @@
+"""Commands that ask something of a job from any terminal: pause, resume, cancel, retry."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.options import DEFAULT_MANIFEST, Manifest, OfRehearsal, Place, UnusedSettings
+from harness.cli.printing import say
+
+if TYPE_CHECKING:
+    from harness.ledger.control import Request
+
+_PATIENCE_S = 10.0
+
+
+def pause(
+    manifest: Manifest = DEFAULT_MANIFEST, settings: UnusedSettings = None, rehearsal: OfRehearsal = False
+) -> None:
+    """Start nothing new until `resume`; running sessions go on to their end."""
+    from harness.ledger.control import Request, who_am_i
+
+    place = Place(manifest, rehearsal)
+    if _ask(place, Request("pause", who_am_i())):
+        say(f"paused: running sessions go on to their end, nothing new starts until {place.command('resume')}")
+
+
+def resume(
+    manifest: Manifest = DEFAULT_MANIFEST, settings: UnusedSettings = None, rehearsal: OfRehearsal = False
+) -> None:
+    """Go on after a pause; a hold is lifted too, and one session tries whether the provider answers."""
+    from harness.ledger.control import Request, who_am_i
+
+    place = Place(manifest, rehearsal)
+    if _ask(place, Request("resume", who_am_i())):
+        say("resumed: a pause or hold is lifted")
+
+
+def cancel(
+    manifest: Manifest = DEFAULT_MANIFEST,
+    settings: UnusedSettings = None,
+    rehearsal: OfRehearsal = False,
+    now: Annotated[bool, typer.Option("--now", help="Give running sessions no grace.")] = False,
+) -> None:
+    """End the run: start nothing, give running sessions the grace, end them. The job can go on later."""
+    from harness.ledger.control import Request, who_am_i
+    from harness.ledger.lock import is_held
+
+    place = Place(manifest, rehearsal)
+    if not is_held(place.state / "lock"):
+        say("nothing runs, so there is nothing to cancel")
+        return
+    if _ask(place, Request("cancel", who_am_i(), now=now)):
+        how = "running sessions are ended now" if now else "running sessions get their grace, then they are ended"
+        say(f"stopping: {how}; {place.command('launch')} continues later")
+
+
+def retry(
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[MANIFEST] [ITEM]...", help="The failed items, by id.")
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Every failed item.")] = False,
+    settings: UnusedSettings = None,
+    rehearsal: OfRehearsal = False,
+) -> None:
+    """Give failed items a new round: strikes count from 0 again, each goes alone."""
+    from harness.base.errors import Problem, UsageError
+    from harness.ledger.control import Request, who_am_i
+
+    place, items = _split(words or [], rehearsal)
+    if failed == bool(items):
+        message = "expected the ids of failed items, or --failed for all of them; not both"
+        raise UsageError([Problem("retry", message, f"{place.command('status')} lists them")])
+    chosen = _failed_ones(place, items)
+    if not chosen:
+        say("nothing has failed, so there is nothing to retry")
+        return
+    if _ask(place, Request("retry", who_am_i(), items=tuple(items), all_failed=failed)):
+        from harness.views.wording import listed
+
+        say(f"reopened: {listed(chosen)}")
+
+
+def _split(words: list[str], rehearsal: bool) -> tuple[Place, list[str]]:
+    """A first word that ends like a manifest is the manifest; the others are items."""
+    if words and words[0].endswith((".yaml", ".yml")):
+        return Place(Path(words[0]), rehearsal), words[1:]
+    return Place(DEFAULT_MANIFEST, rehearsal), words
+
+
+def _failed_ones(place: Place, items: list[str]) -> list[str]:
+    """The failed items that the request is about. UsageError for an id that has not failed."""
+    from harness.base.errors import Problem, UsageError
+    from harness.base.ids import ItemId
+    from harness.ledger.queries import failed_items
+    from harness.views.reading import reading
+    from harness.views.why import state_in_words
+
+    with reading(place.state) as db:
+        wanted = [ItemId(item) for item in items] or None
+        found = [str(each.item) for each in failed_items(db, wanted)]
+        problems = [
+            Problem(repr(item), *state_in_words(db, item)) for item in items if not failed_items(db, [ItemId(item)])
+        ]
+    if problems:
+        raise UsageError(problems)
+    return found
+
+
+def _ask(place: Place, request: "Request") -> bool:
+    """Post the request; True when a supervisor has carried it out. Says so when it waits instead."""
+    import asyncio
+
+    from harness.ledger.control import post
+    from harness.ledger.lock import is_held
+    from harness.views.reading import reading
+
+    with reading(place.state):  # there is a job to ask something of
+        pass
+    posted = post(place.state / "control", request)
+    if not is_held(place.state / "lock"):
+        say(f"no supervisor runs: {request.verb} waits for the next {place.command('launch')}")
+        return False
+    if asyncio.run(_is_taken(posted)):
+        return True
+    say(f"the supervisor has not answered within {_PATIENCE_S:g} s; {request.verb} waits in its folder")
+    return False
+
+
+async def _is_taken(posted: Path) -> bool:
+    """Has the request left the spool, at once or within the patience?"""
+    import asyncio
+
+    from harness.base.watching import FolderWatch
+
+    never = asyncio.Event()
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            with FolderWatch() as watch:
+                watch.watch([posted.parent])
+                while not _has_gone(posted):
+                    await watch.changed(never)
+    except TimeoutError:
+        return _has_gone(posted)
+    return True
+
+
+def _has_gone(posted: Path) -> bool:
+    return not posted.exists()

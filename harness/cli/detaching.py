@@ -1,0 +1,103 @@
+"""Launching without this terminal: the same command again in a session of its own, and how to follow it."""
+
+import asyncio
+import contextlib
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.base.errors import JobHeldError
+from harness.base.files import make_folder
+from harness.base.texts import shown
+from harness.base.watching import FolderWatch
+from harness.cli.options import Place
+from harness.cli.printing import print_lines, say
+from harness.ledger.lock import is_held
+from harness.views.reading import head, is_planned, reading
+from harness.views.wording import clean_lines
+
+_PATIENCE_S = 60.0
+_LOOK_S = 1.0
+_TAIL_LINES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The options of a launch that its detached twin gets."""
+
+    settings: tuple[str, ...]
+    first: int | None
+    only: tuple[str, ...]
+    keep: bool
+
+    def as_arguments(self) -> list[str]:
+        first = ["--first", str(self.first)] if self.first is not None else []
+        settings = [word for setting in self.settings for word in ("--set", setting)]
+        only = [word for item in self.only for word in ("--only", item)]
+        return [*settings, *first, *only, *(["--keep"] if self.keep else [])]
+
+
+def detach_and_wait(place: Place, words: Words) -> int:
+    """Start the launch in a session of its own and wait until its run has begun, or it is over.
+
+    0 when it runs; else the exit code it ended with, after what it said.
+    """
+    if is_held(place.state / "lock"):
+        raise JobHeldError("another supervisor holds this job", hint=f"{place.command('watch')} shows what it does")
+    log = make_folder(place.state) / "launch.log"
+    before = _runs(place.state)
+    with log.open("ab") as out:
+        began = out.tell()
+        child = _start(place, words, out.fileno())
+    asyncio.run(_until_begun(place.state, child, before))
+    code = child.poll()
+    if code is not None:
+        say(clean_lines(_tail(log, began)))
+        return code if code >= 0 else 128 - code
+    print_lines([f"running without this terminal, pid {child.pid}; what it says goes to {shown(log)}"])
+    print_lines(f"  {place.command(verb).strip('`')}" for verb in ("status", "watch", "cancel"))
+    return 0
+
+
+def _start(place: Place, words: Words, out: int) -> "subprocess.Popen[bytes]":
+    """SIGHUP is ignored from before the first instruction: the end of the terminal is no reason to stop."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "harness", "launch", str(place.manifest), "--plain", *words.as_arguments()],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+async def _until_begun(state: Path, child: "subprocess.Popen[bytes]", before: int) -> None:
+    """Returns when a new run is in the ledger, the child is over, or patience is at its end."""
+    never = asyncio.Event()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE_S):
+            with FolderWatch() as watch:
+                watch.watch([state])
+                while child.poll() is None and _runs(state) <= before:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(_LOOK_S):
+                            await watch.changed(never)
+
+
+def _runs(state: Path) -> int:
+    if not is_planned(state):
+        return 0
+    with reading(state) as db:
+        return head(db).run
+
+
+def _tail(log: Path, began: int) -> str:
+    with log.open("rb") as file:
+        file.seek(began)
+        text = file.read().decode(errors="replace")
+    return "\n".join(text.splitlines()[-_TAIL_LINES:])

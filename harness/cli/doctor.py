@@ -1,0 +1,49 @@
+"""The command that examines this machine, and prints the fault table."""
+
+from typing import Annotated
+
+import typer
+
+from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, Settings
+from harness.cli.printing import print_json, print_lines
+
+_BROKEN_SETUP = 4
+
+
+def doctor(
+    manifest: Manifest = DEFAULT_MANIFEST,
+    settings: Settings = None,
+    faults: Annotated[
+        bool, typer.Option("--faults", help="Print every kind of fault and what follows from it.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Try what a run needs on this machine: CLI, sandbox, credential, disk. Exit code 4 when something is broken."""
+    from dataclasses import asdict
+
+    if faults:
+        _print_faults(as_json=as_json)
+        return
+    from harness.cli.examination import examine
+
+    found = []
+    for finding in examine(manifest, settings or []):
+        found.append(finding)
+        if not as_json:
+            print_lines([f"{finding.grade:<6}  {finding.what:<10}  {finding.says}"])
+    if as_json:
+        print_json({"schema_version": 1, "findings": [asdict(finding) for finding in found]})
+    if any(finding.grade == "broken" for finding in found):
+        raise typer.Exit(_BROKEN_SETUP)
+
+
+def _print_faults(*, as_json: bool) -> None:
+    from harness.core.faults import ALL_ROWS
+
+    rows = [(row.kind, row.blame, row.then, row.says) for row in ALL_ROWS]
+    if as_json:
+        names = ("kind", "blame", "then", "says")
+        print_json({"schema_version": 1, "faults": [dict(zip(names, row, strict=True)) for row in rows]})
+        return
+    print_lines(["fault            to blame  then    what it means"])
+    print_lines(f"{kind:<16} {blame:<9} {then:<7} {says}" for kind, blame, then, says in dict.fromkeys(rows))

@@ -1,0 +1,145 @@
+"""What `doctor` looks at: each examination tries the thing itself and says what it found."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from harness import __version__
+from harness.backends.claude import cli_folder
+from harness.backends.credentials import find_credential
+from harness.base.errors import HarnessError, UsageError
+from harness.base.texts import size_in_words
+from harness.base.watching import FolderWatch
+from harness.executors.containment import choose
+from harness.executors.preflight import preflight
+from harness.job.job import Job
+from harness.job.load import load
+from harness.views.wording import clean
+
+Grade = Literal["ok", "note", "broken"]
+_LEAST_FREE_BYTES = 1024**3
+_FIXED_SQLITE = (3, 51, 3)
+_VERSION_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`broken`: sessions cannot run; `note`: worth knowing."""
+
+    what: str
+    grade: Grade
+    says: str
+
+
+def examine(manifest: Path, settings: list[str]) -> Iterator[Finding]:
+    """One finding after the other. Without a manifest, the machine is examined for a job that needs nothing special."""
+    yield Finding("harness", "ok", f"{__version__}, Python {sys.version.split()[0]} at {sys.executable}")
+    with tempfile.TemporaryDirectory(prefix="harness-doctor-") as scratch:
+        job, finding = _job(manifest, settings, Path(scratch))
+        yield finding
+        yield _claude(Path(scratch))
+        yield _sqlite()
+        yield from _sandbox(replace(job, state=Path(scratch) / "state"))
+        yield _credential(job, is_own=finding.grade == "ok")
+        yield _disk(job.folder if finding.grade == "ok" else Path.cwd())
+        yield _watching(Path(scratch))
+
+
+def _job(manifest: Path, settings: list[str], scratch: Path) -> tuple[Job, Finding]:
+    if not manifest.exists():
+        (scratch / "items.csv").write_text("id\n1\n")
+        (scratch / "job.yaml").write_text("items: {file: items.csv}\nsession: {prompt: 'look at it'}\n")
+        job = load(scratch / "job.yaml", rehearsal=True)
+        return job, Finding("manifest", "note", f"there is no {clean(str(manifest))}; examined without a job")
+    return load(manifest, settings=settings), Finding("manifest", "ok", clean(str(manifest)))
+
+
+def _claude(scratch: Path) -> Finding:
+    """The CLI that the SDK brings along, asked for its version with nothing of the user's around it."""
+    try:
+        program = cli_folder() / "claude"
+        env = {
+            "PATH": os.defpath, "HOME": str(scratch), "CLAUDE_CONFIG_DIR": str(scratch), "DISABLE_AUTOUPDATER": "1",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
+        }  # fmt: skip
+        asked = subprocess.run(
+            [program, "--version"], env=env, cwd=scratch, capture_output=True, text=True, timeout=_VERSION_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return Finding("claude", "broken", f"the bundled CLI does not run: {clean(str(error))}")
+    return Finding("claude", "ok", f"{clean(asked.stdout)}, bundled with the SDK")
+
+
+def _sqlite() -> Finding:
+    version = sqlite3.sqlite_version
+    if sqlite3.sqlite_version_info >= _FIXED_SQLITE:
+        return Finding("sqlite", "ok", f"{version}, after the fix of the WAL-reset bug (3.51.3)")
+    says = (
+        f"{version}, before the fix of the WAL-reset bug (3.51.3); harmless here: one process writes, on one connection"
+    )
+    return Finding("sqlite", "note", says)
+
+
+def _sandbox(job: Job) -> Iterator[Finding]:
+    """Not only looked at: a probe tries to get out."""
+    import asyncio
+
+    try:
+        containment = choose(job)
+        refused = asyncio.run(preflight(containment, job))
+    except UsageError as error:
+        yield from (Finding("sandbox", "broken", clean(f"{p.message}; {p.hint or ''}")) for p in error.problems)
+        return
+    except HarnessError as error:
+        yield Finding("sandbox", "broken", clean(error.message))
+        return
+    grade: Grade = "ok" if containment.is_kernel_sandbox else "note"
+    tried = f"; tried and refused: {', '.join(refused)}" if refused else "; it hides nothing from a session"
+    yield Finding("sandbox", grade, clean(f"{containment.describe()}{tried}"))
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        yield Finding(
+            "user", "note", "this is root; sessions lose all capabilities in the sandbox, still another user is safer"
+        )
+
+
+def _credential(job: Job, *, is_own: bool) -> Finding:
+    """Which one would be used, never its value."""
+    if is_own and job.is_free():
+        return Finding("credential", "ok", "none is needed: every phase is a program of your own")
+    try:
+        found = find_credential(os.environ, job.auth)
+    except UsageError as error:
+        says = "; ".join(f"{problem.message}; {problem.hint or ''}" for problem in error.problems)
+        return Finding("credential", "broken" if is_own else "note", clean(f"{says}; a rehearsal needs none"))
+    return Finding("credential", "ok", clean(found.describe()))
+
+
+def _disk(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    is_short = free < _LEAST_FREE_BYTES
+    return Finding("disk", "note" if is_short else "ok", f"{size_in_words(free)} free where the job lies")
+
+
+def _watching(scratch: Path) -> Finding:
+    """A file is written, and the watch has to tell."""
+    import asyncio
+
+    async def is_told() -> bool:
+        with FolderWatch() as watch:
+            if not watch.watch([scratch]):
+                return False
+            await asyncio.to_thread((scratch / "watched").write_text, "x")
+            async with asyncio.timeout(10):
+                await watch.changed(asyncio.Event())
+            return True
+
+    if asyncio.run(is_told()):
+        return Finding("watching", "ok", "the kernel tells when a file is written (inotify)")
+    return Finding("watching", "note", "no inotify here; output files are looked at once a second")

@@ -1,0 +1,59 @@
+"""The command `harness`: answers `--version` at once, else runs the command and turns errors into words."""
+
+import sys
+from collections.abc import Sequence
+
+from harness import __version__
+from harness.base.errors import HarnessError, UsageError
+
+
+def entry() -> None:
+    """What the installed command calls."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; the exit code of design section 10. Errors go to stderr, never as a traceback."""
+    if list(arguments) in (["--version"], ["-V"]):
+        sys.stdout.write(f"harness {__version__}\n")
+        return 0
+    from harness.cli.app import app  # after the version, because typer takes 60 ms
+
+    try:
+        app(args=list(arguments), prog_name="harness", standalone_mode=True)
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except HarnessError as error:
+        return tell(error)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped\n")
+        return 130
+    except BrokenPipeError:
+        return _nobody_reads()
+    return 0
+
+
+def tell(error: HarnessError) -> int:
+    """Say what went wrong and what to do, on stderr; the exit code it carries."""
+    from harness.views.wording import clean_lines
+
+    if isinstance(error, UsageError):
+        for problem in error.problems:
+            sys.stderr.write(clean_lines(f"error: {problem.where}: {problem.message}") + "\n")
+            if problem.hint:
+                sys.stderr.write(clean_lines(f"  hint: {problem.hint}") + "\n")
+        if len(error.problems) > 1:
+            sys.stderr.write(f"{len(error.problems)} problems; nothing was started\n")
+    else:
+        sys.stderr.write(clean_lines(f"error: {error.message}") + "\n")
+        if error.hint:
+            sys.stderr.write(clean_lines(f"  hint: {error.hint}") + "\n")
+    return error.exit_code
+
+
+def _nobody_reads() -> int:
+    """`harness log | head`: the reader went away, which is its right."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

@@ -1,0 +1,60 @@
+"""Arguments and options that several commands share, and where a manifest keeps its state."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Manifest = Annotated[
+    Path, typer.Argument(metavar="[MANIFEST]", help="The job's manifest.", show_default=True, envvar=None)
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Lay a value over the manifest, such as vars.seeds=100."),
+]
+UnusedSettings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", hidden=True),
+]
+"""For commands that read the ledger, which knows what was launched: a repeated command line may keep its --set."""
+OfRehearsal = Annotated[bool, typer.Option("--rehearsal", help="Look at the rehearsal of this job, not at the job.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+First = Annotated[
+    int | None, typer.Option("--first", min=1, metavar="N", help="Look at the first N items only, this time.")
+]
+Only = Annotated[
+    list[str] | None, typer.Option("--only", metavar="ID", help="Look at this item only, this time; may be repeated.")
+]
+Keep = Annotated[
+    bool, typer.Option("--keep", help="Go on although the job has changed; done records stay as they are.")
+]
+Reset = Annotated[bool, typer.Option("--reset", help="Start anew; ledger and outputs move to a backup folder.")]
+Plain = Annotated[bool, typer.Option("--plain", help="One line per event, no live display.")]
+
+DEFAULT_MANIFEST = Path("job.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A manifest as the user named it, and the state folder of its job or of its rehearsal."""
+
+    manifest: Path
+    rehearsal: bool
+
+    @property
+    def named(self) -> str:
+        """How the next command names it."""
+        return str(self.manifest)
+
+    @property
+    def state(self) -> Path:
+        stem = self.manifest.stem
+        name = f"{stem}.rehearsal" if self.rehearsal else stem
+        return self.manifest.absolute().parent.resolve() / ".harness" / name
+
+    def command(self, verb: str, *words: str) -> str:
+        """What to type next, with back quotes around it."""
+        from harness.views.wording import command_line
+
+        return f"`{command_line(verb, self.named, *words, rehearsal=self.rehearsal)}`"

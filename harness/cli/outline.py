@@ -1,0 +1,68 @@
+"""What a manifest asks for, in a few lines: the outline that `check` prints."""
+
+from collections.abc import Iterator, Sequence
+
+from harness.base.texts import shown
+from harness.core.money import in_words as money
+from harness.core.money import to_micro
+from harness.core.types import Item
+from harness.job.job import Job, PhaseSpec
+from harness.supervisor.attempt import reservation
+from harness.views.wording import clean, counted, listed
+
+
+def outline(job: Job, items: Sequence[Item]) -> Iterator[str]:
+    """One line per part of the job: items, batches, each phase, money."""
+    first = job.phases[0]
+    batches = -(-len(items) // first.batch_size)
+    source = shown(job.items.file) if job.items.file is not None else job.items.files or ""
+    yield f"job       {clean(job.name)}{' (rehearsal)' if job.rehearsal else ''}"
+    yield f"items     {counted(len(items), clean(job.noun))} from {clean(source)}: {listed([i.id for i in items])}"
+    yield f"batches   {batches:,} of at most {first.batch_size}, {job.parallel} at once, {job.strikes} strikes"
+    for phase in job.phases:
+        yield from _phase(job, phase)
+    yield f"money     {money_line(job)}"
+
+
+def _phase(job: Job, phase: PhaseSpec) -> Iterator[str]:
+    if len(job.phases) > 1:
+        yield f"phase     {phase.name}{_follows(job, phase)}"
+    session, output = phase.session, phase.output
+    if session.backend == "command":
+        yield f"session   command: {clean(' '.join(session.command))}"
+    else:
+        yield f"session   {clean(session.model or 'no model')}, tools {', '.join(session.tools) or 'none'}"
+    merge = f", merged into {clean(shown(output.merge))}" if output.merge else ", not merged"
+    yield f"output    {clean(output.file)} ({output.shape}), {checks_line(phase)}{merge}"
+
+
+def _follows(job: Job, phase: PhaseSpec) -> str:
+    if phase.from_ is None:
+        return ""
+    before = job.phase(phase.from_).name
+    made = f", makes its own {clean(phase.noun)} items" if phase.rows is not None else ""
+    waits = {
+        "own": f"batch N waits for batch N of {before}",
+        "earlier": f"batch N waits for batches 1 to N of {before}",
+        "previous": f"batch N waits for batches 1 to N of {before} and for batch N-1",
+    }
+    return f" from {before}{made}; {waits[phase.needs]}"
+
+
+def checks_line(phase: PhaseSpec) -> str:
+    """`checks: schema, jq, python overlaps`, or the word unchecked."""
+    names = (["schema"] if phase.output.schema is not None else []) + [
+        f"python {check.python[1]}" if check.python else check.kind for check in phase.output.checks
+    ]
+    return f"checks: {', '.join(names)}" if names else "unchecked"
+
+
+def money_line(job: Job) -> str:
+    """What one session reserves, and the most that can be spent."""
+    if job.rehearsal:
+        return "a rehearsal costs nothing"
+    if job.is_free():
+        return "programs of your own only: nothing is charged"
+    reserved = max(reservation(job, phase) for phase in job.phases)
+    most = f"at the worst {money(to_micro(job.budget))}, the budget" if job.budget is not None else "no budget is set"
+    return f"one session reserves at most {money(reserved)} (its cap and one worst response); {most}"

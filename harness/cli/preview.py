@@ -1,0 +1,168 @@
+"""What would run next, and what its session would be told; reads everything and starts nothing."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from harness.base.artifacts import ArtifactStore
+from harness.base.bounded import Bounded
+from harness.base.clock import SystemClock
+from harness.base.errors import UsageError
+from harness.core.money import to_micro, to_usd
+from harness.core.types import Artifact, AttemptSpec, BatchView, Item, Judgement, OutputFault
+from harness.executors.containment import choose
+from harness.executors.folder import AttemptFolder
+from harness.executors.local import LocalExecutor
+from harness.job.job import Job
+from harness.ledger import queries
+from harness.ledger.store import Ledger, open_for_reading
+from harness.planning.batches import plan
+from harness.prompts import render
+from harness.sources.read import Reading, read
+from harness.supervisor.attempt import make_spec, new_identity, reservation
+from harness.supervisor.setting import Setting
+from harness.views.wording import clean, counted, listed
+
+_MOST_LINES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One group that would run, and why; `waits_for` is empty when it may start at once."""
+
+    phase: str
+    batch: str
+    items: tuple[str, ...]
+    state: str
+    tries: int
+    why: str
+    waits_for: str
+
+
+def read_items(job: Job) -> Reading:
+    """The items of the job. UsageError with every problem."""
+    with closing(Bounded()) as bounded:
+        return read(job, bounded)
+
+
+def refuse_bad_prompts(job: Job, items: Sequence[Item]) -> None:
+    """Render the prompt of each shape that a first-phase batch can have. UsageError with every problem."""
+    first = job.phases[0]
+    batches = plan(items, first.batch_size)
+    groups = [(BatchView.of(batch.ref, batch.items, (batch.first, batch.last)), batch.items) for batch in batches]
+    if problems := render.check(first, job.vars, groups):
+        raise UsageError(problems)
+
+
+def planned_groups(job: Job, items: Sequence[Item]) -> list[Planned]:
+    """What would run: from the ledger, or from the items when nothing was launched yet."""
+    path = job.state / "ledger.db"
+    if path.exists():
+        with closing(open_for_reading(path)) as db:
+            if db.execute("SELECT 1 FROM job").fetchone():
+                return list(_queued(job, db))
+    first = job.phases[0]
+    return [
+        Planned(first.name, str(batch.number), tuple(item.id for item in batch.items), "ready", 0, "not tried yet", "")
+        for batch in plan(items, first.batch_size)
+    ]
+
+
+_WHY = {
+    "planned": "not tried yet",
+    "retry": "rejected or missing in its last try",
+    "again": "its last try ended through no fault of its own",
+    "repeated": "its last try left nothing usable: once more as it is",
+    "halved": "its last try left nothing usable: cut in half",
+    "alone": "one strike short of failing: goes alone",
+    "chosen": "chosen by --first or --only",
+    "reopened": "retried by hand",
+}
+
+
+def _queued(job: Job, db: sqlite3.Connection) -> Iterator[Planned]:
+    rows = db.execute(
+        """SELECT phase, number, part, items, state, tries, why, parked FROM groups WHERE state != 'closed'
+           ORDER BY state = 'waiting', tries, phase, number, part, id"""
+    )
+    for phase, number, part, items, state, tries, why, parked in rows:
+        spec = job.phase(phase)
+        waits = _waits_for(job, phase, number) if state == "waiting" else ""
+        said = "was left out of the last run (--first, --only)" if parked else _WHY.get(why, why)
+        label = f"{number}.{part}" if part else str(number)
+        yield Planned(spec.name, label, tuple(json.loads(items)), state, tries, said, waits)
+
+
+def _waits_for(job: Job, phase: int, number: int) -> str:
+    spec = job.phase(phase)
+    parts = []
+    if spec.from_ is not None and spec.needs != "own":
+        parts.append(f"{job.phase(spec.from_).name} 1 to {number}")
+    if spec.needs == "previous" and number > 1:
+        parts.append(f"{spec.name} {number - 1}")
+    return " and ".join(parts)
+
+
+def plan_lines(job: Job, groups: Sequence[Planned]) -> Iterator[str]:
+    """A table of what would run, in the order it would run."""
+    if not groups:
+        yield f"{clean(job.name)}: nothing is left to run"
+    several = len(job.phases) > 1
+    for group in groups[:_MOST_LINES]:
+        batch = f"{group.phase} {group.batch}" if several else group.batch
+        who = counted(len(group.items), clean(job.noun if not several else "item"))
+        waits = f", waits for {group.waits_for}" if group.waits_for else ""
+        tries = f", {counted(group.tries, 'earlier try')}" if group.tries else ""
+        yield f"  {batch:<16} {group.state:<8} {who}: {listed(list(group.items))} ({group.why}{tries}{waits})"
+    if len(groups) > _MOST_LINES:
+        yield f"  and {counted(len(groups) - _MOST_LINES, 'more group')}; `--json` lists all"
+    for later in job.phases[1:]:
+        before = job.phase(later.from_ or 1).name
+        yield f"  {later.name}: batch N is planned when batch N of {before} is settled"
+
+
+def plan_as_json(job: Job, groups: Sequence[Planned]) -> dict[str, Any]:
+    return {
+        "schema_version": 1,
+        "job": job.name,
+        "rehearsal": job.rehearsal,
+        "groups": [asdict(group) for group in groups],
+        "reservation_usd": {phase.name: float(to_usd(reservation(job, phase))) for phase in job.phases},
+        "budget_usd": float(to_usd(to_micro(job.budget))) if job.budget is not None else None,
+    }
+
+
+def first_prompt(job: Job, items: Sequence[Item]) -> AttemptSpec | render.Rendered | None:
+    """What the next session would be told: exactly, from the ledger; or as the first one of a new job."""
+    path = job.state / "ledger.db"
+    if path.exists():
+        with closing(open_for_reading(path)) as db:
+            if db.execute("SELECT 1 FROM job").fetchone():
+                return _next_spec(job, db)
+    first, batch = job.phases[0], plan(items, job.phases[0].batch_size)[0]
+    work = choose(job).view(AttemptFolder(job.state / "attempts" / "000001-p1-b001")).work
+    view = BatchView.of(batch.ref, batch.items, (batch.first, batch.last))
+    return render.render(first, job.vars, batch.items, view, {}, {}, f"{work}/{first.output.file}")
+
+
+def _next_spec(job: Job, db: sqlite3.Connection) -> AttemptSpec | None:
+    group = queries.next_ready(db)
+    if group is None:
+        return None
+    clock, store = SystemClock(), ArtifactStore(job.state / "artifacts")
+    executor = LocalExecutor(
+        job=job, store=store, clock=clock, containment=choose(job), credential=None, preview=_never_complete
+    )
+    setting = Setting(job, Ledger(db, clock, job.state / "ledger.db"), store, clock, executor, _never_judged)
+    return make_spec(setting, group, new_identity(setting, group))
+
+
+async def _never_complete(spec: AttemptSpec, artifacts: Sequence[Artifact], faults: Sequence[OutputFault]) -> bool:
+    return False
+
+
+async def _never_judged(spec: AttemptSpec, artifacts: Sequence[Artifact], faults: Sequence[OutputFault]) -> Judgement:
+    raise AssertionError("a plan starts nothing, so there is nothing to judge")

@@ -1,0 +1,126 @@
+"""Commands that look at a job, running or not, from any terminal: status, watch, show, why, log."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, OfRehearsal, Place, Plain, UnusedSettings
+from harness.cli.printing import print_json, print_lines, say
+
+if TYPE_CHECKING:
+    from harness.views.status import Status
+
+ItemId = Annotated[str, typer.Argument(metavar="ITEM", help="The item's id.", show_default=False)]
+
+
+def status(
+    manifest: Manifest = DEFAULT_MANIFEST,
+    settings: UnusedSettings = None,
+    rehearsal: OfRehearsal = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say where the job stands."""
+    from harness.views.status_text import lines
+
+    place, now = Place(manifest, rehearsal), datetime.now(UTC)
+    found = status_at(place, now, settings)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        print_lines(lines(found, now, place.named))
+
+
+def status_at(place: Place, now: datetime, settings: list[str] | None = None) -> "Status":
+    """Of a job that was never launched, the manifest tells the name; it has to be right then."""
+    from harness.views.reading import is_planned
+    from harness.views.status import new, read_status
+
+    if is_planned(place.state):
+        return read_status(place.state, now)
+    from harness.job.load import load
+
+    job = load(place.manifest, settings=settings or (), rehearsal=place.rehearsal)
+    return new(job.name, rehearsal=place.rehearsal)
+
+
+def watch(
+    manifest: Manifest = DEFAULT_MANIFEST,
+    settings: UnusedSettings = None,
+    rehearsal: OfRehearsal = False,
+    plain: Plain = False,
+) -> None:
+    """Watch a running job from another terminal, until its run ends."""
+    import asyncio
+
+    from harness.ledger.lock import is_held
+    from harness.views.live import showing
+    from harness.views.status_text import lines
+    from harness.views.watching import until_run_ends
+
+    place = Place(manifest, rehearsal)
+    if is_held(place.state / "lock"):
+        with showing(place.state, plain=plain) as display:
+            asyncio.run(until_run_ends(place.state, display.look))
+    else:
+        say("nothing runs at the moment")
+    now = datetime.now(UTC)
+    print_lines(lines(status_at(place, now), now, place.named))
+
+
+def show(
+    item: ItemId,
+    manifest: Manifest = DEFAULT_MANIFEST,
+    settings: UnusedSettings = None,
+    rehearsal: OfRehearsal = False,
+) -> None:
+    """Print the accepted records of one item, of every phase, as JSON."""
+    from harness.views.why import history
+
+    place = Place(manifest, rehearsal)
+    print_json(history(place.state, item).records_as_json())
+
+
+def why(
+    item: ItemId,
+    manifest: Manifest = DEFAULT_MANIFEST,
+    settings: UnusedSettings = None,
+    rehearsal: OfRehearsal = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell the whole story of one item: attempts, verdicts, sessions, costs, and where its records lie."""
+    from harness.views.why import history
+    from harness.views.why_text import lines
+
+    place = Place(manifest, rehearsal)
+    found = history(place.state, item)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        print_lines(lines(found))
+
+
+def log(
+    manifest: Manifest = DEFAULT_MANIFEST,
+    settings: UnusedSettings = None,
+    rehearsal: OfRehearsal = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing what happens.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also the entries of planning, one per item.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, every entry.")] = False,
+) -> None:
+    """Print the ledger: one line for each thing that happened, oldest first."""
+    import asyncio
+
+    from harness.views.timeline import Timeline
+    from harness.views.watching import changes
+
+    place = Place(manifest, rehearsal)
+    timeline = Timeline(place.state, everything=everything, as_json=as_json)
+    print_lines(timeline.new_lines())
+
+    async def go_on() -> None:
+        async for _ in changes(place.state):
+            print_lines(timeline.new_lines())
+
+    if follow:
+        asyncio.run(go_on())

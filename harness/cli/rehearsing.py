@@ -1,0 +1,76 @@
+"""The rehearsal server beside a run, and what it has to say afterwards."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.backends.credentials import Credential, rehearsal_credential
+from harness.core.money import in_words as money
+from harness.core.money import to_micro
+from harness.job.job import Job
+from harness.rehearsal.process import RehearsalServer
+from harness.rehearsal.requests import Account, account
+from harness.views.wording import clean, counted
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A rehearsal server that runs, as a run needs it."""
+
+    credential: Credential
+    log: Path
+
+
+@contextmanager
+def serving(job: Job, faults: str, seed: int) -> Iterator[Serving | None]:
+    """A server for the length of the block; none when every phase is a program of the user's.
+
+    It is tended on a loop and thread of its own, because the run has the main ones.
+    """
+    if job.is_free():
+        yield None
+        return
+    loop = asyncio.new_event_loop()
+    tending = threading.Thread(target=loop.run_forever, name="rehearsal server", daemon=True)
+    tending.start()
+    try:
+        starting = asyncio.run_coroutine_threadsafe(RehearsalServer.start(job.state, job.scene, faults, seed), loop)
+        server = starting.result()
+        try:
+            yield Serving(rehearsal_credential(server.url), server.log)
+        finally:
+            asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        tending.join()
+        loop.close()
+
+
+def aftermath(job: Job) -> Iterator[str]:
+    """What the stand-in was asked, what went wrong on purpose, and what it would have cost; over all rehearsals."""
+    log = job.state / "rehearsal" / "requests.jsonl"
+    if job.is_free() or not log.exists():
+        return
+    sums = account(log)
+    yield ""
+    yield f"The rehearsal asked the stand-in {counted(sums.requests, 'time')} in {counted(sums.sessions, 'session')}."
+    yield from _costs(sums)
+    if sums.troubles:
+        met = ", ".join(f"{clean(name)} x{number}" for name, number in sorted(sums.troubles.items()))
+        yield f"Troubles on purpose: {met}"
+    for error in sums.errors:
+        yield f"Error in the scene: {clean(error)}"
+
+
+def _costs(sums: Account) -> Iterator[str]:
+    yield f"The real thing would have cost about {money(to_micro(sums.cost_usd))}:"
+    for name, model in sorted(sums.by_model.items()):
+        tokens = (
+            f"{model.input_tokens:,} in, {model.cache_read_input_tokens:,} from the cache, "
+            f"{model.cache_creation_input_tokens:,} into it, {model.output_tokens:,} out"
+        )
+        unpriced = f"; {counted(model.unpriced, 'request')} without a known price" if model.unpriced else ""
+        yield f"  {clean(name)}: {money(to_micro(model.cost_usd))} ({tokens}){unpriced}"

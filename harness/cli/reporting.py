@@ -1,0 +1,61 @@
+"""The command that writes the report."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.options import DEFAULT_MANIFEST, Manifest, OfRehearsal, Place, Settings
+from harness.cli.printing import print_lines, say
+
+if TYPE_CHECKING:
+    from harness.views.report import Asked
+
+
+def report(
+    manifest: Manifest = DEFAULT_MANIFEST,
+    settings: Settings = None,
+    rehearsal: OfRehearsal = False,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FOLDER", help="Where; by default report/ in the job's state folder.")
+    ] = None,
+) -> None:
+    """Print the report, and write it with CSV files and a workbook into one folder."""
+    from datetime import UTC, datetime
+
+    from harness.base.texts import shown
+    from harness.views.reading import reading
+    from harness.views.report import write_report
+
+    place = Place(manifest, rehearsal)
+    with reading(place.state):  # nothing is made for a job that was never run
+        pass
+    folder = to or place.state / "report"
+    folder.mkdir(parents=True, exist_ok=True)
+    written = write_report(place.state, folder, _asked(place, settings or []), datetime.now(UTC))
+    print_lines(written.markdown.splitlines())
+    say(f"written: {', '.join(shown(file) for file in written.files)}")
+
+
+def _asked(place: Place, settings: list[str]) -> "Asked":
+    """From the manifest as it is now; a manifest that cannot be read any more is no reason to withhold the report."""
+    from harness.base.errors import UsageError
+    from harness.cli.outline import checks_line
+    from harness.job.load import load
+    from harness.views.report import Asked
+
+    try:
+        job = load(place.manifest, settings=settings, rehearsal=place.rehearsal)
+    except UsageError as error:
+        note = f"cannot be read any more: {error.problems[0].message}"
+        return Asked((("manifest", note),), ())
+    several = len(job.phases) > 1
+    lines = [("manifest", place.named), ("items", f"{job.noun}, from {job.items.file or job.items.files}")]
+    for phase in job.phases:
+        session = phase.session
+        who = " ".join(session.command) if session.backend == "command" else f"{session.model or 'no model'}"
+        tools = f", tools {', '.join(session.tools)}" if session.backend == "claude" else ""
+        name = phase.name if several else "session"
+        lines.append((name, f"{who}{tools}; {session.prompt_name}; {checks_line(phase)}"))
+    bare = [phase.name for phase in job.phases if phase.output.schema is None and not phase.output.checks]
+    return Asked(tuple(lines), tuple(bare if several else ["this job"] if bare else []))

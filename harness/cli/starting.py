@@ -1,0 +1,45 @@
+"""The command that begins a job: init."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.printing import print_lines, say
+
+if TYPE_CHECKING:
+    from harness.cli.blueprint import Source
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="The job's folder; made if missing.")] = Path(),
+) -> None:
+    """Write a job for what lies in a folder: manifest, schema for editors, prompt. It can be rehearsed at once."""
+    from harness.base.errors import Problem, UsageError
+    from harness.cli.blueprint import guess_source
+    from harness.cli.first_job import first_job
+
+    if folder.exists() and not folder.is_dir():
+        raise UsageError([Problem(str(folder), "is no folder", "name a folder, or none for this one")])
+    source = guess_source(folder) if folder.is_dir() else None
+    files = first_job(source)
+    taken = [name for name in files if (folder / name).exists()]
+    if taken:
+        hint = "move it away, or edit it and run `harness check`"
+        raise UsageError([Problem(str(folder / name), "is there already; nothing was written", hint) for name in taken])
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content, encoding="utf-8")
+    say(_found(source))
+    print_lines(str(folder / name) for name in files)
+    say("Next: edit prompts/task.md and output.fields in job.yaml, then")
+    for command in (*([f"cd {folder}"] if folder != Path() else []), "harness check", "harness rehearse"):
+        say(f"  {command}")
+
+
+def _found(source: "Source | None") -> str:
+    from harness.views.wording import clean, counted
+
+    if source is None:
+        return "found no list of items and no folder of files, so three example items were written"
+    return f"found {counted(source.count, source.noun)} in {clean(source.file or source.files or '')}"

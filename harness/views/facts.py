@@ -1,0 +1,147 @@
+"""What a report tells about the life of a job, beyond its counts: runs, holds, money, late items, fingerprints."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from harness.base.clock import from_text
+from harness.core import events as e
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One life of the supervisor. `ended_at` is None for one that was killed, or runs."""
+
+    number: int
+    started_at: datetime
+    began: e.RunStarted
+    ended_at: datetime | None = None
+    ended: e.RunEnded | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    placed_at: datetime
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A person went on although the job had changed."""
+
+    at: datetime
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """In micro-dollars and tokens, over all attempts that have ended. `not_told`: charged as their reservation."""
+
+    attempts: int
+    not_told: int
+    not_told_microusd: int
+    input_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """How many items were accepted under one fingerprint, first used by attempt `first`."""
+
+    first: int
+    items: int
+
+
+def runs(db: sqlite3.Connection) -> list[Run]:
+    """Every run, oldest first."""
+    found: list[Run] = []
+    for at, event in _of_kinds(db, "RunStarted", "RunEnded"):
+        if isinstance(event, e.RunStarted):
+            found.append(Run(len(found) + 1, at, event))
+        elif isinstance(event, e.RunEnded) and found:
+            found[-1] = replace(found[-1], ended_at=at, ended=event)
+    return found
+
+
+def holds(db: sqlite3.Connection) -> list[Hold]:
+    """Every hold, oldest first."""
+    return [Hold(at, from_text(event.until), event.reason) for at, event in _of_kinds(db, "HoldPlaced")]
+
+
+def kept(db: sqlite3.Connection) -> list[Kept]:
+    """Each time a changed job was kept, oldest first."""
+    return [Kept(at, event.differences) for at, event in _of_kinds(db, "FingerprintKept")]
+
+
+def _of_kinds(db: sqlite3.Connection, *kinds: str) -> Iterator[tuple[datetime, Any]]:
+    marks = ", ".join("?" * len(kinds))
+    query = f"SELECT time, kind, body FROM entries WHERE kind IN ({marks}) ORDER BY seq"  # noqa: S608 only marks
+    for time, kind, body in db.execute(query, kinds):
+        yield from_text(time), e.decode(kind, body)
+
+
+def spending(db: sqlite3.Connection) -> Spending:
+    row = db.execute(
+        """SELECT count(*), coalesce(sum(cost_known = 0), 0),
+                  coalesce(sum(CASE WHEN cost_known = 0 THEN charged_microusd END), 0),
+                  coalesce(sum(input_tokens), 0), coalesce(sum(cache_read_tokens), 0),
+                  coalesce(sum(cache_write_tokens), 0), coalesce(sum(output_tokens), 0)
+           FROM attempts WHERE ended_seq IS NOT NULL"""
+    ).fetchone()
+    return Spending(*row)
+
+
+def sources(db: sqlite3.Connection) -> list[Source]:
+    """Which attempts, by fingerprint, the accepted items came from; more than one means the job has changed."""
+    rows = db.execute(
+        """SELECT min(t.id), count(*) FROM accepted a JOIN attempts t ON t.id = a.attempt
+           GROUP BY t.fingerprint ORDER BY 1"""
+    )
+    return [Source(first, items) for first, items in rows]
+
+
+def joined_late(db: sqlite3.Connection) -> list[tuple[str, str]]:
+    """`(phase, item)` of items that were retried by hand and went on beside the plan."""
+    rows = db.execute(
+        """SELECT p.name, i.item FROM items i JOIN phases p ON p.phase = i.phase
+           LEFT JOIN batches b ON b.phase = i.phase AND b.number = i.number AND b.part = i.part
+           WHERE b.late = 1 OR i.round > 1 ORDER BY i.phase, i.place"""
+    )
+    return rows.fetchall()
+
+
+def blocked(db: sqlite3.Connection) -> list[tuple[str, str, str]]:
+    """`(phase, item, reason)` of items whose predecessor failed."""
+    rows = db.execute(
+        """SELECT p.name, i.item, i.reasons FROM items i JOIN phases p ON p.phase = i.phase
+           WHERE i.state = 'blocked' ORDER BY i.phase, i.place"""
+    )
+    return [(phase, item, "; ".join(json.loads(reasons))) for phase, item, reasons in rows]
+
+
+def noted(db: sqlite3.Connection) -> list[tuple[int, str]]:
+    """`(attempt, note)`: oddities that did no harm, and ids that nobody asked for."""
+    rows = db.execute(
+        "SELECT id, notes, invented FROM attempts WHERE notes NOT IN ('[]') OR invented NOT IN ('[]') ORDER BY id"
+    )
+    found = []
+    for attempt, notes, invented in rows:
+        found += [(attempt, note) for note in json.loads(notes or "[]")]
+        if ids := json.loads(invented or "[]"):
+            found.append((attempt, f"ids nobody asked for, not merged: {', '.join(ids)}"))
+    return found
+
+
+def merged(db: sqlite3.Connection) -> list[tuple[str, str, int, str]]:
+    """`(phase, target, records, sha)` of each phase's newest merge."""
+    rows = db.execute(
+        """SELECT p.name, m.target, m.records, m.sha FROM merges m JOIN phases p ON p.phase = m.phase
+           WHERE m.seq = (SELECT max(seq) FROM merges WHERE phase = m.phase) ORDER BY m.phase"""
+    )
+    return rows.fetchall()

@@ -1,0 +1,97 @@
+"""Short readings of a ledger: one consistent view, read-only, closed as soon as it is read."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from harness.base.clock import from_text
+from harness.base.errors import Problem, UsageError
+from harness.ledger.store import open_for_reading
+
+
+@contextmanager
+def reading(state: Path) -> Iterator[sqlite3.Connection]:
+    """One view of the ledger in the state folder. UsageError when nothing was ever planned there."""
+    try:
+        db = open_for_reading(state / "ledger.db")
+    except FileNotFoundError:
+        raise UsageError([not_planned(state)]) from None
+    with closing(db):
+        db.execute("BEGIN")
+        if db.execute("SELECT 1 FROM job").fetchone() is None:
+            raise UsageError([not_planned(state)])
+        yield db
+
+
+def is_planned(state: Path) -> bool:
+    """Is there a ledger with a job in it?"""
+    try:
+        with reading(state):
+            return True
+    except UsageError:
+        return False
+
+
+def not_planned(state: Path) -> Problem:
+    """Nothing was launched or rehearsed here yet."""
+    stem = state.name.removesuffix(".rehearsal")
+    verb, done = ("rehearse", "rehearsed") if state.name != stem else ("launch", "launched")
+    file = "" if stem == "job" else f" {stem}.yaml"
+    return Problem(f"{stem}.yaml", f"this job has not been {done} yet", f"`harness {verb}{file}` does it")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The job, its last run and its gate, as one row of the ledger tells them. Times are UTC."""
+
+    name: str
+    noun: str
+    rehearsal: bool
+    version: str
+    planned_at: datetime
+    run: int
+    """Runs so far; 0 = none."""
+    run_started_at: datetime | None
+    run_is_open: bool
+    """The last run has not ended in order: it runs, or was killed."""
+    run_exit_code: int | None
+    run_reason: str | None
+    run_ended_at: datetime | None
+    paused: bool
+    hold_until: datetime | None
+    hold_reason: str | None
+    spent_microusd: int
+    sessions: int
+
+
+def head(db: sqlite3.Connection) -> Head:
+    row = db.execute(
+        """SELECT name, noun, rehearsal, version, planned_at, run, run_started_at, run_is_open, run_exit_code,
+           run_reason, run_ended_at, paused, hold_until, hold_reason, spent_microusd, sessions FROM job"""
+    ).fetchone()
+    name, noun, rehearsal, version, planned, run, started, is_open, code, reason, ended, paused, until, why, *sums = row
+    return Head(
+        name=name,
+        noun=noun,
+        rehearsal=bool(rehearsal),
+        version=version,
+        planned_at=from_text(planned),
+        run=run,
+        run_started_at=moment(started),
+        run_is_open=bool(is_open),
+        run_exit_code=code,
+        run_reason=reason,
+        run_ended_at=moment(ended),
+        paused=bool(paused),
+        hold_until=moment(until),
+        hold_reason=why,
+        spent_microusd=sums[0],
+        sessions=sums[1],
+    )
+
+
+def moment(text: str | None) -> datetime | None:
+    return from_text(text) if text else None

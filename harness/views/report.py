@@ -1,0 +1,218 @@
+"""The report: Markdown for people, CSV files and a workbook; written into one folder."""
+
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from harness.base.durations import in_words
+from harness.base.files import write_atomic
+from harness.core.money import in_words as money
+from harness.core.money import to_usd
+from harness.ledger.lock import is_held
+from harness.views import facts
+from harness.views.reading import reading
+from harness.views.status import Status, status_of
+from harness.views.status_text import counts_line
+from harness.views.tables import Cell, as_csv, tables
+from harness.views.wording import clean, counted, date_time, plural
+from harness.views.workbook import as_workbook
+
+_MOST_ROWS = 200
+_MARKS = re.compile(r"([\\`*_{}\[\]<>|#~!$&])")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the manifest asks for today: `lines` are name and value; `unchecked` names phases without any check."""
+
+    lines: tuple[tuple[str, str], ...]
+    unchecked: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The report as Markdown, and the files that were written."""
+
+    markdown: str
+    files: tuple[Path, ...]
+
+
+def write_report(state: Path, folder: Path, asked: Asked, now: datetime) -> Written:
+    """Write report.md, items.csv, attempts.csv, failures.csv, costs.csv and report.xlsx into `folder`, which is there.
+
+    One view of the ledger for all of them. UsageError when nothing was planned yet.
+    """
+    held = is_held(state / "lock")
+    with reading(state) as db:
+        status = status_of(db, now, is_held=held)
+        markdown = "\n".join(_markdown(db, status, asked, now)) + "\n"
+        contents = {"report.md": markdown.encode()}
+        contents |= {f"{t.name}.csv": as_csv(t) for t in tables(db, rehearsal=status.rehearsal)}
+        summary = list(_summary(status, asked, now))
+        contents["report.xlsx"] = as_workbook(summary, tables(db, rehearsal=status.rehearsal))
+    prefix = "rehearsal-" if status.rehearsal else ""
+    files = []
+    for name, content in contents.items():
+        files.append(folder / f"{prefix}{name}")
+        write_atomic(files[-1], content, mode=0o644)
+    return Written(markdown, tuple(files))
+
+
+def headline(status: Status) -> str:
+    """One honest sentence: what is done, what is not, and whether the job is over."""
+    over = {
+        "finished": "The job is finished",
+        "stopped": "The job is not finished: it was stopped and can go on",
+        "new": "The job has not been run yet",
+    }.get(status.state, f"The job is not finished: it is {status.state} now")
+    return f"{over}. {counts_line(status)}."
+
+
+def _summary(status: Status, asked: Asked, now: datetime) -> Iterator[tuple[str, Cell]]:
+    if status.rehearsal:
+        yield "rehearsal", "everything in this file comes from a rehearsal: no model was asked"
+    yield "job", clean(status.job)
+    yield "report of", date_time(now)
+    yield "headline", headline(status)
+    for state in ("pending", "running", "done", "failed", "blocked", "skipped"):
+        yield state, getattr(status.counts, state)
+    if status.head is not None:
+        yield "cost in dollars", float(to_usd(status.head.spent_microusd))
+        yield "sessions", status.head.sessions
+    for name, value in asked.lines:
+        yield name, clean(value)
+    for phase in asked.unchecked:
+        yield "unchecked", clean(phase)
+
+
+def _markdown(db: sqlite3.Connection, status: Status, asked: Asked, now: datetime) -> Iterator[str]:
+    yield f"# {mark(status.job)}{': rehearsal' if status.rehearsal else ''}"
+    yield ""
+    if status.rehearsal:
+        yield "**Rehearsal.** No model was asked; every record, cost and figure below is played, not real."
+        yield ""
+    yield f"**{mark(headline(status))}** Report of {date_time(now)}."
+    yield ""
+    if asked.unchecked:
+        names = ", ".join(map(mark, asked.unchecked))
+        yield f"**unchecked**: no check is named for {names}; done means there only that a record came back in form."
+        yield ""
+    yield from _section("What was asked", _table(("", ""), asked.lines))
+    yield from _section("Counts", _counts(status))
+    yield from _section("Failed", _failed(status))
+    yield from _section("Blocked", _table(("phase", "item", "because"), facts.blocked(db)))
+    yield from _section("Merged", _merged(db))
+    yield from _section("Usage", _usage(db, status))
+    yield from _section("Runs", _runs(db, status))
+    yield from _section("Holds", _holds(db))
+    yield from _section("Joined late", _joined_late(db))
+    yield from _section("The job has changed on the way", _changed(db))
+    yield from _section("Notes", _table(("attempt", "note"), facts.noted(db)))
+
+
+def mark(text: str) -> str:
+    """Text as Markdown that means nothing but itself; one line."""
+    return _MARKS.sub(r"\\\1", clean(text))
+
+
+def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
+    """Nothing at all when there is nothing to say."""
+    body = list(lines)
+    if body:
+        yield from (f"## {title}", "", *body, "")
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """A Markdown table; empty without rows, cut above 200 with the number that is missing."""
+    rows = list(rows)
+    if not rows:
+        return
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{'---|' * len(columns)}"
+    for row in rows[:_MOST_ROWS]:
+        yield f"| {' | '.join(mark('' if cell is None else str(cell)) for cell in row)} |"
+    if len(rows) > _MOST_ROWS:
+        yield ""
+        yield f"and {len(rows) - _MOST_ROWS:,} more: the CSV files have them all"
+
+
+def _counts(status: Status) -> Iterator[str]:
+    states = ("done", "failed", "blocked", "skipped", "running", "pending")
+    rows = [
+        (phase.name, f"{phase.counts.total:,} {plural(phase.noun)}", *(getattr(phase.counts, s) for s in states))
+        for phase in status.phases
+    ]
+    return _table(("phase", "items", *states), rows)
+
+
+def _failed(status: Status) -> Iterator[str]:
+    rows = [(f.id, f.phase, f.attempts, f.reason or "no reason recorded") for f in status.failed]
+    return _table(("item", "phase", "attempts", "reason"), rows)
+
+
+def _merged(db: sqlite3.Connection) -> Iterator[str]:
+    rows = [(phase, target, records, sha[:16]) for phase, target, records, sha in facts.merged(db)]
+    return _table(("phase", "file", "records", "SHA-256"), rows)
+
+
+def _usage(db: sqlite3.Connection, status: Status) -> Iterator[str]:
+    if status.head is None:
+        return
+    sums, spent = facts.spending(db), status.head.spent_microusd
+    played = " (played: nothing was paid)" if status.rehearsal else ""
+    yield f"- {counted(status.head.sessions, 'session')}, {money(spent)} charged{played}"
+    if status.reserved_microusd:
+        yield f"- {money(status.reserved_microusd)} reserved for sessions that run now"
+    if sums.not_told:
+        which = counted(sums.not_told, "session")
+        yield (
+            f"- **{which} did not tell the cost**: {money(sums.not_told_microusd)} of the sum is the whole "
+            "reservation of each, the true cost is lower or equal"
+        )
+    yield (
+        f"- tokens: {sums.input_tokens:,} in, {sums.cache_read_tokens:,} from the cache, "
+        f"{sums.cache_write_tokens:,} into it, {sums.output_tokens:,} out"
+    )
+
+
+def _runs(db: sqlite3.Connection, status: Status) -> Iterator[str]:
+    rows = []
+    found = facts.runs(db)
+    for run in found:
+        ended = "it runs" if run.number == len(found) and status.current else "killed, or the machine went down"
+        if run.ended is not None and run.ended_at is not None:
+            took = in_words(run.ended_at - run.started_at)
+            ended = f"after {took}, exit code {run.ended.exit_code}: {run.ended.reason}"
+        began = run.began
+        budget = money(began.budget_microusd) if began.budget_microusd is not None else "none"
+        started = f"{date_time(run.started_at)} on {began.host}"
+        rows.append((run.number, started, ended, began.parallel, budget, began.sandbox, began.credential))
+    return _table(("run", "started", "ended", "at once", "budget", "sandbox", "credential"), rows)
+
+
+def _holds(db: sqlite3.Connection) -> Iterator[str]:
+    rows = [(date_time(hold.placed_at), date_time(hold.until), hold.reason) for hold in facts.holds(db)]
+    return _table(("placed", "until", "reason"), rows)
+
+
+def _joined_late(db: sqlite3.Connection) -> Iterator[str]:
+    late = facts.joined_late(db)
+    if late:
+        yield "Retried by hand, and alone through the phases they lacked; no other record was made with them in sight."
+        yield ""
+    yield from _table(("phase", "item"), late)
+
+
+def _changed(db: sqlite3.Connection) -> Iterator[str]:
+    rows = [(date_time(each.at), "; ".join(each.differences)) for each in facts.kept(db)]
+    if not rows:
+        return
+    yield from _table(("kept on", "what had changed"), rows)
+    yield ""
+    sources = facts.sources(db)
+    yield from _table(
+        ("from attempt", "items accepted with the job as it was then"), [(s.first, s.items) for s in sources]
+    )

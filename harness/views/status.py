@@ -1,0 +1,156 @@
+"""Where a job stands: the numbers behind `status`, `status --json` and the live display."""
+
+import sqlite3
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.base.clock import from_text, to_text
+from harness.core.money import to_usd
+from harness.ledger import lock, queries
+from harness.ledger.counts import Counts, PhaseCounts, job_counts, phase_counts
+from harness.ledger.progress import estimated_completion, failed_items
+from harness.views.attempts import Batches, BatchName
+from harness.views.reading import Head, head, reading
+
+SCHEMA_VERSION = 1
+
+State = Literal["new", "running", "paused", "holding", "stopped", "finished"]
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """An attempt that runs now."""
+
+    attempt: int
+    batch: BatchName
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A failed item, in whatever phase it failed."""
+
+    id: str
+    phase: str
+    reason: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One moment of a job. `head` is None before the first launch; `until` is the end of a hold that still lasts."""
+
+    job: str
+    state: State
+    rehearsal: bool
+    head: Head | None
+    counts: Counts
+    phases: tuple[PhaseCounts, ...]
+    reserved_microusd: int
+    current: tuple[Current, ...]
+    failed: tuple[Failed, ...]
+    hold: tuple[datetime, str] | None
+    estimated_completion: datetime | None
+    waiting_requests: int
+    """Requests in the control spool that nobody has taken yet."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The documented shape of `status --json`; keys are added, never renamed or removed."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "job": self.job,
+            "state": self.state,
+            "rehearsal": self.rehearsal,
+            "counts": asdict(self.counts),
+            "phases": [{"name": p.name, "noun": p.noun, "counts": asdict(p.counts)} for p in self.phases],
+            "usage": {
+                "cost_usd": float(to_usd(self.head.spent_microusd)) if self.head else 0.0,
+                "reserved_usd": float(to_usd(self.reserved_microusd)),
+                "sessions": self.head.sessions if self.head else 0,
+            },
+            "holds": [{"reason": self.hold[1], "until": to_text(self.hold[0])}] if self.hold else [],
+            "failed": [asdict(each) for each in self.failed],
+            "running": [
+                {"attempt": each.attempt, "batch": str(each.batch), "items": list(each.batch.items)}
+                for each in self.current
+            ],
+            "estimated_completion": to_text(self.estimated_completion) if self.estimated_completion else None,
+            "run": self._last_run(),
+        }
+
+    def _last_run(self) -> dict[str, Any] | None:
+        if self.head is None or self.head.run == 0:
+            return None
+        ended = self.head.run_ended_at
+        return {
+            "number": self.head.run,
+            "started": to_text(self.head.run_started_at) if self.head.run_started_at else None,
+            "ended": to_text(ended) if ended else None,
+            "exit_code": self.head.run_exit_code,
+            "reason": self.head.run_reason,
+        }
+
+
+def new(job: str, *, rehearsal: bool) -> Status:
+    """The status of a job that was never launched."""
+    return Status(job, "new", rehearsal, None, Counts(), (), 0, (), (), None, None, 0)
+
+
+def read_status(state: Path, now: datetime) -> Status:
+    """UsageError when nothing was planned yet: say `new` then."""
+    is_held = lock.is_held(state / "lock")
+    with reading(state) as db:
+        return status_of(db, now, is_held=is_held, waiting_requests=_waiting_requests(state / "control"))
+
+
+def status_of(db: sqlite3.Connection, now: datetime, *, is_held: bool, waiting_requests: int = 0) -> Status:
+    """The status that this view of the ledger shows; `is_held`: a supervisor lives."""
+    job = head(db)
+    phases = phase_counts(db)
+    counts = phases[0].counts if len(phases) == 1 else job_counts(db)
+    hold = (job.hold_until, job.hold_reason or "") if job.hold_until and job.hold_until > now else None
+    if not is_held:
+        counts, phases = _at_rest(counts), [_phase_at_rest(phase) for phase in phases]
+    return Status(
+        job=job.name,
+        state=_state(job, counts, is_held=is_held, is_holding=hold is not None),
+        rehearsal=job.rehearsal,
+        head=job,
+        counts=counts,
+        phases=tuple(phases),
+        reserved_microusd=queries.money(db).reserved if is_held else 0,
+        current=tuple(_current(db)) if is_held else (),
+        failed=tuple(Failed(f["name"], f["phase"], f["reason"], f["attempts"]) for f in failed_items(db)),
+        hold=hold,
+        estimated_completion=estimated_completion(db, now) if is_held else None,
+        waiting_requests=waiting_requests,
+    )
+
+
+def _state(job: Head, counts: Counts, *, is_held: bool, is_holding: bool) -> State:
+    if is_held:
+        return "paused" if job.paused else "holding" if is_holding else "running"
+    if job.run == 0:
+        return "new"
+    return "finished" if counts.settled == counts.total else "stopped"
+
+
+def _at_rest(counts: Counts) -> Counts:
+    """Without a supervisor nothing runs: what a killed run left open is pending, the next launch settles it."""
+    return Counts(counts.pending + counts.running, 0, counts.done, counts.failed, counts.blocked, counts.skipped)
+
+
+def _phase_at_rest(phase: PhaseCounts) -> PhaseCounts:
+    return PhaseCounts(phase.phase, phase.name, phase.noun, _at_rest(phase.counts))
+
+
+def _current(db: sqlite3.Connection) -> list[Current]:
+    batches = Batches(db)
+    rows = db.execute("SELECT id, started_at FROM attempts WHERE ended_seq IS NULL ORDER BY id").fetchall()
+    return [Current(attempt, batches.of_attempt(attempt), from_text(started_at)) for attempt, started_at in rows]
+
+
+def _waiting_requests(folder: Path) -> int:
+    return sum(1 for _ in folder.glob("[0-9]*.json"))

@@ -1,0 +1,143 @@
+"""The status in words, for a terminal."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from harness.base.durations import in_words
+from harness.core.money import in_words as money
+from harness.ledger.counts import Counts
+from harness.views.status import Status
+from harness.views.wording import clean, command_line, counted, day_time, shorten
+
+_MOST_FAILED = 20
+_MOST_RUNNING = 12
+
+
+def lines(status: Status, now: datetime, manifest: str) -> Iterator[str]:
+    """Line by line, safe to print; `manifest` is how the user names it, for the next command."""
+    yield headline(status)
+    yield counts_line(status)
+    if len(status.phases) > 1:
+        yield from _phase_table(status)
+    yield from _running(status, now)
+    yield from _gate(status, now, manifest)
+    yield from _usage(status, now)
+    yield from _failed(status)
+    yield from _last_run(status, now)
+    yield f"Next: {next_command(status, manifest)}"
+
+
+def headline(status: Status) -> str:
+    """`West Region 2026: running, rehearsal`."""
+    return f"{clean(status.job)}: {status.state}{', rehearsal' if status.rehearsal else ''}"
+
+
+def counts_line(status: Status) -> str:
+    """`12 of 24 schools done, 1 failed, 3 running, 8 pending`."""
+    if status.head is None:
+        return "nothing was planned yet"
+    done = f"{status.counts.done:,} of {counted(status.counts.total, clean(status.head.noun))} done"
+    return ", ".join([done, *_others(status.counts)])
+
+
+def _others(counts: Counts) -> list[str]:
+    states = ("failed", "blocked", "skipped", "running", "pending")
+    return [f"{getattr(counts, state):,} {state}" for state in states if getattr(counts, state)]
+
+
+def _phase_table(status: Status) -> Iterator[str]:
+    yield ""
+    width = max(len(clean(phase.name)) for phase in status.phases)
+    for phase in status.phases:
+        known = counted(phase.counts.total, clean(phase.noun)) if phase.counts.total else "nothing yet"
+        parts = [f"{phase.counts.done:,} done", *_others(phase.counts)] if phase.counts.total else []
+        yield f"  {clean(phase.name):<{width}}  {known}{': ' if parts else ''}{', '.join(parts)}"
+
+
+def _running(status: Status, now: datetime) -> Iterator[str]:
+    if status.current:
+        yield ""
+        yield "Running:"
+    for current in status.current[:_MOST_RUNNING]:
+        yield f"  {current.batch}  {in_words(now - current.started_at)}, attempt {current.attempt}"
+    if len(status.current) > _MOST_RUNNING:
+        yield f"  and {len(status.current) - _MOST_RUNNING} more"
+
+
+def _gate(status: Status, now: datetime, manifest: str) -> Iterator[str]:
+    is_alive = status.state in ("running", "paused", "holding")
+    again = command_line("resume", manifest, rehearsal=status.rehearsal)
+    if status.head is not None and status.head.paused and status.state != "finished":
+        yield f"Paused: nothing new starts until `{again}`"
+    if status.hold is not None:
+        until, reason = status.hold
+        then = "then it goes on by itself" if is_alive else "no start before that"
+        yield f"Hold ({clean(reason)}): until {day_time(until, now)}, in {in_words(until - now)}; {then}"
+    if status.waiting_requests and not is_alive:
+        yield f"{counted(status.waiting_requests, 'request')} wait for the next launch"
+
+
+def _usage(status: Status, now: datetime) -> Iterator[str]:
+    if status.head is None:
+        return
+    yield ""
+    yield usage_line(status)
+    if status.estimated_completion is not None:
+        left = in_words(status.estimated_completion - now)
+        yield f"At this pace: done about {day_time(status.estimated_completion, now)}, in {left}"
+
+
+def usage_line(status: Status) -> str:
+    """`Usage: $1.20 and $0.90 reserved, 14 sessions`; a rehearsal's dollars are none."""
+    if status.head is None:
+        return "Usage: none"
+    spent, reserved = money(status.head.spent_microusd), status.reserved_microusd
+    note = " (rehearsal: not real money)" if status.rehearsal else ""
+    sums = f"{spent} and {money(reserved)} reserved" if reserved else spent
+    return f"Usage: {sums}{note}, {counted(status.head.sessions, 'session')}"
+
+
+def _failed(status: Status) -> Iterator[str]:
+    if status.failed:
+        yield ""
+        yield "Failed:"
+    several = len(status.phases) > 1
+    for failed in status.failed[:_MOST_FAILED]:
+        where = f" in {clean(failed.phase)}" if several else ""
+        tries = counted(failed.attempts, "attempt")
+        yield f"  {shorten(failed.id, 60)}{where}, {tries}: {shorten(failed.reason, 200) or 'no reason recorded'}"
+    if len(status.failed) > _MOST_FAILED:
+        yield f"  and {len(status.failed) - _MOST_FAILED:,} more; `--json` lists all"
+
+
+def _last_run(status: Status, now: datetime) -> Iterator[str]:
+    head = status.head
+    if head is None or status.state not in ("stopped", "finished") or head.run == 0:
+        return
+    yield ""
+    if head.run_is_open:
+        yield f"Run {head.run} ended without a word: it was killed, or the machine went down"
+    elif head.run_ended_at is not None:
+        when = day_time(head.run_ended_at, now)
+        yield f"Run {head.run} ended {when} with exit code {head.run_exit_code}: {clean(head.run_reason or '')}"
+
+
+def next_command(status: Status, manifest: str) -> str:
+    """The one command that helps most now."""
+    failed = status.counts.failed or status.failed
+    match status.state:
+        case "new" | "stopped":
+            is_paused = status.head is not None and status.head.paused
+            verb, words = ("resume", ()) if is_paused else ("launch", ())
+        case "running" | "holding":
+            verb, words = "watch", ()
+        case "paused":
+            verb, words = "resume", ()
+        case "finished" if failed:
+            return " or ".join(
+                f"`{command_line(verb, manifest, *words, rehearsal=status.rehearsal)}`"
+                for verb, words in (("retry", ("--failed",)), ("report", ()))
+            )
+        case "finished":
+            verb, words = "report", ()
+    return f"`{command_line(verb, manifest, *words, rehearsal=status.rehearsal)}`"

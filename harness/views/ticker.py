@@ -1,0 +1,105 @@
+"""What just happened, for people who watch: one line for each started or ended attempt and each turn of the gate."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from harness.base.clock import from_text
+from harness.base.durations import in_words
+from harness.base.errors import HarnessError
+from harness.core import events as e
+from harness.core.money import in_words as money
+from harness.ledger.queries import last_seq
+from harness.ledger.store import Entry
+from harness.views.attempts import AttemptView, Verdict, attempt, verdicts
+from harness.views.reading import is_planned, reading
+from harness.views.timeline import Words
+from harness.views.wording import clean, clock_time, shorten
+
+_KINDS = (
+    "AttemptStarted", "AttemptEnded", "HoldPlaced", "HoldLifted", "Paused", "Resumed", "CancelAsked", "ItemReopened",
+)  # fmt: skip
+_MOST_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One line for the screen; `starts` marks a start, which a live display shows in another way."""
+
+    text: str
+    starts: bool
+
+
+class Ticker:
+    """Reads on from the moment it was made."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._seq = self._newest()
+
+    def _newest(self) -> int:
+        if not is_planned(self._state):
+            return 0
+        with reading(self._state) as db:
+            return last_seq(db)
+
+    def new(self) -> list[Tick]:
+        """What happened since the last call, oldest first. A ledger that cannot be read just now has no news."""
+        try:
+            with reading(self._state) as db:
+                newest = last_seq(db)
+                ticks = list(_ticks(db, self._seq))
+                self._seq = newest
+                return ticks
+        except (HarnessError, sqlite3.Error, OSError):
+            return []
+
+
+def _ticks(db: sqlite3.Connection, after: int) -> Iterator[Tick]:
+    words = Words(db)
+    marks = ", ".join("?" * len(_KINDS))
+    query = f"SELECT seq, time, kind, body FROM entries WHERE seq > ? AND kind IN ({marks}) ORDER BY seq"  # noqa: S608
+    for seq, time, kind, body in db.execute(query, (after, *_KINDS)).fetchall():
+        entry = Entry(seq, time, e.decode(kind, body))
+        text, starts = words.of_event(entry.event), isinstance(entry.event, e.AttemptStarted)
+        if isinstance(entry.event, e.AttemptStarted):
+            text = _start_line(attempt(db, entry.event.attempt))
+        elif isinstance(entry.event, e.AttemptEnded):
+            ended = attempt(db, entry.event.attempt)
+            text = outcome_line(ended, verdicts(db, ended))
+        yield Tick(f"{clock_time(from_text(time))}  {text}", starts)
+
+
+def _start_line(started: AttemptView) -> str:
+    again = f", try {started.tries + 1}" if started.tries else ""
+    return f"{started.batch}  started, attempt {started.id}{again}"
+
+
+def outcome_line(ended: AttemptView, said: dict[str, Verdict]) -> str:
+    """`Batch 7/34 (20 seeds)  accepted 19, 1 again: S0121 tiling: ...  34s $0.07`."""
+    parts = []
+    if accepted := sum(verdict.said == "accepted" for verdict in said.values()):
+        parts.append("accepted" if len(said) == 1 else f"accepted {accepted}")
+    failed = {item: verdict for item, verdict in said.items() if verdict.said == "failed"}
+    again = {item: verdict for item, verdict in said.items() if verdict.said in ("struck", "returned", "again")}
+    parts += [_named(len(failed), "failed", failed)] if failed else []
+    parts += [_named(len(again), "again", again)] if again else []
+    if ended.fault is not None:
+        parts.append(f"{clean(ended.fault)}: {shorten(ended.detail, 120)}")
+    took = in_words(timedelta(seconds=ended.duration_s or 0))
+    cost = f" {money(ended.charged_microusd)}" if ended.charged_microusd else ""
+    return f"{ended.batch}  {', '.join(parts)}  {took}{cost}"
+
+
+def _named(number: int, word: str, which: dict[str, Verdict]) -> str:
+    """`1 again: S0121 tiling failure`; without reasons, which the fault tells, only the number."""
+    with_reasons = {item: verdict for item, verdict in which.items() if verdict.reasons}
+    if not with_reasons:
+        return f"{number} {word}"
+    named = "; ".join(
+        f"{shorten(item, 40)} {shorten('; '.join(verdict.reasons), 100)}"
+        for item, verdict in list(with_reasons.items())[:_MOST_NAMED]
+    )
+    return f"{number} {word}: {named}{'; ...' if len(with_reasons) > _MOST_NAMED else ''}"

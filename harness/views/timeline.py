@@ -1,0 +1,170 @@
+"""The ledger as lines: one event a line, in words a person reads, or as JSON."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+
+from harness.base.clock import from_text
+from harness.base.durations import in_words
+from harness.core import events as e
+from harness.core.money import in_words as money
+from harness.ledger.store import Entry, entries
+from harness.views.attempts import Batches, BatchName
+from harness.views.reading import reading
+from harness.views.wording import clean, counted, date_time, listed, shorten
+
+_OF_PLANNING = (e.ItemAdded, e.BatchPlanned, e.BatchSettled, e.GroupQueued, e.GroupsChosen)
+_MOST_ENTRIES = 5_000
+"""Entries read in one go: a reading stays short however long the ledger is."""
+
+
+class Timeline:
+    """Reads on from where it stopped. Lines are safe to print; those as JSON have every entry."""
+
+    def __init__(self, state: Path, *, everything: bool, as_json: bool) -> None:
+        self._state = state
+        self._everything = everything
+        self._as_json = as_json
+        self._seq = 0
+
+    def new_lines(self) -> Iterator[str]:
+        """A line for each entry since the last call, oldest first. UsageError when nothing was planned yet."""
+        while found := self._read():
+            self._seq = found[-1][0].seq
+            for entry, line in found:
+                if self._as_json:
+                    yield line_as_json(entry)
+                elif self._everything or not isinstance(entry.event, _OF_PLANNING):
+                    yield line
+
+    def _read(self) -> list[tuple[Entry, str]]:
+        with reading(self._state) as db:
+            words = Words(db)
+            found: list[tuple[Entry, str]] = []
+            for entry in entries(db, self._seq):
+                found.append((entry, "" if self._as_json else words.line(entry)))
+                if len(found) == _MOST_ENTRIES:
+                    break
+            return found
+
+
+def line_as_json(entry: Entry) -> str:
+    """`{"seq": 7, "time": "...", "event": "ItemAccepted", ...its fields}` on one line."""
+    fields = asdict(entry.event)
+    return json.dumps(
+        {"seq": entry.seq, "time": entry.time, "event": type(entry.event).__name__, **fields}, ensure_ascii=False
+    )
+
+
+class Words:
+    """Puts events into words."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._batches = Batches(db)
+        self._phases: dict[int, str] = dict(db.execute("SELECT phase, name FROM phases").fetchall())
+
+    def line(self, entry: Entry) -> str:
+        """`2026-11-20 22:15:03      7  attempt 3 started: Batch 7/34 (20 seeds), sonnet`."""
+        return f"{date_time(from_text(entry.time))} {entry.seq:>6}  {self.of_event(entry.event)}"
+
+    def of_event(self, event: e.Event) -> str:
+        """What happened, without its time."""
+        return clean(
+            self._of_attempts(event) or self._of_items(event) or self._of_runs(event) or self._of_planning(event)
+        )
+
+    def _of_attempts(self, event: e.Event) -> str | None:
+        match event:
+            case e.AttemptStarted():
+                batch = self._name(event.phase, event.number, event.part, event.items)
+                reserved = f", {money(event.reserved_microusd)} reserved" if event.reserved_microusd else ""
+                return f"attempt {event.attempt} started: {batch}, {event.model or event.backend}{reserved}"
+            case e.AttemptEnded():
+                fault = f": {event.fault} ({event.blame}): {shorten(event.detail, 160)}" if event.fault else ""
+                took = in_words(timedelta(seconds=event.duration_s))
+                return f"attempt {event.attempt} ended {_ENDED[event.outcome]} after {took}{fault}"
+            case e.UsageSettled():
+                known = "" if event.known else " (cost not told: the whole reservation is charged)"
+                return f"attempt {event.attempt} cost {money(event.charged_microusd)}{known}"
+            case e.HoldPlaced():
+                until = from_text(event.until)
+                return f"hold ({event.reason}) until {date_time(until)}: nothing starts before"
+            case e.HoldLifted():
+                return f"hold lifted by {event.who}"
+        return None
+
+    def _of_items(self, event: e.Event) -> str | None:
+        match event:
+            case e.ItemAccepted():
+                return f"{self._item(event.phase, event.item)} accepted: {counted(event.records, 'record')}"
+            case e.ItemStruck():
+                return f"{self._item(event.phase, event.item)} gets a strike: {_reasons(event.reasons)}"
+            case e.ItemReturned():
+                return f"{self._item(event.phase, event.item)} goes back without a strike: {_reasons(event.reasons)}"
+            case e.ItemFailed():
+                return f"{self._item(event.phase, event.item)} failed: {shorten(event.reason, 200)}"
+            case e.ItemReopened():
+                return f"{self._item(event.phase, event.item)} reopened by {event.who}"
+            case e.ItemBlocked():
+                return f"{self._item(event.phase, event.item)} blocked: {event.parent!r} {event.reason}"
+        return None
+
+    def _of_runs(self, event: e.Event) -> str | None:
+        match event:
+            case e.RunStarted():
+                return f"run started: pid {event.pid} on {event.host}, {event.parallel} at once, {event.sandbox}"
+            case e.RunEnded():
+                return f"run ended with exit code {event.exit_code}: {event.reason}"
+            case e.Paused():
+                return f"paused by {event.who}"
+            case e.Resumed():
+                return f"resumed by {event.who}"
+            case e.CancelAsked():
+                return f"stop asked by {event.who}{', at once' if event.now else ''}"
+            case e.Merged():
+                return f"merged {counted(event.records, 'record')} into {event.target}"
+            case e.FingerprintKept():
+                return f"went on although the job has changed: {listed(list(event.differences))}"
+        return None
+
+    def _of_planning(self, event: e.Event) -> str:
+        match event:
+            case e.JobPlanned():
+                return f"job {event.job!r} planned: {counted(event.items, event.noun)}"
+            case e.ItemAdded():
+                return f"{self._item(event.phase, event.item)} added"
+            case e.BatchPlanned():
+                return f"{self._name(event.phase, event.number, event.part, event.items)} planned"
+            case e.BatchSettled():
+                return f"{self._phases[event.phase]} batch {event.number} is settled"
+            case e.GroupQueued():
+                batch = self._name(event.phase, event.number, event.part, event.items)
+                return f"{batch} queued again: {event.why}, {counted(event.tries, 'earlier try')}"
+            case e.GroupsChosen():
+                chosen = "all groups" if event.groups is None else counted(len(event.groups), "group")
+                return f"this run looks at {chosen}"
+            case _:
+                return type(event).__name__
+
+    def _item(self, phase: int, item: str) -> str:
+        return f"{self._phases[phase]}: {item}" if len(self._phases) > 1 else item
+
+    def _name(self, phase: int, number: int, part: int, items: tuple[str, ...]) -> BatchName:
+        return self._batches.name(phase, number, part, items)
+
+
+_ENDED = {
+    "well": "well",
+    "partly": "partly well",
+    "whole": "with nothing usable",
+    "excused": "excused",
+    "stopped": "and stopped the run",
+}
+
+
+def _reasons(reasons: tuple[str, ...]) -> str:
+    return shorten("; ".join(reasons), 200) or "no reason recorded"

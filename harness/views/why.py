@@ -1,0 +1,216 @@
+"""The whole story of one item: what came before it, what was made of it, every attempt, and where its records lie."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from harness.base.artifacts import ArtifactStore
+from harness.base.clock import to_text
+from harness.base.errors import Problem, UsageError
+from harness.base.ids import Sha
+from harness.core.money import to_usd
+from harness.core.types import Json
+from harness.views.attempts import AttemptView, Verdict, attempts_of, verdicts
+from harness.views.reading import head, reading
+from harness.views.wording import listed
+
+_MOST_SEARCHED = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where accepted records lie: bytes of a fragment in the store, and the records themselves."""
+
+    attempt: int
+    fragment: Path
+    offset: int
+    length_bytes: int
+    records: tuple[Json, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One attempt, and what it said of the item."""
+
+    attempt: AttemptView
+    verdict: Verdict | None
+    """None while it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One item in one phase."""
+
+    phase: str
+    item: str
+    noun: str
+    parent: str | None
+    state: str
+    strikes: int
+    round: int
+    reasons: tuple[str, ...]
+    attempts: tuple[Told, ...]
+    kept: Kept | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Chapters in phase order: what the item came from, itself, and what was made of it."""
+
+    item: str
+    rehearsal: bool
+    state: Path
+    chapters: tuple[Chapter, ...]
+
+    def records_as_json(self) -> dict[str, Any]:
+        """`{"item", "rehearsal", "phases": [{"phase", "item", "state", "records"}]}`."""
+        return {
+            "item": self.item,
+            "rehearsal": self.rehearsal,
+            "phases": [
+                {
+                    "phase": chapter.phase,
+                    "item": chapter.item,
+                    "state": chapter.state,
+                    "records": list(chapter.kept.records) if chapter.kept else [],
+                }
+                for chapter in self.chapters
+            ],
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, with `schema_version`; keys are added, never renamed or removed."""
+        return {
+            "schema_version": 1,
+            "item": self.item,
+            "rehearsal": self.rehearsal,
+            "phases": [_chapter_as_json(chapter, self.state) for chapter in self.chapters],
+        }
+
+
+def _chapter_as_json(chapter: Chapter, state: Path) -> dict[str, Any]:
+    kept = chapter.kept
+    return {
+        "phase": chapter.phase,
+        "item": chapter.item,
+        "parent": chapter.parent,
+        "state": chapter.state,
+        "strikes": chapter.strikes,
+        "round": chapter.round,
+        "reasons": list(chapter.reasons),
+        "attempts": [_told_as_json(told, state) for told in chapter.attempts],
+        "accepted": None
+        if kept is None
+        else {
+            "attempt": kept.attempt,
+            "fragment": str(kept.fragment),
+            "offset": kept.offset,
+            "length_bytes": kept.length_bytes,
+            "records": list(kept.records),
+        },
+    }
+
+
+def _told_as_json(told: Told, state: Path) -> dict[str, Any]:
+    view = told.attempt
+    fields = asdict(view)
+    for name in ("reserved_microusd", "charged_microusd", "fingerprint", "phase", "phase_name", "started_seq"):
+        del fields[name]
+    return {
+        **fields,
+        "batch": view.batch.label,
+        "items": list(view.batch.items),
+        "folder": str(state / view.folder),
+        "started_at": to_text(view.started_at),
+        "ended_at": to_text(view.ended_at) if view.ended_at else None,
+        "cost_usd": float(to_usd(view.charged_microusd)) if view.charged_microusd is not None else None,
+        "outputs": [{"name": name, "sha": sha, "size_bytes": size} for name, sha, size in view.outputs],
+        "verdict": asdict(told.verdict) if told.verdict else None,
+    }
+
+
+def history(state: Path, item: str) -> History:
+    """UsageError with near ids when no item is called so."""
+    with reading(state) as db:
+        rows = _rows(db, item)
+        if not rows:
+            raise UsageError([Problem(repr(item), *unknown_in_words(db, item))])
+        store = ArtifactStore(state / "artifacts")
+        chapters = tuple(_chapter(db, store, phase, name) for phase, name in _family(rows, item))
+        return History(item, head(db).rehearsal, state, chapters)
+
+
+def _rows(db: sqlite3.Connection, item: str) -> list[tuple[int, str, str | None, int]]:
+    """`(phase, item, parent, from_phase)` of all items that share a first-phase item with this one, in order."""
+    return db.execute(
+        """SELECT i.phase, i.item, i.parent, p.from_phase FROM items i JOIN phases p ON p.phase = i.phase
+           WHERE i.root IN (SELECT root FROM items WHERE item = ?) ORDER BY i.phase, i.place""",
+        (item,),
+    ).fetchall()
+
+
+def _family(rows: list[tuple[int, str, str | None, int]], item: str) -> Iterator[tuple[int, str]]:
+    """The item in every phase, what it came from, and what was made of it; in order."""
+    parents = {(phase, name): (before, parent) for phase, name, parent, before in rows if parent is not None}
+    wanted = {(phase, name) for phase, name, _, _ in rows if name == item}
+    for one in list(wanted):
+        while one in parents:
+            one = parents[one]
+            wanted.add(one)
+    own = {(phase, name) for phase, name, _, _ in rows if name == item}
+    for phase, name, _, _ in rows:  # phases come in order, so a parent is seen before what was made of it
+        if parents.get((phase, name)) in own:
+            own.add((phase, name))
+    return ((phase, name) for phase, name, _, _ in rows if (phase, name) in wanted | own)
+
+
+def _chapter(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: str) -> Chapter:
+    name, noun, parent, state, strikes, round_, reasons = db.execute(
+        """SELECT p.name, p.noun, i.parent, i.state, i.strikes, i.round, i.reasons FROM items i
+           JOIN phases p ON p.phase = i.phase WHERE i.phase = ? AND i.item = ?""",
+        (phase, item),
+    ).fetchone()
+    told = tuple(Told(view, verdicts(db, view).get(item)) for view in attempts_of(db, phase, item))
+    kept = _kept(db, store, phase, item)
+    return Chapter(name, item, noun, parent, state, strikes, round_, tuple(json.loads(reasons)), told, kept)
+
+
+def _kept(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: str) -> Kept | None:
+    row = db.execute(
+        "SELECT attempt, sha, offset, length_bytes FROM accepted WHERE phase = ? AND item = ?", (phase, item)
+    ).fetchone()
+    if row is None:
+        return None
+    attempt, sha, offset, length = row
+    content = store.get(Sha(sha))[offset : offset + length]
+    records = tuple(json.loads(line) for line in content.splitlines())
+    return Kept(attempt, store.path(Sha(sha)), offset, length, records)
+
+
+def unknown_in_words(db: sqlite3.Connection, item: str) -> tuple[str, str | None]:
+    """Message and hint about an id that nobody knows: what it may have been meant for."""
+    noun = head(db).noun
+    near = near_ids(db, item)
+    return f"no {noun} has this id", f"did you mean {listed([repr(name) for name in near])}?" if near else None
+
+
+def near_ids(db: sqlite3.Connection, item: str) -> list[str]:
+    """Known ids that look alike: the same but for case, holding it, or close by letters; at most three."""
+    folded = item.casefold()
+    known = [row[0] for row in db.execute("SELECT DISTINCT item FROM items LIMIT ?", (_MOST_SEARCHED,))]
+    holding = [name for name in known if folded in name.casefold()]
+    by_fold = {name.casefold(): name for name in known}
+    close = [by_fold[name] for name in get_close_matches(folded, by_fold, n=3)]
+    return list(dict.fromkeys([*sorted(holding, key=len)[:3], *close]))[:3]
+
+
+def state_in_words(db: sqlite3.Connection, item: str) -> tuple[str, str | None]:
+    """Message and hint about an id that was expected to have failed."""
+    states = [row[0] for row in db.execute("SELECT DISTINCT state FROM items WHERE item = ?", (item,))]
+    if not states:
+        return unknown_in_words(db, item)
+    return f"has not failed, it is {' and '.join(states)}", None

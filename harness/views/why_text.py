@@ -1,0 +1,91 @@
+"""The story of one item in words, for a terminal."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+
+from harness.base.durations import in_words
+from harness.core.money import in_words as money
+from harness.views.attempts import AttemptView, Verdict
+from harness.views.why import Chapter, History, Told
+from harness.views.wording import clean, counted, date_time
+
+_SAID = {
+    "accepted": "accepted",
+    "struck": "rejected, a strike",
+    "returned": "rejected, no strike",
+    "failed": "failed",
+    "again": "nothing was concluded, no strike",
+}
+
+
+def lines(story: History) -> Iterator[str]:
+    """Line by line, safe to print."""
+    if story.rehearsal:
+        yield "(rehearsal)"
+    for number, chapter in enumerate(story.chapters):
+        if number:
+            yield ""
+        yield from _chapter(chapter, story)
+
+
+def _chapter(chapter: Chapter, story: History) -> Iterator[str]:
+    made = f", made from {clean(chapter.parent)}" if chapter.parent not in (None, chapter.item) else ""
+    again = f", round {chapter.round}" if chapter.round > 1 else ""
+    strikes = f", {counted(chapter.strikes, 'strike')}" if chapter.strikes else ""
+    yield f"{clean(chapter.item)} in {clean(chapter.phase)}{made}: {chapter.state}{strikes}{again}"
+    if chapter.state in ("failed", "blocked", "pending") and chapter.reasons:
+        yield f"  because: {clean('; '.join(chapter.reasons))}"
+    if not chapter.attempts and chapter.state != "blocked":
+        yield "  no attempt yet"
+    for told in chapter.attempts:
+        yield from _attempt(told, story)
+    yield from _records(chapter)
+
+
+def _attempt(told: Told, story: History) -> Iterator[str]:
+    view = told.attempt
+    yield f"  attempt {view.id}, {view.batch}, {date_time(view.started_at)}{_took(view)}"
+    if view.ended_at is None:
+        yield "    has not ended"
+    if told.verdict is not None:
+        yield f"    {_verdict(told.verdict)}"
+    if view.fault is not None:
+        yield f"    {clean(view.fault)}, to blame: {view.blame}: {clean(view.detail)}"
+    yield f"    {clean(view.model or view.backend)}, session {clean(view.session_id or 'unknown')}"
+    yield f"    prompt {view.prompt_sha[:16]}{_cost(view)}"
+    for note in view.notes:
+        yield f"    note: {clean(note)}"
+    if view.invented:
+        yield f"    ids nobody asked for: {clean(', '.join(view.invented))}"
+    for name, sha, size in view.outputs:
+        yield f"    wrote {clean(name)}, {size:,} bytes, artifact {sha[:16]}"
+    yield f"    {clean(str(story.state / view.folder))}"
+
+
+def _took(view: AttemptView) -> str:
+    return f", {in_words(timedelta(seconds=view.duration_s))}" if view.duration_s is not None else ""
+
+
+def _cost(view: AttemptView) -> str:
+    if view.charged_microusd is None:
+        return f", {money(view.reserved_microusd)} reserved" if view.reserved_microusd else ""
+    known = "" if view.cost_known else " (not told: its whole reservation was charged)"
+    tokens = f"{view.input_tokens + view.cache_read_tokens + view.cache_write_tokens:,} tokens in"
+    return f", {money(view.charged_microusd)}{known}, {tokens}, {view.output_tokens:,} out"
+
+
+def _verdict(verdict: Verdict) -> str:
+    reasons = f": {clean('; '.join(verdict.reasons))}" if verdict.reasons else ""
+    return f"{_SAID[verdict.said]}{reasons}"
+
+
+def _records(chapter: Chapter) -> Iterator[str]:
+    kept = chapter.kept
+    if kept is None:
+        return
+    end = kept.offset + kept.length_bytes
+    yield f"  {counted(len(kept.records), 'record')} accepted from attempt {kept.attempt}"
+    yield f"    bytes {kept.offset}-{end} of {clean(str(kept.fragment))}"
+    for record in kept.records:
+        yield f"    {clean(json.dumps(record, ensure_ascii=False))}"

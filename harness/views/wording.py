@@ -1,0 +1,76 @@
+"""How things are said to people: text made harmless for a terminal, counts with their noun, times in local time."""
+
+import re
+import shlex
+from datetime import datetime
+
+_SEQUENCES = re.compile(
+    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC: titles, links, the clipboard
+    r"|\x1b[PX^_][^\x1b]*(?:\x1b\\)?"  # DCS, SOS, PM, APC
+    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI: colours, cursor
+    r"|\x1b[ -/]*[0-~]?"
+)
+_SPACES = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
+_HARMFUL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_LONE = re.compile(r"[\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """One line without control characters, escape sequences or direction marks: safe to print on a terminal."""
+    return _LONE.sub("\ufffd", _HARMFUL.sub("", _SPACES.sub(" ", _SEQUENCES.sub("", text))))
+
+
+def clean_lines(text: str) -> str:
+    """The same for text of several lines; line ends stay."""
+    return "\n".join(clean(line) for line in text.splitlines())
+
+
+def shorten(text: str, most: int) -> str:
+    """Clean, and cut to `most` characters with an ellipsis."""
+    text = clean(text)
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def plural(noun: str) -> str:
+    """`schools`, `companies`, `batches`: English, good enough for a noun that a user wrote."""
+    if re.search(r"[^aeiou]y$", noun):
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if re.search(r"(s|x|z|ch|sh)$", noun) else f"{noun}s"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 school`, `24 schools`."""
+    return f"{number:,} {noun if number == 1 else plural(noun)}"
+
+
+def listed(names: list[str], most: int = 3) -> str:
+    """`A, B, C and 4 more`."""
+    shown = ", ".join(shorten(name, 40) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def clock_time(moment: datetime) -> str:
+    """`22:15:03`, local."""
+    return moment.astimezone().strftime("%H:%M:%S")
+
+
+def date_time(moment: datetime) -> str:
+    """`2026-11-20 22:15:03`, local."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def day_time(moment: datetime, now: datetime) -> str:
+    """`22:15` today, else `Sat 21 Nov 06:30`; local."""
+    here, today = moment.astimezone(), now.astimezone()
+    return here.strftime("%H:%M") if here.date() == today.date() else here.strftime("%a %d %b %H:%M")
+
+
+def command_line(verb: str, manifest: str, *words: str, rehearsal: bool = False) -> str:
+    """What a person types next: `harness status course.yaml --rehearsal`; the default manifest is left out.
+
+    A rehearsal is continued with `rehearse`, not with `launch`.
+    """
+    if rehearsal and verb == "launch":
+        verb, rehearsal = "rehearse", False
+    file = [] if manifest == "job.yaml" else [manifest]
+    return shlex.join(["harness", verb, *file, *words, *(["--rehearsal"] if rehearsal else [])])
