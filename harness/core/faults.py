@@ -310,6 +310,8 @@ TABLE: Final[tuple[Row, ...]] = (
 
 _DENIED: Final = Row(DENIED, "session", "whole", "tools were denied and nothing was written")
 _UNKNOWN: Final = Row(UNKNOWN, "host", "again", "ended in a way this program does not know")
+ALL_ROWS: Final[tuple[Row, ...]] = (*TABLE, _DENIED, _UNKNOWN)
+"""Every kind, for people; classify looks at the last two by other means than signs."""
 _EPOCH = re.compile(r"limit reached\|(\d{9,11})\b")
 _DETAIL_CHARACTERS = 300
 
