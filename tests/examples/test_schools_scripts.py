@@ -1,0 +1,230 @@
+"""The scripts of the schools job, called from `scripts/`, on a list of a few schools; the sessions are a small program."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+GOOD, BAD, STUCK = "University of Oregon", "University of Utah", "University of Arizona"
+MANIFEST = """\
+job: Three schools
+noun: school
+items: {file: data/target_schools_west.json, rows: ".schools[]", id: .name, match: data/school_aliases.json}
+session: {backend: command, command: [python3, worker.py], prompt: prompts/batch_loop.md, timeout: none, silence: none}
+output:
+  file: report.json
+  shape: one
+  key: .school
+  schema: data/report.schema.json
+  check: [{jq: ".coaches | length > 0", says: name at least one coach}]
+  merge: output/warm_leads.json
+strikes: 2
+"""
+WORKER = f"""\
+import json, os, signal
+[item] = json.load(open("items.json"))
+coach = {{"name": "=A", "position": "Head Coach", "career": [], "nmdp_overlap": "NO", "overlap_details": "",
+          "data_quality": "low"}}
+if item["id"] == {STUCK!r}:
+    signal.pause()
+report = {{"school": item["id"], "retrieved": "2026-01-31", "coaches": [coach], "notes": ""}}
+if item["id"] == {BAD!r}:
+    report["coaches"] = []
+json.dump(report, open(os.environ["HARNESS_OUTPUT"], "w"))
+"""
+RUN = """\
+import sys
+from pathlib import Path
+from harness.job.load import load
+from harness.supervisor.running import RunOptions, run_job
+sys.exit(run_job(load(Path("job.yaml")), RunOptions(None), lambda event: print(event.kind, flush=True)).exit_code)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("data", "prompts", "scripts"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "batch_progress.json", tmp_path)
+    (tmp_path / "job.yaml").write_text(MANIFEST)
+    (tmp_path / "worker.py").write_text(WORKER)
+    _list(tmp_path, GOOD, BAD)
+    return tmp_path
+
+
+def _list(folder: Path, *names: str) -> None:
+    schools = [{"name": name, "conference": "Big 12", "state": "UT", "priority": 1} for name in names]
+    (folder / "data" / "target_schools_west.json").write_text(json.dumps({"schools": schools}))
+
+
+def _script(folder: Path, name: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Called as its usage says, from within `scripts/`, with nobody at a terminal."""
+    command = [sys.executable, name, *words] if name.endswith(".py") else [f"./{name}", *words]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path}
+    return subprocess.run(
+        command, cwd=folder / "scripts", env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+
+
+def _finish(folder: Path) -> int:
+    return subprocess.run([sys.executable, "-c", RUN], cwd=folder, capture_output=True).returncode
+
+
+def _progress(folder: Path) -> Any:
+    return json.loads((folder / "batch_progress.json").read_text())
+
+
+def _backups(folder: Path) -> list[Path]:
+    return list((folder / ".harness").glob("job.backup-*"))
+
+
+def test_init_puts_every_school_into_pending_and_starts_nothing(folder: Path) -> None:
+    done = _script(folder, "batch_init.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    progress = _progress(folder)
+    assert (progress["pending"], progress["started"], progress["current_school"]) == ([GOOD, BAD], None, None)
+    assert _script(folder, "batch_init.py").returncode == 0
+    assert not _backups(folder)
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        ((GOOD, "Oregon"), "duplicate id 'University of Oregon'"),
+        ((GOOD, "Wildcats"), "'Wildcats' is ambiguous: it may be 'University of Arizona'"),
+        ((GOOD, "Hogwarts"), "'Hogwarts' is not among the known names"),
+    ],
+)
+def test_init_refuses_a_wrong_list_and_leaves_all_as_it_was(folder: Path, names: tuple[str, ...], says: str) -> None:
+    before = (folder / "batch_progress.json").read_bytes()
+    _list(folder, *names)
+    done = _script(folder, "batch_init.py", "--reset")
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert (folder / "batch_progress.json").read_bytes() == before
+    assert not _backups(folder)
+
+
+def test_with_progress_and_nobody_to_ask_init_refuses_and_says_which_flag(folder: Path) -> None:
+    assert _finish(folder) == 1
+    done = _script(folder, "batch_init.py")
+    assert done.returncode == 2
+    assert "there is progress already: 1 done, 1 failed" in done.stderr
+    assert "--reset" in done.stderr
+    assert _progress(folder)["completed"] == [GOOD]
+
+
+def test_reset_starts_anew_and_keeps_what_was_there(folder: Path) -> None:
+    _finish(folder)
+    merged = (folder / "output" / "warm_leads.json").read_bytes()
+    assert _script(folder, "batch_init.py", "--reset").returncode == 0
+    [backup] = _backups(folder)
+    assert (backup / "ledger.db").exists()
+    assert (backup / "warm_leads.json").read_bytes() == merged
+    assert _progress(folder)["pending"] == [GOOD, BAD]
+    assert not (folder / "output" / "warm_leads.json").exists()
+
+
+@pytest.mark.parametrize(("answer", "left"), [("reset", []), ("resume", [GOOD]), ("", [GOOD])])
+def test_a_person_is_asked_whether_to_reset_or_to_resume(folder: Path, answer: str, left: list[str]) -> None:
+    _finish(folder)
+    asked = pexpect.spawn(sys.executable, ["batch_init.py"], cwd=str(folder / "scripts"), encoding="utf-8")
+    asked.expect(r"Type resume or reset \[resume\]: ")
+    asked.sendline(answer)
+    asked.expect(pexpect.EOF)
+    asked.close()
+    assert asked.exitstatus == 0
+    assert _progress(folder)["completed"] == left
+    assert len(_backups(folder)) == (not left)
+
+
+def test_resume_puts_the_interrupted_school_back_and_starts_nothing(folder: Path) -> None:
+    _list(folder, STUCK, GOOD)
+    with subprocess.Popen([sys.executable, "-c", RUN], cwd=folder, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        next(line for line in run.stdout if line == "started\n")
+        run.send_signal(signal.SIGKILL)
+    done = _script(folder, "batch_resume.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{STUCK}: back in the queue" in done.stdout
+    progress = _progress(folder)
+    assert (progress["current_school"], progress["pending"]) == (None, [STUCK, GOOD])
+    assert progress["batches"][0]["tries"] == 1
+    assert "launch_batch.sh" in done.stdout
+
+
+def test_resume_without_anything_to_resume_says_so(folder: Path) -> None:
+    done = _script(folder, "batch_resume.py")
+    assert done.returncode == 2
+    assert "has not been launched yet" in done.stderr
+
+
+def test_what_was_resumed_is_finished_by_the_next_launch(folder: Path) -> None:
+    _script(folder, "batch_init.py")
+    _script(folder, "batch_resume.py")
+    assert _finish(folder) == 1
+    assert _progress(folder)["completed"] == [GOOD]
+
+
+@pytest.mark.parametrize("name", ["generate_master_report.py", "aggregate_results.py"])
+def test_the_master_report_is_made_of_what_was_accepted(folder: Path, name: str) -> None:
+    _finish(folder)
+    done = _script(folder, name)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Total schools processed: 1\nTotal coaches researched: 1\nTotal NMDP overlaps found: 0\n" in done.stdout
+    today = date.today()
+    with (folder / "output" / f"master_report_{today}.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert [(row["School Searched"], row["Coach Name"]) for row in csv.DictReader(file)] == [(GOOD, "'=A")]
+    assert (folder / "output" / f"master_report_{today}.xlsx").stat().st_size > 5000
+    assert [path.name for path in (folder / "output" / "schools").iterdir()] == [f"{GOOD}_{today}.csv"]
+
+
+def test_status_shows_counts_and_the_reason_of_a_failed_school(folder: Path) -> None:
+    _finish(folder)
+    status = json.loads(_script(folder, "batch_status.py", "--json").stdout)
+    assert (status["counts"]["done"], status["counts"]["failed"]) == (1, 1)
+    assert [failed["id"] for failed in status["failed"]] == [BAD]
+    assert "name at least one coach" in status["failed"][0]["reason"]
+    assert "name at least one coach" in _script(folder, "batch_status.py").stdout
+
+
+def test_launch_asks_first_and_without_a_terminal_wants_to_be_told(folder: Path) -> None:
+    done = _script(folder, "launch_batch.sh")
+    assert done.returncode == 2
+    assert "say --yes" in done.stderr
+    assert _progress(folder)["completed"] == []
+
+
+def test_launch_wants_a_progress_file(folder: Path) -> None:
+    (folder / "batch_progress.json").unlink()
+    done = _script(folder, "launch_batch.sh", "--yes")
+    assert done.returncode == 2
+    assert "batch_init.py" in done.stderr
+
+
+def test_launch_runs_the_job_and_passes_its_exit_code_on(folder: Path) -> None:
+    assert _script(folder, "launch_batch.sh", "--yes").returncode == 1
+    assert _progress(folder)["completed"] == [GOOD]
+
+
+@pytest.mark.parametrize("answer", ["n", ""])
+def test_launch_does_nothing_when_a_person_says_no(folder: Path, answer: str) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    asked = pexpect.spawn(str(folder / "scripts" / "launch_batch.sh"), cwd="/", encoding="utf-8", env=environment)
+    asked.expect(r"Start or resume now\?")
+    asked.sendline(answer)
+    asked.expect(pexpect.EOF)
+    asked.close()
+    assert asked.exitstatus == 0
+    assert _progress(folder)["completed"] == []
