@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from harness.base.artifacts import ArtifactStore
@@ -362,10 +363,16 @@ def test_O12_a_python_check_that_fails_is_broken(court: Court, body: str, said: 
 
 def test_O12_a_command_that_hangs_is_ended_with_all_it_started(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.outputs.checks.COMMAND_S", 0.5)
-    court.check(command=("/bin/sh", "-c", "sleep 600 & sleep 600"))
+    court.check(command=("/bin/sh", "-c", f"sleep 600 & echo $! > {court.folder}/pid; sleep 600"))
     judgement = court.judge(GOOD)
     assert judgement.broken_check is not None
     assert "no end within 0.5 s" in judgement.broken_check.detail
+    left = psutil.Process(int((court.folder / "pid").read_text())) if _is_there(court.folder / "pid") else None
+    assert left is None or left.status() == psutil.STATUS_ZOMBIE
+
+
+def _is_there(told: Path) -> bool:
+    return psutil.pid_exists(int(told.read_text()))
 
 
 def test_reasons_are_bounded_in_number_and_length(court: Court) -> None:

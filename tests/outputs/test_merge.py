@@ -5,7 +5,7 @@ import io
 import json
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from harness.base.errors import BrokenSetupError, LedgerDamagedError
 from harness.base.ids import ItemId, Sha
 from harness.core.types import Accepted
 from harness.job.job import OutputSpec, Shape
-from harness.outputs import merge
+from harness.outputs import folder, merge
 from harness.outputs.merge import Piece, fragment, hash_of, keep_aside, prepare, publish
 from harness.outputs.parse import canonical
 
@@ -47,7 +47,7 @@ def _put(store: ArtifactStore, records: dict[str, list[Any]]) -> dict[str, Piece
     return {id_: Piece(id_, sha, kept.spans[id_].offset, kept.spans[id_].length_bytes) for id_ in ids}
 
 
-def _merged(target: Path, pieces: Sequence[Piece], output: OutputSpec, store: ArtifactStore) -> bytes:
+def _merged(target: Path, pieces: Iterable[Piece], output: OutputSpec, store: ArtifactStore) -> bytes:
     prepared = prepare(target, pieces, output, store)
     publish(prepared)
     assert hash_of(target) == prepared.sha
@@ -141,10 +141,23 @@ def test_O15_any_completion_order_and_any_grouping_give_the_same_bytes(
 def test_more_fragments_than_may_be_open_are_read_in_any_order(tmp_path: Path, store: ArtifactStore) -> None:
     pieces = [_put(store, {f"I{n}": [{"id": f"I{n}"}], f"J{n}": [{"id": f"J{n}"}]}) for n in range(100)]
     in_order = [fragment[f"{letter}{n}"] for letter in "IJ" for n, fragment in enumerate(pieces)]
-    before = len(list(Path("/dev/fd").iterdir()))
-    merged = json.loads(_merged(tmp_path / "all.json", in_order, _spec(), store))
+    before = _open_files()
+    most = 0
+
+    def watched() -> Iterator[Piece]:
+        nonlocal most
+        for piece in in_order:
+            most = max(most, _open_files())
+            yield piece
+
+    merged = json.loads(_merged(tmp_path / "all.json", watched(), _spec(), store))
     assert [record["id"] for record in merged] == [f"{letter}{n}" for letter in "IJ" for n in range(100)]
-    assert len(list(Path("/dev/fd").iterdir())) == before
+    assert _open_files() == before
+    assert most <= before + 40
+
+
+def _open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
 
 
 # --- a folder ---------------------------------------------------------------------------------------------------------
@@ -193,6 +206,17 @@ def test_a_fixed_folder_of_the_pattern_is_left_out_and_the_hash_sees_every_chang
     (target / "link").symlink_to("B.md")
     seen.add(hash_of(target))
     assert len(seen) == 4
+
+
+def test_the_hash_of_a_folder_does_not_depend_on_the_order_on_disk(
+    tmp_path: Path, store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "essays"
+    publish(prepare(target, _files(store, {"A": b"one", "B": b"two"}), _spec("files", "{id}.md"), store))
+    first = hash_of(target)
+    real = folder._below
+    monkeypatch.setattr(folder, "_below", lambda path: reversed(list(real(path))))
+    assert hash_of(target) == first
 
 
 # --- targets that are not ours ----------------------------------------------------------------------------------------

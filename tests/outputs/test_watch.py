@@ -10,6 +10,7 @@ import pytest
 
 from harness.base import watching
 from harness.job.job import OutputSpec, Shape
+from harness.outputs import watch
 from harness.outputs.watch import changes
 
 pytestmark = pytest.mark.anyio
@@ -102,4 +103,24 @@ async def test_a_pipe_or_link_in_the_place_of_the_output_is_no_output(tmp_path: 
         (tmp_path / "out.json").unlink()
         (tmp_path / "out.json").write_text("[1]")
         await seen.get()
+        assert seen.empty()
+
+
+async def test_an_output_that_is_still_being_written_is_not_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = ["[1", ", 2", ", 3]"]
+    real = watch._sleep
+
+    async def writes_on(seconds: float, stop: asyncio.Event) -> None:
+        await real(0.01, stop)
+        if pieces:
+            with (tmp_path / "out.json").open("a") as file:
+                file.write(pieces.pop(0))
+
+    monkeypatch.setattr(watch, "_sleep", writes_on)
+    (tmp_path / "out.json").touch()
+    async with _watching(tmp_path, _spec("out.json")) as (seen, _):
+        await seen.get()
+        assert (tmp_path / "out.json").read_text() == "[1, 2, 3]"
         assert seen.empty()
