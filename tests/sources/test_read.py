@@ -249,6 +249,12 @@ def test_I04_huge_rows_lines_and_cells_are_refused(bounded: Bounded) -> None:
     assert "i.csv:2" in refusals(bounded, f'id,x\na,"{big}"\n', "i.csv")[0]
 
 
+def test_I04_more_items_than_a_job_may_have_are_refused(bounded: Bounded) -> None:
+    assert refusals(bounded, "id\n" + "".join(f"{n}\n" for n in range(200_001)), "i.csv") == [
+        "i.csv: holds more than 200,000 items, the most that one job takes"
+    ]
+
+
 def test_I04_a_file_above_the_limit_is_refused_unread(bounded: Bounded) -> None:
     for name, size in [("i.json", 33), ("i.jsonl", 129), ("i.csv", 129)]:
         with Path(name).open("wb") as file:
