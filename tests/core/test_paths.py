@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.core.paths import MISSING, is_plain, read_path
+from harness.base.paths import MISSING, is_plain, read_path
 from harness.core.types import Json
 
 
