@@ -28,6 +28,7 @@ class Merger:
         self._setting = setting
         self._off_the_loop = off_the_loop
         self._dirty: set[int] = set()
+        self._is_busy = False
         self._not_before = 0.0
 
     def note(self, phase: int) -> None:
@@ -36,12 +37,18 @@ class Merger:
             self._dirty.add(phase)
 
     def due_in_s(self) -> float | None:
-        """Seconds until a merge is due; None when nothing changed."""
-        return max(0.0, self._not_before - self._setting.clock.monotonic()) if self._dirty else None
+        """Seconds until a merge is due; None when nothing changed, or one is being made."""
+        if self._is_busy or not self._dirty:
+            return None
+        return max(0.0, self._not_before - self._setting.clock.monotonic())
 
-    async def merge_if_due(self) -> None:
-        if self._dirty and self.due_in_s() == 0.0:
+    async def merge_due(self) -> None:
+        """Merge what has changed; attempts go on meanwhile."""
+        self._is_busy = True
+        try:
             await self._merge(sorted(self._dirty))
+        finally:
+            self._is_busy = False
 
     async def merge_all(self) -> None:
         """Bring every phase's merge up to date; at every stop."""

@@ -1,10 +1,16 @@
 """Keeps batch_progress.json up to date without being busy with it."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 from harness.base.clock import Clock
 from harness.ledger import progress
-from harness.ledger.store import Ledger
+from harness.ledger.store import Ledger, open_for_reading
+
+OffTheLoop = Callable[[Callable[[], None]], Awaitable[None]]
+"""Runs a blocking function off the loop; the simulation runs it in place."""
 
 _SHORTEST_S = 0.5
 _SHARE = 20
@@ -13,11 +19,13 @@ _SHARE = 20
 class ProgressWriter:
     """Writes the projection at most every `max(0.5 s, 20 x the last write)`, and at once when told to."""
 
-    def __init__(self, path: Path, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, path: Path, ledger: Ledger, clock: Clock, off_the_loop: OffTheLoop = asyncio.to_thread) -> None:
         self._path = path
         self._ledger = ledger
         self._clock = clock
+        self._off_the_loop = off_the_loop
         self._is_stale = True
+        self._is_busy = False
         self._not_before = 0.0
 
     def note(self) -> None:
@@ -25,19 +33,30 @@ class ProgressWriter:
         self._is_stale = True
 
     def due_in_s(self) -> float | None:
-        return max(0.0, self._not_before - self._clock.monotonic()) if self._is_stale else None
+        """Seconds until the file is due; None when nothing changed, or it is being written."""
+        if self._is_busy or not self._is_stale:
+            return None
+        return max(0.0, self._not_before - self._clock.monotonic())
 
-    def write_if_due(self) -> None:
-        if self.due_in_s() == 0.0:
-            self.write()
-
-    def write(self) -> None:
-        """Write now; a failure to write this file never ends a run."""
-        began = self._clock.monotonic()
-        self._is_stale = False
+    async def write_due(self) -> None:
+        """Write, off the loop."""
+        began, self._is_busy, self._is_stale = self._clock.monotonic(), True, False
         try:
-            progress.write(self._path, progress.build(self._ledger.db, self._clock.now()))
+            await self._off_the_loop(self._write)
+        finally:
+            self._is_busy = False
+            took = self._clock.monotonic() - began
+            self._not_before = self._clock.monotonic() + max(_SHORTEST_S, _SHARE * took)
+
+    def write_now(self) -> None:
+        """Write before this returns; at every stop."""
+        self._is_stale = False
+        self._write()
+
+    def _write(self) -> None:
+        """A failure to write this file never ends a run: it can be made again."""
+        try:
+            with closing(open_for_reading(self._ledger.path)) as db:
+                progress.write(self._path, progress.build(db, self._clock.now()))
         except OSError:
             self._is_stale = True
-        took = self._clock.monotonic() - began
-        self._not_before = self._clock.monotonic() + max(_SHORTEST_S, _SHARE * took)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from harness.backends.credentials import Credential
 from harness.base.artifacts import ArtifactStore
 from harness.base.bounded import Bounded
 from harness.base.clock import Clock, SystemClock, to_text
+from harness.base.errors import BrokenSetupError
 from harness.core.events import RunStarted
 from harness.core.money import to_micro
 from harness.core.types import Artifact, AttemptSpec, Json, Judgement, OutputFault, SessionEvent
@@ -64,7 +66,13 @@ def run_job(job: Job, options: RunOptions, on_event: Callable[[SessionEvent], No
             setting = _setting(job, ledger, bounded, clock, containment, options.credential)
             started = _started(job, containment, options.credential)
             settle_only = options.settle_only
-            return asyncio.run(_run(setting, started, on_event, lock.is_in_place, settle_only=settle_only))
+            try:
+                return asyncio.run(_run(setting, started, on_event, lock.is_in_place, settle_only=settle_only))
+            except (OSError, sqlite3.OperationalError) as error:
+                raise BrokenSetupError(
+                    f"the run could not go on: {error}",
+                    hint="nothing accepted is lost; mend it (is the disk full?) and run the same command again",
+                ) from error
 
 
 def _setting(

@@ -3,11 +3,12 @@
 import contextlib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.files import make_folder
@@ -17,7 +18,6 @@ from harness.core.money import to_micro
 from harness.core.types import Item
 from harness.job.job import ItemsSpec, Job, OutputSpec, PhaseSpec, SessionSpec
 from harness.ledger.store import Ledger, entries, rebuild, state_of
-from harness.outputs import merge as files
 from harness.supervisor.merging import Merger
 from harness.supervisor.opening import plan_job
 from harness.supervisor.progress import ProgressWriter
@@ -28,6 +28,7 @@ from tests.simulation.virtual import VirtualClock
 from tests.simulation.world import Script, SimulatedJudge, World, draw
 
 MOST_LIVES = 400
+T = TypeVar("T")
 
 
 class SimulatedKill(BaseException):
@@ -157,7 +158,7 @@ class Universe:
     async def _supervise(self, ledger: Ledger) -> Finished:
         judge = SimulatedJudge(self.store, self._making)
         setting = Setting(self.job, ledger, self.store, self.clock, self.world, judge)
-        progress = ProgressWriter(self.job.state / "progress.json", ledger, self.clock)
+        progress = ProgressWriter(self.job.state / "progress.json", ledger, self.clock, _in_place)
         requests = RequestDesk(self.job.state / "control", ledger)
         supervisor = Supervisor(
             setting, Merger(setting, _in_place), progress, requests, lambda event: None, lambda: True
@@ -290,10 +291,8 @@ def _is_kill(error: BaseException) -> bool:
     return isinstance(error, SimulatedKill)
 
 
-async def _in_place(prepare: object) -> files.Prepared:
-    assert callable(prepare)
-    prepared: files.Prepared = prepare()
-    return prepared
+async def _in_place(work: Callable[[], T]) -> T:
+    return work()
 
 
 def calmer(script: Script, **changes: object) -> Script:
