@@ -25,7 +25,7 @@ class Expired:
 async def until_expired(session: SessionSpec, pulse: Pulse, clock: Clock) -> Expired:
     """Return when the first of a session's clocks runs out; never, when it has none.
 
-    Sleeps until the earliest moment at which one could; a sign of life in between only moves that moment away.
+    Sleeps until the earliest moment at which one could; signs of life in between only move that moment away.
     """
     while True:
         now = clock.monotonic()
@@ -45,14 +45,18 @@ async def until_quiet(span: timedelta, pulse: Pulse, clock: Clock) -> None:
 
 
 def _due(session: SessionSpec, pulse: Pulse, now: float) -> Iterator[tuple[float, ClockName]]:
-    """When each clock would run out if nothing more came. Silence stands still while a tool runs."""
+    """The earliest moment at which each clock could run out.
+
+    Silence counts from the last event, but stands still before the first one and while a tool runs: then it could
+    begin right now, at the earliest.
+    """
     if session.timeout is not None:
         yield pulse.started + session.timeout.total_seconds(), "timeout"
     if not pulse.speaks:
         return
-    if pulse.waits_for == "init":
-        if session.first_event is not None:
-            yield pulse.last + session.first_event.total_seconds(), "first_event"
-    elif session.silence is not None:
-        since = now if pulse.tools else pulse.last
+    is_starting = pulse.waits_for == "init"
+    if is_starting and session.first_event is not None:
+        yield pulse.last + session.first_event.total_seconds(), "first_event"
+    if session.silence is not None:
+        since = now if is_starting or pulse.tools else pulse.last
         yield since + session.silence.total_seconds(), "silence"

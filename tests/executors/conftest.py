@@ -1,10 +1,13 @@
 """Builders for executor tests: a job, attempts of it, and an executor that runs them on this machine."""
 
+import asyncio
+import json
 import os
 import secrets
 import sys
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -86,10 +89,14 @@ class Bench:
         return replace(job, **changes)
 
     def executor(
-        self, containment: Containment | None = None, credential: Credential | None = None, preview: Any = nothing_good
+        self,
+        containment: Containment | None = None,
+        credential: Credential | None = None,
+        preview: Any = nothing_good,
+        **job: Any,
     ) -> LocalExecutor:
         return LocalExecutor(
-            job=self.job(),
+            job=self.job(**job),
             store=self.store,
             clock=SystemClock(),
             containment=containment or Off(),
@@ -139,8 +146,47 @@ class Bench:
         return self.store.get(ending.artifacts[0].sha)
 
 
+def laid_out(folder: Path) -> Bench:
+    (folder / "artifacts").mkdir()
+    (folder / "job.yaml").touch()
+    return Bench(folder)
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    (tmp_path / "artifacts").mkdir()
-    (tmp_path / "job.yaml").touch()
-    return Bench(tmp_path)
+    return laid_out(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def make_bench() -> Callable[[Path], Bench]:
+    return laid_out
+
+
+@asynccontextmanager
+async def capturing(port: int) -> AsyncIterator[tuple[int, list[dict[str, Any]]]]:
+    """A relay to the server at `port`; gives its own port and the JSON bodies of the POSTs that pass."""
+    bodies: list[dict[str, Any]] = []
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        size = next((int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if b"content-length" in line), 0)
+        body = await reader.readexactly(size)
+        if body:
+            bodies.append(json.loads(body))
+        behind_reader, behind = await asyncio.open_connection("127.0.0.1", port)
+        behind.write(head.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n") + body)
+        while chunk := await behind_reader.read(65536):
+            writer.write(chunk)
+        behind.close()
+        writer.close()
+
+    server = await asyncio.start_server(relay, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], bodies
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def capture() -> Any:
+    return capturing

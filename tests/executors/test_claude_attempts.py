@@ -1,0 +1,331 @@
+"""Laws of Claude sessions: the real CLI and SDK, a rehearsal server for the model."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.backends.credentials import Credential, rehearsal_credential
+from harness.base.processes import TOKEN_MARK, marked
+from harness.core.types import AttemptSpec, Ending
+from harness.executors.bubblewrap import Bubblewrap
+from harness.executors.guardian import Guardian
+from harness.executors.walls import Containment
+from harness.rehearsal.process import RehearsalServer
+
+if TYPE_CHECKING:
+    from tests.executors.conftest import Bench
+
+pytestmark = pytest.mark.linux
+
+SCENE = """
+from harness.rehearsal.scene import Records, Text, Tool, Trouble, Turn
+
+def scene(ask):
+    good = Records([{"id": id_, "turn": ask.turn} for id_ in ask.ids], notes="all done")
+    match ask.ids[0].split("-")[0]:
+        case "trouble":
+            return Trouble(ask.ids[0].removeprefix("trouble-"), times=None, then=good)
+        case "hang":
+            return Turn([Tool("Bash", {"command": "touch started; tail -f /dev/null", "timeout": 600000})])
+        case "after":
+            return Trouble("die_after_writing", times=None, then=good)
+        case "outside":
+            if ask.turn == 0:
+                return Turn([Tool("Write", {"file_path": ask.vars["outside"], "content": "x"})])
+            return Turn([Text("done")])
+        case "environment":
+            if ask.turn == 0:
+                return Turn([Tool("Bash", {"command": "env; ls -la /; ls -a $HOME"})])
+            return Turn([Text("done")])
+        case "paid":
+            return Turn([Tool("Read", {"file_path": f"{ask.cwd}/x"})], cost=0.6)
+        case "lookaround":
+            if ask.turn == 0:
+                return Turn([Tool("Read", {"file_path": f"{ask.cwd}/input/scan.txt"})])
+            return Records([{"id": id_, "seen": ask.tool_results[-1]} for id_ in ask.ids])
+    return good
+"""
+
+
+class Stage:
+    """A bench, a server that plays the scene, and the credential that leads to it."""
+
+    def __init__(self, bench: "Bench", server: RehearsalServer) -> None:
+        self.bench = bench
+        self.server = server
+        self.walls: Containment = Bubblewrap("bwrap")
+
+    def spec(self, *ids: str, **session: Any) -> AttemptSpec:
+        changes: dict[str, Any] = {"backend": "claude", "model": "sonnet", "instructions": "Be brief.", "command": ()}
+        return self.bench.attempt(replace(self.bench.job().phases[0].session, **(changes | session)), ids)
+
+    async def run(self, spec: AttemptSpec, walls: Containment | None = None) -> Ending:
+        self.bench.events.clear()
+        credential = rehearsal_credential(self.server.url)
+        return await self.bench.executor(walls or self.walls, credential).run(spec, self.bench.hear)
+
+    def requests(self, spec: AttemptSpec) -> list[dict[str, Any]]:
+        entries = map(json.loads, self.server.log.read_text().splitlines())
+        return [entry for entry in entries if entry["session"] == spec.session_id]
+
+
+@contextmanager
+def staged(bench: "Bench") -> Iterator[Stage]:
+    scene = bench.folder / "scene.py"
+    scene.write_text(SCENE)
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(RehearsalServer.start(bench.job().state, scene))
+    try:
+        yield Stage(bench, server)
+    finally:
+        loop.run_until_complete(server.stop())
+        loop.close()
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory, make_bench: Any) -> Iterator[Stage]:
+    with staged(make_bench(tmp_path_factory.mktemp("stage"))) as stage:
+        yield stage
+
+
+@pytest.mark.parametrize("walls", ["bubblewrap", "guardian"])
+def test_a_session_writes_its_file_and_tells_its_cost(stage: Stage, walls: str) -> None:
+    spec = stage.spec("a", "b")
+    ending = asyncio.run(stage.run(spec, stage.walls if walls == "bubblewrap" else Guardian(sys.executable)))
+    assert ending.fault is None
+    assert [record["id"] for record in json.loads(stage.bench.content(ending))] == ["a", "b"]
+    facts = ending.facts
+    assert facts.session_id == spec.session_id
+    assert facts.model == "claude-sonnet-5-5"
+    assert facts.turns == 2
+    assert facts.cost_usd == sum(Decimal(entry["cost_usd"]) for entry in stage.requests(spec))
+    assert facts.output_tokens == sum(entry["usage"]["output_tokens"] for entry in stage.requests(spec))
+    assert facts.said == "all done"
+    assert facts.reached_model
+    kinds = [event.kind for event in stage.bench.events]
+    assert kinds[:3] == ["started", "responded", "tool"]
+    assert kinds[-1] == "ended"
+
+
+def test_every_line_is_on_disk_and_can_be_read_again(stage: Stage) -> None:
+    spec = stage.spec("a")
+    ending = asyncio.run(stage.run(spec))
+    lines = [json.loads(line) for line in (spec.folder / "stream.jsonl").read_text().splitlines()]
+    assert {"system", "assistant", "user", "result"} <= {line["type"] for line in lines}
+    salvaged = asyncio.run(stage.bench.executor(stage.walls).salvage(spec))
+    assert salvaged.facts == ending.facts
+    assert salvaged.artifacts == ending.artifacts
+
+
+def test_the_prefix_is_the_same_bytes_for_every_attempt_of_a_phase(stage: Stage) -> None:
+    """Tools and system prompt: other folder, other prompt, other items, and whatever the walls."""
+    specs = [stage.spec("a", prompt="First prompt."), stage.spec("b", "c", prompt="Another one altogether.")]
+    for spec in specs:
+        asyncio.run(stage.run(spec))
+    prefixes = {stage.requests(spec)[0]["breakpoints"][0][0] for spec in specs}
+    assert len(prefixes) == 1
+    assert stage.requests(specs[1])[0]["cached_chars"] > 0
+
+
+def test_an_interrupt_ends_a_hanging_tool_and_the_cost_is_known(stage: Stage) -> None:
+    spec = stage.spec("hang", tools=("Bash",))
+
+    async def run() -> Ending:
+        executor = stage.bench.executor(stage.walls, rehearsal_credential(stage.server.url))
+        tool = asyncio.Event()
+        stage.bench.on_event = lambda event: tool.set() if event.kind == "tool" else None
+        running = asyncio.create_task(executor.run(spec, stage.bench.hear))
+        await tool.wait()
+        await executor.interrupt(spec.token)
+        return await running
+
+    ending = asyncio.run(run())
+    assert ending.fault is not None
+    assert (ending.fault.kind, ending.fault.blame) == ("cancelled", "operator")
+    assert ending.facts.cost_usd is not None
+    assert ending.facts.cost_usd > 0
+    assert marked(TOKEN_MARK, spec.token) == []
+
+
+def test_a_hard_interrupt_leaves_no_process_and_no_known_cost(stage: Stage) -> None:
+    spec = stage.spec("hang", tools=("Bash",))
+
+    async def run() -> Ending:
+        executor = stage.bench.executor(stage.walls, rehearsal_credential(stage.server.url))
+        tool = asyncio.Event()
+        stage.bench.on_event = lambda event: tool.set() if event.kind == "tool" else None
+        running = asyncio.create_task(executor.run(spec, stage.bench.hear))
+        await tool.wait()
+        await executor.interrupt(spec.token, hard=True)
+        return await running
+
+    ending = asyncio.run(run())
+    assert ending.fault is not None
+    assert ending.fault.kind == "cut_off"
+    assert ending.facts.cost_usd is None
+    assert marked(TOKEN_MARK, spec.token) == []
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind", "blame"),
+    [
+        ("refusal", "refused", "session"),
+        ("toolong", "too_long", "session"),
+        ("max_tokens", "output_limit", "session"),
+        ("credit", "credit", "config"),
+        ("403", "forbidden", "config"),
+        ("model404", "unknown_model", "config"),
+        ("529", "overloaded", "provider"),
+    ],
+)
+def test_S08_what_the_provider_says_is_told_by_fields(stage: Stage, trouble: str, kind: str, blame: str) -> None:
+    ending = asyncio.run(stage.run(stage.spec(f"trouble-{trouble}")))
+    assert ending.fault is not None
+    assert (ending.fault.kind, ending.fault.blame) == (kind, blame), ending.fault
+
+
+def test_P05_a_usage_limit_ends_the_session_with_its_reset(bench: "Bench") -> None:
+    with staged(bench) as stage:
+        ending = asyncio.run(stage.run(stage.spec("trouble-limit")))
+    assert ending.fault is not None
+    assert ending.fault.kind == "usage_limit"
+    assert ending.fault.until is not None
+    assert timedelta(0) < ending.fault.until - datetime.now(UTC) < timedelta(minutes=2)
+    assert any(event.kind == "limit" and event.until for event in stage.bench.events)
+
+
+def test_O14_a_good_file_is_kept_when_the_provider_fails_afterwards(stage: Stage) -> None:
+    ending = asyncio.run(stage.run(stage.spec("after-1")))
+    assert ending.fault is not None
+    assert ending.fault.blame == "provider"
+    assert len(json.loads(stage.bench.content(ending))) == 1
+
+
+def test_S03_a_model_that_stays_silent_is_the_providers_fault(stage: Stage) -> None:
+    ending = asyncio.run(stage.run(stage.spec("trouble-hang", silence=timedelta(seconds=1.5))))
+    assert ending.fault is not None
+    assert (ending.fault.kind, ending.fault.blame) == ("silent", "provider")
+
+
+def test_S04_an_endless_session_meets_its_turn_limit(stage: Stage) -> None:
+    ending = asyncio.run(stage.run(stage.spec("trouble-endless", max_turns=3)))
+    assert ending.fault is not None
+    assert (ending.fault.kind, ending.fault.blame) == ("turn_limit", "session")
+
+
+def test_a_session_that_spends_its_cap_is_ended_by_it(stage: Stage) -> None:
+    ending = asyncio.run(stage.run(stage.spec("paid")))
+    assert ending.fault is not None
+    assert ending.fault.kind == "session_budget"
+    assert ending.facts.cost_usd is not None
+    assert ending.facts.cost_usd > 1
+
+
+def test_S09_a_write_elsewhere_is_denied_by_the_rules_where_there_is_no_kernel_sandbox(stage: Stage) -> None:
+    outside = stage.bench.folder / "outside.txt"
+    credential = rehearsal_credential(stage.server.url)
+    executor = stage.bench.executor(Guardian(sys.executable), credential, vars={"outside": str(outside)})
+    ending = asyncio.run(executor.run(stage.spec("outside"), stage.bench.hear))
+    assert not outside.exists()
+    assert ending.fault is not None
+    assert ending.fault.kind == "denied"
+    assert str(outside)[:40] in ending.fault.detail
+
+
+def test_I08_a_write_elsewhere_goes_nowhere_in_the_sandbox(stage: Stage) -> None:
+    outside = stage.bench.folder / "outside.txt"
+    credential = rehearsal_credential(stage.server.url)
+    executor = stage.bench.executor(stage.walls, credential, vars={"outside": str(outside)})
+    ending = asyncio.run(executor.run(stage.spec("outside"), stage.bench.hear))
+    assert not outside.exists()
+    assert ending.artifacts == ()
+
+
+@pytest.mark.parametrize("walls", ["bubblewrap", "guardian"])
+def test_a_session_reads_the_copy_of_an_items_file(stage: Stage, walls: str) -> None:
+    scan = stage.bench.folder / "scan.txt"
+    scan.write_text("words of the scan")
+    spec = stage.spec("lookaround")
+    spec = replace(spec, items=(replace(spec.items[0], file=scan),))
+    ending = asyncio.run(stage.run(spec, stage.walls if walls == "bubblewrap" else Guardian(sys.executable)))
+    assert ending.fault is None
+    assert "words of the scan" in json.loads(stage.bench.content(ending))[0]["seen"]
+
+
+def test_I10_the_credential_is_in_no_file_of_the_attempt_and_in_no_argument(stage: Stage) -> None:
+    spec = stage.spec("environment", tools=("Bash",))
+    ending = asyncio.run(stage.run(spec))
+    secret = rehearsal_credential(stage.server.url).secret.encode()
+    assert ending.fault is None
+    files = [path for path in spec.folder.rglob("*") if path.is_file()]
+    assert [path.name for path in files if secret in path.read_bytes()] == []
+    shown = (spec.folder / "stream.jsonl").read_text()
+    assert "CLAUDE_CONFIG_DIR" in shown
+    assert str(Path.home()) not in shown or Path.home() == Path("/root")
+
+
+@pytest.mark.parametrize(
+    ("scenario", "kind", "blame"),
+    [
+        ("mute", "no_first_event", "host"),
+        ("deaf", "crashed", "host"),
+        ("junk", None, None),
+        ("bigline", "output_limit", "session"),
+        ("no-result", "crashed", "host"),
+        ("stays", None, None),
+    ],
+)
+def test_S11_S12_a_cli_that_misbehaves_is_survived(
+    stage: Stage, scenario: str, kind: str | None, blame: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stub = (Path(__file__).parent.parent / "stubs" / "speaker.py").read_text()
+    (tmp_path / "claude").write_text(f"#!/usr/bin/python3\nSCENARIO = {scenario!r}\n{stub}")
+    (tmp_path / "claude").chmod(0o755)
+    monkeypatch.setattr("harness.backends.claude.cli_folder", lambda: tmp_path)
+    monkeypatch.setattr("harness.backends.transport._STAY_S", 0.5)
+    spec = stage.spec("a", first_event=timedelta(seconds=1.5))
+    ending = asyncio.run(stage.run(spec))
+    found = (ending.fault.kind, ending.fault.blame) if ending.fault else (None, None)
+    assert found == (kind, blame), ending
+    assert marked(TOKEN_MARK, spec.token) == []
+
+
+def test_S18_a_missing_cli_is_for_a_person_to_mend(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("harness.backends.claude.cli_folder", lambda: tmp_path / "nothing")
+    ending = asyncio.run(stage.run(stage.spec("a"), Guardian(sys.executable)))
+    assert ending.fault is not None
+    assert (ending.fault.kind, ending.fault.blame) == ("cli_missing", "config")
+
+
+def test_what_a_request_carries(stage: Stage, capture: Any) -> None:
+    """The standing instructions are in the system prompt, the prompt is in the message, max_output is asked for."""
+    spec = stage.spec("a", prompt="@/etc/passwd /help PROMPT-TEXT", instructions="STANDING-INSTRUCTIONS")
+
+    async def run() -> tuple[Ending, list[dict[str, Any]]]:
+        async with capture(stage.server.port) as (port, bodies):
+            credential = Credential("api_key", "sk-ant-api03-dummy-dummy", f"http://127.0.0.1:{port}", rehearsal=True)
+            ending = await stage.bench.executor(stage.walls, credential).run(spec, stage.bench.hear)
+            return ending, bodies
+
+    ending, bodies = asyncio.run(run())
+    assert ending.fault is None
+    body = bodies[0]
+    assert body["max_tokens"] == 16000
+    assert "STANDING-INSTRUCTIONS" in json.dumps(body["system"])
+    assert "PROMPT-TEXT" not in json.dumps(body["system"])
+    assert "@/etc/passwd /help PROMPT-TEXT" in json.dumps(body["messages"][0])
+    assert "root:" not in json.dumps(body["messages"])
+    names = {tool["name"] for tool in body["tools"]}
+    assert {"Read", "Write"} <= names
+    assert not {"Bash", "Edit", "WebFetch", "Agent", "Skill"} & names
