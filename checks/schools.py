@@ -29,8 +29,6 @@ def overlaps(
 
 
 def _report_reasons(report: Record, drives: Drives, names: Aliases) -> Iterator[str]:
-    if not report["coaches"]:
-        yield f"no coach was found; the session noted: {report['notes'] or 'nothing'}"
     this_year = int(report["retrieved"][:4])
     for coach in report["coaches"]:
         yield from _coach_reasons(coach, this_year, drives, names)

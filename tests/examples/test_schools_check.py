@@ -93,11 +93,6 @@ def test_an_employer_that_is_no_school_is_left_alone() -> None:
     assert _reasons(_report("NO", "", ("2013", "Denver Broncos"))) == []
 
 
-def test_a_report_without_coaches_is_refused_in_the_session_s_own_words() -> None:
-    report = _report("NO", "") | {"coaches": [], "notes": "there is no football program"}
-    assert _reasons(report) == ["no coach was found; the session noted: there is no football program"]
-
-
 def test_the_check_gives_the_same_reasons_in_the_child_that_checks_run_in() -> None:
     report = _report("NO", "", ("2013", DRIVES))
     with closing(Bounded()) as bounded:

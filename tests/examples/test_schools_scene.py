@@ -68,7 +68,7 @@ def _written(ask: Ask) -> Any:
 
 def _is_accepted(school: str, report: Any) -> bool:
     found: dict[str, list[str]] = _load("checks").overlaps([], {school: [report]}, {})
-    return jsonschema.Draft202012Validator(SCHEMA).is_valid(report) and not found
+    return jsonschema.Draft202012Validator(SCHEMA).is_valid(report) and bool(report["coaches"]) and not found
 
 
 @pytest.mark.parametrize("school", [name for name in SCHOOLS if name not in (SCENE.NEVER_FOUND, SCENE.WRONG_ONCE)])

@@ -1,4 +1,4 @@
-"""The scripts of the schools job, called from `scripts/`, on a list of a few schools; the sessions are a small program."""
+"""The scripts of the schools job, called from within `scripts/`, on a short list; a small program does the sessions."""
 
 import csv
 import json
@@ -51,15 +51,33 @@ sys.exit(run_job(load(Path("job.yaml")), RunOptions(None), lambda event: print(e
 """
 
 
+def _new(folder: Path) -> Path:
+    for name in ("data", "prompts", "scripts"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "batch_progress.json", folder)
+    (folder / "job.yaml").write_text(MANIFEST)
+    (folder / "worker.py").write_text(WORKER)
+    _list(folder, GOOD, BAD)
+    return folder
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("data", "prompts", "scripts"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    shutil.copy(ROOT / "batch_progress.json", tmp_path)
-    (tmp_path / "job.yaml").write_text(MANIFEST)
-    (tmp_path / "worker.py").write_text(WORKER)
-    _list(tmp_path, GOOD, BAD)
-    return tmp_path
+    """A job that was never started."""
+    return _new(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def once_finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = _new(tmp_path_factory.mktemp("finished"))
+    assert _finish(folder) == 1
+    return folder
+
+
+@pytest.fixture
+def finished(tmp_path: Path, once_finished: Path) -> Path:
+    """A job with one school done and one failed."""
+    return shutil.copytree(once_finished, tmp_path / "job")
 
 
 def _list(folder: Path, *names: str) -> None:
@@ -116,37 +134,34 @@ def test_init_refuses_a_wrong_list_and_leaves_all_as_it_was(folder: Path, names:
     assert not _backups(folder)
 
 
-def test_with_progress_and_nobody_to_ask_init_refuses_and_says_which_flag(folder: Path) -> None:
-    assert _finish(folder) == 1
-    done = _script(folder, "batch_init.py")
+def test_with_progress_and_nobody_to_ask_init_refuses_and_says_which_flag(finished: Path) -> None:
+    done = _script(finished, "batch_init.py")
     assert done.returncode == 2
     assert "there is progress already: 1 done, 1 failed" in done.stderr
     assert "--reset" in done.stderr
-    assert _progress(folder)["completed"] == [GOOD]
+    assert _progress(finished)["completed"] == [GOOD]
 
 
-def test_reset_starts_anew_and_keeps_what_was_there(folder: Path) -> None:
-    _finish(folder)
-    merged = (folder / "output" / "warm_leads.json").read_bytes()
-    assert _script(folder, "batch_init.py", "--reset").returncode == 0
-    [backup] = _backups(folder)
+def test_reset_starts_anew_and_keeps_what_was_there(finished: Path) -> None:
+    merged = (finished / "output" / "warm_leads.json").read_bytes()
+    assert _script(finished, "batch_init.py", "--reset").returncode == 0
+    [backup] = _backups(finished)
     assert (backup / "ledger.db").exists()
     assert (backup / "warm_leads.json").read_bytes() == merged
-    assert _progress(folder)["pending"] == [GOOD, BAD]
-    assert not (folder / "output" / "warm_leads.json").exists()
+    assert _progress(finished)["pending"] == [GOOD, BAD]
+    assert not (finished / "output" / "warm_leads.json").exists()
 
 
 @pytest.mark.parametrize(("answer", "left"), [("reset", []), ("resume", [GOOD]), ("", [GOOD])])
-def test_a_person_is_asked_whether_to_reset_or_to_resume(folder: Path, answer: str, left: list[str]) -> None:
-    _finish(folder)
-    asked = pexpect.spawn(sys.executable, ["batch_init.py"], cwd=str(folder / "scripts"), encoding="utf-8")
+def test_a_person_is_asked_whether_to_reset_or_to_resume(finished: Path, answer: str, left: list[str]) -> None:
+    asked = pexpect.spawn(sys.executable, ["batch_init.py"], cwd=str(finished / "scripts"), encoding="utf-8")
     asked.expect(r"Type resume or reset \[resume\]: ")
     asked.sendline(answer)
     asked.expect(pexpect.EOF)
     asked.close()
     assert asked.exitstatus == 0
-    assert _progress(folder)["completed"] == left
-    assert len(_backups(folder)) == (not left)
+    assert _progress(finished)["completed"] == left
+    assert len(_backups(finished)) == (not left)
 
 
 def test_resume_puts_the_interrupted_school_back_and_starts_nothing(folder: Path) -> None:
@@ -178,25 +193,23 @@ def test_what_was_resumed_is_finished_by_the_next_launch(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["generate_master_report.py", "aggregate_results.py"])
-def test_the_master_report_is_made_of_what_was_accepted(folder: Path, name: str) -> None:
-    _finish(folder)
-    done = _script(folder, name)
+def test_the_master_report_is_made_of_what_was_accepted(finished: Path, name: str) -> None:
+    done = _script(finished, name)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Total schools processed: 1\nTotal coaches researched: 1\nTotal NMDP overlaps found: 0\n" in done.stdout
     today = date.today()
-    with (folder / "output" / f"master_report_{today}.csv").open(encoding="utf-8-sig", newline="") as file:
+    with (finished / "output" / f"master_report_{today}.csv").open(encoding="utf-8-sig", newline="") as file:
         assert [(row["School Searched"], row["Coach Name"]) for row in csv.DictReader(file)] == [(GOOD, "'=A")]
-    assert (folder / "output" / f"master_report_{today}.xlsx").stat().st_size > 5000
-    assert [path.name for path in (folder / "output" / "schools").iterdir()] == [f"{GOOD}_{today}.csv"]
+    assert (finished / "output" / f"master_report_{today}.xlsx").stat().st_size > 5000
+    assert [path.name for path in (finished / "output" / "schools").iterdir()] == [f"{GOOD}_{today}.csv"]
 
 
-def test_status_shows_counts_and_the_reason_of_a_failed_school(folder: Path) -> None:
-    _finish(folder)
-    status = json.loads(_script(folder, "batch_status.py", "--json").stdout)
+def test_status_shows_counts_and_the_reason_of_a_failed_school(finished: Path) -> None:
+    status = json.loads(_script(finished, "batch_status.py", "--json").stdout)
     assert (status["counts"]["done"], status["counts"]["failed"]) == (1, 1)
     assert [failed["id"] for failed in status["failed"]] == [BAD]
     assert "name at least one coach" in status["failed"][0]["reason"]
-    assert "name at least one coach" in _script(folder, "batch_status.py").stdout
+    assert "name at least one coach" in _script(finished, "batch_status.py").stdout
 
 
 def test_launch_asks_first_and_without_a_terminal_wants_to_be_told(folder: Path) -> None:
