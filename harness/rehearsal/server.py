@@ -71,7 +71,7 @@ def _give_up(where: str, problem: str, trace: str = "") -> NoReturn:
 
 
 def _serve(rehearsal: Rehearsal, port_file: Path) -> None:
-    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    listener = _listen()
     live = LiveConnections()
     config = uvicorn.Config(
         application(rehearsal, live),
@@ -86,6 +86,15 @@ def _serve(rehearsal: Rehearsal, port_file: Path) -> None:
     write_atomic(port_file, f"{port}\n".encode())
     print(json.dumps({"port": port}), flush=True)
     _Server(config).run(sockets=[listener])
+
+
+def _listen() -> socket.socket:
+    # The protocol must be named: asyncio switches Nagle's algorithm off only then, and with it on every answer on a
+    # kept connection takes 40 ms more (measured: 48 ms a request with it, 8 ms without).
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(512)
+    return listener
 
 
 def application(rehearsal: Rehearsal, live: LiveConnections) -> Starlette:
