@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRATCH = ROOT / ".demo"
-PARTS = ("job.yaml", "batch_progress.json", "data", "prompts", "scenes", "scripts")
+PARTS = ("job.yaml", "batch_progress.json", "checks", "data", "prompts", "scenes", "scripts")
 EXPECTED = 1
 """Exit code of a job that is finished with a failed item: one school of the scene has nothing to find."""
 
