@@ -119,7 +119,7 @@ class Bubblewrap:
         return sorted(path for path in wanted if not any(path.is_relative_to(system) for system in _SYSTEM))
 
 
-def why_not(search_path: str) -> str:
+def why_not(search_path: str | None = None) -> str:
     """Why bubblewrap cannot be used here; empty when it works (tried: about 5 ms)."""
     if not IS_LINUX:
         return "it needs Linux"

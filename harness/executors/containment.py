@@ -1,6 +1,5 @@
 """Which walls a session gets: bubblewrap where the kernel allows it, else a guardian, or none if that was typed out."""
 
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -38,10 +37,11 @@ class Off:
         return 'off: sessions run without any walls (sandbox: "off")'
 
 
-def choose(job: Job, *, search_path: str = os.defpath) -> Containment:
+def choose(job: Job, *, search_path: str | None = None) -> Containment:
     """The walls for a job. UsageError, with the remedy, where what it asks for cannot be had.
 
     `auto` is bubblewrap on Linux where it works, else the guardian; tools that run programs need the kernel.
+    Bubblewrap is looked for in `search_path`, by default the PATH of this process.
     """
     if job.sandbox == "off":
         return Off()

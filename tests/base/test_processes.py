@@ -1,0 +1,104 @@
+"""Laws of processes: found by descent and by mark, ended whole, never mistaken for another."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.base import processes
+from harness.base.processes import Identity, identity_of, is_alive, state_digest
+
+TREE = """
+import os, signal, sys, time
+if os.fork() == 0:
+    if os.fork() == 0:
+        os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print("ready", flush=True)
+    time.sleep(3600)
+time.sleep(3600)
+"""
+
+
+def tree(**environ: str) -> "subprocess.Popen[str]":
+    """A leader, its child, and a grandchild that is in a session of its own and ignores SIGTERM."""
+    leader = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", TREE], env=environ, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert leader.stdout is not None
+    assert leader.stdout.readline() == "ready\n"
+    leader.stdout.close()
+    return leader
+
+
+def end(leader: "subprocess.Popen[str]", grace: float) -> None:
+    below = processes.descendants(leader.pid)
+    family = [*below, leader.pid]
+    asyncio.run(processes.end_tree(family, lambda: [pid for pid in family if identity_of(pid)], grace))
+    leader.wait()
+
+
+def test_a_tree_is_ended_to_its_last_leaf() -> None:
+    leader = tree()
+    below = processes.descendants(leader.pid)
+    assert len(below) == 2
+    end(leader, 0.2)
+    assert [identity_of(pid) for pid in below] == [None, None]
+
+
+def test_marked_processes_are_found_wherever_they_went() -> None:
+    leader = tree(HARNESS_TOKEN="feed")
+    found = processes.marked("HARNESS_TOKEN", "feed")
+    assert len(found) == 3
+    assert processes.marked("HARNESS_TOKEN", "fee") == []
+    assert asyncio.run(processes.end_marked("HARNESS_TOKEN", "feed", 0)) == 3
+    assert processes.marked("HARNESS_TOKEN", "feed") == []
+    leader.wait()
+
+
+def test_T10_a_number_alone_is_no_identity() -> None:
+    mine = identity_of(os.getpid())
+    assert mine is not None
+    assert is_alive(mine)
+    assert not is_alive(replace(mine, started=mine.started - 60))
+    assert not is_alive(Identity(2**22 - 3, 0.0))
+
+
+def test_a_zombie_is_nobody() -> None:
+    child = subprocess.Popen([sys.executable, "-I", "-S", "-c", ""])
+    asyncio.run(processes.wait_gone([child.pid], None))
+    assert identity_of(child.pid) is None
+    child.wait()
+
+
+def test_waiting_for_the_living_is_bounded() -> None:
+    assert asyncio.run(processes.wait_gone([os.getpid()], 0.01)) is False
+    assert asyncio.run(processes.wait_gone([2**22 - 3], 1)) is True
+
+
+@pytest.mark.linux
+def test_orphans_come_to_a_subreaper() -> None:
+    script = f"""
+import subprocess, sys
+sys.path.insert(0, {str(Path(processes.__file__).parents[2])!r})
+from harness.base.processes import become_subreaper, children, reap
+import os
+assert become_subreaper()
+subprocess.run([sys.executable, "-c", "import subprocess; subprocess.Popen(['sleep', '3600'])"])
+orphans = children(os.getpid())
+assert len(orphans) == 1, orphans
+os.kill(orphans[0], 9)
+os.waitpid(orphans[0], 0)
+assert children(os.getpid()) == []
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_the_same_state_has_the_same_digest_by_any_path(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert state_digest(tmp_path / "link" / "x") == state_digest(tmp_path / "x")
+    assert state_digest(tmp_path / "x") != state_digest(tmp_path / "y")
