@@ -117,11 +117,24 @@ def test_a_rehearsal_has_its_own_state_outputs_and_session(phases: Path) -> None
         assert phase.output.merge is None or phase.output.merge.is_relative_to(job.state)
 
 
-def test_a_rehearsal_writes_outside_of_its_state_nowhere_even_with_dots(tmp_path: Path) -> None:
-    text = QUICK.replace("invoices.csv", "../elsewhere/invoices.csv")
-    job = load(write(tmp_path, text), rehearsal=True)
+@pytest.mark.parametrize(
+    ("merge", "below"),
+    [
+        ("invoices.csv", "output/invoices.csv"),
+        ("output/invoices.csv", "output/invoices.csv"),
+        ("./output/../out/a.csv", "output/out/a.csv"),
+    ],
+)
+def test_a_rehearsal_merges_below_its_state(tmp_path: Path, merge: str, below: str) -> None:
+    job = load(write(tmp_path, QUICK.replace("invoices.csv", merge)), rehearsal=True)
+    assert job.phases[0].output.merge == job.state / below
+
+
+@pytest.mark.parametrize("merge", ["../elsewhere/a.csv", "/tmp/a.csv", "output/../../output/a.csv"])
+def test_a_rehearsal_merges_nowhere_else_whatever_is_written(tmp_path: Path, merge: str) -> None:
+    job = load(write(tmp_path, QUICK.replace("invoices.csv", merge)), rehearsal=True)
     assert job.phases[0].output.merge is not None
-    assert job.phases[0].output.merge.is_relative_to(job.state)
+    assert job.phases[0].output.merge.is_relative_to(job.state / "output")
 
 
 def test_a_rehearsal_needs_neither_model_nor_budget(tmp_path: Path) -> None:
