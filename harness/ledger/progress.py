@@ -22,7 +22,9 @@ _ITEMS = """SELECT root, CASE WHEN max(state = 'failed') THEN 'failed' WHEN max(
 def build(db: sqlite3.Connection, now: datetime) -> dict[str, Any]:
     """The projection: seed 001's keys, seed 004's dashboard, one compact row per batch, and the entry it reflects."""
     name, noun, rehearsal = db.execute("SELECT name, noun, rehearsal FROM job").fetchone()
-    started = db.execute("SELECT min(started_at) FROM attempts").fetchone()[0]
+    (started,) = db.execute(
+        "SELECT coalesce((SELECT started_at FROM attempts ORDER BY id LIMIT 1), planned_at) FROM job"
+    ).fetchone()
     (seq,) = db.execute("SELECT coalesce(max(seq), 0) FROM entries").fetchone()
     lists = _names(db)
     counts = job_counts(db)

@@ -62,12 +62,9 @@ def run_job(job: Job, options: RunOptions, on_event: Callable[[SessionEvent], No
         asyncio.run(preflight(containment, job))
         with closing(open_ledger(job, clock)) as ledger, closing(Bounded()) as bounded:
             plan_or_check(job, ledger, bounded, keep=options.keep)
-            choose(job, ledger, options.choice)
             setting = _setting(job, ledger, bounded, clock, containment, options.credential)
-            started = _started(job, containment, options.credential)
-            settle_only = options.settle_only
             try:
-                return asyncio.run(_run(setting, started, on_event, lock.is_in_place, settle_only=settle_only))
+                return asyncio.run(_run(setting, options, containment, on_event, lock.is_in_place))
             except (OSError, sqlite3.OperationalError) as error:
                 raise BrokenSetupError(
                     f"the run could not go on: {error}",
@@ -111,23 +108,24 @@ def _started(job: Job, containment: Containment, credential: Credential | None) 
 
 async def _run(
     setting: Setting,
-    started: RunStarted,
+    options: RunOptions,
+    containment: Containment,
     on_event: Callable[[SessionEvent], None],
     is_lock_in_place: Callable[[], bool],
-    *,
-    settle_only: bool,
 ) -> Finished:
     job = setting.job
     progress_path = (job.state if job.rehearsal else job.folder) / "batch_progress.json"
     progress = ProgressWriter(progress_path, setting.ledger, setting.clock)
     requests = RequestDesk(job.state / "control", setting.ledger)
     supervisor = Supervisor(setting, Merger(setting), progress, requests, on_event, is_lock_in_place)
-    if settle_only:
+    if options.settle_only:
         supervisor.start_nothing()
     listening = asyncio.create_task(_listen(job, supervisor))
     try:
         with as_requests(supervisor) as last_signal:
-            finished = await supervisor.run(started)
+            finished = await supervisor.run(
+                _started(job, containment, options.credential), lambda: choose(job, setting.ledger, options.choice)
+            )
     finally:
         listening.cancel()
     if finished.exit_code == 130:

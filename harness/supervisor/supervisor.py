@@ -53,6 +53,7 @@ class Supervisor:
         on_event: Callable[[SessionEvent], None],
         is_lock_in_place: Callable[[], bool],
     ) -> None:
+        """`is_lock_in_place` is asked before every step."""
         self._setting = setting
         self._merger = merger
         self._progress = progress
@@ -70,11 +71,15 @@ class Supervisor:
 
     # what others call -------------------------------------------------------------------------------------------
 
-    async def run(self, started: RunStarted) -> Finished:
-        """Run until nothing is left, or a stop. Leaves no session behind, however it ends."""
+    async def run(self, started: RunStarted, choose: Callable[[], None] = lambda: None) -> Finished:
+        """Run until nothing is left, or a stop. Leaves no session behind, however it ends.
+
+        `choose` parks what this run does not look at, once everything that was left open is settled.
+        """
         self._begin(started)
         try:
             await self._salvage()
+            choose()
             async with asyncio.TaskGroup() as tasks:
                 stop = await self._loop(tasks)
         except BaseExceptionGroup as errors:
