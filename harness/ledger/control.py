@@ -5,6 +5,7 @@
 A request that nobody takes waits for the next launch.
 """
 
+import asyncio
 import getpass
 import json
 import os
@@ -18,6 +19,7 @@ from typing import Literal
 import pydantic
 
 from harness.base.files import make_folder, write_atomic
+from harness.base.watching import FolderWatch
 
 Verb = Literal["cancel", "pause", "resume", "retry"]
 
@@ -74,9 +76,11 @@ def waiting(folder: Path) -> list[Posted]:
 
 
 async def arrivals(folder: Path) -> AsyncIterator[None]:
-    """Yields whenever something was put into the spool."""
-    import watchfiles
-
+    """Yields whenever something was put into the spool; nothing wakes while nothing comes."""
     make_folder(folder)
-    async for _ in watchfiles.awatch(folder, debounce=50, step=20, recursive=False, ignore_permission_denied=True):
-        yield None
+    never = asyncio.Event()
+    with FolderWatch() as watch:
+        watch.watch([folder])
+        while True:
+            await watch.changed(never)
+            yield None
