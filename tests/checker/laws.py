@@ -1,0 +1,289 @@
+"""The independent checker: reads what a job left on disk and says which laws it breaks. It imports nothing of harness.
+
+    python -m tests.checker.laws STATE_FOLDER
+
+The laws are those that a reader of the ledger can see (V0 to V10 of the design's invariants).
+"""
+
+import csv
+import hashlib
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tests.checker.record import Entry, Key, Record
+
+STRIKES = 3
+HOPELESS = ("refused", "too_long")
+NOT_THE_ITEMS_FAULT = ("provider", "host", "operator", "config")
+
+
+def broken_laws(state: Path, *, strikes: int = STRIKES) -> list[str]:
+    """Every law that the job in this state folder breaks, in words; empty is what is wanted.
+
+    `strikes` is what the job allows. It may be running, killed or finished.
+    """
+    record = Record(state)
+    if not record.entries:
+        return []
+    found = [f"{law.__name__}: {problem}" for law in _LAWS for problem in law(record)]
+    return found + [f"strikes: {problem}" for problem in _strikes(record, strikes)]
+
+
+def _the_chain_is_whole(record: Record) -> Iterator[str]:
+    before = b"harness ledger 1"
+    for expected, entry in enumerate(record.entries, 1):
+        told = (before, entry.seq, entry.written.encode(), entry.kind.encode(), entry.text.encode())
+        before = hashlib.sha256(b"%b\0%d\0%b\0%b\0%b" % told).digest()
+        if entry.seq != expected or entry.hash != before:
+            yield f"entry {expected} is not what was written"
+            return
+
+
+def _an_item_is_accepted_once(record: Record) -> Iterator[str]:
+    for key, times in Counter(entry.key for entry in record.of("ItemAccepted")).items():
+        if times > 1:
+            yield f"{key} was accepted {times} times"
+
+
+def _nothing_accepted_is_started_again(record: Record) -> Iterator[str]:
+    accepted: set[Key] = set()
+    for entry in record.of("ItemAccepted", "AttemptStarted"):
+        if entry.kind == "ItemAccepted":
+            accepted.add(entry.key)
+        elif again := accepted & set(entry.keys):
+            yield f"attempt {entry['attempt']} took {sorted(again)}, accepted before"
+
+
+def _nobody_asks_about_what_is_accepted(record: Record) -> Iterator[str]:
+    """By the request log: no session works on an item after the moment of its acceptance."""
+    accepted = {entry.key: entry.time for entry in record.of("ItemAccepted")}
+    numbers = record.phase_numbers()
+    for asked in record.requests:
+        for item in asked.ids:
+            at = accepted.get((numbers[asked.phase], item))
+            if at is not None and asked.time > at:
+                yield f"request {asked.number} at {asked.time} is about {item}, accepted at {at}"
+
+
+def _every_request_belongs_to_a_started_attempt(record: Record) -> Iterator[str]:
+    started = {entry["session_id"]: entry.time for entry in record.of("AttemptStarted")}
+    for asked in record.requests:
+        if asked.session is not None and (asked.session not in started or asked.time < started[asked.session]):
+            yield f"request {asked.number} came before its attempt was committed"
+
+
+def _one_live_attempt_per_item(record: Record) -> Iterator[str]:
+    live: dict[int, set[Key]] = {}
+    for entry in record.of("AttemptStarted", "AttemptEnded"):
+        if entry.kind == "AttemptEnded":
+            if live.pop(entry["attempt"], None) is None:
+                yield f"attempt {entry['attempt']} ended without having been open"
+            continue
+        for attempt, keys in live.items():
+            if both := keys & set(entry.keys):
+                yield f"attempts {attempt} and {entry['attempt']} both live on {sorted(both)}"
+        live[entry["attempt"]] = set(entry.keys)
+    last = record.of("RunStarted", "RunEnded")[-1:]
+    if live and last and last[0].kind == "RunEnded":
+        yield f"the run ended, attempts {sorted(live)} did not"
+
+
+def _only_open_attempts_accept_and_strike(record: Record) -> Iterator[str]:
+    """A late result of an older attempt loses: what an attempt changes, it changes before its end, of its own items."""
+    live: dict[int, set[Key]] = {}
+    for entry in record.of("AttemptStarted", "AttemptEnded", "ItemAccepted", "ItemStruck", "ItemFailed"):
+        if entry.kind == "AttemptStarted":
+            live[entry["attempt"]] = set(entry.keys)
+        elif entry.kind == "AttemptEnded":
+            live.pop(entry["attempt"], None)
+        elif entry.key not in live.get(entry["attempt"], set()):
+            yield f"entry {entry.seq} ({entry.kind}) is of attempt {entry['attempt']}, which does not hold {entry.key}"
+
+
+def _the_budget_is_never_overdrawn(record: Record) -> Iterator[str]:
+    spent, reserved, budget = 0, dict[int, int](), None
+    for entry in record.of("RunStarted", "AttemptStarted", "UsageSettled"):
+        if entry.kind == "RunStarted":
+            budget = entry["budget_microusd"]
+        elif entry.kind == "UsageSettled":
+            spent += entry["charged_microusd"]
+            reserved.pop(entry["attempt"], None)
+        else:
+            reserved[entry["attempt"]] = entry["reserved_microusd"]
+            if budget is not None and spent + sum(reserved.values()) > budget:
+                yield f"attempt {entry['attempt']} started at {spent} + {sum(reserved.values())} of {budget}"
+
+
+def _no_start_during_a_hold(record: Record) -> Iterator[str]:
+    until: datetime | None = None
+    for entry in record.of("HoldPlaced", "HoldLifted", "AttemptStarted"):
+        if entry.kind == "HoldLifted":
+            until = None
+        elif entry.kind == "HoldPlaced":
+            end = datetime.fromisoformat(entry["until"])
+            until = end if until is None else max(until, end)
+        elif until is not None and entry.time < until:
+            yield f"attempt {entry['attempt']} started at {entry.time}, held until {until}"
+
+
+def _the_tables_say_what_the_entries_say(record: Record) -> Iterator[str]:
+    expected = _states(record)
+    for key, state in record.states().items():
+        if expected.get(key) != state:
+            yield f"{key} is {state!r}, by the entries {expected.get(key)!r}"
+
+
+def _states(record: Record) -> dict[Key, str]:
+    """One state per item, replayed by a reading of its own."""
+    states: dict[Key, str] = {}
+    running: dict[int, list[Key]] = {}
+    for entry in record.entries:
+        match entry.kind:
+            case "ItemAdded" | "ItemReopened":
+                states[entry.key] = "pending"
+            case "ItemBlocked":
+                states[entry.key] = "blocked"
+            case "AttemptStarted":
+                running[entry["attempt"]] = entry.keys
+                states |= dict.fromkeys(entry.keys, "running")
+            case "ItemAccepted":
+                states[entry.key] = "done"
+            case "ItemFailed":
+                states[entry.key] = "failed"
+            case "AttemptEnded":
+                left = [key for key in running.pop(entry["attempt"]) if states[key] == "running"]
+                states |= dict.fromkeys(left, "pending")
+    return states
+
+
+def _a_finished_job_has_settled_everything(record: Record) -> Iterator[str]:
+    ends = record.of("RunStarted", "RunEnded")[-1:]
+    if not ends or ends[0].kind != "RunEnded" or ends[0]["exit_code"] not in (0, 1) or _is_partial(record):
+        return
+    states = _states(record)
+    open_ = sorted(key for key, state in states.items() if state in ("pending", "running"))
+    if open_:
+        yield f"the run ended with exit code {ends[0]['exit_code']}, but {open_} are open"
+    has_failed = any(state in ("failed", "blocked") for state in states.values())
+    if ends[0]["exit_code"] != int(has_failed):
+        yield f"exit code {ends[0]['exit_code']}, failed items: {has_failed}"
+
+
+def _is_partial(record: Record) -> bool:
+    """The last run looked at some items only (--first, --only)."""
+    chosen = record.of("GroupsChosen")[-1:]
+    return bool(chosen) and chosen[0]["groups"] is not None
+
+
+def _the_merge_is_what_was_accepted(record: Record) -> Iterator[str]:
+    """Every done record exactly once, in item order; looked at when the last run has ended in order."""
+    ends = record.of("RunStarted", "RunEnded")[-1:]
+    if not ends or ends[0].kind != "RunEnded":
+        return
+    places = {entry.key: entry["place"] for entry in record.of("ItemAdded")}
+    accepted = sorted(record.of("ItemAccepted"), key=lambda entry: str(places[entry.key]))
+    last = {entry["phase"]: entry for entry in record.of("Merged")}
+    for phase, merged in last.items():
+        target = record.folder / merged["target"]
+        if not target.is_file():
+            yield f"{target} is missing" if not target.is_dir() else f"{target}: folders are not read here"
+            continue
+        if hashlib.sha256(target.read_bytes()).hexdigest() != merged["sha"]:
+            yield f"{target} is not what was merged last"
+        pieces = [record.records_of(entry) for entry in accepted if entry["phase"] == phase]
+        yield from _differences(target, [one for piece in pieces for one in piece])
+
+
+def _differences(target: Path, records: list[Any]) -> Iterator[str]:
+    if target.suffix == ".csv":
+        with target.open(newline="", encoding="utf-8") as file:
+            rows = sum(1 for _ in csv.reader(file)) - 1
+        if rows != len(records):
+            yield f"{target} has {rows} rows, {len(records)} records were accepted"
+        return
+    if target.suffix == ".jsonl":
+        merged: Any = [json.loads(line) for line in target.read_bytes().splitlines()]
+    else:
+        merged = json.loads(target.read_bytes(), object_pairs_hook=_pairs)
+        records = json.loads(json.dumps(records), object_pairs_hook=_pairs)
+    if isinstance(merged, _Pairs):
+        if len({name for name, _ in merged}) != len(merged):
+            yield f"{target} has a key twice"
+        merged = [value for _, value in merged]
+    if merged != records:
+        yield f"{target} has {len(merged)} records that are not, or not in this order, the {len(records)} accepted"
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object with its order and its duplicates."""
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> _Pairs:
+    return _Pairs(pairs)
+
+
+def _strikes(record: Record, allowed: int) -> Iterator[str]:
+    """Only for own faults, at most as many as allowed in a round, and the last one alone; or hopeless alone."""
+    started = {entry["attempt"]: entry for entry in record.of("AttemptStarted")}
+    ended = {entry["attempt"]: entry for entry in record.of("AttemptEnded")}
+    strikes: Counter[Key] = Counter()
+    for entry in record.of("ItemStruck", "ItemFailed", "ItemReopened"):
+        if entry.kind == "ItemReopened":
+            strikes[entry.key] = 0
+            continue
+        start, end = started[entry["attempt"]], ended.get(entry["attempt"])
+        if entry.kind == "ItemStruck":
+            strikes[entry.key] += 1
+            if end is not None and end["blame"] in NOT_THE_ITEMS_FAULT:
+                yield f"{entry.key} was struck by attempt {entry['attempt']}, whose fault was the {end['blame']}'s"
+            if strikes[entry.key] > allowed:
+                yield f"{entry.key} has {strikes[entry.key]} strikes of {allowed}"
+        elif len(start["items"]) != 1:
+            yield f"{entry.key} failed in company"
+        elif strikes[entry.key] != allowed and (end is None or end["fault"] not in HOPELESS):
+            yield f"{entry.key} failed after {strikes[entry.key]} strikes of {allowed}"
+
+
+_LAWS: tuple[Callable[[Record], Iterator[str]], ...] = (
+    _the_chain_is_whole,
+    _an_item_is_accepted_once,
+    _nothing_accepted_is_started_again,
+    _nobody_asks_about_what_is_accepted,
+    _every_request_belongs_to_a_started_attempt,
+    _one_live_attempt_per_item,
+    _only_open_attempts_accept_and_strike,
+    _the_budget_is_never_overdrawn,
+    _no_start_during_a_hold,
+    _the_tables_say_what_the_entries_say,
+    _a_finished_job_has_settled_everything,
+    _the_merge_is_what_was_accepted,
+)
+
+
+def failed_tries(record: Record) -> dict[Key, int]:
+    """For each item: how many attempts took it and did not get it accepted."""
+    accepted = {(entry.key, entry["attempt"]) for entry in record.of("ItemAccepted")}
+    tries: Counter[Key] = Counter()
+    for entry in record.of("AttemptStarted"):
+        tries.update(key for key in entry.keys if (key, entry["attempt"]) not in accepted)
+    return dict(tries)
+
+
+def entries_in_words(entries: list[Entry]) -> str:
+    """For messages of tests: one line an entry."""
+    return "\n".join(f"{entry.seq:5} {entry.time:%H:%M:%S.%f} {entry.kind} {entry.text[:160]}" for entry in entries)
+
+
+def main(arguments: list[str]) -> int:
+    problems = [problem for state in arguments for problem in broken_laws(Path(state))]
+    print("\n".join(problems) if problems else "every law holds")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
