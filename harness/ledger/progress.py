@@ -66,7 +66,8 @@ def _names(db: sqlite3.Connection) -> dict[str, list[str]]:
 def failed_items(db: sqlite3.Connection) -> list[dict[str, Any]]:
     """`{name, phase, reason, attempts, timestamp}` for each failed item, in phase and item order."""
     rows = db.execute(
-        """SELECT i.item, p.name, i.reasons, i.attempts, i.settled_at FROM items i JOIN phases p ON p.phase = i.phase
+        """SELECT i.item, p.name, i.reasons, i.attempts, i.settled_at
+           FROM phases p CROSS JOIN items i INDEXED BY items_by_state ON p.phase = i.phase
            WHERE i.state = 'failed' ORDER BY i.phase, i.place"""
     )
     return [
@@ -96,10 +97,14 @@ def _phases(db: sqlite3.Connection) -> dict[str, dict[str, int]]:
 
 
 def _batches(db: sqlite3.Connection) -> list[dict[str, Any]]:
-    """One row per batch: phase, label, items, done, failed, attempts so far."""
+    """One row per batch: phase, label, items, done, failed, attempts so far.
+
+    The order and the index are written out: left to itself SQLite walks the whole phase for every batch.
+    """
     rows = db.execute(
         """SELECT b.phase, b.number, b.part, b.size, sum(i.state = 'done'), sum(i.state = 'failed'), max(i.attempts)
-           FROM batches b JOIN items i ON i.phase = b.phase AND i.number = b.number AND i.part = b.part
+           FROM batches b CROSS JOIN items i INDEXED BY items_by_number
+           ON i.phase = b.phase AND i.number = b.number AND i.part = b.part
            GROUP BY b.phase, b.number, b.part ORDER BY b.phase, b.number, b.part LIMIT ?""",
         (LONGEST_LIST,),
     )
