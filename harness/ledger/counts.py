@@ -3,6 +3,33 @@
 import sqlite3
 from dataclasses import dataclass
 
+_ROOTS = """
+WITH through AS MATERIALIZED (
+       SELECT number FROM numbers WHERE settled = 1 GROUP BY number HAVING count(*) = :phases),
+     failed AS MATERIALIZED (
+       SELECT DISTINCT root, number FROM phases p CROSS JOIN items i INDEXED BY items_by_state
+       WHERE i.phase = p.phase AND state = 'failed'),
+     running AS MATERIALIZED (
+       SELECT root FROM phases p CROSS JOIN items i INDEXED BY items_by_state
+       WHERE i.phase = p.phase AND state = 'running' EXCEPT SELECT root FROM failed),
+     skipped AS MATERIALIZED (
+       SELECT DISTINCT i.root, i.number FROM phases p CROSS JOIN items i INDEXED BY items_by_state
+       WHERE i.phase = p.phase AND state = 'skipped' AND NOT EXISTS (
+         SELECT 1 FROM items o WHERE o.root = i.root AND o.state IN ('failed', 'running', 'pending'))),
+     open AS (
+       SELECT root FROM through t CROSS JOIN phases p CROSS JOIN items i INDEXED BY items_open
+       WHERE i.phase = p.phase AND i.number = t.number AND state IN ('pending', 'running')),
+     not_done AS (
+       SELECT root FROM failed WHERE number IN through UNION SELECT root FROM skipped WHERE number IN through
+       UNION SELECT root FROM open)
+SELECT (SELECT count(*) FROM items WHERE phase = 1), (SELECT count(DISTINCT root) FROM failed),
+       (SELECT count(*) FROM running), (SELECT count(DISTINCT root) FROM skipped),
+       (SELECT count(*) FROM through t CROSS JOIN items i WHERE i.phase = 1 AND i.number = t.number)
+         - (SELECT count(*) FROM not_done)
+"""
+"""Total, failed, running, skipped and done, by indexes: what is not done in batches that are through all phases is
+little, so no row of a done item is looked at. Grouping all items by root took 0.25 s for 220,000 of them."""
+
 STATES = ("pending", "running", "done", "failed", "blocked", "skipped")
 
 
@@ -56,14 +83,5 @@ def job_counts(db: sqlite3.Connection) -> Counts:
     (phases,) = db.execute("SELECT count(*) FROM phases").fetchone()
     if phases == 1:
         return phase_counts(db)[0].counts
-    rows = db.execute(
-        """WITH roots AS (
-             SELECT root, min(number) AS number, max(state = 'failed') AS failed, max(state = 'running') AS running,
-                    max(state = 'pending') AS pending, max(state = 'skipped') AS skipped FROM items GROUP BY root)
-           SELECT CASE WHEN failed THEN 'failed' WHEN running THEN 'running' WHEN pending THEN 'pending'
-                       WHEN skipped THEN 'skipped'
-                       WHEN (SELECT count(*) FROM numbers n WHERE n.number = roots.number AND settled = 1) = ?
-                       THEN 'done' ELSE 'pending' END AS state, count(*) FROM roots GROUP BY state""",
-        (phases,),
-    )
-    return Counts(**dict(rows.fetchall()))
+    total, failed, running, skipped, done = db.execute(_ROOTS, {"phases": phases}).fetchone()
+    return Counts(total - failed - running - skipped - done, running, done, failed, 0, skipped)
