@@ -287,16 +287,36 @@ def test_I10_the_credential_is_in_no_file_of_the_attempt_and_in_no_argument(stag
 def test_S11_S12_a_cli_that_misbehaves_is_survived(
     stage: Stage, scenario: str, kind: str | None, blame: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    stub = (Path(__file__).parent.parent / "stubs" / "speaker.py").read_text()
-    (tmp_path / "claude").write_text(f"#!/usr/bin/python3\nSCENARIO = {scenario!r}\n{stub}")
-    (tmp_path / "claude").chmod(0o755)
-    monkeypatch.setattr("harness.backends.claude.cli_folder", lambda: tmp_path)
+    misbehave(monkeypatch, tmp_path, scenario)
     monkeypatch.setattr("harness.backends.transport._STAY_S", 0.5)
     spec = stage.spec("a", first_event=timedelta(seconds=1.5))
     ending = asyncio.run(stage.run(spec))
     found = (ending.fault.kind, ending.fault.blame) if ending.fault else (None, None)
     assert found == (kind, blame), ending
     assert marked(TOKEN_MARK, spec.token) == []
+
+
+def misbehave(monkeypatch: pytest.MonkeyPatch, folder: Path, scenario: str) -> None:
+    stub = (Path(__file__).parent.parent / "stubs" / "speaker.py").read_text()
+    (folder / "claude").write_text(f"#!/usr/bin/python3\nSCENARIO = {scenario!r}\n{stub}")
+    (folder / "claude").chmod(0o755)
+    monkeypatch.setattr("harness.backends.claude.cli_folder", lambda: folder)
+
+
+def test_I10_a_session_that_says_its_credential_is_not_quoted_anywhere(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    misbehave(monkeypatch, tmp_path, "echo")
+    spec = stage.spec("a")
+    ending = asyncio.run(stage.run(spec))
+    secret = rehearsal_credential(stage.server.url).secret
+    kept = [path.read_text() for path in spec.folder.rglob("*") if path.is_file()]
+    assert sum(text.count("[secret]") for text in kept) == 4
+    assert secret not in "".join(kept)
+    assert secret not in repr(ending)
+    assert secret not in repr(stage.bench.events)
+    assert ending.fault is not None
+    assert "[secret]" in ending.fault.detail
 
 
 def test_S18_a_missing_cli_is_for_a_person_to_mend(

@@ -1,10 +1,12 @@
 """A CLI that speaks the stream's protocol badly; SCENARIO is set by whoever makes a program of this text.
 
 mute: says nothing, ever. deaf: ends before the handshake. junk: prints lines of every wrong kind around a good
-session. bigline: one line that is too long. no-result: ends without its result. stays: does not end after its result.
+session. bigline: one line that is too long. no-result: ends without its result. echo: says the
+credential wherever it can. stays: does not end after its result.
 """
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -29,6 +31,13 @@ def main(scenario: str) -> int:
             sys.stdout.write("x" * (1 << 20))
         sys.stdout.flush()
         time.sleep(3600)
+    if scenario == "echo":
+        secret = os.environ["CLAUDE_CODE_OAUTH_TOKEN"]
+        print(secret, file=sys.stderr, flush=True)
+        print(f"not even JSON: {secret}")
+        say(type="assistant", message={"model": "stub", "id": "m", "content": [{"type": "text", "text": secret}]})
+        say(type="result", subtype="success", is_error=True, result=f"the key {secret} is no good")
+        return 1
     if scenario == "no-result":
         return 0
     if scenario == "junk":
