@@ -1,0 +1,108 @@
+"""Holds that all jobs on one credential see: a usage limit met by one job is waited for by the others.
+
+    $XDG_STATE_HOME/harness/holds/<fingerprint>/<random>.json     {"until", "reason", "set_by"}
+
+Every hold is a file of its own, renamed into place: writers need no lock, none can undo another's, and whoever reads
+takes the longest. A job's own holds are in its ledger; the folder only saves starts, so whatever is wrong in it is no
+hold.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from harness.base.clock import from_text, to_text
+from harness.base.files import make_folder, write_atomic
+
+_LONGEST = timedelta(days=9)
+"""No plan's window is longer than a week: a hold beyond it comes from a wrong clock or a wrong hand."""
+_LONGEST_FILE_BYTES = 4096
+_LONGEST_TEXT = 200
+
+
+def state_home(environ: Mapping[str, str], home: Path) -> Path:
+    """The folder of this user that all jobs share: `$XDG_STATE_HOME/harness`, else `~/.local/state/harness`."""
+    chosen = environ.get("XDG_STATE_HOME", "")
+    return (Path(chosen) if chosen.startswith("/") else home / ".local" / "state") / "harness"
+
+
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    until: datetime
+    reason: str
+    set_by: str
+    path: Path
+
+
+class SharedHolds:
+    """The holds of one credential. `folder` is `state_home`; `set_by` names this job to the others."""
+
+    def __init__(self, folder: Path, fingerprint: str, set_by: str = "") -> None:
+        self._folder = folder / "holds" / fingerprint
+        self._set_by = set_by
+
+    def place(self, until: datetime, reason: str) -> bool:
+        """Let no job start before `until`; durable when it returns. A longer hold that lies there stays in force.
+
+        False when the folder cannot be written: then only this job holds.
+        """
+        known = list(self._read())
+        if any(hold.until == until and hold.set_by == self._set_by for hold in known):
+            return True
+        content = {"until": to_text(until), "reason": _line(reason), "set_by": _line(self._set_by)}
+        try:
+            make_folder(self._folder)
+            write_atomic(self._folder / f"{secrets.token_hex(8)}.json", json.dumps(content).encode())
+            for hold in known:
+                if hold.until <= until:
+                    hold.path.unlink(missing_ok=True)
+        except OSError:
+            return False
+        return True
+
+    def current(self, now: datetime) -> tuple[datetime, str] | None:
+        """The end and the reason of the longest hold in force at `now`. Takes 2 us when there is none, 17 with one."""
+        in_force = [hold for hold in self._read() if now < hold.until <= now + _LONGEST]
+        if not in_force:
+            return None
+        longest = max(in_force, key=lambda hold: hold.until)
+        is_ours = longest.set_by in ("", self._set_by)
+        return longest.until, longest.reason if is_ours else f"{longest.reason} (met by {longest.set_by})"
+
+    def lift(self) -> None:
+        """Forget all holds that lie there now: the provider answered well, or a person knows better."""
+        for hold in self._read():
+            try:
+                hold.path.unlink(missing_ok=True)
+            except OSError:
+                return
+
+    def _read(self) -> Iterator[_Hold]:
+        try:
+            paths = [Path(entry) for entry in os.scandir(self._folder) if entry.name.endswith(".json")]
+        except OSError:
+            return
+        for path in paths:
+            hold = _read_hold(path)
+            if hold is not None:
+                yield hold
+
+
+def _read_hold(path: Path) -> _Hold | None:
+    """None for whatever is no hold of ours: cut short, of another shape, a link, a pipe, too long."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            told = json.loads(file.read(_LONGEST_FILE_BYTES))
+        return _Hold(from_text(told["until"]), _line(told["reason"]), _line(told["set_by"]), path)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return None
+
+
+def _line(text: str) -> str:
+    """One printable line; what another program wrote goes to a terminal."""
+    return "".join(char if char.isprintable() else " " for char in text)[:_LONGEST_TEXT]
