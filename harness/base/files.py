@@ -9,7 +9,13 @@ from pathlib import Path
 
 def make_folder(path: Path) -> Path:
     """Create `path` and its parents, private to the user. Not durable by itself; write_atomic makes it so."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    missing: list[Path] = []
+    for folder in (path, *path.parents):
+        if folder.is_dir():
+            break
+        missing.append(folder)
+    for folder in reversed(missing):  # mkdir(parents=True) would give the parents the mode of the umask
+        folder.mkdir(mode=0o700, exist_ok=True)
     return path
 
 
