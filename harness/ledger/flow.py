@@ -28,7 +28,10 @@ def follow(transaction: Transaction, phase: int, number: int) -> None:
 
 
 def _is_open(db: sqlite3.Connection, phase: int, number: int) -> bool:
-    query = "SELECT 1 FROM items WHERE phase = ? AND number = ? AND state IN ('pending', 'running') LIMIT 1"
+    query = (
+        "SELECT 1 FROM items INDEXED BY items_open"
+        " WHERE phase = ? AND number = ? AND state IN ('pending', 'running') LIMIT 1"
+    )
     return db.execute(query, (phase, number)).fetchone() is not None
 
 

@@ -1,8 +1,11 @@
-"""What the supervisor asks the ledger; each question costs the same at item 1 and at item 100,000."""
+"""What the supervisor asks the ledger; each question costs the same at item 1 and at item 100,000.
+
+Where `INDEXED BY` is written, SQLite alone would take the primary key and walk the whole phase.
+"""
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +38,15 @@ class Money:
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """What the job has used so far; tokens without cache reads."""
+
+    sessions: int
+    turns: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunState:
     """What a run needs to know of the runs before it."""
 
@@ -43,7 +55,7 @@ class RunState:
     provider_faults_in_a_row: int
     next_attempt: AttemptId
     next_group: GroupId
-    run: int
+    used: Used
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +68,6 @@ class Unsettled:
     session_id: str
     folder: str
     started_seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """The accepted records of one item: bytes of a fragment in the store."""
-
-    item: ItemId
-    sha: Sha
-    offset: int
-    length_bytes: int
-    records: int
 
 
 def next_ready(db: sqlite3.Connection) -> ReadyGroup | None:
@@ -101,11 +102,18 @@ def money(db: sqlite3.Connection) -> Money:
 
 
 def run_state(db: sqlite3.Connection) -> RunState:
-    paused, until, reason, faults, attempt, group, run = db.execute(
-        "SELECT paused, hold_until, hold_reason, provider_faults_in_a_row, next_attempt, next_group, run FROM job"
+    paused, until, reason, faults, attempt, group, *used = db.execute(
+        "SELECT paused, hold_until, hold_reason, provider_faults_in_a_row, next_attempt, next_group,"
+        " sessions, turns, tokens FROM job"
     ).fetchone()
     hold = (from_text(until), str(reason)) if until else None
-    return RunState(bool(paused), hold, faults, AttemptId(attempt), GroupId(group), run)
+    return RunState(bool(paused), hold, faults, AttemptId(attempt), GroupId(group), Used(*used))
+
+
+def last_starts(db: sqlite3.Connection, number: int) -> list[datetime]:
+    """When the last attempts started, oldest first."""
+    rows = db.execute("SELECT started_at FROM attempts ORDER BY id DESC LIMIT ?", (number,)).fetchall()
+    return [from_text(row[0]) for row in reversed(rows)]
 
 
 def unsettled(db: sqlite3.Connection) -> list[Unsettled]:
@@ -210,74 +218,6 @@ def reasons_of(db: sqlite3.Connection, group: ReadyGroup) -> dict[ItemId, tuple[
     return reasons
 
 
-def context_pieces(db: sqlite3.Connection, group: ReadyGroup, before_seq: int) -> dict[str, list[Piece]]:
-    """Phase name -> accepted records of exactly the batches that were waited for, in item order.
-
-    A serial phase sees its own batch too, as far as it was accepted in earlier attempts. `before_seq`: only what was
-    accepted before that entry, so that a verdict never depends on what runs beside it.
-    """
-    from_phase, needs, name, from_name = db.execute(
-        """SELECT p.from_phase, p.needs, p.name, f.name FROM phases p LEFT JOIN phases f ON f.phase = p.from_phase
-           WHERE p.phase = ?""",
-        (group.batch.phase,),
-    ).fetchone()
-    number = group.batch.number
-    pieces: dict[str, list[Piece]] = {}
-    if from_phase:
-        first = number if needs == "own" else 1
-        pieces[from_name] = _pieces_between(db, from_phase, first, number, before_seq)
-    if needs == "previous":
-        pieces[name] = _pieces_between(db, group.batch.phase, 1, number, before_seq)
-    return pieces
-
-
-def _pieces_between(db: sqlite3.Connection, phase: int, first: int, last: int, before_seq: int) -> list[Piece]:
-    rows = db.execute(
-        """SELECT a.item, a.sha, a.offset, a.length_bytes, a.records FROM items i
-           JOIN accepted a ON a.phase = i.phase AND a.item = i.item
-           WHERE i.phase = ? AND i.number BETWEEN ? AND ? AND a.seq < ? ORDER BY i.place""",
-        (phase, first, last, before_seq),
-    )
-    return [Piece(ItemId(row[0]), Sha(row[1]), row[2], row[3], row[4]) for row in rows]
-
-
-def merge_pieces(db: sqlite3.Connection, phase: int) -> Iterator[Piece]:
-    """Every accepted item of a phase in item order: what the merge is a function of."""
-    for row in db.execute(
-        """SELECT i.item, a.sha, a.offset, a.length_bytes, a.records FROM items i
-           JOIN accepted a ON a.phase = i.phase AND a.item = i.item WHERE i.phase = ? ORDER BY i.place""",
-        (phase,),
-    ):
-        yield Piece(ItemId(row[0]), Sha(row[1]), row[2], row[3], row[4])
-
-
-@dataclass(frozen=True, slots=True)
-class LastMerge:
-    """The newest committed merge of a phase. `reflects`: the newest acceptance that it surely holds."""
-
-    target: str
-    sha: Sha
-    reflects: int
-
-
-def last_merge(db: sqlite3.Connection, phase: int) -> LastMerge | None:
-    row = db.execute(
-        "SELECT target, sha, reflects FROM merges WHERE phase = ? ORDER BY seq DESC LIMIT 1", (phase,)
-    ).fetchone()
-    return LastMerge(row[0], Sha(row[1]), row[2]) if row else None
-
-
-def knows_merge(db: sqlite3.Connection, phase: int, sha: Sha) -> bool:
-    """Was a file of this hash ever merged here?"""
-    return db.execute("SELECT 1 FROM merges WHERE phase = ? AND sha = ?", (phase, sha)).fetchone() is not None
-
-
-def last_accepted_seq(db: sqlite3.Connection, phase: int) -> int:
-    """The entry of the newest acceptance of a phase; 0 when there is none."""
-    row = db.execute("SELECT max(seq) FROM accepted WHERE phase = ?", (phase,)).fetchone()
-    return int(row[0] or 0)
-
-
 def is_known(db: sqlite3.Connection, phase: int, item: str) -> bool:
     return db.execute("SELECT 1 FROM items WHERE phase = ? AND item = ?", (phase, item)).fetchone() is not None
 
@@ -306,7 +246,8 @@ def last_seq(db: sqlite3.Connection) -> int:
 def positions(db: sqlite3.Connection, batch: BatchRef) -> tuple[int, int]:
     """First and last position of a batch in its phase, from 1, by item order."""
     first, last = db.execute(
-        "SELECT min(place), max(place) FROM items WHERE phase = ? AND number = ? AND part = ?",
+        "SELECT min(place), max(place) FROM items INDEXED BY items_by_number"
+        " WHERE phase = ? AND number = ? AND part = ?",
         (batch.phase, batch.number, batch.part),
     ).fetchone()
     if batch.phase == 1:  # the place of a first-phase item is its position
@@ -314,7 +255,7 @@ def positions(db: sqlite3.Connection, batch: BatchRef) -> tuple[int, int]:
     count = "SELECT count(*) FROM items WHERE phase = ? AND place <= ?"
     (last_at,) = db.execute(count, (batch.phase, last)).fetchone()
     (size,) = db.execute(
-        "SELECT count(*) FROM items WHERE phase = ? AND number = ? AND part = ?",
+        "SELECT count(*) FROM items INDEXED BY items_by_number WHERE phase = ? AND number = ? AND part = ?",
         (batch.phase, batch.number, batch.part),
     ).fetchone()
     return last_at - size + 1, last_at
