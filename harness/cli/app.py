@@ -6,8 +6,9 @@ from harness.cli import checking, control, doctor, launching, reading, reporting
 
 EXIT_CODES = (
     "Exit codes: 0 every item done · 1 finished, some failed · 2 usage or manifest error, nothing started · "
-    "3 stopped with items pending (budget, operator) · 4 stopped by infrastructure, authentication or a broken set-up · "
-    "5 another supervisor holds the job · 6 ledger damaged, refused to guess · 130/143 ended by a second signal."
+    "3 stopped with items pending (budget, operator) · 4 stopped by infrastructure, authentication or a broken "
+    "set-up · 5 another supervisor holds the job · 6 ledger damaged, refused to guess · 130/143 ended by a second "
+    "signal."
 )
 
 app = typer.Typer(

@@ -15,7 +15,6 @@ from harness import __version__
 from harness.backends.claude import cli_folder
 from harness.backends.credentials import find_credential
 from harness.base.errors import HarnessError, UsageError
-from harness.base.texts import size_in_words
 from harness.base.watching import FolderWatch
 from harness.executors.containment import choose
 from harness.executors.preflight import preflight
@@ -74,7 +73,7 @@ def _claude(scratch: Path) -> Finding:
         )
     except (OSError, subprocess.SubprocessError) as error:
         return Finding("claude", "broken", f"the bundled CLI does not run: {clean(str(error))}")
-    return Finding("claude", "ok", f"{clean(asked.stdout)}, bundled with the SDK")
+    return Finding("claude", "ok", f"{clean(asked.stdout).strip()}, bundled with the SDK")
 
 
 def _sqlite() -> Finding:
@@ -101,7 +100,7 @@ def _sandbox(job: Job) -> Iterator[Finding]:
         yield Finding("sandbox", "broken", clean(error.message))
         return
     grade: Grade = "ok" if containment.is_kernel_sandbox else "note"
-    tried = f"; tried and refused: {', '.join(refused)}" if refused else "; it hides nothing from a session"
+    tried = f"; {len(refused)} ways out were tried, all refused" if refused else "; it hides nothing from a session"
     yield Finding("sandbox", grade, clean(f"{containment.describe()}{tried}"))
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         yield Finding(
@@ -124,7 +123,7 @@ def _credential(job: Job, *, is_own: bool) -> Finding:
 def _disk(folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free
     is_short = free < _LEAST_FREE_BYTES
-    return Finding("disk", "note" if is_short else "ok", f"{size_in_words(free)} free where the job lies")
+    return Finding("disk", "note" if is_short else "ok", f"{free / 1024**3:,.1f} GB free where the job lies")
 
 
 def _watching(scratch: Path) -> Finding:

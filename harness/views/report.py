@@ -21,7 +21,8 @@ from harness.views.wording import clean, counted, date_time, plural
 from harness.views.workbook import as_workbook
 
 _MOST_ROWS = 200
-_MARKS = re.compile(r"([\\`*_{}\[\]<>|#~!$&])")
+_MARKS = re.compile(r"([\\`*{}\[\]<>|~&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
+"""All that can mean something within a line; an underscore inside a word cannot."""
 
 
 @dataclass(frozen=True, slots=True)

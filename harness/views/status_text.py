@@ -74,7 +74,8 @@ def _gate(status: Status, now: datetime, manifest: str) -> Iterator[str]:
         then = "then it goes on by itself" if is_alive else "no start before that"
         yield f"Hold ({clean(reason)}): until {day_time(until, now)}, in {in_words(until - now)}; {then}"
     if status.waiting_requests and not is_alive:
-        yield f"{counted(status.waiting_requests, 'request')} wait for the next launch"
+        waits = "waits" if status.waiting_requests == 1 else "wait"
+        yield f"{counted(status.waiting_requests, 'request')} {waits} for the next launch"
 
 
 def _usage(status: Status, now: datetime) -> Iterator[str]:

@@ -58,11 +58,14 @@ class Ticker:
 
 
 def _ticks(db: sqlite3.Connection, after: int) -> Iterator[Tick]:
-    words = Words(db)
+    words, resumed_by = Words(db), ""
     marks = ", ".join("?" * len(_KINDS))
     query = f"SELECT seq, time, kind, body FROM entries WHERE seq > ? AND kind IN ({marks}) ORDER BY seq"  # noqa: S608
     for seq, time, kind, body in db.execute(query, (after, *_KINDS)).fetchall():
         entry = Entry(seq, time, e.decode(kind, body))
+        if isinstance(entry.event, e.HoldLifted) and entry.event.who == resumed_by:
+            continue  # `resume` lifts whatever there is, and has been told already
+        resumed_by = entry.event.who if isinstance(entry.event, e.Resumed) else ""
         text, starts = words.of_event(entry.event), isinstance(entry.event, e.AttemptStarted)
         if isinstance(entry.event, e.AttemptStarted):
             text = _start_line(attempt(db, entry.event.attempt))
@@ -86,11 +89,16 @@ def outcome_line(ended: AttemptView, said: dict[str, Verdict]) -> str:
     again = {item: verdict for item, verdict in said.items() if verdict.said in ("struck", "returned", "again")}
     parts += [_named(len(failed), "failed", failed)] if failed else []
     parts += [_named(len(again), "again", again)] if again else []
-    if ended.fault is not None:
+    if ended.fault is not None and not _is_told(ended.fault, said):
         parts.append(f"{clean(ended.fault)}: {shorten(ended.detail, 120)}")
     took = in_words(timedelta(seconds=ended.duration_s or 0))
     cost = f" {money(ended.charged_microusd)}" if ended.charged_microusd else ""
     return f"{ended.batch}  {', '.join(parts)}  {took}{cost}"
+
+
+def _is_told(fault: str, said: dict[str, Verdict]) -> bool:
+    """An item that was alone carries the fault in its reasons."""
+    return any(reason.startswith(f"{fault}: ") for verdict in said.values() for reason in verdict.reasons)
 
 
 def _named(number: int, word: str, which: dict[str, Verdict]) -> str:

@@ -33,6 +33,8 @@ def shorten(text: str, most: int) -> str:
 
 def plural(noun: str) -> str:
     """`schools`, `companies`, `batches`: English, good enough for a noun that a user wrote."""
+    if re.search(r"\bperson$", noun):
+        return f"{noun[:-6]}people"
     if re.search(r"[^aeiou]y$", noun):
         return f"{noun[:-1]}ies"
     return f"{noun}es" if re.search(r"(s|x|z|ch|sh)$", noun) else f"{noun}s"

@@ -1,0 +1,143 @@
+"""A night of a job, played through the production ledger: planned, attempted, settled; no supervisor, no session."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from harness.base.artifacts import ArtifactStore
+from harness.base.ids import AttemptId, ItemId
+from harness.core import events as e
+from harness.core.settle import Span, settle
+from harness.core.types import Accepted, Ending, Fault, Json, Judgement, Rejected, SessionFacts, Verdict
+from harness.ledger import queries
+from harness.ledger.flow import follow
+from harness.ledger.store import Ledger
+from harness.outputs.merge import fragment
+
+BEGAN = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
+
+
+class StillClock:
+    """A clock that goes only when it is told to."""
+
+    def __init__(self) -> None:
+        self.at = BEGAN
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return (self.at - BEGAN).total_seconds()
+
+    async def sleep(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+class Night:
+    """One job in a folder of its own. Each step is one or more transactions of the real ledger."""
+
+    def __init__(self, folder: Path, *, rehearsal: bool = False) -> None:
+        self.state = folder / ".harness" / ("job.rehearsal" if rehearsal else "job")
+        (self.state / "control").mkdir(parents=True)
+        self.clock = StillClock()
+        self.ledger = Ledger.open(self.state / "ledger.db", self.clock, durable=False)
+        self.store = ArtifactStore(self.state / "artifacts")
+        self.rehearsal = rehearsal
+        self.strikes = 3
+
+    def plan(
+        self, ids: Sequence[str], *, size: int = 1, noun: str = "school", phases: Sequence[str] = ("main",)
+    ) -> None:
+        planned = tuple(
+            e.PlannedPhase(number, name, noun, number - 1, "own", False, size) for number, name in enumerate(phases, 1)
+        )
+        with self.ledger.transaction() as transaction:
+            job = e.JobPlanned("West 2026", noun, self.rehearsal, "0.1.0", {"items": "a"}, planned, len(ids))
+            transaction.record([job])
+            for number, start in enumerate(range(0, len(ids), size), 1):
+                batch = tuple(ids[start : start + size])
+                added = [
+                    e.ItemAdded(1, id_, None, id_, f"{start + place:08d}", number, {"id": id_}, "sha")
+                    for place, id_ in enumerate(batch, 1)
+                ]
+                transaction.record([*added, e.BatchPlanned(1, number, 0, batch, number)])
+
+    def begin(self) -> None:
+        self.ledger.record(e.RunStarted(4711, "box", "0.1.0", 3, 40_000_000, "bubblewrap", "ANTHROPIC_API_KEY"))
+
+    def end(self, code: int = 0, reason: str = "nothing is left to do") -> None:
+        self.ledger.record(e.RunEnded(code, reason))
+
+    def start(self) -> queries.ReadyGroup:
+        """Start the next ready group; its attempt is open when this returns."""
+        db = self.ledger.db
+        group = queries.next_ready(db)
+        assert group is not None
+        number = queries.run_state(db).next_attempt
+        batch, items = group.batch, tuple(group.items)
+        self.ledger.record(
+            e.AttemptStarted(
+                number, f"{number:032x}", group.id, batch.phase, batch.number, batch.part, items,
+                f"session-{number}", "claude", "sonnet", f"{number:064x}", 2_460_000,
+                f"attempts/{number:06d}-p{batch.phase}-b{batch.number:03d}",
+            )
+        )  # fmt: skip
+        return group
+
+    def attempt(
+        self,
+        bad: Mapping[str, Sequence[str]] | None = None,
+        *,
+        fault: Fault | None = None,
+        cost: str | None = "0.07",
+        notes: Sequence[str] = (),
+        record: Callable[[str], Json] = lambda id_: {"id": id_, "coach": "A. Smith"},
+    ) -> int:
+        """Start the next group and settle it: everything is accepted but what `bad` names, nothing with a `fault`."""
+        group = self.start()
+        self.clock.at += timedelta(seconds=34)
+        bad = {id_: ["no record came back"] for id_ in group.items} if fault is not None else bad or {}
+        verdicts: dict[ItemId, Verdict] = {
+            id_: Rejected(tuple(bad[id_]), missing=fault is not None) if id_ in bad else Accepted((record(id_),))
+            for id_ in group.items
+        }
+        return self._settle(group, verdicts, fault, cost, notes)
+
+    def _settle(
+        self,
+        group: queries.ReadyGroup,
+        verdicts: Mapping[ItemId, Verdict],
+        fault: Fault | None,
+        cost: str | None,
+        notes: Sequence[str],
+    ) -> int:
+        accepted = {id_: verdict for id_, verdict in verdicts.items() if isinstance(verdict, Accepted)}
+        kept = fragment(accepted, [id_ for id_ in group.items if id_ in accepted])
+        sha = self.store.put(kept.content) if accepted else ""
+        spans = {id_: Span(sha, span.offset, span.length_bytes, span.records) for id_, span in kept.spans.items()}
+        facts = SessionFacts(model="claude-sonnet-5", cost_usd=Decimal(cost) if cost else None, output_tokens=120)
+        ending = Ending((), (), fault, facts, timedelta(seconds=34), tuple(notes))
+        number = int(self.ledger.db.execute("SELECT max(id) FROM attempts").fetchone()[0])
+        open_ = queries.open_attempt(self.ledger.db, AttemptId(number), self.strikes)
+        judgement = Judgement(verdicts, usable=fault is None)
+        with self.ledger.transaction() as transaction:
+            transaction.record(settle(open_, ending, judgement, spans, self.clock.now()))
+            follow(transaction, group.batch.phase, group.batch.number)
+        return number
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Iterator[Night]:
+    played = Night(tmp_path)
+    yield played
+    played.ledger.close()
+
+
+@pytest.fixture
+def rehearsed(tmp_path: Path) -> Iterator[Night]:
+    played = Night(tmp_path, rehearsal=True)
+    yield played
+    played.ledger.close()

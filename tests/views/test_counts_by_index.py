@@ -1,0 +1,50 @@
+"""Counts of a job with several phases, taken from indexes, are those of a look at every item."""
+
+import random
+import sqlite3
+
+import pytest
+
+from harness.ledger.counts import Counts, job_counts
+from harness.ledger.tables import STATE
+
+
+def _random_job(seed: int) -> sqlite3.Connection:
+    rng = random.Random(seed)
+    db = sqlite3.connect(":memory:")
+    db.executescript(STATE)
+    phases, numbers = rng.randint(2, 4), rng.randint(1, 4)
+    db.executemany("INSERT INTO phases VALUES(?, ?, 'n', ?, 'own', 0, 9, 0, 0, 0)",
+                   [(phase, f"p{phase}", phase - 1) for phase in range(1, phases + 1)])  # fmt: skip
+    weights = rng.choices([1, 0.1, 6], k=6)
+    for number in range(1, numbers + 1):
+        for phase in range(1, phases + 1):
+            if rng.random() < 0.7:
+                db.execute("INSERT INTO numbers VALUES(?, ?, ?)", (phase, number, rng.random() < 0.9))
+            for index in range(3):
+                if phase > 1 and rng.random() < 0.3:
+                    continue
+                state = rng.choices(["pending", "running", "done", "failed", "blocked", "skipped"], weights)[0]
+                root = f"r{number}.{index}"
+                values = (phase, root if phase == 1 else f"{root}/{phase}", root, f"{index}", number, state)
+                db.execute("INSERT INTO items VALUES(?, ?, NULL, ?, ?, ?, 0, ?, 0, 1, 0, '{}', '', NULL, '[]', NULL)",
+                           values)  # fmt: skip
+    return db
+
+
+def _by_looking_at_all(db: sqlite3.Connection) -> Counts:
+    (phases,) = db.execute("SELECT count(*) FROM phases").fetchone()
+    counts = dict.fromkeys(("pending", "running", "done", "failed", "blocked", "skipped"), 0)
+    for root, number in db.execute("SELECT root, min(number) FROM items GROUP BY root").fetchall():
+        states = {row[0] for row in db.execute("SELECT state FROM items WHERE root = ?", (root,))}
+        query = "SELECT count(*) FROM numbers WHERE number = ? AND settled = 1"
+        is_through = db.execute(query, (number,)).fetchone()[0] == phases
+        worst = next((state for state in ("failed", "running", "pending", "skipped") if state in states), None)
+        counts[worst or ("done" if is_through else "pending")] += 1
+    return Counts(**counts)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_counts_from_indexes_are_counts_of_all_items(seed: int) -> None:
+    db = _random_job(seed)
+    assert job_counts(db) == _by_looking_at_all(db)

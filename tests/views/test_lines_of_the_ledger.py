@@ -1,0 +1,151 @@
+"""Every entry has words; a timeline reads on from where it was; watchers get one line per attempt."""
+
+import io
+import json
+from typing import TYPE_CHECKING, get_args
+
+from harness.base.clock import SystemClock, to_text
+from harness.base.ids import AttemptId
+from harness.core import events as e
+from harness.core.faults import OVERLOADED, REFUSED
+from harness.core.types import Fault, SessionEvent
+from harness.ledger.lock import JobLock
+from harness.ledger.store import Entry
+from harness.views.live import LiveDisplay, PlainDisplay, showing
+from harness.views.ticker import Ticker
+from harness.views.timeline import Timeline, Words
+
+if TYPE_CHECKING:
+    from tests.views.conftest import Night
+
+
+def _one_of_each(now: str) -> list[e.Event]:
+    phase = e.PlannedPhase(1, "main", "school", 0, "own", False, 1)
+    return [
+        e.JobPlanned("West", "school", False, "0.1", {}, (phase,), 3),
+        e.ItemAdded(1, "A", None, "A", "1", 1, {}, "sha"),
+        e.ItemBlocked(1, "A", "B", "B", "1", 1, "failed in translate"),
+        e.BatchPlanned(1, 1, 0, ("A",), 1),
+        e.BatchSettled(1, 1),
+        e.GroupQueued(1, 1, 1, 0, ("A",), 1, "retry"),
+        e.GroupsChosen((1,)),
+        e.AttemptStarted(1, "t", 1, 1, 1, 0, ("A",), "s", "claude", "sonnet", "sha", 5, "attempts/1"),
+        e.ItemAccepted(1, 1, "A", "sha", 0, 5, 1),
+        e.ItemStruck(1, 1, "A", ("no coach",)),
+        e.ItemReturned(1, 1, "A", ("no coach",)),
+        e.ItemFailed(1, 1, "A", "no coach"),
+        e.ItemReopened(1, "A", "anna"),
+        e.UsageSettled(1, 70_000, False, 1, 2, 3, 4, 5),
+        e.HoldPlaced(1, "overloaded", now),
+        e.HoldLifted("anna"),
+        e.AttemptEnded(1, "excused", "overloaded", "provider", "529", 34.0, None, None, None),
+        e.RunStarted(1, "box", "0.1", 3, None, "bubblewrap", "none"),
+        e.RunEnded(0, "nothing is left to do"),
+        e.Paused("anna"),
+        e.Resumed("anna"),
+        e.CancelAsked("anna", True),
+        e.Merged(1, "output/x.json", "sha", 3, 7),
+        e.FingerprintKept({}, ("session.model was a, is now b",)),
+    ]
+
+
+def test_every_kind_of_event_has_words_of_its_own(night: "Night") -> None:
+    night.plan(["A"])
+    words, now = Words(night.ledger.db), to_text(night.clock.now())
+    samples = _one_of_each(now)
+    assert {type(sample) for sample in samples} == set(get_args(e.Event))
+    texts = [words.of_event(sample) for sample in samples]
+    assert len(set(texts)) == len(texts)
+    for sample, text in zip(samples, texts, strict=True):
+        assert text
+        assert text != type(sample).__name__
+        assert len(words.line(Entry(7, now, sample)).splitlines()) == 1
+
+
+def test_a_timeline_reads_on_from_where_it_was(night: "Night") -> None:
+    night.plan(["A", "B"])
+    timeline = Timeline(night.state, everything=False, as_json=False)
+    first = list(timeline.new_lines())
+    assert any("job 'West 2026' planned: 2 schools" in line for line in first)
+    assert not any(" added" in line for line in first)
+    assert list(timeline.new_lines()) == []
+    night.begin()
+    night.attempt()
+    assert any("A accepted: 1 record" in line for line in timeline.new_lines())
+
+
+def test_as_json_every_entry_is_one_line_with_its_number(night: "Night") -> None:
+    night.plan(["A", "B"])
+    night.begin()
+    night.attempt()
+    found = [json.loads(line) for line in Timeline(night.state, everything=False, as_json=True).new_lines()]
+    assert [entry["seq"] for entry in found] == list(range(1, len(found) + 1))
+    assert {"JobPlanned", "ItemAdded", "ItemAccepted", "AttemptEnded"} <= {entry["event"] for entry in found}
+
+
+def test_all_entries_are_told_when_all_are_wanted(night: "Night") -> None:
+    night.plan(["A", "B"])
+    lines = list(Timeline(night.state, everything=True, as_json=False).new_lines())
+    assert sum(" added" in line for line in lines) == 2
+
+
+def test_an_ended_attempt_is_one_line_with_what_came_of_it(night: "Night") -> None:
+    night.plan([f"S{n:04d}" for n in range(1, 21)], size=20, noun="seed")
+    ticker = Ticker(night.state)
+    night.begin()
+    night.attempt({"S0012": ["tiling: 'il' is missing"]})
+    started, ended = ticker.new()
+    assert started.starts
+    assert started.text.endswith("Batch 1/1 (20 seeds)  started, attempt 1")
+    assert "Batch 1/1 (20 seeds)  accepted 19, 1 again: S0012 tiling: 'il' is missing  34s $0.07" in ended.text
+    assert ticker.new() == []
+
+
+def test_a_fault_is_told_once(night: "Night") -> None:
+    night.plan(["A", "B"])
+    ticker = Ticker(night.state)
+    night.begin()
+    night.attempt(fault=Fault(REFUSED, "session", "the model refused"))
+    night.attempt(fault=Fault(OVERLOADED, "provider", "status 529"))
+    texts = [tick.text for tick in ticker.new()]
+    assert sum(text.count("the model refused") for text in texts) == 1
+    assert any("1 again, overloaded: status 529" in text for text in texts)
+    assert any("hold (overloaded) until" in text for text in texts)
+
+
+def test_elsewhere_than_on_a_terminal_progress_is_plain_lines(night: "Night") -> None:
+    night.plan(["A"])
+    stream = io.StringIO()
+    with showing(night.state, stream=stream) as display:
+        assert isinstance(display, PlainDisplay)
+        night.begin()
+        night.start()
+        display.heard(SessionEvent(AttemptId(1), "started"))
+    assert "Batch 1/1 (A)  started, attempt 1" in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_I16_on_a_terminal_no_markup_and_no_sequence_of_a_session_is_obeyed(night: "Night") -> None:
+    night.plan(["[red]A[/x]\x1b]0;owned\x07"])
+    stream = Terminal()
+    display = LiveDisplay(night.state, stream)
+    night.begin()
+    night.start()
+    with JobLock(night.state / "lock", SystemClock()):
+        display.heard(SessionEvent(AttemptId(1), "tool", "Write [bold]\x1b]52;c;cm0=\x07"))
+        display.look()
+        night.ledger.record(e.Paused("an[link]na\x1b]8;;http://x\x07"))
+        display.look()
+        display.close()
+    drawn = stream.getvalue()
+    assert "[red]A[/x]" in drawn
+    assert "an[link]na" in drawn
+    assert "Write [bold]" in drawn
+    assert "\x1b]" not in drawn

@@ -1,0 +1,192 @@
+"""Status tells where a job stands, and says nothing that is not so."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from harness.base.clock import SystemClock
+from harness.core import events as e
+from harness.core.faults import OVERLOADED, USAGE_LIMIT
+from harness.core.types import Fault
+from harness.ledger.lock import JobLock
+from harness.views.status import Status, new, read_status
+from harness.views.status_text import lines
+
+if TYPE_CHECKING:
+    from tests.views.conftest import Night
+
+
+def text_of(status: Status, night: "Night", manifest: str = "job.yaml") -> str:
+    return "\n".join(lines(status, night.clock.now(), manifest))
+
+
+@contextmanager
+def supervised(night: "Night") -> Iterator[None]:
+    with JobLock(night.state / "lock", SystemClock()):
+        yield
+
+
+def test_every_item_is_in_one_state_and_the_sum_is_the_total(night: "Night") -> None:
+    night.plan([f"S{n}" for n in range(6)], size=2)
+    night.begin()
+    night.attempt({"S1": ["no coach"]})
+    night.start()
+    with supervised(night):
+        status = read_status(night.state, night.clock.now())
+    assert status.counts.done == 1
+    assert status.counts.running == 2
+    assert status.counts.pending == 3
+    assert status.counts.total == 6
+    assert [str(current.batch) for current in status.current] == ["Batch 2/3 (2 schools)"]
+
+
+def test_status_as_json_keeps_its_documented_shape(night: "Night") -> None:
+    night.plan(["A", "B"])
+    night.begin()
+    night.strikes = 1
+    night.attempt({"A": ["no coach"]})
+    shape = read_status(night.state, night.clock.now()).as_json()
+    json.dumps(shape)
+    documented = ["schema_version", "job", "state", "rehearsal", "counts", "phases", "usage", "holds", "failed"]
+    assert list(shape)[: len(documented)] == documented
+    assert shape["counts"] == {"pending": 1, "running": 0, "done": 0, "failed": 1, "blocked": 0, "skipped": 0}
+    assert shape["phases"] == [{"name": "main", "noun": "school", "counts": shape["counts"]}]
+    assert shape["usage"] == {"cost_usd": 0.07, "reserved_usd": 0.0, "sessions": 1}
+    assert shape["failed"] == [{"id": "A", "phase": "main", "reason": "no coach", "attempts": 1}]
+    assert shape["state"] == "stopped"
+    assert shape["rehearsal"] is False
+
+
+def test_nothing_runs_without_a_supervisor(night: "Night") -> None:
+    night.plan(["A", "B"])
+    night.begin()
+    night.start()
+    killed = read_status(night.state, night.clock.now())
+    assert (killed.state, killed.counts.running, killed.counts.pending) == ("stopped", 0, 2)
+    assert killed.reserved_microusd == 0
+    assert "it was killed, or the machine went down" in text_of(killed, night)
+    with supervised(night):
+        alive = read_status(night.state, night.clock.now())
+    assert (alive.state, alive.counts.running, alive.reserved_microusd) == ("running", 1, 2_460_000)
+
+
+def test_a_hold_tells_its_end_and_that_it_goes_on_by_itself(night: "Night") -> None:
+    night.plan(["A"])
+    night.begin()
+    until = night.clock.now() + timedelta(hours=1, minutes=12)
+    night.attempt(fault=Fault(USAGE_LIMIT, "provider", "the usage limit is reached", until))
+    with supervised(night):
+        status = read_status(night.state, night.clock.now())
+        assert status.state == "holding"
+        assert [hold["reason"] for hold in status.as_json()["holds"]] == ["usage_limit"]
+        assert "then it goes on by itself" in text_of(status, night)
+    night.clock.at += timedelta(hours=2)
+    assert read_status(night.state, night.clock.now()).hold is None
+
+
+def test_a_pause_is_told_with_the_command_that_ends_it(night: "Night") -> None:
+    night.plan(["A"])
+    night.begin()
+    night.ledger.record(e.Paused("anna"))
+    with supervised(night):
+        status = read_status(night.state, night.clock.now())
+    assert status.state == "paused"
+    assert "nothing new starts until `harness resume`" in text_of(status, night)
+    assert "Next: `harness resume`" in text_of(status, night)
+    assert read_status(night.state, night.clock.now()).state == "stopped"
+
+
+def test_failed_items_are_told_with_attempts_and_reasons(night: "Night") -> None:
+    night.plan(["Boise State"])
+    night.begin()
+    for _ in range(3):
+        night.attempt({"Boise State": ["name at least one coach"]})
+    night.end(1)
+    status = read_status(night.state, night.clock.now())
+    text = text_of(status, night, "west.yaml")
+    assert status.state == "finished"
+    assert "0 of 1 school done, 1 failed" in text
+    assert "Boise State, 3 attempts: name at least one coach" in text
+    assert "`harness retry west.yaml --failed` or `harness report west.yaml`" in text
+
+
+def test_the_state_words_lead_to_the_next_command(night: "Night") -> None:
+    assert "Next: `harness launch`" in text_of(new("West", rehearsal=False), night)
+    assert "Next: `harness rehearse`" in text_of(new("West", rehearsal=True), night)
+    night.plan(["A"])
+    night.begin()
+    with supervised(night):
+        assert "Next: `harness watch`" in text_of(read_status(night.state, night.clock.now()), night)
+    night.attempt()
+    night.end()
+    assert "Next: `harness report`" in text_of(read_status(night.state, night.clock.now()), night)
+
+
+def test_the_pace_so_far_gives_the_estimated_end(night: "Night") -> None:
+    night.plan(["A", "B", "C", "D"])
+    night.begin()
+    night.attempt()
+    with supervised(night):
+        status = read_status(night.state, night.clock.now())
+    assert status.estimated_completion == night.clock.now() + timedelta(seconds=3 * 34)
+    assert "At this pace: done about" in text_of(status, night)
+
+
+def test_a_rehearsal_says_so_everywhere(rehearsed: "Night") -> None:
+    rehearsed.plan(["A", "B"])
+    rehearsed.begin()
+    rehearsed.attempt()
+    status = read_status(rehearsed.state, rehearsed.clock.now())
+    text = text_of(status, rehearsed)
+    assert "West 2026: stopped, rehearsal" in text
+    assert "rehearsal: not real money" in text
+    assert "Next: `harness rehearse`" in text
+    assert status.as_json()["rehearsal"] is True
+
+
+def test_I16_hostile_names_and_reasons_are_printed_harmlessly(night: "Night") -> None:
+    night.strikes = 1
+    night.plan(["\x1b]0;owned\x07Evil\nSchool"], noun="sch\x1b[31mool")
+    night.begin()
+    night.attempt({"\x1b]0;owned\x07Evil\nSchool": ["\x1b[2Jgone"]})
+    text = text_of(read_status(night.state, night.clock.now()), night)
+    assert "\x1b" not in text
+    assert "Evil School, 1 attempt: gone" in text
+
+
+def test_several_phases_are_told_one_by_one(night: "Night") -> None:
+    night.plan(["A", "B"], size=2, noun="seed", phases=("translate", "decompose"))
+    night.begin()
+    night.attempt()
+    text = text_of(read_status(night.state, night.clock.now()), night)
+    assert "0 of 2 seeds done, 2 pending" in text
+    assert "translate  2 seeds: 2 done" in text
+    assert "decompose  2 seeds: 0 done, 2 pending" in text
+
+
+def test_a_request_that_waits_is_told(night: "Night") -> None:
+    night.plan(["A"])
+    night.begin()
+    (night.state / "control" / "00000000000000000001-abcd.json").write_text("{}")
+    assert "1 request waits for the next launch" in text_of(read_status(night.state, night.clock.now()), night)
+
+
+def test_status_loads_no_heavy_library() -> None:
+    code = "import sys, harness.views.status, harness.views.status_text; print(*sorted(sys.modules))"
+    loaded = set(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    )
+    assert not loaded & {"xlsxwriter", "openpyxl", "jq", "jinja2", "jsonschema", "claude_agent_sdk", "rich", "yaml"}
+
+
+def test_an_overload_is_a_hold_and_no_failure(night: "Night") -> None:
+    night.plan(["A"])
+    night.begin()
+    night.attempt(fault=Fault(OVERLOADED, "provider", "the provider is overloaded: status 529"))
+    status = read_status(night.state, night.clock.now())
+    assert (status.counts.failed, status.counts.pending) == (0, 1)
+    assert status.hold is not None

@@ -1,0 +1,72 @@
+"""Text of items and models is harmless wherever people read it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.views.report import mark
+from harness.views.wording import clean, clean_lines, command_line, counted, listed, shorten
+
+
+@pytest.mark.parametrize(
+    ("hostile", "shown"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;new title\x07name", "name"),
+        ("\x1b]52;c;cm0gLXJm\x1b\\name", "name"),
+        ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("a\x9b2Jb", "ab"),
+        ("a\rb\nc\td", "a b c d"),
+        ("\u202egnp.exe", "gnp.exe"),
+        ("bell\x07 back\x08 nul\x00", "bell back nul"),
+        ("half \x1b", "half "),
+        ("\ud800", "\ufffd"),
+    ],
+)
+def test_I16_nothing_that_steers_a_terminal_is_left(hostile: str, shown: str) -> None:
+    assert clean(hostile) == shown
+
+
+@given(st.text())
+def test_I16_clean_text_is_one_printable_line(text: str) -> None:
+    cleaned = clean(text)
+    assert "\x1b" not in cleaned
+    assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in cleaned)
+    assert len(cleaned.splitlines()) <= 1
+    cleaned.encode()
+
+
+def test_clean_lines_keep_their_ends() -> None:
+    assert clean_lines("a\x1b[1m\nb\x07") == "a\nb"
+
+
+@pytest.mark.parametrize("text", ["a|b", "*bold*", "<script>", "[x](javascript:1)", "`code`", "~~x~~", "&lt;", "_em_"])
+def test_I16_markdown_means_nothing_but_itself(text: str) -> None:
+    marked = mark(text)
+    for sign in "|*<>[]`~&":
+        assert f"\\{sign}" in marked or sign not in text
+    assert mark("_em_") == "\\_em\\_"
+    assert mark("OAUTH_TOKEN") == "OAUTH_TOKEN"
+    assert "\n" not in mark("a\nb")
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "words"),
+    [(1, "school", "1 school"), (24, "school", "24 schools"), (2, "company", "2 companies"), (2, "batch", "2 batches"),
+     (2, "day", "2 days"), (3, "person", "3 people"), (1000, "LEGO", "1,000 LEGOs"), (0, "seed", "0 seeds")],
+)  # fmt: skip
+def test_counts_carry_their_noun(number: int, noun: str, words: str) -> None:
+    assert counted(number, noun) == words
+
+
+def test_long_lists_and_long_texts_are_cut_with_a_sign() -> None:
+    assert listed(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+    assert listed(["a"]) == "a"
+    assert shorten("x" * 100, 10) == "x" * 9 + "…"
+
+
+def test_the_next_command_names_only_what_is_not_the_default() -> None:
+    assert command_line("status", "job.yaml") == "harness status"
+    assert command_line("status", "a b.yaml", rehearsal=True) == "harness status 'a b.yaml' --rehearsal"
+    assert command_line("launch", "course.yaml", rehearsal=True) == "harness rehearse course.yaml"
+    assert command_line("retry", "job.yaml", "--failed") == "harness retry --failed"
