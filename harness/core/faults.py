@@ -93,6 +93,8 @@ class Symptoms:
     """Some output file was frozen."""
     text: str = ""
     """The synthetic result, when the CLI marks it as its own; empty otherwise."""
+    stderr: str = ""
+    """Its last line on standard error: shown to people, never matched."""
     lost: bool = False
     """The supervisor died while the session ran."""
     operator: Literal["cancel", "cut"] | None = None
@@ -366,8 +368,7 @@ def _detail(row: Row, symptoms: Symptoms) -> str:
         parts.append(f"signal {symptoms.signal}")
     elif symptoms.exit_code and symptoms.is_error is None:
         parts.append(f"exit code {symptoms.exit_code}")
-    if symptoms.text:
-        parts.append(" ".join(symptoms.text.split()))
+    parts += [" ".join(said.split()) for said in (symptoms.text, symptoms.stderr) if said]
     return ": ".join(parts)[:_DETAIL_CHARACTERS]
 
 

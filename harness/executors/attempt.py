@@ -133,6 +133,8 @@ class LiveAttempt:
         frozen, failure = freeze_output(self._spec, self._tools.store)
         facts = self._session.facts()
         symptoms = replace(self._session.symptoms(), produced=bool(frozen.artifacts))
+        if symptoms.is_error is None:
+            symptoms = replace(symptoms, stderr=AttemptFolder(self._spec.folder).last_error())
         if failure is not None:
             symptoms, why = replace(symptoms, errno=failure.errno or errno.EIO, is_error=None), "ended"
         if isinstance(why, Expired):

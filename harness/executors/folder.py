@@ -16,6 +16,7 @@ Everything but config/ and tmp/ is kept for ever, of failed attempts too. Folder
 """
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from harness.core.types import AttemptSpec, Item
 
 ITEMS_FILE = "items.json"
 CONTEXT_FILE = "context.json"
+_LAST_BYTES = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,16 @@ class AttemptFolder:
                 write_private(
                     self.work / CONTEXT_FILE, _json({name: list(rows) for name, rows in spec.context.items()})
                 )
+
+    def last_error(self) -> str:
+        """The last line of stderr.log, cut; empty when there is none."""
+        try:
+            with self.errors.open("rb") as file:
+                file.seek(-min(_LAST_BYTES, self.errors.stat().st_size), os.SEEK_END)
+                lines = file.read().decode(errors="replace").split("\n")
+        except OSError:
+            return ""
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     def tidy(self) -> None:
         """Remove what only a living session needs."""

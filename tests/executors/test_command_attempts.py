@@ -58,6 +58,12 @@ def test_S06_how_a_program_ends_is_told_apart(
     assert ending.artifacts == ()
 
 
+def test_the_last_words_of_a_program_that_failed_are_in_the_fault(bench: "Bench", walls: Containment) -> None:
+    ending = asyncio.run(bench.run(bench.stub("exit1"), walls))
+    assert ending.fault is not None
+    assert ending.fault.detail == "the process crashed: exit code 1: no luck"
+
+
 def test_S07_a_file_written_before_the_crash_is_kept(bench: "Bench", walls: Containment) -> None:
     ending = asyncio.run(bench.run(bench.stub("crash-after-file"), walls))
     assert ending.fault is not None
