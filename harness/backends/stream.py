@@ -152,7 +152,9 @@ class Reading:
         self._symptoms = replace(self._symptoms, rate_limit=limit)
         if self._pulse:
             attempt, text = self._pulse.attempt, f"{limit.type or 'limit'}: {limit.status}"
-            self._pulse.tell(SessionEvent(attempt, "limit", text, resets, _utilization(told)))
+            used, until = _fullest(told)
+            is_overage = told.get("isUsingOverage") is True
+            self._pulse.tell(SessionEvent(attempt, "limit", text, until or resets, used, is_overage))
 
     def _take_result(self, line: Mapping[str, Any]) -> None:
         self._result = line
@@ -239,11 +241,15 @@ def _tokens_of_model(entry: Mapping[str, Any]) -> _Tokens:
     )
 
 
-def _utilization(told: Mapping[str, Any]) -> float | None:
-    """The fullest window, from 0 to 1."""
-    windows = [_mapping(window).get("utilization") for window in _mapping(told.get("unifiedWindows")).values()]
-    known = [float(value) for value in (*windows, told.get("utilization")) if isinstance(value, int | float)]
-    return max(known, default=None)
+def _fullest(told: Mapping[str, Any]) -> tuple[float | None, datetime | None]:
+    """How full the fullest window is, from 0 to 1, and when it is reset."""
+    windows = [_mapping(window) for window in _mapping(told.get("unifiedWindows")).values()]
+    known = [
+        (float(window["utilization"]), _moment(window.get("resetsAt")))
+        for window in (*windows, told)
+        if isinstance(window.get("utilization"), int | float)
+    ]
+    return max(known, key=lambda each: each[0], default=(None, None))
 
 
 def _moment(value: Any) -> datetime | None:

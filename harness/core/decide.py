@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from harness.base.ids import GroupId
+from harness.core.gate import Closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,12 @@ class Snapshot:
     running: int
     allowed: int
     """Sessions that the gate lets run at once."""
-    hold: tuple[datetime, str] | None
-    """The end of the last hold and its reason."""
+    closed: Closed | None
+    """What keeps the gate closed, and until when."""
+    hopeless: str | None
+    """Why it makes no sense to wait until then."""
+    cap_reached: str | None
+    """The cap that another session would go beyond."""
     paused: bool
     spent_microusd: int
     reserved_microusd: int
@@ -44,30 +49,32 @@ class Wait:
     """Nothing may start before `until` (None: before something happens)."""
 
     until: datetime | None
-    why: Literal["sessions", "slots", "lead", "hold", "paused", "ending", "budget"]
+    why: Literal["sessions", "slots", "lead", "hold", "window", "rate", "stagger", "paused", "ending", "budget"]
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
     """The run is over. `finished` is for the ledger to turn into exit code 0 or 1."""
 
-    why: Literal["finished", "budget", "operator", "broken"]
+    why: Literal["finished", "budget", "operator", "late", "broken"]
     reason: str
 
 
 Decision = Start | Wait | Stop
 
 
-def decide(now_is: Snapshot, now: datetime) -> Decision:
-    """The next step. Stops wait for running attempts; a hold, a pause or a full house wait too."""
+def decide(now_is: Snapshot) -> Decision:
+    """The next step. Stops wait for running attempts; a closed gate, a pause or a full house wait too."""
     if now_is.stop is not None:
         return Wait(None, "ending") if now_is.running else now_is.stop
     if now_is.next_group is None:
         return Wait(None, "sessions") if now_is.running else Stop("finished", "nothing is left to do")
     if now_is.paused:
         return Wait(None, "paused")
-    if now_is.hold is not None and now < now_is.hold[0]:
-        return Wait(now_is.hold[0], "hold")
+    if now_is.closed is not None:
+        if now_is.hopeless is not None and not now_is.running:
+            return Stop("late", now_is.hopeless)
+        return Wait(now_is.closed.until, now_is.closed.why)
     if now_is.running >= now_is.allowed:
         return Wait(None, "slots")
     if now_is.needs_lead and now_is.lead_in_flight:
@@ -76,6 +83,8 @@ def decide(now_is: Snapshot, now: datetime) -> Decision:
 
 
 def _within_budget(now_is: Snapshot, group: GroupId) -> Decision:
+    if now_is.cap_reached is not None:
+        return Wait(None, "budget") if now_is.running else Stop("budget", now_is.cap_reached)
     budget = now_is.budget_microusd
     if budget is None or now_is.spent_microusd + now_is.reserved_microusd + now_is.reservation_microusd <= budget:
         return Start(group, lead=now_is.needs_lead)

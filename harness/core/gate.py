@@ -1,14 +1,20 @@
-"""The one gate for all starts: how many may run, who goes ahead, and how long to hold after a provider fault."""
+"""The one gate for all starts: how many may run, who goes ahead, and what keeps it closed until when."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Literal
 
-from harness.core.types import Fault
+from harness.core.types import Fault, SessionEvent
+from harness.job.bounds import Bounds
 
 _FIRST_HOLD = timedelta(seconds=30)
 _LONGEST_HOLD = timedelta(minutes=15)
 _AFTER_RESET = timedelta(seconds=2)
 _LONGEST_STATED = timedelta(days=8)
+_STAGGER = timedelta(seconds=1)
+LONGEST_WAIT = timedelta(hours=24)
+"""Without a deadline nobody waits longer than this for a limit to end; the run stops with the date instead."""
 CACHE_LIFE_S = 300.0
 """How long a prefix stays in the provider's cache after it was last used (5 minutes with an API key)."""
 
@@ -48,3 +54,64 @@ def hold_until(fault: Fault, faults_in_a_row: int, now: datetime) -> datetime:
         return fault.until + _AFTER_RESET
     doubled: timedelta = _FIRST_HOLD * (2 ** min(max(faults_in_a_row, 1) - 1, 10))
     return now + min(doubled, _LONGEST_HOLD)
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Nothing starts before `until`."""
+
+    until: datetime
+    why: Literal["hold", "window", "rate", "stagger"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """What the gate looks at besides its own state. `starts`: the last starts, oldest first."""
+
+    bounds: Bounds
+    hold: tuple[datetime, str] | None
+    starts: Sequence[datetime]
+    is_ramping: bool
+    deadline: datetime | None
+
+
+def closed(passing: Passing, now: datetime) -> Closed | None:
+    """What keeps the gate closed the longest, or None when it is open."""
+    bounds, starts = passing.bounds, passing.starts
+    closings: list[Closed] = []
+    if passing.hold is not None and now < passing.hold[0]:
+        closings.append(Closed(passing.hold[0], "hold", passing.hold[1]))
+    if bounds.window is not None and (opens := bounds.window.opens(now)):
+        closings.append(Closed(opens, "window", "outside the window"))
+    if bounds.rate is not None and (opens := bounds.rate.opens(starts, now)):
+        closings.append(Closed(opens, "rate", "at the rate"))
+    if passing.is_ramping and starts and now < starts[-1] + _STAGGER:
+        closings.append(Closed(starts[-1] + _STAGGER, "stagger", "one after the other while the gate opens again"))
+    return max(closings, key=lambda closing: closing.until, default=None)
+
+
+def too_long(closing: Closed, deadline: datetime | None, now: datetime) -> str | None:
+    """Why it makes no sense to wait for the gate to open: it opens after the deadline, or more than a day ahead."""
+    opens = f"{closing.until.astimezone():%A %Y-%m-%d %H:%M}"
+    if deadline is not None and closing.until >= deadline:
+        return f"{closing.reason}: nothing can start before {opens}, after the deadline"
+    if deadline is None and closing.until - now > LONGEST_WAIT:
+        return (
+            f"{closing.reason}: nothing can start before {opens}; run the same command then, or name a later deadline"
+        )
+    return None
+
+
+def held_back(bounds: Bounds, event: SessionEvent) -> tuple[datetime, str] | None:
+    """The hold that a plan's usage asks for: the reserve of `stop_at` is reached, or paid overage has begun."""
+    if event.until is None:
+        return None
+    if event.is_overage and bounds.overage == "stop":
+        return event.until + _AFTER_RESET, "the plan is used up; overage is not wanted"
+    if bounds.stop_at is not None and event.utilization is not None and event.utilization >= bounds.stop_at:
+        return (
+            event.until + _AFTER_RESET,
+            f"the plan is used to {event.utilization:.0%}, stop_at is {bounds.stop_at:.0%}",
+        )
+    return None

@@ -166,6 +166,9 @@ class Judgement:
         return self.broken_check is None and all(isinstance(each, Accepted) for each in self.verdicts.values())
 
 
+_NO_SHA = Sha("")
+
+
 @dataclass(frozen=True, slots=True)
 class AttemptSpec:
     """Everything that is needed to run one attempt. Written to the attempt's folder as spec.json before the start."""
@@ -192,8 +195,14 @@ class AttemptSpec:
     folder: Path
     readable: tuple[Path, ...]
     rehearsal: bool
-    prompt_sha: Sha = Sha("")
+    prompt_sha: Sha = _NO_SHA
     """Of instructions and prompt together: two attempts with the same one were asked the same."""
+
+
+SessionEventKind = Literal[
+    "started", "responded", "tool", "tool_done", "text", "retrying", "limit", "output", "ended", "settled"
+]
+"""`settled` comes last, when what the attempt left is judged and committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +210,10 @@ class SessionEvent:
     """A sign of life while an attempt runs; for display, clocks and the lead, never for deciding what is done."""
 
     attempt: AttemptId
-    kind: Literal["started", "responded", "tool", "tool_done", "text", "retrying", "limit", "output", "ended", "settled"]
+    kind: SessionEventKind
     text: str = ""
     until: datetime | None = None
     utilization: float | None = None
+    """Of the plan's window, 0 to 1."""
+    is_overage: bool = False
+    """The plan is used up and paid overage is being used."""

@@ -1,11 +1,13 @@
 """A job as the rest of the program sees it: resolved, absolute, frozen."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
+
+from harness.job.bounds import Bounds
 
 Backend = Literal["claude", "command"]
 Shape = Literal["array", "object", "one", "files"]
@@ -113,6 +115,7 @@ class Job:
     auth: CredentialKind | None
     readable: tuple[Path, ...]
     """Files that `command` and the checks name; a session may read them."""
+    bounds: Bounds = field(default_factory=Bounds)
 
     def phase(self, number: int) -> PhaseSpec:
         return self.phases[number - 1]

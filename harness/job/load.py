@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from harness.base.bounded import Bounded
 from harness.base.errors import Problem, UsageError
 from harness.base.paths import is_plain
+from harness.job.bounds import Bounds, Caps, parse_deadline, parse_rate, parse_share, parse_window
 from harness.job.document import Document, read_document
 from harness.job.inspection import Inspection
 from harness.job.job import ItemsSpec, Job
@@ -160,6 +161,19 @@ def _resolved(desk: Inspection, manifest: Manifest, file_name: str, *, rehearsal
         sandbox=manifest.sandbox,
         auth=manifest.auth,
         readable=_readable(desk, manifest, phases),
+        bounds=_bounds(manifest),
+    )
+
+
+def _bounds(manifest: Manifest) -> Bounds:
+    caps = manifest.caps
+    return Bounds(
+        rate=parse_rate(manifest.rate) if manifest.rate else None,
+        window=parse_window(manifest.window) if manifest.window else None,
+        deadline=parse_deadline(manifest.deadline) if manifest.deadline else None,
+        stop_at=parse_share(manifest.stop_at) if manifest.stop_at else None,
+        overage=manifest.overage,
+        caps=Caps(caps.sessions, caps.turns, caps.tokens),
     )
 
 

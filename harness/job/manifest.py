@@ -1,12 +1,14 @@
 """What a user may write in job.yaml: every field, its place, its type and its default."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from harness.base.durations import parse_duration
+from harness.job.bounds import parse_deadline, parse_rate, parse_share, parse_window
 
 
 def _duration(value: object) -> object:
@@ -20,6 +22,20 @@ def _dollars(value: object) -> object:
         except InvalidOperation:
             raise ValueError(f"expected dollars such as $40 or 0.50, or none, got {value!r}") from None
     return Decimal(str(value)) if isinstance(value, int | float) else value
+
+
+def _as(parse: Callable[[str], object]) -> Callable[[str], str]:
+    """A validator that keeps the text as it was written."""
+
+    def checked(text: str) -> str:
+        parse(text)
+        return text
+
+    return checked
+
+
+def _text(value: object) -> object:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _none_word(value: object) -> object:
@@ -166,6 +182,17 @@ class Phase(Model):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
 
 
+class Caps(Model):
+    """Hard caps over the whole job. On a plan, where dollars are estimates, these are what holds."""
+
+    sessions: Annotated[int | None, Bound, Field(ge=1)] = None
+    """Most sessions, in all."""
+    turns: Annotated[int | None, Bound, Field(ge=1)] = None
+    """Most model turns, in all; each session may use a tenth unless `max_turns` says otherwise."""
+    tokens: Annotated[int | None, Bound, Field(ge=1)] = None
+    """Most tokens, in all, cache reads aside; looked at before each start, so what runs may go beyond it."""
+
+
 class Rehearsal(Model):
     """How the job is played without a model."""
 
@@ -206,6 +233,18 @@ class Manifest(Model):
     """Dollars that one session may spend; by default a tenth of the budget."""
     max_output: int = Field(default=16_000, ge=256, le=128_000)
     """Most tokens of one answer; passed on to the model."""
+    rate: Annotated[str, AfterValidator(_as(parse_rate))] | None = None
+    """Most sessions started in a span of time: `10/min`, `30/h`."""
+    window: Annotated[str, AfterValidator(_as(parse_window))] | None = None
+    """Time of day in which sessions start: `22:00-07:00`. Running ones end in their own time."""
+    deadline: Annotated[str, BeforeValidator(_text), AfterValidator(_as(parse_deadline))] | None = None
+    """The end of a run: `8h` after its start, `07:00`, or a date and time."""
+    stop_at: Annotated[str, BeforeValidator(_text), AfterValidator(_as(parse_share))] | None = None
+    """Share of a plan's usage window above which nothing starts, `90%`: the rest is left to people."""
+    overage: Literal["stop", "allow"] = "stop"
+    """May a plan's paid overage be used?"""
+    caps: Caps = Caps()
+    """Hard caps over the whole job."""
     grace: Duration = timedelta(seconds=30)
     """What running sessions get to finish after the first Ctrl-C."""
     sandbox: Literal["auto", "bubblewrap", "guardian", "off"] = "auto"

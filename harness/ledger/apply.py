@@ -30,7 +30,7 @@ def _to_json(value: object) -> str:
 
 def _job_planned(db: sqlite3.Connection, seq: int, time: str, event: e.JobPlanned) -> None:
     db.execute(
-        "INSERT INTO job VALUES(1, ?, ?, ?, ?, ?, ?, 1, 1, 0, 0, 0, NULL, NULL, 0, 0, NULL, 0, NULL, NULL, NULL)",
+        "INSERT INTO job VALUES(1, ?, ?, ?, ?, ?, ?, 1, 1, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, NULL, 0, NULL, NULL, NULL)",
         (event.job, event.noun, event.rehearsal, event.version, _to_json(event.fingerprint), time),
     )
     db.executemany(
@@ -266,7 +266,11 @@ def _usage_settled(db: sqlite3.Connection, seq: int, time: str, event: e.UsageSe
             event.attempt,
         ),
     )
-    db.execute("UPDATE job SET spent_microusd = spent_microusd + ?", (event.charged_microusd,))
+    tokens = event.input_tokens + event.output_tokens + event.cache_write_tokens
+    db.execute(
+        "UPDATE job SET spent_microusd = spent_microusd + ?, turns = turns + ?, tokens = tokens + ?",
+        (event.charged_microusd, event.turns, tokens),
+    )
 
 
 def _hold_placed(db: sqlite3.Connection, seq: int, time: str, event: e.HoldPlaced) -> None:

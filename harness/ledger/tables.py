@@ -19,7 +19,7 @@ CREATE TABLE job(
     name TEXT NOT NULL, noun TEXT NOT NULL, rehearsal INTEGER NOT NULL, version TEXT NOT NULL,
     fingerprint TEXT NOT NULL, planned_at TEXT NOT NULL,
     next_attempt INTEGER NOT NULL, next_group INTEGER NOT NULL,
-    spent_microusd INTEGER NOT NULL, sessions INTEGER NOT NULL,
+    spent_microusd INTEGER NOT NULL, sessions INTEGER NOT NULL, turns INTEGER NOT NULL, tokens INTEGER NOT NULL,
     paused INTEGER NOT NULL,
     hold_until TEXT, hold_reason TEXT, provider_faults_in_a_row INTEGER NOT NULL,
     run INTEGER NOT NULL, run_started_at TEXT, run_is_open INTEGER NOT NULL,

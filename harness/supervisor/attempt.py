@@ -15,7 +15,8 @@ from harness.core.types import Accepted, AttemptSpec, BatchView, Ending, Json, J
 from harness.job.job import Job, PhaseSpec
 from harness.ledger import queries
 from harness.ledger.flow import follow
-from harness.ledger.queries import Piece, ReadyGroup
+from harness.ledger.pieces import Piece, context_pieces
+from harness.ledger.queries import ReadyGroup, Used
 from harness.outputs.merge import fragment
 from harness.prompts.render import render, uses_context
 from harness.supervisor.setting import Setting
@@ -46,6 +47,26 @@ def reservation(job: Job, phase: PhaseSpec) -> int:
         return to_micro(job.budget_per_session or Decimal(0))
     worst = worst_response_usd(phase.session.model or "", job.max_output) or Decimal(0)
     return to_micro((cost_cap(job) or Decimal(0)) + worst)
+
+
+def turns_cap(job: Job, phase: PhaseSpec) -> int | None:
+    """Most turns of one session: its own `max_turns`, or a tenth of the job's cap."""
+    if phase.session.max_turns is not None or job.bounds.caps.turns is None:
+        return phase.session.max_turns
+    return max(1, job.bounds.caps.turns // 10)
+
+
+def cap_reached(job: Job, used: Used, running: int, phase: int) -> str | None:
+    """The cap that one more session of this phase would go beyond, in words; None when there is room."""
+    caps = job.bounds.caps
+    if caps.sessions is not None and used.sessions >= caps.sessions:
+        return f"the cap of {caps.sessions} sessions is reached"
+    per_session = turns_cap(job, job.phase(phase)) or 0
+    if caps.turns is not None and used.turns + (running + 1) * per_session > caps.turns:
+        return f"the cap of {caps.turns} turns cannot hold another session of {per_session}"
+    if caps.tokens is not None and used.tokens >= caps.tokens:
+        return f"the cap of {caps.tokens} tokens is reached"
+    return None
 
 
 def new_identity(setting: Setting, group: ReadyGroup) -> Identity:
@@ -89,7 +110,7 @@ def make_spec(setting: Setting, group: ReadyGroup, identity: Identity) -> Attemp
         prompt=rendered.prompt,
         instructions=rendered.instructions,
         session_id=identity.session_id,
-        session=phase.session,
+        session=replace(phase.session, max_turns=turns_cap(job, phase)),
         output=phase.output,
         context=context,
         cost_cap_usd=cost_cap(job),
@@ -105,8 +126,8 @@ def _context(setting: Setting, group: ReadyGroup, phase: PhaseSpec, before_seq: 
     needs_it = uses_context(phase) or any(check.kind in ("python", "command") for check in phase.output.checks)
     if not needs_it and phase.session.backend != "command":
         return {}
-    pieces = queries.context_pieces(setting.ledger.db, group, before_seq)
-    return {name: _records(setting, of_phase) for name, of_phase in pieces.items()}
+    by_phase = context_pieces(setting.ledger.db, group, before_seq)
+    return {name: _records(setting, pieces) for name, pieces in by_phase.items()}
 
 
 def _records(setting: Setting, pieces: list[Piece]) -> list[Json]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.base.errors import Problem, UsageError
 from harness.core.events import Merged
 from harness.job.job import Job, PhaseSpec
-from harness.ledger import queries
+from harness.ledger import pieces
 from harness.ledger.store import Ledger, open_for_reading
 from harness.outputs import merge as files
 from harness.supervisor.setting import Setting
@@ -67,10 +67,10 @@ class Merger:
         target, ledger = phase.output.merge, self._setting.ledger
         if target is None or _is_current(ledger, phase, target):
             return
-        reflects = queries.last_accepted_seq(ledger.db, phase.number)
+        reflects = pieces.last_accepted_seq(ledger.db, phase.number)
         prepared = await self._off_the_loop(lambda: self._prepare(phase, target))
         found = files.hash_of(target)
-        if found is not None and not queries.knows_merge(ledger.db, phase.number, found):
+        if found is not None and not pieces.knows_merge(ledger.db, phase.number, found):
             files.keep_aside(target)
         name = _relative(target, self._setting.job)
         ledger.record(Merged(phase.number, name, prepared.sha, prepared.records, reflects))
@@ -79,19 +79,19 @@ class Merger:
     def _prepare(self, phase: PhaseSpec, target: Path) -> files.Prepared:
         """Reads the ledger on a connection of its own: one consistent view, whatever is accepted meanwhile."""
         with closing(open_for_reading(self._setting.ledger.path)) as db:
-            pieces = queries.merge_pieces(db, phase.number)
-            return files.prepare(target, _as_pieces(pieces), phase.output, self._setting.store)
+            accepted = _as_files(pieces.merge_pieces(db, phase.number))
+            return files.prepare(target, accepted, phase.output, self._setting.store)
 
 
-def _as_pieces(pieces: Iterator[queries.Piece]) -> Iterator[files.Piece]:
-    for piece in pieces:
+def _as_files(accepted: Iterator[pieces.Piece]) -> Iterator[files.Piece]:
+    for piece in accepted:
         yield files.Piece(piece.item, piece.sha, piece.offset, piece.length_bytes)
 
 
 def _is_current(ledger: Ledger, phase: PhaseSpec, target: Path) -> bool:
     """Nothing was accepted since the last merge, and the target is what was merged then."""
-    merged = queries.last_merge(ledger.db, phase.number)
-    accepted = queries.last_accepted_seq(ledger.db, phase.number)
+    merged = pieces.last_merge(ledger.db, phase.number)
+    accepted = pieces.last_accepted_seq(ledger.db, phase.number)
     if merged is None:
         return accepted == 0
     return accepted <= merged.reflects and files.hash_of(target) == merged.sha
@@ -111,7 +111,7 @@ def refuse_foreign_targets(job: Job, ledger: Ledger) -> None:
         )
         for phase in job.phases
         if phase.output.merge is not None
-        and queries.last_merge(ledger.db, phase.number) is None
+        and pieces.last_merge(ledger.db, phase.number) is None
         and files.hash_of(phase.output.merge) is not None
     ]
     if problems:

@@ -8,6 +8,7 @@ from harness.base.clock import Clock
 from harness.core.seam import Executor
 from harness.core.types import Artifact, AttemptSpec, Judgement, OutputFault
 from harness.job.job import Job
+from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
 
 Judge = Callable[[AttemptSpec, Sequence[Artifact], Sequence[OutputFault]], Awaitable[Judgement]]
@@ -24,3 +25,5 @@ class Setting:
     clock: Clock
     executor: Executor
     judge: Judge
+    shared_holds: SharedHolds | None = None
+    """Holds that other jobs on the same credential see; None without a credential."""

@@ -1,27 +1,30 @@
 """The loop: look at a small snapshot, start or wait or stop; everything else happens in attempts and in the ledger."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from harness.base.clock import to_text
 from harness.base.errors import UsageError
 from harness.base.ids import AttemptId
 from harness.core.advance import broken_setup
 from harness.core.decide import Snapshot, Start, Stop, Wait, decide
-from harness.core.events import CancelAsked, RunEnded, RunStarted
-from harness.core.faults import UNKNOWN
-from harness.core.gate import CACHE_LIFE_S, Gate
+from harness.core.events import CancelAsked, HoldPlaced, RunEnded, RunStarted
+from harness.core.faults import AUTH, UNKNOWN, USAGE_LIMIT
+from harness.core.gate import CACHE_LIFE_S, Gate, Passing, closed, held_back, too_long
 from harness.core.money import to_micro
 from harness.core.types import AttemptSpec, Ending, Fault, SessionEvent, SessionFacts
 from harness.ledger import queries
-from harness.supervisor.attempt import Identity, judge_and_settle, make_spec, reservation, start
+from harness.supervisor.attempt import Identity, cap_reached, judge_and_settle, make_spec, reservation, start
 from harness.supervisor.merging import Merger
 from harness.supervisor.progress import ProgressWriter
 from harness.supervisor.requests import RequestDesk
 from harness.supervisor.setting import Setting
 
+_AUTH_PROBE_AFTER = timedelta(seconds=10)
 _LONGEST_NAP_S = 30.0
 """The wall clock is looked at this often during a hold: monotonic time stands still while a machine sleeps."""
 
@@ -63,6 +66,9 @@ class Supervisor:
         self._running: dict[AttemptId, _Running] = {}
         self._gate = Gate.of(setting.job.parallel, probing=False)
         self._primed: dict[tuple[int, str | None], float] = {}
+        self._starts: deque[datetime] = deque()
+        self._deadline: datetime | None = None
+        self._auth_doubted_by: AttemptId | None = None
         self._stop: Stop | None = None
         self._stops_asked = 0
         self._wake = asyncio.Event()
@@ -123,8 +129,12 @@ class Supervisor:
 
     def _begin(self, started: RunStarted) -> None:
         self._setting.ledger.record(started)
-        state = queries.run_state(self._setting.ledger.db)
-        self._gate = Gate.of(self._setting.job.parallel, probing=state.hold is not None)
+        job, db, now = self._setting.job, self._setting.ledger.db, self._setting.clock.now()
+        hold = self._hold(queries.run_state(db).hold, now)
+        self._gate = Gate.of(job.parallel, probing=hold is not None)
+        self._deadline = job.bounds.deadline.moment(now) if job.bounds.deadline else None
+        remembered = max(1, job.bounds.rate.starts if job.bounds.rate else 1)
+        self._starts = deque(queries.last_starts(db, remembered), maxlen=remembered)
         self._requests.forget_cancels()
 
     async def _salvage(self) -> None:
@@ -140,7 +150,8 @@ class Supervisor:
         while True:
             self._wake.clear()
             self._requests.take(self)
-            decision = decide(self._snapshot(), self._setting.clock.now())
+            self._heed_deadline()
+            decision = decide(self._snapshot())
             match decision:
                 case Stop():
                     return decision
@@ -158,6 +169,10 @@ class Supervisor:
     def _snapshot(self) -> Snapshot:
         db, job = self._setting.ledger.db, self._setting.job
         group, state, money = queries.next_ready(db), queries.run_state(db), queries.money(db)
+        now = self._setting.clock.now()
+        is_ramping = self._gate.allowed < self._gate.parallel
+        passing = Passing(job.bounds, self._hold(state.hold, now), self._starts, is_ramping, self._deadline)
+        closing = closed(passing, now)
         return Snapshot(
             next_group=group.id if group else None,
             reservation_microusd=reservation(job, job.phase(group.batch.phase)) if group else 0,
@@ -165,13 +180,24 @@ class Supervisor:
             lead_in_flight=any(each.is_lead and not each.has_answered for each in self._running.values()),
             running=len(self._running),
             allowed=self._gate.allowed,
-            hold=state.hold,
+            closed=closing,
+            hopeless=too_long(closing, self._deadline, now) if closing else None,
+            cap_reached=cap_reached(job, state.used, len(self._running), group.batch.phase) if group else None,
             paused=state.paused,
             spent_microusd=money.spent,
             reserved_microusd=money.reserved,
             budget_microusd=to_micro(job.budget) if job.budget is not None else None,
             stop=self._stop or self._broken(),
         )
+
+    def _hold(self, own: tuple[datetime, str] | None, now: datetime) -> tuple[datetime, str] | None:
+        """The later of this job's hold and the one that another job on the same credential has met."""
+        shared = self._setting.shared_holds.current(now) if self._setting.shared_holds else None
+        return max((hold for hold in (own, shared) if hold), key=lambda hold: hold[0], default=None)
+
+    def _heed_deadline(self) -> None:
+        if self._deadline is not None and self._stop is None and self._setting.clock.now() >= self._deadline:
+            self.ask_stop("the deadline")
 
     def _needs_lead(self, phase: int) -> bool:
         session = self._setting.job.phase(phase).session
@@ -190,8 +216,9 @@ class Supervisor:
     async def _nap(self, until: datetime | None) -> None:
         """Until something happens, the hold may be over, or a merge or the progress file is due."""
         naps = [self._merger.due_in_s(), self._progress.due_in_s()]
-        if until is not None:
-            naps.append(min(max((until - self._setting.clock.now()).total_seconds(), 0.0), _LONGEST_NAP_S))
+        for moment in (until, self._deadline if self._stop is None else None):
+            if moment is not None:
+                naps.append(min(max((moment - self._setting.clock.now()).total_seconds(), 0.0), _LONGEST_NAP_S))
         soonest = min((nap for nap in naps if nap is not None), default=None)
         try:
             async with asyncio.timeout(soonest):
@@ -207,6 +234,8 @@ class Supervisor:
                     raise AssertionError("items are open, but no group waits for them")
                 return Finished(1 if queries.has_failed_items(db) else 0, stop.reason)
             case "budget":
+                return Finished(3, stop.reason)
+            case "late":
                 return Finished(3, stop.reason)
             case "operator":
                 return Finished(130 if self.is_ending_now() else 3, stop.reason)
@@ -225,6 +254,7 @@ class Supervisor:
             self._stop = self._stop or Stop("broken", error.message)
             return
         self._running[spec.id] = _Running(spec, is_lead)
+        self._starts.append(self._setting.clock.now())
         tasks.create_task(self._play(spec), name=f"attempt {spec.id}")
 
     async def _play(self, spec: AttemptSpec) -> None:
@@ -240,7 +270,15 @@ class Supervisor:
         if running is not None and event.kind == "responded" and not running.has_answered:
             running.has_answered = True
             self._answered(running.spec)
+        if event.kind == "limit" and (reserve := held_back(self._setting.job.bounds, event)):
+            self._place_hold(event.attempt, *reserve)
         self._on_event(event)
+
+    def _place_hold(self, attempt: AttemptId, until: datetime, reason: str) -> None:
+        hold = queries.run_state(self._setting.ledger.db).hold
+        if hold is None or hold[0] < until:
+            self._setting.ledger.record(HoldPlaced(attempt, reason, to_text(until)))
+            self.wake()
 
     def _answered(self, spec: AttemptSpec) -> None:
         self._primed[spec.batch.phase, spec.session.model] = self._setting.clock.monotonic()
@@ -254,15 +292,30 @@ class Supervisor:
             self._gate = self._gate.after_provider_fault()
         elif blame in (None, "item", "session"):
             self._gate = self._gate.after_success()
+            self._auth_doubted_by = None
             if ending.facts.reached_model:
                 self._answered(spec)
+        if ending.fault is not None and ending.fault.kind == USAGE_LIMIT and self._setting.shared_holds is not None:
+            hold = queries.run_state(self._setting.ledger.db).hold
+            if hold is not None:
+                self._setting.shared_holds.place(*hold)
         reason = queries.stopped_by(self._setting.ledger.db, spec.id)
-        if reason is not None:
+        if reason is not None and not self._is_probed_once_more(spec, ending):
             self._stop = self._stop or Stop("broken", reason)
         self._merger.note(spec.batch.phase)
         self._progress.note()
         self._on_event(SessionEvent(spec.id, "settled"))
         self.wake()
+
+    def _is_probed_once_more(self, spec: AttemptSpec, ending: Ending) -> bool:
+        """A credential that has worked in this run gets one probe before the run stops."""
+        if ending.fault is None or ending.fault.kind != AUTH or not self._primed:
+            return False
+        if self._auth_doubted_by is None:
+            self._auth_doubted_by = max([spec.id, *self._running])
+            self._gate = self._gate.after_provider_fault()
+            self._place_hold(spec.id, self._setting.clock.now() + _AUTH_PROBE_AFTER, "the credential was refused")
+        return spec.id <= self._auth_doubted_by
 
     def _interrupt_all(self, *, hard: bool) -> None:
         for running in self._running.values():

@@ -11,7 +11,7 @@ import pytest
 from harness.core import settle as settling
 from harness.core.events import Event, ItemFailed, ItemStruck, UsageSettled
 from harness.core.types import Ending
-from harness.ledger import queries
+from harness.ledger import pieces, queries
 from harness.ledger.store import Ledger, Transaction
 from harness.supervisor import attempt as attempting
 from harness.supervisor import supervisor as supervising
@@ -72,13 +72,13 @@ def _lose_wake_ups(patch: pytest.MonkeyPatch) -> None:
 
 
 def _merge_in_order_of_acceptance(patch: pytest.MonkeyPatch) -> None:
-    def by_sequence(db: sqlite3.Connection, phase: int) -> Iterator[queries.Piece]:
+    def by_sequence(db: sqlite3.Connection, phase: int) -> Iterator[pieces.Piece]:
         rows = db.execute(
             "SELECT item, sha, offset, length_bytes, records FROM accepted WHERE phase = ? ORDER BY seq", (phase,)
         )
-        return (queries.Piece(*row) for row in rows)
+        return (pieces.Piece(*row) for row in rows)
 
-    patch.setattr(queries, "merge_pieces", by_sequence)
+    patch.setattr(pieces, "merge_pieces", by_sequence)
 
 
 def _acknowledge_before_the_commit(patch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,142 @@
+"""When and how much a job may start: rate, window, deadline, caps, and the share of a plan left to people.
+
+Times of day are of this machine's zone; everything else is UTC.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta, tzinfo
+from typing import Literal
+
+from harness.base.durations import parse_duration
+
+_RATE = re.compile(r"\s*(\d+)\s*/\s*(s|sec|min|m|h|hour|d|day)\s*", re.IGNORECASE)
+_PER = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_WINDOW = re.compile(r"\s*(\d{1,2}:\d{2})\s*-\s*(\d{1,2}:\d{2})\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `starts` sessions are started in any span of `per`."""
+
+    starts: int
+    per: timedelta
+
+    def opens(self, earlier: Sequence[datetime], now: datetime) -> datetime | None:
+        """When the next start is allowed, or None for now. `earlier`: the last starts, oldest first."""
+        recent = [start for start in earlier if now - start < self.per]
+        return recent[-self.starts] + self.per if len(recent) >= self.starts else None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Sessions start only between two times of day; `22:00-07:00` goes over midnight."""
+
+    opens_at: time
+    closes_at: time
+
+    def opens(self, now: datetime, zone: tzinfo | None = None) -> datetime | None:
+        """When the window opens next, or None when it is open. `zone` None = this machine's."""
+        local = now.astimezone(zone)
+        clock = local.time()
+        if self.opens_at <= self.closes_at:
+            is_open = self.opens_at <= clock < self.closes_at
+        else:
+            is_open = clock >= self.opens_at or clock < self.closes_at
+        return None if is_open else _next(self.opens_at, local).astimezone(now.tzinfo)
+
+
+def _next(clock: time, local: datetime) -> datetime:
+    """The next moment at which the clock on the wall shows `clock`."""
+    zone = local.tzinfo
+    today = datetime.combine(local.date(), clock, zone)
+    return today if today > local else datetime.combine(local.date() + timedelta(days=1), clock, zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A span from the start of the run, a time of day, or a moment."""
+
+    at: timedelta | time | datetime
+
+    def moment(self, started: datetime, zone: tzinfo | None = None) -> datetime:
+        """The moment for a run that started at `started`."""
+        if isinstance(self.at, timedelta):
+            return started + self.at
+        if isinstance(self.at, datetime):
+            return self.at.astimezone(started.tzinfo)
+        return _next(self.at, started.astimezone(zone)).astimezone(started.tzinfo)
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """Hard caps over the whole job; None = none. On a plan, where dollars are estimates, these are what holds."""
+
+    sessions: int | None = None
+    turns: int | None = None
+    tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """All of these that a manifest names."""
+
+    rate: Rate | None = None
+    window: Window | None = None
+    deadline: Deadline | None = None
+    stop_at: float | None = None
+    """Share of the plan's window, 0 to 1, above which nothing starts: the rest is left to people."""
+    overage: Literal["stop", "allow"] = "stop"
+    caps: Caps = Caps()
+
+
+def parse_rate(text: str) -> Rate:
+    """`10/min`, `30/h`. ValueError otherwise."""
+    found = _RATE.fullmatch(text)
+    if not found or int(found[1]) == 0:
+        raise ValueError(f"expected a rate such as 10/min or 30/h, got {text!r}")
+    return Rate(int(found[1]), _PER[found[2][0].lower()])
+
+
+def parse_window(text: str) -> Window:
+    """`22:00-07:00`. ValueError otherwise."""
+    found = _WINDOW.fullmatch(text)
+    if not found:
+        raise ValueError(f"expected a window such as 22:00-07:00, got {text!r}")
+    opens_at, closes_at = _clock(found[1]), _clock(found[2])
+    if opens_at == closes_at:
+        raise ValueError(f"the window {text!r} is never open")
+    return Window(opens_at, closes_at)
+
+
+def _clock(text: str) -> time:
+    try:
+        return time.fromisoformat(text.zfill(5))
+    except ValueError:
+        raise ValueError(f"expected a time of day such as 07:00, got {text!r}") from None
+
+
+def parse_deadline(text: str) -> Deadline:
+    """`8h`, `07:00`, `2026-11-21 07:00`. ValueError otherwise."""
+    if re.fullmatch(r"\s*\d{1,2}:\d{2}\s*", text):
+        return Deadline(_clock(text.strip()))
+    try:
+        return Deadline(parse_duration(text))
+    except ValueError:
+        pass
+    try:
+        return Deadline(datetime.fromisoformat(text.strip()).astimezone())
+    except ValueError:
+        raise ValueError(f"expected a deadline such as 8h, 07:00 or 2026-11-21 07:00, got {text!r}") from None
+
+
+def parse_share(text: str) -> float:
+    """`90%` or `0.9`. ValueError otherwise."""
+    try:
+        share = float(text.strip().removesuffix("%")) / (100 if text.strip().endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 < share <= 1:
+        raise ValueError(f"expected a share such as 90%, got {text!r}")
+    return share

@@ -1,0 +1,87 @@
+"""Accepted records as pieces of fragments: for a check's context, and for the merge."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.base.ids import ItemId, Sha
+from harness.ledger.queries import ReadyGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The accepted records of one item: bytes of a fragment in the store."""
+
+    item: ItemId
+    sha: Sha
+    offset: int
+    length_bytes: int
+    records: int
+
+
+def context_pieces(db: sqlite3.Connection, group: ReadyGroup, before_seq: int) -> dict[str, list[Piece]]:
+    """Phase name -> accepted records of exactly the batches that were waited for, in item order.
+
+    A serial phase sees its own batch too, as far as it was accepted in earlier attempts. `before_seq`: only what was
+    accepted before that entry, so that a verdict never depends on what runs beside it.
+    """
+    from_phase, needs, name, from_name = db.execute(
+        """SELECT p.from_phase, p.needs, p.name, f.name FROM phases p LEFT JOIN phases f ON f.phase = p.from_phase
+           WHERE p.phase = ?""",
+        (group.batch.phase,),
+    ).fetchone()
+    number = group.batch.number
+    pieces: dict[str, list[Piece]] = {}
+    if from_phase:
+        first = number if needs == "own" else 1
+        pieces[from_name] = _pieces_between(db, from_phase, first, number, before_seq)
+    if needs == "previous":
+        pieces[name] = _pieces_between(db, group.batch.phase, 1, number, before_seq)
+    return pieces
+
+
+def _pieces_between(db: sqlite3.Connection, phase: int, first: int, last: int, before_seq: int) -> list[Piece]:
+    rows = db.execute(
+        """SELECT a.item, a.sha, a.offset, a.length_bytes, a.records FROM items i
+           JOIN accepted a ON a.phase = i.phase AND a.item = i.item
+           WHERE i.phase = ? AND i.number BETWEEN ? AND ? AND a.seq < ? ORDER BY i.place""",
+        (phase, first, last, before_seq),
+    )
+    return [Piece(ItemId(row[0]), Sha(row[1]), row[2], row[3], row[4]) for row in rows]
+
+
+def merge_pieces(db: sqlite3.Connection, phase: int) -> Iterator[Piece]:
+    """Every accepted item of a phase in item order: what the merge is a function of."""
+    for row in db.execute(
+        """SELECT i.item, a.sha, a.offset, a.length_bytes, a.records FROM items i
+           JOIN accepted a ON a.phase = i.phase AND a.item = i.item WHERE i.phase = ? ORDER BY i.place""",
+        (phase,),
+    ):
+        yield Piece(ItemId(row[0]), Sha(row[1]), row[2], row[3], row[4])
+
+
+@dataclass(frozen=True, slots=True)
+class LastMerge:
+    """The newest committed merge of a phase. `reflects`: the newest acceptance that it surely holds."""
+
+    target: str
+    sha: Sha
+    reflects: int
+
+
+def last_merge(db: sqlite3.Connection, phase: int) -> LastMerge | None:
+    row = db.execute(
+        "SELECT target, sha, reflects FROM merges WHERE phase = ? ORDER BY seq DESC LIMIT 1", (phase,)
+    ).fetchone()
+    return LastMerge(row[0], Sha(row[1]), row[2]) if row else None
+
+
+def knows_merge(db: sqlite3.Connection, phase: int, sha: Sha) -> bool:
+    """Was a file of this hash ever merged here?"""
+    return db.execute("SELECT 1 FROM merges WHERE phase = ? AND sha = ?", (phase, sha)).fetchone() is not None
+
+
+def last_accepted_seq(db: sqlite3.Connection, phase: int) -> int:
+    """The entry of the newest acceptance of a phase; 0 when there is none."""
+    row = db.execute("SELECT max(seq) FROM accepted WHERE phase = ?", (phase,)).fetchone()
+    return int(row[0] or 0)
