@@ -45,6 +45,20 @@ def small(make_job: Callable[[Callable[..., Job]], MakeJob]) -> MakeJob:
     return make_job(playing.small_job)
 
 
+@pytest.fixture(scope="session")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The merge of the small job of four items that nobody disturbed, one session after the other."""
+    folder = tmp_path_factory.mktemp("untouched")
+    (folder / "home").mkdir()
+    job = playing.small_job(folder / "job", folder / "home", "plain", 4, parallel=1)
+    try:
+        said = job.play()
+        assert said.code == 0, said.all
+        return job.merged()
+    finally:
+        job.leave_nothing_running()
+
+
 @pytest.fixture
 def programs(make_job: Callable[[Callable[..., Job]], MakeJob]) -> MakeJob:
     """programs(text of a program, items=4, **manifest fields) -> a small job on backend `command`."""
