@@ -33,11 +33,13 @@ def launch(
 ) -> None:
     """Run the job; the same command continues it after any stop. A finished job does nothing."""
     import os
+    from pathlib import Path
 
     from harness.backends.credentials import find_credential
     from harness.cli.detaching import Words, detach_and_wait
     from harness.cli.resetting import reset_now
     from harness.job.load import load
+    from harness.ledger.shared_holds import state_home
     from harness.supervisor.opening import Choice
     from harness.supervisor.running import RunOptions
 
@@ -48,8 +50,9 @@ def launch(
     if detach:
         words = Words(tuple(settings or ()), first, tuple(only or ()), keep=keep)
         raise typer.Exit(detach_and_wait(Place(manifest, rehearsal=False), words))
-    choice = Choice(first, tuple(only or ()))
-    raise typer.Exit(_play(Place(manifest, rehearsal=False), job, RunOptions(credential, choice, keep), plain=plain))
+    shared = state_home(os.environ, Path.home())
+    options = RunOptions(credential, Choice(first, tuple(only or ())), keep, shared_state=shared)
+    raise typer.Exit(_play(Place(manifest, rehearsal=False), job, options, plain=plain))
 
 
 def rehearse(
@@ -93,6 +96,7 @@ def _play(place: Place, job: "Job", options: "RunOptions", *, plain: bool) -> in
     """Run it with live progress on standard error, and say at the end how it went."""
     from datetime import UTC, datetime
 
+    from harness.base.files import make_folder
     from harness.cli.printing import print_lines, say
     from harness.supervisor.running import run_job
     from harness.views.live import showing
@@ -100,9 +104,9 @@ def _play(place: Place, job: "Job", options: "RunOptions", *, plain: bool) -> in
     from harness.views.status_text import lines
     from harness.views.wording import clean
 
+    make_folder(job.state)
     with showing(job.state, plain=plain) as display:
         finished = run_job(job, options, display.heard)
-        display.look()
     if finished.exit_code > 1:
         say(f"stopped: {clean(finished.reason)}")
     now = datetime.now(UTC)

@@ -26,6 +26,10 @@ class Executor(Protocol):
         """The ending of an attempt whose supervisor was lost: leftovers are ended, its folder is frozen."""
         ...
 
+    async def sweep(self) -> int:
+        """End every process that a lost supervisor of this job left behind; returns how many there were."""
+        ...
+
     def work_path(self, folder: Path) -> str:
         """The work folder of the attempt folder `folder`, as the session sees it."""
         ...

@@ -7,12 +7,13 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from harness import __version__
 from harness.backends.credentials import Credential
 from harness.base.artifacts import ArtifactStore
 from harness.base.bounded import Bounded
-from harness.base.clock import Clock, SystemClock, to_text
+from harness.base.clock import Clock, SystemClock
 from harness.base.errors import BrokenSetupError
 from harness.core.events import RunStarted
 from harness.core.money import to_micro
@@ -24,10 +25,11 @@ from harness.executors.walls import Containment
 from harness.job.job import Job
 from harness.ledger import control
 from harness.ledger.lock import JobLock
+from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
 from harness.outputs.judge import judge
 from harness.supervisor.merging import Merger
-from harness.supervisor.opening import Choice, backup, choose, make_state_folder, open_ledger, plan_or_check
+from harness.supervisor.opening import Choice, choose, make_state_folder, open_ledger, plan_or_check
 from harness.supervisor.progress import ProgressWriter
 from harness.supervisor.requests import RequestDesk
 from harness.supervisor.setting import Setting
@@ -42,7 +44,8 @@ class RunOptions:
     credential: Credential | None
     choice: Choice = field(default_factory=Choice)
     keep: bool = False
-    reset: bool = False
+    shared_state: Path | None = None
+    """Folder of this user where jobs on the same credential see each other's holds; None = beside the job."""
     settle_only: bool = False
     """Settle what a lost run left open, bring the outputs up to date, and start nothing."""
 
@@ -56,13 +59,10 @@ def run_job(job: Job, options: RunOptions, on_event: Callable[[SessionEvent], No
     containment = choose_containment(job)
     make_state_folder(job)
     with JobLock(job.state / "lock", clock) as lock:
-        if options.reset:
-            backup(job, to_text(clock.now()).replace(":", "").replace(".", ""))
-            make_state_folder(job)
         asyncio.run(preflight(containment, job))
         with closing(open_ledger(job, clock)) as ledger, closing(Bounded()) as bounded:
             plan_or_check(job, ledger, bounded, keep=options.keep)
-            setting = _setting(job, ledger, bounded, clock, containment, options.credential)
+            setting = _setting(job, ledger, bounded, clock, containment, options)
             try:
                 return asyncio.run(_run(setting, options, containment, on_event, lock.is_in_place))
             except (OSError, sqlite3.OperationalError) as error:
@@ -73,8 +73,9 @@ def run_job(job: Job, options: RunOptions, on_event: Callable[[SessionEvent], No
 
 
 def _setting(
-    job: Job, ledger: Ledger, bounded: Bounded, clock: Clock, containment: Containment, credential: Credential | None
+    job: Job, ledger: Ledger, bounded: Bounded, clock: Clock, containment: Containment, options: RunOptions
 ) -> Setting:
+    credential = options.credential
     store = ArtifactStore(job.state / "artifacts")
 
     async def judged(
@@ -91,7 +92,9 @@ def _setting(
     executor = LocalExecutor(
         job=job, store=store, clock=clock, containment=containment, credential=credential, preview=is_complete
     )
-    return Setting(job, ledger, store, clock, executor, judged)
+    shared = options.shared_state or job.state / "holds"
+    holds = SharedHolds(shared, credential.fingerprint, job.name) if credential else None
+    return Setting(job, ledger, store, clock, executor, judged, holds)
 
 
 def _started(job: Job, containment: Containment, credential: Credential | None) -> RunStarted:

@@ -139,6 +139,7 @@ class Supervisor:
 
     async def _salvage(self) -> None:
         """Settle every attempt that a lost supervisor left open, from its folder; a valid file counts."""
+        await self._setting.executor.sweep()
         for lost in queries.unsettled(self._setting.ledger.db):
             identity = Identity(lost.attempt, lost.token, lost.session_id, lost.folder, lost.started_seq)
             spec = make_spec(self._setting, lost.group, identity)

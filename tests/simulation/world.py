@@ -144,6 +144,9 @@ class World:
         fault = Fault(SUPERVISOR_LOST, "host", "the supervisor was lost")
         return self._ending(spec, session, fault, cost_known=False)
 
+    async def sweep(self) -> int:
+        return 0
+
     def work_path(self, folder: Path) -> str:
         return "/mnt/work"
 
