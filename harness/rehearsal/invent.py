@@ -1,6 +1,7 @@
 """Records made up from a job's fields or schema: synthetic, plainly so, and valid."""
 
 import random
+import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any, Final
@@ -184,11 +185,16 @@ class _Inventor:
         return float(number if whole else round(number, 6))
 
     def _string(self, schema: Schema, name: str) -> str:
-        if "pattern" in schema:
-            text = text_like(schema["pattern"], self._rng)
-            if text is None:
-                raise InventionError(f"no text can be made up for the pattern {schema['pattern']!r}; write a scene")
-            return text
+        plain = self._plain_text(schema, name)
+        if "pattern" not in schema or _matches(schema["pattern"], plain):
+            return plain
+        text = text_like(schema["pattern"], self._rng)
+        if text is None:
+            raise InventionError(f"no text can be made up for the pattern {schema['pattern']!r}; write a scene")
+        return text
+
+    def _plain_text(self, schema: Schema, name: str) -> str:
+        """Text of the schema's format and length that says what it is."""
         day = date(2000, 1, 1) + timedelta(days=self._rng.randrange(9000))
         number = self._rng.randrange(16**4)
         formats = {
@@ -207,10 +213,14 @@ class _Inventor:
         if schema.get("format") in formats:
             return formats[schema["format"]]
         text = f"{SIGN} {name} {number:04x}" if name else _words(self._rng)
-        text += (
-            " " + "x" * (schema.get("minLength", 0) - len(text) - 1) if len(text) < schema.get("minLength", 0) else ""
-        )
-        return text[: schema.get("maxLength", len(text))]
+        return text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength")]
+
+
+def _matches(pattern: str, text: str) -> bool:
+    try:
+        return re.search(pattern, text) is not None
+    except re.error:  # a pattern that is none in Python
+        return False
 
 
 def _merged(one: Schema, other: Schema) -> dict[str, Any]:
