@@ -1,17 +1,12 @@
-"""Events to state tables: the one module that changes them, inside the transaction that appends the entry."""
+"""Events to state tables: the one place that changes them (items in apply_items), in the transaction of the entry."""
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 from harness.core import events as e
 from harness.core.advance import Needs, is_ready
-
-_INSERT_ITEM = """INSERT INTO items(phase, item, parent, root, place, number, part, state, strikes, round, attempts,
-    data, sha, file, reasons, settled_at) VALUES(?, ?, ?, ?, ?, ?, NULL, ?, 0, 1, 0, ?, ?, ?, ?, ?)
-    ON CONFLICT(phase, item) DO UPDATE SET state = excluded.state, data = excluded.data, reasons = excluded.reasons,
-    place = excluded.place, parent = excluded.parent, settled_at = excluded.settled_at WHERE items.state = 'blocked'"""
+from harness.ledger.apply_items import OF_ITEMS, Appliers, changed, to_json
 
 
 def apply(db: sqlite3.Connection, seq: int, time: str, event: e.Event) -> None:
@@ -19,36 +14,15 @@ def apply(db: sqlite3.Connection, seq: int, time: str, event: e.Event) -> None:
     _APPLY[type(event)](db, seq, time, event)
 
 
-def _changed(cursor: sqlite3.Cursor, rows: int, what: object) -> None:
-    if cursor.rowcount != rows:
-        raise AssertionError(f"expected to change {rows} rows, changed {cursor.rowcount}: {what!r}")
-
-
-def _to_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 def _job_planned(db: sqlite3.Connection, seq: int, time: str, event: e.JobPlanned) -> None:
     db.execute(
         "INSERT INTO job VALUES(1, ?, ?, ?, ?, ?, ?, 1, 1, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, NULL, 0, NULL, NULL, NULL)",
-        (event.job, event.noun, event.rehearsal, event.version, _to_json(event.fingerprint), time),
+        (event.job, event.noun, event.rehearsal, event.version, to_json(event.fingerprint), time),
     )
     db.executemany(
         "INSERT INTO phases VALUES(?, ?, ?, ?, ?, ?, ?, 0, 0, 0)",
         [(p.number, p.name, p.noun, p.from_phase, p.needs, p.makes_items, p.batch_size) for p in event.phases],
     )
-
-
-def _item_added(db: sqlite3.Connection, seq: int, time: str, event: e.ItemAdded) -> None:
-    values = (event.phase, event.item, event.parent, event.root, event.place, event.number)
-    values += ("pending", _to_json(event.data), event.sha, event.file, "[]", None)  # type: ignore[assignment]
-    _changed(db.execute(_INSERT_ITEM, values), 1, event)
-
-
-def _item_blocked(db: sqlite3.Connection, seq: int, time: str, event: e.ItemBlocked) -> None:
-    values = (event.phase, event.item, event.parent, event.root, event.place, event.number)
-    values += ("blocked", "{}", "", None, _to_json([event.reason]), time)  # type: ignore[assignment]
-    db.execute(_INSERT_ITEM, values)
 
 
 def _batch_planned(db: sqlite3.Connection, seq: int, time: str, event: e.BatchPlanned) -> None:
@@ -77,7 +51,7 @@ def _insert_group(
     state = "waiting" if why == "planned" else "ready"
     db.execute(
         "INSERT INTO groups VALUES(?, ?, ?, ?, ?, ?, 0, NULL, ?, ?, ?, 0)",
-        (group, *ref, _to_json(list(items)), tries, late, why, state),
+        (group, *ref, to_json(list(items)), tries, late, why, state),
     )
     db.execute("UPDATE job SET next_group = max(next_group, ?)", (group + 1,))
 
@@ -145,10 +119,10 @@ def _split_chosen(db: sqlite3.Connection, event: e.GroupQueued, ref: tuple[int, 
         items = json.loads(items_text)
         if wanted <= set(items):
             rest = [item for item in items if item not in wanted]
-            db.execute("UPDATE groups SET items = ? WHERE id = ?", (_to_json(rest), group))
+            db.execute("UPDATE groups SET items = ? WHERE id = ?", (to_json(rest), group))
             db.execute(
                 "INSERT INTO groups VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-                (event.group, *ref, _to_json(list(event.items)), event.tries, believed, excused, late, why, state),
+                (event.group, *ref, to_json(list(event.items)), event.tries, believed, excused, late, why, state),
             )
             db.execute("UPDATE job SET next_group = max(next_group, ?)", (event.group + 1,))
             return
@@ -164,7 +138,7 @@ def _groups_chosen(db: sqlite3.Connection, seq: int, time: str, event: e.GroupsC
 
 
 def _attempt_started(db: sqlite3.Connection, seq: int, time: str, event: e.AttemptStarted) -> None:
-    _changed(
+    changed(
         db.execute("UPDATE groups SET state = 'running' WHERE id = ? AND state = 'ready'", (event.group,)), 1, event
     )
     db.execute(
@@ -178,7 +152,7 @@ def _attempt_started(db: sqlite3.Connection, seq: int, time: str, event: e.Attem
             event.phase,
             event.number,
             event.part,
-            _to_json(list(event.items)),
+            to_json(list(event.items)),
             event.session_id,
             event.backend,
             event.model,
@@ -189,66 +163,16 @@ def _attempt_started(db: sqlite3.Connection, seq: int, time: str, event: e.Attem
             event.reserved_microusd,
         ),
     )
-    changed = db.executemany(
+    begun = db.executemany(
         "UPDATE items SET state = 'running', attempts = attempts + 1 WHERE phase = ? AND item = ?"
         " AND state = 'pending'",
         [(event.phase, item) for item in event.items],
     )
-    _changed(changed, len(event.items), event)
+    changed(begun, len(event.items), event)
     db.executemany(
         "INSERT INTO attempt_items VALUES(?, ?, ?)", [(event.phase, item, event.attempt) for item in event.items]
     )
     db.execute("UPDATE job SET next_attempt = ?, sessions = sessions + 1", (event.attempt + 1,))
-
-
-def _item_accepted(db: sqlite3.Connection, seq: int, time: str, event: e.ItemAccepted) -> None:
-    place = (event.sha, event.offset, event.length_bytes, event.records)
-    db.execute(
-        "INSERT INTO accepted VALUES(?, ?, ?, ?, ?, ?, ?, ?)", (event.phase, event.item, event.attempt, seq, *place)
-    )
-    _settle_item(db, time, event.phase, event.item, "done", "running")
-    db.execute("UPDATE phases SET has_accepted = 1 WHERE phase = ?", (event.phase,))
-
-
-def _settle_item(db: sqlite3.Connection, time: str, phase: int, item: str, state: str, was: str) -> None:
-    _changed(
-        db.execute(
-            "UPDATE items SET state = ?, settled_at = ? WHERE phase = ? AND item = ? AND state = ?",
-            (state, time, phase, item, was),
-        ),
-        1,
-        (phase, item, state),
-    )
-
-
-def _item_struck(db: sqlite3.Connection, seq: int, time: str, event: e.ItemStruck) -> None:
-    db.execute(
-        "UPDATE items SET strikes = strikes + 1, reasons = ? WHERE phase = ? AND item = ?",
-        (_to_json(list(event.reasons)), event.phase, event.item),
-    )
-
-
-def _item_returned(db: sqlite3.Connection, seq: int, time: str, event: e.ItemReturned) -> None:
-    db.execute(
-        "UPDATE items SET reasons = ? WHERE phase = ? AND item = ?",
-        (_to_json(list(event.reasons)), event.phase, event.item),
-    )
-
-
-def _item_failed(db: sqlite3.Connection, seq: int, time: str, event: e.ItemFailed) -> None:
-    _settle_item(db, time, event.phase, event.item, "failed", "running")
-    db.execute(
-        "UPDATE items SET reasons = ? WHERE phase = ? AND item = ? AND reasons = '[]'",
-        (_to_json([event.reason]), event.phase, event.item),
-    )
-
-
-def _item_reopened(db: sqlite3.Connection, seq: int, time: str, event: e.ItemReopened) -> None:
-    _settle_item(db, time, event.phase, event.item, "pending", "failed")
-    db.execute(
-        "UPDATE items SET strikes = 0, round = round + 1, settled_at = NULL WHERE phase = ? AND item = ?",
-        (event.phase, event.item),
-    )
 
 
 def _usage_settled(db: sqlite3.Connection, seq: int, time: str, event: e.UsageSettled) -> None:
@@ -286,7 +210,7 @@ def _hold_lifted(db: sqlite3.Connection, seq: int, time: str, event: e.HoldLifte
 
 
 def _attempt_ended(db: sqlite3.Connection, seq: int, time: str, event: e.AttemptEnded) -> None:
-    outputs = _to_json([[each.name, each.sha, each.size_bytes] for each in event.outputs])
+    outputs = to_json([[each.name, each.sha, each.size_bytes] for each in event.outputs])
     ended = db.execute(
         """UPDATE attempts SET ended_seq = ?, ended_at = ?, outcome = ?, fault = ?, blame = ?, detail = ?,
            duration_s = ?, session_id = coalesce(?, session_id), model = coalesce(?, model), cli_version = ?,
@@ -303,13 +227,13 @@ def _attempt_ended(db: sqlite3.Connection, seq: int, time: str, event: e.Attempt
             event.model,
             event.cli_version,
             outputs,
-            _to_json(list(event.invented)),
-            _to_json(list(event.notes)),
-            _to_json(event.evidence),
+            to_json(list(event.invented)),
+            to_json(list(event.notes)),
+            to_json(event.evidence),
             event.attempt,
         ),
     )
-    _changed(ended, 1, event)
+    changed(ended, 1, event)
     db.execute(
         "UPDATE groups SET state = 'closed' WHERE id = (SELECT group_id FROM attempts WHERE id = ?)", (event.attempt,)
     )
@@ -365,23 +289,17 @@ def _merged(db: sqlite3.Connection, seq: int, time: str, event: e.Merged) -> Non
 
 
 def _fingerprint_kept(db: sqlite3.Connection, seq: int, time: str, event: e.FingerprintKept) -> None:
-    db.execute("UPDATE job SET fingerprint = ?", (_to_json(event.fingerprint),))
+    db.execute("UPDATE job SET fingerprint = ?", (to_json(event.fingerprint),))
 
 
-_APPLY: dict[type[Any], Callable[[sqlite3.Connection, int, str, Any], None]] = {
+_APPLY: Appliers = {
+    **OF_ITEMS,
     e.JobPlanned: _job_planned,
-    e.ItemAdded: _item_added,
-    e.ItemBlocked: _item_blocked,
     e.BatchPlanned: _batch_planned,
     e.BatchSettled: _batch_settled,
     e.GroupQueued: _group_queued,
     e.GroupsChosen: _groups_chosen,
     e.AttemptStarted: _attempt_started,
-    e.ItemAccepted: _item_accepted,
-    e.ItemStruck: _item_struck,
-    e.ItemReturned: _item_returned,
-    e.ItemFailed: _item_failed,
-    e.ItemReopened: _item_reopened,
     e.UsageSettled: _usage_settled,
     e.HoldPlaced: _hold_placed,
     e.HoldLifted: _hold_lifted,

@@ -1,0 +1,98 @@
+"""Events about items to state tables; the part of `ledger.apply` that knows what an item goes through."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+from harness.core import events as e
+
+Appliers = dict[type[Any], Callable[[sqlite3.Connection, int, str, Any], None]]
+"""Event type -> what changes the tables: connection, the entry's seq and time, the event."""
+
+_INSERT_ITEM = """INSERT INTO items(phase, item, parent, root, place, number, part, state, strikes, round, attempts,
+    data, sha, file, reasons, settled_at) VALUES(?, ?, ?, ?, ?, ?, NULL, ?, 0, 1, 0, ?, ?, ?, ?, ?)
+    ON CONFLICT(phase, item) DO UPDATE SET state = excluded.state, data = excluded.data, reasons = excluded.reasons,
+    place = excluded.place, parent = excluded.parent, settled_at = excluded.settled_at WHERE items.state = 'blocked'"""
+
+
+def changed(cursor: sqlite3.Cursor, rows: int, what: object) -> None:
+    if cursor.rowcount != rows:
+        raise AssertionError(f"expected to change {rows} rows, changed {cursor.rowcount}: {what!r}")
+
+
+def to_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _item_added(db: sqlite3.Connection, seq: int, time: str, event: e.ItemAdded) -> None:
+    values = (event.phase, event.item, event.parent, event.root, event.place, event.number)
+    values += ("pending", to_json(event.data), event.sha, event.file, "[]", None)  # type: ignore[assignment]
+    changed(db.execute(_INSERT_ITEM, values), 1, event)
+
+
+def _item_blocked(db: sqlite3.Connection, seq: int, time: str, event: e.ItemBlocked) -> None:
+    values = (event.phase, event.item, event.parent, event.root, event.place, event.number)
+    values += ("blocked", "{}", "", None, to_json([event.reason]), time)  # type: ignore[assignment]
+    db.execute(_INSERT_ITEM, values)
+
+
+def _item_accepted(db: sqlite3.Connection, seq: int, time: str, event: e.ItemAccepted) -> None:
+    place = (event.sha, event.offset, event.length_bytes, event.records)
+    db.execute(
+        "INSERT INTO accepted VALUES(?, ?, ?, ?, ?, ?, ?, ?)", (event.phase, event.item, event.attempt, seq, *place)
+    )
+    _settle_item(db, time, event.phase, event.item, "done", "running")
+    db.execute("UPDATE phases SET has_accepted = 1 WHERE phase = ?", (event.phase,))
+
+
+def _settle_item(db: sqlite3.Connection, time: str, phase: int, item: str, state: str, was: str) -> None:
+    changed(
+        db.execute(
+            "UPDATE items SET state = ?, settled_at = ? WHERE phase = ? AND item = ? AND state = ?",
+            (state, time, phase, item, was),
+        ),
+        1,
+        (phase, item, state),
+    )
+
+
+def _item_struck(db: sqlite3.Connection, seq: int, time: str, event: e.ItemStruck) -> None:
+    db.execute(
+        "UPDATE items SET strikes = strikes + 1, reasons = ? WHERE phase = ? AND item = ?",
+        (to_json(list(event.reasons)), event.phase, event.item),
+    )
+
+
+def _item_returned(db: sqlite3.Connection, seq: int, time: str, event: e.ItemReturned) -> None:
+    db.execute(
+        "UPDATE items SET reasons = ? WHERE phase = ? AND item = ?",
+        (to_json(list(event.reasons)), event.phase, event.item),
+    )
+
+
+def _item_failed(db: sqlite3.Connection, seq: int, time: str, event: e.ItemFailed) -> None:
+    _settle_item(db, time, event.phase, event.item, "failed", "running")
+    db.execute(
+        "UPDATE items SET reasons = ? WHERE phase = ? AND item = ? AND reasons = '[]'",
+        (to_json([event.reason]), event.phase, event.item),
+    )
+
+
+def _item_reopened(db: sqlite3.Connection, seq: int, time: str, event: e.ItemReopened) -> None:
+    _settle_item(db, time, event.phase, event.item, "pending", "failed")
+    db.execute(
+        "UPDATE items SET strikes = 0, round = round + 1, settled_at = NULL WHERE phase = ? AND item = ?",
+        (event.phase, event.item),
+    )
+
+
+OF_ITEMS: Appliers = {
+    e.ItemAdded: _item_added,
+    e.ItemBlocked: _item_blocked,
+    e.ItemAccepted: _item_accepted,
+    e.ItemStruck: _item_struck,
+    e.ItemReturned: _item_returned,
+    e.ItemFailed: _item_failed,
+    e.ItemReopened: _item_reopened,
+}
