@@ -1,11 +1,14 @@
 """What a manifest asks for, in a few lines: the outline that `check` prints."""
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
+from harness.base.durations import in_words
 from harness.base.texts import shown
 from harness.core.money import in_words as money
 from harness.core.money import to_micro
 from harness.core.types import Item
+from harness.job.bounds import Bounds
 from harness.job.job import Job, PhaseSpec
 from harness.supervisor.attempt import reservation
 from harness.views.wording import clean, counted, listed
@@ -22,6 +25,8 @@ def outline(job: Job, items: Sequence[Item]) -> Iterator[str]:
     for phase in job.phases:
         yield from _phase(job, phase)
     yield f"money     {money_line(job)}"
+    if bounds := list(_bounds(job.bounds)):
+        yield f"gate      {', '.join(bounds)}"
 
 
 def _phase(job: Job, phase: PhaseSpec) -> Iterator[str]:
@@ -55,6 +60,22 @@ def checks_line(phase: PhaseSpec) -> str:
         f"python {check.python[1]}" if check.python else check.kind for check in phase.output.checks
     ]
     return f"checks: {', '.join(names)}" if names else "unchecked"
+
+
+def _bounds(bounds: Bounds) -> Iterator[str]:
+    """What else keeps sessions from starting, as the manifest names it."""
+    if bounds.rate is not None:
+        yield f"at most {bounds.rate.starts} starts in {in_words(bounds.rate.per)}"
+    if bounds.window is not None:
+        yield f"starts from {bounds.window.opens_at:%H:%M} to {bounds.window.closes_at:%H:%M} only"
+    if bounds.deadline is not None:
+        at = bounds.deadline.at
+        yield f"ends {in_words(at)} after its start" if isinstance(at, timedelta) else f"ends at {at:%H:%M}"
+    if bounds.stop_at is not None:
+        yield f"holds at {bounds.stop_at:.0%} of a plan"
+    for name in ("sessions", "turns", "tokens"):
+        if (most := getattr(bounds.caps, name)) is not None:
+            yield f"at most {most:,} {name}"
 
 
 def money_line(job: Job) -> str:

@@ -60,8 +60,8 @@ def watch(
 
     place = Place(manifest, rehearsal)
     if is_held(place.state / "lock"):
-        with showing(place.state, plain=plain) as display:
-            asyncio.run(until_run_ends(place.state, display.look))
+        with showing(place.state, plain=plain):
+            asyncio.run(until_run_ends(place.state))
     else:
         say("nothing runs at the moment")
     now = datetime.now(UTC)

@@ -17,6 +17,7 @@ from harness.core.types import SessionEvent
 from harness.views import status_text
 from harness.views.status import Current, Status, read_status
 from harness.views.ticker import Ticker
+from harness.views.watching import looking
 from harness.views.wording import clean, day_time, shorten
 
 if TYPE_CHECKING:
@@ -33,24 +34,30 @@ class Display(Protocol):
     """Something that shows how a run goes on."""
 
     def heard(self, event: SessionEvent) -> None:
-        """A sign of life; called on the supervisor's loop, so it returns soon."""
+        """A sign of life; called on the supervisor's loop, so it only takes note."""
         ...
 
     def look(self) -> None:
-        """Something may have changed in the ledger."""
+        """Something may have changed in the ledger; called on a thread of its own."""
         ...
 
 
 @contextmanager
 def showing(state: Path, *, plain: bool = False, stream: TextIO | None = None) -> Iterator[Display]:
-    """A display for the length of the block, on standard error: live on a terminal, else one line per event."""
+    """A display for the length of the block, on standard error: live on a terminal, else one line per event.
+
+    It follows the ledger by itself, whoever writes it.
+    """
     stream = stream or sys.stderr
     if plain or not stream.isatty() or os.environ.get("TERM", "dumb") == "dumb":
-        yield PlainDisplay(state, stream)
+        lines = PlainDisplay(state, stream)
+        with looking(state, lines.look):
+            yield lines
         return
     display = LiveDisplay(state, stream)
     try:
-        yield display
+        with looking(state, display.look):
+            yield display
     finally:
         display.close()
 
@@ -63,8 +70,7 @@ class PlainDisplay:
         self._stream = stream
 
     def heard(self, event: SessionEvent) -> None:
-        if event.kind in ("started", "responded", "limit", "retrying", "ended"):
-            self.look()
+        """The ledger tells it all."""
 
     def look(self) -> None:
         for tick in self._ticker.new():
@@ -91,8 +97,6 @@ class LiveDisplay:
             self._doing.pop(event.attempt, None)
         elif event.kind in ("tool", "retrying", "limit", "output", "text", "responded"):
             self._doing[event.attempt] = _doing(event)
-        if event.kind in ("started", "ended", "limit"):
-            self.look()
 
     def look(self) -> None:
         from rich.text import Text
@@ -100,7 +104,7 @@ class LiveDisplay:
         for tick in self._ticker.new():
             if not tick.starts:
                 self._console.print(Text(tick.text), soft_wrap=True)
-        if self._live is None:
+        if self._live is None and self._is_under_way():
             self._begin()
 
     def close(self) -> None:
@@ -108,8 +112,12 @@ class LiveDisplay:
             self._live.stop()
             self._live = None
 
+    def _is_under_way(self) -> bool:
+        """Not before the run has begun, so that a refusal is not drawn over."""
+        self._read(datetime.now(UTC))
+        return self._status is not None and self._status.head is not None and self._status.head.run_is_open
+
     def _begin(self) -> None:
-        """Not before the first sign of life, so that a refusal is not drawn over."""
         from rich.live import Live
 
         self._live = Live(get_renderable=self._picture, console=self._console, refresh_per_second=2, transient=True)

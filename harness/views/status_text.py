@@ -58,6 +58,9 @@ def _running(status: Status, now: datetime) -> Iterator[str]:
     if status.current:
         yield ""
         yield "Running:"
+    elif status.state == "running" and status.counts.pending:
+        yield ""
+        yield "No session runs at this moment: one is about to start, or the gate (window, rate) lets none start yet"
     for current in status.current[:_MOST_RUNNING]:
         yield f"  {current.batch}  {in_words(now - current.started_at)}, attempt {current.attempt}"
     if len(status.current) > _MOST_RUNNING:

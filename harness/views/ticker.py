@@ -72,6 +72,8 @@ def _ticks(db: sqlite3.Connection, after: int) -> Iterator[Tick]:
         elif isinstance(entry.event, e.AttemptEnded):
             ended = attempt(db, entry.event.attempt)
             text = outcome_line(ended, verdicts(db, ended))
+        elif isinstance(entry.event, e.CancelAsked):
+            text = _stopping(entry.event)
         yield Tick(f"{clock_time(from_text(time))}  {text}", starts)
 
 
@@ -94,6 +96,14 @@ def outcome_line(ended: AttemptView, said: dict[str, Verdict]) -> str:
     took = in_words(timedelta(seconds=ended.duration_s or 0))
     cost = f" {money(ended.charged_microusd)}" if ended.charged_microusd else ""
     return f"{ended.batch}  {', '.join(parts)}  {took}{cost}"
+
+
+def _stopping(asked: e.CancelAsked) -> str:
+    if asked.now:
+        return f"stop asked by {clean(asked.who)}: running sessions are ended now"
+    return (
+        f"stop asked by {clean(asked.who)}: nothing new starts, running sessions get their grace; again ends them now"
+    )
 
 
 def _is_told(fault: str, said: dict[str, Verdict]) -> bool:

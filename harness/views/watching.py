@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -11,26 +13,51 @@ from harness.ledger.lock import is_held
 
 _LONGEST_S: Final = 2.0
 """A supervisor that was killed leaves no file event behind; its lock is looked at this often."""
+_PACE_S: Final = 0.1
+"""After each look: what happens meanwhile is seen in one look."""
 
 
-async def changes(state: Path) -> AsyncGenerator[None]:
-    """Yields when something was written to the state folder, and every two seconds at the least."""
-    never = asyncio.Event()
+async def changes(state: Path, stop: asyncio.Event | None = None) -> AsyncGenerator[None]:
+    """Yields at once, then when something was written to the state folder, and every two seconds at the least.
+
+    Ends when `stop` is set.
+    """
+    stop = stop or asyncio.Event()
     with FolderWatch() as watch:
-        watch.watch([state])
-        while True:
+        while not stop.is_set():
+            watch.watch([state])
+            yield
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PACE_S):
+                    await stop.wait()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LONGEST_S):
-                    await watch.changed(never)
-            yield
+                    await watch.changed(stop)
 
 
-async def until_run_ends(state: Path, look: Callable[[], None]) -> None:
-    """Call `look` at every change, until no supervisor holds the job; once more at the end."""
-    look()
+async def until_run_ends(state: Path) -> None:
+    """Returns when no supervisor holds the job."""
     async with contextlib.aclosing(changes(state)) as following:
         async for _ in following:
-            look()
             if not is_held(state / "lock"):
-                break
-    look()
+                return
+
+
+@contextmanager
+def looking(state: Path, look: Callable[[], None]) -> Iterator[None]:
+    """While the block runs, `look` is called at every change, on a thread of its own; once more at the end."""
+    loop, stop = asyncio.new_event_loop(), asyncio.Event()
+
+    async def follow() -> None:
+        async for _ in changes(state, stop):
+            look()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(follow(),), name="looking", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()
+        look()

@@ -120,7 +120,6 @@ def test_elsewhere_than_on_a_terminal_progress_is_plain_lines(night: "Night") ->
         assert isinstance(display, PlainDisplay)
         night.begin()
         night.start()
-        display.heard(SessionEvent(AttemptId(1), "started"))
     assert "Batch 1/1 (A)  started, attempt 1" in stream.getvalue()
     assert "\x1b" not in stream.getvalue()
 

@@ -1,0 +1,110 @@
+"""Jobs of a program that does as its items say, and the command line, run in this process or in one of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.cli.main import run
+
+WORKER = """\
+import json, os, signal
+
+records = []
+for item in json.load(open("items.json")):
+    how = item["data"].get("how", "good")
+    if how == "wait":
+        signal.pause()
+    n = {"bad": -1, "mended": 1 if item["reasons"] else -1}.get(how, 1)
+    records.append({"id": item["id"], "n": n})
+json.dump(records, open(os.environ["HARNESS_OUTPUT"], "w"))
+"""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one command line came to."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class Desk:
+    """A job folder that is the current folder, and a person who types there."""
+
+    folder: Path
+    capture: pytest.CaptureFixture[str]
+
+    def job(self, items: dict[str, str], *, more: str = "", stem: str = "job", check: bool = True) -> None:
+        """Write a job of the program above; `items` is id -> how it does."""
+        (self.folder / "worker.py").write_text(WORKER)
+        rows = "".join(json.dumps({"id": id_, "how": how}) + "\n" for id_, how in items.items())
+        (self.folder / "items.jsonl").write_text(rows)
+        checks = "check: [{jq: '.n > 0', says: n must be positive}], " if check else ""
+        (self.folder / f"{stem}.yaml").write_text(
+            f"job: Numbers\nnoun: number\nitems: {{file: items.jsonl}}\n"
+            f"session: {{backend: command, command: [{sys.executable}, worker.py], prompt: count them}}\n"
+            f"output: {{{checks}merge: output/{stem}.json}}\n"
+            f"rehearsal: {{session: {{command: [{sys.executable}, worker.py]}}}}\n"
+            f"grace: 2s\n{more}"
+        )
+
+    def types(self, *words: str) -> Said:
+        """`harness` and these words, in this process."""
+        self.capture.readouterr()
+        code = run(words)
+        out, err = self.capture.readouterr()
+        return Said(code, out, err)
+
+    def starts(self, *words: str) -> "subprocess.Popen[str]":
+        """The same in a process of its own, with its standard error to read."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "harness", *words],
+            cwd=self.folder, env={**os.environ, "NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("TERMINAL_WIDTH", "120")
+    for name in ("ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    yield Desk(folder, capsys)
+
+
+@pytest.fixture
+def waiting_run(desk: Desk) -> Iterator[Callable[[Sequence[str]], "subprocess.Popen[str]"]]:
+    """Starts a launch whose first attempt never ends by itself; what is left of it at the end is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(words: Sequence[str] = ("launch",)) -> "subprocess.Popen[str]":
+        process = desk.starts(*words)
+        started.append(process)
+        assert process.stderr is not None
+        seen = []
+        for line in process.stderr:
+            seen.append(line)
+            if "started, attempt" in line:
+                return process
+        raise AssertionError(f"it ended before an attempt started: {''.join(seen)}")
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()

@@ -1,0 +1,302 @@
+"""From the first look to the report: every command on a job of a program, as a person types them."""
+
+import json
+import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Sequence
+
+    from tests.cli.conftest import Desk
+
+    Start = Callable[[Sequence[str]], subprocess.Popen[str]]
+
+
+def test_check_tells_what_it_found_and_starts_nothing(desk: "Desk") -> None:
+    desk.job({"1": "good", "2": "good"})
+    said = desk.types("check")
+    assert said.code == 0
+    assert "2 numbers from items.jsonl: 1, 2" in said.out
+    assert "checks: jq, merged into output/job.json" in said.out
+    assert "job.yaml is fine" in said.err
+    assert not (desk.folder / ".harness").exists()
+
+
+def test_plan_tells_what_would_run_and_why(desk: "Desk") -> None:
+    desk.job({"1": "good", "2": "bad"})
+    new = desk.types("plan")
+    assert new.code == 0
+    assert "1 number: 1 (not tried yet)" in new.out
+    assert "nothing is charged" in new.out
+    assert not (desk.folder / ".harness").exists()
+    assert desk.types("launch").code == 1
+    assert "Numbers: nothing is left to run" in desk.types("plan").out
+    assert desk.types("retry", "2").code == 0
+    listed = desk.types("plan", "--json").json()
+    assert listed["groups"] == []
+
+
+def test_plan_shows_the_first_prompt_with_its_contract(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    said = desk.types("plan", "--prompt")
+    assert said.code == 0
+    assert "count them" in said.out
+    assert "/output.json" in said.out
+    assert not (desk.folder / ".harness").exists()
+
+
+def test_a_job_from_launch_to_report(desk: "Desk") -> None:
+    desk.job({"1": "good", "2": "mended", "3": "bad"})
+    launched = desk.types("launch")
+    assert launched.code == 1
+    assert "Numbers: finished" in launched.out
+    assert "2 of 3 numbers done, 1 failed" in launched.out
+    assert "Batch 1/3 (1)  accepted" in launched.err
+    assert "1 again: 2 n must be positive" in launched.err
+    status = desk.types("status", "--json").json()
+    assert status["counts"]["done"] == 2
+    assert status["failed"][0]["reason"] == "n must be positive"
+    assert desk.types("show", "2").json()["phases"][0]["records"] == [{"id": "2", "n": 1}]
+    assert desk.types("show", "3").json()["phases"][0]["records"] == []
+    why = desk.types("why", "2")
+    assert why.out.count("attempt ") >= 2
+    assert "rejected, a strike: n must be positive" in why.out
+    assert json.loads(desk.types("why", "2", "--json").out)["phases"][0]["attempts"][1]["verdict"]["said"] == "accepted"
+    assert "failed: n must be positive" in desk.types("log").out
+    assert all(json.loads(line)["seq"] for line in desk.types("log", "--json").out.splitlines())
+    report = desk.types("report")
+    assert report.code == 0
+    assert "2 of 3 numbers done, 1 failed." in report.out
+    assert (desk.folder / ".harness/job/report/report.xlsx").exists()
+    assert "written: .harness/job/report/report.md" in report.err
+
+
+def test_a_finished_job_does_nothing(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    assert desk.types("launch").code == 0
+    merged = (desk.folder / "output/job.json").read_bytes()
+    again = desk.types("launch")
+    assert again.code == 0
+    assert "started" not in again.err
+    assert (desk.folder / "output/job.json").read_bytes() == merged
+    assert desk.types("status", "--json").json()["usage"]["sessions"] == 1
+
+
+def test_first_and_only_look_at_some_items_this_time(desk: "Desk") -> None:
+    desk.job({"1": "good", "2": "good", "3": "good"})
+    assert desk.types("launch", "--first", "1").code in (0, 3)
+    assert desk.types("status", "--json").json()["counts"]["done"] == 1
+    desk.types("launch", "--only", "3")
+    assert desk.types("status", "--json").json()["counts"]["done"] == 2
+    assert desk.types("launch").code == 0
+
+
+def test_a_changed_job_is_refused_until_it_is_kept_or_reset(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    assert desk.types("launch").code == 0
+    (desk.folder / "items.jsonl").write_text('{"id": "1", "how": "good", "x": 2}\n')
+    refused = desk.types("launch")
+    assert refused.code == 2
+    assert "item '1' was edited" in refused.err
+    assert "--keep" in refused.err
+    assert desk.types("launch", "--keep").code == 0
+    assert "item '1' was edited" in desk.types("report").out
+    reset = desk.types("launch", "--reset")
+    assert reset.code == 0
+    assert "moved what was there to .harness/job.backup-" in reset.err
+    assert len(list((desk.folder / ".harness").glob("job.backup-*/ledger.db"))) == 1
+
+
+def test_a_reset_of_a_job_that_could_not_start_moves_nothing(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    assert desk.types("launch").code == 0
+    (desk.folder / "items.jsonl").write_text("")
+    assert desk.types("launch", "--reset").code == 2
+    assert (desk.folder / ".harness/job/ledger.db").exists()
+
+
+def test_a_failed_item_gets_a_new_round_by_retry(desk: "Desk") -> None:
+    desk.job({"1": "bad", "2": "good"})
+    assert desk.types("launch").code == 1
+    asked = desk.types("retry", "--failed")
+    assert asked.code == 0
+    assert "no supervisor runs: retry waits for the next `harness launch`" in asked.err
+    assert "1 request waits" in desk.types("status").out
+    assert desk.types("launch").code == 1
+    assert desk.types("status", "--json").json()["failed"][0]["attempts"] == 6
+    assert "round 2" in desk.types("why", "1").out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("retry",), "expected the ids of failed items, or --failed"),
+        (("retry", "--failed", "1"), "not both"),
+        (("retry", "2"), "'2': has not failed, it is done"),
+        (("retry", "11"), "'11': no number has this id"),
+        (("why", "nobody"), "'nobody': no number has this id"),
+        (("show", "nobody"), "'nobody': no number has this id"),
+    ],
+)
+def test_requests_that_make_no_sense_are_refused(words: tuple[str, ...], told: str, desk: "Desk") -> None:
+    desk.job({"1": "bad", "2": "good"})
+    assert desk.types("launch").code == 1
+    said = desk.types(*words)
+    assert said.code == 2
+    assert told in said.err
+    assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize(
+    "words", [("why", "1"), ("show", "1"), ("log",), ("report",), ("pause",), ("retry", "--failed")]
+)
+def test_before_the_first_launch_there_is_nothing_to_look_at(words: tuple[str, ...], desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    said = desk.types(*words)
+    assert said.code == 2
+    assert "error: job.yaml: this job has not been launched yet" in said.err
+    assert "hint: `harness launch` does it" in said.err
+    assert not (desk.folder / ".harness").exists()
+
+
+def test_status_of_a_new_job_is_new(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    assert desk.types("status", "--json").json()["state"] == "new"
+    assert "Next: `harness launch`" in desk.types("status").out
+
+
+def test_with_nothing_running_cancel_says_so_and_pause_waits(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    assert "nothing runs" in desk.types("cancel").err
+    desk.types("launch")
+    assert "nothing runs" in desk.types("cancel").err
+    assert "pause waits for the next `harness launch`" in desk.types("pause").err
+    assert "nothing runs at the moment" in desk.types("watch").err
+
+
+def test_pause_retry_and_why_work_from_another_terminal_while_it_runs(desk: "Desk", waiting_run: "Start") -> None:
+    desk.job({"1": "wait", "2": "good"})
+    running = waiting_run(("launch",))
+    paused = desk.types("pause")
+    assert "paused: running sessions go on to their end" in paused.err
+    assert desk.types("status", "--json").json()["state"] == "paused"
+    assert "has not ended" in desk.types("why", "1").out
+    assert "nothing has failed" in desk.types("retry", "--failed").err
+    assert "resumed" in desk.types("resume").err
+    assert desk.types("status", "--json").json()["state"] == "running"
+    held = desk.types("launch")
+    assert held.code == 5
+    assert "another supervisor holds this job" in held.err
+    assert desk.types("launch", "--detach").code == 5
+    assert desk.types("rehearse", "--only", "2").code in (0, 3)
+    assert "stopping: running sessions are ended now" in desk.types("cancel", "--now").err
+    assert running.wait(timeout=60) in (3, 130)
+    assert desk.types("status", "--json").json()["state"] == "stopped"
+
+
+def test_cancel_gives_the_grace_and_watch_ends_with_the_run(desk: "Desk", waiting_run: "Start") -> None:
+    desk.job({"1": "wait"})
+    running = waiting_run(("launch",))
+    watching = desk.starts("watch")
+    said = desk.types("cancel")
+    assert "running sessions get their grace" in said.err
+    assert "`harness launch` continues later" in said.err
+    assert running.wait(timeout=60) == 3
+    out, _ = watching.communicate(timeout=60)
+    assert "Numbers: stopped" in out
+    status = desk.types("status", "--json").json()
+    assert (status["state"], status["run"]["exit_code"], status["counts"]["pending"]) == ("stopped", 3, 1)
+
+
+def test_a_second_interrupt_ends_the_run_at_once(desk: "Desk", waiting_run: "Start") -> None:
+    desk.job({"1": "wait"})
+    running = waiting_run(("launch", "--set", "grace=600s"))
+    assert running.stderr is not None
+    running.send_signal(signal.SIGINT)
+    assert any("running sessions get their grace; again ends them now" in line for line in running.stderr)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "running sessions are ended now" in err
+    assert "Traceback" not in err
+    assert "Next: `harness launch`" in out
+
+
+def test_a_detached_launch_goes_on_alone_and_says_how_to_follow_it(desk: "Desk") -> None:
+    desk.job({"1": "wait"})
+    said = desk.types("launch", "--detach", "--set", "strikes=2")
+    assert said.code == 0
+    for line in ("harness status", "harness watch", "harness cancel"):
+        assert f"\n  {line}\n" in said.out
+    assert desk.types("status", "--json").json()["state"] == "running"
+    assert desk.types("cancel", "--now").code == 0
+    desk.types("watch")
+    assert desk.types("status", "--json").json()["state"] == "stopped"
+    assert "started, attempt 1" in (desk.folder / ".harness/job/launch.log").read_text()
+
+
+def test_a_detached_launch_that_dies_says_why(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    assert desk.types("launch").code == 0
+    (desk.folder / "items.jsonl").write_text('{"id": "2"}\n')
+    said = desk.types("launch", "--detach")
+    assert said.code == 2
+    assert "item '1' was removed" in said.err
+
+
+def test_log_follows_what_happens(desk: "Desk", waiting_run: "Start") -> None:
+    desk.job({"1": "wait"})
+    running = waiting_run(("launch",))
+    following = desk.starts("log", "-f")
+    assert following.stdout is not None
+    lines = iter(following.stdout)
+    assert any("attempt 1 started" in line for line in lines)
+    desk.types("cancel", "--now")
+    assert any("run ended with exit code" in line for line in lines)
+    following.send_signal(signal.SIGINT)
+    _, err = following.communicate(timeout=60)
+    assert following.returncode == 130
+    assert "Traceback" not in err
+    running.wait(timeout=60)
+
+
+def test_a_manifest_by_another_name_has_a_state_of_its_own(desk: "Desk") -> None:
+    desk.job({"1": "bad"}, stem="west")
+    said = desk.types("launch", "west.yaml")
+    assert said.code == 1
+    assert "`harness retry west.yaml --failed` or `harness report west.yaml`" in said.out
+    assert "retry waits" in desk.types("retry", "west.yaml", "1").err
+    assert "reasons" in desk.types("why", "1", "west.yaml", "--json").out
+    assert (desk.folder / ".harness/west/ledger.db").exists()
+
+
+def test_a_rehearsal_of_programs_needs_no_server_and_counts_apart(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    said = desk.types("rehearse")
+    assert said.code == 0
+    assert "Numbers: finished, rehearsal" in said.out
+    assert "rehearsal: no model, no cost" in said.err
+    assert desk.types("status", "--json").json()["state"] == "new"
+    assert desk.types("status", "--rehearsal", "--json").json()["rehearsal"] is True
+    assert "Numbers: rehearsal" in desk.types("report", "--rehearsal").out
+    assert not (desk.folder / "output").exists()
+
+
+def test_a_job_without_checks_is_reported_as_unchecked(desk: "Desk") -> None:
+    desk.job({"1": "good"}, check=False)
+    assert "unchecked" in desk.types("check").out
+    desk.types("launch")
+    assert "**unchecked**" in desk.types("report").out
+
+
+def test_the_report_goes_where_it_is_told(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    desk.types("launch")
+    assert desk.types("report", "--to", "out/night").code == 0
+    assert {path.name for path in (desk.folder / "out/night").iterdir()} == {
+        "report.md", "items.csv", "attempts.csv", "failures.csv", "costs.csv", "report.xlsx",
+    }  # fmt: skip
