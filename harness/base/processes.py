@@ -154,6 +154,23 @@ def reap(pids: Iterable[int]) -> None:
             os.waitpid(pid, os.WNOHANG)
 
 
+def reap_namespaces() -> None:
+    """Collect dead children of ours that were pid 1 of a namespace; we start none, so they are adopted ones.
+
+    Bubblewrap ends without waiting for its inner process: without this one zombie would stay for every session.
+    """
+    for pid in children(os.getpid()):
+        with suppress(OSError):
+            status = Path(f"/proc/{pid}/status").read_bytes()
+            if b"\nState:\tZ" in status and len(_line(status, b"NSpid:").split()) > 1:
+                os.waitpid(pid, os.WNOHANG)
+
+
+def _line(status: bytes, name: bytes) -> bytes:
+    """What stands behind `name` in a /proc/<pid>/status; empty when it is not there."""
+    return next((line[len(name) :] for line in status.splitlines() if line.startswith(name)), b"")
+
+
 def _children_elsewhere(pid: int) -> list[int]:
     import psutil
 

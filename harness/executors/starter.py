@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 
 from harness.backends.launch import Launch
-from harness.base.processes import IS_LINUX, TOKEN_MARK, children, descendants, end_tree, has_mark, reap
+from harness.base.processes import (
+    IS_LINUX,
+    TOKEN_MARK,
+    children,
+    descendants,
+    end_tree,
+    has_mark,
+    reap,
+    reap_namespaces,
+)
 from harness.executors.folder import AttemptFolder
 from harness.executors.walls import Containment
 
@@ -62,6 +71,7 @@ class AttemptStarter:
         """End what lost its parent and was adopted by us, the subreaper."""
         if not IS_LINUX:
             return
+        reap_namespaces()
         mine = self._adopted()
         if mine:
             await end_tree((), lambda: [pid for top in mine for pid in (*descendants(top), top)], 0)

@@ -98,6 +98,25 @@ assert children(os.getpid()) == []
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
+@pytest.mark.linux
+def test_what_a_sandbox_leaves_dead_is_collected_and_nobody_elses_child_is() -> None:
+    script = f"""
+import os, subprocess, sys
+sys.path.insert(0, {str(Path(processes.__file__).parents[2])!r})
+from harness.base.processes import become_subreaper, children, reap_namespaces
+assert become_subreaper()
+subprocess.run(["bwrap", "--ro-bind", "/", "/", "--unshare-pid", "--", "/bin/true"], check=True)
+mine = subprocess.Popen(["sh", "-c", "exit 7"])
+for pid in children(os.getpid()):
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+assert len(children(os.getpid())) == 2, "bubblewrap leaves its inner process behind"
+reap_namespaces()
+assert children(os.getpid()) == [mine.pid]
+assert mine.wait() == 7
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
 def test_the_same_state_has_the_same_digest_by_any_path(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     assert state_digest(tmp_path / "link" / "x") == state_digest(tmp_path / "x")
