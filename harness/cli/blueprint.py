@@ -57,13 +57,14 @@ def _table(folder: Path, path: Path) -> Source | None:
         steps, rows = _rows(path, text)
     except (TextError, ValueError, csv.Error):
         return None
-    id_ = _unique_field(rows)
-    if id_ is None:
-        return None
     is_json = path.suffix.lower() == ".json"
-    noun = _singular(steps or path.stem)
+    field = _unique_field(rows, may_be_numbers=is_json)
+    if field is None:
+        return None
+    stream = f"{_path(steps) if steps else '.'}[]{_as_text(field, rows)}" if is_json else None
+    id_ = ".value" if field == "" else _path(field)
     where = path.relative_to(folder).as_posix()
-    return Source(len(rows), file=where, rows=f"{steps and _path(steps)}[]" if is_json else None, id=id_, noun=noun)
+    return Source(len(rows), file=where, rows=stream, id=id_, noun=_singular(steps or path.stem))
 
 
 def _rows(path: Path, text: str) -> tuple[str, Sequence[Any]]:
@@ -95,24 +96,32 @@ def _path(name: str) -> str:
     return f".{name}" if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else f".[{json.dumps(name)}]"
 
 
-def _unique_field(rows: Sequence[Any]) -> str | None:
-    """The path of a field that is there in every row, short, and different in each."""
+def _as_text(field: str, rows: Sequence[Any]) -> str:
+    """What makes text of ids that are numbers; ids are text."""
+    if all(isinstance(row if field == "" else row[field], str) for row in rows):
+        return ""
+    return " | tostring" if field == "" else f" | {_path(field)} |= tostring"
+
+
+def _unique_field(rows: Sequence[Any], *, may_be_numbers: bool) -> str | None:
+    """The name of a field that is there in every row, short, and different in each; empty when a row is bare text."""
+    kinds = (str, int) if may_be_numbers else (str,)
     if not rows:
         return None
-    if all(isinstance(row, str | int) and not isinstance(row, bool) for row in rows):
-        return ".value" if _tell_apart([{"value": row} for row in rows], "value") else None
+    if all(isinstance(row, kinds) and not isinstance(row, bool) for row in rows):
+        return "" if _tell_apart([{"value": row} for row in rows], "value", kinds) else None
     if not all(map(_is_row, rows)):
         return None
     names = [name for name in rows[0] if isinstance(name, str)]
     known = {name.casefold(): name for name in names}
     ordered = [known[name] for name in _ID_NAMES if name in known]
     ordered += [name for name in names if name not in ordered]
-    return next((_path(name) for name in ordered if _tell_apart(rows, name)), None)
+    return next((name for name in ordered if _tell_apart(rows, name, kinds)), None)
 
 
-def _tell_apart(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
+def _tell_apart(rows: Sequence[Mapping[str, Any]], name: str, kinds: tuple[type, ...]) -> bool:
     values = [row.get(name) for row in rows]
-    if not all(isinstance(value, str | int) and not isinstance(value, bool) for value in values):
+    if not all(isinstance(value, kinds) and not isinstance(value, bool) for value in values):
         return False
     texts = [str(value).strip() for value in values]
     usable = all(0 < len(text) <= 200 and "\n" not in text for text in texts)

@@ -54,7 +54,9 @@ def examine(manifest: Path, settings: list[str]) -> Iterator[Finding]:
 def _job(manifest: Path, settings: list[str], scratch: Path) -> tuple[Job, Finding]:
     if not manifest.exists():
         (scratch / "items.csv").write_text("id\n1\n")
-        (scratch / "job.yaml").write_text("items: {file: items.csv}\nsession: {prompt: 'look at it'}\n")
+        (scratch / "job.yaml").write_text(
+            "items: {file: items.csv}\nsession: {prompt: 'look at it'}\noutput: {key: .id}\n"
+        )
         job = load(scratch / "job.yaml", rehearsal=True)
         return job, Finding("manifest", "note", f"there is no {clean(str(manifest))}; examined without a job")
     return load(manifest, settings=settings), Finding("manifest", "ok", clean(str(manifest)))

@@ -51,7 +51,7 @@ def _items(source: Source) -> str:
         return f"{{files: {json.dumps(source.files, ensure_ascii=False)}}} # each file is an item, its path is the id"
     parts = [f"file: {json.dumps(source.file, ensure_ascii=False)}"]
     if source.rows is not None:
-        parts.append(f"rows: {json.dumps(source.rows if source.rows != '[]' else '.[]', ensure_ascii=False)}")
+        parts.append(f"rows: {json.dumps(source.rows, ensure_ascii=False)}")
     parts.append(f"id: {json.dumps(source.id, ensure_ascii=False)}")
     return f"{{{', '.join(parts)}}}"
 

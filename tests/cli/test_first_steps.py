@@ -1,0 +1,120 @@
+"""`init` guesses, writes a job that can be checked and rehearsed at once, and overwrites nothing."""
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from harness.cli.blueprint import guess_source
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Desk
+
+
+def _write(desk: "Desk", files: dict[str, str]) -> None:
+    for name, content in files.items():
+        path = desk.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({}, "found no list of items and no folder of files"),
+        ({"leads.csv": "name,score\nAda,1\nAlan,2\n"}, "found 2 leads in leads.csv"),
+        ({"data/target_schools_west.json": json.dumps({"batch": "x", "schools": [{"name": "A"}, {"name": "B"}]})},
+         "found 2 schools in data/target_schools_west.json"),
+        ({"topics.jsonl": '{"id": 1, "word": "a"}\n{"id": 2, "word": "b"}\n'}, "found 2 topics in topics.jsonl"),
+        ({"topics.json": '[{"id": 1}, {"id": 2}, {"id": 3}]'}, "found 3 topics in topics.json"),
+        ({"codes.json": "[1, 2]"}, "found 2 codes in codes.json"),
+        ({"words.json": '["casa", "cane"]'}, "found 2 words in words.json"),
+        ({"inbox/a.pdf": "%PDF", "inbox/b.pdf": "%PDF"}, "found 2 files in inbox/*.pdf"),
+        ({"odd name.json": json.dumps({"my rows": [{"key-1": "a"}, {"key-1": "b"}]})}, "found 2 rows in odd name.json"),
+    ],
+)  # fmt: skip
+def test_what_lies_in_the_folder_becomes_a_job_that_passes_check(
+    files: dict[str, str], found: str, desk: "Desk"
+) -> None:
+    _write(desk, files)
+    said = desk.types("init")
+    assert said.code == 0
+    assert found in said.err
+    assert "job.yaml" in said.out
+    checked = desk.types("check")
+    assert checked.code == 0, checked.err
+    assert "checks: schema" in checked.out
+    planned = desk.types("plan", "--prompt")
+    assert planned.code == 0, planned.err
+    assert "in one sentence" in planned.out
+
+
+def test_the_manifest_names_its_schema_for_editors(desk: "Desk") -> None:
+    desk.types("init")
+    text = (desk.folder / "job.yaml").read_text()
+    assert text.startswith("# yaml-language-server: $schema=./job.schema.json\n")
+    schema = json.loads((desk.folder / "job.schema.json").read_text())
+    assert schema == desk.types("schema").json()
+    assert set(yaml.safe_load(text)) <= set(schema["properties"])
+
+
+def test_nothing_is_overwritten_and_then_nothing_is_written(desk: "Desk") -> None:
+    _write(desk, {"prompts/task.md": "mine", "job.yaml": "mine too"})
+    said = desk.types("init")
+    assert said.code == 2
+    assert "job.yaml: is there already; nothing was written" in said.err
+    assert "prompts/task.md: is there already; nothing was written" in said.err
+    assert (desk.folder / "job.yaml").read_text() == "mine too"
+    assert not (desk.folder / "job.schema.json").exists()
+
+
+def test_another_folder_is_made_when_it_is_missing(desk: "Desk") -> None:
+    said = desk.types("init", "night/west")
+    assert said.code == 0
+    assert (desk.folder / "night/west/job.yaml").exists()
+    assert "cd night/west" in said.err
+    (desk.folder / "file").write_text("")
+    assert "is no folder" in desk.types("init", "file").err
+
+
+def test_files_that_tell_nothing_apart_are_not_taken(desk: "Desk") -> None:
+    _write(
+        desk,
+        {
+            "twice.csv": "name\nA\na\n",
+            "broken.json": "{",
+            "nested.json": '[{"a": {}}, {"a": {}}]',
+            "package.json": '[{"id": 1}]',
+            "good.csv": "id\n1\n",
+        },
+    )
+    source = guess_source(desk.folder)
+    assert source is not None
+    assert source.file == "good.csv"
+
+
+def test_a_fresh_job_rehearses_at_once_and_says_rehearsal(desk: "Desk") -> None:
+    desk.types("init")
+    said = desk.types("rehearse")
+    assert said.code == 0, said.err
+    assert "3 of 3 people done" in said.out
+    assert "finished, rehearsal" in said.out
+    assert "The real thing would have cost about $0.0" in said.out
+    assert "no model, no cost" in said.err
+    state = desk.folder / ".harness/job.rehearsal"
+    assert len(json.loads((state / "output/results.json").read_text())) == 3
+    assert not (desk.folder / "output").exists()
+    healed = desk.types("rehearse", "--reset", "--faults", "529:1", "--only", "Ada Lovelace", "--plain")
+    assert "Troubles on purpose: 529 x1" in healed.out
+    assert "Ada Lovelace" in desk.types("why", "Ada Lovelace", "--rehearsal").out
+    assert list((desk.folder / ".harness").glob("job.rehearsal.backup-*"))
+
+
+def test_wrong_faults_and_a_wrong_scene_start_nothing(desk: "Desk") -> None:
+    desk.types("init")
+    said = desk.types("rehearse", "--faults", "limt:2, 529:x")
+    assert said.code == 2
+    assert "did you mean 'limit'" in said.err
+    assert "2 problems; nothing was started" in said.err
+    assert not (desk.folder / ".harness").exists()
