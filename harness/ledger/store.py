@@ -12,7 +12,7 @@ from harness.base.errors import LedgerDamagedError
 from harness.base.files import sync_folder
 from harness.core.events import Event, decode, encode
 from harness.ledger.apply import apply
-from harness.ledger.tables import ENTRIES, STATE, STATE_TABLES, VERSION
+from harness.ledger.tables import ENTRIES, SHAPE, STATE, STATE_TABLES, VERSION
 
 _GENESIS = b"harness ledger 1"
 
@@ -77,6 +77,8 @@ class Ledger:
             db.execute("PRAGMA journal_size_limit=67108864")
             _check_version(db, path)
             verify(db, path)
+            if _shape(db) != SHAPE:
+                _remake_state(db)
         except sqlite3.DatabaseError as error:
             raise _damaged(path, str(error)) from error
         return Ledger(db, clock, path)
@@ -118,6 +120,8 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
         db.execute("PRAGMA busy_timeout=5000")
         _check_version(db, path)
+        if _shape(db) != SHAPE:
+            return rebuild(db)
     except sqlite3.DatabaseError as error:
         raise _damaged(path, str(error)) from error
     return db
@@ -161,7 +165,8 @@ def state_of(db: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
 def _create_file(path: Path) -> None:
     """A crash while the file is made leaves no half ledger: it is made beside its place and renamed."""
     beside = path.with_name(f".{path.name}.new")
-    beside.unlink(missing_ok=True)
+    for leftover in (beside, beside.with_name(f"{beside.name}-journal")):
+        leftover.unlink(missing_ok=True)
     db = sqlite3.connect(beside, isolation_level=None)
     beside.chmod(0o600)
     _create(db)
@@ -171,7 +176,22 @@ def _create_file(path: Path) -> None:
 
 
 def _create(db: sqlite3.Connection) -> None:
-    db.executescript(f"BEGIN; {ENTRIES} {STATE} PRAGMA user_version={VERSION}; COMMIT;")
+    db.executescript(f"BEGIN; {ENTRIES} {STATE} PRAGMA user_version={VERSION}; PRAGMA application_id={SHAPE}; COMMIT;")
+
+
+def _shape(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA application_id").fetchone()[0])
+
+
+def _remake_state(db: sqlite3.Connection) -> None:
+    """State tables of an older version are dropped and made from the entries; one transaction."""
+    tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name != 'entries'"
+    names = [row[0] for row in db.execute(tables)]
+    db.executescript(f"BEGIN; {' '.join(f'DROP TABLE {name};' for name in names)} {STATE}")
+    for seq, time, kind, body in db.execute("SELECT seq, time, kind, body FROM entries ORDER BY seq").fetchall():
+        apply(db, seq, time, decode(kind, body))
+    db.execute(f"PRAGMA application_id={SHAPE}")
+    db.execute("COMMIT")
 
 
 def _check_version(db: sqlite3.Connection, path: Path) -> None:

@@ -1,7 +1,9 @@
 """The shape of ledger.db: the entries, which are the truth, and the state tables, which can be rebuilt from them."""
 
+import zlib
+
 VERSION = 1
-"""PRAGMA user_version. A ledger of a newer version is refused; an older one would be migrated on a copy."""
+"""PRAGMA user_version, of the entries. A ledger of a newer version is refused."""
 
 ENTRIES = """
 CREATE TABLE entries(
@@ -98,6 +100,9 @@ CREATE TABLE merges(
     PRIMARY KEY (phase, seq)
 ) STRICT, WITHOUT ROWID;
 """
+
+SHAPE = zlib.crc32(STATE.encode()) & 0x7FFFFFFF
+"""PRAGMA application_id. State tables of another shape are made anew from the entries, which never change shape."""
 
 STATE_TABLES = (
     "job",

@@ -125,3 +125,17 @@ def test_T06_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 def test_a_crash_while_the_file_is_made_leaves_no_half_ledger(tmp_path: Path) -> None:
     (tmp_path / ".ledger.db.new").write_bytes(b"half")
     assert a_ledger(tmp_path / "ledger.db").is_planned()
+
+
+def test_T06_state_tables_of_an_older_shape_are_made_anew_from_the_entries(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    ledger = a_ledger(path)
+    expected = state_of(ledger.db)
+    ledger.db.executescript(
+        "BEGIN; DROP TABLE groups; ALTER TABLE job DROP COLUMN turns; CREATE TABLE old(x); PRAGMA application_id=7; COMMIT;"
+    )
+    ledger.close()
+    assert state_of(open_for_reading(path)) == expected
+    opened = Ledger.open(path, SystemClock())
+    assert state_of(opened.db) == expected
+    assert opened.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'old'").fetchone() is None
