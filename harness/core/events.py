@@ -5,10 +5,7 @@ Money is in micro-dollars (`*_microusd`, whole numbers, rounded up); times are i
 """
 
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, Literal, get_args
-
-from pydantic import TypeAdapter
+from typing import Any, Literal
 
 JsonValue = Any
 
@@ -140,7 +137,10 @@ class AttemptStarted:
 
 @dataclass(frozen=True, slots=True)
 class ItemAccepted:
-    """The item is done: its records are `length_bytes` bytes at `offset` of the fragment `sha`."""
+    """The item is done: its records are `length_bytes` bytes at `offset` of the fragment `sha`.
+
+    `rejudged`: the attempt ended long ago; later checks accept what it left. The item leaves the group it waits in.
+    """
 
     attempt: int
     phase: int
@@ -149,6 +149,7 @@ class ItemAccepted:
     offset: int
     length_bytes: int
     records: int
+    rejudged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +189,34 @@ class ItemReopened:
     phase: int
     item: str
     who: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemWithdrawn:
+    """A person reopened a done item: its accepted records, named as in ItemAccepted, leave the merge.
+
+    Their bytes stay in the store. Strikes count from 0 again; `reasons` are for the next prompt.
+    """
+
+    attempt: int
+    phase: int
+    item: str
+    sha: str
+    offset: int
+    length_bytes: int
+    records: int
+    who: str
+    why: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRemoved:
+    """An item was made from one that was withdrawn: it leaves its phase, and its queue, until it is made again."""
+
+    phase: int
+    item: str
+    parent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +339,29 @@ class Merged:
 
 
 @dataclass(frozen=True, slots=True)
+class PilotStarted:
+    """These batches of the first phase run ahead of all others."""
+
+    batches: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PilotJudged:
+    """What the pilot says. Costs are of the whole job, times of the rest; `unknown` names phases it did not reach."""
+
+    is_good: bool
+    accepted: int
+    of: int
+    cost_low_microusd: int
+    cost_high_microusd: int
+    seconds_low: float
+    seconds_high: float
+    unknown: tuple[str, ...]
+    plan_share: float | None = None
+    """Of the plan's window that the rest would use, as far as the provider tells."""
+
+
+@dataclass(frozen=True, slots=True)
 class FingerprintKept:
     """A person said to go on although shaping fields changed."""
 
@@ -331,6 +383,8 @@ Event = (
     | ItemReturned
     | ItemFailed
     | ItemReopened
+    | ItemWithdrawn
+    | ItemRemoved
     | UsageSettled
     | HoldPlaced
     | HoldLifted
@@ -341,23 +395,7 @@ Event = (
     | Resumed
     | CancelAsked
     | Merged
+    | PilotStarted
+    | PilotJudged
     | FingerprintKept
 )
-
-_KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
-
-
-@cache
-def _adapter(kind: str) -> TypeAdapter[Any]:
-    return TypeAdapter(_KINDS[kind])
-
-
-def encode(event: Event) -> str:
-    """The event's fields as one line of JSON; its kind is the class name."""
-    return _adapter(type(event).__name__).dump_json(event).decode()
-
-
-def decode(kind: str, body: str) -> Event:
-    """The event that `encode` wrote. KeyError for a kind that this version does not know."""
-    event: Event = _adapter(kind).validate_json(body)
-    return event

@@ -97,7 +97,7 @@ def settle(
             _ended(open_, ending, judgement, judgement.broken_check, "stopped"),
         ]
     fault = _believed_or_not(open_, ending.fault)
-    accepted = _accept(open_, judgement, spans)
+    accepted = _accept(open_.attempt, open_.batch, open_.members, judgement, spans)
     rest = [member for member in open_.members if not isinstance(judgement.verdicts[member.id], Accepted)]
     settled = _Rest(open_, judgement, fault, rest, has_accepted=len(rest) < len(open_.members))
     events: list[Event] = [*accepted, _usage(open_, ending), *settled.events()]
@@ -105,6 +105,20 @@ def settle(
         until = hold_until(fault, open_.provider_faults_in_a_row + 1, now)
         events.append(HoldPlaced(open_.attempt, str(fault.kind), to_text(until)))
     return [*events, _ended(open_, ending, judgement, fault, settled.outcome())]
+
+
+def recover(
+    attempt: int, batch: BatchRef, members: Sequence[Member], judgement: Judgement, spans: Mapping[ItemId, Span]
+) -> list[Event]:
+    """The events of an attempt that ended before and is judged once more: what is good now is accepted.
+
+    Nobody is struck and nothing is charged; items that are rejected again stay as they are. `members` have failed, or
+    wait for another try.
+    """
+    if judgement.broken_check is not None:
+        return []
+    events = _accept(attempt, batch, members, judgement, spans)
+    return [replace(event, rejudged=True) if isinstance(event, ItemAccepted) else event for event in events]
 
 
 def _believed_or_not(open_: Open, fault: Fault | None) -> Fault | None:
@@ -122,18 +136,18 @@ def _may_be_doubted(fault: Fault) -> bool:
     return fault.blame in ("provider", "host") and fault.kind not in (SUPERVISOR_LOST, USAGE_LIMIT)
 
 
-def _accept(open_: Open, judgement: Judgement, spans: Mapping[ItemId, Span]) -> list[Event]:
+def _accept(
+    attempt: int, batch: BatchRef, members: Sequence[Member], judgement: Judgement, spans: Mapping[ItemId, Span]
+) -> list[Event]:
     """ItemAccepted for each accepted item, each followed by the items made out of its records."""
     events: list[Event] = []
-    for member in open_.members:
+    for member in members:
         verdict = judgement.verdicts[member.id]
         if not isinstance(verdict, Accepted):
             continue
         span = spans[member.id]
         events.append(
-            ItemAccepted(
-                open_.attempt, open_.batch.phase, member.id, span.sha, span.offset, span.length_bytes, span.records
-            )
+            ItemAccepted(attempt, batch.phase, member.id, span.sha, span.offset, span.length_bytes, span.records)
         )
         for phase, made in verdict.made.items():
             events.extend(
@@ -143,7 +157,7 @@ def _accept(open_: Open, judgement: Judgement, spans: Mapping[ItemId, Span]) -> 
                     parent=member.id,
                     root=member.root,
                     place=f"{member.place}.{index:05d}",
-                    number=open_.batch.number,
+                    number=batch.number,
                     data=dict(item.data),
                     sha="",
                 )

@@ -42,19 +42,35 @@ def _item_accepted(db: sqlite3.Connection, seq: int, time: str, event: e.ItemAcc
     db.execute(
         "INSERT INTO accepted VALUES(?, ?, ?, ?, ?, ?, ?, ?)", (event.phase, event.item, event.attempt, seq, *place)
     )
-    _settle_item(db, time, event.phase, event.item, "done", "running")
+    if event.rejudged:
+        _leave_queue(db, event.phase, event.item)
+    was = ("failed", "pending") if event.rejudged else ("running",)
+    _settle_item(db, time, event.phase, event.item, "done", *was)
     db.execute("UPDATE phases SET has_accepted = 1 WHERE phase = ?", (event.phase,))
 
 
-def _settle_item(db: sqlite3.Connection, time: str, phase: int, item: str, state: str, was: str) -> None:
-    changed(
-        db.execute(
-            "UPDATE items SET state = ?, settled_at = ? WHERE phase = ? AND item = ? AND state = ?",
-            (state, time, phase, item, was),
-        ),
-        1,
-        (phase, item, state),
+def _settle_item(db: sqlite3.Connection, time: str | None, phase: int, item: str, state: str, *was: str) -> None:
+    marks = ", ".join("?" * len(was))
+    settled = db.execute(
+        f"UPDATE items SET state = ?, settled_at = ? WHERE phase = ? AND item = ? AND state IN ({marks})",  # noqa: S608 marks
+        (state, time, phase, item, *was),
     )
+    changed(settled, 1, (phase, item, state))
+
+
+def _leave_queue(db: sqlite3.Connection, phase: int, item: str) -> None:
+    """The item leaves the group it is queued in, if any; a group without items is closed."""
+    rows = db.execute(
+        """SELECT g.id, g.items FROM groups g, json_each(g.items) e
+           WHERE g.phase = ? AND g.number = (SELECT number FROM items WHERE phase = ? AND item = ?)
+           AND g.state IN ('waiting', 'ready') AND e.value = ?""",
+        (phase, phase, item, item),
+    ).fetchall()
+    for group, items in rows:
+        rest = [one for one in json.loads(items) if one != item]
+        db.execute("UPDATE groups SET items = ? WHERE id = ?", (to_json(rest), group))
+        if not rest:
+            db.execute("UPDATE groups SET state = 'closed' WHERE id = ?", (group,))
 
 
 def _item_struck(db: sqlite3.Connection, seq: int, time: str, event: e.ItemStruck) -> None:
@@ -87,6 +103,29 @@ def _item_reopened(db: sqlite3.Connection, seq: int, time: str, event: e.ItemReo
     )
 
 
+def _item_withdrawn(db: sqlite3.Connection, seq: int, time: str, event: e.ItemWithdrawn) -> None:
+    gone = db.execute(
+        "DELETE FROM accepted WHERE phase = ? AND item = ? AND attempt = ? AND sha = ? AND offset = ?",
+        (event.phase, event.item, event.attempt, event.sha, event.offset),
+    )
+    changed(gone, 1, event)
+    _settle_item(db, None, event.phase, event.item, "pending", "done")
+    db.execute(
+        "UPDATE items SET strikes = 0, round = round + 1, reasons = ? WHERE phase = ? AND item = ?",
+        (to_json(list(event.reasons)), event.phase, event.item),
+    )
+
+
+def _item_removed(db: sqlite3.Connection, seq: int, time: str, event: e.ItemRemoved) -> None:
+    _leave_queue(db, event.phase, event.item)
+    gone = db.execute(
+        """DELETE FROM items WHERE phase = ? AND item = ? AND state != 'running'
+           AND NOT EXISTS (SELECT 1 FROM accepted a WHERE a.phase = items.phase AND a.item = items.item)""",
+        (event.phase, event.item),
+    )
+    changed(gone, 1, event)
+
+
 OF_ITEMS: Appliers = {
     e.ItemAdded: _item_added,
     e.ItemBlocked: _item_blocked,
@@ -95,4 +134,6 @@ OF_ITEMS: Appliers = {
     e.ItemReturned: _item_returned,
     e.ItemFailed: _item_failed,
     e.ItemReopened: _item_reopened,
+    e.ItemWithdrawn: _item_withdrawn,
+    e.ItemRemoved: _item_removed,
 }

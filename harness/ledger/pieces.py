@@ -67,13 +67,14 @@ class LastMerge:
     target: str
     sha: Sha
     reflects: int
+    records: int
 
 
 def last_merge(db: sqlite3.Connection, phase: int) -> LastMerge | None:
     row = db.execute(
-        "SELECT target, sha, reflects FROM merges WHERE phase = ? ORDER BY seq DESC LIMIT 1", (phase,)
+        "SELECT target, sha, reflects, records FROM merges WHERE phase = ? ORDER BY seq DESC LIMIT 1", (phase,)
     ).fetchone()
-    return LastMerge(row[0], Sha(row[1]), row[2]) if row else None
+    return LastMerge(row[0], Sha(row[1]), row[2], row[3]) if row else None
 
 
 def knows_merge(db: sqlite3.Connection, phase: int, sha: Sha) -> bool:
@@ -81,7 +82,17 @@ def knows_merge(db: sqlite3.Connection, phase: int, sha: Sha) -> bool:
     return db.execute("SELECT 1 FROM merges WHERE phase = ? AND sha = ?", (phase, sha)).fetchone() is not None
 
 
-def last_accepted_seq(db: sqlite3.Connection, phase: int) -> int:
-    """The entry of the newest acceptance of a phase; 0 when there is none."""
-    row = db.execute("SELECT max(seq) FROM accepted WHERE phase = ?", (phase,)).fetchone()
-    return int(row[0] or 0)
+@dataclass(frozen=True, slots=True)
+class AcceptedSum:
+    """The entry of the newest acceptance of a phase that stands, 0 when there is none, and how many records there are.
+
+    Two sums are equal only for equal sets: what is accepted later has a later entry, what is withdrawn is missing.
+    """
+
+    newest: int
+    records: int
+
+
+def accepted_sum(db: sqlite3.Connection, phase: int) -> AcceptedSum:
+    query = "SELECT coalesce(max(seq), 0), coalesce(sum(records), 0) FROM accepted WHERE phase = ?"
+    return AcceptedSum(*db.execute(query, (phase,)).fetchone())

@@ -67,7 +67,7 @@ class Merger:
         target, ledger = phase.output.merge, self._setting.ledger
         if target is None or _is_current(ledger, phase, target):
             return
-        reflects = pieces.last_accepted_seq(ledger.db, phase.number)
+        reflects = pieces.accepted_sum(ledger.db, phase.number).newest
         prepared = await self._off_the_loop(lambda: self._prepare(phase, target))
         found = files.hash_of(target)
         if found is not None and not pieces.knows_merge(ledger.db, phase.number, found):
@@ -89,12 +89,13 @@ def _as_files(accepted: Iterator[pieces.Piece]) -> Iterator[files.Piece]:
 
 
 def _is_current(ledger: Ledger, phase: PhaseSpec, target: Path) -> bool:
-    """Nothing was accepted since the last merge, and the target is what was merged then."""
+    """Nothing was accepted or withdrawn since the last merge, and the target is what was merged then."""
     merged = pieces.last_merge(ledger.db, phase.number)
-    accepted = pieces.last_accepted_seq(ledger.db, phase.number)
+    now = pieces.accepted_sum(ledger.db, phase.number)
     if merged is None:
-        return accepted == 0
-    return accepted <= merged.reflects and files.hash_of(target) == merged.sha
+        return now.records == 0
+    is_same = now.newest <= merged.reflects and now.records == merged.records
+    return is_same and files.hash_of(target) == merged.sha
 
 
 def _relative(target: Path, job: Job) -> str:

@@ -1,0 +1,146 @@
+"""What second thoughts ask the ledger: what was accepted from where, what came of it, what old attempts left."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.base.ids import AttemptId, ItemId, Sha
+from harness.core.types import Artifact, BatchRef
+
+_ACCEPTED = """SELECT a.phase, i.number, i.part, a.item, a.attempt, a.seq, a.sha, a.offset, a.length_bytes, a.records
+    FROM accepted a JOIN items i ON i.phase = a.phase AND i.item = a.item"""
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Why an item is done: the attempt, the entry, and where its records lie."""
+
+    batch: BatchRef
+    item: ItemId
+    attempt: AttemptId
+    seq: int
+    sha: Sha
+    offset: int
+    length_bytes: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class Descendant:
+    """An item of a later phase that was made from another one."""
+
+    phase: int
+    item: ItemId
+    parent: ItemId
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An item that failed, or waits for another try because its records were rejected."""
+
+    batch: BatchRef
+    item: ItemId
+
+
+@dataclass(frozen=True, slots=True)
+class PastAttempt:
+    """An attempt that has ended, and what it left in the store; `items` are those asked about."""
+
+    attempt: AttemptId
+    batch: BatchRef
+    items: tuple[ItemId, ...]
+    artifacts: tuple[Artifact, ...]
+    started_seq: int
+
+
+def accepted(db: sqlite3.Connection) -> Iterator[Acceptance]:
+    """Every done item, in phase and item order."""
+    for row in db.execute(f"{_ACCEPTED} ORDER BY i.phase, i.place"):
+        yield _acceptance(row)
+
+
+def acceptances(db: sqlite3.Connection, item: str) -> list[Acceptance]:
+    """In which phases the item of this id is done, in order."""
+    phases = [row[0] for row in db.execute("SELECT phase FROM phases ORDER BY phase")]
+    return [found for phase in phases if (found := acceptance(db, phase, item)) is not None]
+
+
+def acceptance(db: sqlite3.Connection, phase: int, item: str) -> Acceptance | None:
+    row = db.execute(f"{_ACCEPTED} WHERE a.phase = ? AND a.item = ?", (phase, item)).fetchone()
+    return _acceptance(row) if row else None
+
+
+def _acceptance(row: Sequence[object]) -> Acceptance:
+    phase, number, part, *rest = row
+    return Acceptance(BatchRef(int(str(phase)), int(str(number)), int(str(part))), *rest)  # type: ignore[arg-type]
+
+
+def made_from(db: sqlite3.Connection, phase: int, item: str) -> list[Descendant]:
+    """Everything that was made from an item through all later phases, parents before children."""
+    found: list[Descendant] = []
+    todo = [(phase, item)]
+    while todo:
+        before, parent = todo.pop(0)
+        rows = db.execute(
+            """SELECT i.phase, i.item, i.parent, i.state FROM phases p JOIN items i INDEXED BY items_by_root
+               ON i.phase = p.phase AND i.root = (SELECT root FROM items WHERE phase = ? AND item = ?)
+               WHERE p.from_phase = ? AND i.parent = ? ORDER BY i.phase, i.place""",
+            (before, parent, before, parent),
+        ).fetchall()
+        found += [Descendant(*row) for row in rows]
+        todo += [(row[0], row[1]) for row in rows]
+    return found
+
+
+def rejected_items(db: sqlite3.Connection, wanted: Sequence[ItemId] | None) -> list[Rejected]:
+    """In phase and item order; `wanted` names items or first-phase items, None means all."""
+    rows = db.execute(
+        """SELECT phase, number, part, item, root FROM items
+           WHERE state = 'failed' OR (state = 'pending' AND part IS NOT NULL AND reasons != '[]')
+           ORDER BY phase, place"""
+    )
+    return [
+        Rejected(BatchRef(phase, number, part), ItemId(item))
+        for phase, number, part, item, root in rows
+        if wanted is None or item in wanted or root in wanted
+    ]
+
+
+def past_attempts(db: sqlite3.Connection, items: Iterable[Rejected]) -> list[PastAttempt]:
+    """The ended attempts of these items that left something, batch by batch, the newest first.
+
+    What an attempt left before its item was withdrawn, or made anew, is not asked about: it was rejected by a person.
+    """
+    withdrawn = _withdrawn_at(db)
+    members: dict[int, list[ItemId]] = {}
+    for one in items:
+        rows = db.execute(
+            """SELECT a.id FROM attempt_items ai JOIN attempts a ON a.id = ai.attempt
+               WHERE ai.phase = ? AND ai.item = ? AND a.ended_seq IS NOT NULL AND a.outputs != '[]'
+               AND a.started_seq > ?""",
+            (one.batch.phase, one.item, withdrawn.get((one.batch.phase, one.item), 0)),
+        )
+        for (attempt,) in rows:
+            members.setdefault(attempt, []).append(one.item)
+    found = [past_attempt(db, attempt, tuple(asked)) for attempt, asked in members.items()]
+    return sorted(found, key=lambda past: (past.batch.phase, past.batch.number, -past.attempt))
+
+
+def past_attempt(db: sqlite3.Connection, attempt: int, items: tuple[ItemId, ...]) -> PastAttempt:
+    """One ended attempt, asked about `items`."""
+    phase, number, part, outputs, started = db.execute(
+        "SELECT phase, number, part, outputs, started_seq FROM attempts WHERE id = ?", (attempt,)
+    ).fetchone()
+    artifacts = tuple(Artifact(name, Sha(sha), size) for name, sha, size in json.loads(outputs))
+    return PastAttempt(AttemptId(attempt), BatchRef(phase, number, part), items, artifacts, started)
+
+
+def _withdrawn_at(db: sqlite3.Connection) -> dict[tuple[int, str], int]:
+    """The entry at which each item was withdrawn or removed last."""
+    rows = db.execute(
+        """SELECT json_extract(body, '$.phase'), json_extract(body, '$.item'), max(seq) FROM entries
+           WHERE kind IN ('ItemWithdrawn', 'ItemRemoved') GROUP BY 1, 2"""
+    )
+    return {(phase, item): seq for phase, item, seq in rows}
