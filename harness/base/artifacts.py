@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from harness.base.errors import LedgerDamagedError
-from harness.base.files import make_folder, sync_folder, write_atomic
+from harness.base.files import make_folder, remove_half_written, sync_folder, write_atomic
 from harness.base.ids import Sha
 
 
@@ -30,8 +30,12 @@ class ArtifactStore:
             if not shelf.exists():
                 make_folder(shelf)
                 sync_folder(self.root)
-            write_atomic(path, content, mode=0o400)
+            write_atomic(path, content, mode=0o400, staging=self.root)
         return sha
+
+    def tidy(self) -> None:
+        """Remove half files of an earlier process that was killed; only for the one process that writes."""
+        remove_half_written(self.root)
 
     def get(self, sha: Sha) -> bytes:
         """The content. LedgerDamagedError when it is missing or is not what was stored."""

@@ -1,5 +1,6 @@
 """The only writer: every file that must survive goes through here, private (0600 in 0700) and durable."""
 
+import glob
 import os
 import secrets
 import shutil
@@ -28,13 +29,16 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_atomic(path: Path, content: bytes | Iterable[bytes], *, mode: int = 0o600) -> None:
+def write_atomic(
+    path: Path, content: bytes | Iterable[bytes], *, mode: int = 0o600, staging: Path | None = None
+) -> None:
     """Put `content` at `path`, whole or not at all; durable when it returns.
 
-    Written beside the target (same device, dot file), fsynced, renamed, folder fsynced. A reader sees the old file or
-    the new one. On an OSError nothing is left behind.
+    Written in `staging` (default: beside the target; it must be on the same device) as a dot file, fsynced, renamed,
+    folder fsynced. A reader sees the old file or the new one. On an OSError nothing is left behind; after a kill half
+    a file may be, for `remove_half_written`.
     """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    beside = (staging or path.parent) / f".{path.name}.{secrets.token_hex(4)}.tmp"
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         with os.fdopen(descriptor, "wb") as file:
@@ -47,6 +51,12 @@ def write_atomic(path: Path, content: bytes | Iterable[bytes], *, mode: int = 0o
         beside.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def remove_half_written(staging: Path, name: str = "*") -> None:
+    """Remove what kills left of files that write_atomic was to put there; only while nobody else writes them."""
+    for path in staging.glob(f".{glob.escape(name) if name != '*' else name}.????????.tmp"):
+        path.unlink(missing_ok=True)
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from harness.base.clock import Clock, to_text
 from harness.base.errors import LedgerDamagedError
 from harness.base.files import sync_folder
-from harness.core.events import Event, decode, encode
+from harness.core.codec import decode, encode
+from harness.core.events import Event
 from harness.ledger.apply import apply
 from harness.ledger.tables import ENTRIES, SHAPE, STATE, STATE_TABLES, VERSION
 

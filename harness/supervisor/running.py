@@ -28,6 +28,7 @@ from harness.ledger.lock import JobLock
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
 from harness.outputs.judge import judge
+from harness.supervisor.housekeeping import progress_path, tidy
 from harness.supervisor.merging import Merger
 from harness.supervisor.opening import Choice, choose, make_state_folder, open_ledger, plan_or_check
 from harness.supervisor.progress import ProgressWriter
@@ -59,6 +60,7 @@ def run_job(job: Job, options: RunOptions, on_event: Callable[[SessionEvent], No
     containment = choose_containment(job)
     make_state_folder(job)
     with JobLock(job.state / "lock", clock) as lock:
+        tidy(job)
         asyncio.run(preflight(containment, job))
         with closing(open_ledger(job, clock)) as ledger, closing(Bounded()) as bounded:
             plan_or_check(job, ledger, bounded, keep=options.keep)
@@ -117,8 +119,7 @@ async def _run(
     is_lock_in_place: Callable[[], bool],
 ) -> Finished:
     job = setting.job
-    progress_path = (job.state if job.rehearsal else job.folder) / "batch_progress.json"
-    progress = ProgressWriter(progress_path, setting.ledger, setting.clock)
+    progress = ProgressWriter(progress_path(job), setting.ledger, setting.clock)
     requests = RequestDesk(job.state / "control", setting.ledger)
     supervisor = Supervisor(setting, Merger(setting), progress, requests, on_event, is_lock_in_place)
     if options.settle_only:

@@ -1,0 +1,36 @@
+"""Files that must survive: whole or not at all, and nothing half of them is left for ever."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.base.artifacts import ArtifactStore, sha_of
+from harness.base.files import remove_half_written, write_atomic
+
+
+def test_a_reader_never_sees_half_a_file_and_nothing_is_left_of_a_failure(tmp_path: Path) -> None:
+    def breaking() -> list[bytes]:
+        raise OSError("full")
+
+    write_atomic(tmp_path / "a", b"old")
+    with pytest.raises(OSError, match="full"):
+        write_atomic(tmp_path / "a", (piece for _ in "x" for piece in breaking()))
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_T01_half_files_of_a_killed_process_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".a.json.0123abcd.tmp", ".b.json.0123abcd.tmp", "a.json", ".a.json.tmp", "a.json.0123abcd.tmp"):
+        (tmp_path / name).write_bytes(b"x")
+    remove_half_written(tmp_path, "a.json")
+    assert not (tmp_path / ".a.json.0123abcd.tmp").exists()
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_T01_half_artifacts_of_a_killed_process_are_removed(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path)
+    sha = store.put(b"kept")
+    (tmp_path / f".{sha_of(b'lost')}.0123abcd.tmp").write_bytes(b"lo")
+    store.tidy()
+    assert store.get(sha) == b"kept"
+    assert not list(tmp_path.rglob(".*"))
