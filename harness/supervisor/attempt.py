@@ -6,19 +6,19 @@ import uuid
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from harness.base.ids import AttemptId, ItemId, Sha, Token
+from harness.base.ids import AttemptId, Sha, Token
 from harness.core.events import AttemptStarted
 from harness.core.money import to_micro
 from harness.core.prices import worst_response_usd
-from harness.core.settle import Span, settle
-from harness.core.types import Accepted, AttemptSpec, BatchView, Ending, Json, Judgement, Rejected, Verdict
+from harness.core.settle import settle
+from harness.core.types import AttemptSpec, BatchView, Ending, Json, Judgement
 from harness.job.job import Job, PhaseSpec
 from harness.ledger import queries
 from harness.ledger.flow import follow
 from harness.ledger.pieces import Piece, context_pieces
 from harness.ledger.queries import ReadyGroup, Used
-from harness.outputs.merge import fragment
 from harness.prompts.render import render, uses_context
+from harness.supervisor.judging import store_accepted, verdicts_on
 from harness.supervisor.setting import Setting
 
 
@@ -87,7 +87,7 @@ def make_spec(setting: Setting, group: ReadyGroup, identity: Identity) -> Attemp
     phase = job.phase(group.batch.phase)
     items = queries.items_of(db, group, setting.store, job.folder)
     reasons = queries.reasons_of(db, group)
-    context = _context(setting, group, phase, identity.before_seq)
+    context = context_of(setting, group, phase, identity.before_seq)
     folder = job.state / identity.folder
     rendered = render(
         phase,
@@ -122,7 +122,8 @@ def make_spec(setting: Setting, group: ReadyGroup, identity: Identity) -> Attemp
     )
 
 
-def _context(setting: Setting, group: ReadyGroup, phase: PhaseSpec, before_seq: int) -> dict[str, list[Json]]:
+def context_of(setting: Setting, group: ReadyGroup, phase: PhaseSpec, before_seq: int) -> dict[str, list[Json]]:
+    """What the checks and the prompt of a group see of what was accepted before that entry; empty when unused."""
     needs_it = uses_context(phase) or any(check.kind in ("python", "command") for check in phase.output.checks)
     if not needs_it and phase.session.backend != "command":
         return {}
@@ -167,31 +168,10 @@ def start(setting: Setting, group: ReadyGroup) -> AttemptSpec:
 
 async def judge_and_settle(setting: Setting, spec: AttemptSpec, ending: Ending) -> Judgement:
     """Judge what was frozen, store the accepted records, and commit the end of the attempt with all that follows."""
-    judgement = _without_known_ids(setting, await setting.judge(spec, ending.artifacts, ending.output_faults))
-    accepted = {item: verdict for item, verdict in judgement.verdicts.items() if isinstance(verdict, Accepted)}
-    kept = fragment(accepted, [item.id for item in spec.items if item.id in accepted])
-    sha = setting.store.put(kept.content) if accepted else Sha("")
-    spans = {item: Span(sha, span.offset, span.length_bytes, span.records) for item, span in kept.spans.items()}
+    judgement = await verdicts_on(setting, spec, ending.artifacts, ending.output_faults)
+    spans = store_accepted(setting.store, spec, judgement)
     open_ = queries.open_attempt(setting.ledger.db, spec.id, setting.job.strikes)
     with setting.ledger.transaction() as transaction:
         transaction.record(settle(open_, ending, judgement, spans, setting.clock.now()))
         follow(transaction, spec.batch.phase, spec.batch.number)
     return judgement
-
-
-def _without_known_ids(setting: Setting, judgement: Judgement) -> Judgement:
-    """An item whose records make an item that another one has made already is rejected, with that reason."""
-    verdicts: dict[ItemId, Verdict] = {}
-    made_here: set[tuple[int, ItemId]] = set()
-    for item, verdict in judgement.verdicts.items():
-        verdicts[item] = verdict
-        if not isinstance(verdict, Accepted):
-            continue
-        made = {(phase, each.id) for phase, several in verdict.made.items() for each in several}
-        taken = made & made_here | {one for one in made if queries.is_known(setting.ledger.db, *one)}
-        if taken:
-            names = ", ".join(sorted(repr(str(id_)) for _, id_ in taken))
-            verdicts[item] = Rejected((f"these ids exist already, made from another item: {names}",))
-        else:
-            made_here |= made
-    return replace(judgement, verdicts=verdicts)

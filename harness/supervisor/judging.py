@@ -1,0 +1,61 @@
+"""From what an attempt left to verdicts and stored records: the same for a normal end and for second thoughts."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from harness.base.artifacts import ArtifactStore
+from harness.base.bounded import Bounded
+from harness.base.ids import ItemId, Sha
+from harness.core.settle import Span
+from harness.core.types import Accepted, Artifact, AttemptSpec, Json, Judgement, OutputFault, Rejected, Verdict
+from harness.job.job import Job
+from harness.ledger import queries
+from harness.outputs.judge import judge
+from harness.outputs.merge import fragment
+from harness.supervisor.setting import Judge, Setting
+
+
+def judge_with(job: Job, store: ArtifactStore, bounded: Bounded) -> Judge:
+    """The judge of a job: its checks, in bounded children."""
+
+    async def judged(
+        spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
+    ) -> Judgement:
+        making = [later for later in job.phases if later.from_ == spec.batch.phase and later.rows is not None]
+        return await judge(spec, artifacts, output_faults, store, bounded, making, dict[str, Json](job.vars))
+
+    return judged
+
+
+async def verdicts_on(
+    setting: Setting, spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
+) -> Judgement:
+    """The judgement, with what only the ledger knows: whose made items exist already."""
+    return _without_known_ids(setting.ledger.db, await setting.judge(spec, artifacts, output_faults))
+
+
+def store_accepted(store: ArtifactStore, spec: AttemptSpec, judgement: Judgement) -> Mapping[ItemId, Span]:
+    """One fragment of everything accepted, durable when this returns, and where each item lies in it."""
+    accepted = {item: verdict for item, verdict in judgement.verdicts.items() if isinstance(verdict, Accepted)}
+    kept = fragment(accepted, [item.id for item in spec.items if item.id in accepted])
+    sha = store.put(kept.content) if accepted else Sha("")
+    return {item: Span(sha, span.offset, span.length_bytes, span.records) for item, span in kept.spans.items()}
+
+
+def _without_known_ids(db: sqlite3.Connection, judgement: Judgement) -> Judgement:
+    """An item whose records make an item that another one has made already is rejected, with that reason."""
+    verdicts: dict[ItemId, Verdict] = {}
+    made_here: set[tuple[int, ItemId]] = set()
+    for item, verdict in judgement.verdicts.items():
+        verdicts[item] = verdict
+        if not isinstance(verdict, Accepted):
+            continue
+        made = {(phase, each.id) for phase, several in verdict.made.items() for each in several}
+        taken = made & made_here | {one for one in made if queries.is_known(db, *one)}
+        if taken:
+            names = ", ".join(sorted(repr(str(id_)) for _, id_ in taken))
+            verdicts[item] = Rejected((f"these ids exist already, made from another item: {names}",))
+        else:
+            made_here |= made
+    return replace(judgement, verdicts=verdicts)
