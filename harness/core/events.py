@@ -5,9 +5,9 @@ Money is in micro-dollars (`*_microusd`, whole numbers, rounded up); times are i
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-JsonValue = Any
+from harness.core.types import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class ItemAdded:
     root: str
     place: str
     number: int
-    data: JsonValue
+    data: Json
     sha: str
     file: str | None = None
 
@@ -278,7 +278,7 @@ class AttemptEnded:
     outputs: tuple[FrozenOutput, ...] = ()
     invented: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    evidence: dict[str, JsonValue] = field(default_factory=dict)
+    evidence: dict[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +347,10 @@ class PilotStarted:
 
 @dataclass(frozen=True, slots=True)
 class PilotJudged:
-    """What the pilot says. Costs are of the whole job, times of the rest; `unknown` names phases it did not reach."""
+    """What the pilot says. Costs are of the whole job, times of the rest; `unknown` names phases it did not reach.
+
+    `plan_share` is what the rest would use of the plan's window, as far as the provider tells.
+    """
 
     is_good: bool
     accepted: int
@@ -358,7 +361,6 @@ class PilotJudged:
     seconds_high: float
     unknown: tuple[str, ...]
     plan_share: float | None = None
-    """Of the plan's window that the rest would use, as far as the provider tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,33 +371,11 @@ class FingerprintKept:
     differences: tuple[str, ...]
 
 
+# fmt: off
 Event = (
-    JobPlanned
-    | ItemAdded
-    | ItemBlocked
-    | BatchPlanned
-    | BatchSettled
-    | GroupQueued
-    | GroupsChosen
-    | AttemptStarted
-    | ItemAccepted
-    | ItemStruck
-    | ItemReturned
-    | ItemFailed
-    | ItemReopened
-    | ItemWithdrawn
-    | ItemRemoved
-    | UsageSettled
-    | HoldPlaced
-    | HoldLifted
-    | AttemptEnded
-    | RunStarted
-    | RunEnded
-    | Paused
-    | Resumed
-    | CancelAsked
-    | Merged
-    | PilotStarted
-    | PilotJudged
-    | FingerprintKept
+    JobPlanned | ItemAdded | ItemBlocked | BatchPlanned | BatchSettled | GroupQueued | GroupsChosen
+    | AttemptStarted | ItemAccepted | ItemStruck | ItemReturned | ItemFailed | ItemReopened | ItemWithdrawn
+    | ItemRemoved | UsageSettled | HoldPlaced | HoldLifted | AttemptEnded | RunStarted | RunEnded | Paused
+    | Resumed | CancelAsked | Merged | PilotStarted | PilotJudged | FingerprintKept
 )
+# fmt: on

@@ -13,7 +13,7 @@ Backend = Literal["claude", "command"]
 Shape = Literal["array", "object", "one", "files"]
 Needs = Literal["own", "earlier", "previous"]
 SandboxChoice = Literal["auto", "bubblewrap", "guardian", "off"]
-CredentialKind = Literal["api_key", "oauth_token", "auth_token"]
+CredentialKind = Literal["api_key", "oauth_token", "auth_token", "login", "helper"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ class SessionSpec:
     silence: timedelta | None
     linger: timedelta
     max_turns: int | None
+    env: Mapping[str, str] = field(default_factory=dict)
+    """What is passed on to a Claude session, as `job.environment.resolve_env` gives it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,15 @@ class ItemsSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class HelperSpec:
+    """A program that prints a key; words of `command` that exist in the job folder are absolute."""
+
+    command: tuple[str, ...]
+    lifetime: timedelta
+    gives: Literal["api_key", "auth_token"]
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """What one manifest asks for."""
 
@@ -115,7 +126,9 @@ class Job:
     auth: CredentialKind | None
     readable: tuple[Path, ...]
     """Files that `command` and the checks name; a session may read them."""
+    pilot: int | None = None
     bounds: Bounds = field(default_factory=Bounds)
+    helper: HelperSpec | None = None
 
     def phase(self, number: int) -> PhaseSpec:
         return self.phases[number - 1]

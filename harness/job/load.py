@@ -161,6 +161,7 @@ def _resolved(desk: Inspection, manifest: Manifest, file_name: str, *, rehearsal
         sandbox=manifest.sandbox,
         auth=manifest.auth,
         readable=_readable(desk, manifest, phases),
+        pilot=manifest.pilot,
         bounds=_bounds(manifest),
     )
 

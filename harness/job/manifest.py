@@ -106,6 +106,9 @@ class Session(Model):
     """Files of standing instructions, the same in every session of a phase (they are cached)."""
     tools: list[str] = ["Read", "Write"]
     """Built-in tools a session may use."""
+    env: dict[str, str | int | bool] = {}
+    """Variables passed on to sessions, from a closed list (docs/authentication.md): a value, or $NAME for that of your
+    environment; secrets only as $NAME. Not used in a rehearsal."""
     command: list[str] | None = None
     """For `backend: command`: the program and its arguments."""
     timeout: Annotated[Duration | None, Bound] = timedelta(minutes=20)
@@ -193,6 +196,17 @@ class Caps(Model):
     """Most tokens, in all, cache reads aside; looked at before each start, so what runs may go beyond it."""
 
 
+class Helper(Model):
+    """A program that prints a key."""
+
+    command: Annotated[list[str], Field(min_length=1)]
+    """The program and its arguments; it runs in the job's folder with your environment and prints one line."""
+    lifetime: Duration = timedelta(minutes=5)
+    """How long a printed key is used for new sessions."""
+    gives: Literal["api_key", "auth_token"] = "api_key"
+    """What it prints: a key of Anthropic's, or a token for the gateway at ANTHROPIC_BASE_URL."""
+
+
 class Rehearsal(Model):
     """How the job is played without a model."""
 
@@ -245,11 +259,15 @@ class Manifest(Model):
     """May a plan's paid overage be used?"""
     caps: Caps = Caps()
     """Hard caps over the whole job."""
+    pilot: Annotated[int | None, Bound, Field(ge=1, le=100)] = None
+    """Batches that run ahead (first, middle, last, ...): then a verdict on cost, time and success, and the rest."""
     grace: Duration = timedelta(seconds=30)
     """What running sessions get to finish after the first Ctrl-C."""
     sandbox: Literal["auto", "bubblewrap", "guardian", "off"] = "auto"
     """auto: bubblewrap where the kernel allows it, else the guardian; off must be typed out, in quotes."""
-    auth: Literal["api_key", "oauth_token", "auth_token"] | None = None
-    """Which credential sessions use when more than one is set."""
+    auth: Literal["api_key", "oauth_token", "auth_token", "login", "helper"] | None = None
+    """Which credential sessions use when more than one is set; `login` is that of Claude Code on this machine."""
+    helper: Helper | None = None
+    """A program of yours that prints the key; it runs beside the sessions, never inside one."""
     rehearsal: Rehearsal = Rehearsal()
     """How the job is played without a model."""

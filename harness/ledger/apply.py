@@ -16,7 +16,7 @@ def apply(db: sqlite3.Connection, seq: int, time: str, event: e.Event) -> None:
 
 def _job_planned(db: sqlite3.Connection, seq: int, time: str, event: e.JobPlanned) -> None:
     db.execute(
-        "INSERT INTO job VALUES(1, ?, ?, ?, ?, ?, ?, 1, 1, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, NULL, 0, NULL, NULL, NULL)",
+        "INSERT INTO job(one, name, noun, rehearsal, version, fingerprint, planned_at) VALUES(1, ?, ?, ?, ?, ?, ?)",
         (event.job, event.noun, event.rehearsal, event.version, to_json(event.fingerprint), time),
     )
     db.executemany(
@@ -288,6 +288,14 @@ def _merged(db: sqlite3.Connection, seq: int, time: str, event: e.Merged) -> Non
     )
 
 
+def _pilot_started(db: sqlite3.Connection, seq: int, time: str, event: e.PilotStarted) -> None:
+    db.execute("UPDATE job SET pilot = 'started'")
+
+
+def _pilot_judged(db: sqlite3.Connection, seq: int, time: str, event: e.PilotJudged) -> None:
+    db.execute("UPDATE job SET pilot = 'judged'")
+
+
 def _fingerprint_kept(db: sqlite3.Connection, seq: int, time: str, event: e.FingerprintKept) -> None:
     db.execute("UPDATE job SET fingerprint = ?", (to_json(event.fingerprint),))
 
@@ -310,5 +318,7 @@ _APPLY: Appliers = {
     e.Resumed: _resumed,
     e.CancelAsked: _nothing,
     e.Merged: _merged,
+    e.PilotStarted: _pilot_started,
+    e.PilotJudged: _pilot_judged,
     e.FingerprintKept: _fingerprint_kept,
 }

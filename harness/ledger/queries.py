@@ -311,6 +311,30 @@ def queued_groups(db: sqlite3.Connection) -> list[QueuedGroup]:
     return list(groups.values())
 
 
+def pilot_state(db: sqlite3.Connection) -> str | None:
+    """`started`, `judged`, or None when the job has had no pilot."""
+    (state,) = db.execute("SELECT pilot FROM job").fetchone()
+    return str(state) if state else None
+
+
+def batches_of_first_phase(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT coalesce(max(number), 0) FROM batches WHERE phase = 1").fetchone()[0])
+
+
+def members(db: sqlite3.Connection, batches: Sequence[int]) -> set[str]:
+    """The first-phase items of these batches."""
+    query = "SELECT item FROM items WHERE phase = 1 AND number = ?"
+    return {row[0] for number in batches for row in db.execute(query, (number,))}
+
+
+def done_and_settled(db: sqlite3.Connection) -> tuple[int, int]:
+    """Items that are done, and items that are done or failed, over all phases."""
+    done, settled = db.execute(
+        "SELECT sum(state = 'done'), count(*) FROM items WHERE state IN ('done', 'failed')"
+    ).fetchone()
+    return int(done or 0), int(settled)
+
+
 def has_parked_groups(db: sqlite3.Connection) -> bool:
     return db.execute("SELECT 1 FROM groups WHERE parked = 1 AND state != 'closed' LIMIT 1").fetchone() is not None
 

@@ -20,12 +20,14 @@ CREATE TABLE job(
     one INTEGER PRIMARY KEY CHECK (one = 1),
     name TEXT NOT NULL, noun TEXT NOT NULL, rehearsal INTEGER NOT NULL, version TEXT NOT NULL,
     fingerprint TEXT NOT NULL, planned_at TEXT NOT NULL,
-    next_attempt INTEGER NOT NULL, next_group INTEGER NOT NULL,
-    spent_microusd INTEGER NOT NULL, sessions INTEGER NOT NULL, turns INTEGER NOT NULL, tokens INTEGER NOT NULL,
-    paused INTEGER NOT NULL,
-    hold_until TEXT, hold_reason TEXT, provider_faults_in_a_row INTEGER NOT NULL,
-    run INTEGER NOT NULL, run_started_at TEXT, run_is_open INTEGER NOT NULL,
-    run_exit_code INTEGER, run_reason TEXT, run_ended_at TEXT
+    next_attempt INTEGER NOT NULL DEFAULT 1, next_group INTEGER NOT NULL DEFAULT 1,
+    spent_microusd INTEGER NOT NULL DEFAULT 0, sessions INTEGER NOT NULL DEFAULT 0,
+    turns INTEGER NOT NULL DEFAULT 0, tokens INTEGER NOT NULL DEFAULT 0,
+    paused INTEGER NOT NULL DEFAULT 0,
+    hold_until TEXT, hold_reason TEXT, provider_faults_in_a_row INTEGER NOT NULL DEFAULT 0,
+    run INTEGER NOT NULL DEFAULT 0, run_started_at TEXT, run_is_open INTEGER NOT NULL DEFAULT 0,
+    run_exit_code INTEGER, run_reason TEXT, run_ended_at TEXT,
+    pilot TEXT CHECK (pilot IN ('started', 'judged'))
 ) STRICT;
 
 CREATE TABLE phases(

@@ -20,6 +20,7 @@ from harness.core.types import AttemptSpec, Ending, Fault, SessionEvent, Session
 from harness.ledger import queries
 from harness.supervisor.attempt import Identity, cap_reached, judge_and_settle, make_spec, reservation, start
 from harness.supervisor.merging import Merger
+from harness.supervisor.pilot import Pilot
 from harness.supervisor.progress import ProgressWriter
 from harness.supervisor.requests import RequestDesk
 from harness.supervisor.setting import Setting
@@ -66,6 +67,7 @@ class Supervisor:
         self._running: dict[AttemptId, _Running] = {}
         self._gate = Gate.of(setting.job.parallel, probing=False)
         self._primed: dict[tuple[int, str | None], float] = {}
+        self._pilot = Pilot(setting)
         self._starts: deque[datetime] = deque()
         self._deadline: datetime | None = None
         self._auth_doubted_by: AttemptId | None = None
@@ -86,6 +88,8 @@ class Supervisor:
         try:
             await self._salvage()
             choose()
+            if self._stop is None:
+                self._pilot.begin()
             async with asyncio.TaskGroup() as tasks:
                 stop = await self._loop(tasks)
         except BaseExceptionGroup as errors:
@@ -154,6 +158,8 @@ class Supervisor:
             self._heed_deadline()
             decision = decide(self._snapshot())
             match decision:
+                case Stop(why="finished") if self._pilot.is_on:
+                    self._judge_pilot()
                 case Stop():
                     return decision
                 case Start():
@@ -166,6 +172,12 @@ class Supervisor:
                         tasks.create_task(self._progress.write_due())
                     await asyncio.sleep(0)
                     await self._nap(decision.until)
+
+    def _judge_pilot(self) -> None:
+        judged = self._pilot.judge()
+        self._progress.note()
+        if not judged.is_good:
+            self._stop = Stop("late", f"the pilot accepted {judged.accepted} of {judged.of}: mend that first")
 
     def _snapshot(self) -> Snapshot:
         db, job = self._setting.ledger.db, self._setting.job
@@ -271,6 +283,7 @@ class Supervisor:
         if running is not None and event.kind == "responded" and not running.has_answered:
             running.has_answered = True
             self._answered(running.spec)
+        self._pilot.note_use(event.utilization)
         if event.kind == "limit" and (reserve := held_back(self._setting.job.bounds, event)):
             self._place_hold(event.attempt, *reserve)
         self._on_event(event)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from harness.base.clock import from_text
 from harness.core import events as e
+from harness.core.codec import decode
 from harness.views.reading import moment
 from harness.views.wording import clean, counted, shorten
 
@@ -203,7 +204,7 @@ def _settling(db: sqlite3.Connection, of: AttemptView) -> Iterator[e.Event]:
     for kind, body in rows:
         if kind in ("ItemAdded", "GroupQueued"):
             continue
-        event = e.decode(kind, body)
+        event = decode(kind, body)
         if getattr(event, "attempt", None) != of.id or isinstance(event, e.AttemptStarted | e.AttemptEnded):
             return
         yield event

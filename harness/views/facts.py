@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.base.clock import from_text
 from harness.core import events as e
+from harness.core.codec import decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,12 @@ def holds(db: sqlite3.Connection) -> list[Hold]:
     return [Hold(at, from_text(event.until), event.reason) for at, event in _of_kinds(db, "HoldPlaced")]
 
 
+def pilot(db: sqlite3.Connection) -> e.PilotJudged | None:
+    """The last verdict of a pilot."""
+    verdicts = [event for _, event in _of_kinds(db, "PilotJudged")]
+    return verdicts[-1] if verdicts else None
+
+
 def kept(db: sqlite3.Connection) -> list[Kept]:
     """Each time a changed job was kept, oldest first."""
     return [Kept(at, event.differences) for at, event in _of_kinds(db, "FingerprintKept")]
@@ -83,7 +90,7 @@ def _of_kinds(db: sqlite3.Connection, *kinds: str) -> Iterator[tuple[datetime, A
     marks = ", ".join("?" * len(kinds))
     query = f"SELECT time, kind, body FROM entries WHERE kind IN ({marks}) ORDER BY seq"  # noqa: S608 only marks
     for time, kind, body in db.execute(query, kinds):
-        yield from_text(time), e.decode(kind, body)
+        yield from_text(time), decode(kind, body)
 
 
 def spending(db: sqlite3.Connection) -> Spending:

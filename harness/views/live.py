@@ -95,7 +95,7 @@ class LiveDisplay:
     def heard(self, event: SessionEvent) -> None:
         if event.kind == "ended":
             self._doing.pop(event.attempt, None)
-        elif event.kind in ("tool", "retrying", "limit", "output", "text", "responded"):
+        elif event.kind != "started" and not (event.kind == "limit" and "allowed" in event.text):
             self._doing[event.attempt] = _doing(event)
 
     def look(self) -> None:

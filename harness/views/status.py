@@ -57,7 +57,7 @@ class Status:
     """Requests in the control spool that nobody has taken yet."""
 
     def as_json(self) -> dict[str, Any]:
-        """The documented shape of `status --json`; keys are added, never renamed or removed."""
+        """The documented shape of `status --json`, exactly."""
         return {
             "schema_version": SCHEMA_VERSION,
             "job": self.job,
@@ -71,25 +71,7 @@ class Status:
                 "sessions": self.head.sessions if self.head else 0,
             },
             "holds": [{"reason": self.hold[1], "until": to_text(self.hold[0])}] if self.hold else [],
-            "failed": [asdict(each) for each in self.failed],
-            "running": [
-                {"attempt": each.attempt, "batch": str(each.batch), "items": list(each.batch.items)}
-                for each in self.current
-            ],
-            "estimated_completion": to_text(self.estimated_completion) if self.estimated_completion else None,
-            "run": self._last_run(),
-        }
-
-    def _last_run(self) -> dict[str, Any] | None:
-        if self.head is None or self.head.run == 0:
-            return None
-        ended = self.head.run_ended_at
-        return {
-            "number": self.head.run,
-            "started": to_text(self.head.run_started_at) if self.head.run_started_at else None,
-            "ended": to_text(ended) if ended else None,
-            "exit_code": self.head.run_exit_code,
-            "reason": self.head.run_reason,
+            "failed": [{"id": f.id, "reason": f.reason, "attempts": f.attempts} for f in self.failed],
         }
 
 

@@ -10,6 +10,7 @@ from harness.base.clock import from_text
 from harness.base.durations import in_words
 from harness.base.errors import HarnessError
 from harness.core import events as e
+from harness.core.codec import decode
 from harness.core.money import in_words as money
 from harness.ledger.queries import last_seq
 from harness.ledger.store import Entry
@@ -20,6 +21,7 @@ from harness.views.wording import clean, clock_time, shorten
 
 _KINDS = (
     "AttemptStarted", "AttemptEnded", "HoldPlaced", "HoldLifted", "Paused", "Resumed", "CancelAsked", "ItemReopened",
+    "PilotStarted", "PilotJudged",
 )  # fmt: skip
 _MOST_NAMED = 3
 
@@ -62,7 +64,7 @@ def _ticks(db: sqlite3.Connection, after: int) -> Iterator[Tick]:
     marks = ", ".join("?" * len(_KINDS))
     query = f"SELECT seq, time, kind, body FROM entries WHERE seq > ? AND kind IN ({marks}) ORDER BY seq"  # noqa: S608
     for seq, time, kind, body in db.execute(query, (after, *_KINDS)).fetchall():
-        entry = Entry(seq, time, e.decode(kind, body))
+        entry = Entry(seq, time, decode(kind, body))
         if isinstance(entry.event, e.HoldLifted) and entry.event.who == resumed_by:
             continue  # `resume` lifts whatever there is, and has been told already
         resumed_by = entry.event.who if isinstance(entry.event, e.Resumed) else ""
@@ -89,8 +91,8 @@ def outcome_line(ended: AttemptView, said: dict[str, Verdict]) -> str:
         parts.append("accepted" if len(said) == 1 else f"accepted {accepted}")
     failed = {item: verdict for item, verdict in said.items() if verdict.said == "failed"}
     again = {item: verdict for item, verdict in said.items() if verdict.said in ("struck", "returned", "again")}
-    parts += [_named(len(failed), "failed", failed)] if failed else []
-    parts += [_named(len(again), "again", again)] if again else []
+    parts += [_named("failed", failed, is_alone=len(said) == 1)] if failed else []
+    parts += [_named("again", again, is_alone=len(said) == 1)] if again else []
     if ended.fault is not None and not _is_told(ended.fault, said):
         parts.append(f"{clean(ended.fault)}: {shorten(ended.detail, 120)}")
     took = in_words(timedelta(seconds=ended.duration_s or 0))
@@ -111,9 +113,16 @@ def _is_told(fault: str, said: dict[str, Verdict]) -> bool:
     return any(reason.startswith(f"{fault}: ") for verdict in said.values() for reason in verdict.reasons)
 
 
-def _named(number: int, word: str, which: dict[str, Verdict]) -> str:
-    """`1 again: S0121 tiling failure`; without reasons, which the fault tells, only the number."""
+def _named(word: str, which: dict[str, Verdict], *, is_alone: bool) -> str:
+    """`2 again: S0121 tiling failure; ...`; `again: tiling failure` where the batch has the name already.
+
+    Without reasons, which the fault tells then, only how many.
+    """
     with_reasons = {item: verdict for item, verdict in which.items() if verdict.reasons}
+    number = len(which)
+    if is_alone:
+        (verdict,) = which.values()
+        return f"{word}: {shorten('; '.join(verdict.reasons), 140)}" if verdict.reasons else word
     if not with_reasons:
         return f"{number} {word}"
     named = "; ".join(

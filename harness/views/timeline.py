@@ -1,6 +1,7 @@
 """The ledger as lines: one event a line, in words a person reads, or as JSON."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -13,6 +14,7 @@ from harness.core import events as e
 from harness.core.money import in_words as money
 from harness.ledger.store import Entry, entries
 from harness.views.attempts import Batches, BatchName
+from harness.views.pilot import pilot_lines
 from harness.views.reading import reading
 from harness.views.wording import clean, counted, date_time, listed, shorten
 
@@ -127,6 +129,10 @@ class Words:
                 return f"stop asked by {event.who}{', at once' if event.now else ''}"
             case e.Merged():
                 return f"merged {counted(event.records, 'record')} into {event.target}"
+            case e.PilotStarted():
+                return f"pilot: batches {listed([str(number) for number in event.batches])} run ahead"
+            case e.PilotJudged():
+                return "pilot: " + " ".join(pilot_lines(event))
             case e.FingerprintKept():
                 return f"went on although the job has changed: {listed(list(event.differences))}"
         return None
@@ -148,7 +154,7 @@ class Words:
                 chosen = "all groups" if event.groups is None else counted(len(event.groups), "group")
                 return f"this run looks at {chosen}"
             case _:
-                return type(event).__name__
+                return of_another_kind(event)
 
     def _item(self, phase: int, item: str) -> str:
         return f"{self._phases[phase]}: {item}" if len(self._phases) > 1 else item
@@ -164,6 +170,13 @@ _ENDED = {
     "excused": "excused",
     "stopped": "and stopped the run",
 }
+
+
+def of_another_kind(event: object) -> str:
+    """`item withdrawn: S0001`: words for an event that has none of its own here."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(event).__name__).lower()
+    item = getattr(event, "item", "")
+    return f"{words}: {item}" if item else words
 
 
 def _reasons(reasons: tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from harness.base.clock import SystemClock
 from harness.base.errors import LedgerDamagedError
+from harness.core.codec import decode, encode
 from harness.core.events import (
     BatchPlanned,
     ItemAdded,
@@ -15,8 +16,6 @@ from harness.core.events import (
     Paused,
     PlannedPhase,
     RunStarted,
-    decode,
-    encode,
 )
 from harness.ledger.store import Ledger, entries, open_for_reading, rebuild, state_of
 

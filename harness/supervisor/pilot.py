@@ -1,0 +1,83 @@
+"""The pilot: a few batches run ahead, then one verdict on what the rest will cost and when it will be ready."""
+
+from harness.core.events import GroupsChosen, PilotJudged, PilotStarted
+from harness.core.forecast import forecast, judge_pilot
+from harness.ledger import queries
+from harness.ledger.samples import rests, samples
+from harness.supervisor.setting import Setting
+
+
+class Pilot:
+    """Runs the chosen batches of the first phase ahead of all others, and what follows from them."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._is_on = False
+        self._used: list[float] = []
+
+    @property
+    def is_on(self) -> bool:
+        """The pilot's batches run and no verdict has been given yet."""
+        return self._is_on
+
+    def begin(self) -> None:
+        """Park everything else, if the job wants a pilot and has not had one. A killed pilot goes on."""
+        db, wanted = self._setting.ledger.db, self._setting.job.pilot
+        state = queries.pilot_state(db)
+        is_fresh = state is None and queries.run_state(db).used.sessions == 0
+        if wanted is None or state == "judged" or not (is_fresh or state == "started"):
+            return
+        batches = spread(queries.batches_of_first_phase(db), wanted)
+        roots = queries.members(db, batches)
+        chosen = tuple(int(group.id) for group in queries.queued_groups(db) if set(group.roots.values()) <= roots)
+        events = [GroupsChosen(chosen)] if state == "started" else [PilotStarted(batches), GroupsChosen(chosen)]
+        self._setting.ledger.record(*events)
+        self._is_on = True
+
+    def note_use(self, utilization: float | None) -> None:
+        """What the provider said of the plan's window while the pilot ran."""
+        if self._is_on and utilization is not None:
+            self._used.append(utilization)
+
+    def judge(self) -> PilotJudged:
+        """Commit the verdict and let the other batches go, good or not: a person decides by running on."""
+        db, job = self._setting.ledger.db, self._setting.job
+        done, settled = queries.done_and_settled(db)
+        verdict = judge_pilot(done, settled)
+        to_come = forecast(samples(db), rests(db, job.parallel))
+        spent = queries.money(db).spent
+        names = {phase.number: phase.name for phase in job.phases}
+        judged = PilotJudged(
+            is_good=verdict.is_good,
+            accepted=done,
+            of=settled,
+            cost_low_microusd=spent + int(to_come.cost_microusd.low),
+            cost_high_microusd=spent + int(to_come.cost_microusd.high),
+            seconds_low=round(to_come.seconds.low, 1),
+            seconds_high=round(to_come.seconds.high, 1),
+            unknown=tuple(names[phase] for phase in to_come.unknown),
+            plan_share=self._plan_share(),
+        )
+        self._setting.ledger.record(judged, GroupsChosen(None))
+        self._is_on = False
+        return judged
+
+    def _plan_share(self) -> float | None:
+        """What the rest would use of the plan's window, by what the pilot used of it."""
+        if len(self._used) < 2:
+            return None
+        db = self._setting.ledger.db
+        sessions = queries.run_state(db).used.sessions
+        remaining = sum(rest.items for rest in rests(db, 1))
+        settled = sum(sample.items_settled for sample in samples(db))
+        per_item = (self._used[-1] - self._used[0]) / max(1, settled)
+        return round(max(0.0, per_item * remaining), 3) if sessions else None
+
+
+def spread(batches: int, wanted: int) -> tuple[int, ...]:
+    """Numbers of batches, first, last and evenly between: 34 by 3 are 1, 17, 34 (the middle one rounded down)."""
+    if wanted >= batches:
+        return tuple(range(1, batches + 1))
+    if wanted == 1:
+        return (1,)
+    return tuple(sorted({1 + (batches - 1) * index // (wanted - 1) for index in range(wanted)}))
