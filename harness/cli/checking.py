@@ -8,11 +8,17 @@ from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, OfRehearsal,
 from harness.cli.printing import print_json, print_lines, say
 
 
-def check(manifest: Manifest = DEFAULT_MANIFEST, settings: Settings = None, rehearsal: OfRehearsal = False) -> None:
+def check(
+    manifest: Manifest = DEFAULT_MANIFEST,
+    settings: Settings = None,
+    rehearsal: OfRehearsal = False,
+    as_json: AsJson = False,
+) -> None:
     """Check the manifest, every file it names, the items and the prompts; start nothing."""
-    from harness.cli.outline import outline
-    from harness.cli.preview import read_items, refuse_bad_prompts
+    from harness.cli.outline import outline, outline_as_json
+    from harness.cli.preview import read_items
     from harness.job.load import load
+    from harness.supervisor.opening import refuse_bad_prompts
     from harness.views.wording import clean
 
     job = load(manifest, settings=settings or (), rehearsal=rehearsal)
@@ -20,7 +26,10 @@ def check(manifest: Manifest = DEFAULT_MANIFEST, settings: Settings = None, rehe
     refuse_bad_prompts(job, found.items)
     for warning in found.warnings:
         say(f"warning: {clean(warning)}")
-    print_lines(outline(job, found.items))
+    if as_json:
+        print_json(outline_as_json(job, found))
+    else:
+        print_lines(outline(job, found.items))
     say(f"{clean(str(manifest))} is fine")
 
 

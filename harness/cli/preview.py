@@ -10,7 +10,6 @@ from typing import Any
 from harness.base.artifacts import ArtifactStore
 from harness.base.bounded import Bounded
 from harness.base.clock import SystemClock
-from harness.base.errors import UsageError
 from harness.core.money import to_micro, to_usd
 from harness.core.types import Artifact, AttemptSpec, BatchView, Item, Judgement, OutputFault
 from harness.executors.containment import choose
@@ -46,15 +45,6 @@ def read_items(job: Job) -> Reading:
     """The items of the job. UsageError with every problem."""
     with closing(Bounded()) as bounded:
         return read(job, bounded)
-
-
-def refuse_bad_prompts(job: Job, items: Sequence[Item]) -> None:
-    """Render the prompt of each shape that a first-phase batch can have. UsageError with every problem."""
-    first = job.phases[0]
-    batches = plan(items, first.batch_size)
-    groups = [(BatchView.of(batch.ref, batch.items, (batch.first, batch.last)), batch.items) for batch in batches]
-    if problems := render.check(first, job.vars, groups):
-        raise UsageError(problems)
 
 
 def planned_groups(job: Job, items: Sequence[Item]) -> list[Planned]:

@@ -22,12 +22,13 @@ from harness.core.events import (
     PlannedPhase,
 )
 from harness.core.money import in_words, to_micro
-from harness.core.types import Item
+from harness.core.types import BatchView, Item
 from harness.job.fingerprint import Fingerprint, differences, fingerprint
 from harness.job.job import Job
 from harness.ledger import queries
 from harness.ledger.store import Ledger
 from harness.planning.batches import plan
+from harness.prompts import render
 from harness.sources.read import hash_of, read
 from harness.supervisor.attempt import reservation
 from harness.supervisor.merging import refuse_foreign_targets
@@ -73,6 +74,7 @@ def plan_or_check(job: Job, ledger: Ledger, bounded: Bounded, *, keep: bool = Fa
     now = fingerprint(job)
     if not ledger.is_planned():
         refuse_foreign_targets(job, ledger)
+        refuse_bad_prompts(job, items)
         plan_job(job, ledger, items, now)
         return
     recorded = json.loads(ledger.db.execute("SELECT fingerprint FROM job").fetchone()[0])
@@ -82,6 +84,15 @@ def plan_or_check(job: Job, ledger: Ledger, bounded: Bounded, *, keep: bool = Fa
     if not keep:
         raise UsageError([_refusal(job, changes)])
     ledger.record(FingerprintKept(dict(now), tuple(changes)))
+
+
+def refuse_bad_prompts(job: Job, items: Sequence[Item]) -> None:
+    """Render the prompt of every first-phase batch (0.15 ms each). UsageError with the first few problems."""
+    first = job.phases[0]
+    batches = plan(items, first.batch_size)
+    groups = ((BatchView.of(batch.ref, batch.items, (batch.first, batch.last)), batch.items) for batch in batches)
+    if problems := render.check(first, job.vars, groups):
+        raise UsageError(problems)
 
 
 def _refusal(job: Job, changes: Sequence[str]) -> Problem:
