@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-Manifest = Annotated[
-    Path, typer.Argument(metavar="[MANIFEST]", help="The job's manifest.", show_default=True, envvar=None)
-]
+Manifest = Annotated[Path, typer.Argument(metavar="[MANIFEST]", help="The job's manifest.", show_default=True)]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Lay a value over the manifest, such as vars.seeds=100."),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 
 from harness.base.durations import in_words
 from harness.base.texts import shown
@@ -10,6 +11,7 @@ from harness.core.money import to_micro
 from harness.core.types import Item
 from harness.job.bounds import Bounds
 from harness.job.job import Job, PhaseSpec
+from harness.sources.read import Reading
 from harness.supervisor.attempt import reservation
 from harness.views.wording import clean, counted, listed
 
@@ -27,6 +29,30 @@ def outline(job: Job, items: Sequence[Item]) -> Iterator[str]:
     yield f"money     {money_line(job)}"
     if bounds := list(_bounds(job.bounds)):
         yield f"gate      {', '.join(bounds)}"
+
+
+def outline_as_json(job: Job, found: Reading) -> dict[str, Any]:
+    """The same for programs; `items` are the ids in their final order."""
+    return {
+        "schema_version": 1,
+        "job": job.name,
+        "rehearsal": job.rehearsal,
+        "noun": job.noun,
+        "items": [item.id for item in found.items],
+        "warnings": list(found.warnings),
+        "batch_size": job.phases[0].batch_size,
+        "phases": [_phase_as_json(phase) for phase in job.phases],
+    }
+
+
+def _phase_as_json(phase: PhaseSpec) -> dict[str, Any]:
+    return {
+        "name": phase.name,
+        "backend": phase.session.backend,
+        "model": phase.session.model,
+        "checks": check_names(phase),
+        "merge": str(phase.output.merge) if phase.output.merge else None,
+    }
 
 
 def _phase(job: Job, phase: PhaseSpec) -> Iterator[str]:
@@ -56,9 +82,7 @@ def _follows(job: Job, phase: PhaseSpec) -> str:
 
 def checks_line(phase: PhaseSpec) -> str:
     """`checks: schema, jq, python overlaps`, or the word unchecked."""
-    names = (["schema"] if phase.output.schema is not None else []) + [
-        f"python {check.python[1]}" if check.python else check.kind for check in phase.output.checks
-    ]
+    names = check_names(phase)
     return f"checks: {', '.join(names)}" if names else "unchecked"
 
 
@@ -76,6 +100,12 @@ def _bounds(bounds: Bounds) -> Iterator[str]:
     for name in ("sessions", "turns", "tokens"):
         if (most := getattr(bounds.caps, name)) is not None:
             yield f"at most {most:,} {name}"
+
+
+def check_names(phase: PhaseSpec) -> list[str]:
+    """In the order in which they are applied."""
+    schema = ["schema"] if phase.output.schema is not None else []
+    return [*schema, *(f"python {c.python[1]}" if c.python else c.kind for c in phase.output.checks)]
 
 
 def money_line(job: Job) -> str:

@@ -73,6 +73,7 @@ def show(
     manifest: Manifest = DEFAULT_MANIFEST,
     settings: UnusedSettings = None,
     rehearsal: OfRehearsal = False,
+    as_json: Annotated[bool, typer.Option("--json", help="It always is JSON.")] = True,
 ) -> None:
     """Print the accepted records of one item, of every phase, as JSON."""
     from harness.views.why import history

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import DEFAULT_MANIFEST, Manifest, OfRehearsal, Place, Settings
-from harness.cli.printing import print_lines, say
+from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, OfRehearsal, Place, Settings
+from harness.cli.printing import print_json, print_lines, say
 
 if TYPE_CHECKING:
     from harness.views.report import Asked
@@ -19,6 +19,7 @@ def report(
     to: Annotated[
         Path | None, typer.Option("--to", metavar="FOLDER", help="Where; by default report/ in the job's state folder.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print the report, and write it with CSV files and a workbook into one folder."""
     from datetime import UTC, datetime
@@ -33,7 +34,12 @@ def report(
     folder = to or place.state / "report"
     folder.mkdir(parents=True, exist_ok=True)
     written = write_report(place.state, folder, _asked(place, settings or []), datetime.now(UTC))
-    print_lines(written.markdown.splitlines())
+    if as_json:
+        print_json(
+            {"schema_version": 1, "status": written.status.as_json(), "files": [str(file) for file in written.files]}
+        )
+    else:
+        print_lines(written.markdown.splitlines())
     say(f"written: {', '.join(shown(file) for file in written.files)}")
 
 

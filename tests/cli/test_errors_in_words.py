@@ -185,5 +185,8 @@ def test_a_reader_that_goes_away_is_no_error(desk: "Desk", tmp_path: Path) -> No
 def test_every_json_command_prints_one_document(desk: "Desk") -> None:
     desk.job({"1": "good"})
     desk.types("launch")
-    for words in (("status",), ("plan",), ("why", "1")):
+    for words in (("status",), ("plan",), ("why", "1"), ("check",), ("report",), ("doctor",)):
         assert json.loads(desk.types(*words, "--json").out)["schema_version"] == 1
+    assert json.loads(desk.types("show", "1", "--json").out)["item"] == "1"
+    assert desk.types("check", "--json").json()["items"] == ["1"]
+    assert desk.types("report", "--json").json()["status"]["counts"]["done"] == 1
