@@ -17,7 +17,7 @@ from harness.job.job import ItemsSpec, Job
 from harness.job.manifest import Manifest
 from harness.job.outputs import has_function
 from harness.job.phases import resolve_phases
-from harness.job.sessions import files_of
+from harness.job.sessions import files_of, resolve_helper
 from harness.job.wording import problem_of
 from harness.job.yaml_text import Path as ValuePath
 
@@ -163,6 +163,7 @@ def _resolved(desk: Inspection, manifest: Manifest, file_name: str, *, rehearsal
         readable=_readable(desk, manifest, phases),
         pilot=manifest.pilot,
         bounds=_bounds(manifest),
+        helper=resolve_helper(desk, manifest),
     )
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from harness.base.errors import Problem
 from harness.base.texts import TextError, must_be_file
+from harness.job.environment import resolve_env
 from harness.job.inspection import Inspection
-from harness.job.job import SessionSpec
-from harness.job.manifest import Session
+from harness.job.job import HelperSpec, SessionSpec
+from harness.job.manifest import Manifest, Session
 from harness.job.template import complaints_about
 from harness.job.wording import nearest
 from harness.job.yaml_text import Path as ValuePath
@@ -23,7 +24,7 @@ BUILT_IN_TOOLS = frozenset(
 """Claude Code 2.1.329: sent by default, deferred, by name only, and interactive."""
 
 _WRITERS = frozenset({"Write", "Bash"})
-_CLAUDE_ONLY = ("model", "instructions", "tools", "max_turns")
+_CLAUDE_ONLY = ("model", "instructions", "tools", "max_turns", "env")
 
 Level = tuple[ValuePath, Session | None]
 """Where a session is written in the manifest, and what is written there."""
@@ -105,12 +106,26 @@ def resolve_session(desk: Inspection, layered: Layered, batch_size: int, *, rehe
         command = _program(desk, layered.origin["command"], session.command)
         return replace(spec, model=None, instructions="", tools=(), max_turns=None, command=command)
     _check_tools(desk, layered)
-    return spec
+    return replace(spec, env={} if rehearsal else resolve_env(desk, layered.origin["env"], session.env))
 
 
 def words_of(desk: Inspection, words: Sequence[str]) -> tuple[str, ...]:
     """The words with vars filled in; those that name something in the job folder are absolute."""
     return tuple(_word(desk, word) for word in words)
+
+
+def resolve_helper(desk: Inspection, manifest: Manifest) -> HelperSpec | None:
+    """The program that prints the key; None when the manifest names none."""
+    helper = manifest.helper
+    if helper is None:
+        if manifest.auth == "helper":
+            desk.complain(
+                ("auth",), "helper is not written", "write helper: {command: [...]}, a program that prints a key"
+            )
+        return None
+    words = words_of(desk, helper.command)
+    check_program(desk, ("helper", "command"), words)
+    return HelperSpec(words, helper.lifetime, helper.gives)
 
 
 def files_of(desk: Inspection, words: Sequence[str]) -> tuple[Path, ...]:
