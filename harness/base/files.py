@@ -3,7 +3,6 @@
 import glob
 import os
 import secrets
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -64,8 +63,3 @@ def write_private(path: Path, content: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a folder of ours and all in it, never following a link; what is already gone is no error."""
-    shutil.rmtree(path, ignore_errors=True)

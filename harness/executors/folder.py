@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.backends.launch import View
-from harness.base.files import make_folder, remove_tree, write_private
+from harness.base.files import make_folder, write_private
 from harness.base.ids import ItemId
+from harness.base.removal import remove_tree
 from harness.core.inputs import INPUT_FOLDER, input_paths
 from harness.core.types import AttemptSpec, Item
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from harness.backends.launch import Launch
 from harness.base.errors import BrokenSetupError
-from harness.base.files import make_folder, remove_tree, write_private
+from harness.base.files import make_folder, write_private
 from harness.base.processes import TOKEN_MARK
+from harness.base.removal import remove_tree
 from harness.executors import probe_program
 from harness.executors.folder import AttemptFolder
 from harness.executors.starter import AttemptStarter

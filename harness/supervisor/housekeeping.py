@@ -1,10 +1,20 @@
-"""What a run finds and leaves in its folders: half files of a run that was killed are removed."""
+"""What a run finds in its folders, and what it leaves when the machine gives way under it."""
 
+import sqlite3
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from harness.base.artifacts import ArtifactStore
-from harness.base.files import remove_half_written, remove_tree
+from harness.base.errors import BrokenSetupError
+from harness.base.files import remove_half_written
+from harness.base.removal import remove_tree
+from harness.core.events import RunEnded
+from harness.core.faults import Symptoms, classify
 from harness.job.job import Job
+from harness.ledger import ballast, queries
+from harness.supervisor.attempt import Identity, judge_and_settle, make_spec
+from harness.supervisor.setting import Setting
 
 
 def progress_path(job: Job) -> Path:
@@ -18,3 +28,27 @@ def tidy(job: Job) -> None:
     remove_half_written(progress_path(job).parent, progress_path(job).name)
     for leftover in job.state.glob("preflight-*"):
         remove_tree(leftover)
+
+
+def ballast_path(job: Job) -> Path:
+    return job.state / "ballast"
+
+
+async def give_up(setting: Setting, reason: str) -> None:
+    """Let go of the ballast, settle every open attempt and record that the run ended with exit code 4.
+
+    As far as the disk takes it: what cannot be recorded now is settled at the next start. The sessions have ended.
+    """
+    ballast.let_go(ballast_path(setting.job))
+    with suppress(OSError, sqlite3.OperationalError):
+        for lost in queries.unsettled(setting.ledger.db):
+            identity = Identity(lost.attempt, lost.token, lost.session_id, lost.folder, lost.started_seq)
+            spec = make_spec(setting, lost.group, identity)
+            ending = await setting.executor.salvage(spec)
+            try:
+                await judge_and_settle(setting, spec, ending)
+            except OSError as error:  # no room for what it left: it goes again
+                fault = classify(Symptoms(errno=error.errno))
+                nothing = replace(ending, artifacts=(), output_faults=(), fault=fault)
+                await judge_and_settle(setting, spec, nothing)
+        setting.ledger.record(RunEnded(BrokenSetupError.exit_code, reason))
