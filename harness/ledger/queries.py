@@ -14,6 +14,7 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.clock import from_text
 from harness.base.ids import AttemptId, GroupId, ItemId, Sha, Token
 from harness.core.advance import Tail
+from harness.core.remedies import remedy
 from harness.core.settle import Member, Open
 from harness.core.types import BatchRef, Item, Json
 
@@ -136,7 +137,7 @@ def open_attempt(db: sqlite3.Connection, attempt: AttemptId, strikes_allowed: in
            WHERE a.id = ? AND a.ended_seq IS NULL""",
         (attempt,),
     ).fetchone()
-    members = tuple(_member(db, phase, item) for item in json.loads(items))
+    members = tuple(member_of(db, phase, item) for item in json.loads(items))
     return Open(
         attempt=attempt,
         group=group,
@@ -154,7 +155,8 @@ def open_attempt(db: sqlite3.Connection, attempt: AttemptId, strikes_allowed: in
     )
 
 
-def _member(db: sqlite3.Connection, phase: int, item: str) -> Member:
+def member_of(db: sqlite3.Connection, phase: int, item: str) -> Member:
+    """The item as settle has to know it."""
     strikes, root, place = db.execute(
         "SELECT strikes, root, place FROM items WHERE phase = ? AND item = ?", (phase, item)
     ).fetchone()
@@ -262,9 +264,12 @@ def positions(db: sqlite3.Connection, batch: BatchRef) -> tuple[int, int]:
 
 
 def stopped_by(db: sqlite3.Connection, attempt: AttemptId) -> str | None:
-    """Why this attempt showed the set-up to be broken, or None."""
+    """Why this attempt showed the set-up to be broken, and what to do about it, or None."""
     row = db.execute("SELECT detail, fault FROM attempts WHERE id = ? AND outcome = 'stopped'", (attempt,)).fetchone()
-    return f"{row[1]}: {row[0]}" if row else None
+    if row is None:
+        return None
+    to_do = remedy(row[1])
+    return f"{row[1]}: {row[0]}" + (f"; {to_do}" if to_do else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,22 @@
+"""What a person does about a fault that stopped the job."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from harness.core import faults
+
+_REMEDIES: Final[Mapping[str, str]] = {
+    faults.AUTH: "set a valid ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN (`harness doctor` says which one is used), "
+    "then launch again",
+    faults.FORBIDDEN: "use a credential that may use this model (`harness doctor` says which one is used), "
+    "then launch again",
+    faults.CREDIT: "buy credit or use another credential, then launch again",
+    faults.UNKNOWN_MODEL: "write a model that the credential may use into the manifest, then launch again with --keep",
+    faults.CLI_MISSING: "`harness doctor` says what is missing",
+    faults.BROKEN_CHECK: "mend the check, then launch again (with --keep if the manifest names another one now)",
+}
+
+
+def remedy(kind: str) -> str | None:
+    """What to do about a fault of blame `config`; None for all others."""
+    return _REMEDIES.get(kind)
