@@ -13,8 +13,8 @@ from harness.rehearsal.scene import Records, Reply, Text, Trouble, Turn
 from harness.rehearsal.script import Script, is_spoiler, script_of, spoil
 from harness.rehearsal.troubles import TROUBLES
 
-Manner = Literal["whole", "slow", "cut", "stall", "garbage", "sse_error"]
-_MANNERS: tuple[Manner, ...] = ("slow", "cut", "stall", "garbage", "sse_error")
+Manner = Literal["whole", "slow", "late", "cut", "stall", "garbage", "sse_error"]
+_MANNERS: tuple[Manner, ...] = ("slow", "late", "cut", "stall", "garbage", "sse_error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Say:
     turn: Turn
     manner: Manner = "whole"
     seconds: float = 0.0
-    """For slow: how long the answer takes."""
+    """For slow: how long the answer takes; for late: how long until it begins."""
     is_script: bool = False
     """The turn comes from Records: its tool calls are marked as such."""
 

@@ -28,7 +28,7 @@ SCENE_ERROR = "rehearsal_scene_error"
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """A message and what happens to its stream."""
+    """A message and what happens to its stream. One that is late has waited already."""
 
     message: Message
     manner: Manner
@@ -65,7 +65,18 @@ class Rehearsal:
                 played = await self._played(question, now_s)
             except (SceneError, ReplyError, InventionError) as error:
                 return self._scene_failed(error, question, lookup, now_s)
-            return self._answered(played, question, lookup, now_s)
+            answer = self._answered(played, question, lookup, now_s)
+        if isinstance(answer, Speech):
+            return await self._begun(answer, lookup)
+        return answer
+
+    async def _begun(self, speech: Speech, lookup: Lookup) -> Speech:
+        """The response begins; only from now on others find in the cache what its request wrote."""
+        if speech.manner == "late":
+            await asyncio.sleep(speech.seconds)
+            speech = replace(speech, seconds=0.0)
+        self._cache.begin(lookup.breakpoints, time.time())
+        return speech
 
     async def _played(self, question: Question, now_s: float) -> Played:
         if self._scene is None or not question.known:
@@ -83,7 +94,6 @@ class Rehearsal:
         message, note = message_of(act.turn, number, question.ask.model, lookup, question.most_tokens)
         message = replace(message, is_script=act.is_script)
         self._log(question, lookup, now_s, played=played, status=200, message=message, note=note)
-        self._cache.begin(lookup.breakpoints, now_s)
         return Speech(message, act.manner, act.seconds)
 
     def _scene_failed(self, error: Exception, question: Question, lookup: Lookup, now_s: float) -> Refuse:

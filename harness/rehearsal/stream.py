@@ -65,7 +65,7 @@ class Channel:
         await self._start(200, {**headers, "content-type": "text/event-stream; charset=utf-8"})
         events = list(speech.message.events())
         match speech.manner:
-            case "whole":
+            case "whole" | "late":
                 await self._end(b"".join(events))
             case "slow":
                 await self._drip(events, speech.seconds)

@@ -51,6 +51,9 @@ _KINDS: Final = (
     TroubleKind("garbage", "the stream turns into something that is no JSON", "requests", streaming_only=True),
     TroubleKind("sse_error", "an error event inside the stream", "requests", streaming_only=True),
     TroubleKind("slow", "the answer drips in over some seconds", "requests", _seconds(5)),
+    TroubleKind(
+        "late", "the answer begins after some seconds; its prompt is in the cache only then", "requests", _seconds(2)
+    ),
     TroubleKind("denied", "writes where it may not, then says done", "sessions"),
     TroubleKind("wrong_ids", "every record comes back under an id that nobody asked for", "sessions"),
     TroubleKind("missing_item", "the last record (or the one of `item`) is left out", "sessions", {"item": ""}),

@@ -166,6 +166,20 @@ def test_a_slow_answer_is_a_whole_answer(state: Path, add_attempt: Any) -> None:
     with_server(state, use, faults="slow=0.05")
 
 
+def test_what_a_late_answer_writes_to_the_cache_is_found_only_after_it_has_begun(state: Path) -> None:
+    system = [{"type": "text", "text": "rules " * 2_000, "cache_control": {"type": "ephemeral"}}]
+
+    async def use(server: RehearsalServer, call: Call) -> None:
+        both = await asyncio.gather(call(system=system, stream=False), call(system=system))
+        assert events(both[1])[-1]["type"] == "message_stop"
+        await call(system=system)
+        first, meanwhile, afterwards = read_log(server.log)
+        assert (first.cached_chars, meanwhile.cached_chars) == (0, 0)
+        assert afterwards.cached_chars == first.written_chars > 0
+
+    with_server(state, use, faults="late:2")
+
+
 def test_an_answer_longer_than_the_request_allows_is_cut_and_noted(state: Path, add_attempt: Any) -> None:
     session = add_attempt("A1", "A2")
 
