@@ -21,18 +21,24 @@ import pydantic
 from harness.base.files import make_folder, write_atomic
 from harness.base.watching import FolderWatch
 
-Verb = Literal["cancel", "pause", "resume", "retry"]
+Verb = Literal["cancel", "pause", "resume", "retry", "reject"]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a person asked. For `retry`: `items` by id, or every failed one; for `cancel`: `now` = without grace."""
+    """What a person asked. For `retry`: `items` by id, or every failed one; for `cancel`: `now` = without grace.
+
+    For `reject`: `items` of `phase`, as far as they were accepted up to the entry `seen`.
+    """
 
     verb: Verb
     who: str
     items: tuple[str, ...] = ()
     all_failed: bool = False
     now: bool = False
+    phase: int = 0
+    seen: int = 0
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

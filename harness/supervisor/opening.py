@@ -77,12 +77,12 @@ def plan_or_check(job: Job, ledger: Ledger, bounded: Bounded, *, keep: bool = Fa
         refuse_bad_prompts(job, items)
         plan_job(job, ledger, items, now)
         return
-    recorded = json.loads(ledger.db.execute("SELECT fingerprint FROM job").fetchone()[0])
-    changes = [*differences(recorded, now), *_changed_items(ledger.db, items)]
+    recorded = recorded_fingerprint(ledger.db)
+    changes = [*differences(recorded, now), *changed_items(ledger.db, items)]
     if not changes:
         return
     if not keep:
-        raise UsageError([_refusal(job, changes)])
+        raise UsageError([refusal(job, changes)])
     ledger.record(FingerprintKept(dict(now), tuple(changes)))
 
 
@@ -95,7 +95,14 @@ def refuse_bad_prompts(job: Job, items: Sequence[Item]) -> None:
         raise UsageError(problems)
 
 
-def _refusal(job: Job, changes: Sequence[str]) -> Problem:
+def recorded_fingerprint(db: sqlite3.Connection) -> Fingerprint:
+    """What was planned, or kept last."""
+    recorded: Fingerprint = json.loads(db.execute("SELECT fingerprint FROM job").fetchone()[0])
+    return recorded
+
+
+def refusal(job: Job, changes: Sequence[str]) -> Problem:
+    """The job has changed, and how; a dozen changes are named."""
     shown = [
         *changes[:_LONGEST_DIFF],
         *([f"and {len(changes) - _LONGEST_DIFF} more"] if changes[_LONGEST_DIFF:] else []),
@@ -153,7 +160,7 @@ def _added(job: Job, item: Item, place: int, number: int) -> ItemAdded:
     return ItemAdded(1, item.id, None, item.id, f"{place:08d}", number, dict(item.data), hash_of(item), file)
 
 
-def _changed_items(db: sqlite3.Connection, items: Sequence[Item]) -> list[str]:
+def changed_items(db: sqlite3.Connection, items: Sequence[Item]) -> list[str]:
     """What differs between the items of today and those that were planned, in words."""
     rows = db.execute("SELECT item, sha FROM items WHERE phase = 1 ORDER BY place").fetchall()
     planned = dict(rows)

@@ -1,12 +1,15 @@
 """What people ask from another terminal, turned into events."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from harness.base.ids import ItemId
 from harness.core.events import GroupQueued, HoldLifted, ItemReopened, Paused, Resumed
 from harness.ledger import control, queries
+from harness.ledger.history import acceptance
 from harness.ledger.store import Ledger
+from harness.ledger.withdrawal import Word, is_busy, made_from_all, withdraw
 
 
 class Stoppable(Protocol):
@@ -18,9 +21,11 @@ class Stoppable(Protocol):
 class RequestDesk:
     """Takes requests out of the spool; each is committed before it is removed."""
 
-    def __init__(self, folder: Path, ledger: Ledger) -> None:
+    def __init__(self, folder: Path, ledger: Ledger, withdrawn: Callable[[int], None] = lambda phase: None) -> None:
+        """`withdrawn` is called with each phase that has lost accepted records."""
         self._folder = folder
         self._ledger = ledger
+        self._withdrawn = withdrawn
 
     def forget_cancels(self) -> None:
         """A cancel that nobody took was meant for a run that is over."""
@@ -29,12 +34,12 @@ class RequestDesk:
                 posted.done()
 
     def take(self, supervisor: Stoppable) -> None:
-        """Carry out everything that waits in the spool."""
+        """Carry out everything that waits in the spool, but what has to wait for running sessions."""
         for posted in control.waiting(self._folder):
-            self._carry_out(posted.request, supervisor)
-            posted.done()
+            if self._carry_out(posted.request, supervisor):
+                posted.done()
 
-    def _carry_out(self, request: control.Request, supervisor: Stoppable) -> None:
+    def _carry_out(self, request: control.Request, supervisor: Stoppable) -> bool:
         match request.verb:
             case "cancel":
                 supervisor.ask_stop(request.who, now=request.now)
@@ -44,6 +49,9 @@ class RequestDesk:
                 self._ledger.record(Resumed(request.who), HoldLifted(request.who))
             case "retry":
                 self._reopen(request)
+            case "reject":
+                return self._reject(request)
+        return True
 
     def _reopen(self, request: control.Request) -> None:
         """Failed items get a new round: strikes from 0, alone, at once."""
@@ -61,3 +69,17 @@ class RequestDesk:
                         ),
                     ]
                 )
+
+    def _reject(self, request: control.Request) -> bool:
+        """Done items get a new round; not yet, while a session works on what was made from them."""
+        db = self._ledger.db
+        found = (acceptance(db, request.phase, item) for item in request.items)
+        taken = [each for each in found if each is not None and each.seq <= request.seen]
+        if is_busy(db, taken):
+            return False
+        touched = {request.phase, *(made.phase for made in made_from_all(db, taken))}
+        with self._ledger.transaction() as transaction:
+            withdraw(transaction, taken, Word(request.who, request.why, (request.why,)))
+        for phase in sorted(touched):
+            self._withdrawn(phase)
+        return True

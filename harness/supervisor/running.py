@@ -15,20 +15,21 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.bounded import Bounded
 from harness.base.clock import Clock, SystemClock
 from harness.base.errors import BrokenSetupError
+from harness.base.troubles import in_words
 from harness.core.events import RunStarted
 from harness.core.money import to_micro
-from harness.core.types import Artifact, AttemptSpec, Json, Judgement, OutputFault, SessionEvent
+from harness.core.types import Artifact, AttemptSpec, OutputFault, SessionEvent
 from harness.executors.containment import choose as choose_containment
 from harness.executors.local import LocalExecutor
 from harness.executors.preflight import preflight
 from harness.executors.walls import Containment
 from harness.job.job import Job
-from harness.ledger import control
+from harness.ledger import ballast, control
 from harness.ledger.lock import JobLock
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
-from harness.outputs.judge import judge
-from harness.supervisor.housekeeping import progress_path, tidy
+from harness.supervisor.housekeeping import ballast_path, give_up, progress_path, tidy
+from harness.supervisor.judging import judge_with
 from harness.supervisor.merging import Merger
 from harness.supervisor.opening import Choice, choose, make_state_folder, open_ledger, plan_or_check
 from harness.supervisor.progress import ProgressWriter
@@ -56,22 +57,27 @@ def run_job(job: Job, options: RunOptions, on_event: Callable[[SessionEvent], No
 
     Raises UsageError, BrokenSetupError, JobHeldError or LedgerDamagedError before anything is started.
     """
-    clock = SystemClock()
     containment = choose_containment(job)
+    try:
+        return _run_held(job, options, containment, on_event)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise in_words(error, job.state) from error
+
+
+def _run_held(
+    job: Job, options: RunOptions, containment: Containment, on_event: Callable[[SessionEvent], None]
+) -> Finished:
+    """With the job's lock, and with nothing left of a run that was killed."""
+    clock = SystemClock()
     make_state_folder(job)
     with JobLock(job.state / "lock", clock) as lock:
         tidy(job)
+        ballast.lay(ballast_path(job))
         asyncio.run(preflight(containment, job))
         with closing(open_ledger(job, clock)) as ledger, closing(Bounded()) as bounded:
             plan_or_check(job, ledger, bounded, keep=options.keep)
             setting = _setting(job, ledger, bounded, clock, containment, options)
-            try:
-                return asyncio.run(_run(setting, options, containment, on_event, lock.is_in_place))
-            except (OSError, sqlite3.OperationalError) as error:
-                raise BrokenSetupError(
-                    f"the run could not go on: {error}",
-                    hint="nothing accepted is lost; mend it (is the disk full?) and run the same command again",
-                ) from error
+            return asyncio.run(_run(setting, options, containment, on_event, lock.is_in_place))
 
 
 def _setting(
@@ -80,11 +86,7 @@ def _setting(
     credential = options.credential
     store = ArtifactStore(job.state / "artifacts")
 
-    async def judged(
-        spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
-    ) -> Judgement:
-        making = [later for later in job.phases if later.from_ == spec.batch.phase and later.rows is not None]
-        return await judge(spec, artifacts, output_faults, store, bounded, making, dict[str, Json](job.vars))
+    judged = judge_with(job, store, bounded)
 
     async def is_complete(
         spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
@@ -120,8 +122,14 @@ async def _run(
 ) -> Finished:
     job = setting.job
     progress = ProgressWriter(progress_path(job), setting.ledger, setting.clock)
-    requests = RequestDesk(job.state / "control", setting.ledger)
-    supervisor = Supervisor(setting, Merger(setting), progress, requests, on_event, is_lock_in_place)
+    merger = Merger(setting)
+
+    def withdrawn(phase: int) -> None:
+        merger.note(phase)
+        progress.note()
+
+    requests = RequestDesk(job.state / "control", setting.ledger, withdrawn)
+    supervisor = Supervisor(setting, merger, progress, requests, on_event, is_lock_in_place)
     if options.settle_only:
         supervisor.start_nothing()
     listening = asyncio.create_task(_listen(job, supervisor))
@@ -130,6 +138,10 @@ async def _run(
             finished = await supervisor.run(
                 _started(job, containment, options.credential), lambda: choose(job, setting.ledger, options.choice)
             )
+    except (OSError, sqlite3.OperationalError, BrokenSetupError) as error:
+        trouble = error if isinstance(error, BrokenSetupError) else in_words(error, job.state)
+        await give_up(setting, trouble.message)
+        raise trouble from error
     finally:
         listening.cancel()
     if finished.exit_code == 130:

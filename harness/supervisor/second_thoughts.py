@@ -1,0 +1,258 @@
+"""Second thoughts, with no supervisor running: frozen artifacts judged by today's checks, acceptances taken back."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.base.artifacts import ArtifactStore
+from harness.base.bounded import Bounded
+from harness.base.clock import SystemClock
+from harness.base.errors import BrokenSetupError, Problem, UsageError
+from harness.base.ids import AttemptId, GroupId, ItemId, Token
+from harness.core.events import FingerprintKept
+from harness.core.settle import recover
+from harness.core.types import Accepted, AttemptSpec, Ending, Judgement, SessionEvent
+from harness.job.fingerprint import Fingerprint, differences, fingerprint
+from harness.job.job import Job
+from harness.ledger import history, queries
+from harness.ledger.flow import follow
+from harness.ledger.history import Acceptance, PastAttempt, Rejected
+from harness.ledger.lock import JobLock
+from harness.ledger.queries import ReadyGroup
+from harness.ledger.store import Ledger
+from harness.ledger.withdrawal import Word, is_busy, withdraw
+from harness.sources.read import read
+from harness.supervisor.attempt import context_of
+from harness.supervisor.housekeeping import progress_path
+from harness.supervisor.judging import judge_with, store_accepted, verdicts_on
+from harness.supervisor.merging import Merger
+from harness.supervisor.opening import changed_items, open_ledger, recorded_fingerprint, refusal
+from harness.supervisor.progress import ProgressWriter
+from harness.supervisor.setting import Setting
+
+CHECKS = re.compile(r"(phases\.[^.]+\.)?output\.(check\[\d+\]|schema)")
+"""What may have changed when artifacts are judged again; `fields` become the schema."""
+ASKED = re.compile(rf"(phases\.[^.]+\.)?session\..*|{CHECKS.pattern}")
+"""What may have changed when items are done again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """An item that is done now, and the attempt whose records it has."""
+
+    phase: int
+    item: ItemId
+    attempt: AttemptId
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """A done item that the checks of today reject."""
+
+    phase: int
+    item: ItemId
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejudged:
+    """`left` are rejected again, or left nothing that could be judged. `doubtful` only when it was asked for."""
+
+    recovered: tuple[Recovered, ...]
+    left: int
+    doubtful: tuple[Doubtful, ...] = ()
+
+
+class _NoSessions:
+    """An executor for a desk where nothing is ever started."""
+
+    async def run(self, spec: AttemptSpec, on_event: Callable[[SessionEvent], None]) -> Ending:
+        raise AssertionError("second thoughts start no session")
+
+    async def interrupt(self, token: Token, *, hard: bool = False) -> None:
+        raise AssertionError("second thoughts start no session")
+
+    async def salvage(self, spec: AttemptSpec) -> Ending:
+        raise AssertionError("the next launch settles what was lost")
+
+    async def sweep(self) -> int:
+        raise AssertionError("the next launch ends what was left behind")
+
+    def work_path(self, folder: Path) -> str:
+        return str(folder)
+
+
+def rejudge_job(job: Job, wanted: Sequence[ItemId] | None, *, only_look: bool) -> Rejudged:
+    """Judge what earlier attempts left of rejected items; what is good now is done and merged.
+
+    `only_look` changes nothing, and judges the done items too. JobHeldError while a supervisor runs, UsageError when
+    more than the checks has changed, BrokenSetupError when a check does not work.
+    """
+    with _desk(job, CHECKS) as (setting, kept):
+        if only_look:
+            return asyncio.run(_look(setting, wanted))
+        if kept is not None:
+            setting.ledger.record(kept)
+        rejudged = asyncio.run(rejudge(setting, wanted))
+        asyncio.run(_bring_up_to_date(setting))
+        return rejudged
+
+
+def withdraw_from_job(job: Job, taken: Sequence[Acceptance], word: Word, *, keep: bool) -> list[Acceptance]:
+    """Take acceptances back, and out of the merge; those that stood are returned.
+
+    `keep`: what has changed about prompts and checks is what the items are made again with. JobHeldError, UsageError.
+    """
+    with _desk(job, ASKED) as (setting, kept):
+        if is_busy(setting.ledger.db, taken):
+            raise BrokenSetupError(
+                "a run was killed while sessions worked on what was made from these items",
+                hint="`harness launch` settles that first",
+            )
+        with setting.ledger.transaction() as transaction:
+            if kept is not None and keep:
+                transaction.record([kept])
+            gone = withdraw(transaction, taken, word)
+        asyncio.run(_bring_up_to_date(setting))
+        return gone
+
+
+@contextmanager
+def _desk(job: Job, expected: re.Pattern[str]) -> Iterator[tuple[Setting, FingerprintKept | None]]:
+    """The ledger under its lock, and what has changed since the job was planned, if it is what was expected."""
+    clock = SystemClock()
+    with (
+        JobLock(job.state / "lock", clock),
+        closing(open_ledger(job, clock)) as ledger,
+        closing(Bounded()) as bounded,
+    ):
+        store = ArtifactStore(job.state / "artifacts")
+        setting = Setting(job, ledger, store, clock, _NoSessions(), judge_with(job, store, bounded))
+        yield setting, _as_expected(job, ledger, bounded, expected)
+
+
+def _as_expected(job: Job, ledger: Ledger, bounded: Bounded, expected: re.Pattern[str]) -> FingerprintKept | None:
+    recorded, now = recorded_fingerprint(ledger.db), fingerprint(job)
+
+    def others(fields: Fingerprint) -> Fingerprint:
+        return {name: value for name, value in fields.items() if not expected.fullmatch(name)}
+
+    unexpected = differences(others(recorded), others(now))
+    unexpected += changed_items(ledger.db, read(job, bounded).items)
+    if unexpected:
+        refused = refusal(job, unexpected)
+        hint = "`harness launch --keep` says that this is meant; then ask again"
+        raise UsageError([Problem(refused.where, refused.message, hint)])
+    changes = differences(recorded, now)
+    return FingerprintKept(dict(now), tuple(changes)) if changes else None
+
+
+async def _bring_up_to_date(setting: Setting) -> None:
+    await Merger(setting).merge_all()
+    ProgressWriter(progress_path(setting.job), setting.ledger, setting.clock).write_now()
+
+
+async def rejudge(setting: Setting, wanted: Sequence[ItemId] | None) -> Rejudged:
+    """One transaction for each attempt that has something to give, with all that follows from it."""
+    recovered: list[Recovered] = []
+    rejected = history.rejected_items(setting.ledger.db, wanted)
+    async for again in _judged_again(setting, rejected):
+        batch = again.past.batch
+        spans = store_accepted(setting.store, again.spec, again.judgement)
+        members = [queries.member_of(setting.ledger.db, batch.phase, item) for item in again.past.items]
+        with setting.ledger.transaction() as transaction:
+            transaction.record(recover(again.past.attempt, batch, members, again.judgement, spans))
+            follow(transaction, batch.phase, batch.number)
+        recovered += again.recovered()
+    return Rejudged(tuple(recovered), len(rejected) - len(recovered))
+
+
+async def _look(setting: Setting, wanted: Sequence[ItemId] | None) -> Rejudged:
+    """What `rejudge` would recover, and which done items would not pass; nothing is written."""
+    rejected = history.rejected_items(setting.ledger.db, wanted)
+    recovered = [one async for again in _judged_again(setting, rejected) for one in again.recovered()]
+    doubtful = [doubt async for doubt in _doubts(setting, wanted)]
+    return Rejudged(tuple(recovered), len(rejected) - len(recovered), tuple(doubtful))
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """What one old attempt left, judged today; `good` is not empty."""
+
+    past: PastAttempt
+    spec: AttemptSpec
+    judgement: Judgement
+    good: tuple[ItemId, ...]
+
+    def recovered(self) -> list[Recovered]:
+        return [Recovered(self.past.batch.phase, item, self.past.attempt) for item in self.good]
+
+
+async def _judged_again(setting: Setting, rejected: Sequence[Rejected]) -> AsyncIterator[_Again]:
+    """Attempt by attempt, items that are not good yet; each sees what the ones before gave, if that was recorded."""
+    open_ = {(each.batch.phase, each.item) for each in rejected}
+    for whole in history.past_attempts(setting.ledger.db, rejected):
+        items = tuple(item for item in whole.items if (whole.batch.phase, item) in open_)
+        if not items:
+            continue
+        past = replace(whole, items=items)
+        spec = _spec(setting, past, queries.last_seq(setting.ledger.db) + 1)
+        judgement = await verdicts_on(setting, spec, past.artifacts, ())
+        _refuse_broken_check(judgement)
+        good = tuple(item for item in items if isinstance(judgement.verdicts[item], Accepted))
+        if good:
+            yield _Again(past, spec, judgement, good)
+            open_ -= {(past.batch.phase, item) for item in good}
+
+
+async def _doubts(setting: Setting, wanted: Sequence[ItemId] | None) -> AsyncIterator[Doubtful]:
+    """Done items whose attempt's output is rejected now, with what was accepted before that attempt in sight."""
+    db = setting.ledger.db
+    members: dict[AttemptId, list[ItemId]] = {}
+    for each in history.accepted(db):
+        if wanted is None or each.item in wanted:
+            members.setdefault(each.attempt, []).append(each.item)
+    for attempt, items in members.items():
+        past = history.past_attempt(db, attempt, tuple(items))
+        spec = _spec(setting, past, past.started_seq)
+        judgement = await setting.judge(spec, past.artifacts, ())
+        _refuse_broken_check(judgement)
+        for item, verdict in judgement.verdicts.items():
+            if not isinstance(verdict, Accepted):
+                yield Doubtful(past.batch.phase, item, verdict.reasons)
+
+
+def _refuse_broken_check(judgement: Judgement) -> None:
+    if judgement.broken_check is not None:
+        raise BrokenSetupError(judgement.broken_check.detail, hint="mend the check, then ask again")
+
+
+def _spec(setting: Setting, past: PastAttempt, before_seq: int) -> AttemptSpec:
+    """What a judge has to know; nothing of it is ever sent to a session."""
+    job = setting.job
+    phase = job.phase(past.batch.phase)
+    group = ReadyGroup(GroupId(0), past.batch, past.items, 0, late=True)
+    return AttemptSpec(
+        id=past.attempt,
+        token=Token(""),
+        group=group.id,
+        batch=past.batch,
+        phase_name=phase.name,
+        items=queries.items_of(setting.ledger.db, group, setting.store, job.folder),
+        tries=0,
+        reasons={},
+        prompt="",
+        instructions="",
+        session_id="",
+        session=phase.session,
+        output=phase.output,
+        context=context_of(setting, group, phase, before_seq),
+        cost_cap_usd=None,
+        max_output_tokens=0,
+        folder=job.state,
+        readable=job.readable,
+        rehearsal=job.rehearsal,
+    )

@@ -1,0 +1,118 @@
+"""The small closed language of `redo --where`: which done items, by the attempt that their records came from."""
+
+import json
+import re
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from harness.base.errors import Problem, UsageError
+from harness.job.fingerprint import Fingerprint, differences, fingerprint
+from harness.job.job import Job
+from harness.ledger.history import Acceptance, accepted
+
+FORMS = "prompt=old, fingerprint=old, model=NAME, phase=NAME, attempt<N"
+_CONDITION = re.compile(r"\s*(\w+)\s*(=|<)\s*(.*?)\s*")
+_PROMPT = ("session.prompt", "session.instructions")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the records of one phase and attempt came from."""
+
+    phase: str
+    attempt: int
+    model: str | None
+    asked: Fingerprint
+    """The fingerprint of the job when the attempt started, as far as it concerns this phase."""
+    today: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`field` is a word of FORMS."""
+
+    field: str
+    value: str
+
+    def holds(self, origin: Origin) -> bool:
+        match self.field:
+            case "prompt":
+                return any(origin.asked.get(name) != origin.today.get(name) for name in _PROMPT)
+            case "fingerprint":
+                return bool(differences(origin.asked, origin.today))
+            case "model":
+                return self.value in (origin.model, json.loads(origin.asked.get("session.model", "null")))
+            case "phase":
+                return self.value == origin.phase
+            case _:
+                return origin.attempt < int(self.value)
+
+
+def parse(texts: Sequence[str], job: Job) -> list[Condition]:
+    """The conditions, all of which must hold. UsageError with every one that means nothing."""
+    problems: list[Problem] = []
+    conditions: list[Condition] = []
+    for text in texts:
+        problem, condition = _read(text, job)
+        problems += [problem] if problem else []
+        conditions += [condition] if condition else []
+    if problems:
+        raise UsageError(problems)
+    return conditions
+
+
+def _read(text: str, job: Job) -> tuple[Problem | None, Condition | None]:
+    found = _CONDITION.fullmatch(text)
+    if found is None:
+        return Problem(f"--where {text!r}", "is no condition", f"expected one of {FORMS}"), None
+    field, sign, value = found.groups()
+    phases = [phase.name for phase in job.phases]
+    match field, sign:
+        case (("prompt" | "fingerprint"), "="):
+            known: list[str] = ["old"]
+        case "phase", "=":
+            known = phases
+        case "model", "=":
+            known = [value] if value else []
+        case "attempt", "<":
+            known = [value] if re.fullmatch(r"[0-9]{1,9}", value) else []
+        case _:
+            near = get_close_matches(field, ("prompt", "fingerprint", "model", "phase", "attempt"), n=1)
+            meant = f"did you mean {near[0]!r}? " if near and near[0] != field else ""
+            return Problem(f"--where {text!r}", "is no condition", f"{meant}expected one of {FORMS}"), None
+    if value in known:
+        return None, Condition(field, value)
+    near = get_close_matches(value, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known) or FORMS}"
+    return Problem(f"--where {text!r}", f"{field} knows no {value!r}", hint), None
+
+
+def matching(db: sqlite3.Connection, job: Job, conditions: Sequence[Condition]) -> list[Acceptance]:
+    """The done items that all conditions hold for, in phase and item order."""
+    today = fingerprint(job)
+    told: dict[int, tuple[str | None, str]] = {
+        attempt: (model, asked) for attempt, model, asked in db.execute("SELECT id, model, fingerprint FROM attempts")
+    }
+    read: dict[tuple[int, str], Fingerprint] = {}
+    wanted: dict[tuple[int, int], bool] = {}
+    found = []
+    for each in accepted(db):
+        phase, model, asked = each.batch.phase, *told[each.attempt]
+        if (phase, each.attempt) not in wanted:
+            if (phase, asked) not in read:
+                read[phase, asked] = _of_phase(json.loads(asked), job, phase)
+            now = _of_phase(today, job, phase)
+            origin = Origin(job.phase(phase).name, each.attempt, model, read[phase, asked], now)
+            wanted[phase, each.attempt] = all(condition.holds(origin) for condition in conditions)
+        if wanted[phase, each.attempt]:
+            found.append(each)
+    return found
+
+
+def _of_phase(whole: Fingerprint, job: Job, phase: int) -> Fingerprint:
+    """What concerns this phase, by the names that a job of one phase has."""
+    own = f"phases.{job.phase(phase).name}." if len(job.phases) > 1 else ""
+    others = {name: value for name, value in whole.items() if not name.startswith("phases.")}
+    return others | {name.removeprefix(own): value for name, value in whole.items() if name.startswith(own)}
