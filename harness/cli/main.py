@@ -30,6 +30,8 @@ def run(arguments: Sequence[str]) -> int:
         return 130
     except BrokenPipeError:
         return _nobody_reads()
+    except OSError as error:
+        return _machine_refused(error)
     return 0
 
 
@@ -49,6 +51,15 @@ def tell(error: HarnessError) -> int:
         if error.hint:
             sys.stderr.write(clean_lines(f"  hint: {error.hint}") + "\n")
     return error.exit_code
+
+
+def _machine_refused(error: OSError) -> int:
+    """A full or broken disk under any command."""
+    from pathlib import Path
+
+    from harness.base.troubles import in_words
+
+    return tell(in_words(error, Path.cwd()))
 
 
 def _nobody_reads() -> int:

@@ -128,7 +128,8 @@ class Row:
     signs: tuple[Mapping[str, Any], ...] = ()
 
 
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE})
+_NO_PROCESS = frozenset({errno.EAGAIN, errno.ENOMEM})
 _NO_PROGRAM = frozenset({errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.EPERM, errno.EISDIR, errno.ENOTDIR})
 _ENDED_BY_SIGNAL = frozenset(128 + number for number in (signal.SIGHUP, signal.SIGKILL, signal.SIGTERM, signal.SIGXCPU))
 _CRASHED_BY_SIGNAL = frozenset(128 + n for n in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL))
@@ -139,7 +140,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(SUPERVISOR_LOST, "host", "again", "the supervisor ended while this session ran", ({"lost": {True}},)),
     Row(CUT_OFF, "operator", "resume", "ended at once on request", ({"operator": {"cut"}},)),
     Row(CANCELLED, "operator", "resume", "cancelled on request", ({"operator": {"cancel"}},)),
-    Row(DISK, "host", "again", "this machine had no room or no handles left", ({"errno": _NO_ROOM},)),
+    Row(DISK, "host", "stop", "this machine had no room or no handles left", ({"errno": _NO_ROOM | _NO_PROCESS},)),
     Row(
         CLI_MISSING,
         "config",

@@ -1,6 +1,7 @@
 """The ledger: one SQLite file, append-only entries with a hash chain, state tables changed in the same transaction."""
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -8,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.base.clock import Clock, to_text
-from harness.base.errors import LedgerDamagedError
+from harness.base.errors import HarnessError, LedgerDamagedError
 from harness.base.files import sync_folder
+from harness.base.troubles import in_words, is_of_the_machine
 from harness.core.codec import decode, encode
 from harness.core.events import Event
 from harness.ledger.apply import apply
@@ -66,7 +68,8 @@ class Ledger:
     def open(path: Path, clock: Clock, *, durable: bool = True) -> "Ledger":
         """Open for writing, creating the file when it is missing; verifies version and chain.
 
-        `durable=False` gives up fsync, for simulations. LedgerDamagedError when the file cannot be trusted.
+        `durable=False` gives up fsync, for simulations. LedgerDamagedError when the file cannot be trusted,
+        BrokenSetupError when the disk cannot.
         """
         try:
             if not path.exists():
@@ -81,7 +84,7 @@ class Ledger:
             if _shape(db) != SHAPE:
                 _remake_state(db)
         except sqlite3.DatabaseError as error:
-            raise _damaged(path, str(error)) from error
+            raise _refused(path, error) from error
         return Ledger(db, clock, path)
 
     @contextmanager
@@ -124,7 +127,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         if _shape(db) != SHAPE:
             return rebuild(db)
     except sqlite3.DatabaseError as error:
-        raise _damaged(path, str(error)) from error
+        raise _refused(path, error) from error
     return db
 
 
@@ -164,14 +167,20 @@ def state_of(db: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
 
 
 def _create_file(path: Path) -> None:
-    """A crash while the file is made leaves no half ledger: it is made beside its place and renamed."""
+    """A crash while the file is made leaves no half ledger: it is made beside its place and renamed.
+
+    In WAL mode from the start: a ledger with a rollback journal could not be read by readers that may not write.
+    """
     beside = path.with_name(f".{path.name}.new")
-    for leftover in (beside, beside.with_name(f"{beside.name}-journal")):
-        leftover.unlink(missing_ok=True)
+    for end in ("", "-journal", "-wal", "-shm"):
+        beside.with_name(beside.name + end).unlink(missing_ok=True)
     db = sqlite3.connect(beside, isolation_level=None)
     beside.chmod(0o600)
+    db.execute("PRAGMA journal_mode=WAL")
     _create(db)
     db.close()
+    with beside.open("rb") as whole:
+        os.fsync(whole.fileno())
     beside.replace(path)
     sync_folder(path.parent)
 
@@ -209,6 +218,10 @@ def _check_version(db: sqlite3.Connection, path: Path) -> None:
 def _refuse_empty(path: Path) -> None:
     if path.stat().st_size == 0:
         raise _damaged(path, "the file is empty")
+
+
+def _refused(path: Path, error: sqlite3.DatabaseError) -> HarnessError:
+    return in_words(error, path) if is_of_the_machine(error) else _damaged(path, str(error))
 
 
 def _damaged(path: Path, what: str) -> LedgerDamagedError:

@@ -1,0 +1,61 @@
+"""Troubles of the machine in words: which disk it was, and what to do about it."""
+
+import errno
+import os
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from harness.base.errors import BrokenSetupError
+
+_AGAIN: Final = "then run the same command again; nothing accepted is lost"
+_WORDS: Final[dict[int, tuple[str, str]]] = {
+    errno.ENOSPC: ("the disk of {place} is full", f"make room there, {_AGAIN}"),
+    errno.EDQUOT: ("the disk quota for {place} is used up", f"make room there, {_AGAIN}"),
+    errno.EROFS: ("the disk of {place} is read-only", f"make it writable (`dmesg` may say why it is not), {_AGAIN}"),
+    errno.EIO: ("the disk of {place} reported an error", f"look into `dmesg` and mend the disk, {_AGAIN}"),
+    errno.EMFILE: ("this process has too many open files", f"raise `ulimit -n` or lower `parallel`, {_AGAIN}"),
+    errno.ENFILE: ("this machine has too many open files", f"end other programs or lower `parallel`, {_AGAIN}"),
+}
+_OF_SQLITE: Final[dict[int, int]] = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_READONLY: errno.EROFS,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+    sqlite3.SQLITE_CANTOPEN: errno.EIO,
+    sqlite3.SQLITE_BUSY: errno.EBUSY,
+    sqlite3.SQLITE_NOMEM: errno.ENOMEM,
+}
+"""What is the machine's doing, by SQLite's primary result code; every other code is about the file's content."""
+
+
+def is_of_the_machine(error: sqlite3.Error) -> bool:
+    """Not the file is wrong, but the disk or the memory under it."""
+    return _number(error) in _OF_SQLITE
+
+
+def in_words(error: OSError | sqlite3.Error, place: Path) -> BrokenSetupError:
+    """The error for people. `place` is named where the error itself does not say which file it was."""
+    if isinstance(error, sqlite3.Error):
+        code, reason = _OF_SQLITE.get(_number(error), errno.EIO), str(error)
+    else:
+        code, reason = error.errno or errno.EIO, error.strerror or str(error)
+        place = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else place
+    says, hint = _WORDS.get(code, ("this machine refused something at {place}", f"mend that, {_AGAIN}"))
+    if code == errno.ENOSPC and _has_no_inodes(place):
+        says = "the disk of {place} has no inodes left (too many files)"
+    return BrokenSetupError(f"{says.format(place=place)}: {reason}", hint=hint)
+
+
+def _number(error: sqlite3.Error) -> int:
+    """The primary result code; errors that the module itself raises have none."""
+    return int(getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
+
+
+def _has_no_inodes(place: Path) -> bool:
+    for folder in (place, *place.parents):
+        try:
+            told = os.statvfs(folder)
+        except OSError:
+            continue
+        return told.f_files > 0 and told.f_favail == 0
+    return False
