@@ -122,8 +122,14 @@ BAD: list[Bad] = [
         "error: job.yaml:2:15: items.file: there is no file 'itmes.json'\n  hint: did you mean 'items.json'?\n",
     ),
     Bad("empty items", "items.json", FILES["items.json"], '{"rows": []}', "error: items.json: holds no items\n"),
-    Bad("ambiguous alias", "items.json", '"Ben"', '"Twin"', "error: items.json:3:3: 'Twin' is ambiguous: it may be 'Ben' or 'Cyd'\n"
-        "  hint: use the canonical name, or add an alias to the file that items.match names\n")),
+    Bad(
+        "ambiguous alias",
+        "items.json",
+        '"Ben"',
+        '"Twin"',
+        "error: items.json:3:3: 'Twin' is ambiguous: it may be 'Ben' or 'Cyd'\n"
+        "  hint: use the canonical name, or add an alias to the file that items.match names\n",
+    ),
     Bad(
         "two credentials",
         "job.yaml",
