@@ -21,7 +21,7 @@ def pause(
     from harness.ledger.control import Request, who_am_i
 
     place = Place(manifest, rehearsal)
-    if _ask(place, Request("pause", who_am_i())):
+    if ask(place, Request("pause", who_am_i())):
         say(f"paused: running sessions go on to their end, nothing new starts until {place.command('resume')}")
 
 
@@ -32,7 +32,7 @@ def resume(
     from harness.ledger.control import Request, who_am_i
 
     place = Place(manifest, rehearsal)
-    if _ask(place, Request("resume", who_am_i())):
+    if ask(place, Request("resume", who_am_i())):
         say("resumed: a pause or hold is lifted")
 
 
@@ -50,7 +50,7 @@ def cancel(
     if not is_held(place.state / "lock"):
         say("nothing runs, so there is nothing to cancel")
         return
-    if _ask(place, Request("cancel", who_am_i(), now=now)):
+    if ask(place, Request("cancel", who_am_i(), now=now)):
         how = "running sessions are ended now" if now else "running sessions get their grace, then they are ended"
         say(f"stopping: {how}; {place.command('launch')} continues later")
 
@@ -67,7 +67,7 @@ def retry(
     from harness.base.errors import Problem, UsageError
     from harness.ledger.control import Request, who_am_i
 
-    place, items = _split(words or [], rehearsal)
+    place, items = split_words(words or [], rehearsal)
     if failed == bool(items):
         message = "expected the ids of failed items, or --failed for all of them; not both"
         raise UsageError([Problem("retry", message, f"{place.command('status')} lists them")])
@@ -75,13 +75,13 @@ def retry(
     if not chosen:
         say("nothing has failed, so there is nothing to retry")
         return
-    if _ask(place, Request("retry", who_am_i(), items=tuple(items), all_failed=failed)):
+    if ask(place, Request("retry", who_am_i(), items=tuple(items), all_failed=failed)):
         from harness.views.wording import listed
 
         say(f"reopened: {listed(chosen)}")
 
 
-def _split(words: list[str], rehearsal: bool) -> tuple[Place, list[str]]:
+def split_words(words: list[str], rehearsal: bool) -> tuple[Place, list[str]]:
     """A first word that ends like a manifest is the manifest; the others are items."""
     if words and words[0].endswith((".yaml", ".yml")):
         return Place(Path(words[0]), rehearsal), words[1:]
@@ -107,7 +107,7 @@ def _failed_ones(place: Place, items: list[str]) -> list[str]:
     return found
 
 
-def _ask(place: Place, request: "Request") -> bool:
+def ask(place: Place, request: "Request") -> bool:
     """Post the request; True when a supervisor has carried it out. Says so when it waits instead."""
     import asyncio
 
