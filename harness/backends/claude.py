@@ -20,7 +20,7 @@ from harness.backends.session import Paths
 from harness.backends.stream import Reading
 from harness.backends.transport import RecordedTransport
 from harness.base.files import write_private
-from harness.core.faults import Symptoms
+from harness.core.symptoms import Symptoms
 from harness.core.types import AttemptSpec, SessionFacts
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from harness.backends.pulse import Pulse
 from harness.backends.record import Blotter, Drain, Recorder
 from harness.backends.session import MOST_COST_USD, Paths
 from harness.base.processes import wait_gone
-from harness.core.faults import Symptoms
+from harness.core.symptoms import Symptoms
 from harness.core.types import AttemptSpec, SessionFacts
 
 _USAGE_FILE = "usage.json"

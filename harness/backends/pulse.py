@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.base.ids import AttemptId
-from harness.core.faults import WaitedFor
+from harness.core.symptoms import WaitedFor
 from harness.core.types import SessionEvent
 
 _PATIENCE_S = 60.0

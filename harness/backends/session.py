@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from harness.core.faults import Symptoms
+from harness.core.symptoms import Symptoms
 from harness.core.types import SessionFacts
 
 MOST_COST_USD: Final = 1_000_000

@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.backends.pulse import Pulse
 from harness.backends.session import MOST_COST_USD
-from harness.core.faults import RateLimit, Symptoms
+from harness.core.symptoms import RateLimit, Symptoms
 from harness.core.types import SessionEvent, SessionFacts
 
 _SYNTHETIC = "<synthetic>"

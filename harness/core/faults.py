@@ -10,18 +10,16 @@ import errno
 import re
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from harness.core.types import Blame, Fault, FaultKind, Json
+from harness.core.symptoms import Symptoms, evidence
+from harness.core.types import Blame, Fault, FaultKind
 
 Consequence = Literal["strike", "whole", "halve", "hold", "wait", "again", "stop", "resume"]
 """What follows: `strike` its items; `whole` repeats the group once, then halves; `halve` at once; `hold` starts with
 backoff; `wait` until the stated reset; `again` without a strike; `stop` the job; `resume` when the operator says."""
-
-WaitedFor = Literal["init", "model", "tool"]
-"""What a session was waiting for when a clock ran out: its own start, an answer, or its own doing."""
 
 REJECTED: Final = FaultKind("rejected")
 MISSING: Final = FaultKind("missing")
@@ -43,6 +41,8 @@ NO_FIRST_EVENT: Final = FaultKind("no_first_event")
 CRASHED: Final = FaultKind("crashed")
 KILLED: Final = FaultKind("killed")
 DISK: Final = FaultKind("disk")
+SUSPENDED: Final = FaultKind("suspended")
+TOO_BIG: Final = FaultKind("too_big")
 SUPERVISOR_LOST: Final = FaultKind("supervisor_lost")
 UNKNOWN: Final = FaultKind("unknown")
 AUTH: Final = FaultKind("auth")
@@ -53,68 +53,6 @@ CLI_MISSING: Final = FaultKind("cli_missing")
 BROKEN_CHECK: Final = FaultKind("broken_check")
 CANCELLED: Final = FaultKind("cancelled")
 CUT_OFF: Final = FaultKind("cut_off")
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimit:
-    """The provider's own word on a limit, from a `rate_limit_event`."""
-
-    status: str
-    """allowed, allowed_warning or rejected."""
-    resets_at: datetime | None = None
-    type: str | None = None
-    """five_hour, seven_day, ..."""
-
-
-@dataclass(frozen=True, slots=True)
-class Symptoms:
-    """What was seen of one session: structured fields, as they came; None = not seen."""
-
-    exit_code: int | None = None
-    signal: int | None = None
-    """The signal that ended the process, unless it was ours."""
-    errno: int | None = None
-    """Of the OSError that kept the session from starting or from being recorded."""
-    is_error: bool | None = None
-    """Of the last result line; False also for a command that exited with 0; None = no result."""
-    subtype: str | None = None
-    terminal_reason: str | None = None
-    api_error_status: int | None = None
-    api_error: str | None = None
-    assistant_error: str | None = None
-    stop_reason: str | None = None
-    rate_limit: RateLimit | None = None
-    clock: Literal["first_event", "silence", "timeout"] | None = None
-    """The clock that ran out."""
-    waited_for: WaitedFor | None = None
-    """Set together with `clock`."""
-    denials: tuple[str, ...] = ()
-    produced: bool = False
-    """Some output file was frozen."""
-    text: str = ""
-    """The synthetic result, when the CLI marks it as its own; empty otherwise."""
-    stderr: str = ""
-    """Its last line on standard error: shown to people, never matched."""
-    lost: bool = False
-    """The supervisor died while the session ran."""
-    operator: Literal["cancel", "cut"] | None = None
-    """The operator asked for the end; `cut` = without grace."""
-
-    @property
-    def ended_well(self) -> bool:
-        """The session itself says so; whether an item is done is another question."""
-        return self.is_error is False and self.subtype in (None, "success") and self.clock is None
-
-    @property
-    def limit(self) -> str | None:
-        """`stated` = rejected until a stated reset, `bare` = rejected without one."""
-        if self.rate_limit is None or self.rate_limit.status != "rejected":
-            return None
-        return "stated" if self.rate_limit.resets_at else "bare"
-
-    @property
-    def has_denials(self) -> bool:
-        return bool(self.denials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +86,18 @@ TABLE: Final[tuple[Row, ...]] = (
         "the session's program could not be started",
         ({"errno": _NO_PROGRAM}, {"exit_code": {126, 127}, "is_error": {None}, "clock": {None}}),
     ),
+    Row(
+        TOO_BIG,
+        "session",
+        "whole",
+        "took more of this machine than a session may",
+        (
+            {"has_excess": {True}},
+            {"signal": {signal.SIGXFSZ}},
+            {"exit_code": {128 + signal.SIGXFSZ}, "is_error": {None}},
+        ),
+    ),
+    Row(SUSPENDED, "host", "again", "this machine stood still while it ran", ({"suspended": {True}},)),
     # Clocks of ours, charged to what was waited for.
     Row(NO_FIRST_EVENT, "host", "again", "no sign of life after the start", ({"clock": {"first_event"}},)),
     Row(
@@ -369,7 +319,7 @@ def _detail(row: Row, symptoms: Symptoms) -> str:
         parts.append(f"signal {symptoms.signal}")
     elif symptoms.exit_code and symptoms.is_error is None:
         parts.append(f"exit code {symptoms.exit_code}")
-    parts += [" ".join(said.split()) for said in (symptoms.text, symptoms.stderr) if said]
+    parts += [" ".join(said.split()) for said in (symptoms.excess, symptoms.text, symptoms.stderr) if said]
     return ": ".join(parts)[:_DETAIL_CHARACTERS]
 
 
@@ -380,16 +330,3 @@ def _until(row: Row, symptoms: Symptoms) -> datetime | None:
         return symptoms.rate_limit.resets_at
     epoch = _EPOCH.search(symptoms.text)
     return datetime.fromtimestamp(int(epoch.group(1)), tz=UTC) if epoch else None
-
-
-def evidence(symptoms: Symptoms) -> dict[str, Json]:
-    """The fields that say something, verbatim, as plain JSON."""
-    seen: dict[str, Json] = {}
-    for spot in fields(symptoms):
-        value = getattr(symptoms, spot.name)
-        if isinstance(value, RateLimit):
-            resets = value.resets_at.isoformat() if value.resets_at else None
-            seen[spot.name] = {"status": value.status, "resets_at": resets, "type": value.type}
-        elif value not in (None, (), "", False) or (spot.name == "is_error" and value is False):
-            seen[spot.name] = list(value) if isinstance(value, tuple) else value
-    return seen

@@ -32,7 +32,7 @@ from harness.core.events import (
     QueuedWhy,
     UsageSettled,
 )
-from harness.core.faults import DISK, SUPERVISOR_LOST, USAGE_LIMIT, halves_at_once, hopeless_alone
+from harness.core.faults import DISK, SUPERVISOR_LOST, SUSPENDED, USAGE_LIMIT, halves_at_once, hopeless_alone
 from harness.core.gate import hold_until
 from harness.core.money import to_micro
 from harness.core.types import Accepted, BatchRef, Ending, Fault, Judgement, Rejected
@@ -132,8 +132,8 @@ def _believed_or_not(open_: Open, fault: Fault | None) -> Fault | None:
 
 
 def _may_be_doubted(fault: Fault) -> bool:
-    """The supervisor's loss, a full disk and the account's limit are no session's doing, however often they come."""
-    return fault.blame in ("provider", "host") and fault.kind not in (SUPERVISOR_LOST, DISK, USAGE_LIMIT)
+    """A lost supervisor, a machine asleep or full, and the account's limit are no session's doing, ever."""
+    return fault.blame in ("provider", "host") and fault.kind not in (SUPERVISOR_LOST, SUSPENDED, DISK, USAGE_LIMIT)
 
 
 def _accept(

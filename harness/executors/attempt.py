@@ -13,7 +13,8 @@ from harness.backends.pulse import Pulse
 from harness.backends.session import Session
 from harness.base.artifacts import ArtifactStore
 from harness.base.clock import Clock
-from harness.core.faults import Symptoms, classify
+from harness.core.faults import classify
+from harness.core.symptoms import Symptoms
 from harness.core.types import Artifact, AttemptSpec, Ending, OutputFault, SessionFacts
 from harness.executors.clocks import Expired, until_expired, until_quiet
 from harness.executors.folder import AttemptFolder

@@ -8,7 +8,7 @@ from typing import Literal
 
 from harness.backends.pulse import Pulse
 from harness.base.clock import Clock
-from harness.core.faults import WaitedFor
+from harness.core.symptoms import WaitedFor
 from harness.job.job import SessionSpec
 
 ClockName = Literal["first_event", "silence", "timeout"]

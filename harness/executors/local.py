@@ -17,7 +17,8 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.clock import Clock
 from harness.base.ids import Token
 from harness.base.processes import STATE_MARK, TOKEN_MARK, become_subreaper, end_marked, state_digest
-from harness.core.faults import Symptoms, classify
+from harness.core.faults import classify
+from harness.core.symptoms import Symptoms
 from harness.core.types import AttemptSpec, Ending, SessionEvent, SessionFacts
 from harness.executors.attempt import LiveAttempt, Preview, Tools, freeze_output, not_started
 from harness.executors.folder import AttemptFolder

@@ -10,7 +10,8 @@ from harness.base.errors import BrokenSetupError
 from harness.base.files import remove_half_written
 from harness.base.removal import remove_tree
 from harness.core.events import RunEnded
-from harness.core.faults import Symptoms, classify
+from harness.core.faults import classify
+from harness.core.symptoms import Symptoms
 from harness.job.job import Job
 from harness.ledger import ballast, queries
 from harness.supervisor.attempt import Identity, judge_and_settle, make_spec

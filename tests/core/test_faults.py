@@ -2,6 +2,7 @@
 
 import errno
 import json
+import signal
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import get_args
@@ -9,7 +10,8 @@ from typing import get_args
 import pytest
 
 from harness.core import faults
-from harness.core.faults import RateLimit, Symptoms, classify, halves_at_once, hopeless_alone
+from harness.core.faults import classify, halves_at_once, hopeless_alone
+from harness.core.symptoms import RateLimit, Symptoms, evidence
 from harness.core.types import Blame
 
 RESET = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
@@ -147,9 +149,32 @@ def test_an_unknown_shape_is_kept_verbatim() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "symptoms",
+    [
+        Symptoms(is_error=False, subtype="success", excess="more than 20,000 files"),
+        Symptoms(exit_code=-signal.SIGXFSZ, signal=signal.SIGXFSZ),
+        Symptoms(exit_code=128 + signal.SIGXFSZ),
+    ],
+)
+def test_C08_taking_too_much_of_the_machine_is_the_sessions_fault(symptoms: Symptoms) -> None:
+    fault = classify(symptoms)
+    assert fault is not None
+    assert (fault.kind, fault.blame) == ("too_big", "session")
+    assert symptoms.excess in fault.detail
+
+
+@pytest.mark.parametrize("symptoms", [replace(API_FAILURE, api_error="connection_failed"), Symptoms(exit_code=1)])
+def test_H05_a_failure_while_the_machine_stood_still_is_the_hosts(symptoms: Symptoms) -> None:
+    fault = classify(replace(symptoms, suspended=True))
+    assert fault is not None
+    assert (fault.kind, fault.blame) == ("suspended", "host")
+    assert classify(Symptoms(is_error=False, subtype="success", suspended=True)) is None
+
+
 def test_evidence_is_plain_json() -> None:
     symptoms = Symptoms(rate_limit=RateLimit("rejected", RESET, "five_hour"), denials=("Bash",), is_error=False)
-    assert json.loads(json.dumps(faults.evidence(symptoms)))["rate_limit"]["type"] == "five_hour"
+    assert json.loads(json.dumps(evidence(symptoms)))["rate_limit"]["type"] == "five_hour"
 
 
 def test_the_table_uses_all_six_blames() -> None:
