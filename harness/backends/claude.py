@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from harness.backends.credentials import Credential
 from harness.backends.launch import Launch, Starter, View
+from harness.backends.passing import Passed, passed_on
 from harness.backends.pulse import Pulse
 from harness.backends.record import Blotter
 from harness.backends.session import Paths
@@ -22,6 +23,7 @@ from harness.backends.transport import RecordedTransport
 from harness.base.files import write_private
 from harness.core.symptoms import Symptoms
 from harness.core.types import AttemptSpec, SessionFacts
+from harness.job.environment import uses_cloud
 
 if TYPE_CHECKING:
     from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient, Transport
@@ -37,7 +39,6 @@ _INTERRUPT_S = 3.0
 _DISCONNECT_S = 30.0
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 _WRITING_TOOLS = frozenset({"Write", "Edit", "MultiEdit", "NotebookEdit"})
-_PASSED_ON = ("TZ", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy")
 
 _SWITCHES: Mapping[str, str] = {
     "LANG": "C.UTF-8",
@@ -64,9 +65,10 @@ class ClaudeSession:
         paths: Paths,
         starter: Starter,
         pulse: Pulse,
-        credential: Credential,
+        credential: Credential | None,
         environ: Mapping[str, str],
     ) -> None:
+        """`credential` may be None when the session asks a cloud."""
         self._spec = spec
         self._paths = paths
         self._starter = starter
@@ -123,10 +125,12 @@ class ClaudeSession:
 
         _quiet_its_logger()
         write_private(self._paths.config / _INSTRUCTIONS, self._spec.instructions.encode(errors="replace"))
+        passed = self._passed()
+        own = self._credential.secrets() if self._credential else ()
         transport = RecordedTransport(
             self._starter,
-            self._launch(),
-            Blotter(self._credential.secrets()),
+            self._launch(passed),
+            Blotter((*own, *passed.secrets)),
             self._paths.stream,
             self._paths.errors,
             self._reading.take,
@@ -143,19 +147,25 @@ class ClaudeSession:
                 await client.disconnect()
                 await transport.close()
 
-    def _launch(self) -> Launch:
+    def _passed(self) -> Passed:
+        """A rehearsal is given nothing: it needs no proxy, and no way to a model."""
+        if self._credential is not None and self._credential.rehearsal:
+            return Passed()
+        return passed_on(self._spec.session.env, self._environ)
+
+    def _launch(self, passed: Passed) -> Launch:
         view = self._starter.view
         folder = cli_folder()
         sandboxed = self._starter.is_kernel_sandbox
         program = f"{_INSIDE}/claude" if sandboxed else str(folder / "claude")
         return Launch(
             argv=(program, *_arguments(self._spec, view, sandboxed=sandboxed)),
-            env=self._environment(view, sandboxed=sandboxed),
-            readable=self._spec.readable,
+            env=self._environment(view, passed, sandboxed=sandboxed),
+            readable=(*self._spec.readable, *passed.files),
             shown=((folder, _INSIDE),) if sandboxed else (),
         )
 
-    def _environment(self, view: View, *, sandboxed: bool) -> dict[str, str]:
+    def _environment(self, view: View, passed: Passed, *, sandboxed: bool) -> dict[str, str]:
         """Built from nothing: the session inherits none of our variables."""
         variables = {
             "PATH": _SYSTEM_PATH,
@@ -165,12 +175,12 @@ class ClaudeSession:
             "CLAUDE_CODE_TMPDIR": view.tmp,
             **_SWITCHES,
             "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(self._spec.max_output_tokens),
-            **self._credential.environment(),
+            **passed.variables,
         }
+        if self._credential is not None and not uses_cloud(self._spec.session.env):
+            variables |= self._credential.environment()
         if sandboxed:
             variables["IS_SANDBOX"] = "1"
-        if not self._credential.rehearsal:
-            variables |= {name: self._environ[name] for name in _PASSED_ON if self._environ.get(name)}
         return variables
 
 

@@ -1,13 +1,16 @@
 """What a session authenticates with: found in an explicit environment, shown by name, never by value."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
 
+from harness.base.clock import Clock
 from harness.base.errors import Problem, UsageError
-from harness.job.job import CredentialKind
 
-VARIABLE: Mapping[CredentialKind, str] = {
+Kind = Literal["api_key", "oauth_token", "auth_token"]
+VARIABLE: Mapping[Kind, str] = {
     "api_key": "ANTHROPIC_API_KEY",
     "oauth_token": "CLAUDE_CODE_OAUTH_TOKEN",
     "auth_token": "ANTHROPIC_AUTH_TOKEN",
@@ -16,23 +19,50 @@ BASE_URL = "ANTHROPIC_BASE_URL"
 
 _REMEDY = (
     "set ANTHROPIC_API_KEY, or CLAUDE_CODE_OAUTH_TOKEN (made by `claude setup-token`), "
-    "or ANTHROPIC_BASE_URL with ANTHROPIC_AUTH_TOKEN"
+    "or ANTHROPIC_BASE_URL with ANTHROPIC_AUTH_TOKEN, or log in with `claude auth login`"
 )
-_REHEARSAL_SECRETS: Mapping[CredentialKind, str] = {
+_REHEARSAL_SECRETS: Mapping[Kind, str] = {
     "api_key": "sk-ant-api03-rehearsal-not-a-key",
     "oauth_token": "sk-ant-oat01-rehearsal-not-a-token",
     "auth_token": "rehearsal-not-a-token",
 }
 
 
+class Supply(Protocol):
+    """Where every start gets its credential from, for the length of a run."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the account in shared state (usage limits); no secret can be computed from it."""
+        ...
+
+    def current(self) -> "Credential":
+        """For a session that starts now; asked only while nothing holds."""
+        ...
+
+    def hold(self, now: datetime) -> tuple[datetime, str] | None:
+        """Until when nothing may start for want of a credential, and why; looked at before every start."""
+        ...
+
+    def describe(self) -> str:
+        """For `doctor` and the report: which one, and where it goes; never its value."""
+        ...
+
+    async def tend(self, clock: Clock, wake: Callable[[], None]) -> None:
+        """Keep it fresh for as long as the run lasts; `wake` is called when it has changed."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """One credential. There is never a refresh token among them."""
+    """One credential; the supply of itself when it never changes. There is never a refresh token among them."""
 
-    kind: CredentialKind
+    kind: Kind
     secret: str = field(repr=False)
     base_url: str | None = None
     rehearsal: bool = False
+    account: str = ""
+    """What stays the same when the secret is renewed; by default the secret itself."""
 
     @property
     def is_plan(self) -> bool:
@@ -41,8 +71,17 @@ class Credential:
 
     @property
     def fingerprint(self) -> str:
-        """Names the account in shared state (usage limits); the secret cannot be computed from it."""
-        return hashlib.sha256(f"{self.kind}\0{self.base_url or ''}\0{self.secret}".encode()).hexdigest()[:16]
+        named = f"{self.kind}\0{self.base_url or ''}\0{self.account or self.secret}"
+        return hashlib.sha256(named.encode()).hexdigest()[:16]
+
+    def current(self) -> "Credential":
+        return self
+
+    def hold(self, now: datetime) -> None:
+        return None
+
+    async def tend(self, clock: Clock, wake: Callable[[], None]) -> None:
+        return
 
     def environment(self) -> dict[str, str]:
         """The variables a session gets."""
@@ -56,18 +95,17 @@ class Credential:
         return (self.secret,)
 
     def describe(self) -> str:
-        """For `doctor` and the report: which one, and where it goes; never its value."""
         where = f" at {self.base_url}" if self.base_url else ""
         what = "a plan" if self.is_plan else "an account billed by use" if self.kind == "api_key" else "a gateway"
         return f"{VARIABLE[self.kind]} ({what}){where}{', rehearsal' if self.rehearsal else ''}"
 
 
-def find_credential(environ: Mapping[str, str], auth: CredentialKind | None) -> Credential:
+def find_credential(environ: Mapping[str, str], auth: Kind | None) -> Credential:
     """The credential that `environ` holds. UsageError when there is none, or two and no `auth`.
 
     Empty variables count as not set. ANTHROPIC_AUTH_TOKEN needs ANTHROPIC_BASE_URL: it is for gateways.
     """
-    found: list[CredentialKind] = [kind for kind, name in VARIABLE.items() if environ.get(name, "").strip()]
+    found = kinds_set(environ)
     if auth is not None:
         if auth not in found:
             raise _refusal(f"auth says {auth}, but {VARIABLE[auth]} is not set", _REMEDY)
@@ -85,12 +123,17 @@ def find_credential(environ: Mapping[str, str], auth: CredentialKind | None) -> 
     return Credential(kind, environ[VARIABLE[kind]].strip(), base_url)
 
 
-def rehearsal_credential(base_url: str, kind: CredentialKind = "oauth_token") -> Credential:
+def kinds_set(environ: Mapping[str, str]) -> list[Kind]:
+    """Which credentials the environment holds."""
+    return [kind for kind, name in VARIABLE.items() if environ.get(name, "").strip()]
+
+
+def rehearsal_credential(base_url: str, kind: Kind = "oauth_token") -> Credential:
     """Opens nothing: for sessions against the local stand-in. An OAuth-like token shows usage limits as plans do."""
     return Credential(kind, _REHEARSAL_SECRETS[kind], base_url, rehearsal=True)
 
 
-def _choice(found: list[CredentialKind]) -> str:
+def _choice(found: list[Kind]) -> str:
     return f"unset one of them, or write `auth: {found[0]}` or `auth: {found[1]}` in the manifest"
 
 

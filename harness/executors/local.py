@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.backends.claude import ClaudeSession
 from harness.backends.command import CommandSession, told_cost
-from harness.backends.credentials import Credential
+from harness.backends.credentials import Supply
 from harness.backends.pulse import Pulse
 from harness.backends.session import Paths, Session
 from harness.backends.stream import Reading
@@ -31,7 +31,8 @@ class LocalExecutor:
     """Runs attempts of one job on this machine; implements `core.seam.Executor`.
 
     `preview` tells whether every item of the group is there and accepted in what was frozen of a running session.
-    `credential` may be None when every phase is a `command`. `environ` gives PATH, LANG, TZ and proxies, no more.
+    `credential` may be None when no phase needs one of Anthropic's. Of `environ`, sessions get PATH, LANG, TZ, proxies
+    and what `session.env` names.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class LocalExecutor:
         store: ArtifactStore,
         clock: Clock,
         containment: Containment,
-        credential: Credential | None,
+        credential: Supply | None,
         preview: Preview,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
@@ -111,8 +112,8 @@ class LocalExecutor:
         paths = Paths(folder.work, folder.config, folder.prompt, folder.stream, folder.errors)
         if spec.session.backend == "command":
             return CommandSession(spec, paths, starter, pulse, self._environ)
-        assert self._credential is not None, "a Claude session needs a credential"
-        return ClaudeSession(spec, paths, starter, pulse, self._credential, self._environ)
+        credential = self._credential.current() if self._credential else None
+        return ClaudeSession(spec, paths, starter, pulse, credential, self._environ)
 
 
 def _facts_left(spec: AttemptSpec, folder: AttemptFolder) -> SessionFacts:

@@ -1,0 +1,72 @@
+"""A credential that a program of the user prints; it runs beside the sessions, never inside one."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from harness.backends.credentials import BASE_URL, Credential
+from harness.backends.programs import output_of
+from harness.base.clock import Clock
+from harness.job.job import HelperSpec
+
+_LOOK = timedelta(seconds=15)
+_HELPER_S = 60.0
+_MOST_KEY_CHARS = 16384
+
+
+class HelperSupply:
+    """What a program of the user prints: asked again when the key has lived its time; starts wait meanwhile."""
+
+    def __init__(self, helper: HelperSpec, folder: Path, environ: Mapping[str, str]) -> None:
+        self._helper = helper
+        self._folder = folder
+        self._environ = environ
+        self._key = ""
+        self._since: datetime | None = None
+        self._trouble = ""
+
+    @property
+    def fingerprint(self) -> str:
+        return self.current().fingerprint
+
+    def current(self) -> Credential:
+        base_url = self._environ.get(BASE_URL, "").strip() or None
+        return Credential(self._helper.gives, self._key, base_url, account="\0".join(self._helper.command))
+
+    def hold(self, now: datetime) -> tuple[datetime, str] | None:
+        if self._age(now) < self._helper.lifetime:
+            return None
+        return now + _LOOK, self._trouble or "the helper is asked for a key"
+
+    def describe(self) -> str:
+        where = f" at {base_url}" if (base_url := self.current().base_url) else ""
+        return f"what {Path(self._helper.command[0]).name} prints ({self._helper.gives}){where}"
+
+    async def tend(self, clock: Clock, wake: Callable[[], None]) -> None:
+        while True:
+            if self._age(clock.now()) >= self._helper.lifetime * 0.8:
+                await self.ask(clock.now())
+                wake()
+            await clock.sleep(_LOOK.total_seconds())
+
+    async def ask(self, now: datetime) -> str:
+        """Run it; why that gave no key, or nothing. A key that still lives stays in use."""
+        try:
+            printed = await output_of(self._helper.command, self._environ, self._folder, timeout_s=_HELPER_S)
+        except OSError as error:
+            self._trouble = f"the helper cannot be started: {error}"
+            return self._trouble
+        key = printed.output.decode(errors="replace").strip()
+        if printed.code is None:
+            self._trouble = f"the helper took longer than {_HELPER_S:.0f} s, or printed without end"
+        elif printed.code != 0:
+            self._trouble = f"the helper ended with exit code {printed.code}"
+        elif not key or not key.isascii() or not key.isprintable() or len(key) > _MOST_KEY_CHARS:
+            self._trouble = "the helper printed no key: expected one line of printable characters"
+        else:
+            self._key, self._since, self._trouble = key, now, ""
+        return self._trouble
+
+    def _age(self, now: datetime) -> timedelta:
+        """Of the key; as old as can be without one, or when the clock went back."""
+        return now - self._since if self._since is not None and self._since <= now else timedelta.max
