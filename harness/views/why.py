@@ -4,14 +4,17 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from harness.base.artifacts import ArtifactStore
-from harness.base.clock import to_text
+from harness.base.clock import from_text, to_text
 from harness.base.errors import Problem, UsageError
 from harness.base.ids import Sha
+from harness.core.codec import decode
+from harness.core.events import Event, ItemAccepted, ItemWithdrawn
 from harness.core.money import to_usd
 from harness.core.types import Json
 from harness.views.attempts import AttemptView, Verdict, attempts_of, verdicts
@@ -23,13 +26,27 @@ _MOST_SEARCHED = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Where accepted records lie: bytes of a fragment in the store, and the records themselves."""
+    """Where accepted records lie: bytes of a fragment in the store, and the records themselves.
+
+    `rejudged`: the attempt's output was rejected first, and accepted by later checks.
+    """
 
     attempt: int
     fragment: Path
     offset: int
     length_bytes: int
     records: tuple[Json, ...]
+    rejudged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Records that were accepted once, until a person took them back."""
+
+    kept: Kept
+    at: datetime
+    who: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +72,7 @@ class Chapter:
     reasons: tuple[str, ...]
     attempts: tuple[Told, ...]
     kept: Kept | None
+    withdrawn: tuple[Withdrawn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +121,22 @@ def _chapter_as_json(chapter: Chapter, state: Path) -> dict[str, Any]:
         "round": chapter.round,
         "reasons": list(chapter.reasons),
         "attempts": [_told_as_json(told, state) for told in chapter.attempts],
-        "accepted": None
-        if kept is None
-        else {
-            "attempt": kept.attempt,
-            "fragment": str(kept.fragment),
-            "offset": kept.offset,
-            "length_bytes": kept.length_bytes,
-            "records": list(kept.records),
-        },
+        "accepted": None if kept is None else _kept_as_json(kept),
+        "withdrawn": [
+            {**_kept_as_json(each.kept), "at": to_text(each.at), "who": each.who, "why": each.why}
+            for each in chapter.withdrawn
+        ],
+    }
+
+
+def _kept_as_json(kept: Kept) -> dict[str, Any]:
+    return {
+        "attempt": kept.attempt,
+        "fragment": str(kept.fragment),
+        "offset": kept.offset,
+        "length_bytes": kept.length_bytes,
+        "records": list(kept.records),
+        "rejudged": kept.rejudged,
     }
 
 
@@ -176,19 +201,39 @@ def _chapter(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: str
     ).fetchone()
     told = tuple(Told(view, verdicts(db, view).get(item)) for view in attempts_of(db, phase, item))
     kept = _kept(db, store, phase, item)
-    return Chapter(name, item, noun, parent, state, strikes, round_, tuple(json.loads(reasons)), told, kept)
+    was_accepted = {each.attempt.id for each in told if each.verdict and each.verdict.said == "accepted"}
+    has_lost = round_ > 1 or was_accepted - {kept.attempt if kept else 0}
+    withdrawn = tuple(_withdrawn(db, store, phase, item)) if has_lost else ()
+    return Chapter(name, item, noun, parent, state, strikes, round_, tuple(json.loads(reasons)), told, kept, withdrawn)
 
 
 def _kept(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: str) -> Kept | None:
-    row = db.execute(
-        "SELECT attempt, sha, offset, length_bytes FROM accepted WHERE phase = ? AND item = ?", (phase, item)
-    ).fetchone()
+    row = db.execute("SELECT seq FROM accepted WHERE phase = ? AND item = ?", (phase, item)).fetchone()
     if row is None:
         return None
-    attempt, sha, offset, length = row
-    content = store.get(Sha(sha))[offset : offset + length]
+    (body,) = db.execute("SELECT body FROM entries WHERE seq = ?", row).fetchone()
+    return _read(store, decode("ItemAccepted", body))
+
+
+def _withdrawn(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: str) -> Iterator[Withdrawn]:
+    """Looks through all entries, so it is asked only of items that have lost something."""
+    rows = db.execute(
+        """SELECT time, body FROM entries WHERE kind = 'ItemWithdrawn'
+           AND json_extract(body, '$.phase') = ? AND json_extract(body, '$.item') = ? ORDER BY seq""",
+        (phase, item),
+    )
+    for time, body in rows:
+        event = decode("ItemWithdrawn", body)
+        assert isinstance(event, ItemWithdrawn)
+        yield Withdrawn(_read(store, event), from_text(time), event.who, event.why)
+
+
+def _read(store: ArtifactStore, event: Event) -> Kept:
+    assert isinstance(event, ItemAccepted | ItemWithdrawn)
+    content = store.get(Sha(event.sha))[event.offset : event.offset + event.length_bytes]
     records = tuple(json.loads(line) for line in content.splitlines())
-    return Kept(attempt, store.path(Sha(sha)), offset, length, records)
+    rejudged = isinstance(event, ItemAccepted) and event.rejudged
+    return Kept(event.attempt, store.path(Sha(event.sha)), event.offset, event.length_bytes, records, rejudged)
 
 
 def unknown_in_words(db: sqlite3.Connection, item: str) -> tuple[str, str | None]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from harness.base.durations import in_words
 from harness.core.money import in_words as money
 from harness.views.attempts import AttemptView, Verdict
-from harness.views.why import Chapter, History, Told
+from harness.views.why import Chapter, History, Kept, Told
 from harness.views.wording import clean, counted, date_time
 
 _SAID = {
@@ -81,11 +81,18 @@ def _verdict(verdict: Verdict) -> str:
 
 
 def _records(chapter: Chapter) -> Iterator[str]:
-    kept = chapter.kept
-    if kept is None:
-        return
-    end = kept.offset + kept.length_bytes
-    yield f"  {counted(len(kept.records), 'record')} accepted from attempt {kept.attempt}"
-    yield f"    bytes {kept.offset}-{end} of {clean(str(kept.fragment))}"
+    for each in chapter.withdrawn:
+        told = f"withdrawn {date_time(each.at)} by {clean(each.who)}: {clean(each.why)}"
+        yield f"  {counted(len(each.kept.records), 'record')} of attempt {each.kept.attempt} {told}"
+        yield from _lying(each.kept)
+    if chapter.kept is not None:
+        rejudged = ", rejected then, accepted by later checks" if chapter.kept.rejudged else ""
+        records = counted(len(chapter.kept.records), "record")
+        yield f"  {records} accepted from attempt {chapter.kept.attempt}{rejudged}"
+        yield from _lying(chapter.kept)
+
+
+def _lying(kept: Kept) -> Iterator[str]:
+    yield f"    bytes {kept.offset}-{kept.offset + kept.length_bytes} of {clean(str(kept.fragment))}"
     for record in kept.records:
         yield f"    {clean(json.dumps(record, ensure_ascii=False))}"
