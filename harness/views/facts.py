@@ -113,6 +113,21 @@ def sources(db: sqlite3.Connection) -> list[Source]:
     return [Source(first, items) for first, items in rows]
 
 
+def second_thoughts(db: sqlite3.Connection) -> list[tuple[datetime, str, str, str]]:
+    """`(when, phase, item, what)` of every acceptance that a person took back, or that later checks gave; in order."""
+    names: dict[int, str] = dict(db.execute("SELECT phase, name FROM phases").fetchall())
+    rows = db.execute(
+        """SELECT time, kind, body FROM entries WHERE kind = 'ItemWithdrawn'
+           OR (kind = 'ItemAccepted' AND json_extract(body, '$.rejudged')) ORDER BY seq"""
+    )
+    found = []
+    for time, kind, body in rows:
+        event: Any = decode(kind, body)
+        said = f"withdrawn by {event.who}: {event.why}" if kind == "ItemWithdrawn" else "accepted by later checks"
+        found.append((from_text(time), names[event.phase], event.item, f"{said} (attempt {event.attempt})"))
+    return found
+
+
 def joined_late(db: sqlite3.Connection) -> list[tuple[str, str]]:
     """`(phase, item)` of items that were retried by hand and went on beside the plan."""
     rows = db.execute(

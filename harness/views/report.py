@@ -110,6 +110,7 @@ def _markdown(db: sqlite3.Connection, status: Status, asked: Asked, now: datetim
     yield from _section("Usage", _usage(db, status))
     yield from _section("Runs", _runs(db, status))
     yield from _section("Holds", _holds(db))
+    yield from _section("Second thoughts", _second_thoughts(db))
     yield from _section("Joined late", _joined_late(db))
     yield from _section("The job has changed on the way", _changed(db))
     yield from _section("Notes", _table(("attempt", "note"), facts.noted(db)))
@@ -198,6 +199,11 @@ def _runs(db: sqlite3.Connection, status: Status) -> Iterator[str]:
 def _holds(db: sqlite3.Connection) -> Iterator[str]:
     rows = [(date_time(hold.placed_at), date_time(hold.until), hold.reason) for hold in facts.holds(db)]
     return _table(("placed", "until", "reason"), rows)
+
+
+def _second_thoughts(db: sqlite3.Connection) -> Iterator[str]:
+    rows = [(date_time(at), phase, item, what) for at, phase, item, what in facts.second_thoughts(db)]
+    return _table(("when", "phase", "item", "what"), rows)
 
 
 def _joined_late(db: sqlite3.Connection) -> Iterator[str]:

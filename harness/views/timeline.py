@@ -101,7 +101,8 @@ class Words:
     def _of_items(self, event: e.Event) -> str | None:
         match event:
             case e.ItemAccepted():
-                return f"{self._item(event.phase, event.item)} accepted: {counted(event.records, 'record')}"
+                again = f" of attempt {event.attempt}, by later checks" if event.rejudged else ""
+                return f"{self._item(event.phase, event.item)} accepted: {counted(event.records, 'record')}{again}"
             case e.ItemStruck():
                 return f"{self._item(event.phase, event.item)} gets a strike: {_reasons(event.reasons)}"
             case e.ItemReturned():
@@ -110,6 +111,12 @@ class Words:
                 return f"{self._item(event.phase, event.item)} failed: {shorten(event.reason, 200)}"
             case e.ItemReopened():
                 return f"{self._item(event.phase, event.item)} reopened by {event.who}"
+            case e.ItemWithdrawn():
+                what = f"{counted(event.records, 'record')} of attempt {event.attempt}"
+                item = self._item(event.phase, event.item)
+                return f"{item} withdrawn by {event.who}, {what}: {shorten(event.why, 200)}"
+            case e.ItemRemoved():
+                return f"{self._item(event.phase, event.item)} removed until {event.parent!r} is done again"
             case e.ItemBlocked():
                 return f"{self._item(event.phase, event.item)} blocked: {event.parent!r} {event.reason}"
         return None
