@@ -44,30 +44,51 @@ def _the_chain_is_whole(record: Record) -> Iterator[str]:
             return
 
 
-def _an_item_is_accepted_once(record: Record) -> Iterator[str]:
-    for key, times in Counter(entry.key for entry in record.of("ItemAccepted")).items():
-        if times > 1:
-            yield f"{key} was accepted {times} times"
+def _an_item_is_accepted_once_until_a_person_withdraws_it(record: Record) -> Iterator[str]:
+    accepted: dict[Key, list[Any]] = {}
+    for entry in record.of("ItemAccepted", "ItemWithdrawn"):
+        span = [entry[name] for name in ("attempt", "sha", "offset", "length_bytes", "records")]
+        if entry.kind == "ItemAccepted":
+            if entry.key in accepted:
+                yield f"{entry.key} was accepted again by attempt {entry['attempt']}"
+            accepted[entry.key] = span
+        elif accepted.pop(entry.key, None) != span:
+            yield f"entry {entry.seq} withdraws other records of {entry.key} than were accepted"
 
 
 def _nothing_accepted_is_started_again(record: Record) -> Iterator[str]:
     accepted: set[Key] = set()
-    for entry in record.of("ItemAccepted", "AttemptStarted"):
+    for entry in record.of("ItemAccepted", "ItemWithdrawn", "AttemptStarted"):
         if entry.kind == "ItemAccepted":
             accepted.add(entry.key)
+        elif entry.kind == "ItemWithdrawn":
+            accepted.discard(entry.key)
         elif again := accepted & set(entry.keys):
             yield f"attempt {entry['attempt']} took {sorted(again)}, accepted before"
 
 
 def _nobody_asks_about_what_is_accepted(record: Record) -> Iterator[str]:
-    """By the request log: no session works on an item after the moment of its acceptance."""
-    accepted = {entry.key: entry.time for entry in record.of("ItemAccepted")}
+    """By the request log: no session works on an item between its acceptance and a withdrawal."""
+    changes: dict[Key, list[Entry]] = {}
+    for entry in record.of("ItemAccepted", "ItemWithdrawn"):
+        changes.setdefault(entry.key, []).append(entry)
     numbers = record.phase_numbers()
     for asked in record.requests:
         for item in asked.ids:
-            at = accepted.get((numbers[asked.phase], item))
-            if at is not None and asked.time > at:
-                yield f"request {asked.number} at {asked.time} is about {item}, accepted at {at}"
+            before = [each for each in changes.get((numbers[asked.phase], item), []) if each.time < asked.time]
+            if before and before[-1].kind == "ItemAccepted":
+                yield f"request {asked.number} at {asked.time} is about {item}, accepted at {before[-1].time}"
+
+
+def standing(record: Record) -> list[Entry]:
+    """The acceptances that were not withdrawn."""
+    found: dict[Key, Entry] = {}
+    for entry in record.of("ItemAccepted", "ItemWithdrawn"):
+        if entry.kind == "ItemAccepted":
+            found[entry.key] = entry
+        else:
+            found.pop(entry.key, None)
+    return list(found.values())
 
 
 def _every_request_belongs_to_a_started_attempt(record: Record) -> Iterator[str]:
@@ -94,13 +115,20 @@ def _one_live_attempt_per_item(record: Record) -> Iterator[str]:
 
 
 def _only_open_attempts_accept_and_strike(record: Record) -> Iterator[str]:
-    """A late result of an older attempt loses: what an attempt changes, it changes before its end, of its own items."""
+    """A late result of an older attempt loses: what an attempt changes, it changes before its end, of its own items.
+
+    What a person has rejudged is of an attempt that has ended, and that nobody works on.
+    """
     live: dict[int, set[Key]] = {}
+    ended: dict[int, set[Key]] = {}
     for entry in record.of("AttemptStarted", "AttemptEnded", "ItemAccepted", "ItemStruck", "ItemFailed"):
         if entry.kind == "AttemptStarted":
             live[entry["attempt"]] = set(entry.keys)
         elif entry.kind == "AttemptEnded":
-            live.pop(entry["attempt"], None)
+            ended[entry["attempt"]] = live.pop(entry["attempt"], set())
+        elif entry.kind == "ItemAccepted" and entry.body.get("rejudged"):
+            if entry.key not in ended.get(entry["attempt"], set()) or any(entry.key in keys for keys in live.values()):
+                yield f"entry {entry.seq} rejudges {entry.key}, which attempt {entry['attempt']} cannot give"
         elif entry.key not in live.get(entry["attempt"], set()):
             yield f"entry {entry.seq} ({entry.kind}) is of attempt {entry['attempt']}, which does not hold {entry.key}"
 
@@ -144,8 +172,10 @@ def _states(record: Record) -> dict[Key, str]:
     running: dict[int, list[Key]] = {}
     for entry in record.entries:
         match entry.kind:
-            case "ItemAdded" | "ItemReopened":
+            case "ItemAdded" | "ItemReopened" | "ItemWithdrawn":
                 states[entry.key] = "pending"
+            case "ItemRemoved":
+                del states[entry.key]
             case "ItemBlocked":
                 states[entry.key] = "blocked"
             case "AttemptStarted":
@@ -165,6 +195,8 @@ def _a_finished_job_has_settled_everything(record: Record) -> Iterator[str]:
     ends = record.of("RunStarted", "RunEnded")[-1:]
     if not ends or ends[0].kind != "RunEnded" or ends[0]["exit_code"] not in (0, 1) or _is_partial(record):
         return
+    if any(entry.seq > ends[0].seq for entry in record.of("ItemAccepted", "ItemWithdrawn")):
+        return  # a person had second thoughts since
     states = _states(record)
     open_ = sorted(key for key, state in states.items() if state in ("pending", "running"))
     if open_:
@@ -186,7 +218,7 @@ def _the_merge_is_what_was_accepted(record: Record) -> Iterator[str]:
     if not ends or ends[0].kind != "RunEnded":
         return
     places = {entry.key: entry["place"] for entry in record.of("ItemAdded")}
-    accepted = sorted(record.of("ItemAccepted"), key=lambda entry: str(places[entry.key]))
+    accepted = sorted(standing(record), key=lambda entry: str(places[entry.key]))
     last = {entry["phase"]: entry for entry in record.of("Merged")}
     for phase, merged in last.items():
         target = record.folder / merged["target"]
@@ -232,8 +264,8 @@ def _strikes(record: Record, allowed: int) -> Iterator[str]:
     started = {entry["attempt"]: entry for entry in record.of("AttemptStarted")}
     ended = {entry["attempt"]: entry for entry in record.of("AttemptEnded")}
     strikes: Counter[Key] = Counter()
-    for entry in record.of("ItemStruck", "ItemFailed", "ItemReopened"):
-        if entry.kind == "ItemReopened":
+    for entry in record.of("ItemStruck", "ItemFailed", "ItemReopened", "ItemWithdrawn", "ItemRemoved"):
+        if entry.kind in ("ItemReopened", "ItemWithdrawn", "ItemRemoved"):
             strikes[entry.key] = 0
             continue
         start, end = started[entry["attempt"]], ended.get(entry["attempt"])
@@ -251,7 +283,7 @@ def _strikes(record: Record, allowed: int) -> Iterator[str]:
 
 _LAWS: tuple[Callable[[Record], Iterator[str]], ...] = (
     _the_chain_is_whole,
-    _an_item_is_accepted_once,
+    _an_item_is_accepted_once_until_a_person_withdraws_it,
     _nothing_accepted_is_started_again,
     _nobody_asks_about_what_is_accepted,
     _every_request_belongs_to_a_started_attempt,
