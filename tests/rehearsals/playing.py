@@ -207,7 +207,7 @@ def small_job(folder: Path, home: Path, scene: str, items: int = 4, **fields: An
 
 def command_job(folder: Path, home: Path, program: str, items: int = 4, **fields: Any) -> Job:
     """A job whose sessions are the Python program `program` (its text); launched for real, it costs nothing."""
-    session = {"backend": "command", "command": ["python3", "-S", "work.py"], "prompt": "work"}
+    session = {"backend": "command", "command": ["python3", "-S", "work.py"]}
     job = small_job(folder, home, "plain", items, session=session, **fields)
     (folder / "work.py").write_text(program)
     job.rehearsal = False
