@@ -16,8 +16,9 @@ def check(
 ) -> None:
     """Check the manifest, every file it names, the items and the prompts; start nothing."""
     from harness.cli.outline import outline, outline_as_json
-    from harness.cli.preview import read_items, refuse_bad_prompts
+    from harness.cli.preview import read_items
     from harness.job.load import load
+    from harness.supervisor.opening import refuse_bad_prompts
     from harness.views.wording import clean
 
     job = load(manifest, settings=settings or (), rehearsal=rehearsal)

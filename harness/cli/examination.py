@@ -1,5 +1,6 @@
 """What `doctor` looks at: each examination tries the thing itself and says what it found."""
 
+import asyncio
 import os
 import shutil
 import sqlite3
@@ -8,18 +9,23 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from harness import __version__
 from harness.backends.claude import cli_folder
-from harness.backends.credentials import find_credential
+from harness.backends.credentials import Supply
+from harness.backends.helper import HelperSupply
+from harness.backends.login import LoginHome, LoginSupply
+from harness.backends.supply import find_supply
 from harness.base.errors import HarnessError, UsageError
 from harness.base.watching import FolderWatch
 from harness.executors.containment import choose
 from harness.executors.preflight import preflight
 from harness.job.job import Job
 from harness.job.load import load
+from harness.ledger.shared_holds import state_home
 from harness.views.wording import clean
 
 Grade = Literal["ok", "note", "broken"]
@@ -90,8 +96,6 @@ def _sqlite() -> Finding:
 
 def _sandbox(job: Job) -> Iterator[Finding]:
     """Not only looked at: a probe tries to get out."""
-    import asyncio
-
     try:
         containment = choose(job)
         refused = asyncio.run(preflight(containment, job))
@@ -115,11 +119,26 @@ def _credential(job: Job, *, is_own: bool) -> Finding:
     if is_own and job.is_free():
         return Finding("credential", "ok", "none is needed: every phase is a program of your own")
     try:
-        found = find_credential(os.environ, job.auth)
+        found = find_supply(job, os.environ, Path.home(), state_home(os.environ, Path.home()))
     except UsageError as error:
         says = "; ".join(f"{problem.message}; {problem.hint or ''}" for problem in error.problems)
         return Finding("credential", "broken" if is_own else "note", clean(f"{says}; a rehearsal needs none"))
-    return Finding("credential", "ok", clean(found.describe()))
+    if found is None:
+        return Finding("credential", "ok", "none of Anthropic's is needed: sessions ask a cloud, as session.env says")
+    return _supply(found)
+
+
+def _supply(found: Supply) -> Finding:
+    """A helper is run; a login is only read."""
+    now = datetime.now(UTC)
+    if isinstance(found, HelperSupply) and (trouble := asyncio.run(found.ask(now))):
+        return Finding("credential", "broken", clean(f"{found.describe()}: {trouble}"))
+    says = found.describe()
+    if hold := found.hold(now):
+        says += f"; starts wait: {hold[1]}"
+    if not isinstance(found, LoginSupply) and LoginHome.of(os.environ, Path.home()).read() is not None:
+        says += "; Claude Code is logged in here too, which is not used (auth: login would)"
+    return Finding("credential", "note" if hold else "ok", clean(says))
 
 
 def _disk(folder: Path) -> Finding:
@@ -130,7 +149,6 @@ def _disk(folder: Path) -> Finding:
 
 def _watching(scratch: Path) -> Finding:
     """A file is written, and the watch has to tell."""
-    import asyncio
 
     async def is_told() -> bool:
         with FolderWatch() as watch:

@@ -35,7 +35,7 @@ def launch(
     import os
     from pathlib import Path
 
-    from harness.backends.credentials import find_credential
+    from harness.backends.supply import find_supply
     from harness.cli.detaching import Words, detach_and_wait
     from harness.cli.resetting import reset_now
     from harness.job.load import load
@@ -44,13 +44,13 @@ def launch(
     from harness.supervisor.running import RunOptions
 
     job = load(manifest, settings=settings or ())
-    credential = None if job.is_free() else find_credential(os.environ, job.auth)
+    shared = state_home(os.environ, Path.home())
+    credential = find_supply(job, os.environ, Path.home(), shared)
     if reset:
         reset_now(job)
     if detach:
         words = Words(tuple(settings or ()), first, tuple(only or ()), keep=keep)
         raise typer.Exit(detach_and_wait(Place(manifest, rehearsal=False), words))
-    shared = state_home(os.environ, Path.home())
     options = RunOptions(credential, Choice(first, tuple(only or ())), keep, shared_state=shared)
     raise typer.Exit(_play(Place(manifest, rehearsal=False), job, options, plain=plain))
 

@@ -13,6 +13,7 @@ from harness.core.money import in_words as money
 from harness.core.money import to_usd
 from harness.ledger.lock import is_held
 from harness.views import facts
+from harness.views.pilot import pilot_lines
 from harness.views.reading import reading
 from harness.views.status import Status, status_of
 from harness.views.status_text import counts_line
@@ -98,6 +99,10 @@ def _markdown(db: sqlite3.Connection, status: Status, asked: Asked, now: datetim
         yield ""
     yield f"**{mark(headline(status))}** Report of {date_time(now)}."
     yield ""
+    if (said := facts.pilot(db)) is not None and status.head is not None:
+        yield f"What the pilot said: {mark(' '.join(pilot_lines(said)))}"
+        yield f"What came: {money(status.head.spent_microusd)} so far, {mark(counts_line(status))}."
+        yield ""
     if asked.unchecked:
         names = ", ".join(map(mark, asked.unchecked))
         yield f"**unchecked**: no check is named for {names}; done means there only that a record came back in form."

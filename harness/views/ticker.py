@@ -10,6 +10,7 @@ from harness.base.clock import from_text
 from harness.base.durations import in_words
 from harness.base.errors import HarnessError
 from harness.core import events as e
+from harness.core.codec import decode
 from harness.core.money import in_words as money
 from harness.ledger.queries import last_seq
 from harness.ledger.store import Entry
@@ -20,6 +21,7 @@ from harness.views.wording import clean, clock_time, shorten
 
 _KINDS = (
     "AttemptStarted", "AttemptEnded", "HoldPlaced", "HoldLifted", "Paused", "Resumed", "CancelAsked", "ItemReopened",
+    "PilotStarted", "PilotJudged",
 )  # fmt: skip
 _MOST_NAMED = 3
 
@@ -62,7 +64,7 @@ def _ticks(db: sqlite3.Connection, after: int) -> Iterator[Tick]:
     marks = ", ".join("?" * len(_KINDS))
     query = f"SELECT seq, time, kind, body FROM entries WHERE seq > ? AND kind IN ({marks}) ORDER BY seq"  # noqa: S608
     for seq, time, kind, body in db.execute(query, (after, *_KINDS)).fetchall():
-        entry = Entry(seq, time, e.decode(kind, body))
+        entry = Entry(seq, time, decode(kind, body))
         if isinstance(entry.event, e.HoldLifted) and entry.event.who == resumed_by:
             continue  # `resume` lifts whatever there is, and has been told already
         resumed_by = entry.event.who if isinstance(entry.event, e.Resumed) else ""

@@ -14,6 +14,7 @@ from harness.core import events as e
 from harness.core.money import in_words as money
 from harness.ledger.store import Entry, entries
 from harness.views.attempts import Batches, BatchName
+from harness.views.pilot import pilot_lines
 from harness.views.reading import reading
 from harness.views.wording import clean, counted, date_time, listed, shorten
 
@@ -135,6 +136,10 @@ class Words:
                 return f"stop asked by {event.who}{', at once' if event.now else ''}"
             case e.Merged():
                 return f"merged {counted(event.records, 'record')} into {event.target}"
+            case e.PilotStarted():
+                return f"pilot: batches {listed([str(number) for number in event.batches])} run ahead"
+            case e.PilotJudged():
+                return "pilot: " + " ".join(pilot_lines(event))
             case e.FingerprintKept():
                 return f"went on although the job has changed: {listed(list(event.differences))}"
         return None

@@ -1,0 +1,353 @@
+"""Second thoughts as a person types them: what failed wrongly is recovered, what is bad is taken back."""
+
+import json
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.base.clock import Clock
+from harness.ledger.store import Ledger, rebuild, state_of
+from harness.supervisor import second_thoughts
+from tests.checker.laws import broken_laws
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from tests.cli.conftest import Desk
+
+    Start = Callable[[Sequence[str]], subprocess.Popen[str]]
+
+_WORKER = """\
+import json, os
+items, phase = json.load(open("items.json")), os.environ["HARNESS_PHASE"]
+def record(item):
+    if phase == "letters":
+        return {"id": item["id"], "letter": item["data"]["letter"]}
+    word = item["data"].get("word") or item["records"][0]["word"]
+    if item["reasons"]:
+        word = word[:-1]
+    return {"id": item["id"], "word": word, "letters": [{"id": f"{item['id']}-{c}", "letter": c} for c in word]}
+json.dump([record(item) for item in items], open(os.environ["HARNESS_OUTPUT"], "w"))
+"""
+
+
+def merged(folder: Path, name: str = "job") -> list[Any]:
+    records: list[Any] = json.loads((folder / f"output/{name}.json").read_bytes())
+    return records
+
+
+def assert_sound(folder: Path, stem: str = "job") -> None:
+    """The tables are what the entries say, and the independent checker finds nothing."""
+    state = folder / ".harness" / stem
+    db = sqlite3.connect(state / "ledger.db")
+    assert state_of(db) == state_of(rebuild(db))
+    db.close()
+    assert broken_laws(state) == []
+
+
+def count(folder: Path, kind: str) -> int:
+    db = sqlite3.connect(folder / ".harness/job/ledger.db")
+    (found,) = db.execute("SELECT count(*) FROM entries WHERE kind = ?", (kind,)).fetchone()
+    db.close()
+    return int(found)
+
+
+def change_check(desk: "Desk", old: str, new: str) -> None:
+    text = (desk.folder / "job.yaml").read_text()
+    assert old in text
+    (desk.folder / "job.yaml").write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def failed_wrongly(desk: "Desk") -> "Desk":
+    """Four items, all failed by a check that was wrong, and mended now; one of them is really bad."""
+    desk.job({"1": "good", "2": "good", "3": "bad", "4": "good"}, more="batch: {size: 2}\n")
+    change_check(desk, ".n > 0", ".n > 100")
+    assert desk.types("launch").code == 1
+    assert desk.types("status", "--json").json()["counts"]["failed"] == 4
+    change_check(desk, ".n > 100", ".n > 0")
+    return desk
+
+
+def test_a_mended_check_recovers_every_wrongly_failed_item_without_a_session(failed_wrongly: "Desk") -> None:
+    desk = failed_wrongly
+    sessions = desk.types("status", "--json").json()["usage"]["sessions"]
+    said = desk.types("rejudge")
+    assert said.code == 0
+    assert "3 numbers recovered for $0.00; 1 left as they were" in said.out
+    told = desk.types("status", "--json").json()
+    assert (told["counts"]["done"], told["counts"]["failed"]) == (3, 1)
+    assert told["usage"]["sessions"] == sessions
+    assert [record["id"] for record in merged(desk.folder)] == ["1", "2", "4"]
+    assert_sound(desk.folder)
+    assert desk.types("launch").code == 1, "the mended check was agreed to; only the bad item is left failed"
+    assert desk.types("status", "--json").json()["usage"]["sessions"] == sessions
+
+
+def test_rejudging_twice_does_nothing_the_second_time(failed_wrongly: "Desk") -> None:
+    desk = failed_wrongly
+    assert desk.types("rejudge").code == 0
+    entries, before = count(desk.folder, "ItemAccepted"), (desk.folder / "output/job.json").read_bytes()
+    assert "0 numbers recovered for $0.00; 1 left as they were" in desk.types("rejudge").out
+    assert count(desk.folder, "ItemAccepted") == entries
+    assert (desk.folder / "output/job.json").read_bytes() == before
+
+
+def test_a_look_changes_nothing_and_tells_of_done_items_that_would_not_pass(failed_wrongly: "Desk") -> None:
+    desk = failed_wrongly
+    assert "3 numbers would be recovered" in desk.types("rejudge", "--check").out
+    assert desk.types("status", "--json").json()["counts"]["failed"] == 4
+    assert count(desk.folder, "FingerprintKept") == 0
+    desk.types("rejudge", "1")
+    change_check(desk, ".n > 0", ".n > 100")
+    said = desk.types("rejudge", "--check")
+    assert "1 is done, but: n must be positive" in said.out
+    assert desk.types("status", "--json").json()["counts"]["done"] == 1, "acceptance is never judged again by itself"
+
+
+def test_only_the_named_items_are_rejudged_and_their_story_tells_it(failed_wrongly: "Desk") -> None:
+    desk = failed_wrongly
+    assert "1 number recovered" in desk.types("rejudge", "2").out
+    assert "rejected then, accepted by later checks" in desk.types("why", "2").out
+    assert desk.types("why", "2", "--json").json()["phases"][0]["accepted"]["rejudged"] is True
+    assert "by later checks" in desk.types("log").out
+    assert "accepted by later checks" in desk.types("report").out
+    again = desk.types("rejudge", "2")
+    assert again.code == 2
+    assert "'2': has not failed, it is done" in again.err
+
+
+def test_an_open_item_that_is_recovered_leaves_its_group(failed_wrongly: "Desk") -> None:
+    desk = failed_wrongly
+    desk.types("retry", "--failed")
+    change_check(desk, ".n > 0", ".n > 100")
+    assert desk.types("launch", "--keep", "--first", "1").code in (0, 1, 3)
+    change_check(desk, ".n > 100", ".n > 0")
+    assert desk.types("status", "--json").json()["counts"]["pending"] == 3
+    sessions = desk.types("status", "--json").json()["usage"]["sessions"]
+    assert "3 numbers recovered" in desk.types("rejudge").out
+    assert_sound(desk.folder)
+    assert desk.types("launch").code == 1
+    assert desk.types("status", "--json").json()["usage"]["sessions"] > sessions, "the bad one goes on by itself"
+    assert_sound(desk.folder)
+
+
+def test_changes_of_more_than_the_checks_are_refused(failed_wrongly: "Desk") -> None:
+    desk = failed_wrongly
+    change_check(desk, "count them", "count them all")
+    refused = desk.types("rejudge")
+    assert refused.code == 2
+    assert "session.prompt" in refused.err
+    assert desk.types("status", "--json").json()["counts"]["failed"] == 4
+
+
+def test_a_check_that_does_not_work_concludes_nothing(failed_wrongly: "Desk") -> None:
+    desk = failed_wrongly
+    change_check(desk, "[{jq: '.n > 0', says: n must be positive}]", "[{python: 'checks.py:check'}]")
+    (desk.folder / "checks.py").write_text("def check(items, records, context):\n    raise ValueError('oh')\n")
+    said = desk.types("rejudge")
+    assert said.code == 4
+    assert "checks.py:check is broken" in said.err
+    assert count(desk.folder, "ItemAccepted") == 0
+
+
+class _Killed(BaseException):
+    """SIGKILL at a commit."""
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("commits", [1, 2, 3, 4])
+def test_a_kill_at_any_commit_of_a_rejudgement_loses_and_repeats_nothing(
+    failed_wrongly: "Desk", monkeypatch: pytest.MonkeyPatch, commits: int, moment: str
+) -> None:
+    desk, open_ = failed_wrongly, Ledger.open
+    left = [commits]
+
+    def killing(path: Path, clock: Clock, *, durable: bool = True) -> Ledger:
+        ledger = open_(path, clock, durable=durable)
+
+        def around(now: str) -> None:
+            left[0] -= now == moment
+            if left[0] == 0:
+                raise _Killed
+
+        ledger.around_commit = around
+        return ledger
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "open", killing)
+        with pytest.raises(_Killed):
+            desk.types("rejudge")
+    assert_sound(desk.folder)
+    assert desk.types("rejudge").code == 0
+    assert [record["id"] for record in merged(desk.folder)] == ["1", "2", "4"]
+    assert count(desk.folder, "ItemAccepted") == 3
+    assert_sound(desk.folder)
+
+
+def test_a_rejected_item_gets_a_new_round_with_the_reason_and_leaves_the_merge_until_then(desk: "Desk") -> None:
+    desk.job({"1": "good", "2": "good", "3": "good"})
+    assert desk.types("launch").code == 0
+    said = desk.types("reject", "2", "--why", "n is made up")
+    assert said.code == 0
+    assert [record["id"] for record in merged(desk.folder)] == ["1", "3"]
+    assert_sound(desk.folder)
+    assert "because: n is made up" in desk.types("why", "2").out
+    assert "n is made up" in desk.types("plan", "--prompt").out
+    assert desk.types("launch").code == 0
+    assert [record["id"] for record in merged(desk.folder)] == ["1", "2", "3"]
+    story = desk.types("why", "2", "--json").json()["phases"][0]
+    assert [each["why"] for each in story["withdrawn"]] == ["n is made up"]
+    assert story["withdrawn"][0]["records"] == [{"id": "2", "n": 1}]
+    assert story["withdrawn"][0]["attempt"] != story["accepted"]["attempt"]
+    assert "n is made up" in desk.types("report").out
+    assert "withdrawn by" in desk.types("log").out
+    assert_sound(desk.folder)
+
+
+def test_what_a_person_has_rejected_is_never_recovered(desk: "Desk") -> None:
+    desk.job({"1": "good", "2": "good"})
+    assert desk.types("launch").code == 0
+    desk.types("reject", "2", "--why", "bad")
+    assert "0 numbers recovered" in desk.types("rejudge").out
+    assert desk.types("status", "--json").json()["counts"]["pending"] == 1
+
+
+def test_items_of_one_batch_that_are_taken_back_together_go_together(desk: "Desk") -> None:
+    desk.job({str(number): "good" for number in range(6)}, more="batch: {size: 3}\n")
+    assert desk.types("launch").code == 0
+    assert desk.types("redo", "--where", "attempt<3", "--yes").code == 0
+    assert merged(desk.folder) == []
+    assert desk.types("launch").code == 0
+    assert desk.types("status", "--json").json()["usage"]["sessions"] == 4
+    assert_sound(desk.folder)
+
+
+def test_redo_takes_what_came_from_another_prompt_and_agrees_to_the_new_one(desk: "Desk") -> None:
+    desk.job({"1": "good", "2": "good"})
+    assert desk.types("launch", "--first", "1").code in (0, 3)
+    change_check(desk, "count them", "count them well")
+    assert desk.types("launch", "--keep").code == 0
+    said = desk.types("redo", "--where", "prompt=old", "--yes")
+    assert "taken back: 1" in said.out
+    assert desk.types("launch").code == 0
+    assert "no done item is of that kind" in desk.types("redo", "--where", "prompt=old", "--yes").err
+    change_check(desk, "count them well", "count them better")
+    assert desk.types("redo", "--where", "prompt=old", "--yes").code == 0
+    assert desk.types("launch").code == 0, "redo is the word that the new prompt is meant"
+    prompts = {told["prompt_sha"] for item in "12" for told in _accepted_from(desk, item)}
+    assert len(prompts) == 1
+    assert_sound(desk.folder)
+
+
+def _accepted_from(desk: "Desk", item: str) -> Iterator[dict[str, Any]]:
+    story = desk.types("why", item, "--json").json()["phases"][0]
+    return (told for told in story["attempts"] if told["id"] == story["accepted"]["attempt"])
+
+
+def test_a_running_supervisor_takes_a_rejection_and_makes_the_item_again(desk: "Desk", waiting_run: "Start") -> None:
+    desk.job({"1": "good", "2": "wait"})
+    assert desk.types("launch", "--first", "1").code in (0, 3)
+    process = waiting_run(("launch",))
+    for verb in (("rejudge",), ("redo", "--where", "attempt<9", "--yes")):
+        held = desk.types(*verb)
+        assert held.code == 5
+        assert "harness cancel" in held.err
+    said = desk.types("reject", "1", "--why", "bad")
+    assert said.code == 0
+    assert "taken back: 1" in said.err
+    process.kill()
+    process.wait()
+    assert count(desk.folder, "ItemWithdrawn") == 1
+    (desk.folder / ".harness/job/control").rmdir()
+
+
+@pytest.fixture
+def words(desk: "Desk") -> "Desk":
+    """Words, of which letters are made: `a` has two, `b` has three."""
+    (desk.folder / "worker.py").write_text(_WORKER)
+    (desk.folder / "words.jsonl").write_text('{"id": "a", "word": "ox"}\n{"id": "b", "word": "cat"}\n')
+    session = f"{{backend: command, command: [{sys.executable}, worker.py], prompt: spell them}}"
+    (desk.folder / "job.yaml").write_text(
+        f"job: Words\nnoun: word\nitems: {{file: words.jsonl}}\nbatch: {{size: 2}}\nsession: {session}\nphases:\n"
+        "  words: {output: {merge: output/words.json}}\n"
+        "  letters:\n    from: words\n    items: {rows: '.letters[]', id: .id, noun: letter}\n"
+        "    output: {merge: output/letters.json}\n"
+    )
+    assert desk.types("launch").code == 0
+    assert len(merged(desk.folder, "letters")) == 5
+    return desk
+
+
+def test_what_was_made_of_a_rejected_item_is_removed_and_made_again(words: "Desk") -> None:
+    unasked = words.types("reject", "b", "--why", "too long")
+    assert unasked.code == 2
+    assert "made from that, and removed until it is made again: 3 letters of letters" in unasked.err
+    assert len(merged(words.folder, "letters")) == 5, "nothing is taken back before somebody agreed"
+    assert words.types("reject", "b", "--why", "too long", "--yes").code == 0
+    assert [record["id"] for record in merged(words.folder, "words")] == ["a"]
+    assert [record["id"] for record in merged(words.folder, "letters")] == ["a-o", "a-x"]
+    assert_sound(words.folder)
+    assert words.types("launch").code == 0
+    assert [record["word"] for record in merged(words.folder, "words")] == ["ox", "ca"]
+    assert [record["id"] for record in merged(words.folder, "letters")] == ["a-o", "a-x", "b-c", "b-a"]
+    assert_sound(words.folder)
+    assert "which was withdrawn: too long" in words.types("why", "b-c").out
+    assert words.types("launch").code == 0
+
+
+def test_a_made_item_is_rejected_alone(words: "Desk") -> None:
+    assert words.types("reject", "a-x", "--why", "unclear").code == 0
+    assert len(merged(words.folder, "words")) == 2
+    assert [record["id"] for record in merged(words.folder, "letters")] == ["a-o", "b-c", "b-a", "b-t"]
+    assert words.types("launch").code == 0
+    assert len(merged(words.folder, "letters")) == 5
+    assert_sound(words.folder)
+
+
+def test_redo_of_a_phase_leaves_the_others_alone(words: "Desk") -> None:
+    assert words.types("redo", "--where", "phase=letters", "--where", "attempt<99", "--yes").code == 0
+    assert (len(merged(words.folder, "words")), len(merged(words.folder, "letters"))) == (2, 0)
+    assert words.types("launch").code == 0
+    assert len(merged(words.folder, "letters")) == 5
+    assert_sound(words.folder)
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (("reject", "a"), "expected the ids of done items, and --why"),
+        (("reject", "--why", "x"), "expected the ids of done items, and --why"),
+        (("reject", "c", "--why", "x"), "'c': no word has this id"),
+        (("reject", "a", "a-x", "--why", "x"), "reject those of one phase at a time"),
+        (("reject", "a", "--why", "x", "--phase", "word"), "no phase is called 'word'"),
+        (("redo",), "expected --where with one of prompt=old"),
+        (("redo", "--where", "promt=old"), "did you mean 'prompt'?"),
+        (("redo", "--where", "prompt=odl"), "did you mean 'old'?"),
+        (("redo", "--where", "phase=leters"), "did you mean 'letters'?"),
+        (("redo", "--where", "attempt<x"), "attempt knows no 'x'"),
+        (("redo", "--where", "attempt=3"), "is no condition"),
+        (("redo", "--where", "attempt<99"), "--yes: is needed where nobody can answer"),
+        (("rejudge", "a"), "'a': has not failed, it is done"),
+        (("rejudge", "zz"), "'zz': no word has this id"),
+    ],
+)
+def test_what_cannot_be_meant_is_said_and_changes_nothing(words: "Desk", typed: tuple[str, ...], told: str) -> None:
+    before = (words.folder / ".harness/job/ledger.db").stat().st_size
+    said = words.types(*typed)
+    assert said.code == 2
+    assert told in said.err
+    assert (words.folder / ".harness/job/ledger.db").stat().st_size == before
+    assert len(merged(words.folder, "letters")) == 5
+
+
+def test_nothing_is_rejudged_of_a_job_that_was_never_launched(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    assert desk.types("rejudge").code == 2
+    assert not (desk.folder / ".harness").exists()
+    assert second_thoughts.CHECKS.fullmatch("phases.words.output.check[0]")
+    assert not second_thoughts.CHECKS.fullmatch("output.key")
