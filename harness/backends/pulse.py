@@ -37,6 +37,10 @@ class Pulse:
         if waits_for is not None:
             self.waits_for = waits_for
 
+    def rebase(self) -> None:
+        """Nothing could come in the time that has passed: every clock begins anew."""
+        self.started = self.last = self.monotonic()
+
     def event(
         self,
         kind: Literal["started", "responded", "tool", "tool_done", "text", "retrying", "output"],

@@ -4,9 +4,10 @@ import asyncio
 import errno
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Literal
 
 from harness.backends.pulse import Pulse
@@ -16,7 +17,8 @@ from harness.base.clock import Clock
 from harness.core.faults import classify
 from harness.core.symptoms import Symptoms
 from harness.core.types import Artifact, AttemptSpec, Ending, OutputFault, SessionFacts
-from harness.executors.clocks import Expired, until_expired, until_quiet
+from harness.executors.allowance import Allowance, until_excess, written
+from harness.executors.clocks import STANDSTILL_S, Expired, Standstill, until_expired, until_quiet
 from harness.executors.folder import AttemptFolder
 from harness.executors.starter import AttemptStarter
 from harness.outputs.freeze import Frozen, freeze
@@ -31,7 +33,7 @@ _POLITE_S = 10.0
 _GRACE_S = 2.0
 _LAST_S = 5.0
 
-Why = Literal["ended", "good", "cancel", "cut"] | Expired
+Why = Literal["ended", "good", "cancel", "cut", "excess"] | Expired
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Tools:
     store: ArtifactStore
     clock: Clock
     preview: Preview
+    allowance: Allowance = field(default_factory=Allowance)
+    standstill_s: float = STANDSTILL_S
 
 
 class LiveAttempt:
@@ -54,6 +58,8 @@ class LiveAttempt:
         self._starter = starter
         self._pulse = pulse
         self._tools = tools
+        self._standstill = Standstill(tools.standstill_s)
+        self._excess = ""
         self._asked: asyncio.Future[Literal["cancel", "cut"]] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> Ending:
@@ -63,11 +69,12 @@ class LiveAttempt:
         try:
             why = await self._wait(running)
             if why != "ended":
-                await self._bring_down(running, hard=why == "cut")
+                await self._bring_down(running, hard=why in ("cut", "excess"))
         finally:
             await self._starter.end(0)
             running.cancel()
             await asyncio.wait({running}, timeout=_LAST_S)
+        self._excess = self._excess or await asyncio.to_thread(written, self._tools.allowance, self._writable)
         broken = running.exception() if running.done() and not running.cancelled() else None
         return self._ending(why, broken, timedelta(seconds=self._tools.clock.monotonic() - began))
 
@@ -78,25 +85,33 @@ class LiveAttempt:
         if hard:
             await self._starter.end(0)
 
+    @property
+    def _writable(self) -> tuple[Path, ...]:
+        return AttemptFolder(self._spec.folder).writable
+
     async def _wait(self, running: "asyncio.Task[None]") -> Why:
         """Until the session ends, or there is a reason to end it."""
-        spec, clock = self._spec, self._tools.clock
-        expiry = asyncio.create_task(until_expired(spec.session, self._pulse, clock))
+        spec, clock, allowance = self._spec, self._tools.clock, self._tools.allowance
+        expiry = asyncio.create_task(until_expired(spec.session, self._pulse, clock, self._standstill))
+        excess = asyncio.create_task(until_excess(allowance, self._starter.processes, self._writable, clock))
         linger = asyncio.create_task(self._until_good())
         try:
-            pending: set[asyncio.Future[Any]] = {running, expiry, linger, self._asked}
+            pending: set[asyncio.Future[Any]] = {running, expiry, excess, linger, self._asked}
             await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             if running.done():
                 return self._asked.result() if self._asked.done() else "ended"
             if self._asked.done():
                 return self._asked.result()
+            if excess.done():
+                self._excess = excess.result()
+                return "excess"
             if expiry.done():
                 return expiry.result()
             linger.result()  # an error of the preview is ours: it must not pass for a good end
             return "good"
         finally:
-            expiry.cancel()
-            linger.cancel()
+            for watching in (expiry, excess, linger):
+                watching.cancel()
 
     async def _until_good(self) -> None:
         """Return when every item has been there and accepted, on a frozen copy, after a time without any event.
@@ -133,7 +148,10 @@ class LiveAttempt:
     def _ending(self, why: Why, broken: BaseException | None, duration: timedelta) -> Ending:
         frozen, failure = freeze_output(self._spec, self._tools.store)
         facts = self._session.facts()
-        symptoms = replace(self._session.symptoms(), produced=bool(frozen.artifacts))
+        has_stood = self._standstill.was()
+        symptoms = replace(
+            self._session.symptoms(), produced=bool(frozen.artifacts), excess=self._excess, suspended=has_stood
+        )
         if symptoms.is_error is None:
             symptoms = replace(symptoms, stderr=AttemptFolder(self._spec.folder).last_error())
         if failure is not None:
@@ -144,13 +162,14 @@ class LiveAttempt:
             symptoms = replace(symptoms, operator=why)
         elif broken is not None:
             symptoms = replace(symptoms, is_error=True, text=f"{type(broken).__name__}: {broken}")
+        oddities = {"ended while it lingered": why == "good", "this machine stood still while it ran": has_stood}
         return Ending(
             artifacts=tuple(frozen.artifacts),
             output_faults=tuple(frozen.output_faults),
             fault=None if why == "good" else classify(symptoms),
             facts=facts,
             duration=duration,
-            notes=(*frozen.notes, *self._session.notes(), *(("ended while it lingered",) if why == "good" else ())),
+            notes=(*frozen.notes, *self._session.notes(), *(text for text, is_so in oddities.items() if is_so)),
         )
 
 

@@ -1,15 +1,19 @@
 """The clocks of a running session: which one runs out, and when a finished-looking session may be ended."""
 
-import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from harness.backends.pulse import Pulse
-from harness.base.clock import Clock
+from harness.base.clock import Clock, seconds_asleep
 from harness.core.symptoms import WaitedFor
 from harness.job.job import SessionSpec
+
+STANDSTILL_S: Final = 120.0
+"""Longer than any load of a machine was seen to delay a timer."""
+
+_TICK_S = 30.0
 
 ClockName = Literal["first_event", "silence", "timeout"]
 
@@ -22,20 +26,41 @@ class Expired:
     waited_for: WaitedFor
 
 
-async def until_expired(session: SessionSpec, pulse: Pulse, clock: Clock) -> Expired:
+class Standstill:
+    """Notices that this machine slept, or that this process was stopped or starved, while a session ran."""
+
+    def __init__(self, longest_s: float = STANDSTILL_S, asleep: Callable[[], float] = seconds_asleep) -> None:
+        self._longest_s = longest_s
+        self._asleep = asleep
+        self._asleep_before = asleep()
+        self._is_noticed = False
+
+    def begins(self, late_s: float) -> bool:
+        """True once: when a timer woke so late, or the machine slept so long, that no clock can be trusted."""
+        if self._is_noticed:
+            return False
+        self._is_noticed = late_s > self._longest_s or self.was()
+        return self._is_noticed
+
+    def was(self) -> bool:
+        return self._is_noticed or self._asleep() - self._asleep_before > self._longest_s
+
+
+async def until_expired(session: SessionSpec, pulse: Pulse, clock: Clock, standstill: Standstill) -> Expired:
     """Return when the first of a session's clocks runs out; never, when it has none.
 
-    Sleeps until the earliest moment at which one could; signs of life in between only move that moment away.
+    Sleeps until the earliest moment at which one could; signs of life in between only move that moment away. After the
+    first standstill all of them begin anew, once.
     """
     while True:
         now = clock.monotonic()
-        due = list(_due(session, pulse, now))
-        if not due:
-            await asyncio.Event().wait()
-        at, name = min(due)
-        if at <= now:
+        at, name = min(_due(session, pulse, now), default=(now + _TICK_S, None))
+        if at <= now and name is not None:
             return Expired(name, pulse.blamed_for_timeout() if name == "timeout" else pulse.waits_for)
-        await clock.sleep(at - now)
+        nap = min(at - now, _TICK_S)
+        await clock.sleep(nap)
+        if standstill.begins(clock.monotonic() - now - nap):
+            pulse.rebase()
 
 
 async def until_quiet(span: timedelta, pulse: Pulse, clock: Clock) -> None:

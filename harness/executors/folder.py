@@ -73,6 +73,11 @@ class AttemptFolder:
     def tmp(self) -> Path:
         return self.root / "tmp"
 
+    @property
+    def writable(self) -> tuple[Path, ...]:
+        """The folders that belong to the session."""
+        return (self.work, self.config, self.tmp)
+
     def view(self) -> View:
         """The folders under their own paths, for a session that sees what we see."""
         return View(str(self.work), str(self.config), str(self.tmp), str(self.input))

@@ -1,9 +1,11 @@
 """The executor of this machine: every attempt in a private folder, behind walls, ended and frozen by the rules."""
 
+import asyncio
 import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,12 +19,15 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.clock import Clock
 from harness.base.ids import Token
 from harness.base.processes import STATE_MARK, TOKEN_MARK, become_subreaper, end_marked, state_digest
-from harness.core.faults import classify
+from harness.base.removal import remove_tree
+from harness.core.faults import TOO_BIG, classify
 from harness.core.symptoms import Symptoms
 from harness.core.types import AttemptSpec, Ending, SessionEvent, SessionFacts
+from harness.executors.allowance import written
 from harness.executors.attempt import LiveAttempt, Preview, Tools, freeze_output, not_started
 from harness.executors.folder import AttemptFolder
 from harness.executors.starter import AttemptStarter
+from harness.executors.trespass import guarded, ignored, looks, trespasses
 from harness.executors.walls import Containment
 from harness.job.job import Job
 
@@ -67,16 +72,22 @@ class LocalExecutor:
         except OSError as error:
             return not_started(spec, error)
         marks = {TOKEN_MARK: spec.token, STATE_MARK: self._state}
-        starter = AttemptStarter(self._containment, folder, marks)
+        starter = AttemptStarter(self._containment, folder, marks, self._tools.allowance)
         speaks = spec.session.backend == "claude"
         pulse = Pulse(spec.id, self._tools.clock.monotonic, on_event, speaks)
         live = LiveAttempt(spec, self._session(spec, folder, starter, pulse), starter, pulse, self._tools)
         self._running[spec.token] = live
+        guarding = guarded(spec, self._job, is_kernel_sandbox=self._containment.is_kernel_sandbox)
+        before = looks(guarding)
         try:
             ending = await live.run()
+            notes = (*trespasses(before, looks(guarding)), *ignored(folder.work))
+            ending = replace(ending, notes=(*ending.notes, *notes))
+            if ending.fault is not None and ending.fault.kind == TOO_BIG:
+                ending = await self._relieved(folder, ending)
         finally:
             del self._running[spec.token]
-            folder.tidy()
+            await asyncio.to_thread(folder.tidy)
         on_event(SessionEvent(spec.id, "ended", ending.fault.detail if ending.fault else ""))
         return ending
 
@@ -107,6 +118,14 @@ class LocalExecutor:
     async def sweep(self) -> int:
         """End every process that an earlier supervisor of this job left behind; returns how many there were."""
         return await end_marked(STATE_MARK, self._state, 0)
+
+    async def _relieved(self, folder: AttemptFolder, ending: Ending) -> Ending:
+        """A work folder that is too big is not kept: a few of them would fill the disk for everybody."""
+        excess = written(self._tools.allowance, [folder.work])
+        if not excess:
+            return ending
+        await asyncio.to_thread(remove_tree, folder.work)
+        return replace(ending, notes=(*ending.notes, f"its work folder was removed: it had {excess}"))
 
     def _session(self, spec: AttemptSpec, folder: AttemptFolder, starter: AttemptStarter, pulse: Pulse) -> Session:
         paths = Paths(folder.work, folder.config, folder.prompt, folder.stream, folder.errors)

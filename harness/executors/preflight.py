@@ -14,6 +14,7 @@ from harness.base.files import make_folder, write_private
 from harness.base.processes import TOKEN_MARK
 from harness.base.removal import remove_tree
 from harness.executors import probe_program
+from harness.executors.allowance import Allowance
 from harness.executors.folder import AttemptFolder
 from harness.executors.starter import AttemptStarter
 from harness.executors.walls import Containment
@@ -74,7 +75,7 @@ def _got_out(name: str, told: str) -> bool:
 
 
 async def _run(containment: Containment, folder: AttemptFolder) -> tuple[str, str]:
-    starter = AttemptStarter(containment, folder, {TOKEN_MARK: secrets.token_hex(16)})
+    starter = AttemptStarter(containment, folder, {TOKEN_MARK: secrets.token_hex(16)}, Allowance())
     program = Path(probe_program.__file__)
     launch = Launch(
         (sys.executable, "-I", "-S", str(program)),

@@ -17,6 +17,7 @@ from harness.base.processes import (
     reap,
     reap_namespaces,
 )
+from harness.executors.allowance import Allowance, limited
 from harness.executors.folder import AttemptFolder
 from harness.executors.walls import Containment
 
@@ -26,12 +27,15 @@ _STREAM_LIMIT_BYTES = 1 << 20
 class AttemptStarter:
     """Starts the process of one attempt and ends everything that came of it."""
 
-    def __init__(self, containment: Containment, folder: AttemptFolder, marks: Mapping[str, str]) -> None:
+    def __init__(
+        self, containment: Containment, folder: AttemptFolder, marks: Mapping[str, str], allowance: Allowance
+    ) -> None:
         self.view = containment.view(folder)
         self.is_kernel_sandbox = containment.is_kernel_sandbox
         self._containment = containment
         self._folder = folder
         self._marks = marks
+        self._allowance = allowance
         self._process: Process | None = None
 
     async def start(self, launch: Launch) -> Process:
@@ -43,7 +47,7 @@ class AttemptStarter:
         with ExitStack() as closing:
             source = PIPE if launch.stdin is None else closing.enter_context(launch.stdin.open("rb")).fileno()
             self._process = await asyncio.create_subprocess_exec(
-                *wrapped.argv,
+                *limited(wrapped.argv, self._allowance),
                 stdin=source,
                 stdout=PIPE,
                 stderr=PIPE,
@@ -63,9 +67,17 @@ class AttemptStarter:
             await end_tree(polite, lambda: self._living(process), grace)
         await self._end_adopted()
 
+    def processes(self, most: int) -> list[int]:
+        """Those of the session, wherever they went; no more than `most`."""
+        if self._process is None:
+            return []
+        tops = [self._process.pid, *self._adopted()] if IS_LINUX else [self._process.pid]
+        return [pid for top in tops for pid in (top, *descendants(top, most))][:most]
+
     def _living(self, process: Process) -> list[int]:
+        """Its own process first: with a kernel sandbox all others end with it, however fast they multiply."""
         below = descendants(process.pid)
-        return [*below, process.pid] if process.returncode is None else below
+        return [process.pid, *below] if process.returncode is None else below
 
     async def _end_adopted(self) -> None:
         """End what lost its parent and was adopted by us, the subreaper."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.backends.pulse import Pulse
 from harness.base.ids import AttemptId
-from harness.executors.clocks import Expired, until_expired, until_quiet
+from harness.executors.clocks import STANDSTILL_S, Expired, Standstill, until_expired, until_quiet
 from harness.job.job import SessionSpec
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ class Virtual:
     def __init__(self) -> None:
         self.seconds = 0.0
         self.at: list[tuple[float, Any]] = []
+        self.late = 0.0
+        """Added to the end of the sleep that is under way: everything was stopped for so long."""
 
     def now(self) -> datetime:
         return datetime(2026, 11, 20, tzinfo=UTC) + timedelta(seconds=self.seconds)
@@ -32,7 +34,13 @@ class Virtual:
         while self.at and self.at[0][0] <= until:
             self.seconds, happening = self.at.pop(0)
             happening()
-        self.seconds = until
+        self.seconds = until + self.late
+        self.late = 0.0
+        await asyncio.sleep(0)
+
+
+def awake() -> float:
+    return 0.0
 
 
 def session(bench: "Bench", **changes: Any) -> SessionSpec:
@@ -46,7 +54,7 @@ def pulse(clock: Virtual, *, speaks: bool = True) -> Pulse:
 
 
 def expiry(spec: SessionSpec, beat: Pulse, clock: Virtual) -> Expired:
-    return asyncio.run(until_expired(spec, beat, clock))
+    return asyncio.run(until_expired(spec, beat, clock, Standstill(asleep=awake)))
 
 
 def test_S01_no_sign_of_life_is_noticed_after_first_event(bench: "Bench") -> None:
@@ -125,7 +133,7 @@ def test_bounds_switched_off_never_run_out(bench: "Bench") -> None:
 
     async def run() -> bool:
         spec = session(bench, timeout=None, first_event=None, silence=None)
-        waiting = asyncio.create_task(until_expired(spec, pulse(clock), clock))
+        waiting = asyncio.create_task(until_expired(spec, pulse(clock), clock, Standstill(asleep=awake)))
         for _ in range(10):
             await asyncio.sleep(0)
         still = not waiting.done()
@@ -141,3 +149,47 @@ def test_quiet_begins_anew_with_every_event(bench: "Bench") -> None:
     clock.at = [(10, lambda: beat.beat()), (39, lambda: beat.beat())]
     asyncio.run(until_quiet(timedelta(seconds=30), beat, clock))
     assert clock.seconds == 69
+
+
+def test_H05_a_standstill_begins_every_clock_anew_once(bench: "Bench") -> None:
+    """Stopped for an hour while the model was waited for: it gets its ten minutes again, and no third time."""
+    clock = Virtual()
+    beat = pulse(clock)
+
+    def stop() -> None:
+        clock.late = 3600.0
+
+    clock.at = [(2, lambda: beat.beat("model")), (500, stop), (4500, stop)]
+    assert expiry(session(bench), beat, clock) == Expired("silence", "model")
+    woken = 510 + 3600
+    assert woken + 600 <= clock.seconds <= woken + 600 + 3600 + 30
+
+
+def test_H05_a_machine_that_slept_begins_every_clock_anew(bench: "Bench") -> None:
+    """Monotonic time does not count it: what was silent by then has only just woken up."""
+    clock = Virtual()
+    beat = pulse(clock)
+    slept = [0.0]
+    clock.at = [(2, lambda: beat.beat("model")), (400, lambda: slept.__setitem__(0, 8 * 3600.0))]
+    standstill = Standstill(asleep=lambda: slept[0])
+    found = asyncio.run(until_expired(session(bench), beat, clock, standstill))
+    assert found == Expired("silence", "model")
+    assert 1000 <= clock.seconds <= 1030
+    assert standstill.was()
+
+
+def test_H12_a_timer_that_is_a_little_late_is_no_standstill() -> None:
+    standstill = Standstill(asleep=awake)
+    assert not standstill.begins(STANDSTILL_S)
+    assert not standstill.was()
+    assert standstill.begins(STANDSTILL_S + 1)
+    assert not standstill.begins(STANDSTILL_S + 1), "once"
+    assert standstill.was()
+
+
+def test_H05_sleep_counts_from_the_start_of_the_session() -> None:
+    asleep = [5000.0]
+    standstill = Standstill(asleep=lambda: asleep[0])
+    assert not standstill.was()
+    asleep[0] += STANDSTILL_S + 1
+    assert standstill.was(), "also where no clock has looked"

@@ -1,0 +1,120 @@
+"""What one session may take of this machine: limits that the kernel keeps, and a look at the whole of it.
+
+The kernel's limits hold at once, for each process. They do not add up what a tree of processes takes, and the number of
+processes of root they do not limit at all (no user namespace changes that); so the tree and the folders that the
+session can write are looked at too, about once a second.
+"""
+
+import asyncio
+import errno
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.base.clock import Clock
+from harness.base.processes import resident_bytes
+
+_MIB, _GIB = 1 << 20, 1 << 30
+_RESERVED_BY_CLI = 12 * _GIB
+"""Address space that the CLI reserves and hardly uses: 5.5 GiB at the start, 9.9 GiB at its peak (2.1.329)."""
+
+_LOOK_S = 1.0
+_LOOK_SHARE = 50
+"""A look that takes long is repeated less often: at most 2 % of the time is spent looking."""
+
+
+def _half_of_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Far above what any honest session was seen to take: a guard for the machine, not a means to save."""
+
+    processes: int = 1024
+    """Of the whole session; the CLI with a build in its Bash tool has dozens."""
+    resident_bytes: int = field(default_factory=_half_of_memory)
+    """Of the whole session, which has about 0.2 GiB; beyond half of the machine the supervisor itself is in danger."""
+    files: int = 20_000
+    """In the folders that it can write, which hold about 25; an unpacked archive has thousands."""
+    written_bytes: int = 4 * _GIB
+    """In these folders together, and in a single file; an output may have 64 MiB."""
+    open_files: int = 8192
+    """Of one process. The CLI has 17."""
+
+
+def limited(argv: Sequence[str], allowance: Allowance) -> tuple[str, ...]:
+    """The command that runs `argv` with the kernel's limits on it; costs about 0.5 ms.
+
+    A shell does it, because that is everywhere and, other than a preexec function, safe beside threads; its builtin
+    knows -u or -p for processes. Limits that are lower already stay. When memory runs out the kernel ends the session
+    and not the supervisor.
+    """
+    data_kib = (_RESERVED_BY_CLI + allowance.resident_bytes) // 1024
+    numbers = (_threads_now() + 2 * allowance.processes, data_kib, allowance.open_files, allowance.written_bytes // 512)
+    return ("/bin/sh", "-c", _LIMITING, "sh", *map(str, numbers), *argv)
+
+
+_LIMITING = (
+    "{ ulimit -c 0; ulimit -u $1 || ulimit -p $1; ulimit -d $2; ulimit -n $3; ulimit -f $4; "
+    'echo 500 >/proc/self/oom_score_adj; } 2>/dev/null; shift 4; unset PWD OLDPWD SHLVL; exec "$@"'
+)
+
+
+def _threads_now() -> int:
+    """Of the whole machine: the kernel counts the threads of a user wherever they are."""
+    with suppress(OSError, ValueError, IndexError):
+        return int(Path("/proc/loadavg").read_text().split()[3].split("/")[1])
+    return 0
+
+
+async def until_excess(
+    allowance: Allowance, processes: Callable[[int], Iterable[int]], folders: Sequence[Path], clock: Clock
+) -> str:
+    """Return, in words, when a session takes more than it is allowed; never, while it does not.
+
+    `processes` gives those of the session, at most so many.
+    """
+    pause = _LOOK_S
+    while True:
+        await clock.sleep(pause)
+        began = time.perf_counter()
+        found = await asyncio.to_thread(_taken, allowance, processes, folders)
+        if found:
+            return found
+        pause = max(_LOOK_S, _LOOK_SHARE * (time.perf_counter() - began))
+
+
+def _taken(allowance: Allowance, processes: Callable[[int], Iterable[int]], folders: Sequence[Path]) -> str:
+    pids = list(processes(allowance.processes + 1))
+    if len(pids) > allowance.processes:
+        return f"more than {allowance.processes:,} processes"
+    resident = resident_bytes(pids, allowance.resident_bytes)
+    if resident > allowance.resident_bytes:
+        return f"{resident // _MIB:,} MiB of memory, of {allowance.resident_bytes // _MIB:,}"
+    return written(allowance, folders)
+
+
+def written(allowance: Allowance, folders: Sequence[Path]) -> str:
+    """What is too much in these folders, in words; empty when nothing is. Links are not followed."""
+    files = size = 0
+    waiting = [os.fspath(folder) for folder in folders]
+    try:
+        while waiting:
+            with suppress(FileNotFoundError, NotADirectoryError, PermissionError), os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    files += 1
+                    with suppress(FileNotFoundError):
+                        size += entry.stat(follow_symlinks=False).st_blocks * 512
+                    if files > allowance.files:
+                        return f"more than {allowance.files:,} files"
+                    if size > allowance.written_bytes:
+                        return f"more than {allowance.written_bytes // _MIB:,} MiB in files"
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+    except OSError as error:
+        return "folders too deep to be looked into" if error.errno == errno.ENAMETOOLONG else ""
+    return ""
