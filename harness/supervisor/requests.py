@@ -8,6 +8,7 @@ from harness.base.ids import ItemId
 from harness.core.events import GroupQueued, HoldLifted, ItemReopened, Paused, Resumed
 from harness.ledger import control, queries
 from harness.ledger.history import acceptance
+from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
 from harness.ledger.withdrawal import Word, is_busy, made_from_all, withdraw
 
@@ -21,11 +22,18 @@ class Stoppable(Protocol):
 class RequestDesk:
     """Takes requests out of the spool; each is committed before it is removed."""
 
-    def __init__(self, folder: Path, ledger: Ledger, withdrawn: Callable[[int], None] = lambda phase: None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        ledger: Ledger,
+        withdrawn: Callable[[int], None] = lambda phase: None,
+        shared_holds: SharedHolds | None = None,
+    ) -> None:
         """`withdrawn` is called with each phase that has lost accepted records."""
         self._folder = folder
         self._ledger = ledger
         self._withdrawn = withdrawn
+        self._shared_holds = shared_holds
 
     def forget_cancels(self) -> None:
         """A cancel that nobody took was meant for a run that is over."""
@@ -47,6 +55,8 @@ class RequestDesk:
                 self._ledger.record(Paused(request.who))
             case "resume":
                 self._ledger.record(Resumed(request.who), HoldLifted(request.who))
+                if self._shared_holds is not None:  # it would go on holding this job too
+                    self._shared_holds.lift()
             case "retry":
                 self._reopen(request)
             case "reject":

@@ -128,7 +128,7 @@ async def _run(
         merger.note(phase)
         progress.note()
 
-    requests = RequestDesk(job.state / "control", setting.ledger, withdrawn)
+    requests = RequestDesk(job.state / "control", setting.ledger, withdrawn, setting.shared_holds)
     supervisor = Supervisor(setting, merger, progress, requests, on_event, is_lock_in_place)
     if options.settle_only:
         supervisor.start_nothing()
