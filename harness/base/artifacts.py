@@ -17,6 +17,8 @@ class ArtifactStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._synced: set[Path] = set()
+        """Shelves whose names are durable, as far as this process knows; a killed one may have left others."""
 
     def path(self, sha: Sha) -> Path:
         return self.root / sha[:2] / sha
@@ -25,12 +27,15 @@ class ArtifactStore:
         """Store `content`; durable when it returns. The same content twice is one file."""
         sha = sha_of(content)
         path = self.path(sha)
+        shelf = path.parent
+        if shelf not in self._synced:
+            make_folder(shelf)
+            sync_folder(self.root)
+            sync_folder(shelf)
+        self._synced.discard(shelf)
         if not path.exists():
-            shelf = path.parent
-            if not shelf.exists():
-                make_folder(shelf)
-                sync_folder(self.root)
             write_atomic(path, content, mode=0o400, staging=self.root)
+        self._synced.add(shelf)
         return sha
 
     def tidy(self) -> None:
