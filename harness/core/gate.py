@@ -86,7 +86,7 @@ def closed(passing: Passing, now: datetime) -> Closed | None:
         closings.append(Closed(opens, "window", "outside the window"))
     if bounds.rate is not None and (opens := bounds.rate.opens(starts, now)):
         closings.append(Closed(opens, "rate", "at the rate"))
-    if passing.is_ramping and starts and now < starts[-1] + _STAGGER:
+    if passing.is_ramping and starts and starts[-1] <= now < starts[-1] + _STAGGER:
         closings.append(Closed(starts[-1] + _STAGGER, "stagger", "one after the other while the gate opens again"))
     return max(closings, key=lambda closing: closing.until, default=None)
 

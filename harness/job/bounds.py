@@ -24,8 +24,11 @@ class Rate:
     per: timedelta
 
     def opens(self, earlier: Sequence[datetime], now: datetime) -> datetime | None:
-        """When the next start is allowed, or None for now. `earlier`: the last starts, oldest first."""
-        recent = [start for start in earlier if now - start < self.per]
+        """When the next start is allowed, or None for now. `earlier`: the last starts, oldest first.
+
+        A start in the future was noted before the clock was set back, and counts no more.
+        """
+        recent = [start for start in earlier if start <= now < start + self.per]
         return recent[-self.starts] + self.per if len(recent) >= self.starts else None
 
 
