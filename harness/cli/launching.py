@@ -1,6 +1,7 @@
 """Commands that run a job: launch, which also resumes, and rehearse."""
 
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -9,6 +10,7 @@ from harness.cli.options import (
     First,
     Keep,
     Manifest,
+    Manifests,
     Only,
     Place,
     Plain,
@@ -17,12 +19,17 @@ from harness.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from harness.job.job import Job
     from harness.supervisor.running import RunOptions
 
 
+T = TypeVar("T")
+
+
 def launch(
-    manifest: Manifest = DEFAULT_MANIFEST,
+    manifests: Manifests = None,
     settings: Settings = None,
     first: First = None,
     only: Only = None,
@@ -31,11 +38,15 @@ def launch(
     detach: Annotated[bool, typer.Option("--detach", help="Run without this terminal; say how to follow it.")] = False,
     plain: Plain = False,
 ) -> None:
-    """Run the job; the same command continues it after any stop. A finished job does nothing."""
+    """Run the job; the same command continues it after any stop. A finished job does nothing.
+
+    Several jobs run in turn; the next one starts when the one before is finished.
+    """
     import os
     from pathlib import Path
 
     from harness.backends.supply import find_supply
+    from harness.base.errors import Problem, UsageError
     from harness.cli.detaching import Words, detach_and_wait
     from harness.cli.resetting import reset_now
     from harness.job.load import load
@@ -43,16 +54,24 @@ def launch(
     from harness.supervisor.opening import Choice
     from harness.supervisor.running import RunOptions
 
-    job = load(manifest, settings=settings or ())
+    places = [Place(manifest, rehearsal=False) for manifest in manifests or [DEFAULT_MANIFEST]]
+    if len(places) > 1 and (first or only or detach):
+        raise UsageError([Problem("launch", "--first, --only and --detach are for one job")])
+    jobs = _all([partial(load, place.manifest, settings=settings or ()) for place in places])
     shared = state_home(os.environ, Path.home())
-    credential = find_supply(job, os.environ, Path.home(), shared)
-    if reset:
+    supplies = _all([partial(find_supply, job, os.environ, Path.home(), shared) for job in jobs])
+    for job in jobs if reset else ():
         reset_now(job)
     if detach:
         words = Words(tuple(settings or ()), first, tuple(only or ()), keep=keep)
-        raise typer.Exit(detach_and_wait(Place(manifest, rehearsal=False), words))
-    options = RunOptions(credential, Choice(first, tuple(only or ())), keep, shared_state=shared)
-    raise typer.Exit(_play(Place(manifest, rehearsal=False), job, options, plain=plain))
+        raise typer.Exit(detach_and_wait(places[0], words))
+    code = 0
+    for place, job, supply in zip(places, jobs, supplies, strict=True):
+        options = RunOptions(supply, Choice(first, tuple(only or ())), keep, shared_state=shared)
+        code = max(code, _play(place, job, options, plain=plain))
+        if code > 1:  # what stopped this job would stop the next one too
+            break
+    raise typer.Exit(code)
 
 
 def rehearse(
@@ -90,6 +109,22 @@ def rehearse(
         code = _play(place, job, RunOptions(credential, choice, keep), plain=plain)
     print_lines(aftermath(job))
     raise typer.Exit(code)
+
+
+def _all(makers: "Sequence[Callable[[], T]]") -> "list[T]":
+    """What all of them make; or one UsageError with the problems of all, before anything is started."""
+    from harness.base.errors import Problem, UsageError
+
+    made: list[T] = []
+    problems: list[Problem] = []
+    for make in makers:
+        try:
+            made.append(make())
+        except UsageError as error:
+            problems += error.problems
+    if problems:
+        raise UsageError(list(dict.fromkeys(problems)))
+    return made
 
 
 def _play(place: Place, job: "Job", options: "RunOptions", *, plain: bool) -> int:

@@ -7,6 +7,9 @@ from typing import Annotated
 import typer
 
 Manifest = Annotated[Path, typer.Argument(metavar="[MANIFEST]", help="The job's manifest.", show_default=True)]
+Manifests = Annotated[
+    list[Path] | None, typer.Argument(metavar="[MANIFEST]...", help="The jobs' manifests, run one after the other.")
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Lay a value over the manifest, such as vars.seeds=100."),
