@@ -18,6 +18,8 @@ from typing import Any
 from tests.checker.record import Entry, Key, Record
 
 STRIKES = 3
+BROKEN = 4
+"""The exit code of a run that the machine or the set-up stopped."""
 HOPELESS = ("refused", "too_long")
 NOT_THE_ITEMS_FAULT = ("provider", "host", "operator", "config")
 
@@ -30,7 +32,7 @@ def broken_laws(state: Path, *, strikes: int = STRIKES) -> list[str]:
     record = Record(state)
     if not record.entries:
         return []
-    found = [f"{law.__name__}: {problem}" for law in _LAWS for problem in law(record)]
+    found = [f"{law.__name__.strip('_')}: {problem}" for law in _LAWS for problem in law(record)]
     return found + [f"strikes: {problem}" for problem in _strikes(record, strikes)]
 
 
@@ -222,6 +224,8 @@ def _the_merge_is_what_was_accepted(record: Record) -> Iterator[str]:
     last = {entry["phase"]: entry for entry in record.of("Merged")}
     for phase, merged in last.items():
         target = record.folder / merged["target"]
+        if ends[0]["exit_code"] == BROKEN and _is_an_older_merge(record, phase, target):
+            continue
         if not target.is_file():
             yield f"{target} is missing" if not target.is_dir() else f"{target}: folders are not read here"
             continue
@@ -229,6 +233,12 @@ def _the_merge_is_what_was_accepted(record: Record) -> Iterator[str]:
             yield f"{target} is not what was merged last"
         pieces = [record.records_of(entry) for entry in accepted if entry["phase"] == phase]
         yield from _differences(target, [one for piece in pieces for one in piece])
+
+
+def _is_an_older_merge(record: Record, phase: int, target: Path) -> bool:
+    """A run that the machine stopped may not have been able to merge what it accepted last."""
+    known = {entry["sha"] for entry in record.of("Merged") if entry["phase"] == phase}
+    return not target.exists() or (target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() in known)
 
 
 def _differences(target: Path, records: list[Any]) -> Iterator[str]:

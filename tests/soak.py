@@ -1,0 +1,125 @@
+"""The long sweeps: `python -m tests.soak [kills|nights|course]...`; without words, all of them. Prints what it saw."""
+
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.rehearsals.killing import SIGNS, Kills, Sign, play_killed
+from tests.rehearsals.playing import Job, course_job, course_verdicts
+from tests.simulation.universe import Universe
+
+KILLS = 30
+LEFT_S = 1.0
+"""What the acceptance gives the processes of sessions to be gone after a kill."""
+
+NIGHTS = 3_000
+
+
+def main(words: Sequence[str]) -> int:
+    sweeps: dict[str, Callable[[Path], bool]] = {"course": course, "kills": kills, "nights": nights}
+    unknown = [word for word in words if word not in sweeps]
+    if unknown:
+        print(f"unknown: {', '.join(unknown)}; known: {', '.join(sweeps)}", file=sys.stderr)
+        return 2
+    passed = True
+    for name in words or sweeps:
+        print(f"== {name}", flush=True)
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix=f"soak-{name}-") as scratch:
+            is_well = sweeps[name](Path(scratch))
+        passed &= is_well
+        print(f"{name}: {'passed' if is_well else 'FAILED'} in {time.monotonic() - began:.0f} s\n", flush=True)
+    return 0 if passed else 1
+
+
+def course(scratch: Path) -> bool:
+    """Acceptance 2: a hundred seeds on the real CLI with all faults of the scene, 668 on backend `command`."""
+    return all(
+        [
+            _whole(_job(scratch, "real", "course.yaml", 100)),
+            _whole(_job(scratch, "programs", "course-command.yaml", 668)),
+        ]
+    )
+
+
+def kills(scratch: Path) -> bool:
+    """Acceptance 3: thirty kills of a hundred seeds on the real CLI; the bytes of a calm night, and of one by one."""
+    draw = random.Random(3)
+    signs: list[Sign] = [*SIGNS * 5, *["time"] * 5]  # type: ignore[list-item]
+    draw.shuffle(signs)
+    seen, job = Kills(), _job(scratch, "killed", "course.yaml", 100)
+    lives = 0
+    while len(seen.signs) < KILLS:
+        lives += 1
+        said = play_killed(job, signs[len(seen.signs) :], draw, seen)
+        print(f"course {lives}: exit code {said.code} after {len(seen.signs)} kills")
+        if said.code != 0:
+            print(said.all)
+            return False
+        if len(seen.signs) < KILLS:
+            job = _job(scratch, f"killed-{lives}", "course.yaml", 100)
+    _tell(seen)
+    calm, serial = _job(scratch, "calm", "course.yaml", 100), _job(scratch, "serial", "course.yaml", 100, "parallel=1")
+    well = _whole(calm) and _whole(serial)
+    same = job.merged() == calm.merged() == serial.merged()
+    print(f"merged files of the killed, the calm and the serial course are the same bytes: {same}")
+    print(f"verdicts on the killed course's files: {course_verdicts(job) or 'none'}")
+    return well and same and not course_verdicts(job) and max(seen.gone_after_s) <= LEFT_S
+
+
+def nights(scratch: Path) -> bool:
+    """Simulated nights: production core, supervisor and ledger in a scripted world, killed at commits."""
+    seeds = [int(time.time()) + number for number in range(NIGHTS)]
+    failed = []
+    for seed in seeds:
+        folder = scratch / str(seed)
+        folder.mkdir()
+        try:
+            Universe(seed, folder).play()
+        except AssertionError as error:
+            failed.append(seed)
+            print(f"seed {seed}: {error}")
+    print(f"{NIGHTS} nights from seed {seeds[0]}: {len(failed)} broke a law")
+    return not failed
+
+
+def _job(scratch: Path, name: str, manifest: str, seeds: int, *settings: str) -> Job:
+    home = scratch / f"{name}-home"
+    home.mkdir()
+    return course_job(scratch / name, home, manifest, seeds, *settings)
+
+
+def _whole(job: Job) -> bool:
+    """Play it to its end and look at everything."""
+    began = time.monotonic()
+    said = job.play()
+    took = time.monotonic() - began
+    job.assert_laws_hold()
+    verdicts = course_verdicts(job)
+    record = job.record()
+    troubles = sorted({asked.trouble for asked in record.requests if asked.trouble})
+    print(
+        f"{job.manifest} {' '.join(job.settings)}: exit code {said.code} in {took:.1f} s, "
+        f"{job.count('AttemptStarted')} attempts, {job.count('ItemAccepted')} items accepted, "
+        f"{job.count('ItemStruck')} strikes, troubles met: {', '.join(troubles) or 'none'}; "
+        f"checkers: {verdicts or 'nothing to say'}",
+        flush=True,
+    )
+    return said.code == 0 and not verdicts
+
+
+def _tell(seen: Kills) -> None:
+    print("kill  after            s into its life  sessions alive  gone after ms")
+    for number, sign in enumerate(seen.signs):
+        print(
+            f"{number + 1:4}  {sign:<15} {seen.after_s[number]:16.2f} {seen.alive[number]:15} "
+            f"{seen.gone_after_s[number] * 1000:14.0f}"
+        )
+    print(f"session processes met: {sum(seen.alive)}; the last was gone {max(seen.gone_after_s) * 1000:.0f} ms after")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
