@@ -55,6 +55,17 @@ _PROC = ("--proc", "/proc", "--remount-ro", "/proc")
 """Read-only, because bubblewrap 0.8 leaves /proc/sys to its file modes: a session of root without any capability could
 write kernel.core_pattern and so run a program outside (measured; the preflight tries it)."""
 
+_NOBODY = ("--uid", "65534", "--gid", "65534")
+_USERS = (("--unshare-user", "--disable-userns"), ("--unshare-user",), ())
+"""The best that this kernel and this bubblewrap can do: a user namespace of its own, in which no further ones can be
+made; there a session of root is nobody, and still reads and writes what is ours."""
+
+_MEMORY = ("--size", str(1 << 30), "--tmpfs")
+"""Folders in memory are bounded; TMPDIR is on disk, and watched."""
+
+_NO_MORE = ("--remount-ro", "/mnt", "--remount-ro", "/")
+"""Both are in memory too, and hold nothing but mounts."""
+
 _SYSTEM = ("/usr", *_LINKED_FOLDERS)
 _TRIAL_S = 20
 
@@ -75,7 +86,8 @@ class Bubblewrap:
         shown = [*self._folders(folder)]
         for here, there in (*((path, str(path)) for path in self._readable(launch)), *launch.shown):
             shown += ["--ro-bind", str(here), there]
-        argv = (self._program, *self._system, *shown, "--chdir", VIEW.work, *_WALLS, "--", *launch.argv)
+        walls = (*shown, "--chdir", VIEW.work, *_NO_MORE, *_WALLS, *self._user)
+        argv = (self._program, *self._system, *walls, "--", *launch.argv)
         return Wrapped(argv, dict(launch.env), None)
 
     def polite(self, pid: int) -> list[int]:
@@ -85,7 +97,20 @@ class Bubblewrap:
         return [*inside, *(below for top in inside for below in _below(top))]
 
     def describe(self) -> str:
-        return f"bubblewrap: own pid, ipc and uts namespaces, no capabilities, narrow mounts ({self._program})"
+        own = "user, pid, ipc and uts" if self._user else "pid, ipc and uts"
+        return f"bubblewrap: own {own} namespaces, no capabilities, narrow mounts ({self._program})"
+
+    def why_not(self) -> str:
+        """Why it cannot be used here; empty when it works."""
+        return _failure((self._program, *self._system, *_WALLS, *self._user, "--", "/usr/bin/env", "true"))
+
+    @cached_property
+    def _user(self) -> tuple[str, ...]:
+        for own in _USERS:
+            user = (*own, *(_NOBODY if own and os.getuid() == 0 else ()))
+            if not _failure((self._program, *self._system, *_WALLS, *user, "--", "/usr/bin/env", "true")):
+                return user
+        return ()
 
     @cached_property
     def _system(self) -> tuple[str, ...]:
@@ -102,7 +127,8 @@ class Bubblewrap:
         zone = Path("/etc/localtime")
         if zone.is_symlink() and zone.resolve().is_relative_to("/usr"):
             arguments += ["--symlink", str(zone.resolve()), "/etc/localtime"]
-        return (*arguments, "--dev", "/dev", *_PROC, "--tmpfs", "/tmp", "--tmpfs", "/mnt")  # noqa: S108
+        devices = ("--dev", "/dev", *_MEMORY, "/dev/shm", "--remount-ro", "/dev")  # noqa: S108
+        return (*arguments, *devices, *_PROC, *_MEMORY, "/tmp", "--tmpfs", "/mnt")  # noqa: S108
 
     def _folders(self, folder: AttemptFolder) -> tuple[str, ...]:
         bound = ["--bind", str(folder.work), VIEW.work, "--bind", str(folder.tmp), VIEW.tmp]
@@ -120,13 +146,16 @@ class Bubblewrap:
 
 
 def why_not(search_path: str | None = None) -> str:
-    """Why bubblewrap cannot be used here; empty when it works (tried: about 5 ms)."""
+    """Why bubblewrap cannot be used here; empty when it works (tried: about 10 ms)."""
     if not IS_LINUX:
         return "it needs Linux"
     program = shutil.which("bwrap", path=search_path)
     if program is None:
         return "bwrap is not installed"
-    trial = (program, *Bubblewrap(program)._system, *_WALLS, "--", "/usr/bin/env", "true")
+    return Bubblewrap(program).why_not()
+
+
+def _failure(trial: tuple[str, ...]) -> str:
     try:
         ended = subprocess.run(trial, capture_output=True, timeout=_TRIAL_S, check=False, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired) as error:

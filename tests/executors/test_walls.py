@@ -143,13 +143,15 @@ def test_the_preflight_without_a_kernel_sandbox_tries_a_start_and_a_write(bench:
 class WithHole(Bubblewrap):
     """Walls with a hole in them."""
 
-    def __init__(self, drop: tuple[str, ...] = (), add: tuple[str, ...] = ()) -> None:
+    def __init__(self, drop: tuple[str, ...] = (), add: tuple[str, ...] = (), *, is_root: bool = False) -> None:
         super().__init__("bwrap")
         self.drop, self.add = drop, add
+        if is_root:
+            self._user = ()
 
     def wrap(self, folder: AttemptFolder, launch: Launch) -> Wrapped:
         wrapped = super().wrap(folder, launch)
-        words, program = list(wrapped.argv), wrapped.argv.index("--")
+        words, program = list(wrapped.argv), wrapped.argv.index("--chdir")
         words[program:program] = [str(folder.root) if word == "STATE" else word for word in self.add]
         for start in range(len(words)):
             if self.drop and tuple(words[start : start + len(self.drop)]) == self.drop:
@@ -162,7 +164,7 @@ class WithHole(Bubblewrap):
 @pytest.mark.parametrize(
     ("walls", "said"),
     [
-        (WithHole(drop=("--cap-drop", "ALL")), "unmount /usr"),
+        (WithHole(drop=("--cap-drop", "ALL"), is_root=True), "unmount /usr"),
         (WithHole(drop=("--remount-ro", "/proc")), "change the kernel's settings"),
         (WithHole(drop=("--unshare-pid",)), "see the supervisor"),
         (WithHole(add=("--bind", "STATE", "STATE")), "read a secret"),
@@ -175,6 +177,27 @@ def test_A47_the_preflight_finds_every_planted_hole(bench: "Bench", walls: WithH
         asyncio.run(preflight(walls, bench.job()))
     assert said in failure.value.message
     assert Path("/proc/self/mountinfo").read_text() == mounts_before
+
+
+@pytest.mark.linux
+@pytest.mark.root
+@pytest.mark.parametrize("walls", [WithHole(drop=("--cap-drop", "ALL")), WithHole(is_root=True)])
+def test_I15_one_of_two_walls_is_enough_to_keep_root_in(bench: "Bench", walls: WithHole) -> None:
+    """Without capabilities, or in a user namespace of its own."""
+    assert "unmount /usr" in asyncio.run(preflight(walls, bench.job()))
+
+
+@pytest.mark.linux
+@pytest.mark.root
+def test_I15_a_session_of_root_is_nobody_and_reads_and_writes_what_is_its_own(bench: "Bench") -> None:
+    scan = bench.folder / "scan.txt"
+    scan.write_text("words of the scan")
+    scan.chmod(0o600)
+    spec = bench.stub("python", "(os.getuid(), open('input/scan.txt').read())", ids=["a"])
+    spec = replace(spec, items=(replace(spec.items[0], file=scan),))
+    ending = asyncio.run(bench.run(spec, Bubblewrap("bwrap")))
+    assert json.loads(bench.content(ending))[0]["value"] == [65534, "words of the scan"]
+    assert (spec.folder / "work" / "output.json").stat().st_uid == 0
 
 
 @pytest.mark.linux
