@@ -1,8 +1,21 @@
 """What holds for all tests: where they run, and that those a machine cannot run are counted aloud."""
 
+import os
 import sys
+from collections.abc import Iterator
 
 import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _a_home_without_credentials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test can come across a login, a key or the state folder of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        for name in list(os.environ):
+            if name.startswith(("ANTHROPIC_", "CLAUDE_", "AWS_", "XDG_")):
+                patch.delenv(name)
+        yield
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import __version__
-from harness.backends.credentials import Credential
+from harness.backends.credentials import Supply
 from harness.base.artifacts import ArtifactStore
 from harness.base.bounded import Bounded
 from harness.base.clock import Clock, SystemClock
@@ -43,7 +43,7 @@ from harness.supervisor.supervisor import Finished, Supervisor
 class RunOptions:
     """What a person chose for this run. `credential` is None when no phase needs one."""
 
-    credential: Credential | None
+    credential: Supply | None
     choice: Choice = field(default_factory=Choice)
     keep: bool = False
     shared_state: Path | None = None
@@ -98,10 +98,10 @@ def _setting(
     )
     shared = options.shared_state or job.state / "holds"
     holds = SharedHolds(shared, credential.fingerprint, job.name) if credential else None
-    return Setting(job, ledger, store, clock, executor, judged, holds)
+    return Setting(job, ledger, store, clock, executor, judged, holds, credential)
 
 
-def _started(job: Job, containment: Containment, credential: Credential | None) -> RunStarted:
+def _started(job: Job, containment: Containment, credential: Supply | None) -> RunStarted:
     return RunStarted(
         pid=os.getpid(),
         host=socket.gethostname(),
@@ -132,7 +132,9 @@ async def _run(
     supervisor = Supervisor(setting, merger, progress, requests, on_event, is_lock_in_place)
     if options.settle_only:
         supervisor.start_nothing()
-    listening = asyncio.create_task(_listen(job, supervisor))
+    beside = [asyncio.create_task(_listen(job, supervisor))]
+    if setting.supply is not None:
+        beside.append(asyncio.create_task(setting.supply.tend(setting.clock, supervisor.wake)))
     try:
         with as_requests(supervisor) as last_signal:
             finished = await supervisor.run(
@@ -143,7 +145,8 @@ async def _run(
         await give_up(setting, trouble.message)
         raise trouble from error
     finally:
-        listening.cancel()
+        for task in beside:
+            task.cancel()
     if finished.exit_code == 130:
         return Finished(last_signal.exit_code(), finished.reason)
     return finished

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from harness.backends.credentials import Supply
 from harness.base.artifacts import ArtifactStore
 from harness.base.clock import Clock
 from harness.core.seam import Executor
@@ -27,3 +28,5 @@ class Setting:
     judge: Judge
     shared_holds: SharedHolds | None = None
     """Holds that other jobs on the same credential see; None without a credential."""
+    supply: Supply | None = None
+    """What sessions authenticate with; starts wait while it is renewed."""

@@ -204,9 +204,10 @@ class Supervisor:
         )
 
     def _hold(self, own: tuple[datetime, str] | None, now: datetime) -> tuple[datetime, str] | None:
-        """The later of this job's hold and the one that another job on the same credential has met."""
+        """The latest of this job's hold, one that another job on the same credential has met, and a renewal of that."""
         shared = self._setting.shared_holds.current(now) if self._setting.shared_holds else None
-        return max((hold for hold in (own, shared) if hold), key=lambda hold: hold[0], default=None)
+        renewal = self._setting.supply.hold(now) if self._setting.supply else None
+        return max((hold for hold in (own, shared, renewal) if hold), key=lambda hold: hold[0], default=None)
 
     def _heed_deadline(self) -> None:
         if self._deadline is not None and self._stop is None and self._setting.clock.now() >= self._deadline:
