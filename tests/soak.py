@@ -15,6 +15,9 @@ KILLS = 30
 LEFT_S = 1.0
 """What the acceptance gives the processes of sessions to be gone after a kill."""
 
+PLENTY = "budget=$2000"
+"""A session that is killed with its supervisor is charged what was reserved for it: thirty kills take over $150."""
+
 NIGHTS = 3_000
 
 
@@ -50,7 +53,7 @@ def kills(scratch: Path) -> bool:
     draw = random.Random(3)
     signs: list[Sign] = [*SIGNS * 5, *["time"] * 5]  # type: ignore[list-item]
     draw.shuffle(signs)
-    seen, job = Kills(), _job(scratch, "killed", "course.yaml", 100)
+    seen, job = Kills(), _job(scratch, "killed", "course.yaml", 100, PLENTY)
     lives = 0
     while len(seen.signs) < KILLS:
         lives += 1
@@ -60,7 +63,7 @@ def kills(scratch: Path) -> bool:
             print(said.all)
             return False
         if len(seen.signs) < KILLS:
-            job = _job(scratch, f"killed-{lives}", "course.yaml", 100)
+            job = _job(scratch, f"killed-{lives}", "course.yaml", 100, PLENTY)
     _tell(seen)
     calm, serial = _job(scratch, "calm", "course.yaml", 100), _job(scratch, "serial", "course.yaml", 100, "parallel=1")
     well = _whole(calm) and _whole(serial)
