@@ -147,7 +147,7 @@ class Job:
         """Every process that carries the mark of this state folder, looked for in /proc by ourselves."""
         digest = hashlib.sha256(os.fsencode(self.state.resolve())).hexdigest()[:24]
         mark = f"HARNESS_STATE={digest}".encode()
-        return [pid for pid in _pids() if mark in _environment(pid).split(b"\0")]
+        return [pid for pid in all_pids() if mark in _environment(pid).split(b"\0")]
 
     def assert_laws_hold(self, strikes: int = 3) -> None:
         broken = broken_laws(self.state, strikes=strikes)
@@ -169,8 +169,17 @@ class Job:
         return running
 
 
-def _pids() -> list[int]:
+def all_pids() -> list[int]:
+    """Every process of this machine."""
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def words_of(pid: int) -> list[str]:
+    """The command line of a process; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return []
 
 
 def _environment(pid: int) -> bytes:

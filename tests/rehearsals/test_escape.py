@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.rehearsals.conftest import MakeJob
-from tests.rehearsals.playing import Job, until
+from tests.rehearsals.playing import Job, all_pids, until, words_of
 
 DAEMON = 987_654
 """Seconds that the daemons would sleep; so they can be told apart in /proc."""
@@ -16,15 +16,7 @@ DAEMON = 987_654
 
 def daemons(seconds: int) -> list[int]:
     """Processes of this machine that sleep so long, seen from outside."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                words = (folder / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            found += [int(folder.name)] if words[:2] == [b"sleep", str(seconds).encode()] else []
-    return found
+    return [pid for pid in all_pids() if words_of(pid)[:2] == ["sleep", str(seconds)]]
 
 
 def occurrences(folder: Path, secret: str) -> list[Path]:

@@ -2,9 +2,21 @@
 
 import random
 
+import pytest
+
 from tests.rehearsals.conftest import MakeJob
 from tests.rehearsals.killing import SIGNS, Kills, play_killed
-from tests.rehearsals.playing import course_verdicts
+from tests.rehearsals.playing import WORKER, course_verdicts, until, words_of
+
+STUBBORN = (
+    "import os, signal, subprocess, time\n"
+    "if os.environ['HARNESS_ATTEMPT'] in '12':\n"
+    "    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):\n"
+    "        signal.signal(number, signal.SIG_IGN)\n"
+    "    subprocess.Popen(['sleep', '100000'], start_new_session=True)\n"
+    "    time.sleep(100000)\n"
+) + WORKER
+"""Its first two attempts listen to nobody, have a child in a session of its own, and would never end."""
 
 
 def test_kills_of_the_real_course_change_no_byte_and_leave_no_session(course: MakeJob) -> None:
@@ -25,4 +37,22 @@ def test_kills_of_a_hundred_seeds_change_no_byte(course: MakeJob) -> None:
     assert len(seen.signs) == 5 and any(seen.alive), f"too little was killed: {seen}"
     assert untouched.play().code == 0
     assert job.merged() == untouched.merged()
+    job.assert_laws_hold()
+
+
+def _sleepers(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if words_of(pid)[:2] == ["sleep", "100000"]]
+
+
+@pytest.mark.parametrize("sandbox", ["bubblewrap", "guardian"])
+def test_sessions_that_listen_to_nobody_end_with_their_supervisor(programs: MakeJob, sandbox: str) -> None:
+    job = programs(STUBBORN, 3, sandbox=sandbox)
+    running = job.begin()
+    until(lambda: running.is_over() or len(_sleepers(job.sessions())) == 2, "two stubborn sessions with a child each")
+    assert not running.is_over(), running.end().all
+    running.kill()
+    until(lambda: not job.sessions(), "sessions to end with their supervisor", 60)
+    said = job.play()
+    assert said.code == 0, said.all
+    assert job.count("ItemStruck") == 0
     job.assert_laws_hold()
