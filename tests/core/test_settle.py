@@ -1,15 +1,18 @@
 """The laws of the one retry rule."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from math import ceil, log2
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.base.ids import ItemId
+from harness.core import settle as settling
 from harness.core.events import (
     AttemptEnded,
     Event,
@@ -33,7 +36,7 @@ from harness.core.faults import (
     TURN_LIMIT,
     USAGE_LIMIT,
 )
-from harness.core.settle import Member, Open, Span, settle
+from harness.core.settle import Member, Open, Span, recover, settle
 from harness.core.types import (
     Accepted,
     BatchRef,
@@ -249,3 +252,22 @@ def test_failed_attempts_that_touch_one_item_are_bounded_and_only_the_poisoned_f
     assert failed_items == poison
     assert done == set(strikes) - poison
     assert max(touched.values()) <= ceil(log2(size)) + 4
+
+
+def test_an_attempt_judged_once_more_accepts_and_nothing_else() -> None:
+    attempt = an_attempt([2, 3, 1])
+    by_item: dict[ItemId, Verdict] = {ItemId("i0"): GOOD, ItemId("i1"): BAD, ItemId("i2"): MISSING}
+    judgement, spans = Judgement(by_item, usable=True), {ItemId("i0"): Span("s", 0, 1, 1)}
+    events = recover(attempt.attempt, attempt.batch, attempt.members, judgement, spans)
+    assert events == [ItemAccepted(7, 1, "i0", "s", 0, 1, 1, rejudged=True)]
+    broken = Judgement(by_item, usable=True, broken_check=a_fault(BROKEN_CHECK, "config"))
+    assert recover(attempt.attempt, attempt.batch, attempt.members, broken, spans) == []
+
+
+def test_only_this_module_accepts_strikes_and_fails() -> None:
+    package = Path(settling.__file__).parents[1]
+    pattern = re.compile(r"\bItem(?:Accepted|Struck|Failed)\((?!\))")
+    makers = {
+        path.relative_to(package).as_posix() for path in package.rglob("*.py") if pattern.search(path.read_text())
+    }
+    assert makers == {"core/settle.py"}
