@@ -29,9 +29,9 @@ class Blotter:
 
 
 class Recorder:
-    """Appends lines to a file: the first `head_bytes` of them at once, then the last `tail_bytes` when closed.
+    """Appends pieces to a file: the first `head_bytes` of them at once, then the last `tail_bytes` when closed.
 
-    A line is written before anybody parses it. An error of the disk is kept in `failure` and ends the writing, never
+    A piece is written before anybody parses it. An error of the disk is kept in `failure` and ends the writing, never
     the session's pipe.
     """
 
@@ -46,7 +46,7 @@ class Recorder:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
     def write(self, line: bytes) -> None:
-        """Keep one piece, usually a line with its end."""
+        """Keep one piece: a line with its end, or several."""
         clean = self._blotter.clean(line)
         if self._head_left >= len(clean):
             self._head_left -= len(clean)
@@ -100,13 +100,6 @@ class Liner:
         self.pending_bytes = len(rest)
         return [line + b"\n" for line in lines]
 
-    def cut(self) -> bytes:
-        """Take most of a line that does not end; a little is kept back."""
-        pending = b"".join(self._pieces)
-        self._pieces = [pending[-_OVERLAP_BYTES:]]
-        self.pending_bytes = len(self._pieces[0])
-        return pending[:-_OVERLAP_BYTES]
-
     def rest(self) -> bytes:
         """What came after the last end of a line."""
         pending = b"".join(self._pieces)
@@ -116,19 +109,22 @@ class Liner:
 
 
 class Drain:
-    """Takes whatever a pipe brings into a recorder, so that it never fills up."""
+    """Takes whatever a pipe brings into a recorder, so that it never fills up: whole lines, as many as came at once."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._liner = Liner()
+        self._rest = b""
 
     def feed(self, chunk: bytes) -> None:
-        for line in self._liner.push(chunk):
-            self._recorder.write(line)
-        if self._liner.pending_bytes > _CHUNK_BYTES:
-            self._recorder.write(self._liner.cut())
+        lines, end, self._rest = (self._rest + chunk).rpartition(b"\n")
+        if end:
+            self._recorder.write(lines + end)
+        if len(self._rest) > _CHUNK_BYTES:
+            self._recorder.write(self._rest[:-_OVERLAP_BYTES])
+            self._rest = self._rest[-_OVERLAP_BYTES:]
 
     def flush(self) -> None:
         """Write what came after the last end of a line."""
-        if rest := self._liner.rest():
-            self._recorder.write(rest)
+        if self._rest:
+            self._recorder.write(self._rest)
+            self._rest = b""

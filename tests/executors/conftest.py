@@ -6,12 +6,13 @@ import os
 import secrets
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -93,9 +94,11 @@ class Bench:
         containment: Containment | None = None,
         credential: Credential | None = None,
         preview: Any = nothing_good,
+        tools: Mapping[str, Any] = MappingProxyType({}),
         **job: Any,
     ) -> LocalExecutor:
-        return LocalExecutor(
+        """`tools` changes what its attempts are run with: `allowance`, `standstill_s`."""
+        executor = LocalExecutor(
             job=self.job(**job),
             store=self.store,
             clock=SystemClock(),
@@ -104,6 +107,15 @@ class Bench:
             preview=preview,
             environ={"PATH": os.environ["PATH"]},
         )
+        executor._tools = replace(executor._tools, **tools)
+        return executor
+
+    def program(self, text: str, ids: Sequence[str] = ("a",), **session: Any) -> AttemptSpec:
+        """An attempt of a Python program, given as its text."""
+        path = self.folder / f"program{self.attempts}.py"
+        path.write_text(text)
+        session |= {"command": (sys.executable, "-S", str(path))}
+        return self.attempt(replace(SESSION, **session), ids, readable=(path,))
 
     def stub(self, scenario: str, *arguments: str, ids: Sequence[str] = ("a", "b"), **session: Any) -> AttemptSpec:
         """An attempt of the stub program."""

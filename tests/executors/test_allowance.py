@@ -1,0 +1,196 @@
+"""Laws of what a session may take: beyond it that session ends, and nothing else notices."""
+
+import asyncio
+import json
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.base.processes import TOKEN_MARK, marked
+from harness.executors.allowance import Allowance, written
+from harness.executors.bubblewrap import Bubblewrap
+from harness.executors.containment import Off
+from harness.executors.guardian import Guardian
+
+if TYPE_CHECKING:
+    from tests.executors.conftest import Bench
+
+pytestmark = pytest.mark.linux
+MIB = 1 << 20
+
+ALL_WALLS = [Bubblewrap("bwrap"), Guardian(sys.executable), Off()]
+GOOD = 'open("output.json", "w").write(\'[{"id": "a"}]\')\n'
+
+
+def allowing(**most: Any) -> dict[str, Any]:
+    return {"allowance": Allowance(**most)}
+
+
+def too_much(bench: "Bench", spec: Any, walls: Any, **most: Any) -> tuple[str, Any]:
+    """What it was ended for, in words, and its ending."""
+    ending = asyncio.run(bench.run(spec, walls, tools=allowing(**most)))
+    assert ending.fault is not None
+    assert (ending.fault.kind, ending.fault.blame) == ("too_big", "session"), ending.fault
+    assert marked(TOKEN_MARK, spec.token) == []
+    return ending.fault.detail, ending
+
+
+@pytest.mark.parametrize("walls", ALL_WALLS, ids=lambda walls: walls.name)
+def test_C08_every_process_of_a_session_is_under_the_kernels_limits(bench: "Bench", walls: Any) -> None:
+    names = ("CORE", "NPROC", "DATA", "NOFILE", "FSIZE")
+    asked = f"[__import__('resource').getrlimit(n) for n in {[getattr(resource, f'RLIMIT_{n}') for n in names]}]"
+    spec = bench.stub("python", f"({asked}, open('/proc/self/oom_score_adj').read())", ids=["a"])
+    ending = asyncio.run(bench.run(spec, walls))
+    assert ending.fault is None
+    limits, oom_score = json.loads(bench.content(ending))[0]["value"]
+    core, processes, memory, files, size = (hard for _, hard in limits)
+    usual = Allowance()
+    assert (core, files, size) == (0, usual.open_files, usual.written_bytes)
+    assert 0 < processes < resource.getrlimit(resource.RLIMIT_NPROC)[0]
+    assert memory > usual.resident_bytes
+    assert int(oom_score) == 500, "when memory runs out the kernel takes the session, not the supervisor"
+
+
+def test_limits_that_are_lower_already_stay(bench: "Bench") -> None:
+    program = "import resource, json\n" + GOOD.replace('\'[{"id": "a"}]\'', "json.dumps([{'id': 'a', 'value': found}])")
+    program = program.replace("json\n", "json\nfound = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    ending = asyncio.run(bench.run(bench.program(program), Off(), tools=allowing(open_files=before[1] + 1)))
+    assert json.loads(bench.content(ending))[0]["value"] == before[1]
+
+
+FORKS = """
+import os, time
+for _ in range(400):
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(3600)
+time.sleep(3600)
+"""
+
+
+@pytest.mark.parametrize("walls", ALL_WALLS, ids=lambda walls: walls.name)
+def test_C08_a_session_that_multiplies_is_ended_with_all_it_made(bench: "Bench", walls: Any) -> None:
+    """Also for root, whose number of processes no limit of the kernel bounds."""
+    said, _ = too_much(bench, bench.program(FORKS), walls, processes=100)
+    assert "more than 100 processes" in said
+
+
+BOMB = """
+import os
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass
+"""
+
+
+def test_C08_a_fork_bomb_in_the_sandbox_is_ended(bench: "Bench") -> None:
+    """Its first look comes when it has grown as large as it may in a second."""
+    spec = bench.program(BOMB.replace("while True", "for _ in range(10)") + "import time; time.sleep(3600)")
+    said, _ = too_much(bench, spec, Bubblewrap("bwrap"), processes=500)
+    assert "processes" in said
+
+
+@pytest.mark.parametrize("walls", ALL_WALLS, ids=lambda walls: walls.name)
+def test_C08_a_memory_hog_is_ended(bench: "Bench", walls: Any) -> None:
+    spec = bench.program("import time\nhoard = bytearray(300 << 20)\ntime.sleep(3600)\n")
+    said, _ = too_much(bench, spec, walls, resident_bytes=200 * MIB)
+    assert "MiB of memory, of 200" in said
+
+
+def test_memory_that_processes_share_is_counted_once(bench: "Bench") -> None:
+    program = "import os, time\nhoard = bytearray(150 << 20)\nr, w = os.pipe()\n" + (
+        "for _ in range(4):\n  if os.fork() == 0:\n    os.close(w); os.read(r, 1); os._exit(0)\n"
+    )
+    spec = bench.program(f"{program}time.sleep(2.5)\n{GOOD}")
+    ending = asyncio.run(bench.run(spec, Off(), tools=allowing(resident_bytes=400 * MIB)))
+    assert ending.fault is None
+
+
+def test_C08_a_session_that_leaks_descriptors_meets_its_own_limit(bench: "Bench") -> None:
+    leaking = "import os\nheld = []\ntry:\n  while True: held.append(os.open('/dev/null', 0))\nexcept OSError: pass\n"
+    ending = asyncio.run(bench.run(bench.program(leaking + "[os.close(fd) for fd in held]\n" + GOOD)))
+    assert ending.fault is None
+
+
+FILES = """
+import os
+for number in range(1_000_000):
+    os.close(os.open(f"{WHERE}/{number}", os.O_CREAT | os.O_WRONLY))
+"""
+
+
+@pytest.mark.parametrize("where", [".", "os.environ['TMPDIR']"])
+def test_I12_a_million_files_are_stopped_and_removed(bench: "Bench", where: str) -> None:
+    here = f'WHERE = "."{FILES}' if where == "." else f"import os\nWHERE = {where}{FILES}"
+    spec = bench.program(GOOD + here)
+    said, ending = too_much(bench, spec, Bubblewrap("bwrap"), files=2000)
+    assert "more than 2,000 files" in said
+    assert len(ending.artifacts) == 1, "what was good is kept"
+    left = [path for path in spec.folder.rglob("*") if path.is_file()]
+    assert len(left) < 20
+    removed = "its work folder was removed: it had more than 2,000 files"
+    assert (removed in ending.notes) == (where == ".")
+
+
+def test_I12_a_short_session_that_leaves_too_much_is_found_at_its_end(bench: "Bench") -> None:
+    spec = bench.program(f'{GOOD}WHERE = "."{FILES.replace("1_000_000", "300")}')
+    said, ending = too_much(bench, spec, Off(), files=200)
+    assert "more than 200 files" in said
+    assert len(ending.artifacts) == 1
+
+
+def test_I12_bytes_are_counted_as_the_disk_counts_them(bench: "Bench") -> None:
+    spec = bench.program(GOOD + "import time\nopen('big', 'wb').write(b'x' * (30 << 20))\ntime.sleep(3600)\n")
+    said, _ = too_much(bench, spec, Off(), written_bytes=20 * MIB + 512)
+    assert "file" in said
+
+
+@pytest.mark.parametrize("walls", ALL_WALLS, ids=lambda walls: walls.name)
+def test_I12_a_sparse_file_of_200_gb_cannot_be_made(bench: "Bench", walls: Any) -> None:
+    spec = bench.program(
+        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\nopen('f', 'w').truncate(200 << 30)"
+    )
+    too_much(bench, spec, walls)
+    assert max(path.stat().st_size for path in spec.folder.rglob("*") if path.is_file()) < 1 << 20
+
+
+def test_I12_folders_deeper_than_a_path_can_name_are_too_much(tmp_path: Path) -> None:
+    inner = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(300):
+        os.mkdir("d" * 20, dir_fd=inner)
+        below = os.open("d" * 20, os.O_RDONLY, dir_fd=inner)
+        os.close(inner)
+        inner = below
+    os.close(inner)
+    assert written(Allowance(), [tmp_path]) == "folders too deep to be looked into"
+
+
+def test_what_a_link_leads_to_is_not_counted(tmp_path: Path) -> None:
+    work, elsewhere = tmp_path / "work", tmp_path / "elsewhere"
+    work.mkdir()
+    elsewhere.mkdir()
+    for number in range(50):
+        (elsewhere / str(number)).touch()
+    (work / "link").symlink_to(elsewhere)
+    assert written(Allowance(files=10), [work]) == ""
+    assert written(Allowance(files=10), [elsewhere]) == "more than 10 files"
+
+
+FLOOD = "import os\nchunk = b'y\\n' * 65536\nfor _ in range(AMOUNT // len(chunk)):\n  os.write(2, chunk)\n"
+
+
+def test_H09_gigabytes_of_stderr_are_drained_into_a_bounded_log(bench: "Bench") -> None:
+    spec = bench.program(FLOOD.replace("AMOUNT", str(1 << 30)) + GOOD)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    ending = asyncio.run(bench.run(spec, Bubblewrap("bwrap")))
+    grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert ending.fault is None
+    assert (spec.folder / "stderr.log").stat().st_size < 10 * MIB
+    assert grown_kib < 64 * 1024
