@@ -22,7 +22,7 @@ def guarded(spec: AttemptSpec, job: Job, *, is_kernel_sandbox: bool) -> dict[str
     folder = AttemptFolder(spec.folder)
     paths = [folder.spec, folder.prompt, folder.work / ITEMS_FILE, folder.work / CONTEXT_FILE, folder.work / "input"]
     paths += [folder.input, *(sorted(folder.input.iterdir()) if folder.input.exists() else ())]
-    named = {str(path.relative_to(folder.root)): path for path in paths}
+    named = {f"its own {path.relative_to(folder.root)}": path for path in paths}
     if is_kernel_sandbox:
         return named
     made_of = [job.manifest, job.items.file, job.items.match, job.scene, *job.readable]

@@ -22,6 +22,7 @@ from harness.views.wording import clean, counted, date_time, plural
 from harness.views.workbook import as_workbook
 
 _MOST_ROWS = 200
+_TRESPASS = "trespass: "
 _MARKS = re.compile(r"([\\`*{}\[\]<>|~&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 """All that can mean something within a line; an underscore inside a word cannot."""
 
@@ -107,6 +108,10 @@ def _markdown(db: sqlite3.Connection, status: Status, asked: Asked, now: datetim
         names = ", ".join(map(mark, asked.unchecked))
         yield f"**unchecked**: no check is named for {names}; done means there only that a record came back in form."
         yield ""
+    notes = facts.noted(db)
+    trespasses = [row for row in notes if row[1].startswith(_TRESPASS)]
+    others = (row for row in notes if not row[1].startswith(_TRESPASS))
+    yield from _section("Trespasses", _table(("attempt", "what changed that was not the session's"), trespasses))
     yield from _section("What was asked", _table(("", ""), asked.lines))
     yield from _section("Counts", _counts(status))
     yield from _section("Failed", _failed(status))
@@ -118,7 +123,7 @@ def _markdown(db: sqlite3.Connection, status: Status, asked: Asked, now: datetim
     yield from _section("Second thoughts", _second_thoughts(db))
     yield from _section("Joined late", _joined_late(db))
     yield from _section("The job has changed on the way", _changed(db))
-    yield from _section("Notes", _table(("attempt", "note"), facts.noted(db)))
+    yield from _section("Notes", _table(("attempt", "note"), others))
 
 
 def mark(text: str) -> str:

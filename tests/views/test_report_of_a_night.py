@@ -72,6 +72,18 @@ def test_each_run_tells_how_it_ended_and_what_held_it_in(told: Written) -> None:
     assert "bubblewrap | ANTHROPIC_API_KEY |" in told.markdown
 
 
+def test_A33_a_trespass_is_told_before_everything_else(night: "Night", tmp_path: Path) -> None:
+    night.plan(["A"])
+    night.begin()
+    night.attempt(notes=("trespass: job.yaml was changed while this session ran", "ignored: CLAUDE.md"))
+    told = _report(night, tmp_path / "report").markdown
+    trespasses, rest = told.split("## What was asked")
+    assert "## Trespasses" in trespasses
+    assert "job.yaml was changed" in trespasses
+    assert "job.yaml was changed" not in rest
+    assert "ignored: CLAUDE.md" in rest
+
+
 def test_holds_notes_and_kept_changes_are_told(told: Written) -> None:
     assert "## Holds" in told.markdown
     assert "the file had a byte order mark" in told.markdown

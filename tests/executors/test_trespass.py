@@ -1,0 +1,93 @@
+"""Laws of trespass: what was not the session's to change is watched, and what it cannot load is said."""
+
+import asyncio
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.core.types import Ending
+from harness.executors.bubblewrap import Bubblewrap
+from harness.executors.containment import Off
+from harness.executors.guardian import Guardian
+from harness.job.job import ItemsSpec
+
+if TYPE_CHECKING:
+    from tests.executors.conftest import Bench
+
+pytestmark = pytest.mark.linux
+
+GOOD = 'open("output.json", "w").write(\'[{"id": "a"}]\')\n'
+OPEN_WALLS = [Guardian(sys.executable), Off()]
+
+
+def play(bench: "Bench", program: str, walls: Any, **job: Any) -> Ending:
+    """The ending of a session of one item with a file, which runs `program` and then does its work."""
+    scan = bench.folder / "scan.txt"
+    scan.write_text("words of the scan")
+    spec = bench.program(program + GOOD)
+    spec = replace(spec, items=(replace(spec.items[0], file=scan),))
+    ending = asyncio.run(bench.run(spec, walls, **job))
+    assert ending.fault is None, ending.fault
+    return ending
+
+
+def trespasses(ending: Ending) -> set[str]:
+    return {note.removeprefix("trespass: ") for note in ending.notes if note.startswith("trespass: ")}
+
+
+@pytest.mark.parametrize("walls", [Bubblewrap("bwrap"), *OPEN_WALLS], ids=lambda walls: walls.name)
+def test_a_session_that_does_its_work_trespasses_nowhere(bench: "Bench", walls: Any) -> None:
+    program = (
+        "import os\nopen('items.json').read(); open('input/scan.txt').read()\nos.makedirs('scratch'); open('n', 'w')\n"
+    )
+    assert play(bench, program, walls).notes == ()
+
+
+def test_A33_what_it_was_given_is_not_for_it_to_change(bench: "Bench") -> None:
+    program = "import os\nopen('items.json', 'a').write(' ')\nos.unlink('input'); os.mkdir('input')\n"
+    changed = trespasses(play(bench, program, Bubblewrap("bwrap")))
+    assert changed == {
+        "its own work/items.json was changed while this session ran",
+        "its own work/input was changed while this session ran",
+    }
+
+
+def test_A33_the_time_of_writing_cannot_be_set_back(bench: "Bench") -> None:
+    program = (
+        "import os\nseen = os.stat('items.json')\nfile = open('items.json', 'r+'); file.write(' '); file.close()\n"
+        "os.utime('items.json', ns=(seen.st_atime_ns, seen.st_mtime_ns))\n"
+    )
+    assert trespasses(play(bench, program, Bubblewrap("bwrap")))
+
+
+@pytest.mark.parametrize("walls", OPEN_WALLS, ids=lambda walls: walls.name)
+def test_A33_without_a_kernel_sandbox_every_file_of_the_job_is_watched(bench: "Bench", walls: Any) -> None:
+    rows, prompt, untouched = (bench.folder / name for name in ("rows.json", "prompt.md", "check.py"))
+    for path in (rows, prompt, untouched):
+        path.write_text("before")
+    session = replace(bench.job().phases[0].session, prompt_name="prompt.md")
+    phases = (replace(bench.job().phases[0], session=session),)
+    here = f"import os\nJOB = {str(bench.folder)!r}\n"
+    program = here + (
+        "open(f'{JOB}/job.yaml', 'w').write('x')\nos.unlink(f'{JOB}/rows.json')\n"
+        "for path in (f'{JOB}/prompt.md', f'{JOB}/scan.txt', '../prompt.md'): open(path, 'a').write('x')\n"
+        "os.chmod('input/scan.txt', 0o600)\n"
+    )
+    items = ItemsSpec(rows, None, "", "", None, ())
+    ending = play(bench, program, walls, phases=phases, items=items, readable=(untouched,))
+    assert trespasses(ending) == {
+        "job.yaml was changed while this session ran",
+        "rows.json was removed while this session ran",
+        "prompt.md was changed while this session ran",
+        "scan.txt was changed while this session ran",
+        "its own input/scan.txt was changed while this session ran",
+        "its own prompt.md was changed while this session ran",
+    }
+
+
+def test_I11_settings_that_lie_in_its_folder_are_named(bench: "Bench") -> None:
+    program = "import os\nopen('CLAUDE.md', 'w'); os.makedirs('.claude'); os.makedirs('.git/hooks')\n"
+    (note,) = play(bench, program, Bubblewrap("bwrap")).notes
+    assert note == "ignored: .claude, CLAUDE.md, .git (no session loads settings from its folder)"
