@@ -168,16 +168,21 @@ def reap(pids: Iterable[int]) -> None:
             os.waitpid(pid, os.WNOHANG)
 
 
-def reap_namespaces() -> None:
+def reap_namespaces() -> list[int]:
     """Collect dead children of ours that were pid 1 of a namespace; we start none, so they are adopted ones.
 
-    Bubblewrap ends without waiting for its inner process: without this one zombie would stay for every session.
+    Bubblewrap ends without waiting for its inner process: without this one zombie would stay for every session. Returns
+    the children that are left.
     """
+    left = []
     for pid in children(os.getpid()):
         with suppress(OSError):
             status = Path(f"/proc/{pid}/status").read_bytes()
             if b"\nState:\tZ" in status and len(_line(status, b"NSpid:").split()) > 1:
                 os.waitpid(pid, os.WNOHANG)
+            else:
+                left.append(pid)
+    return left
 
 
 def _line(status: bytes, name: bytes) -> bytes:

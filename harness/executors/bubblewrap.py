@@ -132,7 +132,8 @@ class Bubblewrap:
 
     def _folders(self, folder: AttemptFolder) -> tuple[str, ...]:
         bound = ["--bind", str(folder.work), VIEW.work, "--bind", str(folder.tmp), VIEW.tmp]
-        bound += ["--bind", str(folder.config), VIEW.config]
+        if folder.config.exists():
+            bound += ["--bind", str(folder.config), VIEW.config]
         if folder.input.exists():
             bound += ["--ro-bind", str(folder.input), VIEW.input]
         return tuple(bound)

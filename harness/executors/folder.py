@@ -84,7 +84,8 @@ class AttemptFolder:
 
     def prepare(self, spec: AttemptSpec, view: View, vars_: Mapping[str, Any]) -> None:
         """Lay out everything the session needs. Not durable: an attempt that is lost is run again."""
-        for folder in (self.root, self.work, self.tmp, self.config):
+        own = (self.config,) if spec.session.backend == "claude" else ()
+        for folder in (self.root, self.work, self.tmp, *own):
             make_folder(folder)
         inputs = input_paths(spec.items)
         if inputs:

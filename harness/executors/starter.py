@@ -3,7 +3,7 @@
 import asyncio
 import os
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 
 from harness.backends.launch import Launch
@@ -71,7 +71,7 @@ class AttemptStarter:
         """Those of the session, wherever they went; no more than `most`."""
         if self._process is None:
             return []
-        tops = [self._process.pid, *self._adopted()] if IS_LINUX else [self._process.pid]
+        tops = [self._process.pid, *self._adopted(children(os.getpid()))] if IS_LINUX else [self._process.pid]
         return [pid for top in tops for pid in (top, *descendants(top, most))][:most]
 
     def _living(self, process: Process) -> list[int]:
@@ -83,18 +83,14 @@ class AttemptStarter:
         """End what lost its parent and was adopted by us, the subreaper."""
         if not IS_LINUX:
             return
-        reap_namespaces()
-        mine = self._adopted()
+        mine = self._adopted(reap_namespaces())
         if mine:
             await end_tree((), lambda: [pid for top in mine for pid in (*descendants(top), top)], 0)
             reap(mine)
-            if self._adopted():
+            if self._adopted(children(os.getpid())):
                 await self._end_adopted()
 
-    def _adopted(self) -> list[int]:
+    def _adopted(self, ours: Iterable[int]) -> list[int]:
+        """Which of our children are not the session's own process, but carry its mark."""
         started = self._process.pid if self._process else None
-        return [
-            pid
-            for pid in children(os.getpid())
-            if pid != started and has_mark(pid, TOKEN_MARK, self._marks[TOKEN_MARK])
-        ]
+        return [pid for pid in ours if pid != started and has_mark(pid, TOKEN_MARK, self._marks[TOKEN_MARK])]
