@@ -340,6 +340,12 @@ def done_and_settled(db: sqlite3.Connection) -> tuple[int, int]:
     return int(done or 0), int(settled)
 
 
+def reopened_items(db: sqlite3.Connection) -> int:
+    """Items that a person has reopened, and that no session has taken since."""
+    query = "SELECT coalesce(sum(json_array_length(items)), 0) FROM groups WHERE why = 'reopened' AND state = 'ready'"
+    return int(db.execute(query).fetchone()[0])
+
+
 def has_parked_groups(db: sqlite3.Connection) -> bool:
     return db.execute("SELECT 1 FROM groups WHERE parked = 1 AND state != 'closed' LIMIT 1").fetchone() is not None
 

@@ -55,6 +55,8 @@ class Status:
     estimated_completion: datetime | None
     waiting_requests: int
     """Requests in the control spool that nobody has taken yet."""
+    reopened: int = 0
+    """Items that a person has reopened, and that wait for their first session since."""
 
     def as_json(self) -> dict[str, Any]:
         """The documented shape of `status --json`, exactly."""
@@ -108,6 +110,7 @@ def status_of(db: sqlite3.Connection, now: datetime, *, is_held: bool, waiting_r
         hold=hold,
         estimated_completion=estimated_completion(db, now) if is_held else None,
         waiting_requests=waiting_requests,
+        reopened=queries.reopened_items(db),
     )
 
 

@@ -19,6 +19,8 @@ def lines(status: Status, now: datetime, manifest: str) -> Iterator[str]:
     yield counts_line(status)
     if len(status.phases) > 1:
         yield from _phase_table(status)
+    if status.reopened and status.head is not None:
+        yield f"Reopened by a person, not tried since: {counted(status.reopened, 'item')}"
     yield from _running(status, now)
     yield from _gate(status, now, manifest)
     yield from _usage(status, now)
