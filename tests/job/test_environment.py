@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import UsageError
-from harness.job.environment import uses_cloud
+from harness.job.environment import ALLOWED, uses_cloud
 from harness.job.fingerprint import fingerprint
 from harness.job.job import Job
 from harness.job.load import load
@@ -109,3 +109,8 @@ def test_a_helper_is_a_program_with_a_lifetime(tmp_path: Path) -> None:
 )
 def test_a_helper_that_is_not_there_is_told(tmp_path: Path, rest: str, said: str) -> None:
     assert said in refused(tmp_path, rest=rest)
+
+
+def test_the_page_on_authentication_lists_every_name() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "authentication.md").read_text()
+    assert [name for name in ALLOWED if f"`{name}`" not in page] == []
