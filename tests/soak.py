@@ -1,4 +1,4 @@
-"""The long sweeps: `python -m tests.soak [kills|nights|course]...`; without words, all of them. Prints what it saw."""
+"""The long sweeps: `python -m tests.soak [kills|nights|course|sweep]...`; without words, all of them. Prints what it saw."""
 
 import random
 import sys
@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.rehearsals.killing import SIGNS, Kills, Sign, play_killed
 from tests.rehearsals.playing import Job, course_job, course_verdicts
 from tests.simulation.universe import Universe
+from tests.sweeps.sweep import sweep
 
 KILLS = 30
 LEFT_S = 1.0
@@ -22,7 +23,7 @@ NIGHTS = 3_000
 
 
 def main(words: Sequence[str]) -> int:
-    sweeps: dict[str, Callable[[Path], bool]] = {"course": course, "kills": kills, "nights": nights}
+    sweeps: dict[str, Callable[[Path], bool]] = {"course": course, "kills": kills, "nights": nights, "sweep": sweep}
     unknown = [word for word in words if word not in sweeps]
     if unknown:
         print(f"unknown: {', '.join(unknown)}; known: {', '.join(sweeps)}", file=sys.stderr)

@@ -8,6 +8,7 @@ from typing import Final
 
 from harness.base.errors import BrokenSetupError
 
+_NO_THREAD: Final = "can't start new thread"
 _AGAIN: Final = "then run the same command again; nothing accepted is lost"
 _WORDS: Final[dict[int, tuple[str, str]]] = {
     errno.ENOSPC: ("the disk of {place} is full", f"make room there, {_AGAIN}"),
@@ -15,6 +16,7 @@ _WORDS: Final[dict[int, tuple[str, str]]] = {
     errno.EROFS: ("the disk of {place} is read-only", f"make it writable (`dmesg` may say why it is not), {_AGAIN}"),
     errno.EIO: ("the disk of {place} reported an error", f"look into `dmesg` and mend the disk, {_AGAIN}"),
     errno.EMFILE: ("this process has too many open files", f"raise `ulimit -n` or lower `parallel`, {_AGAIN}"),
+    errno.EAGAIN: ("this machine starts no more processes", f"end other programs or lower `parallel`, {_AGAIN}"),
     errno.ENFILE: ("this machine has too many open files", f"end other programs or lower `parallel`, {_AGAIN}"),
 }
 _OF_SQLITE: Final[dict[int, int]] = {
@@ -28,18 +30,22 @@ _OF_SQLITE: Final[dict[int, int]] = {
 """What is the machine's doing, by SQLite's primary result code; every other code is about the file's content."""
 
 
-def is_of_the_machine(error: sqlite3.Error) -> bool:
-    """Not the file is wrong, but the disk or the memory under it."""
-    return _number(error) in _OF_SQLITE
+def is_of_the_machine(error: Exception) -> bool:
+    """Not the program or a file's content is wrong, but the disk, the memory or a bound under it."""
+    if isinstance(error, sqlite3.Error):
+        return _number(error) in _OF_SQLITE
+    return isinstance(error, OSError) or (isinstance(error, RuntimeError) and str(error) == _NO_THREAD)
 
 
-def in_words(error: OSError | sqlite3.Error, place: Path) -> BrokenSetupError:
+def in_words(error: Exception, place: Path) -> BrokenSetupError:
     """The error for people. `place` is named where the error itself does not say which file it was."""
     if isinstance(error, sqlite3.Error):
         code, reason = _OF_SQLITE.get(_number(error), errno.EIO), str(error)
-    else:
+    elif isinstance(error, OSError):
         code, reason = error.errno or errno.EIO, error.strerror or str(error)
         place = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else place
+    else:
+        code, reason = errno.EAGAIN, str(error)
     says, hint = _WORDS.get(code, ("this machine refused something at {place}", f"mend that, {_AGAIN}"))
     if code == errno.ENOSPC and _has_no_inodes(place):
         says = "the disk of {place} has no inodes left (too many files)"

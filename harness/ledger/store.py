@@ -1,5 +1,6 @@
 """The ledger: one SQLite file, append-only entries with a hash chain, state tables changed in the same transaction."""
 
+import errno
 import hashlib
 import os
 import sqlite3
@@ -84,7 +85,7 @@ class Ledger:
             if _shape(db) != SHAPE:
                 _remake_state(db)
         except sqlite3.DatabaseError as error:
-            raise _refused(path, error) from error
+            raise refused(path, error) from error
         return Ledger(db, clock, path)
 
     @contextmanager
@@ -127,7 +128,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         if _shape(db) != SHAPE:
             return rebuild(db)
     except sqlite3.DatabaseError as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
     return db
 
 
@@ -176,9 +177,12 @@ def _create_file(path: Path) -> None:
         beside.with_name(beside.name + end).unlink(missing_ok=True)
     db = sqlite3.connect(beside, isolation_level=None)
     beside.chmod(0o600)
-    db.execute("PRAGMA journal_mode=WAL")
     _create(db)
+    # Last, and looked at: SQLite does not raise when it cannot, nor when a log that holds the tables cannot be closed.
+    (mode,) = db.execute("PRAGMA journal_mode=WAL").fetchone()
     db.close()
+    if mode != "wal":
+        raise in_words(OSError(errno.EOPNOTSUPP, "no write-ahead log can be kept"), path)
     with beside.open("rb") as whole:
         os.fsync(whole.fileno())
     beside.replace(path)
@@ -220,7 +224,8 @@ def _refuse_empty(path: Path) -> None:
         raise _damaged(path, "the file is empty")
 
 
-def _refused(path: Path, error: sqlite3.DatabaseError) -> HarnessError:
+def refused(path: Path, error: sqlite3.DatabaseError) -> HarnessError:
+    """An error of SQLite in words: of the disk under the ledger, or of what is in it."""
     return in_words(error, path) if is_of_the_machine(error) else _damaged(path, str(error))
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.base.artifacts import ArtifactStore
-from harness.base.errors import BrokenSetupError
+from harness.base.errors import BrokenSetupError, HarnessError
 from harness.base.files import remove_half_written
 from harness.base.removal import remove_tree
 from harness.core.events import RunEnded
@@ -15,6 +15,7 @@ from harness.core.symptoms import Symptoms
 from harness.job.job import Job
 from harness.ledger import ballast, queries
 from harness.supervisor.attempt import Identity, judge_and_settle, make_spec
+from harness.supervisor.merging import Merger
 from harness.supervisor.setting import Setting
 
 
@@ -35,8 +36,8 @@ def ballast_path(job: Job) -> Path:
     return job.state / "ballast"
 
 
-async def give_up(setting: Setting, reason: str) -> None:
-    """Let go of the ballast, settle every open attempt and record that the run ended with exit code 4.
+async def give_up(setting: Setting, merger: Merger, reason: str) -> None:
+    """Let go of the ballast, settle every open attempt, merge, and record that the run ended with exit code 4.
 
     As far as the disk takes it: what cannot be recorded now is settled at the next start. The sessions have ended.
     """
@@ -52,4 +53,6 @@ async def give_up(setting: Setting, reason: str) -> None:
                 fault = classify(Symptoms(errno=error.errno))
                 nothing = replace(ending, artifacts=(), output_faults=(), fault=fault)
                 await judge_and_settle(setting, spec, nothing)
+        with suppress(OSError, HarnessError):
+            await merger.merge_all()
         setting.ledger.record(RunEnded(BrokenSetupError.exit_code, reason))

@@ -14,8 +14,8 @@ from harness.backends.credentials import Supply
 from harness.base.artifacts import ArtifactStore
 from harness.base.bounded import Bounded
 from harness.base.clock import Clock, SystemClock
-from harness.base.errors import BrokenSetupError
-from harness.base.troubles import in_words
+from harness.base.errors import BrokenSetupError, HarnessError
+from harness.base.troubles import in_words, is_of_the_machine
 from harness.core.events import RunStarted
 from harness.core.money import to_micro
 from harness.core.types import Artifact, AttemptSpec, OutputFault, SessionEvent
@@ -27,7 +27,7 @@ from harness.job.job import Job
 from harness.ledger import ballast, control
 from harness.ledger.lock import JobLock
 from harness.ledger.shared_holds import SharedHolds
-from harness.ledger.store import Ledger
+from harness.ledger.store import Ledger, refused
 from harness.supervisor.housekeeping import ballast_path, give_up, progress_path, tidy
 from harness.supervisor.judging import judge_with
 from harness.supervisor.merging import Merger
@@ -60,8 +60,20 @@ def run_job(job: Job, options: RunOptions, on_event: Callable[[SessionEvent], No
     containment = choose_containment(job)
     try:
         return _run_held(job, options, containment, on_event)
-    except (OSError, sqlite3.OperationalError) as error:
-        raise in_words(error, job.state) from error
+    except (OSError, sqlite3.DatabaseError, RuntimeError) as error:
+        trouble = _in_words(job, error)
+        if trouble is None:
+            raise
+        raise trouble from error
+
+
+def _in_words(job: Job, error: Exception) -> HarnessError | None:
+    """What the machine or the ledger's file did, for people; None: it is a fault of this program."""
+    if isinstance(error, HarnessError):
+        return error
+    if type(error) is sqlite3.DatabaseError:
+        return refused(job.state / "ledger.db", error)
+    return in_words(error, job.state) if is_of_the_machine(error) else None
 
 
 def _run_held(
@@ -140,10 +152,11 @@ async def _run(
             finished = await supervisor.run(
                 _started(job, containment, options.credential), lambda: choose(job, setting.ledger, options.choice)
             )
-    except (OSError, sqlite3.OperationalError, BrokenSetupError) as error:
-        trouble = error if isinstance(error, BrokenSetupError) else in_words(error, job.state)
-        await give_up(setting, trouble.message)
-        raise trouble from error
+    except (OSError, sqlite3.DatabaseError, RuntimeError, BrokenSetupError) as error:
+        trouble = _in_words(job, error)
+        if trouble is not None and trouble.exit_code == BrokenSetupError.exit_code:
+            await give_up(setting, merger, trouble.message)
+        raise
     finally:
         for task in beside:
             task.cancel()

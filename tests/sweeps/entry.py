@@ -1,0 +1,96 @@
+"""Runs `harness` for the sweeps: names of files that are beside their place can be foretold; a fault can be planted.
+
+    python tests/sweeps/entry.py RUN FAULT ARGUMENT...
+
+RUN is a number, the middle part of every such name; FAULT is `none` or one of `PLANTED`.
+"""
+
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from harness.base import artifacts
+from harness.base.ids import Sha
+from harness.cli.main import run
+from harness.core.settle import settle
+from harness.ledger.store import Ledger, Transaction
+from harness.outputs import merge
+from harness.supervisor import attempt
+
+
+def _name_everything(run_number: int) -> None:
+    """Eight letters are asked for only where a file is made beside its place."""
+    original = secrets.token_hex
+
+    def named(size: int | None = None) -> str:
+        return f"{run_number:08x}" if size == 4 else original(size)
+
+    patch.object(secrets, "token_hex", named).start()
+
+
+def publish_before_commit() -> None:
+    """The merge is renamed into its place before its hash is in the ledger."""
+    original, record = merge.prepare, merge.publish
+
+    def prepared(*arguments: Any) -> merge.Prepared:
+        done = original(*arguments)
+        record(done)
+        return done
+
+    patch.object(merge, "prepare", prepared).start()
+    patch.object(merge, "publish", lambda done: None).start()
+
+
+def commit_before_artifact() -> None:
+    """What was accepted is written after the transaction that accepts it."""
+    original, transaction = artifacts.ArtifactStore.put, Ledger.transaction
+    late: list[tuple[artifacts.ArtifactStore, bytes]] = []
+
+    def put(self: artifacts.ArtifactStore, content: bytes) -> Sha:
+        late.append((self, content))
+        return artifacts.sha_of(content)
+
+    def get(self: artifacts.ArtifactStore, sha: Sha) -> bytes:
+        waiting = [content for _, content in late if artifacts.sha_of(content) == sha]
+        return waiting[0] if waiting else read(self, sha)
+
+    read = artifacts.ArtifactStore.get
+
+    @contextmanager
+    def transacted(self: Ledger) -> Iterator[Transaction]:
+        with transaction(self) as opened:
+            yield opened
+        while late:
+            original(*late.pop())
+
+    patch.object(artifacts.ArtifactStore, "put", put).start()
+    patch.object(artifacts.ArtifactStore, "get", get).start()
+    patch.object(Ledger, "transaction", transacted).start()
+
+
+def say_before_commit() -> None:
+    """An item is called accepted before that is committed."""
+    original = settle
+
+    def settled(open_: Any, ending: Any, judgement: Any, *others: Any) -> Any:
+        for item in judgement.verdicts:
+            sys.stderr.write(f"00:00:00  Batch 0/0 ({item})  accepted\n")
+            sys.stderr.flush()
+        return original(open_, ending, judgement, *others)
+
+    patch.object(attempt, "settle", settled).start()
+
+
+PLANTED: dict[str, Callable[[], None]] = {
+    each.__name__: each for each in (publish_before_commit, commit_before_artifact, say_before_commit)
+}
+
+if __name__ == "__main__":
+    number, fault, *words = sys.argv[1:]
+    _name_everything(int(number))
+    if fault != "none":
+        PLANTED[fault]()
+    sys.exit(run(words))

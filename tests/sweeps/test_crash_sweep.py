@@ -1,0 +1,46 @@
+"""The supervisor is killed, or a call fails, at sampled moments of a small real run; `make soak` takes all of them."""
+
+import pytest
+
+from tests.sweeps.injecting import Where, after_a_kill, after_an_error
+from tests.sweeps.sweep import PLANTED, compounds, errors, finds, kills
+
+pytestmark = [pytest.mark.linux, pytest.mark.root]
+
+_KILLED: tuple[tuple[Where, str], ...] = (
+    *(("main", call) for call in ("pwrite64", "fdatasync", "fsync", "rename", "mkdir", "vfork", "write")),
+    ("state", "openat"),
+    ("outputs", "rename"),
+    ("outputs", "fsync"),
+)
+_FAILING = (
+    ("openat", "EMFILE"),
+    ("write", "ENOSPC"),
+    ("pwrite64", "ENOSPC"),
+    ("fdatasync", "EIO"),
+    ("rename", "EROFS"),
+    ("vfork", "EAGAIN"),
+    ("clone3", "EAGAIN"),
+)
+
+
+@pytest.mark.parametrize(("where", "call"), _KILLED)
+def test_T01_a_kill_at_any_call_loses_nothing_and_repeats_nothing(where: Where, call: str) -> None:
+    for point in kills(where, call, every=200):
+        assert not after_a_kill(point)
+
+
+def test_T02_kills_inside_the_resume_lose_nothing_either() -> None:
+    for point, then in compounds(400, ("pwrite64", "rename")):
+        assert not after_a_kill(point, then=then)
+
+
+@pytest.mark.parametrize(("call", "error"), _FAILING)
+def test_H02_C09_a_call_that_fails_ends_the_run_in_words_or_is_survived(call: str, error: str) -> None:
+    for point in errors(call, error, most=1):
+        assert not after_an_error(point)
+
+
+@pytest.mark.parametrize(("fault", "call", "every"), PLANTED)
+def test_the_sweep_finds_a_planted_fault(fault: str, call: str, every: int) -> None:
+    assert finds(fault, call, every)
