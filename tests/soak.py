@@ -1,4 +1,4 @@
-"""The long sweeps: `python -m tests.soak [kills|nights|course|sweep]...`; without words, all of them. Prints what it saw."""
+"""The long sweeps: `python -m tests.soak [kills|nights|course|sweep]...`; without words, all. Prints what it saw."""
 
 import random
 import sys
