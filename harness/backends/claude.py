@@ -50,6 +50,8 @@ _SWITCHES: Mapping[str, str] = {
     # These two make tools and system prompt byte-identical in every session, whatever its prompt and folder.
     "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",
     "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",
+    # Else the branch and the state of a repository around the folder come before the prompt.
+    "CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS": "1",
     # With background tasks a command past its time would keep the process alive after its result.
     "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
     "CLAUDE_CODE_MAX_RETRIES": str(_MOST_RETRIES),
