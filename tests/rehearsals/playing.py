@@ -216,9 +216,10 @@ def small_job(folder: Path, home: Path, scene: str, items: int = 4, **fields: An
 
 def command_job(folder: Path, home: Path, program: str, items: int = 4, **fields: Any) -> Job:
     """A job whose sessions are the Python program `program` (its text); launched for real, it costs nothing."""
-    session = {"backend": "command", "command": ["python3", "-S", "work.py"]}
+    session = {"backend": "command", "command": ["python3", "-S", "work.py", "gate.txt"]}
     job = small_job(folder, home, "plain", items, session=session, **fields)
     (folder / "work.py").write_text(program)
+    (folder / "gate.txt").touch()
     job.rehearsal = False
     return job
 
@@ -230,6 +231,13 @@ records = [{"id": item["id"], "text": "about " + item["data"]["word"]} for item 
 json.dump(records, open(os.environ["HARNESS_OUTPUT"], "w"))
 """
 """The text of a program that does its work well."""
+
+
+GATED_WORKER = (
+    "import os, sys, time\n"
+    "while os.environ['HARNESS_ATTEMPT'] == '1' and not open(sys.argv[1]).read(): time.sleep(0.02)\n"
+) + WORKER
+"""The same, but its first attempt waits until something is in the job's gate.txt."""
 
 
 def course_job(folder: Path, home: Path, manifest: str = "course.yaml", seeds: int = 20, *settings: str) -> Job:
