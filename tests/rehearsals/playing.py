@@ -108,8 +108,10 @@ class Job:
         return self._start([verb, self.manifest, "--plain", *settings, *words])
 
     def play(self, *words: str) -> Said:
-        """The same, to its end."""
-        return self.begin(*words).end()
+        """The same, to its end; that is a quiet point."""
+        said = self.begin(*words).end()
+        assert not (left := self.orphans()), f"processes {left} outlived their run\n{said.all}"
+        return said
 
     def ask(self, verb: str, *words: str) -> Said:
         """Another command, from another terminal."""
@@ -149,6 +151,11 @@ class Job:
         mark = f"HARNESS_STATE={digest}".encode()
         return [pid for pid in all_pids() if mark in _environment(pid).split(b"\0")]
 
+    def orphans(self) -> list[int]:
+        """Session processes that belong to no living supervisor of ours: none, at every quiet point (V12)."""
+        living = {running.pid for running in self.started if not running.is_over()}
+        return [pid for pid in self.sessions() if not living & set(_ancestors(pid))]
+
     def assert_laws_hold(self, strikes: int = 3) -> None:
         broken = broken_laws(self.state, strikes=strikes)
         assert not broken, "\n".join([*broken[:20], entries_in_words(self.record().entries[-400:])])
@@ -180,6 +187,17 @@ def words_of(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
         return []
+
+
+def _ancestors(pid: int) -> list[int]:
+    found = []
+    while pid > 1:
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
+        except OSError:
+            break
+        found.append(pid)
+    return found
 
 
 def _environment(pid: int) -> bytes:
