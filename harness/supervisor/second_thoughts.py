@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from harness.base.bounded import Bounded
 from harness.base.clock import SystemClock
 from harness.base.errors import BrokenSetupError, Problem, UsageError
 from harness.base.ids import AttemptId, GroupId, ItemId, Token
+from harness.base.troubles import in_words, is_of_the_machine
 from harness.core.events import FingerprintKept
 from harness.core.settle import recover
 from harness.core.types import Accepted, AttemptSpec, Ending, Judgement, SessionEvent
@@ -124,14 +126,19 @@ def withdraw_from_job(job: Job, taken: Sequence[Acceptance], word: Word, *, keep
 def _desk(job: Job, expected: re.Pattern[str]) -> Iterator[tuple[Setting, FingerprintKept | None]]:
     """The ledger under its lock, and what has changed since the job was planned, if it is what was expected."""
     clock = SystemClock()
-    with (
-        JobLock(job.state / "lock", clock),
-        closing(open_ledger(job, clock)) as ledger,
-        closing(Bounded()) as bounded,
-    ):
-        store = ArtifactStore(job.state / "artifacts")
-        setting = Setting(job, ledger, store, clock, _NoSessions(), judge_with(job, store, bounded))
-        yield setting, _as_expected(job, ledger, bounded, expected)
+    try:
+        with (
+            JobLock(job.state / "lock", clock),
+            closing(open_ledger(job, clock)) as ledger,
+            closing(Bounded()) as bounded,
+        ):
+            store = ArtifactStore(job.state / "artifacts")
+            setting = Setting(job, ledger, store, clock, _NoSessions(), judge_with(job, store, bounded))
+            yield setting, _as_expected(job, ledger, bounded, expected)
+    except (OSError, sqlite3.DatabaseError) as error:
+        if is_of_the_machine(error):
+            raise in_words(error, job.state) from error
+        raise
 
 
 def _as_expected(job: Job, ledger: Ledger, bounded: Bounded, expected: re.Pattern[str]) -> FingerprintKept | None:

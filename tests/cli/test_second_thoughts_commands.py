@@ -1,5 +1,6 @@
 """Second thoughts as a person types them: what failed wrongly is recovered, what is bad is taken back."""
 
+import errno
 import json
 import shutil
 import sqlite3
@@ -160,8 +161,8 @@ class _Killed(BaseException):
     """SIGKILL at a commit."""
 
 
-def _open_to_be_killed(commits: int, moment: str) -> Callable[..., Ledger]:
-    """`Ledger.open` for a process that is killed right before, or right after, one of its commits."""
+def _open_to_be_killed(commits: int, moment: str, by: type[BaseException] = _Killed) -> Callable[..., Ledger]:
+    """`Ledger.open` for a process that is killed, or fails, right before or right after one of its commits."""
     open_, left = Ledger.open, [commits]
 
     def killing(path: Path, clock: Clock, *, durable: bool = True) -> Ledger:
@@ -170,7 +171,7 @@ def _open_to_be_killed(commits: int, moment: str) -> Callable[..., Ledger]:
         def around(now: str) -> None:
             left[0] -= now == moment
             if left[0] == 0:
-                raise _Killed
+                raise by(errno.ENOSPC, "no space left")
 
         ledger.around_commit = around
         return ledger
@@ -202,6 +203,18 @@ def test_a_kill_at_any_commit_of_a_rejudgement_loses_and_repeats_nothing(
         assert count(desk.folder, "ItemAccepted") == 3
         assert_sound(desk.folder)
     assert kills >= 6, "the change, two attempts and the merge are at least four commits"
+
+
+def test_a_full_disk_is_told_in_words_and_changes_nothing(
+    failed_wrongly: "Desk", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = failed_wrongly
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "open", _open_to_be_killed(1, "before", OSError))
+        said = desk.types("rejudge")
+    assert said.code == 4
+    assert "is full" in said.err
+    assert "3 numbers recovered" in desk.types("rejudge").out
 
 
 def test_a_rejected_item_gets_a_new_round_with_the_reason_and_leaves_the_merge_until_then(desk: "Desk") -> None:
