@@ -1,0 +1,11 @@
+"""The harness without its lead: every session starts at once, whatever is in the cache. For comparison only."""
+
+import sys
+from unittest.mock import patch
+
+from harness.cli.main import run
+from harness.supervisor.supervisor import Supervisor
+
+if __name__ == "__main__":
+    with patch.object(Supervisor, "_needs_lead", lambda supervisor, phase: False):
+        sys.exit(run(sys.argv[1:]))
