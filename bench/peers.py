@@ -1,4 +1,4 @@
-"""The overhead bench beside other programs that run one session after the other, in the same run and with the same stub.
+"""The overhead bench beside other programs that run one session after the other: the same run, the same stub.
 
 The Python ones are installed into a virtual environment of their own in a temporary folder, GNU parallel is unpacked
 there from its Debian package; what cannot be had is named with the reason.
