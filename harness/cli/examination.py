@@ -21,6 +21,7 @@ from harness.backends.login import LoginHome, LoginSupply
 from harness.backends.supply import find_supply
 from harness.base.errors import HarnessError, UsageError
 from harness.base.watching import FolderWatch
+from harness.executors.awake import Awake
 from harness.executors.containment import choose
 from harness.executors.preflight import preflight
 from harness.job.job import Job
@@ -55,6 +56,7 @@ def examine(manifest: Path, settings: list[str]) -> Iterator[Finding]:
         yield _credential(job, is_own=finding.grade == "ok")
         yield _disk(job.folder if finding.grade == "ok" else Path.cwd())
         yield _watching(Path(scratch))
+        yield _awake()
 
 
 def _job(manifest: Path, settings: list[str], scratch: Path) -> tuple[Job, Finding]:
@@ -145,6 +147,12 @@ def _disk(folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free
     is_short = free < _LEAST_FREE_BYTES
     return Finding("disk", "note" if is_short else "ok", f"{free / 1024**3:,.1f} GB free where the job lies")
+
+
+def _awake() -> Finding:
+    with Awake("doctor looks whether this can be had") as awake:
+        says = clean(awake.describe())
+    return Finding("awake", "ok" if says.startswith("is kept") else "note", f"while a job runs this machine {says}")
 
 
 def _watching(scratch: Path) -> Finding:

@@ -292,6 +292,8 @@ class RunStarted:
     budget_microusd: int | None
     sandbox: str
     credential: str
+    awake: str = ""
+    """What keeps this machine from falling asleep, or why nothing does."""
 
 
 @dataclass(frozen=True, slots=True)

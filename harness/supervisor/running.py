@@ -19,6 +19,7 @@ from harness.base.troubles import in_words, is_of_the_machine
 from harness.core.events import RunStarted
 from harness.core.money import to_micro
 from harness.core.types import Artifact, AttemptSpec, OutputFault, SessionEvent
+from harness.executors.awake import Awake
 from harness.executors.containment import choose as choose_containment
 from harness.executors.local import LocalExecutor
 from harness.executors.preflight import preflight
@@ -82,14 +83,15 @@ def _run_held(
     """With the job's lock, and with nothing left of a run that was killed."""
     clock = SystemClock()
     make_state_folder(job)
-    with JobLock(job.state / "lock", clock) as lock:
+    with JobLock(job.state / "lock", clock) as lock, Awake("a job is running") as awake:
         tidy(job)
         ballast.lay(ballast_path(job))
         asyncio.run(preflight(containment, job))
         with closing(open_ledger(job, clock)) as ledger, closing(Bounded()) as bounded:
             plan_or_check(job, ledger, bounded, keep=options.keep)
             setting = _setting(job, ledger, bounded, clock, containment, options)
-            return asyncio.run(_run(setting, options, containment, on_event, lock.is_in_place))
+            started = _started(job, containment, options.credential, awake)
+            return asyncio.run(_run(setting, options, started, on_event, lock.is_in_place))
 
 
 def _setting(
@@ -113,7 +115,7 @@ def _setting(
     return Setting(job, ledger, store, clock, executor, judged, holds, credential)
 
 
-def _started(job: Job, containment: Containment, credential: Supply | None) -> RunStarted:
+def _started(job: Job, containment: Containment, credential: Supply | None, awake: Awake) -> RunStarted:
     return RunStarted(
         pid=os.getpid(),
         host=socket.gethostname(),
@@ -122,13 +124,14 @@ def _started(job: Job, containment: Containment, credential: Supply | None) -> R
         budget_microusd=to_micro(job.budget) if job.budget is not None else None,
         sandbox=containment.describe(),
         credential=credential.describe() if credential else "none",
+        awake=awake.describe(),
     )
 
 
 async def _run(
     setting: Setting,
     options: RunOptions,
-    containment: Containment,
+    started: RunStarted,
     on_event: Callable[[SessionEvent], None],
     is_lock_in_place: Callable[[], bool],
 ) -> Finished:
@@ -149,9 +152,7 @@ async def _run(
         beside.append(asyncio.create_task(setting.supply.tend(setting.clock, supervisor.wake)))
     try:
         with as_requests(supervisor) as last_signal:
-            finished = await supervisor.run(
-                _started(job, containment, options.credential), lambda: choose(job, setting.ledger, options.choice)
-            )
+            finished = await supervisor.run(started, lambda: choose(job, setting.ledger, options.choice))
     except (OSError, sqlite3.DatabaseError, RuntimeError, BrokenSetupError) as error:
         trouble = _in_words(job, error)
         if trouble is not None and trouble.exit_code == BrokenSetupError.exit_code:
