@@ -125,7 +125,8 @@ class Words:
     def _of_runs(self, event: e.Event) -> str | None:
         match event:
             case e.RunStarted():
-                return f"run started: pid {event.pid} on {event.host}, {event.parallel} at once, {event.sandbox}"
+                awake = f"; this machine {event.awake}" if event.awake else ""
+                return f"run started: pid {event.pid} on {event.host}, {event.parallel} at once, {event.sandbox}{awake}"
             case e.RunEnded():
                 return f"run ended with exit code {event.exit_code}: {event.reason}"
             case e.Paused():
