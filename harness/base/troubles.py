@@ -8,6 +8,7 @@ from typing import Final
 
 from harness.base.errors import BrokenSetupError
 
+_LEAST_BYTES: Final = 16 * 1024
 _NO_THREAD: Final = "can't start new thread"
 _AGAIN: Final = "then run the same command again; nothing accepted is lost"
 _WORDS: Final[dict[int, tuple[str, str]]] = {
@@ -50,6 +51,15 @@ def in_words(error: Exception, place: Path) -> BrokenSetupError:
     if code == errno.ENOSPC and _has_no_inodes(place):
         says = "the disk of {place} has no inodes left (too many files)"
     return BrokenSetupError(f"{says.format(place=place)}: {reason}", hint=hint)
+
+
+def is_full(folder: Path) -> bool:
+    """Nothing worth writing fits on the disk of this folder any more."""
+    try:
+        told = os.statvfs(folder)
+    except OSError:
+        return False
+    return told.f_bavail * told.f_frsize < _LEAST_BYTES or (told.f_files > 0 and told.f_favail == 0)
 
 
 def _number(error: sqlite3.Error) -> int:

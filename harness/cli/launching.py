@@ -132,7 +132,7 @@ def _play(place: Place, job: "Job", options: "RunOptions", *, plain: bool) -> in
     from datetime import UTC, datetime
 
     from harness.base.files import make_folder
-    from harness.cli.printing import print_lines, say
+    from harness.cli.printing import print_last, say
     from harness.supervisor.running import run_job
     from harness.views.live import showing
     from harness.views.status import read_status
@@ -145,5 +145,5 @@ def _play(place: Place, job: "Job", options: "RunOptions", *, plain: bool) -> in
     if finished.exit_code > 1:
         say(f"stopped: {clean(finished.reason)}")
     now = datetime.now(UTC)
-    print_lines(lines(read_status(job.state, now), now, place.named))
+    print_last(lines(read_status(job.state, now), now, place.named))
     return finished.exit_code

@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, TextIO
 
 from harness import __version__
 from harness.base.errors import HarnessError, UsageError
@@ -9,7 +11,27 @@ from harness.base.errors import HarnessError, UsageError
 
 def entry() -> None:
     """What the installed command calls."""
+    sys.stderr = Talk(sys.stderr)
     sys.exit(run(sys.argv[1:]))
+
+
+class Talk:
+    """Standard error that nobody has to hear: a full disk under a log ends no run."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -13,10 +13,11 @@ _REMEDIES: Final[Mapping[str, str]] = {
     faults.CREDIT: "buy credit or use another credential, then launch again",
     faults.UNKNOWN_MODEL: "write a model that the credential may use into the manifest, then launch again with --keep",
     faults.CLI_MISSING: "`harness doctor` says what is missing",
+    faults.DISK: "mend that, then launch again; nothing accepted is lost and nobody was struck",
     faults.BROKEN_CHECK: "mend the check, then launch again (with --keep if the manifest names another one now)",
 }
 
 
 def remedy(kind: str) -> str | None:
-    """What to do about a fault of blame `config`; None for all others."""
+    """What to do about a fault that stops the job; None for all others."""
     return _REMEDIES.get(kind)

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from harness.backends.pulse import Pulse
 from harness.backends.session import Session
 from harness.base.artifacts import ArtifactStore
 from harness.base.clock import Clock
+from harness.base.troubles import in_words, is_full
 from harness.core.faults import classify
 from harness.core.symptoms import Symptoms
 from harness.core.types import Artifact, AttemptSpec, Ending, OutputFault, SessionFacts
@@ -154,8 +156,10 @@ class LiveAttempt:
         )
         if symptoms.is_error is None:
             symptoms = replace(symptoms, stderr=AttemptFolder(self._spec.folder).last_error())
+        if failure is None and is_full(self._spec.folder):  # what it left may be cut off, through no fault of its own
+            failure = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._spec.folder))
         if failure is not None:
-            symptoms, why = replace(symptoms, errno=failure.errno or errno.EIO, is_error=None), "ended"
+            symptoms, why = replace(symptoms, **of_the_disk(failure, self._tools.store.root), is_error=None), "ended"
         if isinstance(why, Expired):
             symptoms = replace(symptoms, clock=why.clock, waited_for=why.waited_for)
         elif why in ("cancel", "cut"):
@@ -181,8 +185,13 @@ def freeze_output(spec: AttemptSpec, store: ArtifactStore) -> tuple[Frozen, OSEr
         return Frozen((), (), (f"could not be kept: {error}",)), error
 
 
+def of_the_disk(error: OSError, place: Path) -> dict[str, Any]:
+    """The symptoms of an attempt that a disk failed: number, and which disk it is in words."""
+    return {"errno": error.errno or errno.EIO, "text": in_words(error, place).message}
+
+
 def not_started(spec: AttemptSpec, error: OSError) -> Ending:
     """The ending of an attempt whose folder could not be laid out."""
-    symptoms = Symptoms(errno=error.errno or errno.EIO, text=str(error))
+    symptoms = Symptoms(**of_the_disk(error, spec.folder))
     facts = SessionFacts(session_id=spec.session_id, cost_usd=Decimal(0))
     return Ending((), (), classify(symptoms), facts, timedelta(0))

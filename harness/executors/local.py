@@ -24,7 +24,7 @@ from harness.core.faults import TOO_BIG, classify
 from harness.core.symptoms import Symptoms
 from harness.core.types import AttemptSpec, Ending, SessionEvent, SessionFacts
 from harness.executors.allowance import written
-from harness.executors.attempt import LiveAttempt, Preview, Tools, freeze_output, not_started
+from harness.executors.attempt import LiveAttempt, Preview, Tools, freeze_output, not_started, of_the_disk
 from harness.executors.folder import AttemptFolder
 from harness.executors.starter import AttemptStarter
 from harness.executors.trespass import guarded, ignored, looks, trespasses
@@ -109,7 +109,9 @@ class LocalExecutor:
         return Ending(
             artifacts=tuple(frozen.artifacts),
             output_faults=tuple(frozen.output_faults),
-            fault=classify(Symptoms(errno=failure.errno) if failure else Symptoms(lost=True)),
+            fault=classify(
+                Symptoms(**of_the_disk(failure, self._tools.store.root)) if failure else Symptoms(lost=True)
+            ),
             facts=_facts_left(spec, folder),
             duration=timedelta(0),
             notes=tuple(frozen.notes),
