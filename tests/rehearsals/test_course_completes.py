@@ -6,23 +6,19 @@ from tests.rehearsals.conftest import MakeJob
 from tests.rehearsals.playing import course_verdicts
 
 
-def test_the_course_completes_with_its_faults_healed(course: MakeJob) -> None:
-    job = course("course.yaml", 20)
-    said = job.play()
-    assert said.code == 0, said.all
-    assert course_verdicts(job) == []
-    job.assert_laws_hold()
-    troubles = Counter(asked.trouble for asked in job.record().requests if asked.trouble)
-    assert troubles["half_file"] and job.count("ItemStruck") == 1, "the scene's faults have not been met"
-
-
-def test_the_merge_is_the_same_bytes_on_claude_and_on_command_and_one_by_one(course: MakeJob) -> None:
-    on_claude, on_command = course("course.yaml", 20), course("course-command.yaml", 20)
-    one_by_one = course("course.yaml", 20, "parallel=1")
-    for job in (on_claude, on_command, one_by_one):
+def test_the_course_completes_with_its_faults_healed_the_same_on_claude_on_command_and_one_by_one(
+    course: MakeJob,
+) -> None:
+    jobs = [course("course.yaml", 20), course("course.yaml", 20, "parallel=1"), course("course-command.yaml", 20)]
+    for job in jobs:
         said = job.play()
         assert said.code == 0, said.all
-    assert on_claude.merged() == on_command.merged() == one_by_one.merged()
+        assert course_verdicts(job) == []
+        job.assert_laws_hold()
+    on_claude, one_by_one, on_command = jobs
+    troubles = Counter(asked.trouble for asked in on_claude.record().requests if asked.trouble)
+    assert troubles["half_file"] and on_claude.count("ItemStruck") == 1, "the scene's faults have not been met"
+    assert on_claude.merged() == one_by_one.merged() == on_command.merged()
     assert len(on_claude.merged()) == 3
 
 
