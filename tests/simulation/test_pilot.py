@@ -1,35 +1,22 @@
 """What a pilot says holds: its range has the outcome in it, and a bad pilot stops the night."""
 
-from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from harness.core.events import PilotJudged
 from harness.core.money import to_micro
-from harness.ledger.store import Ledger, entries
 from harness.supervisor.pilot import spread
-from tests.simulation.universe import Universe, calmer
-from tests.simulation.world import draw
-
-CALM = {"outages": (), "limit_windows": (), "poison": {}, "crash_rate": 0.0, "budget": None, "phases": 1}
+from tests.simulation.script import Script
+from tests.simulation.universe import Universe
 
 
-def a_night(seed: int, folder: Path, **changes: object) -> Universe:
-    """24 batches of one, costs of $0.10 to $0.30 drawn by the world, a pilot of three."""
-    script = draw(seed)
-    quiet = dict.fromkeys(script.fault_rates, 0.0)
-    settings = {**CALM, "items": 24, "batch_size": 1, "parallel": 3, "fault_rates": quiet, **changes}
-    universe = Universe(seed, folder, calmer(script, **settings))
-    universe.job = replace(universe.job, pilot=3)
-    return universe
+def a_night(seed: int, folder: Path, **more: Any) -> Universe:
+    """24 batches of one, costs drawn by the world, a pilot of three."""
+    return Universe(seed, folder, Script(items=24, parallel=3, pilot=3, calm_s=1000, **more))
 
 
 def judged(universe: Universe) -> PilotJudged | None:
-    ledger = Ledger.open(universe.job.state / "ledger.db", universe.clock)
-    try:
-        verdicts = [entry.event for entry in entries(ledger.db) if isinstance(entry.event, PilotJudged)]
-    finally:
-        ledger.close()
+    verdicts = [event for event in universe.events() if isinstance(event, PilotJudged)]
     assert len(verdicts) <= 1
     return verdicts[0] if verdicts else None
 
@@ -37,34 +24,30 @@ def judged(universe: Universe) -> PilotJudged | None:
 def test_the_range_of_the_pilot_holds_the_outcome_in_18_of_20_nights(tmp_path: Path) -> None:
     held = 0
     for seed in range(20):
-        folder = tmp_path / str(seed)
-        folder.mkdir()
-        universe = a_night(seed, folder)
+        universe = a_night(seed, tmp_path / str(seed))
         played = universe.play()
         verdict = judged(universe)
         assert verdict is not None and verdict.is_good
         assert played.finished.exit_code == 0
-        spent = sum((session.cost for session in universe.world.sessions.values()), Decimal(0))
-        held += verdict.cost_low_microusd <= to_micro(spent) <= verdict.cost_high_microusd
+        spent = to_micro(universe.world.billed())
+        held += verdict.cost_low_microusd <= spent <= verdict.cost_high_microusd
     assert held >= 18
 
 
 def test_a_pilot_below_80_percent_stops_the_night_and_the_same_command_goes_on(tmp_path: Path) -> None:
     poison = {f"i{number:03d}": "rejected" for number in (0, 11, 12)}
     universe = a_night(1, tmp_path, poison=poison)
-    stopped = universe._life(may_be_killed=False)
+    stopped = universe.live_once()
     assert stopped is not None and stopped.exit_code == 3 and "pilot" in stopped.reason
     verdict = judged(universe)
     assert verdict is not None and not verdict.is_good
-    finished = universe._life(may_be_killed=False)
+    finished = universe.live_once()
     assert finished is not None and finished.exit_code == 1
 
 
 def test_a_killed_pilot_goes_on_and_is_judged_once(tmp_path: Path) -> None:
     for seed in range(5):
-        folder = tmp_path / str(seed)
-        folder.mkdir()
-        universe = a_night(seed, folder, crash_rate=0.03)
+        universe = a_night(seed, tmp_path / str(seed), crash_rate=0.03)
         universe.play()
         assert judged(universe) is not None
 

@@ -1,133 +1,98 @@
-"""300 simulated nights, and eight planted faults that they must catch."""
+"""Simulated nights that must hold what is promised, and the mutants that prove that they would notice."""
 
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import hashlib
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from harness.core import settle as settling
-from harness.core.events import Event, ItemFailed, ItemStruck, UsageSettled
-from harness.core.types import Ending
-from harness.ledger import pieces, queries
-from harness.ledger.store import Ledger, Transaction
-from harness.supervisor import attempt as attempting
-from harness.supervisor import supervisor as supervising
+from harness.core.events import AttemptEnded
+from tests.simulation.mutants import MUTANTS, Mutant
+from tests.simulation.regressions import REGRESSIONS
+from tests.simulation.script import Script, draw
+from tests.simulation.shrinking import as_regression, shrink
+from tests.simulation.trial import Violation, caught, folder, nights, play
 from tests.simulation.universe import Universe
 
-SEEDS = 300
+SEEDS = 1_000
+BLOCK = 50
+MUTANT_SEEDS = 200
 
 
-@pytest.mark.parametrize("block", range(0, SEEDS, 25))
-def test_the_promise_holds_in_every_simulated_night(block: int, tmp_path: Path) -> None:
-    for seed in range(block, block + 25):
-        folder = tmp_path / str(seed)
-        folder.mkdir()
-        try:
-            Universe(seed, folder).play()
-        except BaseException as error:
-            error.add_note(f"seed {seed}")
-            raise
+@pytest.mark.parametrize("block", range(0, SEEDS, BLOCK))
+def test_the_promise_holds_in_every_simulated_night(block: int) -> None:
+    tally = nights(range(block, block + BLOCK))
+    assert not tally.violations, "\n".join(f"seed={each.seed} {each.what}" for each in tally.violations)
 
 
-def _strike_for_everything(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(settling, "_NO_STRIKE", ())
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_no_guard_can_be_removed_unnoticed(mutant: Mutant) -> None:
+    violation = caught(mutant, range(MUTANT_SEEDS))
+    assert violation is not None, f"{mutant.name!r} survived {MUTANT_SEEDS} seeds"
+    assert any(words in violation.what for words in mutant.caught_by), violation.what
 
 
-def _forget_unknown_costs(patch: pytest.MonkeyPatch) -> None:
-    usage = settling._usage
-
-    def forgetful(open_: settling.Open, ending: Ending) -> UsageSettled:
-        told = usage(open_, ending)
-        return told if told.known else replace(told, charged_microusd=0)
-
-    patch.setattr(settling, "_usage", forgetful)
+@pytest.mark.parametrize(("seed", "script"), REGRESSIONS)
+def test_what_once_broke_holds(seed: int, script: Script) -> None:
+    play(seed, script)
 
 
-def _reserve_nothing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(supervising, "reservation", lambda job, phase: 0)
-    patch.setattr(attempting, "reservation", lambda job, phase: 0)
+def test_a_failing_script_shrinks_to_what_matters() -> None:
+    def again(seed: int, script: Script) -> Violation | None:
+        return Violation(seed, script, "V9: so it is") if script.outages and script.items >= 3 else None
+
+    script = replace(draw(3), items=17, outages=((5.0, 20.0), (30.0, 40.0)), calm_s=0.0)
+    smallest = shrink(Violation(3, script, "V9: so it was"), again)
+    assert smallest.script == Script(items=3, outages=((30.0, 40.0),))
+    assert "(3, Script(items=3, outages=((30.0, 40.0),)))" in as_regression(smallest)
+    assert eval(repr(script), {"Script": Script, "Decimal": Decimal}) == script
 
 
-def _fail_in_company(patch: pytest.MonkeyPatch) -> None:
-    def strike_each(self: settling._Rest) -> list[Event]:
-        open_, phase = self.open_, self.open_.batch.phase
-        events: list[Event] = [ItemStruck(open_.attempt, phase, each.id, ("wrong",)) for each in self.members]
-        out = [each for each in self.members if each.strikes + 1 >= open_.strikes_allowed]
-        events += [ItemFailed(open_.attempt, phase, each.id, "wrong") for each in out]
-        rest = [each for each in self.members if each not in out]
-        return [*events, *([settling._again(open_, rest, "retry", open_.next_group)] if rest else [])]
-
-    patch.setattr(settling._Rest, "_strike_each", strike_each)
-
-
-def _leave_lost_attempts_open(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(queries, "unsettled", lambda db: [])
-
-
-def _lose_wake_ups(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(supervising.Supervisor, "wake", lambda self: None)
-
-
-def _merge_in_order_of_acceptance(patch: pytest.MonkeyPatch) -> None:
-    def by_sequence(db: sqlite3.Connection, phase: int) -> Iterator[pieces.Piece]:
-        rows = db.execute(
-            "SELECT item, sha, offset, length_bytes, records FROM accepted WHERE phase = ? ORDER BY seq", (phase,)
+def test_the_same_seed_is_the_same_night_whatever_the_hash_seed() -> None:
+    """V15."""
+    program = "from tests.simulation.trial import play\nfor seed in range(12): print(play(seed).digest)"
+    told = set()
+    for hash_seed in ("0", "1"):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            check=True,
+            text=True,
         )
-        return (pieces.Piece(*row) for row in rows)
-
-    patch.setattr(pieces, "merge_pieces", by_sequence)
-
-
-def _acknowledge_before_the_commit(patch: pytest.MonkeyPatch) -> None:
-    @contextmanager
-    def eager(self: Ledger) -> Iterator[Transaction]:
-        self.db.execute("BEGIN IMMEDIATE")
-        try:
-            yield Transaction(self.db, self._clock)
-            self.around_commit("after")
-            self.db.execute("COMMIT")
-        except BaseException:
-            if self.db.in_transaction:
-                self.db.execute("ROLLBACK")
-            raise
-
-    patch.setattr(Ledger, "transaction", eager)
+        told.add(hashlib.sha256(done.stdout.encode()).hexdigest())
+    told.add(hashlib.sha256("".join(f"{play(seed).digest}\n" for seed in range(12)).encode()).hexdigest())
+    assert len(told) == 1
 
 
-@pytest.mark.parametrize(
-    ("plant", "catches"),
-    [
-        (_strike_for_everything, "V3"),
-        (_forget_unknown_costs, "V4b"),
-        (_reserve_nothing, "V4"),
-        (_fail_in_company, "V3"),
-        (_leave_lost_attempts_open, "AssertionError"),
-        (_lose_wake_ups, "nothing is scheduled"),
-        (_merge_in_order_of_acceptance, "V2"),
-        (_acknowledge_before_the_commit, "V0"),
-    ],
-)
-def test_a_planted_fault_is_caught(
-    plant: Callable[[pytest.MonkeyPatch], None], catches: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plant(monkeypatch)
+@pytest.mark.parametrize("parallel", [1, 4, 8])
+def test_P02_an_outage_of_two_hours_costs_at_most_twenty_starts(parallel: int) -> None:
+    script = Script(items=24, parallel=parallel, outages=((30.0, 7230.0),), calm_s=7230.0)
+    with folder() as path:
+        universe = Universe(parallel, path, script)
+        played = universe.play()
+        within = [each for each in universe.world.sessions.values() if 30 <= each.began_s < 7230]
+    assert played.finished.exit_code == 0
+    assert 1 <= len(within) <= 20
+
+
+def test_a_budget_of_three_dollars_is_never_exceeded_in_200_nights() -> None:
+    """Sessions of $0.07 to $0.20, and one that would cost $0.60 and is cut at its own budget."""
+    script = Script(items=40, parallel=4, budget=Decimal(3), poison={"i003": "dear"}, calm_s=1e6)
+    ran_out = cut = 0
     for seed in range(200):
-        folder = tmp_path / str(seed)
-        folder.mkdir()
-        try:
-            Universe(seed, folder).play()
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
-                raise
-            assert catches in _in_words(error)
-            return
-    pytest.fail("the planted fault survived 200 seeds")
-
-
-def _in_words(error: BaseException) -> str:
-    if isinstance(error, BaseExceptionGroup):
-        return " ".join(_in_words(each) for each in error.exceptions)
-    return f"{type(error).__name__}: {error}"
+        with folder() as path:
+            universe = Universe(seed, path, replace(script, raises=seed % 2 * 3))
+            played = universe.play()
+            faults = [event.fault for event in universe.events() if isinstance(event, AttemptEnded)]
+            assert universe.world.billed() <= (universe.job.budget or 0)
+        cut += faults.count("session_budget")
+        ran_out += played.finished.exit_code == 3
+        assert played.finished.exit_code == (3 if seed % 2 == 0 else 1)
+    assert ran_out == 100
+    assert cut >= 200

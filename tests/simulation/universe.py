@@ -1,31 +1,48 @@
-"""Plays one seed: production core, supervisor and ledger in a scripted world, killed at commits, resumed, checked."""
+"""Plays one seed: production core, supervisor and ledger in a scripted world, killed, resumed, watched, checked."""
 
+import asyncio
 import contextlib
-import json
+import os
 import random
-from collections.abc import Callable, Sequence
+import secrets
+import sqlite3
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
+
 from harness.base.artifacts import ArtifactStore
+from harness.base.errors import BrokenSetupError
 from harness.base.files import make_folder
 from harness.base.ids import ItemId
-from harness.core.events import AttemptStarted, ItemFailed, ItemStruck, RunStarted
-from harness.core.money import to_micro
-from harness.core.types import Item
-from harness.job.job import ItemsSpec, Job, OutputSpec, PhaseSpec, SessionSpec
-from harness.ledger.store import Ledger, entries, rebuild, state_of
+from harness.core.events import Event, RunStarted
+from harness.core.types import Item, SessionEvent
+from harness.job.job import PhaseSpec
+from harness.ledger import control, store
+from harness.ledger.shared_holds import SharedHolds
+from harness.ledger.store import Ledger, entries
+from harness.supervisor import merging, progress
+from harness.supervisor.housekeeping import give_up
 from harness.supervisor.merging import Merger
 from harness.supervisor.opening import plan_job
 from harness.supervisor.progress import ProgressWriter
 from harness.supervisor.requests import RequestDesk
 from harness.supervisor.setting import Setting
 from harness.supervisor.supervisor import Finished, Supervisor
+from tests.simulation.building import job_of
+from tests.simulation.disk import SimulatedDisk
+from tests.simulation.ending import check_end, check_idleness, merged
+from tests.simulation.judging import SimulatedJudge
+from tests.simulation.script import Ask, Script, draw
 from tests.simulation.virtual import VirtualClock
-from tests.simulation.world import Script, SimulatedJudge, World, draw
+from tests.simulation.watcher import Watcher
+from tests.simulation.world import World
 
 MOST_LIVES = 400
 T = TypeVar("T")
@@ -35,71 +52,17 @@ class SimulatedKill(BaseException):
     """SIGKILL: not an Exception, so nothing in production code may catch it."""
 
 
-def job_of(script: Script, folder: Path) -> Job:
-    """The job that a script describes, without a manifest."""
-    session = SessionSpec(
-        backend="claude",
-        model="sonnet",
-        prompt="Write the records of {{ items | length }} items.",
-        prompt_name="<prompt>",
-        instructions="",
-        tools=("Write",),
-        command=(),
-        timeout=timedelta(minutes=20),
-        first_event=None,
-        silence=None,
-        linger=timedelta(seconds=30),
-        max_turns=None,
-    )
-    phases = []
-    for number in range(1, script.phases + 1):
-        output = OutputSpec("output.json", "array", ".id", ".id", (), None, folder / f"merged-{number}.json")
-        makes = script.makes_items and number > 1
-        phases.append(
-            PhaseSpec(
-                number=number,
-                name=f"phase{number}",
-                noun="item",
-                from_=number - 1 or None,
-                needs=script.needs if number > 1 else "own",
-                rows=".makes[]" if makes else None,
-                id=".id" if makes else None,
-                batch_size=script.batch_size,
-                session=session,
-                output=output,
-            )
-        )
-    return Job(
-        name="simulated",
-        noun="item",
-        manifest=folder / "job.yaml",
-        folder=folder,
-        state=folder / "state",
-        rehearsal=True,
-        scene=None,
-        vars={},
-        items=ItemsSpec(None, None, "", "", None, ()),
-        phases=tuple(phases),
-        strikes=3,
-        parallel=script.parallel,
-        budget=script.budget,
-        budget_per_session=Decimal("0.40") if script.budget is not None else None,
-        max_output=4_000,
-        grace=timedelta(seconds=30),
-        sandbox="off",
-        auth=None,
-        readable=(),
-    )
-
-
 @dataclass(slots=True)
 class Played:
     """What came of a seed."""
 
     finished: Finished
     lives: int
+    kills: int
     sessions: int
-    merges: dict[str, bytes] = field(default_factory=dict)
+    digest: str
+    merges: dict[str, bytes]
+    situations: Counter[str] = field(default_factory=Counter)
 
 
 class Universe:
@@ -108,193 +71,280 @@ class Universe:
     def __init__(self, seed: int, folder: Path, script: Script | None = None) -> None:
         self.seed = seed
         self.script = script or draw(seed)
-        self.clock = VirtualClock()
+        self.clock = VirtualClock(self.script.jumps)
+        self.clock.before_time_passes = self._before_time_passes
         self.job = job_of(self.script, folder)
+        self.situations: Counter[str] = Counter()
+        self.store = ArtifactStore(self.job.state / "artifacts")
+        self.world = World(seed, self.script, self.store, self.clock, self.job.max_output)
+        self.world.met = self.met
+        self.watcher = Watcher(self.job, self.world, self.clock)
+        self.disk = SimulatedDisk(folder, random.Random(f"disk {seed}"), remembers=self.script.power_rate > 0)
+        self.disk.is_full = self._is_disk_full
+        self.disk.around_fsync = lambda: self._maybe_kill("at an fsync")
+        self.rng = random.Random(f"lives {seed}")
+        self.kills = 0
+        self._db = sqlite3.connect(":memory:", isolation_level=None)
+        self._asks = list(self.script.asks)
+        self._raises = self.script.raises
+        self._may_be_killed = True
+        self._supervisor: Supervisor | None = None
+        store._create(self._db)
         for needed in (self.job.state, self.job.state / "control", self.job.state / "artifacts"):
             make_folder(needed)
-        self.store = ArtifactStore(self.job.state / "artifacts")
-        self.world = World(seed, self.script, self.store, self.clock)
-        self.kills = random.Random(f"kill {seed}")
-        self.acknowledged: dict[tuple[int, str], tuple[str, int]] = {}
-        self.states: dict[tuple[int, str], str] = {}
 
     # lives ----------------------------------------------------------------------------------------------------------
 
     def play(self) -> Played:
         """Run to the end, through every kill; then once more, which must do nothing."""
-        lives = 0
-        finished: Finished | None = None
-        while finished is None:
-            lives += 1
-            assert lives < MOST_LIVES, "V7: the job does not come to an end"
-            finished = self._life()
-        self._check_end(finished)
-        merges = self._merged()
-        sessions = len(self.world.sessions)
-        again = self._life(may_be_killed=False)
-        if finished.exit_code in (0, 1):
+        with self._sandboxed():
+            lives = 1
+            while (finished := self._life()) is None or not self._is_the_end(finished):
+                lives += 1
+                assert lives < MOST_LIVES, "V7: the job does not come to an end"
+            check_end(self._db, self.job, self.script, self.world, self.watcher, finished)
+            self._check_nothing_happens_again(finished)
+        return Played(
+            finished,
+            lives,
+            self.kills,
+            len(self.world.sessions),
+            self.watcher.digest(),
+            merged(self.job),
+            self.situations,
+        )
+
+    def live_once(self) -> Finished | None:
+        """One process alone: None when it was killed, or could not write."""
+        with self._sandboxed():
+            return self._life()
+
+    def events(self) -> list[Event]:
+        """Everything in the ledger so far."""
+        return [entry.event for entry in entries(self._db)]
+
+    def _check_nothing_happens_again(self, finished: Finished) -> None:
+        self._may_be_killed = False
+        merges, sessions = merged(self.job), len(self.world.sessions)
+        again = self._life()
+        if finished.exit_code in (0, 1, 3):
             assert len(self.world.sessions) == sessions, "V8: a finished job opened a session"
             assert again is not None and again.exit_code == finished.exit_code, "V8: another exit code"
-            assert self._merged() == merges, "V8: other bytes"
-        return Played(finished, lives, sessions, merges)
+            assert merged(self.job) == merges, "V8: other bytes"
 
-    def _life(self, *, may_be_killed: bool = True) -> Finished | None:
-        """One process: None when it was killed."""
-        ledger = Ledger.open(self.job.state / "ledger.db", self.clock, durable=False)
+    def _life(self) -> Finished | None:
+        self.disk.is_dead = False
+        self.store = self.world.store = ArtifactStore(self.job.state / "artifacts")
+        ledger = Ledger(self._db, self.clock, self.job.state / "ledger.db")
+        ledger.around_commit = lambda moment: self._around_commit(ledger, moment)
         try:
+            self.watcher.check_nothing_is_gone(self._db)
+            self.store.tidy()
             if not ledger.is_planned():
                 items = [Item(ItemId(f"i{number:03d}"), {}) for number in range(self.script.items)]
                 plan_job(self.job, ledger, items, {})
-            ledger.around_commit = lambda moment: self._around_commit(ledger, moment, may_be_killed)
             return self.clock.run(lambda: self._supervise(ledger))
         except BaseException as error:
-            if not _is_kill(error):
+            if not (self.disk.is_dead or self._is_no_room(error)):  # what is raised after a kill, nobody raises
                 raise
-            self.world.crash()
+            self.clock.elapsed_s += self.rng.uniform(0.5, 60)
             return None
         finally:
-            ledger.close()
+            self._supervisor = None
 
     async def _supervise(self, ledger: Ledger) -> Finished:
+        holds = SharedHolds(self.job.state, "key", "simulated")
         judge = SimulatedJudge(self.store, self._making)
-        setting = Setting(self.job, ledger, self.store, self.clock, self.world, judge)
-        progress = ProgressWriter(self.job.state / "progress.json", ledger, self.clock, _in_place)
-        requests = RequestDesk(self.job.state / "control", ledger)
-        supervisor = Supervisor(
-            setting, Merger(setting, _in_place), progress, requests, lambda event: None, lambda: True
-        )
-        return await supervisor.run(RunStarted(1, "sim", "0", self.job.parallel, None, "off", "none"))
+        setting = Setting(self.job, ledger, self.store, self.clock, self.world, judge, holds)
+        writer = ProgressWriter(self.job.state / "progress.json", ledger, self.clock, _slowly)
+        desk = RequestDesk(self.job.state / "control", ledger, shared_holds=holds)
+        merger = Merger(setting, _slowly)
+        supervisor = Supervisor(setting, merger, writer, desk, self._heard, lambda: True)
+        self._supervisor = supervisor
+        people = asyncio.create_task(self._people(supervisor))
+        try:
+            return await supervisor.run(RunStarted(1, "sim", "0", self.job.parallel, None, "off", "none"))
+        except (OSError, sqlite3.OperationalError, BrokenSetupError):
+            await give_up(setting, merger, "it gave way")
+            raise
+        finally:
+            people.cancel()
 
     def _making(self, phase: int) -> Sequence[PhaseSpec]:
         return [later for later in self.job.phases if later.from_ == phase and later.rows is not None]
 
-    def _around_commit(self, ledger: Ledger, moment: str, may_be_killed: bool) -> None:
-        if moment == "after":
-            self._check_now(ledger)
-        if may_be_killed and self.kills.random() < self.script.crash_rate:
+    def _heard(self, event: SessionEvent) -> None:
+        if event.kind == "responded":
+            self.watcher.door.answered(self.world.sessions[event.attempt].phase, self.clock.monotonic())
+        if event.kind == "limit" and event.until is not None and self.script.stop_at is not None:
+            self.watcher.door.held(event.until)
+
+    # what people and other jobs do ------------------------------------------------------------------------------------
+
+    async def _people(self, supervisor: Supervisor) -> None:
+        others = [(begin, end) for begin, end in self.script.other_jobs if begin > self.clock.monotonic()]
+        moments = [(at, "", 0.0, ask) for at, ask in self._asks] + [(at, "other", end, None) for at, end in others]
+        for at, _, end, ask in sorted(moments, key=lambda moment: moment[0]):
+            await asyncio.sleep(max(0.0, at - self.clock.monotonic()))
+            if ask is not None:
+                self._asks.pop(0)
+                self._post(ask)
+            else:
+                self.met("hold of another job")
+                until = self.clock.now() + timedelta(seconds=end - self.clock.monotonic())
+                around, self.disk.around_fsync = self.disk.around_fsync, lambda: None
+                if SharedHolds(self.job.state, "key", "other").place(until, "limit"):
+                    self.watcher.door.shared = until
+                self.disk.around_fsync = around
+            supervisor.wake()
+
+    def _post(self, ask: Ask) -> None:
+        self.met(ask)
+        verb = "cancel" if ask == "cancel now" else ask
+        request = control.Request(verb, "a person", all_failed=ask == "retry", now=ask == "cancel now")
+        around, self.disk.around_fsync = self.disk.around_fsync, lambda: None  # it is another process that posts
+        with contextlib.suppress(OSError):
+            control.post(self.job.state / "control", request)
+        self.disk.around_fsync = around
+
+    def _is_the_end(self, finished: Finished) -> bool:
+        """Does nobody start the job again? Time goes on until somebody does."""
+        is_out_of_money = finished.exit_code == 3 and ("budget" in finished.reason or "the cap" in finished.reason)
+        if is_out_of_money:
+            self.met("out of money")
+            return not self._raise_bounds()
+        if finished.exit_code in (3, 130):
+            self.met("ended by deadline" if "deadline" in finished.reason else "ended by a person")
+            self.clock.elapsed_s += self.rng.uniform(5, 2000)
+            return False
+        if finished.exit_code == 4 and finished.reason.startswith("auth"):
+            self.met("stopped by a refused credential")
+            self.clock.elapsed_s = max(self.clock.monotonic(), *(end for _, end in self.script.refusals))
+            return False
+        return finished.exit_code not in (0, 1) or not self._ask_later()
+
+    def _raise_bounds(self) -> bool:
+        if self._raises == 0:
+            return False
+        self._raises -= 1
+        budget, caps = self.job.budget, self.job.bounds.caps
+        wider = replace(caps, sessions=caps.sessions * 2) if caps.sessions else caps
+        bounds = replace(self.job.bounds, caps=wider)
+        self.job = replace(self.job, budget=budget * 2 if budget is not None else None, bounds=bounds)
+        self.watcher.job = self.job
+        self.met("bounds raised")
+        return True
+
+    def _ask_later(self) -> bool:
+        """Something that people ask after the end of the job; it waits in the spool for the next life."""
+        if not self._asks:
+            return False
+        at, ask = self._asks.pop(0)
+        self.clock.elapsed_s = max(at, self.clock.elapsed_s)
+        if not ask.startswith("cancel"):  # the command refuses: nothing runs
+            self._post(ask)
+        return True
+
+    # what goes wrong --------------------------------------------------------------------------------------------------
+
+    def _around_commit(self, ledger: Ledger, moment: str) -> None:
+        if self.disk.is_dead:
             raise SimulatedKill
+        if moment == "before" and self._is_disk_full():
+            self.met("disk full at a commit")
+            raise sqlite3.OperationalError("database or disk is full")
+        if moment == "after":
+            self.watcher.follow(ledger.db)
+        self._maybe_kill(f"{moment} a commit")
 
-    # invariants -----------------------------------------------------------------------------------------------------
+    def _maybe_kill(self, where: str) -> None:
+        is_calm = self.clock.monotonic() >= self.script.calm_s
+        if is_calm or not self._may_be_killed or self.rng.random() >= self.script.crash_rate:
+            return
+        self.met(f"kill {where}")
+        self.kills += 1
+        self.world.crash()
+        if self.rng.random() < self.script.power_rate:
+            self.met("loss of power")
+            self.disk.lose_power()
+        self.disk.is_dead = True
+        raise SimulatedKill
 
-    def _check_now(self, ledger: Ledger) -> None:
-        db = ledger.db
-        for phase, item, attempt, sha, offset in db.execute("SELECT phase, item, attempt, sha, offset FROM accepted"):
-            before = self.acknowledged.setdefault((phase, item), (sha, offset))
-            assert before == (sha, offset), f"V0/V6: the accepted records of {item} changed (attempt {attempt})"
-        accepted = {(phase, item) for phase, item in db.execute("SELECT phase, item FROM accepted")}
-        assert accepted >= set(self.acknowledged), "V0: an acknowledged acceptance is gone"
-        for phase, item, state in db.execute("SELECT phase, item, state FROM items"):
-            was = self.states.get((phase, item), "pending")
-            assert (was, state) in _LEGAL or was == state, f"V1: {item} went from {was} to {state}"
-            self.states[phase, item] = state
-        if self.job.budget is not None:
-            (spent,) = db.execute("SELECT spent_microusd FROM job").fetchone()
-            (reserved,) = db.execute(
-                "SELECT coalesce(sum(reserved_microusd), 0) FROM attempts WHERE ended_seq IS NULL"
-            ).fetchone()
-            assert spent + reserved <= to_micro(self.job.budget), "V4: more is spent and reserved than the budget has"
+    def _is_disk_full(self) -> bool:
+        now = self.clock.monotonic()
+        return self._may_be_killed and any(begin <= now < end for begin, end in self.script.full_disk)
 
-    def _check_end(self, finished: Finished) -> None:
-        ledger = Ledger.open(self.job.state / "ledger.db", self.clock, durable=False)
+    def _is_no_room(self, error: BaseException) -> bool:
+        """What run_job says in words when the disk is full: the next life goes on."""
+        is_told = isinstance(error, OSError | sqlite3.OperationalError | BrokenSetupError)
+        if is_told and self._is_disk_full():
+            self.met("ended by a full disk")
+            return True
+        return False
+
+    # watching ---------------------------------------------------------------------------------------------------------
+
+    def _before_time_passes(self, seconds: float) -> None:
+        if self._supervisor is not None:
+            check_idleness(self._db, self.job, self.world, self.watcher, self.clock, self._supervisor)
+
+    def met(self, what: str) -> None:
+        """Count what happens, and in what state of the run."""
+        self.situations[f"{what}, {self._state()}"] += 1
+
+    def _state(self) -> str:
+        watcher = self.watcher
+        if not watcher.is_running:
+            return "not running"
+        if watcher.paused:
+            return "paused"
+        if watcher.stop_asked:
+            return "stopping"
+        if watcher.door.is_held(self.clock.now()):
+            return "holding"
+        if watcher.door.allowed < watcher.door.parallel:
+            return "ramping"
+        return "working" if watcher.open else "idle"
+
+    @contextlib.contextmanager
+    def _sandboxed(self) -> Iterator[None]:
+        """Time zone, random names, the ledger's readers and the disk are those of the simulation."""
+        names, zone = random.Random(f"names {self.seed}"), os.environ.get("TZ")
+        view = _View(self._db)
+        _set_zone("UTC")
         try:
-            assert state_of(ledger.db) == state_of(rebuild(ledger.db)), "V13: the rebuild differs from the state"
-            self._check_strikes(ledger)
-            self._check_money(ledger)
-            self._check_ends(ledger, finished)
-            self._check_merge(ledger)
+            with self.disk.installed(), pytest.MonkeyPatch.context() as patch:
+                patch.setattr(secrets, "token_hex", lambda nbytes=32: names.randbytes(nbytes).hex())
+                patch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=names.getrandbits(128)))
+                patch.setattr(merging, "open_for_reading", lambda path: view)
+                patch.setattr(progress, "open_for_reading", lambda path: view)
+                self.disk.remember_names(str(self.job.folder))
+                self.disk.remember_names(str(self.job.state))
+                yield
         finally:
-            ledger.close()
-
-    def _check_strikes(self, ledger: Ledger) -> None:
-        """V3: an item is struck only for what it or its session did, at most three times, the last one alone."""
-        strikes: dict[tuple[int, str], int] = {}
-        doubted = {
-            row[0] for row in ledger.db.execute("SELECT id FROM attempts WHERE detail LIKE '%(believed % times;%'")
-        }
-        members: dict[int, int] = {}
-        for entry in entries(ledger.db):
-            event = entry.event
-            if isinstance(event, AttemptStarted):
-                members[event.attempt] = len(event.items)
-            if isinstance(event, ItemStruck):
-                session = self.world.sessions[event.attempt]
-                fair = event.item in session.blamed or event.attempt in doubted
-                assert fair, f"V3: {event.item} was struck for what it did not do (attempt {event.attempt})"
-                strikes[event.phase, event.item] = strikes.get((event.phase, event.item), 0) + 1
-                assert strikes[event.phase, event.item] <= 3, f"V3: a fourth strike for {event.item}"
-            if isinstance(event, ItemFailed):
-                assert members[event.attempt] == 1, f"V3: {event.item} failed in company"
-                is_hopeless = event.reason.startswith("refused")
-                assert is_hopeless or strikes[event.phase, event.item] == 3, f"V3: {event.item} failed too early"
-
-    def _check_money(self, ledger: Ledger) -> None:
-        billed = sum((session.cost for session in self.world.sessions.values()), Decimal(0))
-        (spent,) = ledger.db.execute("SELECT spent_microusd FROM job").fetchone()
-        assert spent >= to_micro(billed), f"V4b: the ledger knows {spent} of {billed}"
-        if self.job.budget is not None:
-            assert billed <= self.job.budget, f"V4: {billed} was billed"
-
-    def _check_ends(self, ledger: Ledger, finished: Finished) -> None:
-        """V7, V9, V3b."""
-        rows = ledger.db.execute("SELECT phase, item, state FROM items").fetchall()
-        blamed = {item for session in self.world.sessions.values() for item in session.blamed}
-        times_blamed = sum(bool(session.blamed) for session in self.world.sessions.values())
-        states = {state for *_, state in rows}
-        if finished.exit_code in (0, 1):
-            assert not states & {"pending", "running"}, "V7: finished with open items"
-            expected = 1 if states & {"failed", "blocked"} else 0
-            assert finished.exit_code == expected, "V9: the exit code is not what the items say"
-            for phase, item, state in rows:
-                assert state != "failed" or item in blamed, f"V3b: innocent {item} of phase {phase} failed"
-        else:
-            assert finished.exit_code in (3, 4), f"unexpected exit code {finished.exit_code}"
-            assert finished.exit_code != 3 or self.script.budget is not None, "V7: stopped without a budget"
-            assert finished.exit_code != 4 or times_blamed >= 3, "V7: gave up without a reason"
-
-    def _check_merge(self, ledger: Ledger) -> None:
-        """V2: each merge holds exactly the accepted items, once, in item order."""
-        for phase in self.job.phases:
-            done = [
-                row[0]
-                for row in ledger.db.execute(
-                    "SELECT item FROM items WHERE phase = ? AND state = 'done' ORDER BY place", (phase.number,)
-                )
-            ]
-            target = phase.output.merge
-            assert target is not None
-            merged = [record["id"] for record in json.loads(target.read_bytes())] if target.exists() else []
-            assert merged == done, f"V2: phase {phase.number} merged {merged}, accepted {done}"
-            acknowledged = {item for number, item in self.acknowledged if number == phase.number}
-            assert acknowledged <= set(merged), "V0: an acknowledged record is not in the merge"
-
-    def _merged(self) -> dict[str, bytes]:
-        found = {}
-        for phase in self.job.phases:
-            assert phase.output.merge is not None
-            with contextlib.suppress(FileNotFoundError):
-                found[phase.name] = phase.output.merge.read_bytes()
-        return found
+            _set_zone(zone)
 
 
-_LEGAL = {
-    ("pending", "running"),
-    ("running", "pending"),
-    ("running", "done"),
-    ("running", "failed"),
-    ("pending", "blocked"),
-}
+class _View:
+    """A reader's connection on the ledger in memory: the same one, which stays open."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.execute = db.execute
+
+    def close(self) -> None:
+        """The writer's connection lives on."""
 
 
-def _is_kill(error: BaseException) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        return any(_is_kill(each) for each in error.exceptions)
-    return isinstance(error, SimulatedKill)
+def _set_zone(zone: str | None) -> None:
+    if zone is None:
+        os.environ.pop("TZ", None)
+    else:
+        os.environ["TZ"] = zone
+    time.tzset()
 
 
-async def _in_place(work: Callable[[], T]) -> T:
-    return work()
-
-
-def calmer(script: Script, **changes: object) -> Script:
-    """The same script with some things changed."""
-    return replace(script, **changes)  # type: ignore[arg-type]
+async def _slowly(work: Callable[[], T]) -> T:
+    """Off the loop, for half a second: others go on meanwhile."""
+    done = work()
+    await asyncio.sleep(0.5)
+    return done

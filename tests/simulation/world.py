@@ -1,151 +1,153 @@
-"""The world of one seed: what it asks, what goes wrong in it, and what it remembers about what it did."""
+"""The world of one seed: the scripted executor, what goes wrong in it, and what it remembers about what it did."""
 
 import asyncio
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
 
 from harness.base.artifacts import ArtifactStore
-from harness.base.ids import ItemId, Token
-from harness.core.faults import CRASHED, OVERLOADED, REFUSED, SUPERVISOR_LOST, TURN_LIMIT, USAGE_LIMIT
-from harness.core.types import (
-    Accepted,
-    Artifact,
-    AttemptSpec,
-    Blame,
-    Ending,
-    Fault,
-    FaultKind,
-    Item,
-    Judgement,
-    OutputFault,
-    Rejected,
-    SessionEvent,
-    SessionFacts,
-    Verdict,
+from harness.base.ids import Token
+from harness.core.faults import (
+    AUTH,
+    CANCELLED,
+    CRASHED,
+    OVERLOADED,
+    REFUSED,
+    SESSION_BUDGET,
+    SUPERVISOR_LOST,
+    TURN_LIMIT,
+    USAGE_LIMIT,
 )
-from harness.job.job import PhaseSpec
+from harness.core.prices import worst_response_usd
+from harness.core.types import Artifact, AttemptSpec, Ending, Fault, SessionEvent, SessionFacts
+from tests.simulation.judging import made_of
+from tests.simulation.script import Script, Span
 from tests.simulation.virtual import VirtualClock
 
-Poison = Literal["rejected", "refused", "silent"]
-"""An item whose record is always wrong; one that the model refuses in any company; one that makes the output empty."""
-
-SESSION_COST = Decimal("0.10")
+DEAR = Decimal("0.60")
+"""What a dear item would cost if nothing stopped it."""
+_BELIEVED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
-    """What a seed draws before anything starts."""
+class Plan:
+    """What a session will come to, if nobody ends it before."""
 
-    items: int
-    batch_size: int
-    parallel: int
-    phases: int
-    needs: Literal["own", "earlier", "previous"]
-    makes_items: bool
-    budget: Decimal | None
-    crash_rate: float
-    fault_rates: dict[str, float]
-    poison: dict[str, Poison]
-    outages: tuple[tuple[float, float], ...]
-    limit_windows: tuple[tuple[float, float], ...]
-    calm_s: float
-    """From here on nothing but poison goes wrong."""
-
-
-def draw(seed: int) -> Script:
-    """The script of a seed."""
-    rng = random.Random(seed)
-    items, phases = rng.randint(1, 24), rng.choice([1, 1, 2, 3])
-    ids = [f"i{number:03d}" for number in range(items)]
-    poison_rate = rng.choice([0, 0, 0.05, 0.3])
-    poison: dict[str, Poison] = {
-        item: rng.choice(["rejected", "rejected", "refused", "silent"]) for item in ids if rng.random() < poison_rate
-    }
-    faults = rng.choice([0.0, 0.05, 0.2])
-    kinds = ("wrong", "missing", "invented", "broken", "crash", "cut", "write_then_crash", "expensive")
-    return Script(
-        items=items,
-        batch_size=rng.randint(1, 8),
-        parallel=rng.randint(1, 8),
-        phases=phases,
-        needs=rng.choice(["own", "earlier", "previous"]),
-        makes_items=rng.random() < 0.5,
-        budget=rng.choice([None, None, Decimal(3), Decimal(40)]),
-        crash_rate=rng.choice([0.0, 0.01, 0.05]),
-        fault_rates={kind: faults * rng.random() for kind in kinds},
-        poison=poison,
-        outages=_windows(rng),
-        limit_windows=_windows(rng),
-        calm_s=rng.uniform(500, 4000),
-    )
-
-
-def _windows(rng: random.Random) -> tuple[tuple[float, float], ...]:
-    if rng.random() < 0.6:
-        return ()
-    begin = rng.uniform(0, 2000)
-    return ((begin, begin + rng.uniform(10, 1500)),)
+    fault: Fault | None = None
+    output: bytes | None = None
+    good: frozenset[str] = frozenset()
+    """Items whose records in `output` are good."""
+    blamed: frozenset[str] = frozenset()
+    """Items that are treated badly by their own or this session's doing."""
+    cost: Decimal = Decimal(0)
+    is_cost_told: bool = True
+    answers_after_s: float = 1.0
+    works_s: float = 1.0
 
 
 @dataclass(slots=True)
 class Session:
     """What the world did in one attempt."""
 
+    attempt: int
+    phase: int
     items: tuple[str, ...]
+    plan: Plan
     began_s: float
-    blamed: set[str] = field(default_factory=set)
-    """Items that this session treated badly by its own or the item's doing."""
-    ended: Literal["running", "item", "session", "provider", "host", "operator"] = "running"
-    cost: Decimal = Decimal(0)
+    writes_at_s: float
+    fault: Fault | None = None
     written: bytes | None = None
+    cost: Decimal = Decimal(0)
     is_live: bool = True
+    is_orphan: bool = False
+    has_answered: bool = False
+
+    @property
+    def good(self) -> frozenset[str]:
+        return self.plan.good if self.written is not None else frozenset()
+
+    def write(self) -> None:
+        self.written = self.plan.output
+
+
+@dataclass(slots=True)
+class _Asked:
+    """How a session is asked to end."""
+
+    event: asyncio.Event = field(default_factory=asyncio.Event)
+    hard: bool = False
 
 
 class World:
-    """The scripted executor and judge, and the memory that the invariants are checked against."""
+    """The scripted executor, and the memory that the invariants are checked against."""
 
-    def __init__(self, seed: int, script: Script, store: ArtifactStore, clock: VirtualClock) -> None:
+    def __init__(self, seed: int, script: Script, store: ArtifactStore, clock: VirtualClock, max_output: int) -> None:
+        self.seed = seed
         self.script = script
         self.store = store
         self.clock = clock
-        self.rng = random.Random(f"world {seed}")
         self.sessions: dict[int, Session] = {}
-        self.private_faults: dict[str, int] = {}
-        self._interrupts: dict[Token, asyncio.Event] = {}
+        self.met: Callable[[str], None] = lambda what: None
+        """Told of everything that goes wrong, for the count of situations."""
+        self._worst = worst_response_usd("sonnet", max_output) or Decimal(0)
+        self._tried: Counter[tuple[int, str]] = Counter()
+        self._excused: Counter[tuple[int, str]] = Counter()
+        self._asked: dict[Token, _Asked] = {}
+        self._orphans = random.Random(f"orphans {seed}")
 
     # the executor's seam ------------------------------------------------------------------------------------------
 
     async def run(self, spec: AttemptSpec, on_event: Callable[[SessionEvent], None]) -> Ending:
-        session = Session(tuple(item.id for item in spec.items), self.clock.monotonic())
+        rng = random.Random(f"session {self.seed} {spec.id}")
+        plan = self._plan(spec, rng)
+        now = self.clock.monotonic()
+        writes_at = now + plan.answers_after_s + plan.works_s * rng.random()
+        items = tuple(item.id for item in spec.items)
+        session = Session(spec.id, spec.batch.phase, items, plan, now, writes_at, cost=plan.cost)
         self._check_nobody_else_works_on(session)
         self.sessions[spec.id] = session
-        asked = self._interrupts[spec.token] = asyncio.Event()
+        self._asked[spec.token] = asked = _Asked()
         try:
-            return await self._play(spec, session, asked, on_event)
+            session.fault = await self._play(spec, session, asked, on_event, rng)
+            return self._ending(session)
         finally:
-            session.is_live = False
+            session.is_live = session.is_orphan
 
     async def interrupt(self, token: Token, *, hard: bool = False) -> None:
-        if token in self._interrupts:
-            self._interrupts[token].set()
+        if token in self._asked:
+            self._asked[token].hard |= hard
+            self._asked[token].event.set()
 
     async def salvage(self, spec: AttemptSpec) -> Ending:
-        """The supervisor was killed; what the session had written is what there is."""
-        session = self.sessions.setdefault(spec.id, Session(tuple(item.id for item in spec.items), 0.0))
-        session.is_live = False
-        if session.ended == "running":
-            session.ended = "host"
-        fault = Fault(SUPERVISOR_LOST, "host", "the supervisor was lost")
-        return self._ending(spec, session, fault, cost_known=False)
+        """The supervisor was killed: what is left of the session is ended, and what it had written is what there is."""
+        items = tuple(item.id for item in spec.items)
+        session = self.sessions.setdefault(spec.id, Session(spec.id, spec.batch.phase, items, Plan(), 0.0, 0.0))
+        self._end_orphan(session)
+        if session.written is None:
+            session.plan = Plan(cost=session.cost)
+        session.fault = Fault(SUPERVISOR_LOST, "host", "the supervisor was lost")
+        self.met("salvage of a file" if session.written else "salvage of nothing")
+        return self._ending(session, is_cost_told=False)
 
     async def sweep(self) -> int:
-        return 0
+        orphans = [session for session in self.live() if session.is_orphan]
+        for session in orphans:
+            self._end_orphan(session)
+        return len(orphans)
+
+    def _end_orphan(self, session: Session) -> None:
+        """What it wrote before it is ended is there; what it would have written afterwards never is."""
+        if session.is_orphan:
+            self.met("orphan ended")
+            if session.written is None and self.clock.monotonic() >= session.writes_at_s:
+                session.write()
+                self.met("orphan wrote late")
+        session.is_live = session.is_orphan = False
 
     def work_path(self, folder: Path) -> str:
         return "/mnt/work"
@@ -153,141 +155,197 @@ class World:
     # what a session does ------------------------------------------------------------------------------------------
 
     async def _play(
-        self, spec: AttemptSpec, session: Session, asked: asyncio.Event, on_event: Callable[[SessionEvent], None]
-    ) -> Ending:
-        if fault := self._provider_fault():
-            await asyncio.sleep(self.rng.uniform(0.1, 3))
-            return self._end(spec, session, fault)
-        session.cost = self._cost(spec)
-        await asyncio.sleep(self.rng.uniform(0.1, 5))
+        self,
+        spec: AttemptSpec,
+        session: Session,
+        asked: _Asked,
+        on_event: Callable[[SessionEvent], None],
+        rng: random.Random,
+    ) -> Fault | None:
+        if await self._is_ended(asked, session.plan.answers_after_s):
+            return _cancelled()
+        if fault := session.plan.fault if session.plan.cost == 0 else None:
+            return fault
+        session.has_answered = True
         on_event(SessionEvent(spec.id, "responded"))
-        planned = self._plan(spec, session)
+        self._say_how_much_is_used(spec, on_event)
+        works_s = session.plan.works_s
+        if stall := self._in(self.script.stalls):
+            self.met("stall")
+            works_s = stall[1] - self.clock.monotonic() + rng.uniform(0, 60)
+        writes_in_s = min(works_s, max(0.0, session.writes_at_s - self.clock.monotonic()))
+        for pause_s in (writes_in_s, works_s - writes_in_s):
+            if await self._is_ended(asked, pause_s):
+                if not asked.hard:
+                    await asyncio.sleep(rng.uniform(0, 2))
+                return _cancelled()
+            if session.written is None and session.plan.output is not None:
+                session.write()
+        if rng.random() < 0.5 and (limit := self._limit()):
+            self.met("limit while a session works")
+            return limit
+        return session.plan.fault
+
+    async def _is_ended(self, asked: _Asked, after_s: float) -> bool:
+        """Waits that long; True as soon as somebody asks the session to end."""
         try:
-            async with asyncio.timeout(self.rng.uniform(1, 60)):
-                await asked.wait()
-            planned = Fault(FaultKind("cancelled"), "operator", "asked to end")
+            async with asyncio.timeout(after_s):
+                await asked.event.wait()
         except TimeoutError:
-            pass
-        await asyncio.sleep(self.rng.uniform(0, 2))
-        return self._end(spec, session, planned)
-
-    def _provider_fault(self) -> Fault | None:
-        now = self.clock.monotonic()
-        for begin, end in self.script.limit_windows:
-            if begin <= now < end:
-                return Fault(USAGE_LIMIT, "provider", "limit", self.clock.now() + timedelta(seconds=end - now))
-        if any(begin <= now < end for begin, end in self.script.outages):
-            return Fault(OVERLOADED, "provider", "529")
-        return None
-
-    def _cost(self, spec: AttemptSpec) -> Decimal:
-        cap = spec.cost_cap_usd
-        cost = SESSION_COST * self.rng.randint(1, 3)
-        if self._happens("expensive"):
-            cost = SESSION_COST * 10
-        return min(cost, cap) if cap is not None else cost
-
-    def _happens(self, kind: str) -> bool:
-        is_calm = self.clock.monotonic() >= self.script.calm_s
-        return not is_calm and self.rng.random() < self.script.fault_rates[kind]
-
-    def _plan(self, spec: AttemptSpec, session: Session) -> Fault | None:
-        """Writes what this session will leave, and says with what fault it ends."""
-        roots = {item.id: item.id.split(".")[0] for item in spec.items}
-        poison = {item: self.script.poison.get(root) for item, root in roots.items()}
-        if any(each == "refused" for each in poison.values()):
-            session.blamed |= set(session.items)
-            return Fault(REFUSED, "session", "refused")
-        if self._happens("crash") and self._may_fault_privately(spec):
-            return Fault(CRASHED, "host", "crashed")
-        if self._happens("cut"):
-            session.blamed |= set(session.items)
-            return Fault(TURN_LIMIT, "session", "turn limit")
-        if any(each == "silent" for each in poison.values()) or self._happens("broken"):
-            session.blamed |= set(session.items)
-            session.written = b"[{"
-            return None
-        session.written = self._records(spec, session, {item for item, each in poison.items() if each})
-        if self._happens("write_then_crash"):
-            return Fault(CRASHED, "host", "crashed after writing")
-        return None
-
-    def _may_fault_privately(self, spec: AttemptSpec) -> bool:
-        """The world itself sticks to the bound within which an innocent item must end done."""
-        if any(self.private_faults.get(item.id, 0) >= 3 for item in spec.items):
             return False
-        for item in spec.items:
-            self.private_faults[item.id] = self.private_faults.get(item.id, 0) + 1
+        self.met("session ended on request")
         return True
 
-    def _records(self, spec: AttemptSpec, session: Session, poisoned: set[ItemId]) -> bytes:
-        records = []
+    def _say_how_much_is_used(self, spec: AttemptSpec, on_event: Callable[[SessionEvent], None]) -> None:
+        if reserve := self._in(self.script.reserve):
+            self.met("reserve")
+            until = self.clock.now() + timedelta(seconds=reserve[1] - self.clock.monotonic())
+            on_event(SessionEvent(spec.id, "limit", until=until, utilization=0.95))
+
+    def _in(self, spans: tuple[Span, ...]) -> Span | None:
+        now = self.clock.monotonic()
+        return next((span for span in spans if span[0] <= now < span[1]), None)
+
+    def _limit(self) -> Fault | None:
+        span = self._in(self.script.limits)
+        if span is None:
+            return None
+        left = timedelta(seconds=span[1] - self.clock.monotonic())
+        stated = {"right": left, "early": left / 2, "not": None, "absurd": timedelta(days=-3)}[self.script.limit_stated]
+        until = self.clock.now() + stated if stated is not None else None
+        return Fault(USAGE_LIMIT, "provider", "limit", until)
+
+    def _provider_fault(self) -> Fault | None:
+        if limit := self._limit():
+            self.met("limit")
+            return limit
+        if self._in(self.script.outages):
+            self.met("outage")
+            return Fault(OVERLOADED, "provider", "529")
+        if self._in(self.script.refusals):
+            self.met("credential refused")
+            return Fault(AUTH, "config", "401")
+        return None
+
+    # what is drawn for it -------------------------------------------------------------------------------------------
+
+    def _plan(self, spec: AttemptSpec, rng: random.Random) -> Plan:
+        if fault := self._provider_fault():
+            return Plan(fault, answers_after_s=rng.uniform(0.1, 3), is_cost_told=rng.random() < 0.9)
+        cost = Decimal(rng.randint(7, 20)) / 100 * (3 if self._happens("expensive", rng) else 1)
+        fault, output, good, blamed = self._outcome(spec, rng)
+        if any(self._poison(item.id) == "dear" for item in spec.items):
+            cost = max(cost, DEAR)
+        cap = spec.cost_cap_usd
+        if cap is not None and cost > cap:
+            self.met("session over its cap")
+            cost = min(cost, cap + self._worst * rng.randint(0, 100) / 100)
+            fault, output, good = Fault(SESSION_BUDGET, "session", "reached its own budget"), None, set()
+            blamed = {str(item.id) for item in spec.items}
+        is_told = not self._happens("costless", rng) and (fault is None or rng.random() < 0.9)
+        return Plan(
+            fault,
+            output,
+            frozenset(good),
+            frozenset(blamed),
+            cost,
+            is_told,
+            answers_after_s=rng.uniform(0.1, 5),
+            works_s=rng.uniform(1, 60),
+        )
+
+    def _outcome(self, spec: AttemptSpec, rng: random.Random) -> tuple[Fault | None, bytes | None, set[str], set[str]]:
+        """Fault, output, items with good records, items to blame."""
+        every = {str(item.id) for item in spec.items}
+        poison = {self._poison(item) for item in every}
+        if "refused" in poison:
+            return Fault(REFUSED, "session", "refused"), None, set(), every
+        if self._happens("crash", rng) and self._may_excuse(spec):
+            self.met("session crashed")
+            return Fault(CRASHED, "host", "crashed"), None, set(), set()
+        if self._happens("cut", rng):
+            output, good, _ = self._records(spec, rng) if rng.random() < 0.5 else (None, set(), set())
+            return Fault(TURN_LIMIT, "session", "turn limit"), output, good, every
+        if "silent" in poison or self._happens("broken", rng):
+            return None, b"[{", set(), every
+        output, good, blamed = self._records(spec, rng)
+        if self._happens("write_then_crash", rng) and self._may_excuse(spec):
+            self.met("session crashed after it wrote")
+            return Fault(CRASHED, "host", "crashed after writing"), output, good, set()
+        return None, output, good, blamed
+
+    def _records(self, spec: AttemptSpec, rng: random.Random) -> tuple[bytes, set[str], set[str]]:
+        records: list[dict[str, object]] = []
+        good: set[str] = set()
         for item in spec.items:
-            if item.id in poisoned or self._happens("wrong"):
-                session.blamed.add(item.id)
+            if self._poison(item.id) == "rejected" or self._is_wrong(spec, item.id, rng):
                 records.append({"id": item.id, "ok": False})
-            elif self._happens("missing"):
-                session.blamed.add(item.id)
-            else:
-                records.append({"id": item.id, "ok": True, "makes": _made_of(item.id)})
-        if self._happens("invented"):
+            elif self._happens("mistaken", rng):
+                records.append({"id": item.id.upper(), "ok": True, "makes": []})
+            elif not self._happens("missing", rng):
+                good.add(str(item.id))
+                records.append({"id": item.id, "ok": True, "makes": made_of(item.id)})
+        if self._happens("invented", rng):
             records.append({"id": "i999", "ok": True, "makes": []})
-        return json.dumps(records).encode()
+        rng.shuffle(records)
+        return json.dumps(records).encode(), good, {str(item.id) for item in spec.items} - good
 
-    def _end(self, spec: AttemptSpec, session: Session, fault: Fault | None) -> Ending:
-        ended: dict[Blame | None, str] = {None: "item"}
-        session.ended = ended.get(fault.blame if fault else None, fault.blame if fault else "item")  # type: ignore[assignment]
-        return self._ending(spec, session, fault, cost_known=self.rng.random() < 0.9)
+    def _is_wrong(self, spec: AttemptSpec, item: str, rng: random.Random) -> bool:
+        if not self.script.is_fair:
+            return self._happens("wrong", rng)
+        key = (spec.batch.phase, item)
+        self._tried[key] += 1
+        own = random.Random(f"item {self.seed} {key}")
+        wrong_first = own.randint(1, self.script.strikes - 1) if own.random() < self.script.fault_rates["wrong"] else 0
+        return self._tried[key] <= wrong_first
 
-    def _ending(self, spec: AttemptSpec, session: Session, fault: Fault | None, *, cost_known: bool) -> Ending:
+    def _poison(self, item: str) -> str | None:
+        return self.script.poison.get(item.split(".")[0])
+
+    def _happens(self, kind: str, rng: random.Random) -> bool:
+        is_calm = self.clock.monotonic() >= self.script.calm_s
+        return not is_calm and rng.random() < self.script.fault_rates.get(kind, 0.0)
+
+    def _may_excuse(self, spec: AttemptSpec) -> bool:
+        """The world itself sticks to the bound within which an innocent item must end done."""
+        keys = [(spec.batch.phase, str(item.id)) for item in spec.items]
+        if any(self._excused[key] >= _BELIEVED for key in keys):
+            return False
+        self._excused.update(keys)
+        return True
+
+    # the ends ---------------------------------------------------------------------------------------------------------
+
+    def _ending(self, session: Session, *, is_cost_told: bool | None = None) -> Ending:
         artifacts: tuple[Artifact, ...] = ()
         if session.written is not None:
             sha = self.store.put(session.written)
             artifacts = (Artifact("output.json", sha, len(session.written)),)
-        facts = SessionFacts(cost_usd=session.cost if cost_known else None, reached_model=session.cost > 0)
-        return Ending(artifacts, (), fault, facts, timedelta(seconds=1))
+        is_told = session.plan.is_cost_told if is_cost_told is None else is_cost_told
+        facts = SessionFacts(cost_usd=session.cost if is_told else None, reached_model=session.has_answered)
+        return Ending(artifacts, (), session.fault, facts, timedelta(seconds=1))
 
-    def _check_nobody_else_works_on(self, session: Session) -> None:
-        for other in self.sessions.values():
-            if other.is_live and set(other.items) & set(session.items):
-                raise AssertionError(f"V5: two live sessions on {set(other.items) & set(session.items)}")
+    def of(self, attempt: int) -> Session:
+        """The session of an attempt; a blank one when the supervisor was killed before it came to that."""
+        return self.sessions.get(attempt) or Session(attempt, 0, (), Plan(), 0.0, 0.0, is_live=False)
+
+    def live(self) -> list[Session]:
+        return [session for session in self.sessions.values() if session.is_live]
+
+    def billed(self) -> Decimal:
+        return sum((session.cost for session in self.sessions.values()), Decimal(0))
 
     def crash(self) -> None:
-        """The supervisor is gone, its sessions with it."""
-        for session in self.sessions.values():
-            session.is_live = False
+        """The supervisor is gone; most sessions go with it, some live on as orphans until they are salvaged."""
+        for session in self.live():
+            session.is_orphan = session.plan.output is not None and self._orphans.random() < self.script.orphan_rate
+            session.is_live = session.is_orphan
+
+    def _check_nobody_else_works_on(self, session: Session) -> None:
+        for other in self.live():
+            if other.phase == session.phase and set(other.items) & set(session.items):
+                raise AssertionError(f"V5: two live sessions on {set(other.items) & set(session.items)}")
 
 
-def _made_of(item: str) -> list[dict[str, str]]:
-    return [{"id": f"{item}.{number}"} for number in range(len(item) % 3 + int(item[1:4]) % 3)]
-
-
-class SimulatedJudge:
-    """Judges as the production judge does, for records of the simulation, without child processes."""
-
-    def __init__(self, store: ArtifactStore, making: Callable[[int], Sequence[PhaseSpec]]) -> None:
-        self._store = store
-        self._making = making
-
-    async def __call__(
-        self, spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
-    ) -> Judgement:
-        try:
-            records = json.loads(self._store.get(artifacts[0].sha)) if artifacts else None
-        except ValueError:
-            records = None
-        by_id = {record["id"]: record for record in records or []}
-        verdicts = {item.id: self._verdict(spec, by_id.get(item.id)) for item in spec.items}
-        wanted = {item.id for item in spec.items}
-        invented = tuple(sorted(set(by_id) - wanted))
-        return Judgement(verdicts, usable=bool(set(by_id) & wanted), invented=invented)
-
-    def _verdict(self, spec: AttemptSpec, record: dict[str, object] | None) -> Verdict:
-        if record is None:
-            return Rejected(("missing",), missing=True)
-        if not record["ok"]:
-            return Rejected(("wrong",))
-        makes = record["makes"]
-        assert isinstance(makes, list)
-        made = tuple(Item(ItemId(each["id"]), each) for each in makes)
-        return Accepted((record,), {phase.number: made for phase in self._making(spec.batch.phase)})
+def _cancelled() -> Fault:
+    return Fault(CANCELLED, "operator", "asked to end")

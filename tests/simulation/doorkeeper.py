@@ -1,0 +1,121 @@
+"""When a start is allowed, and when it is due: the gate once more, from outside, sharing no code with the product's."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from harness.core.events import AttemptStarted
+from harness.job.bounds import Bounds
+from tests.simulation.virtual import VirtualClock
+from tests.simulation.world import Session
+
+_STAGGER_S = 1.0
+_CACHE_S = 300.0
+_SLACK_S = 0.01
+"""The ledger's times are cut to the millisecond."""
+
+
+@dataclass(slots=True)
+class Doorkeeper:
+    """Counts what may run at once, and knows every hold."""
+
+    parallel: int
+    allowed: int = 0
+    is_probing: bool = False
+    probes: set[int] = field(default_factory=set)
+    """Attempts that started since the probing began and were not answered yet."""
+    hold: datetime | None = None
+    shared: datetime | None = None
+    """The hold that another job placed."""
+    starts: deque[tuple[float, datetime]] = field(default_factory=lambda: deque(maxlen=50))
+    """Monotonic and wall time of the last starts."""
+
+    began_s: float = 0.0
+    answers: dict[int, float] = field(default_factory=dict)
+    """Phase -> when the provider answered a session of it last, in this run."""
+
+    def __post_init__(self) -> None:
+        self.allowed = self.allowed or self.parallel
+
+    def of_next_run(self, parallel: int, clock: VirtualClock) -> "Doorkeeper":
+        """A run that begins after a hold begins with one probe."""
+        now = clock.now()
+        shared = self.shared if self.shared is not None and now < self.shared else None
+        is_probing = self.hold is not None or shared is not None
+        allowed = 1 if is_probing else parallel
+        return Doorkeeper(parallel, allowed, is_probing, set(), self.hold, shared, self.starts, clock.monotonic())
+
+    def held(self, until: datetime) -> None:
+        self.hold = max(until, self.hold) if self.hold else until
+
+    def answered(self, phase: int, at: float) -> None:
+        self.answers[phase] = at
+        self.is_probing = False
+        self.probes.clear()
+
+    def ended(self, session: Session) -> None:
+        """A fault of the provider halves what may run, every other end but the host's and the operator's doubles it."""
+        self.probes.discard(session.attempt)
+        blame = session.fault.blame if session.fault else "item"
+        if blame == "provider":
+            self.halve()
+        elif blame in ("item", "session"):
+            self.allowed, self.is_probing = min(self.parallel, self.allowed * 2), False
+
+    def halve(self) -> None:
+        self.allowed, self.is_probing = max(1, self.allowed // 2), True
+
+    def is_held(self, now: datetime) -> bool:
+        return any(hold is not None and now < hold for hold in (self.hold, self.shared))
+
+    def started(self, event: AttemptStarted, open_now: int, is_led: bool, bounds: Bounds, clock: VirtualClock) -> None:
+        """V10: no start during a hold, outside the window, late, above the rate or the ramp, or beside the lead.
+
+        `is_led`: another session of the phase waits for its first answer.
+        """
+        now, at = clock.now(), clock.monotonic()
+        assert not self.is_held(now + timedelta(seconds=_SLACK_S)), f"V10: a start at {now}, held until {self.hold}"
+        assert open_now <= self.allowed, f"V10: {open_now} sessions, the ramp allows {self.allowed}"
+        assert bounds.window is None or _is_inside(bounds, now), f"V10: a start at {now}, outside the window"
+        self._check_rate(bounds, clock)
+        if bounds.deadline is not None and isinstance(bounds.deadline.at, timedelta):
+            is_late = at >= self.began_s + bounds.deadline.at.total_seconds() + _SLACK_S
+            assert not is_late or clock.has_jumped_since(self.began_s), "V10: a start after the deadline"
+        is_warm = at - self.answers.get(event.phase, -_CACHE_S) < _CACHE_S
+        assert is_warm or not is_led, f"V10: a second start in phase {event.phase} before its lead was answered"
+        if self.is_probing:
+            self.probes.add(event.attempt)
+            assert len(self.probes) == 1, "V10: a second start before the probe was answered"
+        if self.allowed < self.parallel and self.starts and not clock.has_jumped_since(at - _STAGGER_S):
+            assert at - self.starts[-1][0] >= _STAGGER_S - _SLACK_S, (
+                "V10: two starts at once while the gate opens again"
+            )
+        self.starts.append((at, now))
+
+    def _check_rate(self, bounds: Bounds, clock: VirtualClock) -> None:
+        if bounds.rate is None:
+            return
+        since = clock.monotonic() - bounds.rate.per.total_seconds() + _SLACK_S
+        recent = [at for at, _ in self.starts if at > since]
+        is_within = len(recent) < bounds.rate.starts or clock.has_jumped_since(since)
+        assert is_within, f"V11: {len(recent) + 1} starts within {bounds.rate}"
+
+    def is_open(self, open_now: int, bounds: Bounds, clock: VirtualClock) -> bool:
+        """Would a start be allowed now? In doubt, no."""
+        now, at = clock.now(), clock.monotonic()
+        if self.is_held(now) or open_now >= self.allowed or clock.has_jumped_since(at - 31):
+            return False
+        if bounds.window is not None and not _is_inside(bounds, now):
+            return False
+        if bounds.rate is not None:
+            since = at - bounds.rate.per.total_seconds() - _SLACK_S
+            if sum(start > since for start, _ in self.starts) >= bounds.rate.starts:
+                return False
+        is_ramping = self.allowed < self.parallel
+        return not (is_ramping and self.starts and at - self.starts[-1][0] <= _STAGGER_S + _SLACK_S)
+
+
+def _is_inside(bounds: Bounds, now: datetime) -> bool:
+    assert bounds.window is not None
+    opens, closes, clock = bounds.window.opens_at, bounds.window.closes_at, now.time()
+    return opens <= clock < closes if opens <= closes else clock >= opens or clock < closes

@@ -1,0 +1,213 @@
+"""Nights in which people take back what is done, while it runs and afterwards, and have old attempts judged again."""
+
+import contextlib
+import random
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.core import events as e
+from harness.core.types import Accepted, AttemptSpec, Item, Json, SessionEvent, Verdict
+from harness.ledger import apply_items, control, history, pieces, queries, withdrawal
+from harness.ledger.store import Entry, Ledger
+from harness.supervisor import requests
+from harness.supervisor.second_thoughts import rejudge
+from harness.supervisor.setting import Setting
+from harness.supervisor.supervisor import Finished
+from tests.simulation.judging import SimulatedJudge
+from tests.simulation.script import draw
+from tests.simulation.universe import Universe
+from tests.simulation.watcher import Key, Watcher
+
+SEEDS = 75
+
+
+class _DoubtfulWatcher(Watcher):
+    """Knows that an acceptance stands until a person takes it back, and what goes with it."""
+
+    withdrawn: dict[Key, int]
+    """The newest attempt at the time when an item was taken back, or removed."""
+
+    def _look(self, entry: Entry) -> None:
+        match entry.event:
+            case e.ItemWithdrawn() as event:
+                key = (event.phase, event.item)
+                span = (event.sha, event.offset, event.length_bytes)
+                assert self.accepted.pop(key, None) == span, f"V0: {key} was withdrawn, other records were accepted"
+                assert self.states[key] == "done"
+                self._begins_anew(key)
+                self.states[key] = "pending"
+            case e.ItemRemoved() as event:
+                key = (event.phase, event.item)
+                assert self.states.pop(key) in ("pending", "failed", "blocked"), f"V1: {key} was removed"
+                assert key not in self.accepted, f"V0: {key} was removed with its acceptance"
+                self._begins_anew(key)
+            case e.ItemAccepted(rejudged=True) as event:
+                key = (event.phase, event.item)
+                assert key not in self.accepted, f"V6: {key} was accepted twice"
+                assert not self.attempts[event.attempt].is_open, f"V5: attempt {event.attempt} is open, and rejudged"
+                assert self.states[key] in ("failed", "pending"), f"V1: {key} was {self.states[key]}, and rejudged"
+                assert event.attempt > self.withdrawn.get(key, 0), f"V0: {key} has what a person rejected"
+                self.states[key] = "done"
+                self.accepted[key] = (event.sha, event.offset, event.length_bytes)
+            case _:
+                super()._look(entry)
+
+    def _begins_anew(self, key: Key) -> None:
+        self.withdrawn[key] = max(self.attempts, default=0)
+        self.strikes[key] = 0
+        self._signatures.clear()
+
+
+class _MendedJudge(SimulatedJudge):
+    """What says of itself that it is wrong passes too, and makes nothing."""
+
+    def _verdict(self, spec: AttemptSpec, records: tuple[Json, ...] | None) -> Verdict:
+        if records and not all(record["ok"] for record in records):
+            nothing: tuple[Item, ...] = ()
+            return Accepted(records, {phase.number: nothing for phase in self._making(spec.batch.phase)})
+        return super()._verdict(spec, records)
+
+
+class _Doubting(Universe):
+    """One seed, with a person who has second thoughts."""
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        script = draw(seed)
+        super().__init__(seed, folder, replace(script, phases=max(script.phases, 1 + seed % 3)))
+        self.watcher = _DoubtfulWatcher(self.job, self.world, self.clock)
+        self.watcher.withdrawn = {}
+        self._doubts = random.Random(f"doubts {seed}")
+        self._rounds = 3
+
+    def _heard(self, event: SessionEvent) -> None:
+        super()._heard(event)
+        if event.kind == "responded" and self._doubts.random() < 0.1:
+            self._reject_one()
+
+    def _is_the_end(self, finished: Finished) -> bool:
+        if control.waiting(self.job.state / "control"):
+            return False
+        if finished.exit_code in (0, 1) and self._rounds:
+            self._rounds -= 1
+            if self._doubts.random() < 0.5:
+                self._rejudge()
+            else:
+                self._reject_one()
+            return False
+        return super()._is_the_end(finished)
+
+    def _reject_one(self) -> None:
+        done = self._db.execute("SELECT phase, item FROM accepted ORDER BY phase, item").fetchall()
+        if not done:
+            return
+        phase, item = self._doubts.choice(done)
+        seen = queries.last_seq(self._db)
+        around, self.disk.around_fsync = self.disk.around_fsync, lambda: None  # it is another process that posts
+        with contextlib.suppress(OSError):
+            control.post(
+                self.job.state / "control", control.Request("reject", "a person", (item,), phase=phase, seen=seen)
+            )
+        self.disk.around_fsync = around
+        self.met("reject")
+
+    def _rejudge(self) -> None:
+        """A process of its own, which may be killed; then once more, which finds nothing."""
+        sessions, had_failed = len(self.world.sessions), len(history.rejected_items(self._db, None))
+        self._judge_again()
+        if not self.disk.is_dead:
+            before = queries.last_seq(self._db)
+            self._may_be_killed = False
+            self._judge_again()
+            self._may_be_killed = True
+            assert queries.last_seq(self._db) == before, "V8: rejudging twice changes something"
+        assert len(self.world.sessions) == sessions, "V8: a rejudgement opened a session"
+        self.met("rejudge of something" if had_failed else "rejudge of nothing")
+
+    def _judge_again(self) -> None:
+        self.disk.is_dead = False
+        ledger = Ledger(self._db, self.clock, self.job.state / "ledger.db")
+        ledger.around_commit = lambda moment: self._around_commit(ledger, moment)
+        judge = _MendedJudge(self.store, self._making)
+        setting = Setting(self.job, ledger, self.store, self.clock, self.world, judge)
+        try:
+            self.clock.run(lambda: rejudge(setting, None))
+        except BaseException as error:
+            if not (self.disk.is_dead or self._is_no_room(error)):
+                raise
+
+
+@pytest.mark.parametrize("block", range(0, SEEDS, 25))
+def test_the_promise_holds_whatever_is_taken_back_or_judged_again(block: int, tmp_path: Path) -> None:
+    for seed in range(block, block + 25):
+        _play(seed, tmp_path)
+
+
+def _play(seed: int, tmp_path: Path) -> _Doubting:
+    folder = tmp_path / str(seed)
+    folder.mkdir()
+    universe = _Doubting(seed, folder)
+    try:
+        universe.play()
+    except BaseException as error:
+        error.add_note(f"seed {seed}")
+        raise
+    return universe
+
+
+def _stay_in_the_queue(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(apply_items, "_leave_queue", lambda db, phase, item: None)
+
+
+def _keep_what_was_made(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(withdrawal, "made_from", lambda db, phase, item: [])
+
+
+def _forget_what_was_withdrawn(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(history, "_withdrawn_at", lambda db: {})
+
+
+def _merge_only_what_is_new(patch: pytest.MonkeyPatch) -> None:
+    whole = pieces.accepted_sum
+
+    def newest_only(db: sqlite3.Connection, phase: int) -> pieces.AcceptedSum:
+        merged = pieces.last_merge(db, phase)
+        return replace(whole(db, phase), records=merged.records) if merged else whole(db, phase)
+
+    patch.setattr(pieces, "accepted_sum", newest_only)
+
+
+def _never_wait_for_sessions(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(requests, "is_busy", lambda db, taken: False)
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        _stay_in_the_queue,
+        _keep_what_was_made,
+        _forget_what_was_withdrawn,
+        _merge_only_what_is_new,
+        _never_wait_for_sessions,
+    ],
+)
+def test_a_planted_fault_of_second_thoughts_is_caught(
+    plant: Callable[[pytest.MonkeyPatch], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    for seed in range(200):
+        try:
+            _play(seed, tmp_path)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            return
+    pytest.fail("the planted fault survived 200 seeds")
+
+
+def test_both_kinds_of_second_thoughts_are_met(tmp_path: Path) -> None:
+    met = {what.split(",")[0] for seed in range(8) for what in _play(seed, tmp_path).situations}
+    assert {"reject", "rejudge of something"} <= met

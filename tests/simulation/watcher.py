@@ -1,0 +1,278 @@
+"""Holds every entry of the ledger against the world, as it is committed: the invariants of a single moment."""
+
+import hashlib
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from harness.base.clock import from_text
+from harness.core import events as e
+from harness.core.money import to_micro
+from harness.core.types import Fault
+from harness.job.job import Job
+from harness.ledger.store import Entry, entries
+from tests.simulation.doorkeeper import Doorkeeper
+from tests.simulation.virtual import VirtualClock
+from tests.simulation.world import World
+
+Key = tuple[int, str]
+_LEGAL = {
+    ("", "pending"),
+    ("", "blocked"),
+    ("blocked", "pending"),
+    ("pending", "running"),
+    ("running", "pending"),
+    ("running", "done"),
+    ("running", "failed"),
+    ("failed", "pending"),
+}
+_FIRST_BACKOFF = timedelta(seconds=30)
+_LONGEST_STATED = timedelta(days=8)
+
+
+@dataclass(slots=True)
+class Attempted:
+    """An attempt as its entries tell it."""
+
+    phase: int
+    items: tuple[str, ...]
+    reserved: int
+    seq: int
+    is_open: bool = True
+    accepted: set[str] = field(default_factory=set)
+
+
+class Watcher:
+    """Folds the entries into a state of its own, sharing no code with the ledger's."""
+
+    def __init__(self, job: Job, world: World, clock: VirtualClock) -> None:
+        self.job = job
+        self._world = world
+        self._clock = clock
+        self.last: Entry | None = None
+        self._digest = hashlib.sha256()
+        self.states: dict[Key, str] = {}
+        self.accepted: dict[Key, tuple[str, int, int]] = {}
+        self.attempts: dict[int, Attempted] = {}
+        self.open: set[int] = set()
+        """Attempts that started and did not end."""
+        self.strikes: Counter[Key] = Counter()
+        self.failed_with: dict[Key, str] = {}
+        self._fruitless: Counter[int] = Counter()
+        self._wholes: list[tuple[str, ...]] = []
+        """Members of the whole failures in a row, in this run."""
+        self._excused: dict[Key, list[int]] = {}
+        """The entries of the no-strike faults that an item was believed."""
+        self._well_since = 0
+        """The latest start of an attempt that ended well."""
+        self._doubted: set[int] = set()
+        self.doubted_items: set[Key] = set()
+        self._signatures: Counter[tuple[int, tuple[str, ...], str]] = Counter()
+        self.spent = 0
+        self.paused = False
+        self.stop_asked = False
+        self.is_running = False
+        """A run has begun, and was not stopped in order."""
+        self.door = Doorkeeper(job.parallel)
+
+    def digest(self) -> str:
+        """Of all that happened, without the random tokens: the same seed has the same."""
+        return self._digest.hexdigest()
+
+    def reserved(self) -> int:
+        return sum(self.attempts[each].reserved for each in self.open)
+
+    def check_nothing_is_gone(self, db: sqlite3.Connection) -> None:
+        """V0: what was acknowledged is in the ledger of the next life."""
+        if self.last is not None:
+            found = next(entries(db, self.last.seq - 1), None)
+            assert found == self.last, f"V0: the acknowledged entry {self.last.seq} is gone or another one"
+
+    def follow(self, db: sqlite3.Connection) -> None:
+        """Look at every entry that was committed since."""
+        new = list(entries(db, self.last.seq if self.last else 0))
+        for entry in new:
+            self._digest.update(f"{entry.seq} {entry.time} {without_tokens(entry.event)!r}\n".encode())
+            self._look(entry)
+            self.last = entry
+        self._check_ended([entry.event for entry in new])
+
+    def _look(self, entry: Entry) -> None:
+        match entry.event:
+            case e.ItemAdded() as event:
+                self._goes(event.phase, event.item, "pending")
+            case e.ItemBlocked() as event:
+                self._goes(event.phase, event.item, "blocked")
+            case e.AttemptStarted() as event:
+                self._started(event, entry.seq)
+            case e.ItemAccepted() as event:
+                self._accept(event)
+            case e.ItemStruck() as event:
+                self._struck(event)
+            case e.ItemFailed() as event:
+                self._failed(event)
+            case e.ItemReopened() as event:
+                self._goes(event.phase, event.item, "pending")
+                self.strikes[event.phase, event.item] = 0
+                self._signatures.clear()
+            case e.UsageSettled() as event:
+                self._paid(event)
+            case e.AttemptEnded() as event:
+                self._ended(event, entry.seq)
+            case e.HoldPlaced() | e.HoldLifted() | e.RunStarted() as event:
+                self._run_or_hold(event)
+            case e.Paused() | e.Resumed() | e.CancelAsked() | e.RunEnded() as event:
+                self.paused = isinstance(event, e.Paused) or (self.paused and not isinstance(event, e.Resumed))
+                self.stop_asked |= isinstance(event, e.CancelAsked)
+                self.is_running &= not isinstance(event, e.RunEnded)
+
+    def _run_or_hold(self, event: e.HoldPlaced | e.HoldLifted | e.RunStarted) -> None:
+        match event:
+            case e.HoldPlaced():
+                self.door.held(from_text(event.until))
+                if event.reason.startswith("the credential"):
+                    self.door.halve()
+            case e.HoldLifted():
+                self.door.hold = self.door.shared = None
+            case e.RunStarted():
+                self.stop_asked, self.is_running = False, True
+                self.door = self.door.of_next_run(self.job.parallel, self._clock)
+                self._signatures.clear()
+                self._fruitless.clear()
+                self._wholes.clear()
+
+    def _goes(self, phase: int, item: str, state: str) -> None:
+        was = self.states.get((phase, item), "")
+        assert (was, state) in _LEGAL, f"V1: {item} of phase {phase} went from {was!r} to {state!r}"
+        self.states[phase, item] = state
+
+    def _started(self, event: e.AttemptStarted, seq: int) -> None:
+        for item in event.items:
+            self._goes(event.phase, item, "running")
+        assert not self.paused, "V10: a start while the job is paused"
+        assert not self.stop_asked, "V10: a start after the run was asked to stop"
+        self.attempts[event.attempt] = Attempted(event.phase, event.items, event.reserved_microusd, seq)
+        self.open.add(event.attempt)
+        if self.job.budget is not None:
+            committed = self.spent + self.reserved()
+            assert committed <= to_micro(self.job.budget), f"V4: {committed} of {self.job.budget} spent and reserved"
+        cap = self.job.bounds.caps.sessions
+        assert cap is None or len(self.attempts) <= cap, f"V4: {len(self.attempts)} sessions, the cap is {cap}"
+        self._check_not_broken()
+        others = [self._world.of(each) for each in self.open if each != event.attempt]
+        is_led = any(each.phase == event.phase and not each.has_answered for each in others)
+        self.door.started(event, len(self.open), is_led, self.job.bounds, self._clock)
+
+    def _check_not_broken(self) -> None:
+        """V11: a set-up that never gives anything is not tried for ever."""
+        assert len(self._wholes) < 10 or len(set(self._wholes[-10:])) < 10, "V11: ten whole failures, and on it goes"
+        barren = [phase for phase, times in self._fruitless.items() if times >= 10]
+        assert not barren, f"V11: phase {barren[0]} has accepted nothing after ten attempts, and on it goes"
+
+    def _accept(self, event: e.ItemAccepted) -> None:
+        key = (event.phase, event.item)
+        session, attempted = self._world.of(event.attempt), self.attempts[event.attempt]
+        assert key not in self.accepted, f"V6: {event.item} was accepted twice"
+        assert attempted.is_open, f"V5: attempt {event.attempt} had ended, and got {event.item} accepted"
+        assert not session.is_live, f"V5: the session of attempt {event.attempt} is live, and {event.item} accepted"
+        assert event.item in session.good, f"V2: {event.item} was accepted without a good record"
+        self._goes(*key, "done")
+        attempted.accepted.add(event.item)
+        self.accepted[key] = (event.sha, event.offset, event.length_bytes)
+
+    def _struck(self, event: e.ItemStruck) -> None:
+        """V3: only for what the item or its session did; what was believed too often counts as the session's."""
+        key, session = (event.phase, event.item), self._world.of(event.attempt)
+        blame = session.fault.blame if session.fault else "item"
+        is_doubted = blame in ("provider", "host") and self._may_be_doubted(key)
+        is_fair = blame in ("item", "session") and event.item in session.plan.blamed
+        assert is_fair or is_doubted, f"V3: {event.item} was struck for what it did not do (attempt {event.attempt})"
+        if is_doubted:
+            self._doubted.add(event.attempt)
+            self.doubted_items.add(key)
+        self.strikes[key] += 1
+        assert self.strikes[key] <= self.job.strikes, f"V3: strike {self.strikes[key]} for {event.item}"
+
+    def _may_be_doubted(self, key: Key) -> bool:
+        """Believed three times, and others ended well since the last time."""
+        excused = self._excused.get(key, [])
+        return len(excused) >= 3 and self._well_since > excused[-1]
+
+    def _failed(self, event: e.ItemFailed) -> None:
+        key = (event.phase, event.item)
+        assert len(self.attempts[event.attempt].items) == 1, f"V3: {event.item} failed in company"
+        is_hopeless = event.reason.startswith("refused")
+        assert is_hopeless or self.strikes[key] == self.job.strikes, f"V3: {event.item} failed too early"
+        self._goes(*key, "failed")
+        self.failed_with[key] = event.reason
+
+    def _paid(self, event: e.UsageSettled) -> None:
+        billed = to_micro(self._world.of(event.attempt).cost)
+        assert event.charged_microusd >= billed, f"V4b: attempt {event.attempt} cost {billed}: {event!r}"
+        self.spent += event.charged_microusd
+
+    def _ended(self, event: e.AttemptEnded, seq: int) -> None:
+        attempted, session = self.attempts[event.attempt], self._world.of(event.attempt)
+        assert attempted.is_open, f"V6: attempt {event.attempt} ended twice"
+        attempted.is_open = False
+        self.open.remove(event.attempt)
+        for item in attempted.items:
+            if self.states[attempted.phase, item] == "running":
+                self._goes(attempted.phase, item, "pending")
+        lost = set(session.good) & set(attempted.items) - attempted.accepted
+        assert not lost, f"V2: good records of {sorted(lost)} were thrown away (attempt {event.attempt})"
+        self._count(event, attempted, seq)
+        if event.outcome == "whole":
+            self._check_repeats(event.attempt, attempted, str(event.fault))
+        self.door.ended(session)
+
+    def _count(self, event: e.AttemptEnded, attempted: Attempted, seq: int) -> None:
+        match event.outcome:
+            case "excused":
+                for item in attempted.items:
+                    self._excused.setdefault((attempted.phase, item), []).append(seq)
+            case "well" | "partly" | "whole":
+                if event.outcome == "whole":
+                    self._wholes.append(attempted.items)
+                else:
+                    self._wholes.clear()
+                    self._well_since = max(self._well_since, attempted.seq)
+                if any(phase == attempted.phase for phase, _ in self.accepted):
+                    self._fruitless[attempted.phase] = 0
+                else:
+                    self._fruitless[attempted.phase] += 1
+
+    def _check_repeats(self, attempt: int, attempted: Attempted, fault: str) -> None:
+        """V11: the same group is not tried for ever; it fails whole twice, a single item as often as it has strikes."""
+        if attempt in self._doubted:
+            return
+        signature = (attempted.phase, attempted.items, fault)
+        self._signatures[signature] += 1
+        most = 2 if len(attempted.items) > 1 else self.job.strikes
+        assert self._signatures[signature] <= most, f"V11: {signature} failed whole {self._signatures[signature]} times"
+
+    def _check_ended(self, together: Sequence[e.Event]) -> None:
+        """V10: the end of an attempt that met the provider's fault comes with its hold, as long as it must be."""
+        holds = [from_text(each.until) for each in together if isinstance(each, e.HoldPlaced)]
+        for event in together:
+            if isinstance(event, e.AttemptEnded) and event.outcome == "excused" and event.blame == "provider":
+                fault = self._world.of(event.attempt).fault
+                assert holds, f"V10: no hold after the provider's fault of attempt {event.attempt}"
+                assert fault is not None
+                needed = self._needed(fault)
+                assert max(holds) >= needed, f"V10: held until {max(holds)}, {needed} was needed"
+
+    def _needed(self, fault: Fault) -> datetime:
+        now = self._clock.now()
+        is_believable = fault.until is not None and now < fault.until <= now + _LONGEST_STATED
+        until = fault.until if fault.until is not None and is_believable else now + _FIRST_BACKOFF
+        return until - timedelta(milliseconds=1)
+
+
+def without_tokens(event: e.Event) -> object:
+    """The event as far as it is the same whenever the same seed is played."""
+    if isinstance(event, e.AttemptStarted):
+        return (event.attempt, event.group, event.items, event.prompt_sha, event.reserved_microusd, event.folder)
+    return event
