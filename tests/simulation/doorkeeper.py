@@ -33,6 +33,8 @@ class Doorkeeper:
     began_s: float = 0.0
     answers: dict[int, float] = field(default_factory=dict)
     """Phase -> when the provider answered a session of it last, in this run."""
+    leads: set[int] = field(default_factory=set)
+    """Attempts that started while nothing of their phase was in the cache."""
 
     def __post_init__(self) -> None:
         self.allowed = self.allowed or self.parallel
@@ -53,7 +55,7 @@ class Doorkeeper:
         self.is_probing = False
         self.probes.clear()
 
-    def ended(self, session: Session) -> None:
+    def ended(self, session: Session, at: float) -> None:
         """A fault of the provider halves what may run, every other end but the host's and the operator's doubles it."""
         self.probes.discard(session.attempt)
         blame = session.fault.blame if session.fault else "item"
@@ -61,6 +63,8 @@ class Doorkeeper:
             self.halve()
         elif blame in ("item", "session"):
             self.allowed, self.is_probing = min(self.parallel, self.allowed * 2), False
+            if session.has_answered:
+                self.answered(session.phase, at)
 
     def halve(self) -> None:
         self.allowed, self.is_probing = max(1, self.allowed // 2), True
@@ -71,7 +75,7 @@ class Doorkeeper:
     def started(self, event: AttemptStarted, open_now: int, is_led: bool, bounds: Bounds, clock: VirtualClock) -> None:
         """V10: no start during a hold, outside the window, late, above the rate or the ramp, or beside the lead.
 
-        `is_led`: another session of the phase waits for its first answer.
+        `is_led`: another session of the phase that went ahead waits for its first answer.
         """
         now, at = clock.now(), clock.monotonic()
         assert not self.is_held(now + timedelta(seconds=_SLACK_S)), f"V10: a start at {now}, held until {self.hold}"
@@ -82,6 +86,8 @@ class Doorkeeper:
             is_late = at >= self.began_s + bounds.deadline.at.total_seconds() + _SLACK_S
             assert not is_late or clock.has_jumped_since(self.began_s), "V10: a start after the deadline"
         is_warm = at - self.answers.get(event.phase, -_CACHE_S) < _CACHE_S
+        if not is_warm:
+            self.leads.add(event.attempt)
         assert is_warm or not is_led, f"V10: a second start in phase {event.phase} before its lead was answered"
         if self.is_probing:
             self.probes.add(event.attempt)

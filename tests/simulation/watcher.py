@@ -162,7 +162,9 @@ class Watcher:
         assert cap is None or len(self.attempts) <= cap, f"V4: {len(self.attempts)} sessions, the cap is {cap}"
         self._check_not_broken()
         others = [self._world.of(each) for each in self.open if each != event.attempt]
-        is_led = any(each.phase == event.phase and not each.has_answered for each in others)
+        is_led = any(
+            each.attempt in self.door.leads and each.phase == event.phase and not each.has_answered for each in others
+        )
         self.door.started(event, len(self.open), is_led, self.job.bounds, self._clock)
 
     def _check_not_broken(self) -> None:
@@ -226,7 +228,7 @@ class Watcher:
         self._count(event, attempted, seq)
         if event.outcome == "whole":
             self._check_repeats(event.attempt, attempted, str(event.fault))
-        self.door.ended(session)
+        self.door.ended(session, self._clock.monotonic())
 
     def _count(self, event: e.AttemptEnded, attempted: Attempted, seq: int) -> None:
         match event.outcome:
