@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
 _MILLION: Final = Decimal(1_000_000)
@@ -78,6 +79,7 @@ def cost_of(model: str, usage: Mapping[str, Any]) -> Decimal | None:
     return tokens / _MILLION + searches * _WEB_SEARCH_USD
 
 
+@cache
 def worst_response_usd(model: str, max_output_tokens: int, context_tokens: int = 200_000) -> Decimal | None:
     """The dearest that a single response can be: a full context, all of it written to the cache for an hour, and the
     longest answer. None when the model has no price. A `[1m]` model name counts a context of a million tokens."""

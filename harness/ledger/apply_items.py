@@ -21,8 +21,12 @@ def changed(cursor: sqlite3.Cursor, rows: int, what: object) -> None:
         raise AssertionError(f"expected to change {rows} rows, changed {cursor.rowcount}: {what!r}")
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+"""Made once: json.dumps would make one for every value, which takes longer than the value."""
+
+
 def to_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def _item_added(db: sqlite3.Connection, seq: int, time: str, event: e.ItemAdded) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import getpass
 import json
 import os
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -20,6 +21,8 @@ import pydantic
 
 from harness.base.files import make_folder, write_atomic
 from harness.base.watching import FolderWatch
+
+_REQUEST = re.compile(r"[0-9].*\.json")
 
 Verb = Literal["cancel", "pause", "resume", "retry", "reject"]
 
@@ -71,12 +74,15 @@ def post(folder: Path, request: Request) -> Path:
 
 def waiting(folder: Path) -> list[Posted]:
     """Requests in the order they were posted. What is no request of ours is left alone."""
-    paths = sorted(folder.glob("[0-9]*.json"))
-    if not paths:
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if _REQUEST.fullmatch(entry.name))
+    except FileNotFoundError:
+        return []
+    if not names:
         return []  # at every step of the loop; to make the adapter takes 1 ms
     posted: list[Posted] = []
     adapter = pydantic.TypeAdapter(Request)
-    for path in paths:
+    for path in (folder / name for name in names):
         try:
             posted.append(Posted(path, adapter.validate_json(path.read_bytes())))
         except (OSError, ValueError):

@@ -155,11 +155,11 @@ def _digest(projection: dict[str, Any]) -> str:
 
 def _in_lines(projection: dict[str, Any]) -> str:
     """JSON with one key a line, and one element a line in lists of objects."""
-    lines = []
+    lines, encode = [], json.JSONEncoder(ensure_ascii=False).encode
     for key, value in projection.items():
-        text = json.dumps(value, ensure_ascii=False)
+        text = encode(value)
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            rows = ",\n".join("    " + json.dumps(row, ensure_ascii=False) for row in value)
+            rows = ",\n".join("    " + encode(row) for row in value)
             text = f"[\n{rows}\n  ]"
         lines.append(f"  {json.dumps(key)}: {text}")
     return "{\n" + ",\n".join(lines) + "\n}\n"
