@@ -47,7 +47,7 @@ class Allowance:
 
 
 def limited(argv: Sequence[str], allowance: Allowance) -> tuple[str, ...]:
-    """The command that runs `argv` with the kernel's limits on it; costs about 0.5 ms.
+    """The command that runs `argv` with the kernel's limits on it; costs about 1 ms.
 
     A shell does it, because that is everywhere and, other than a preexec function, safe beside threads; its builtin
     knows -u or -p for processes. Limits that are lower already stay. When memory runs out the kernel ends the session
