@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.rehearsals.killing import SIGNS, Kills, Sign, play_killed
 from tests.rehearsals.playing import Job, course_job, course_verdicts
-from tests.simulation.universe import Universe
+from tests.simulation.soak import soak
 from tests.sweeps.sweep import sweep
 
 KILLS = 30
@@ -18,8 +18,6 @@ LEFT_S = 1.0
 
 PLENTY = "budget=$2000"
 """A session that is killed with its supervisor is charged what was reserved for it: thirty kills take over $150."""
-
-NIGHTS = 3_000
 
 
 def main(words: Sequence[str]) -> int:
@@ -75,19 +73,8 @@ def kills(scratch: Path) -> bool:
 
 
 def nights(scratch: Path) -> bool:
-    """Simulated nights: production core, supervisor and ledger in a scripted world, killed at commits."""
-    seeds = [int(time.time()) + number for number in range(NIGHTS)]
-    failed = []
-    for seed in seeds:
-        folder = scratch / str(seed)
-        folder.mkdir()
-        try:
-            Universe(seed, folder).play()
-        except AssertionError as error:
-            failed.append(seed)
-            print(f"seed {seed}: {error}")
-    print(f"{NIGHTS} nights from seed {seeds[0]}: {len(failed)} broke a law")
-    return not failed
+    """Simulated nights: production core, supervisor and ledger in a scripted world, and every mutant of them."""
+    return soak()
 
 
 def _job(scratch: Path, name: str, manifest: str, seeds: int, *settings: str) -> Job:

@@ -11,6 +11,8 @@ from tests.simulation.world import Session
 
 _STAGGER_S = 1.0
 _CACHE_S = 300.0
+_LONGEST_NAP_S = 31.0
+"""The product looks at the wall clock every 30 s while it is held."""
 _SLACK_S = 0.01
 """The ledger's times are cut to the millisecond."""
 
@@ -109,12 +111,13 @@ class Doorkeeper:
     def is_open(self, open_now: int, bounds: Bounds, clock: VirtualClock) -> bool:
         """Would a start be allowed now? In doubt, no."""
         now, at = clock.now(), clock.monotonic()
-        if self.is_held(now) or open_now >= self.allowed or clock.has_jumped_since(at - 31):
+        span_s = bounds.rate.per.total_seconds() if bounds.rate else 0.0
+        if self.is_held(now) or open_now >= self.allowed or clock.has_jumped_since(at - 2 * span_s - _LONGEST_NAP_S):
             return False
         if bounds.window is not None and not _is_inside(bounds, now):
             return False
         if bounds.rate is not None:
-            since = at - bounds.rate.per.total_seconds() - _SLACK_S
+            since = at - span_s - _SLACK_S
             if sum(start > since for start, _ in self.starts) >= bounds.rate.starts:
                 return False
         is_ramping = self.allowed < self.parallel
