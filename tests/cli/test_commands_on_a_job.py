@@ -75,7 +75,7 @@ def test_a_job_from_launch_to_report(desk: "Desk") -> None:
     assert "written: .harness/job/report/report.md" in report.err
 
 
-def test_a_finished_job_does_nothing(desk: "Desk") -> None:
+def test_C13_a_finished_job_does_nothing(desk: "Desk") -> None:
     desk.job({"1": "good"})
     assert desk.types("launch").code == 0
     merged = (desk.folder / "output/job.json").read_bytes()

@@ -39,7 +39,7 @@ def test_one_lead_goes_ahead_while_the_others_wait() -> None:
     assert decide(replace(FREE, needs_lead=True, lead_in_flight=True, running=1)) == Wait(None, "lead")
 
 
-def test_the_budget_is_never_promised_twice() -> None:
+def test_P18_the_budget_is_never_promised_twice() -> None:
     tight = replace(FREE, spent_microusd=300_000, reserved_microusd=400_000, running=1)
     assert decide(tight) == Wait(None, "budget")
     spent = replace(FREE, spent_microusd=700_000)
@@ -49,13 +49,13 @@ def test_the_budget_is_never_promised_twice() -> None:
     assert decide(exact) == Start(GroupId(1), lead=False)
 
 
-def test_a_reached_cap_stops_once_nothing_runs() -> None:
+def test_P21_a_reached_cap_stops_once_nothing_runs() -> None:
     reached = replace(FREE, cap_reached="the cap of 3 sessions is reached")
     assert decide(reached) == Stop("budget", "the cap of 3 sessions is reached")
     assert decide(replace(reached, running=1)) == Wait(None, "budget")
 
 
-def test_a_closed_gate_waits_until_it_opens_and_stops_where_waiting_makes_no_sense() -> None:
+def test_P03_a_closed_gate_waits_until_it_opens_and_stops_where_waiting_makes_no_sense() -> None:
     shut = replace(FREE, closed=Closed(NOW + timedelta(hours=1), "hold", "usage_limit"))
     assert decide(shut) == Wait(NOW + timedelta(hours=1), "hold")
     assert decide(replace(shut, hopeless="too late")) == Stop("late", "too late")

@@ -33,6 +33,7 @@ from harness.core.faults import (
     OVERLOADED,
     REFUSED,
     SUPERVISOR_LOST,
+    TOO_LONG,
     TURN_LIMIT,
     USAGE_LIMIT,
 )
@@ -166,14 +167,15 @@ def test_a_whole_failure_is_repeated_once_per_batch_and_then_halved() -> None:
     assert struck(first) == struck(second) == []
 
 
-@pytest.mark.parametrize("kind", [REFUSED, OUTPUT_LIMIT])
-def test_P14_refused_and_too_long_are_halved_at_once(kind: FaultKind) -> None:
+@pytest.mark.parametrize("kind", [REFUSED, TOO_LONG, OUTPUT_LIMIT])
+def test_P13_P14_P15_refused_too_long_and_cut_answers_are_halved_at_once(kind: FaultKind) -> None:
     events = settled(an_attempt([0, 0]), [MISSING, MISSING], a_fault(kind, "session"))
     assert queued(events) == [("halved", ("i0",)), ("halved", ("i1",))]
 
 
-def test_alone_and_refused_is_failed_at_once() -> None:
-    events = settled(an_attempt([0]), [MISSING], a_fault(REFUSED, "session"))
+@pytest.mark.parametrize("kind", [REFUSED, TOO_LONG])
+def test_P13_P14_alone_and_refused_or_too_long_is_failed_at_once(kind: FaultKind) -> None:
+    events = settled(an_attempt([0]), [MISSING], a_fault(kind, "session"))
     assert failed(events) == ["i0"]
     assert queued(events) == []
 

@@ -222,7 +222,7 @@ def test_S04_an_endless_session_meets_its_turn_limit(stage: Stage) -> None:
     assert (ending.fault.kind, ending.fault.blame) == ("turn_limit", "session")
 
 
-def test_a_session_that_spends_its_cap_is_ended_by_it(stage: Stage) -> None:
+def test_P19_a_session_that_spends_its_cap_is_ended_by_it(stage: Stage) -> None:
     ending = asyncio.run(stage.run(stage.spec("paid")))
     assert ending.fault is not None
     assert ending.fault.kind == "session_budget"

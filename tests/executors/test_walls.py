@@ -171,7 +171,7 @@ class WithHole(Bubblewrap):
         (WithHole(add=("--bind", "/var/tmp", "/var/tmp")), "write /var/tmp"),
     ],
 )
-def test_A47_the_preflight_finds_every_planted_hole(bench: "Bench", walls: WithHole, said: str) -> None:
+def test_A47_I13_the_preflight_finds_every_planted_hole(bench: "Bench", walls: WithHole, said: str) -> None:
     mounts_before = Path("/proc/self/mountinfo").read_text()
     with pytest.raises(BrokenSetupError) as failure:
         asyncio.run(preflight(walls, bench.job()))

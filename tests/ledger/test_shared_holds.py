@@ -69,7 +69,7 @@ def test_an_expired_hold_is_none_and_neither_is_one_that_no_plan_has(folder: Pat
     assert holds.current(NOW - timedelta(days=30)) is None  # this clock, or the one it was set by, is wrong
 
 
-def test_a_clock_that_went_back_an_hour_still_holds(folder: Path) -> None:
+def test_H04_a_clock_that_went_back_an_hour_still_holds(folder: Path) -> None:
     holds = SharedHolds(folder, "abc")
     holds.place(NOW + HOUR, "usage limit")
     assert holds.current(NOW - HOUR) == (NOW + HOUR, "usage limit")

@@ -32,7 +32,7 @@ def test_a_second_launch_of_a_running_job_is_refused(programs: MakeJob) -> None:
     job.assert_laws_hold()
 
 
-def test_a_finished_job_does_nothing(small: MakeJob, programs: MakeJob) -> None:
+def test_C13_a_finished_job_does_nothing(small: MakeJob, programs: MakeJob) -> None:
     for job, code in ((small("plain", 2), 0), (programs("", 2, strikes=1), 1)):
         first = job.play()
         assert first.code == code, first.all

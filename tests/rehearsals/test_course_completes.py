@@ -6,7 +6,7 @@ from tests.rehearsals.conftest import MakeJob
 from tests.rehearsals.playing import course_verdicts
 
 
-def test_the_course_completes_with_its_faults_healed_the_same_on_claude_on_command_and_one_by_one(
+def test_C14_the_course_completes_with_its_faults_healed_the_same_on_claude_on_command_and_one_by_one(
     course: MakeJob,
 ) -> None:
     jobs = [course("course.yaml", 20), course("course.yaml", 20, "parallel=1"), course("course-command.yaml", 20)]

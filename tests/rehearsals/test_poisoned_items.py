@@ -16,7 +16,7 @@ MOST_FAILED_TRIES = ceil(log2(SIZE)) + 4
     [(["i07"], []), ([], ["i07"]), ([], ["i03", "i17"]), ([], ["i11", "i12"])],
     ids=["always rejected", "refused in any company", "two refused, far apart", "two refused, neighbours"],
 )
-def test_all_others_are_done_within_few_failed_tries(small: MakeJob, wrong: list[str], refused: list[str]) -> None:
+def test_C15_all_others_are_done_within_few_failed_tries(small: MakeJob, wrong: list[str], refused: list[str]) -> None:
     job = small("poisoned", SIZE, vars={"wrong": wrong, "refused": refused}, batch={"size": SIZE}, parallel=4)
     said = job.play()
     assert said.code == 1, said.all

@@ -48,7 +48,7 @@ def test_a_usage_limit_outlives_the_supervisor(small: MakeJob, untouched: dict[s
     assert_the_limit_was_respected(job)
 
 
-def test_a_refused_key_stops_the_job_with_what_to_do_and_strikes_nobody(small: MakeJob) -> None:
+def test_P11_a_refused_key_stops_the_job_with_what_to_do_and_strikes_nobody(small: MakeJob) -> None:
     job = small("plain", 7)
     said = job.play("--faults", "401:*@5")
     assert said.code == 4, said.all

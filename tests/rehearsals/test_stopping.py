@@ -53,7 +53,7 @@ def test_cancel_from_another_terminal_ends_the_run_within_the_grace(
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_second_signal_ends_the_run_at_once(
+def test_C02_C03_a_second_signal_ends_the_run_at_once(
     small: MakeJob, untouched: dict[str, bytes], number: signal.Signals, code: int
 ) -> None:
     job, running = hanging(small, "30m")
