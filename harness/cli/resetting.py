@@ -12,7 +12,7 @@ from harness.supervisor.opening import backup, make_state_folder
 
 def reset_now(job: Job) -> None:
     """Move everything to a backup, unless there is nothing. UsageError when the job could not start anew."""
-    if not (job.state / "ledger.db").exists():
+    if not any(job.state.glob("ledger.db")) and not any(job.state.glob("attempts/*")):
         return
     read_items(job)
     clock = SystemClock()

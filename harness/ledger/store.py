@@ -5,7 +5,7 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from harness.base.files import sync_folder
 from harness.base.troubles import in_words, is_of_the_machine
 from harness.core.codec import decode, encode
 from harness.core.events import Event
+from harness.ledger import seal
 from harness.ledger.apply import apply
 from harness.ledger.tables import ENTRIES, SHAPE, STATE, STATE_TABLES, VERSION
 
@@ -58,10 +59,11 @@ def _chained(before: bytes, seq: int, time: str, kind: str, body: str) -> bytes:
 class Ledger:
     """The writer's side. Exactly one process writes, holding the job's lock (ledger.lock), on one connection."""
 
-    def __init__(self, db: sqlite3.Connection, clock: Clock, path: Path) -> None:
+    def __init__(self, db: sqlite3.Connection, clock: Clock, path: Path, *, is_sealed_at_close: bool = False) -> None:
         self.db = db
         self.path = path
         self._clock = clock
+        self._is_sealed_at_close = is_sealed_at_close
         self.around_commit: Callable[[str], None] = lambda moment: None
         """Called with `before` and `after` each commit; the simulation crashes here."""
 
@@ -82,11 +84,15 @@ class Ledger:
             db.execute("PRAGMA journal_size_limit=67108864")
             _check_version(db, path)
             verify(db, path)
+            if seal.is_broken(path):
+                _refuse_broken_trees(db, path)
+                _remake_state(db)
             if _shape(db) != SHAPE:
                 _remake_state(db)
+            seal.remove(path)
         except sqlite3.DatabaseError as error:
             raise refused(path, error) from error
-        return Ledger(db, clock, path)
+        return Ledger(db, clock, path, is_sealed_at_close=durable)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -111,7 +117,13 @@ class Ledger:
         return self.db.execute("SELECT 1 FROM job").fetchone() is not None
 
     def close(self) -> None:
-        self.db.close()
+        """Bring everything into the one file, and seal it; a disk that does not take this costs nothing."""
+        with suppress(sqlite3.OperationalError, OSError):
+            if self._is_sealed_at_close:
+                self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self.db.close()
+            if self._is_sealed_at_close:
+                seal.seal(self.path)
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
@@ -206,6 +218,14 @@ def _remake_state(db: sqlite3.Connection) -> None:
         apply(db, seq, time, decode(kind, body))
     db.execute(f"PRAGMA application_id={SHAPE}")
     db.execute("COMMIT")
+
+
+def _refuse_broken_trees(db: sqlite3.Connection, path: Path) -> None:
+    """Bytes were changed since it was closed: where the entries and the trees are whole, the rest can be remade."""
+    found = [str(row[0]) for row in db.execute("PRAGMA integrity_check(3)")]
+    if found != ["ok"]:
+        db.close()
+        raise _damaged(path, "; ".join(found))
 
 
 def _check_version(db: sqlite3.Connection, path: Path) -> None:

@@ -28,6 +28,7 @@ def tidy(job: Job) -> None:
     """Remove what a killed run left half done; only for the holder of the job's lock."""
     ArtifactStore(job.state / "artifacts").tidy()
     remove_half_written(progress_path(job).parent, progress_path(job).name)
+    remove_half_written(job.state, "ledger.seal")
     for leftover in job.state.glob("preflight-*"):
         remove_tree(leftover)
 

@@ -1,6 +1,7 @@
 """Before the first start: plan a new job, or hold a known one against what the manifest says today."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from harness import __version__
 from harness.base.bounded import Bounded
 from harness.base.clock import Clock
-from harness.base.errors import Problem, UsageError
+from harness.base.errors import LedgerDamagedError, Problem, UsageError
 from harness.base.files import make_folder, sync_folder
 from harness.core.events import (
     BatchPlanned,
@@ -34,6 +35,7 @@ from harness.supervisor.attempt import reservation
 from harness.supervisor.merging import refuse_foreign_targets
 
 _LONGEST_DIFF = 12
+_LOST_PAST = "bring back the ledger, or start anew with --reset, which moves everything to a backup folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,19 @@ def make_state_folder(job: Job) -> None:
 
 
 def open_ledger(job: Job, clock: Clock) -> Ledger:
-    """The job's ledger, for the holder of its lock. UsageError when it belongs to a job of another name."""
-    ledger = Ledger.open(job.state / "ledger.db", clock)
+    """The job's ledger, for the holder of its lock.
+
+    UsageError when it belongs to a job of another name, LedgerDamagedError when it is lost, or older than the attempts.
+    """
+    path = job.state / "ledger.db"
+    last = _last_attempt_folder(job)
+    if last is not None and not path.exists():
+        raise LedgerDamagedError(f"{path} is missing, but {last} was made by it", hint=_LOST_PAST)
+    ledger = Ledger.open(path, clock)
+    known = queries.run_state(ledger.db).next_attempt if ledger.is_planned() else 0
+    if last is not None and int(last.name.partition("-")[0]) >= known:
+        ledger.close()
+        raise LedgerDamagedError(f"{path} is older than {last}, of which it knows nothing", hint=_LOST_PAST)
     if ledger.is_planned():
         (name,) = ledger.db.execute("SELECT name FROM job").fetchone()
         if name != job.name:
@@ -62,6 +75,14 @@ def open_ledger(job: Job, clock: Clock) -> Ledger:
                 [Problem(str(job.manifest), f"its ledger belongs to the job {name!r}, not {job.name!r}", hint)]
             )
     return ledger
+
+
+def _last_attempt_folder(job: Job) -> Path | None:
+    """The folder of the attempt that was started last; each is made after its start was committed."""
+    with os.scandir(make_folder(job.state / "attempts")) as folders:
+        numbered = (folder.name for folder in folders if folder.name.partition("-")[0].isdigit())
+        last = max(numbered, key=lambda name: int(name.partition("-")[0]), default=None)
+    return job.state / "attempts" / last if last is not None else None
 
 
 def plan_or_check(job: Job, ledger: Ledger, bounded: Bounded, *, keep: bool = False) -> None:

@@ -72,7 +72,7 @@ class Said:
 class SmallJob:
     """Five items, two at a time, in a folder of its own that is removed at the end of the block."""
 
-    def __init__(self, fault: str = "none") -> None:
+    def __init__(self, fault: str = "none", work: str = WORK) -> None:
         self._scratch = Path(tempfile.mkdtemp(prefix="sweep-"))
         self._fault = fault
         self._runs = 0
@@ -83,7 +83,7 @@ class SmallJob:
         self.folder.mkdir()
         (self.folder / "job.yaml").write_text(json.dumps(MANIFEST))
         (self.folder / "items.json").write_text(json.dumps([{"id": item} for item in ITEMS]))
-        (self.folder / "work.sh").write_text(WORK)
+        (self.folder / "work.sh").write_text(work)
 
     def __enter__(self) -> "SmallJob":
         return self
@@ -94,12 +94,16 @@ class SmallJob:
     def words(self, run: int) -> list[str]:
         return [sys.executable, str(ENTRY), str(run), self._fault, "launch", "--plain"]
 
-    def run(self, point: Point | None = None) -> Said:
+    def run(self, point: Point | None = None, *words: str) -> Said:
         """`harness launch` to its end, whoever ends it."""
+        return self.end(self.begin(point, *words), point)
+
+    def begin(self, point: Point | None = None, *words: str) -> "subprocess.Popen[str]":
+        """The same, running."""
         self._runs += 1
-        trace = self._scratch / "trace"
-        process = subprocess.Popen(
-            [*(self._strace(point, trace) if point else []), *self.words(self._runs)],
+        tracing = self._strace(point, self._scratch / "trace") if point else []
+        return subprocess.Popen(
+            [*tracing, *self.words(self._runs), *words],
             cwd=self.folder,
             env=self.env,
             stdin=subprocess.DEVNULL,
@@ -108,6 +112,10 @@ class SmallJob:
             text=True,
             start_new_session=True,
         )
+
+    def end(self, process: "subprocess.Popen[str]", point: Point | None = None) -> Said:
+        """What a run that was begun said, once it is over."""
+        trace = self._scratch / "trace"
         try:
             _, text = process.communicate(timeout=CEILING_S)
         except subprocess.TimeoutExpired:

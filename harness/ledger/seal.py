@@ -1,0 +1,38 @@
+"""The seal of a ledger that was closed in order: the hash of its file, so that every byte changed since is noticed.
+
+The chain covers the entries; the state tables are covered by this alone. A ledger that was not closed has no seal.
+"""
+
+import hashlib
+from pathlib import Path
+
+from harness.base.files import sync_folder, write_atomic
+
+
+def seal(ledger: Path) -> None:
+    """Seal a file that nobody has open for writing any more, unless its write-ahead log is still needed."""
+    log = ledger.with_name(f"{ledger.name}-wal")
+    if not log.exists() or log.stat().st_size == 0:
+        write_atomic(_path(ledger), _hash_of(ledger))
+
+
+def is_broken(ledger: Path) -> bool:
+    """There is a seal, and the file is not what was sealed."""
+    path = _path(ledger)
+    return path.exists() and path.read_bytes() != _hash_of(ledger)
+
+
+def remove(ledger: Path) -> None:
+    """Before the first write; durable, because a seal that came back after a power cut would not fit."""
+    if _path(ledger).exists():
+        _path(ledger).unlink()
+        sync_folder(ledger.parent)
+
+
+def _path(ledger: Path) -> Path:
+    return ledger.with_suffix(".seal")
+
+
+def _hash_of(ledger: Path) -> bytes:
+    with ledger.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest().encode()
