@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -98,9 +99,7 @@ class SimulatedDisk:
     def _forget(self, path: Path, before: int | None) -> None:
         """The name goes back to what it was when its folder was synced last."""
         if path.is_dir():
-            for inside in path.iterdir():
-                inside.unlink()
-            path.rmdir()
+            shutil.rmtree(path)
             return
         path.unlink()
         if before is not None and before in self._contents:

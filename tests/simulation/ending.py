@@ -140,6 +140,18 @@ def check_idleness(
     assert not isinstance(decide(snapshot), Start)
 
 
+def check_files_are_not_late(supervisor: Supervisor, watcher: Watcher, seconds: float) -> None:
+    """V7b, of what people look at: merge and progress file are made when they are due, not at the next event."""
+    if not watcher.is_running:
+        return
+    for part in (supervisor._merger, supervisor._progress):
+        due_s = part.due_in_s()
+        is_late = due_s is not None and due_s + _LAST_MERGES_S < seconds
+        assert not is_late, f"V7b: {type(part).__name__} is due in {due_s} s, and {seconds:.1f} s pass"
+
+
+_LAST_MERGES_S = 5.0
+"""At the end of a run the merges of all phases are made one after the other, after the last progress file."""
 _READY = """SELECT phase FROM groups g WHERE state = 'ready' AND parked = 0 AND NOT EXISTS (
     SELECT 1 FROM attempts a JOIN phases p ON p.phase = a.phase
     WHERE a.ended_seq IS NULL AND a.phase = g.phase AND p.needs = 'previous') ORDER BY tries, phase, number, part, id"""

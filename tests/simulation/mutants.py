@@ -1,7 +1,7 @@
 """Guards taken out of the product, one at a time; whoever trusts the simulation must see each of them caught."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -354,6 +354,14 @@ def _deadline_ignored(patch: pytest.MonkeyPatch) -> None:
 @mutant("V7")
 def _wake_ups_lost(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Supervisor, "wake", lambda self: None)
+
+
+@mutant("V7b: Merger", "V7b: ProgressWriter")
+def _files_wait_for_the_next_event(patch: pytest.MonkeyPatch) -> None:
+    async def work_only(self: Supervisor, work: Awaitable[None]) -> None:
+        await work
+
+    patch.setattr(Supervisor, "_then_look", work_only)
 
 
 @mutant("V9")

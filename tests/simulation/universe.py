@@ -38,7 +38,7 @@ from harness.supervisor.setting import Setting
 from harness.supervisor.supervisor import Finished, Supervisor
 from tests.simulation.building import job_of
 from tests.simulation.disk import SimulatedDisk
-from tests.simulation.ending import check_end, check_idleness, merged
+from tests.simulation.ending import check_end, check_files_are_not_late, check_idleness, merged
 from tests.simulation.judging import SimulatedJudge
 from tests.simulation.script import Ask, Script, draw
 from tests.simulation.virtual import VirtualClock
@@ -287,6 +287,7 @@ class Universe:
     def _before_time_passes(self, seconds: float) -> None:
         if self._supervisor is not None:
             check_idleness(self._db, self.job, self.world, self.watcher, self.clock, self._supervisor)
+            check_files_are_not_late(self._supervisor, self.watcher, seconds)
 
     def met(self, what: str) -> None:
         """Count what happens, and in what state of the run."""
