@@ -42,6 +42,16 @@ class SimulatedDisk:
         finally:
             os.unlink, os.replace, os.rename, os.fsync = unlink, replace, rename, fsync
 
+    @contextmanager
+    def of_another_process(self) -> Iterator[None]:
+        """Nobody is killed here, and whoever finds the disk full tries until it is not."""
+        kept = self.is_full, self.around_fsync
+        self.is_full, self.around_fsync = lambda: False, lambda: None
+        try:
+            yield
+        finally:
+            self.is_full, self.around_fsync = kept
+
     def _living(self, call: Callable[..., None]) -> Callable[..., None]:
         def guarded(*arguments: object, **named: object) -> None:
             if not self.is_dead:

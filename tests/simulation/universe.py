@@ -192,20 +192,17 @@ class Universe:
             else:
                 self.met("hold of another job")
                 until = self.clock.now() + timedelta(seconds=end - self.clock.monotonic())
-                around, self.disk.around_fsync = self.disk.around_fsync, lambda: None
-                if SharedHolds(self.job.state, "key", "other").place(until, "limit"):
-                    self.watcher.door.shared = until
-                self.disk.around_fsync = around
+                with self.disk.of_another_process():
+                    SharedHolds(self.job.state, "key", "other").place(until, "limit")
+                self.watcher.door.shared = until
             supervisor.wake()
 
     def _post(self, ask: Ask) -> None:
         self.met(ask)
         verb = "cancel" if ask == "cancel now" else ask
         request = control.Request(verb, "a person", all_failed=ask == "retry", now=ask == "cancel now")
-        around, self.disk.around_fsync = self.disk.around_fsync, lambda: None  # it is another process that posts
-        with contextlib.suppress(OSError):
+        with self.disk.of_another_process():
             control.post(self.job.state / "control", request)
-        self.disk.around_fsync = around
 
     def _is_the_end(self, finished: Finished) -> bool:
         """Does nobody start the job again? Time goes on until somebody does."""
