@@ -1,0 +1,136 @@
+"""Signals, kills, a second launch and a bare environment, on programs: nothing is lost and nobody is struck."""
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.rehearsals.conftest import MakeJob
+from tests.rehearsals.playing import GATED_WORKER, WORKER, Job, Running, until
+
+
+def waiting(programs: MakeJob, **fields: object) -> tuple[Job, Running]:
+    """A job of three items, one after the other; its first session waits for its gate. Running when this returns."""
+    job = programs(GATED_WORKER, 3, parallel=1, **fields)
+    running = job.begin()
+    until(lambda: running.is_over() or bool(job.sessions()), "the first session")
+    assert not running.is_over(), running.end().all
+    return job, running
+
+
+def open_the_gate(job: Job) -> None:
+    """For the session that runs; afterwards it is as it was: the file is one of those that the job is made of."""
+    (job.folder / "gate.txt").write_text("go on")
+    until(lambda: not job.sessions() or job.count("ItemAccepted") > 0, "the session to go on")
+    (job.folder / "gate.txt").write_text("")
+
+
+def assert_nobody_was_hurt(job: Job) -> None:
+    """A plain run finishes the work, and one more does nothing."""
+    said = job.play()
+    assert said.code == 0, said.all
+    attempts = job.count("AttemptStarted")
+    assert job.play().code == 0 and job.count("AttemptStarted") == attempts
+    assert [record["id"] for record in json.loads(job.merged()["all.json"])] == ["i01", "i02", "i03"]
+    assert job.count("ItemStruck") == 0
+    job.assert_laws_hold()
+
+
+def test_C01_C11_one_interrupt_lets_sessions_end_and_no_other_launch_gets_in_meanwhile(programs: MakeJob) -> None:
+    job, running = waiting(programs, grace="30m")
+    running.signal(signal.SIGINT)
+    until(lambda: running.is_over() or job.has("CancelAsked"), "the signal to be taken")
+    second = job.play()
+    assert second.code == 5 and "another supervisor holds this job" in second.err, second.all
+    open_the_gate(job)
+    ended = running.end()
+    assert ended.code == 3 and "harness launch" in ended.all, ended.all
+    assert job.count("ItemAccepted") == 1 and job.count("AttemptStarted") == 1 and job.count("RunStarted") == 1
+    assert_nobody_was_hurt(job)
+
+
+def test_C01_when_the_grace_is_over_the_session_is_ended_without_a_strike(programs: MakeJob) -> None:
+    job, running = waiting(programs, grace="1s")
+    running.signal(signal.SIGINT)
+    assert running.end().code == 3
+    assert not job.sessions() and job.count("ItemAccepted") == 0
+    assert_nobody_was_hurt(job)
+
+
+@pytest.mark.linux
+def test_C05_H11_a_session_that_the_kernel_ends_costs_nobody_anything(programs: MakeJob) -> None:
+    job, running = waiting(programs)
+    kill_all(job.sessions())
+    said = running.end()
+    assert said.code == 0, said.all
+    (fault,) = [entry for entry in job.record().of("AttemptEnded") if entry["fault"]]
+    assert (fault["fault"], fault["blame"]) == ("killed", "host")
+    assert_nobody_was_hurt(job)
+
+
+@pytest.mark.linux
+def test_H07_when_everything_is_gone_at_once_the_same_command_goes_on(programs: MakeJob) -> None:
+    job, running = waiting(programs)
+    running.kill()
+    kill_all(job.sessions())
+    until(lambda: not job.sessions(), "the end of all processes")
+    assert_nobody_was_hurt(job)
+    assert job.count("AttemptEnded", fault="supervisor_lost") == 1
+
+
+@pytest.mark.linux
+def test_C12_a_copy_of_a_killed_run_goes_on_elsewhere(programs: MakeJob, tmp_path: Path) -> None:
+    """Lock file, process numbers and paths of the first machine come along, and mean nothing there."""
+    job, running = waiting(programs)
+    shutil.copytree(job.folder, tmp_path / "elsewhere")
+    running.kill()
+    kill_all(job.sessions())
+    before = job.record().entries
+    copy = Job(tmp_path / "elsewhere", job.home, rehearsal=False)
+    assert_nobody_was_hurt(copy)
+    assert copy.count("AttemptEnded", fault="supervisor_lost") == 1
+    assert job.record().entries == before, "the first is as it was"
+    assert_nobody_was_hurt(job)
+
+
+def kill_all(pids: list[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.linux
+@pytest.mark.parametrize("umask", [0, 0o077])
+def test_H10_in_a_bare_environment_all_is_the_same_and_private(programs: MakeJob, umask: int) -> None:
+    """No HOME, no LANG, no TERM, no PATH of its own, a zone that nobody knows."""
+    job = programs(WORKER.replace('"about "', '"\N{EM DASH} é "'), 3)
+    said = subprocess.run(
+        [sys.executable, "-m", "harness", "launch", "job.yaml"],
+        cwd=job.folder, env={"TZ": "Nowhere/At-All", "LC_ALL": "C", "PATH": os.defpath}, umask=umask,
+        stdin=subprocess.DEVNULL, capture_output=True, check=False,
+    )  # fmt: skip
+    assert said.returncode == 0, (said.stdout, said.stderr)
+    assert b"Traceback" not in said.stderr
+    assert json.loads(job.merged()["all.json"])[0]["text"] == "\N{EM DASH} é word 1"
+    ours = [path for path in (job.state, *job.state.rglob("*")) if "work" not in path.relative_to(job.state).parts[:-1]]
+    assert [path for path in ours if is_open_to_others(path)] == [], "what a session makes lies in a private folder"
+    job.assert_laws_hold()
+
+
+def is_open_to_others(path: Path) -> bool:
+    return not path.is_symlink() and bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+
+
+def test_S05_a_program_that_ends_without_a_word_is_found_out_after_ten_sessions(programs: MakeJob) -> None:
+    job = programs("", 30)
+    said = job.play()
+    assert said.code == 4, said.all
+    assert job.count("AttemptStarted") <= 12
+    job.assert_laws_hold()
