@@ -70,9 +70,7 @@ def forecast(samples: Sequence[Sample], rests: Sequence[Rest]) -> Forecast:
 
 def _total(sample: Sample, items: float, what: str) -> Range:
     """The sum over the attempts that `items` more items will take."""
-    amount, squares = (
-        (sample.cost, sample.cost_squares) if what == "cost" else (sample.seconds, sample.seconds_squares)
-    )
+    amount, squares = (sample.cost, sample.cost_squares) if what == "cost" else (sample.seconds, sample.seconds_squares)
     number = sample.attempts
     mean = amount / number
     to_come = number * items / sample.items_settled
