@@ -29,6 +29,7 @@ from harness.core.faults import (
     BROKEN_CHECK,
     CANCELLED,
     CRASHED,
+    DISK,
     OUTPUT_LIMIT,
     OVERLOADED,
     REFUSED,
@@ -273,3 +274,11 @@ def test_only_this_module_accepts_strikes_and_fails() -> None:
         path.relative_to(package).as_posix() for path in package.rglob("*.py") if pattern.search(path.read_text())
     }
     assert makers == {"core/settle.py"}
+
+
+def test_H01_a_full_disk_strikes_nobody_however_often_and_stops_the_job() -> None:
+    events = settled(an_attempt([0, 0], believed=9, others_well=True), [GOOD, MISSING], a_fault(DISK, "host"))
+    assert [event.item for event in events if isinstance(event, ItemAccepted)] == ["i0"]
+    assert struck(events) == []
+    assert queued(events) == [("again", ("i1",))]
+    assert [event.outcome for event in events if isinstance(event, AttemptEnded)] == ["stopped"]
