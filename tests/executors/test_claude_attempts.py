@@ -46,6 +46,8 @@ def scene(ask):
             if ask.turn == 0:
                 return Turn([Tool("Bash", {"command": "env; ls -la /; ls -a $HOME"})])
             return Turn([Text("done")])
+        case "asks":
+            return Turn([Text("Shall I write the file?")])
         case "paid":
             return Turn([Tool("Read", {"file_path": f"{ask.cwd}/x"})], cost=0.6)
         case "lookaround":
@@ -220,6 +222,13 @@ def test_S04_an_endless_session_meets_its_turn_limit(stage: Stage) -> None:
     ending = asyncio.run(stage.run(stage.spec("trouble-endless", max_turns=3)))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("turn_limit", "session")
+
+
+def test_S10_a_session_that_ends_with_a_question_has_no_output_and_its_words_are_kept(stage: Stage) -> None:
+    ending = asyncio.run(stage.run(stage.spec("asks")))
+    assert (ending.fault, ending.artifacts) == (None, ())
+    assert ending.facts.said == "Shall I write the file?"
+    assert [fault.name for fault in ending.output_faults] == ["output.json"]
 
 
 def test_P19_a_session_that_spends_its_cap_is_ended_by_it(stage: Stage) -> None:

@@ -128,6 +128,29 @@ def is_open_to_others(path: Path) -> bool:
     return not path.is_symlink() and bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
 
 
+@pytest.mark.linux
+@pytest.mark.root
+def test_H06_where_every_sync_and_every_start_takes_its_time_nobody_is_called_hung(
+    programs: MakeJob, tmp_path: Path
+) -> None:
+    job = programs(WORKER, 3, parallel=1)
+    trace = tmp_path / "trace"
+    said = subprocess.run(
+        [
+            *("strace", "-qq", "-o", str(trace), "-e", "trace=fsync,fdatasync,clone,clone3,vfork"),
+            *("-e", "inject=fsync,fdatasync,clone,clone3,vfork:delay_enter=200000"),
+            *(sys.executable, "-m", "harness", "launch", "job.yaml"),
+        ],
+        cwd=job.folder, env={"PATH": os.environ["PATH"], "HOME": str(job.home)},
+        stdin=subprocess.DEVNULL, capture_output=True, check=False,
+    )  # fmt: skip
+    assert said.returncode == 0, (said.stdout, said.stderr)
+    delayed = [line for line in trace.read_text().splitlines() if "DELAYED" in line]
+    assert any("sync" in line for line in delayed) and any("sync" not in line for line in delayed), "nothing was slow"
+    assert [entry for entry in job.record().of("AttemptEnded") if entry["fault"]] == []
+    assert_nobody_was_hurt(job)
+
+
 def test_S05_a_program_that_ends_without_a_word_is_found_out_after_ten_sessions(programs: MakeJob) -> None:
     job = programs("", 30)
     said = job.play()
