@@ -1,7 +1,7 @@
 """What holds for all tests: where they run, and that those a machine cannot run are counted aloud."""
 
 import os
-import sys
+import platform
 from collections.abc import Iterator
 
 import pytest
@@ -20,7 +20,7 @@ def _a_home_without_credentials(tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """On Linux every test runs or fails; elsewhere those that need Linux are deselected, and the number is said."""
-    if sys.platform.startswith("linux"):
+    if platform.system() == "Linux":
         return
     needs_linux = [item for item in items if item.get_closest_marker("linux") or item.get_closest_marker("root")]
     if needs_linux:
