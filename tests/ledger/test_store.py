@@ -131,7 +131,8 @@ def test_T06_state_tables_of_an_older_shape_are_made_anew_from_the_entries(tmp_p
     ledger = a_ledger(path)
     expected = state_of(ledger.db)
     ledger.db.executescript(
-        "BEGIN; DROP TABLE groups; ALTER TABLE job DROP COLUMN turns; CREATE TABLE old(x); PRAGMA application_id=7; COMMIT;"
+        "BEGIN; DROP TABLE groups; ALTER TABLE job DROP COLUMN turns; CREATE TABLE old(x);"
+        "PRAGMA application_id=7; COMMIT;"
     )
     ledger.close()
     assert state_of(open_for_reading(path)) == expected
