@@ -14,9 +14,11 @@ from harness.ledger.counts import job_counts, phase_counts
 LONGEST_LIST = 10_000
 """Above this many items the lists of names are cut; `harness status --json` has them all."""
 
-_ITEMS = """SELECT root, CASE WHEN max(state = 'failed') THEN 'failed' WHEN max(state = 'running') THEN 'running'
-    WHEN max(state IN ('pending', 'blocked')) THEN 'pending' ELSE 'done' END AS state, min(number) AS number
-    FROM items GROUP BY root ORDER BY min(place)"""
+_ITEMS = """SELECT first.item, CASE WHEN max(i.state = 'failed') THEN 'failed'
+    WHEN max(i.state = 'running') THEN 'running' WHEN max(i.state IN ('pending', 'blocked')) THEN 'pending'
+    ELSE 'done' END AS state, min(i.number) AS number
+    FROM (SELECT item, place FROM items WHERE phase = 1 ORDER BY place LIMIT ?) first
+    CROSS JOIN items i INDEXED BY items_by_root ON i.root = first.item GROUP BY first.place ORDER BY first.place"""
 
 
 def build(db: sqlite3.Connection, now: datetime) -> dict[str, Any]:
@@ -56,8 +58,10 @@ def _in_text(moment: datetime | None) -> str | None:
 def _names(db: sqlite3.Connection) -> dict[str, list[str]]:
     lists: dict[str, list[str]] = {"running": [], "done": [], "pending": [], "failed": []}
     (phases,) = db.execute("SELECT count(*) FROM phases").fetchone()
-    settled = dict(db.execute("SELECT number, count(*) FROM numbers WHERE settled = 1 GROUP BY number").fetchall())
-    for root, state, number in db.execute(f"{_ITEMS} LIMIT {LONGEST_LIST}"):
+    settled = dict[int, int]()
+    if phases > 1:
+        settled |= db.execute("SELECT number, count(*) FROM numbers WHERE settled = 1 GROUP BY number").fetchall()
+    for root, state, number in db.execute(_ITEMS, (LONGEST_LIST,)):
         is_through = phases == 1 or settled.get(number, 0) == phases
         lists["pending" if state == "done" and not is_through else state].append(root)
     return lists

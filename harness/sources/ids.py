@@ -22,6 +22,8 @@ def trouble_with(id_: str) -> str | None:
         return f"the id {id_[:80]!r} has white space around it"
     if len(id_) > MOST_CHARACTERS:
         return f"the id {id_[:40]!r}... has {len(id_):,} characters, more than {MOST_CHARACTERS}"
+    if id_.isascii() and id_.isprintable():
+        return None
     for character in id_:
         what = _FORBIDDEN.get(unicodedata.category(character))
         if character in _DIRECTIONS:
