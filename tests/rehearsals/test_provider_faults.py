@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+import pytest
+
 from tests.rehearsals.conftest import MakeJob
 from tests.rehearsals.playing import Job, until
 
@@ -26,6 +28,16 @@ def assert_the_limit_was_respected(job: Job) -> None:
 def test_nothing_starts_between_a_usage_limit_and_its_reset(small: MakeJob, untouched: dict[str, bytes]) -> None:
     job = small("plain", 4)
     said = job.play("--faults", f"limit={RESET_S}@3")
+    assert said.code == 0, said.all
+    assert job.merged() == untouched
+    assert_the_limit_was_respected(job)
+
+
+def test_P06_a_usage_limit_at_the_first_session_is_waited_for_and_no_error(
+    small: MakeJob, untouched: dict[str, bytes]
+) -> None:
+    job = small("plain", 4)
+    said = job.play("--faults", "limit=4@1")
     assert said.code == 0, said.all
     assert job.merged() == untouched
     assert_the_limit_was_respected(job)
@@ -60,6 +72,19 @@ def test_P11_a_refused_key_stops_the_job_with_what_to_do_and_strikes_nobody(smal
     assert status["state"] == "stopped" and status["counts"]["done"] == 4 and status["counts"]["pending"] == 3
     again = job.play()
     assert again.code == 0, again.all
+    job.assert_laws_hold()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind"), [("403", "forbidden"), ("credit", "credit"), ("model404", "unknown_model")]
+)
+def test_P12_what_a_person_has_to_mend_stops_the_job_after_one_answer(small: MakeJob, trouble: str, kind: str) -> None:
+    job = small("plain", 3, parallel=1)
+    said = job.play("--faults", f"{trouble}:*@2")
+    assert said.code == 4 and "stopped: " in said.err, said.all
+    assert job.count("AttemptEnded", fault=kind, blame="config") == 1
+    assert job.count("AttemptStarted") == 2 and job.count("ItemAccepted") == 1 and job.count("ItemStruck") == 0
+    assert job.play().code == 0
     job.assert_laws_hold()
 
 
