@@ -85,3 +85,34 @@ def broken_setup(tail: Tail, fruitless_phase: str | None) -> str | None:
     if len(denied) == 3 and denied[0] and len(set(denied)) == 1 and len(set(tail.groups[:3])) == 3:
         return f"the same tool was denied in every session: {denied[0]}"
     return None
+
+
+BREAKDOWNS = 10
+"""Attempts, one after the other, that this machine may break before the run stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One ended attempt of this run: the entries of its start and end, and whether this machine was to blame."""
+
+    started_seq: int
+    ended_seq: int
+    is_breakdown: bool
+    detail: str
+
+
+def broken_machine(newest_first: Sequence[Ended]) -> str | None:
+    """Why this machine must be broken, or None: ten breakdowns in a row, each started after the one before had ended.
+
+    So sessions that are lost together count once, however many there were. Without this bound nothing would ever stop
+    attempts that break at once: they strike nobody and need no hold.
+    """
+    in_a_row, before = 0, None
+    for attempt in newest_first:
+        if not attempt.is_breakdown:
+            return None
+        if before is None or attempt.ended_seq < before:
+            in_a_row, before = in_a_row + 1, attempt.started_seq
+        if in_a_row == BREAKDOWNS:
+            return f"ten sessions in a row were broken by this machine: {newest_first[0].detail}"
+    return None

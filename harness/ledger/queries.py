@@ -13,7 +13,7 @@ from pathlib import Path
 from harness.base.artifacts import ArtifactStore
 from harness.base.clock import from_text
 from harness.base.ids import AttemptId, GroupId, ItemId, Sha, Token
-from harness.core.advance import Tail
+from harness.core.advance import Ended, Tail
 from harness.core.remedies import remedy
 from harness.core.settle import Member, Open
 from harness.core.types import BatchRef, Item, Json
@@ -232,6 +232,16 @@ def tail(db: sqlite3.Connection) -> Tail:
            ORDER BY ended_seq DESC LIMIT 10"""
     ).fetchall()
     return Tail([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
+
+
+def newest_ended(db: sqlite3.Connection) -> list[Ended]:
+    """The ended ones among the last 300 attempts, if they are of this run; newest end first."""
+    rows = db.execute(
+        """SELECT started_seq, ended_seq, outcome = 'excused' AND blame = 'host', fault || ': ' || detail FROM attempts
+           WHERE id > (SELECT next_attempt FROM job) - 300 AND run = (SELECT run FROM job) AND ended_seq IS NOT NULL
+           ORDER BY ended_seq DESC"""
+    ).fetchall()
+    return [Ended(started, ended, bool(is_breakdown), detail or "") for started, ended, is_breakdown, detail in rows]
 
 
 def fruitless_phase(db: sqlite3.Connection) -> str | None:

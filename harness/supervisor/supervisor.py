@@ -10,7 +10,7 @@ from functools import partial
 from harness.base.clock import to_text
 from harness.base.errors import UsageError
 from harness.base.ids import AttemptId
-from harness.core.advance import broken_setup
+from harness.core.advance import broken_machine, broken_setup
 from harness.core.decide import Snapshot, Start, Stop, Wait, decide
 from harness.core.events import CancelAsked, HoldPlaced, RunEnded, RunStarted
 from harness.core.faults import AUTH, UNKNOWN, USAGE_LIMIT
@@ -322,6 +322,8 @@ class Supervisor:
         reason = queries.stopped_by(self._setting.ledger.db, spec.id)
         if reason is not None and not self._is_probed_once_more(spec, ending):
             self._stop = self._stop or Stop("broken", reason)
+        if blame == "host" and (broken := broken_machine(queries.newest_ended(self._setting.ledger.db))):
+            self._stop = self._stop or Stop("broken", broken)
         self._merger.note(spec.batch.phase)
         self._progress.note()
         self._on_event(SessionEvent(spec.id, "settled"))
