@@ -1,15 +1,22 @@
 """Runs `harness` for the sweeps: names of files that are beside their place can be foretold; a fault can be planted.
 
     python tests/sweeps/entry.py RUN FAULT ARGUMENT...
+    python tests/sweeps/entry.py serve
 
-RUN is a number, the middle part of every such name; FAULT is `none` or one of `PLANTED`.
+RUN is a number, the middle part of every such name; FAULT is `none` or one of `PLANTED`. Serving, it forks a process
+for each line of JSON on standard input, and prints the process id and, when it is over, the exit code.
 """
 
+import importlib
+import json
+import os
 import secrets
+import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 from unittest.mock import patch
 
 from harness.base import artifacts
@@ -88,9 +95,57 @@ PLANTED: dict[str, Callable[[], None]] = {
     each.__name__: each for each in (publish_before_commit, commit_before_artifact, say_before_commit)
 }
 
-if __name__ == "__main__":
-    number, fault, *words = sys.argv[1:]
+
+def play(number: str, fault: str, *words: str) -> int:
     _name_everything(int(number))
     if fault != "none":
         PLANTED[fault]()
-    sys.exit(run(words))
+    return run(words)
+
+
+def serve() -> None:
+    """One process after the other; each as if it had just been started, but for what is loaded."""
+    for name in _LOADED:
+        importlib.import_module(name)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            _become(asked)
+        print(pid, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+
+
+def _become(asked: dict[str, Any]) -> NoReturn:
+    os.setsid()
+    os.chdir(asked["cwd"])
+    os.environ.clear()
+    os.environ.update(asked["env"])
+    nothing = os.open(os.devnull, os.O_RDWR)
+    errors = os.open(asked["errors"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    for given, wanted in ((nothing, 0), (nothing, 1), (errors, 2)):
+        os.dup2(given, wanted)
+    os.close(nothing)
+    os.close(errors)
+    if asked["waits"]:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    try:
+        code = play(*asked["words"])
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+_LOADED = (
+    *("harness.cli.app", "harness.cli.launching", "harness.cli.printing", "harness.cli.resetting", "harness.job.load"),
+    *("harness.supervisor.running", "harness.views.live", "harness.views.status", "harness.views.status_text"),
+)
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["serve"]:
+        serve()
+    else:
+        sys.exit(play(*sys.argv[1:]))

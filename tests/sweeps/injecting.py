@@ -18,11 +18,7 @@ from typing import Literal
 
 from tests.checker.laws import broken_laws
 from tests.checker.record import Record
-
-ENTRY = Path(__file__).with_name("entry.py")
-ROOT = ENTRY.parents[2]
-CEILING_S = 120.0
-"""Far above what a run needs (1 s), so that only a hang meets it."""
+from tests.sweeps import forge
 
 MANIFEST = {
     "job": "Sweep",
@@ -77,9 +73,10 @@ class SmallJob:
         self._fault = fault
         self._runs = 0
         self.folder = self._scratch / "job"
+        self.trace = self._scratch / "trace"
         self.state = self.folder / ".harness" / "job"
         home = str(self._scratch)
-        self.env = {"PATH": os.environ["PATH"], "HOME": home, "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT)}
+        self.env = {"PATH": os.environ["PATH"], "HOME": home, "LANG": "C.UTF-8", "PYTHONPATH": str(forge.ROOT)}
         self.folder.mkdir()
         (self.folder / "job.yaml").write_text(json.dumps(MANIFEST))
         (self.folder / "items.json").write_text(json.dumps([{"id": item} for item in ITEMS]))
@@ -91,45 +88,52 @@ class SmallJob:
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._scratch)
 
-    def words(self, run: int) -> list[str]:
-        return [sys.executable, str(ENTRY), str(run), self._fault, "launch", "--plain"]
-
     def run(self, point: Point | None = None, *words: str) -> Said:
         """`harness launch` to its end, whoever ends it."""
-        return self.end(self.begin(point, *words), point)
+        return self.run_traced(self._strace(point) if point else (), *words)
 
-    def begin(self, point: Point | None = None, *words: str) -> "subprocess.Popen[str]":
-        """The same, running."""
-        self._runs += 1
-        tracing = self._strace(point, self._scratch / "trace") if point else []
+    def run_traced(self, tracing: Sequence[str], *words: str) -> Said:
+        """The same under an strace with these options."""
+        self.trace.unlink(missing_ok=True)
+        errors = self._scratch / "said"
+        try:
+            code = forge.run([*self._words(), *words], self.folder, self.env, errors, tracing)
+        except forge.HungError as error:
+            return Said(-signal.SIGKILL, f"it hung: {error}\n{errors.read_text()}", was_hit=True)
+        was_hit = code < 0 or (self.trace.exists() and "(INJECTED)" in self.trace.read_text(errors="replace"))
+        return Said(code, errors.read_text(errors="replace"), was_hit)
+
+    def begin(self) -> "subprocess.Popen[str]":
+        """`harness launch` in a fresh interpreter, running."""
         return subprocess.Popen(
-            [*tracing, *self.words(self._runs), *words],
+            [sys.executable, str(forge.ENTRY), *self._words()],
             cwd=self.folder,
             env=self.env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            start_new_session=True,
         )
 
-    def end(self, process: "subprocess.Popen[str]", point: Point | None = None) -> Said:
+    def end(self, process: "subprocess.Popen[str]") -> Said:
         """What a run that was begun said, once it is over."""
-        trace = self._scratch / "trace"
         try:
-            _, text = process.communicate(timeout=CEILING_S)
+            _, text = process.communicate(timeout=forge.CEILING_S)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
             _, text = process.communicate()
-            return Said(process.returncode, f"it hung\n{text}", was_hit=True)
-        was_hit = point is not None and (process.returncode < 0 or "(INJECTED)" in trace.read_text(errors="replace"))
-        return Said(process.returncode, text, was_hit)
+            text = f"it hung\n{text}"
+        return Said(process.returncode, text)
 
-    def _strace(self, point: Point, trace: Path) -> list[str]:
+    def _words(self) -> list[str]:
+        self._runs += 1
+        return [str(self._runs), self._fault, "launch", "--plain"]
+
+    def _strace(self, point: Point) -> list[str]:
         when = f"{point.when}{'+' * point.for_ever}"
-        paths = [] if point.where == "main" else _paths(self._runs, outputs_only=point.where == "outputs")
+        paths = [] if point.where == "main" else _paths(self._runs + 1, outputs_only=point.where == "outputs")
         return [
-            *("strace", "-qq", "-o", str(trace), *(["-f", "--seccomp-bpf"] if point.where == "outputs" else [])),
+            *("-o", str(self.trace), *(["-f"] if point.where == "outputs" else [])),
             *(word for path in paths for word in ("-P", str(self.folder / path))),
             *("-e", f"trace={point.call}", "-e", f"inject={point.call}:{point.what}:when={when}"),
         ]
@@ -148,10 +152,8 @@ class Calm:
 @cache
 def calm() -> Calm:
     with SmallJob() as job:
-        trace = job.folder.with_name("calm")
-        tracing = ["strace", "-f", "--seccomp-bpf", "-y", "-qq", "-o", str(trace), "-e", f"trace={','.join(_TRACED)}"]
-        subprocess.run([*tracing, *job.words(1)], cwd=job.folder, env=job.env, check=True, capture_output=True)
-        found = _CALL.findall(trace.read_text(errors="replace"))
+        assert job.run_traced(["-f", "-y", "-o", str(job.trace), "-e", f"trace={','.join(_TRACED)}"]).code == 0
+        found = _CALL.findall(job.trace.read_text(errors="replace"))
         of_job = re.compile(rf'["<]{re.escape(str(job.folder))}/([^">]+)[">]')
         paths = {path for _, _, told in found for path in of_job.findall(told)} - {"job.yaml", "items.json", "work.sh"}
         known = sorted(path.replace("00000001", "RUN") for path in paths if "/work/" not in path)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sweeps.injecting import ITEMS, MANIFEST, MERGED, ROOT, WORK
+from tests.sweeps.forge import ROOT
+from tests.sweeps.injecting import ITEMS, MANIFEST, MERGED, WORK
 
 pytestmark = [pytest.mark.linux, pytest.mark.root]
 
