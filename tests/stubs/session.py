@@ -100,7 +100,7 @@ def main() -> int:
             time.sleep(3600)
         case "late-write":
             write()
-            detach(0.2, then_write="[]")
+            detach(10, then_write="[]")
         case "echo-secret":
             print(os.environ.get("ANTHROPIC_API_KEY"), ARGUMENT)
             write()
