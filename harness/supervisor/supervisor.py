@@ -167,15 +167,15 @@ class Supervisor:
                     await asyncio.sleep(0)
                 case Wait():
                     if self._merger.due_in_s() == 0.0:
-                        tasks.create_task(self._then_look(self._merger.merge_due()))
+                        tasks.create_task(self._then_look(self._merger.merge_due))
                     if self._progress.due_in_s() == 0.0:
-                        tasks.create_task(self._then_look(self._progress.write_due()))
+                        tasks.create_task(self._then_look(self._progress.write_due))
                     await asyncio.sleep(0)
                     await self._nap(decision.until)
 
-    async def _then_look(self, work: Awaitable[None]) -> None:
+    async def _then_look(self, work: Callable[[], Awaitable[None]]) -> None:
         """What was noted while it was at work is due some time after; nobody else would say so."""
-        await work
+        await work()
         self.wake()
 
     def _judge_pilot(self) -> None:
