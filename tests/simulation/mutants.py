@@ -358,8 +358,8 @@ def _wake_ups_lost(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("V7b: Merger", "V7b: ProgressWriter")
 def _files_wait_for_the_next_event(patch: pytest.MonkeyPatch) -> None:
-    async def work_only(self: Supervisor, work: Awaitable[None]) -> None:
-        await work
+    async def work_only(self: Supervisor, work: Callable[[], Awaitable[None]]) -> None:
+        await work()
 
     patch.setattr(Supervisor, "_then_look", work_only)
 

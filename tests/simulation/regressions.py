@@ -1,6 +1,70 @@
 """Nights that once broke a promise, shrunk; each must hold for ever. The soak prints new ones."""
 
+from decimal import Decimal
+
 from tests.simulation.script import Script
 
-REGRESSIONS: list[tuple[int, Script]] = []
+REGRESSIONS: list[tuple[int, Script]] = [
+    # An artifact whose name a killed run had not synced counted as stored, and was lost with the power.
+    (
+        220,
+        Script(
+            items=7,
+            parallel=2,
+            crash_rate=0.03,
+            power_rate=0.5,
+            fault_rates={
+                "wrong": 0.1708583457044402,
+                "missing": 0.14640458414776392,
+                "mistaken": 0.11288710740811816,
+                "crash": 0.1978784487348575,
+                "cut": 0.12511279919998516,
+                "write_then_crash": 0.10553358632986594,
+            },
+            poison={"i002": "refused"},
+            calm_s=2958.8969364061118,
+        ),
+    ),
+    # Resume lifted the hold in the ledger, but not the one that this job had told other jobs of.
+    (
+        65,
+        Script(
+            items=3,
+            batch_size=2,
+            parallel=2,
+            poison={"i000": "refused"},
+            limits=((151.53075959602958, 1118.18241311111),),
+            full_disk=((57.92691445751004, 86.06372292897174),),
+            asks=((765.3100003735483, "resume"),),
+            calm_s=3550.399998151501,
+        ),
+    ),
+    # The clock was set back a day, and the last start then lay a day ahead of the next.
+    (
+        1312,
+        Script(
+            items=3,
+            parallel=2,
+            fault_rates={"crash": 0.14050954386802078},
+            limits=((105.92948613402795, 799.5307055022923),),
+            jumps=((362.02560859234967, -86400.0),),
+            asks=((1130.0098382873698, "resume"),),
+            calm_s=1562.7286956072764,
+        ),
+    ),
+    # What was noted while the progress file was being written was shown at the next event, whenever that came.
+    (
+        38,
+        Script(
+            items=12,
+            batch_size=6,
+            parallel=2,
+            phases=3,
+            makes_items=True,
+            budget=Decimal("3"),
+            asks=((167.4139714698341, "pause"), (401.2917686948921, "resume")),
+            calm_s=2570.301153416483,
+        ),
+    ),
+]
 """(seed, script)."""

@@ -18,7 +18,7 @@ from tests.simulation.shrinking import as_regression, shrink
 from tests.simulation.trial import Violation, caught, folder, nights, play
 from tests.simulation.universe import Universe
 
-SEEDS = 1_000
+SEEDS = 600
 BLOCK = 50
 MUTANT_SEEDS = 200
 
