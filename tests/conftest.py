@@ -2,6 +2,7 @@
 
 import os
 import platform
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,13 @@ def _a_home_without_credentials(tmp_path_factory: pytest.TempPathFactory) -> Ite
             if name.startswith(("ANTHROPIC_", "CLAUDE_", "AWS_", "XDG_")):
                 patch.delenv(name)
         yield
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A shell starts what runs in its background with SIGINT ignored, and every child would inherit that."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
