@@ -144,8 +144,12 @@ def _read_usage(path: Path) -> tuple[Decimal | None, tuple[str, ...]]:
         return Decimal(0), ()
     except OSError as error:
         return None, (f"{_USAGE_FILE} cannot be read: {error.strerror}",)
-    with os.fdopen(descriptor, "rb") as file:
-        content = file.read(_MOST_USAGE_BYTES)
+    try:
+        content = os.read(descriptor, _MOST_USAGE_BYTES)
+    except OSError as error:  # a folder, or a pipe that nobody writes to
+        return None, (f"{_USAGE_FILE} cannot be read: {error.strerror}",)
+    finally:
+        os.close(descriptor)
     try:
         cost = Decimal(str(json.loads(content)["cost_usd"]))
     except (ValueError, KeyError, TypeError, InvalidOperation, RecursionError):

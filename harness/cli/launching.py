@@ -78,7 +78,7 @@ def rehearse(
     manifest: Manifest = DEFAULT_MANIFEST,
     settings: Settings = None,
     faults: Annotated[
-        str, typer.Option("--faults", metavar="SPEC", help="Troubles to meet, such as '529@3 limit:60s@10'.")
+        str, typer.Option("--faults", metavar="SPEC", help="Troubles to meet, such as '529@3, limit=60@10'.")
     ] = "",
     seed: Annotated[int, typer.Option("--seed", help="Another seed, other made-up answers.")] = 0,
     first: First = None,

@@ -223,7 +223,9 @@ class _Rest:
         uses_belief = fault is not None and _may_be_doubted(fault)
         if not uses_belief:
             return replace(again, believed=open_.believed, last_excused=open_.last_excused)
-        return replace(again, believed=open_.believed + 1, last_excused=open_.attempt)
+        believed = open_.believed + 1
+        behind_the_others = open_.tries + int(believed >= BELIEVED)  # they get done, and then it can be doubted
+        return replace(again, tries=behind_the_others, believed=believed, last_excused=open_.attempt)
 
     def _strike_each(self) -> list[Event]:
         """The session ended by itself and something came back: each item answers for its own records."""

@@ -136,6 +136,8 @@ def _resolved(desk: Inspection, manifest: Manifest, file_name: str, *, rehearsal
     _check_money(desk, manifest, is_real=not rehearsal and any(p.session.backend == "claude" for p in phases))
     items = _items(desk, manifest)
     for number, phase in enumerate(phases):
+        if phase.output.merge is not None and phase.output.merge == desk.folder / "batch_progress.json":
+            desk.complain(("output",), "batch_progress.json is written by harness itself; merge into another file")
         if phase.output.merge is not None and phase.output.merge in (items.file, items.match):
             place: ValuePath = ("phases", phase.name, "output", "merge") if manifest.phases else ("output", "merge")
             desk.complain(place, f"phase {number + 1} would overwrite a file that the items come from")

@@ -11,17 +11,19 @@ import json
 import os
 import re
 import secrets
+import stat
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pydantic
 
 from harness.base.files import make_folder, write_atomic
 from harness.base.watching import FolderWatch
 
+_MOST_BYTES = 16 * 1024 * 1024
 _REQUEST = re.compile(r"[0-9].*\.json")
 
 Verb = Literal["cancel", "pause", "resume", "retry", "reject"]
@@ -39,7 +41,7 @@ class Request:
     items: tuple[str, ...] = ()
     all_failed: bool = False
     now: bool = False
-    phase: int = 0
+    phase: Annotated[int, pydantic.Field(ge=0, le=10_000)] = 0
     seen: int = 0
     why: str = ""
 
@@ -84,10 +86,22 @@ def waiting(folder: Path) -> list[Posted]:
     adapter = pydantic.TypeAdapter(Request)
     for path in (folder / name for name in names):
         try:
-            posted.append(Posted(path, adapter.validate_json(path.read_bytes())))
+            posted.append(Posted(path, adapter.validate_json(_content(path))))
         except (OSError, ValueError):
             continue
     return posted
+
+
+def _content(path: Path) -> bytes:
+    """Of a plain file of a request's size; anything else is an OSError or ValueError, and nothing is waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES:
+            raise ValueError(f"{path} is no request")
+        return os.read(descriptor, _MOST_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 async def arrivals(folder: Path) -> AsyncIterator[None]:

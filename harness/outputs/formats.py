@@ -33,9 +33,11 @@ def as_object(lines: Lines, key: str) -> Iterator[bytes]:
     separator = b"{\n"
     times: dict[str, int] = {}
     for line in lines:
-        name = str(read_path(json.loads(line), key))
-        times[name] = times.get(name, 0) + 1
-        unique = name if times[name] == 1 else f"{name} ({times[name]})"
+        name = unique = str(read_path(json.loads(line), key))
+        while unique in times:
+            times[name] += 1
+            unique = f"{name} ({times[name]})"
+        times[unique] = 1
         yield separator + canonical(unique).encode() + b":" + line
         separator = b",\n"
     yield b"{}\n" if separator == b"{\n" else b"\n}\n"

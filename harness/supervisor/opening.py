@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -227,14 +228,18 @@ def _wanted_roots(job: Job, db: sqlite3.Connection, choice: Choice) -> set[str]:
 
 
 def backup(job: Job, stamp: str) -> Path:
-    """Move ledger, artifacts, attempts, progress and merged outputs into a backup folder; the caller holds the lock."""
-    folder = make_folder(job.state.with_name(f"{job.state.name}.backup-{stamp}"))
-    for path in sorted(job.state.iterdir()):
-        if path.name != "lock":
-            path.rename(folder / path.name)
+    """Move ledger, artifacts, attempts, progress and merged outputs into a backup folder; the caller holds the lock.
+
+    Outputs go into the state folder first, which is then renamed as a whole: a kill before that rename leaves a job
+    that goes on and merges again, a kill after it leaves a job that starts anew.
+    """
+    folder = job.state.with_name(f"{job.state.name}.backup-{stamp}")
     outputs = [phase.output.merge for phase in job.phases if phase.output.merge is not None]
-    for target in [*outputs, *([] if job.rehearsal else [job.folder / "batch_progress.json"])]:
+    targets = [*outputs, *([] if job.rehearsal else [job.folder / "batch_progress.json"])]
+    for number, target in enumerate(targets, 1):
         if target.exists() and not target.is_relative_to(job.state):
-            target.rename(folder / target.name)
-    sync_folder(folder)
+            shelf = make_folder(job.state / "outputs-before-reset" / str(number))
+            shutil.move(target, shelf / target.name)
+    job.state.rename(folder)
+    sync_folder(folder.parent)
     return folder

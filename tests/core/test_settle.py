@@ -194,6 +194,15 @@ def test_a_no_strike_fault_is_believed_three_times_while_others_end_well() -> No
         assert (struck(events) == []) == is_believed
 
 
+def test_a_group_that_was_believed_three_times_goes_behind_the_others() -> None:
+    """Else it would be first in the queue for ever, and the others never get the chance to prove that all is well."""
+    tries = []
+    for believed in range(4):
+        events = settled(an_attempt([0], believed=believed), [MISSING], a_fault(CRASHED, "host"))
+        tries += [event.tries for event in events if isinstance(event, GroupQueued)]
+    assert tries == [0, 0, 1, 1]
+
+
 @pytest.mark.parametrize("kind", [SUPERVISOR_LOST, USAGE_LIMIT])
 def test_the_loss_of_the_supervisor_and_the_accounts_limit_are_believed_for_ever(kind: FaultKind) -> None:
     attempt = an_attempt([0], believed=9, others_well=True)

@@ -1,5 +1,6 @@
 """One supervisor at a time, and requests that wait for it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,15 @@ def test_requests_wait_in_the_order_they_were_posted(tmp_path: Path) -> None:
     assert waiting[1].request.items == ("x",)
     waiting[0].done()
     assert len(control.waiting(tmp_path)) == 1
+
+
+def test_a_pipe_or_a_senseless_request_in_the_spool_holds_nobody_up(tmp_path: Path) -> None:
+    control.post(tmp_path, control.Request("pause", "anna"))
+    os.mkfifo(tmp_path / "00000000000000000001-abcdef01.json")
+    (tmp_path / "00000000000000000002-abcdef01.json").write_text(
+        '{"verb": "reject", "who": "x", "items": ["a"], "phase": 100000000000000000000}'
+    )
+    assert [posted.request.verb for posted in control.waiting(tmp_path)] == ["pause"]
 
 
 def test_what_is_no_request_of_ours_is_left_alone(tmp_path: Path) -> None:
