@@ -1,6 +1,7 @@
 """The content-addressed store: `artifacts/ab/abcdef...`, write once, verified on reading."""
 
 import hashlib
+import threading
 from pathlib import Path
 
 from harness.base.errors import LedgerDamagedError
@@ -13,12 +14,13 @@ def sha_of(content: bytes) -> Sha:
 
 
 class ArtifactStore:
-    """Frozen outputs and accepted fragments of one job, under `root`."""
+    """Frozen outputs and accepted fragments of one job, under `root`. Threads may share it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._synced: set[Path] = set()
-        """Shelves whose names are durable, as far as this process knows; a killed one may have left others."""
+        self._shelves: set[Path] = set()
+        """Those that are durable, as far as this process knows; a killed one may have left others."""
+        self._making = threading.Lock()
 
     def path(self, sha: Sha) -> Path:
         return self.root / sha[:2] / sha
@@ -27,16 +29,19 @@ class ArtifactStore:
         """Store `content`; durable when it returns. The same content twice is one file."""
         sha = sha_of(content)
         path = self.path(sha)
-        shelf = path.parent
-        if shelf not in self._synced:
-            make_folder(shelf)
-            sync_folder(self.root)
-            sync_folder(shelf)
-        self._synced.discard(shelf)
-        if not path.exists():
+        self._make_shelf(path.parent)
+        if path.exists():
+            sync_folder(path.parent)  # whoever put it there may have been killed before its name was durable
+        else:
             write_atomic(path, content, mode=0o400, staging=self.root)
-        self._synced.add(shelf)
         return sha
+
+    def _make_shelf(self, shelf: Path) -> None:
+        with self._making:
+            if shelf not in self._shelves:
+                make_folder(shelf)
+                sync_folder(self.root)
+                self._shelves.add(shelf)
 
     def tidy(self) -> None:
         """Remove half files of an earlier process that was killed; only for the one process that writes."""

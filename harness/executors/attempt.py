@@ -76,9 +76,10 @@ class LiveAttempt:
             await self._starter.end(0)
             running.cancel()
             await asyncio.wait({running}, timeout=_LAST_S)
-        self._excess = self._excess or await asyncio.to_thread(written, self._tools.allowance, self._writable)
+        duration = timedelta(seconds=self._tools.clock.monotonic() - began)
+        kept = await asyncio.to_thread(self._keep)
         broken = running.exception() if running.done() and not running.cancelled() else None
-        return self._ending(why, broken, timedelta(seconds=self._tools.clock.monotonic() - began))
+        return self._ending(why, broken, duration, kept)
 
     async def interrupt(self, *, hard: bool) -> None:
         """Ask for the end: as a cancellation with grace, or at once. Asked softly and then hard, it is at once."""
@@ -147,8 +148,15 @@ class LiveAttempt:
         await self._starter.end(0)
         await asyncio.wait({running}, timeout=_LAST_S)
 
-    def _ending(self, why: Why, broken: BaseException | None, duration: timedelta) -> Ending:
-        frozen, failure = freeze_output(self._spec, self._tools.store)
+    def _keep(self) -> "Kept":
+        """All that is to be done with files when the session is over; in one go, for each way to a thread costs."""
+        self._excess = self._excess or written(self._tools.allowance, self._writable)
+        kept = freeze_output(self._spec, self._tools.store)
+        AttemptFolder(self._spec.folder).tidy()
+        return kept
+
+    def _ending(self, why: Why, broken: BaseException | None, duration: timedelta, kept: "Kept") -> Ending:
+        frozen, failure = kept
         facts = self._session.facts()
         has_stood = self._standstill.was()
         symptoms = replace(
@@ -177,7 +185,11 @@ class LiveAttempt:
         )
 
 
-def freeze_output(spec: AttemptSpec, store: ArtifactStore) -> tuple[Frozen, OSError | None]:
+Kept = tuple[Frozen, OSError | None]
+"""What was frozen; the error, when the store could not take it."""
+
+
+def freeze_output(spec: AttemptSpec, store: ArtifactStore) -> Kept:
     """Freeze what lies in an attempt's work folder now; with the error, when the store cannot take it."""
     try:
         return freeze(AttemptFolder(spec.folder).work, spec.output, [item.id for item in spec.items], store), None

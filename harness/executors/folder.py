@@ -109,6 +109,10 @@ class AttemptFolder:
             return ""
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
+    def is_tidy(self) -> bool:
+        """What only a living session needs is gone."""
+        return not (self.config.exists() or self.tmp.exists())
+
     def tidy(self) -> None:
         """Remove what only a living session needs."""
         remove_tree(self.config)

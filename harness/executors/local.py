@@ -87,7 +87,8 @@ class LocalExecutor:
                 ending = await self._relieved(folder, ending)
         finally:
             del self._running[spec.token]
-            await asyncio.to_thread(folder.tidy)
+            if not folder.is_tidy():
+                await asyncio.to_thread(folder.tidy)
         on_event(SessionEvent(spec.id, "ended", ending.fault.detail if ending.fault else ""))
         return ending
 

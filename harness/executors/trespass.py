@@ -1,5 +1,6 @@
 """Notices what changed while a session ran although it was not the session's to change."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -46,14 +47,14 @@ def trespasses(before: Mapping[str, Look], after: Mapping[str, Look]) -> Iterato
 
 def ignored(work: Path) -> Iterator[str]:
     """A note on settings that lie in a work folder, put there by the session or by an item's file."""
-    found = [f"{where}{name}" for where in ("", "input/") for name in SETTINGS if _look(work / where / name)]
+    found = [f"{where}{name}" for where in ("", "input/") for name in SETTINGS if _look(f"{work}/{where}{name}")]
     if found:
         yield f"ignored: {', '.join(found)} (no session loads settings from its folder)"
 
 
-def _look(path: Path) -> Look:
+def _look(path: str | Path) -> Look:
     try:
-        seen = path.lstat()
+        seen = os.lstat(path)
     except OSError:
         return None
     return seen.st_ino, seen.st_size, seen.st_ctime_ns
