@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from harness.base.clock import from_text, to_text
-from harness.base.files import make_folder, write_atomic
+from harness.base.files import make_folder, sync_folder, write_atomic
 
 _LONGEST = timedelta(days=9)
 """No plan's window is longer than a week: a hold beyond it comes from a wrong clock or a wrong hand."""
@@ -57,6 +57,8 @@ class SharedHolds:
         try:
             make_folder(self._folder)
             write_atomic(self._folder / f"{secrets.token_hex(8)}.json", json.dumps(content).encode())
+            for above in (self._folder.parent, self._folder.parent.parent):  # the folders may be as new as the file
+                sync_folder(above)
             for hold in known:
                 if hold.until <= until:
                     hold.path.unlink(missing_ok=True)

@@ -66,5 +66,17 @@ REGRESSIONS: list[tuple[int, Script]] = [
             calm_s=2570.301153416483,
         ),
     ),
+    # A hold that another job was told of was durable, but not the folders in which it lay.
+    (
+        650,
+        Script(
+            phases=2,
+            window=("22:05", "23:00"),
+            crash_rate=0.03,
+            power_rate=0.5,
+            other_jobs=((303.67785497141324, 735.3986662933794),),
+            calm_s=897.759451842466,
+        ),
+    ),
 ]
 """(seed, script)."""
