@@ -236,10 +236,12 @@ def backup(job: Job, stamp: str) -> Path:
     folder = job.state.with_name(f"{job.state.name}.backup-{stamp}")
     outputs = [phase.output.merge for phase in job.phases if phase.output.merge is not None]
     targets = [*outputs, *([] if job.rehearsal else [job.folder / "batch_progress.json"])]
-    for number, target in enumerate(targets, 1):
+    for target in targets:
         if target.exists() and not target.is_relative_to(job.state):
-            shelf = make_folder(job.state / "outputs-before-reset" / str(number))
-            shutil.move(target, shelf / target.name)
+            start = job.folder if target.is_relative_to(job.folder) else target.anchor
+            kept = job.state / "outputs-before-reset" / target.relative_to(start)
+            make_folder(kept.parent)
+            shutil.move(target, kept)
     job.state.rename(folder)
     sync_folder(folder.parent)
     return folder

@@ -148,7 +148,7 @@ def test_reset_starts_anew_and_keeps_what_was_there(finished: Path) -> None:
     assert _script(finished, "batch_init.py", "--reset").returncode == 0
     [backup] = _backups(finished)
     assert (backup / "ledger.db").exists()
-    assert (backup / "warm_leads.json").read_bytes() == merged
+    assert (backup / "outputs-before-reset" / "output" / "warm_leads.json").read_bytes() == merged
     assert _progress(finished)["pending"] == [GOOD, BAD]
     assert not (finished / "output" / "warm_leads.json").exists()
 

@@ -81,7 +81,7 @@ def test_reset_starts_anew_and_keeps_everything_in_a_backup(programs: MakeJob) -
     (backup,) = [path for path in job.state.parent.iterdir() if ".backup-" in path.name]
     assert str(backup.name) in said.err
     assert (backup / "ledger.db").stat().st_size >= ledger > 0
-    kept = backup / "outputs-before-reset" / "1" / "all.json"
+    kept = backup / "outputs-before-reset" / "output" / "all.json"
     assert kept.read_bytes() == merged["all.json"] != job.merged()["all.json"]
     assert len(list((backup / "attempts").iterdir())) == 2
     job.assert_laws_hold()
