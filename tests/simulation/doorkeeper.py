@@ -43,11 +43,10 @@ class Doorkeeper:
 
     def of_next_run(self, parallel: int, clock: VirtualClock) -> "Doorkeeper":
         """A run that begins after a hold begins with one probe."""
-        now = clock.now()
-        shared = self.shared if self.shared is not None and now < self.shared else None
-        is_probing = self.hold is not None or shared is not None
+        now = clock.now() + timedelta(seconds=_SLACK_S)
+        is_probing = self.hold is not None or (self.shared is not None and now < self.shared)
         allowed = 1 if is_probing else parallel
-        return Doorkeeper(parallel, allowed, is_probing, set(), self.hold, shared, self.starts, clock.monotonic())
+        return Doorkeeper(parallel, allowed, is_probing, set(), self.hold, self.shared, self.starts, clock.monotonic())
 
     def held(self, until: datetime) -> None:
         self.hold = max(until, self.hold) if self.hold else until

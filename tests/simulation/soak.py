@@ -22,6 +22,8 @@ from tests.simulation.trial import Tally, Violation, caught, nights
 SEEDS = 10_000
 MUTANT_SEEDS = 2_000
 _CHUNK = 50
+_ENOUGH_FOR_ALL = 5_000
+"""In fewer seeds the rare situations may well not come up."""
 _MOST_SHRUNK = 3
 
 
@@ -42,7 +44,7 @@ def soak(seeds: int = SEEDS, first: int | None = None) -> bool:
         for shrunk in pool.map(shrink, tally.violations[:_MOST_SHRUNK]):
             _tell_violation(shrunk)
         survivors = _mutants(pool)
-    missing = never_met(tally.situations)
+    missing = never_met(tally.situations) if seeds >= _ENOUGH_FOR_ALL else []
     print(f"situations: {len(tally.situations)} kinds met, never met: {', '.join(missing) or 'none'}")
     return not tally.violations and not survivors and not missing
 

@@ -186,6 +186,8 @@ class Universe:
         moments = [(at, "", 0.0, ask) for at, ask in self._asks] + [(at, "other", end, None) for at, end in others]
         for at, _, end, ask in sorted(moments, key=lambda moment: moment[0]):
             await asyncio.sleep(max(0.0, at - self.clock.monotonic()))
+            if self.disk.is_dead:
+                return
             if ask is not None:
                 self._asks.pop(0)
                 self._post(ask)
