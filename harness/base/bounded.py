@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from harness.base.halt import Halt
+
 Json = Any
 """A JSON value; `core.types.Json`, which this room may not import."""
 
@@ -64,6 +66,8 @@ class Bounded:
         self._memory_bytes = memory_bytes
         self._lock = threading.Lock()
         self._child: _Child | None = None
+        self.halt = Halt()
+        """Called: the child is killed whatever it does, and each call raises HaltedError."""
 
     def jq(
         self,
@@ -128,18 +132,20 @@ class Bounded:
         return reasons
 
     def close(self) -> None:
-        """End the child. A later call starts another."""
+        """End the child, for good."""
         with self._lock:
             self._end()
+            self.halt.close()
 
     def _ask(self, question: Mapping[str, Json], timeout_s: float) -> Any:
         body = _text({**question, "timeout_s": timeout_s}).encode()
         with self._lock:
+            self.halt.check()
             if self._child is not None and self._child.has_ended():
                 self._end()
             slack_s = 0.0
             if self._child is None:
-                self._child, slack_s = _Child(self._memory_bytes), _START_S
+                self._child, slack_s = _Child(self._memory_bytes, self.halt), _START_S
             answer = self._exchange(self._child, body, timeout_s, slack_s)
         if "kind" in answer:
             raise BoundedError(answer["kind"], answer["message"])
@@ -168,7 +174,8 @@ class Bounded:
 class _Child:
     """The process and its three pipes: questions, answers, and the lifeline whose end here tells it that we live."""
 
-    def __init__(self, memory_bytes: int) -> None:
+    def __init__(self, memory_bytes: int, halt: Halt) -> None:
+        self._halt = halt
         theirs, self._lifeline = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -190,7 +197,7 @@ class _Child:
         self._questions, self._answers = _pipe(self._process.stdin), _pipe(self._process.stdout)
 
     def exchange(self, body: bytes, deadline: float) -> dict[str, Any]:
-        """The answer. TimeoutError after the deadline (monotonic), EOFError when the process ended."""
+        """The answer. TimeoutError after the deadline (monotonic), EOFError when the process ended, HaltedError."""
         self._write(_LENGTH.pack(len(body)) + body, deadline)
         length = _LENGTH.unpack(self._read(_LENGTH.size, deadline))[0]
         if length > _MOST_ANSWER_BYTES:
@@ -222,7 +229,7 @@ class _Child:
     def _write(self, content: bytes, deadline: float) -> None:
         rest = memoryview(content)
         while rest:
-            _wait_for(self._questions, select.POLLOUT, deadline)
+            self._halt.wait(self._questions.fileno(), select.POLLOUT, deadline)
             try:
                 rest = rest[os.write(self._questions.fileno(), rest[:65536]) :]
             except BrokenPipeError:
@@ -231,7 +238,7 @@ class _Child:
     def _read(self, size: int, deadline: float) -> bytes:
         content = bytearray()
         while len(content) < size:
-            _wait_for(self._answers, select.POLLIN, deadline)
+            self._halt.wait(self._answers.fileno(), select.POLLIN, deadline)
             piece = os.read(self._answers.fileno(), min(size - len(content), 1 << 20))
             if not piece:
                 raise EOFError
@@ -243,14 +250,6 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     assert pipe is not None, "Popen was asked for this pipe"
     os.set_blocking(pipe.fileno(), False)
     return pipe
-
-
-def _wait_for(pipe: IO[bytes], event: int, deadline: float) -> None:
-    poll = select.poll()
-    poll.register(pipe, event)
-    left = deadline - time.monotonic()
-    if left <= 0 or not poll.poll(left * 1000):
-        raise TimeoutError
 
 
 def _why_ended(code: int, timeout_s: float) -> BoundedError:

@@ -242,7 +242,7 @@ def _is_zombie(pid: int) -> bool:
 async def _gone(pid: int) -> None:
     """Return when the process has ended (a zombie has)."""
     try:
-        descriptor = _exit_descriptor(pid)
+        descriptor = exit_descriptor(pid)
     except OSError:
         return
     loop = asyncio.get_running_loop()
@@ -255,7 +255,7 @@ async def _gone(pid: int) -> None:
         os.close(descriptor)
 
 
-def _exit_descriptor(pid: int) -> int:
+def exit_descriptor(pid: int) -> int:
     """A descriptor that becomes readable when the process ends; OSError when it is gone already."""
     if sys.platform == "darwin":
         queue = select.kqueue()

@@ -1,8 +1,10 @@
 """Runs the checks of a phase over the records that came back: schema, jq, the user's Python, a command; in order."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +32,36 @@ class BrokenCheckError(Exception):
         self.fault = fault
 
 
+class Breakdowns:
+    """The checks that ran out of time in this run: judgements that wait for one do not run it again."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._known: dict[tuple[int, int], Fault] = {}
+
+    @contextmanager
+    def turn(self, phase: int, number: int, check: CheckSpec) -> Iterator[None]:
+        """To run a check in, the phase's `number`-th. BrokenCheckError when it is known to be broken, or breaks now."""
+        if check.kind == "command":  # these run beside each other
+            with self._noted(phase, number, check):
+                yield
+        else:
+            with self._turn, self._noted(phase, number, check):
+                yield
+
+    @contextmanager
+    def _noted(self, phase: int, number: int, check: CheckSpec) -> Iterator[None]:
+        if known := self._known.get((phase, number)):
+            raise BrokenCheckError(known)
+        try:
+            yield
+        except (BoundedError, CommandError) as error:
+            fault = _broken(check, error)
+            if error.kind == "timeout":  # any other breakdown costs no time, and may be of one group only
+                self._known[phase, number] = fault
+            raise BrokenCheckError(fault) from None
+
+
 @dataclass(frozen=True, slots=True)
 class Checker:
     """The checks of one attempt. `run` blocks; call it in a thread."""
@@ -37,21 +69,21 @@ class Checker:
     spec: AttemptSpec
     bounded: Bounded
     variables: Mapping[str, Json]
+    breakdowns: Breakdowns = field(default_factory=Breakdowns)
+    """The same for all attempts of a run."""
 
     def run(self, records: Mapping[ItemId, Sequence[Json]]) -> Reasons:
         """Why items are rejected. An item that one check rejects is not shown to the next.
 
-        Raises BrokenCheckError when a check does not work.
+        Raises BrokenCheckError when a check does not work, HaltedError when nobody waits any more.
         """
         rejected: Reasons = {}
-        for check in self._checks():
+        for number, check in enumerate(self._checks()):
             clean = {item: group for item, group in records.items() if item not in rejected}
             if not clean:
                 break
-            try:
+            with self.breakdowns.turn(self.spec.batch.phase, number, check):
                 rejected |= self._one(check, clean)
-            except (BoundedError, CommandError) as error:
-                raise BrokenCheckError(_broken(check, error)) from None
         return rejected
 
     def _checks(self) -> list[CheckSpec]:
@@ -113,7 +145,7 @@ class Checker:
         assert check.command is not None
         items, plain, context = self._arguments(records)
         given = json.dumps({"items": items, "records": plain, "context": context}, ensure_ascii=False)
-        rejected = run_command(check.command, given.encode(), COMMAND_S)
+        rejected = run_command(check.command, given.encode(), COMMAND_S, self.bounded.halt)
         if isinstance(rejected, str):
             rejected = {item: [rejected] for item in records}
         return self._from_user(check, rejected)

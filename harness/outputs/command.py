@@ -6,10 +6,13 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from typing import IO, Final
+
+from harness.base.halt import Halt
+from harness.base.processes import exit_descriptor
 
 MOST_BYTES: Final = 1024 * 1024
 _LIMITS: Final = (
@@ -28,16 +31,17 @@ class CommandError(Exception):
         self.kind = kind
 
 
-def run_command(command: Sequence[str], given: bytes, timeout_s: float) -> dict[str, list[str]] | str:
+def run_command(command: Sequence[str], given: bytes, timeout_s: float, halt: Halt) -> dict[str, list[str]] | str:
     """Reasons per id; or one text that is the reason for every item. Empty = all accepted.
 
     Exit 0 accepts all; 1 rejects: standard output is JSON {id: [reason]} or any text. CommandError for every other
-    exit, for more than a megabyte of output, and when the time is over; the whole process group is killed then.
+    exit, for more than a megabyte of output, and when the time is over; HaltedError; the whole process group is killed
+    then.
     """
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         stdin.write(given)
         stdin.seek(0)
-        code = _run(command, (stdin, stdout, stderr), timeout_s)
+        code = _run(command, (stdin, stdout, stderr), timeout_s, halt)
         said, complained = _start_of(stdout), _start_of(stderr)
     if code == 0:
         return {}
@@ -46,7 +50,7 @@ def run_command(command: Sequence[str], given: bytes, timeout_s: float) -> dict[
     return _reasons(said)
 
 
-def _run(command: Sequence[str], streams: tuple[IO[bytes], IO[bytes], IO[bytes]], timeout_s: float) -> int:
+def _run(command: Sequence[str], streams: tuple[IO[bytes], IO[bytes], IO[bytes]], timeout_s: float, halt: Halt) -> int:
     stdin, stdout, stderr = streams
     process = subprocess.Popen(
         ["/bin/sh", "-c", _LIMITS.format(cpu_s=int(timeout_s) + 1), "sh", *command],
@@ -58,7 +62,7 @@ def _run(command: Sequence[str], streams: tuple[IO[bytes], IO[bytes], IO[bytes]]
         start_new_session=True,
     )
     try:
-        if not _has_ended(process, timeout_s):
+        if not _has_ended(process, timeout_s, halt):
             raise CommandError(f"no end within {timeout_s:g} s", "timeout")
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -69,18 +73,17 @@ def _run(command: Sequence[str], streams: tuple[IO[bytes], IO[bytes], IO[bytes]]
     return code
 
 
-def _has_ended(process: subprocess.Popen[bytes], timeout_s: float) -> bool:
+def _has_ended(process: subprocess.Popen[bytes], timeout_s: float, halt: Halt) -> bool:
     """Wait without reaping, so that the group can still be named; Popen.wait would poll."""
-    if sys.platform != "linux":
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout_s)
-            return True
-        return False
-    descriptor = os.pidfd_open(process.pid)
     try:
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        return bool(poll.poll(timeout_s * 1000))
+        descriptor = exit_descriptor(process.pid)
+    except ProcessLookupError:
+        return True
+    try:
+        halt.wait(descriptor, select.POLLIN, time.monotonic() + timeout_s)
+        return True
+    except TimeoutError:
+        return False
     finally:
         os.close(descriptor)
 

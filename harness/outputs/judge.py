@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from harness.base.artifacts import ArtifactStore
-from harness.base.bounded import Bounded
 from harness.base.ids import ItemId
 from harness.core.names import file_name_for
 from harness.core.types import (
@@ -34,18 +33,16 @@ async def judge(
     artifacts: Sequence[Artifact],
     output_faults: Sequence[OutputFault],
     store: ArtifactStore,
-    bounded: Bounded,
+    checker: Checker,
     making: Sequence[PhaseSpec],
-    variables: Mapping[str, Json],
 ) -> Judgement:
     """One verdict per item of `spec`. A function of the frozen bytes, the spec and the checks alone.
 
-    `making` are the phases whose `from` is this one; `variables` are the job's vars, `$course` in jq. Runs in a thread;
-    cancelling leaves that thread to end by the checks' own time limits. LedgerDamagedError when an artifact is gone.
+    `making` are the phases whose `from` is this one. Runs in a thread; cancelling leaves that thread to end by the
+    checks' own time limits, or by the halt of their `Bounded`, which is a HaltedError here. LedgerDamagedError when an
+    artifact is gone.
     """
-    return await asyncio.to_thread(
-        judge_here, spec, artifacts, output_faults, store, Checker(spec, bounded, variables), making
-    )
+    return await asyncio.to_thread(judge_here, spec, artifacts, output_faults, store, checker, making)
 
 
 def judge_here(

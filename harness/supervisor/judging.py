@@ -11,19 +11,22 @@ from harness.core.settle import Span
 from harness.core.types import Accepted, Artifact, AttemptSpec, Json, Judgement, OutputFault, Rejected, Verdict
 from harness.job.job import Job
 from harness.ledger import queries
+from harness.outputs.checks import Breakdowns, Checker
 from harness.outputs.judge import judge
 from harness.outputs.merge import fragment
 from harness.supervisor.setting import Judge, Setting
 
 
 def judge_with(job: Job, store: ArtifactStore, bounded: Bounded) -> Judge:
-    """The judge of a job: its checks, in bounded children."""
+    """The judge of a job: its checks, in bounded children. HaltedError when those are halted."""
+    breakdowns = Breakdowns()
 
     async def judged(
         spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
     ) -> Judgement:
         making = [later for later in job.phases if later.from_ == spec.batch.phase and later.rows is not None]
-        return await judge(spec, artifacts, output_faults, store, bounded, making, dict[str, Json](job.vars))
+        checker = Checker(spec, bounded, dict[str, Json](job.vars), breakdowns)
+        return await judge(spec, artifacts, output_faults, store, checker, making)
 
     return judged
 

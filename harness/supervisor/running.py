@@ -15,6 +15,7 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.bounded import Bounded
 from harness.base.clock import Clock, SystemClock
 from harness.base.errors import BrokenSetupError, HarnessError
+from harness.base.halt import HaltedError
 from harness.base.troubles import in_words, is_of_the_machine
 from harness.core.events import RunStarted
 from harness.core.money import to_micro
@@ -105,14 +106,17 @@ def _setting(
     async def is_complete(
         spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
     ) -> bool:
-        return (await judged(spec, artifacts, output_faults)).is_complete()
+        try:
+            return (await judged(spec, artifacts, output_faults)).is_complete()
+        except HaltedError:
+            return False
 
     executor = LocalExecutor(
         job=job, store=store, clock=clock, containment=containment, credential=credential, preview=is_complete
     )
     shared = options.shared_state or job.state / "holds"
     holds = SharedHolds(shared, credential.fingerprint, job.name) if credential else None
-    return Setting(job, ledger, store, clock, executor, judged, holds, credential)
+    return Setting(job, ledger, store, clock, executor, judged, holds, credential, bounded.halt.call)
 
 
 def _started(job: Job, containment: Containment, credential: Supply | None, awake: Awake) -> RunStarted:
@@ -161,6 +165,8 @@ async def _run(
     finally:
         for task in beside:
             task.cancel()
+        if setting.stop_judging is not None:  # a thread that is still at it would keep this process
+            setting.stop_judging()
     if finished.exit_code == 130:
         return Finished(last_signal.exit_code(), finished.reason)
     return finished

@@ -30,3 +30,5 @@ class Setting:
     """Holds that other jobs on the same credential see; None without a credential."""
     supply: Supply | None = None
     """What sessions authenticate with; starts wait while it is renewed."""
+    stop_judging: Callable[[], None] | None = None
+    """Ends judgements that are going on: they raise HaltedError, and so does every later one."""

@@ -9,6 +9,7 @@ from functools import partial
 
 from harness.base.clock import to_text
 from harness.base.errors import UsageError
+from harness.base.halt import HaltedError
 from harness.base.ids import AttemptId
 from harness.core.advance import broken_machine, broken_setup
 from harness.core.decide import Snapshot, Start, Stop, Wait, decide
@@ -26,6 +27,9 @@ from harness.supervisor.requests import RequestDesk
 from harness.supervisor.setting import Setting
 
 _AUTH_PROBE_AFTER = timedelta(seconds=10)
+_LAST_VERDICTS_S = 2.0
+"""What judgements get when the run is to end now; what is not judged by then is at the next start."""
+
 _LONGEST_NAP_S = 30.0
 """The wall clock is looked at this often during a hold: monotonic time stands still while a machine sleeps."""
 
@@ -74,7 +78,7 @@ class Supervisor:
         self._stop: Stop | None = None
         self._stops_asked = 0
         self._wake = asyncio.Event()
-        self._grace_ends: asyncio.TimerHandle | None = None
+        self._timers: list[asyncio.TimerHandle] = []
         self._interrupting: set[asyncio.Future[None]] = set()
 
     # what others call -------------------------------------------------------------------------------------------
@@ -95,8 +99,8 @@ class Supervisor:
         except BaseExceptionGroup as errors:
             raise _first_of(errors) from errors
         finally:
-            if self._grace_ends is not None:
-                self._grace_ends.cancel()
+            for timer in self._timers:
+                timer.cancel()
         await self._merger.merge_all()
         finished = self._finished(stop)
         self._setting.ledger.record(RunEnded(finished.exit_code, finished.reason))
@@ -105,16 +109,17 @@ class Supervisor:
 
     def ask_stop(self, who: str, *, now: bool = False) -> None:
         """Start nothing more and give sessions the grace; asked again, or `now`: end them at once."""
+        last_verdicts_s = 0.0 if self.is_ending_now() else _LAST_VERDICTS_S
         self._stops_asked += 2 if now else 1
-        at_once = self._stops_asked > 1
+        at_once = self.is_ending_now()
         self._setting.ledger.record(CancelAsked(who, at_once))
         self._stop = self._stop or Stop("operator", f"stopped by {who}")
         if at_once:
             self._interrupt_all(hard=True)
-        elif self._grace_ends is None:
-            grace_s = self._setting.job.grace.total_seconds()
-            loop = asyncio.get_running_loop()
-            self._grace_ends = loop.call_later(grace_s, partial(self._interrupt_all, hard=False))
+            if self._setting.stop_judging is not None:
+                self._later(last_verdicts_s, self._setting.stop_judging)
+        else:
+            self._later(self._setting.job.grace.total_seconds(), partial(self._interrupt_all, hard=False))
         self.wake()
 
     def start_nothing(self) -> None:
@@ -148,8 +153,14 @@ class Supervisor:
             identity = Identity(lost.attempt, lost.token, lost.session_id, lost.folder, lost.started_seq)
             spec = make_spec(self._setting, lost.group, identity)
             ending = await self._setting.executor.salvage(spec)
-            await judge_and_settle(self._setting, spec, ending)
+            try:
+                await judge_and_settle(self._setting, spec, ending)
+            except HaltedError:
+                return
             self._merger.note(spec.batch.phase)
+            if (reason := queries.stopped_by(self._setting.ledger.db, spec.id)) is not None:
+                self._stop = self._stop or Stop("broken", reason)
+                return
 
     async def _loop(self, tasks: asyncio.TaskGroup) -> Stop:
         while True:
@@ -281,8 +292,13 @@ class Supervisor:
             ending = await self._setting.executor.run(spec, self._heard)
         except Exception as error:  # the edge of an attempt: a bug in an executor costs no item anything
             ending = _ending_of_a_broken_executor(error)
-        await judge_and_settle(self._setting, spec, ending)
-        self._settled(spec, ending)
+        try:
+            await judge_and_settle(self._setting, spec, ending)
+        except HaltedError:  # it stays open; the next start judges what is frozen
+            del self._running[spec.id]
+            self.wake()
+        else:
+            self._settled(spec, ending)
 
     def _heard(self, event: SessionEvent) -> None:
         running = self._running.get(event.attempt)
@@ -338,6 +354,9 @@ class Supervisor:
             self._gate = self._gate.after_provider_fault()
             self._place_hold(spec.id, self._setting.clock.now() + _AUTH_PROBE_AFTER, "the credential was refused")
         return spec.id <= self._auth_doubted_by
+
+    def _later(self, seconds: float, call: Callable[[], None]) -> None:
+        self._timers.append(asyncio.get_running_loop().call_later(seconds, call))
 
     def _interrupt_all(self, *, hard: bool) -> None:
         for running in self._running.values():

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -14,9 +17,11 @@ import pytest
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.bounded import Bounded
+from harness.base.halt import HaltedError
 from harness.base.ids import AttemptId, GroupId, ItemId, Token
 from harness.core.types import Accepted, Artifact, AttemptSpec, BatchRef, Item, Judgement, OutputFault, Rejected
 from harness.job.job import CheckSpec, OutputSpec, PhaseSpec, SessionSpec, Shape
+from harness.outputs.checks import Breakdowns, Checker
 from harness.outputs.freeze import freeze
 from harness.outputs.judge import judge
 
@@ -44,6 +49,7 @@ class Court:
         self.ids = ["A1", "A2", "A3"]
         self.output = OutputSpec("out.json", "array", ".id", ".id", (), None, None)
         self.making: Sequence[PhaseSpec] = ()
+        self.breakdowns = Breakdowns()
         self.context: Mapping[str, Sequence[Any]] = {}
 
     def shape(self, shape: Shape, file: str = "out.json") -> None:
@@ -68,7 +74,8 @@ class Court:
         return self.judge_frozen(frozen.artifacts, frozen.output_faults)
 
     def judge_frozen(self, artifacts: Sequence[Artifact], faults: Sequence[OutputFault]) -> Judgement:
-        made = judge(self.spec(), artifacts, faults, self.store, self.bounded, self.making, {"limit": 3})
+        checker = Checker(self.spec(), self.bounded, {"limit": 3}, self.breakdowns)
+        made = judge(self.spec(), artifacts, faults, self.store, checker, self.making)
         return asyncio.run(made)
 
     def spec(self) -> AttemptSpec:
@@ -369,6 +376,54 @@ def test_O12_a_command_that_hangs_is_ended_with_all_it_started(court: Court, mon
     assert "no end within 0.5 s" in judgement.broken_check.detail
     left = psutil.Process(int((court.folder / "pid").read_text())) if _is_there(court.folder / "pid") else None
     assert left is None or left.status() == psutil.STATUS_ZOMBIE
+
+
+HANGS = """
+    with open(__file__ + ".asked", "a") as asked:
+        asked.write("x")
+    while True:
+        pass
+"""
+"""The body of a check that notes each time it is asked, and never answers."""
+
+
+def test_O12_a_check_that_ran_out_of_time_is_not_run_again_by_those_who_wait_for_it(
+    court: Court, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.outputs.checks.PYTHON_S", 0.5)
+    court.python(f"def check(items, records, context):{HANGS}")
+    first, second = court.judge(GOOD).broken_check, court.judge(GOOD).broken_check
+    assert first is not None and first == second
+    assert (court.folder / "checks.py.asked").read_text() == "x"
+
+
+@pytest.mark.parametrize("kind", ["python", "command"])
+def test_a_check_that_hangs_ends_when_nobody_waits_for_it_any_more(court: Court, kind: str) -> None:
+    court.python(f"def check(items, records, context):{HANGS}")
+    if kind == "command":
+        (court.folder / "checks.py").write_text(f"if True:{HANGS}")
+        court.output = replace(court.output, checks=())
+        court.check(command=(sys.executable, str(court.folder / "checks.py")))
+    court.bounded = Bounded()
+    told: list[Exception] = []
+
+    def judge_it() -> None:
+        try:
+            court.judge(GOOD)
+        except HaltedError as error:
+            told.append(error)
+
+    thread = threading.Thread(target=judge_it)
+    thread.start()
+    while not (court.folder / "checks.py.asked").exists():
+        os.sched_yield()
+    court.bounded.halt.call()
+    thread.join()
+    assert told
+    with pytest.raises(HaltedError):
+        court.judge(GOOD)
+    court.bounded.close()
+    assert (court.folder / "checks.py.asked").read_text() == "x"
 
 
 def _is_there(told: Path) -> bool:

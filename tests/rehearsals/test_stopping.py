@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from tests.rehearsals.conftest import MakeJob
-from tests.rehearsals.playing import GATED_WORKER, Job, Running, until
+from tests.rehearsals.playing import GATED_WORKER, WORKER, Job, Running, until
 
 PATIENT = {"timeout": "30m", "silence": "none", "first_event": "none", "linger": "20m"}
 """Clocks that do not end a hanging session within any test: whoever ends it, it was not a clock."""
@@ -73,6 +73,41 @@ def test_cancel_now_gives_no_grace(small: MakeJob, untouched: dict[str, bytes]) 
     assert job.ask("cancel", "--now").code == 0
     assert running.end().code in (3, 130)
     assert_resumes_to_the_same_bytes(job, untouched)
+
+
+HANGING_CHECK = """
+def check(items, records, context):
+    with open(__file__ + ".asked", "a") as asked:
+        asked.write("x")
+    while True:
+        pass
+"""
+
+
+def test_a_check_that_hangs_does_not_hold_up_the_second_signal_and_what_it_saw_is_judged_later(
+    programs: MakeJob,
+) -> None:
+    output = {"fields": {"id": "string"}, "check": [{"python": "checks.py:check"}], "merge": "output/all.json"}
+    job = programs(WORKER, 3, parallel=3, output=output)
+    (job.folder / "checks.py").write_text(HANGING_CHECK)
+    running = job.begin()
+    until(lambda: running.is_over() or (job.folder / "checks.py.asked").exists(), "the check to hang")
+    until(lambda: running.is_over() or (job.count("AttemptStarted") == 3 and not job.sessions()), "all to wait for it")
+    for _ in range(2):
+        running.signal(signal.SIGINT)
+        until(lambda: running.is_over() or job.has("CancelAsked"), "the first signal to be taken")
+    ended = running.end()
+    assert ended.code == 130, ended.all
+    assert (job.folder / "checks.py.asked").read_text() == "x", "it was run once"
+    assert not job.has("AttemptEnded"), "nothing was concluded from a check that was ended"
+    assert job.status()["counts"]["pending"] == 3
+
+    (job.folder / "checks.py").write_text("def check(items, records, context):\n    return {}\n")
+    said = job.play("--keep")
+    assert said.code == 0, said.all
+    assert job.count("AttemptStarted") == 3, "no session was run twice"
+    assert job.count("ItemAccepted") == 3
+    job.assert_laws_hold()
 
 
 def test_pause_lets_sessions_end_and_starts_nothing_until_resume(small: MakeJob) -> None:
