@@ -13,8 +13,9 @@ _REMEDIES: Final[Mapping[str, str]] = {
     faults.CREDIT: "buy credit or use another credential, then launch again",
     faults.UNKNOWN_MODEL: "write a model that the credential may use into the manifest, then launch again with --keep",
     faults.CLI_MISSING: "`harness doctor` says what is missing",
-    faults.DISK: "mend that, then launch again; nothing accepted is lost and nobody was struck",
-    faults.BROKEN_CHECK: "mend the check, then launch again (with --keep if the manifest names another one now)",
+    faults.DISK: "mend that, then the same command again; nothing accepted is lost and nobody was struck",
+    faults.BROKEN_CHECK: "mend the check; `harness rejudge` then takes what is good already without paying for it again, "
+    "and the same command goes on",
 }
 
 

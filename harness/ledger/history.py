@@ -38,7 +38,7 @@ class Descendant:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An item that failed, or waits for another try because its records were rejected."""
+    """An item that failed, or waits for another try because its records were rejected or a check was broken."""
 
     batch: BatchRef
     item: ItemId
@@ -97,8 +97,10 @@ def made_from(db: sqlite3.Connection, phase: int, item: str) -> list[Descendant]
 def rejected_items(db: sqlite3.Connection, wanted: Sequence[ItemId] | None) -> list[Rejected]:
     """In phase and item order; `wanted` names items or first-phase items, None means all."""
     rows = db.execute(
-        """SELECT phase, number, part, item, root FROM items
-           WHERE state = 'failed' OR (state = 'pending' AND part IS NOT NULL AND reasons != '[]')
+        """SELECT phase, number, part, item, root FROM items i
+           WHERE state = 'failed' OR (state = 'pending' AND part IS NOT NULL AND (reasons != '[]' OR EXISTS (
+               SELECT 1 FROM attempt_items ai JOIN attempts a ON a.id = ai.attempt
+               WHERE ai.phase = i.phase AND ai.item = i.item AND a.fault = 'broken_check')))
            ORDER BY phase, place"""
     )
     return [

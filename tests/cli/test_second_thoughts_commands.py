@@ -91,6 +91,21 @@ def test_a_mended_check_recovers_every_wrongly_failed_item_without_a_session(fai
     assert desk.types("status", "--json").json()["usage"]["sessions"] == sessions
 
 
+def test_what_a_broken_check_saw_is_judged_by_the_mended_one_without_a_session(desk: "Desk") -> None:
+    desk.job({"1": "good", "2": "bad"}, more="batch: {size: 2}\n")
+    change_check(desk, "{jq: '.n > 0', says: n must be positive}", "{python: 'checks.py:check'}")
+    checks = desk.folder / "checks.py"
+    checks.write_text("def check(items, records, context):\n    raise ValueError\n")
+    stopped = desk.types("launch")
+    assert stopped.code == 4 and "harness rejudge" in stopped.err, stopped
+    checks.write_text("def check(items, records, context):\n    return {'2': ['bad']}\n")
+    said = desk.types("rejudge")
+    assert said.code == 0 and "1 number recovered for $0.00; 1 left" in said.out, said
+    assert [record["id"] for record in merged(desk.folder)] == ["1"]
+    assert count(desk.folder, "AttemptStarted") == 1
+    assert_sound(desk.folder)
+
+
 def test_rejudging_twice_does_nothing_the_second_time(failed_wrongly: "Desk") -> None:
     desk = failed_wrongly
     assert desk.types("rejudge").code == 0
