@@ -14,7 +14,8 @@ from harness.base.texts import shown
 from harness.base.watching import FolderWatch
 from harness.cli.options import Place
 from harness.cli.printing import print_lines, say
-from harness.ledger.lock import is_held
+from harness.ledger.lock import how_to_meet_the_holder, is_held
+from harness.supervisor.opening import Again
 from harness.views.reading import head, is_planned, reading
 from harness.views.wording import clean_lines
 
@@ -30,13 +31,14 @@ class Words:
     settings: tuple[str, ...]
     first: int | None
     only: tuple[str, ...]
-    keep: bool
+    again: Again
 
     def as_arguments(self) -> list[str]:
         first = ["--first", str(self.first)] if self.first is not None else []
         settings = [word for setting in self.settings for word in ("--set", setting)]
         only = [word for item in self.only for word in ("--only", item)]
-        return [*settings, *first, *only, *(["--keep"] if self.keep else [])]
+        switches = [*(["--keep"] if self.again.keep else []), *(["--add"] if self.again.add else [])]
+        return [*settings, *first, *only, *switches]
 
 
 def detach_and_wait(place: Place, words: Words) -> int:
@@ -45,7 +47,7 @@ def detach_and_wait(place: Place, words: Words) -> int:
     0 when it runs; else the exit code it ended with, after what it said.
     """
     if is_held(place.state / "lock"):
-        raise JobHeldError("another supervisor holds this job", hint=f"{place.command('watch')} shows what it does")
+        raise JobHeldError("another supervisor holds this job", hint=how_to_meet_the_holder(place.state))
     log = make_folder(place.state) / "launch.log"
     before = _runs(place.state)
     with log.open("ab") as out:

@@ -7,6 +7,7 @@ import typer
 
 from harness.cli.options import (
     DEFAULT_MANIFEST,
+    Add,
     First,
     Keep,
     Manifest,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from harness.job.job import Job
+    from harness.supervisor.opening import Choice
     from harness.supervisor.running import RunOptions
 
 
@@ -34,6 +36,7 @@ def launch(
     first: First = None,
     only: Only = None,
     keep: Keep = False,
+    add: Add = False,
     reset: Reset = False,
     detach: Annotated[bool, typer.Option("--detach", help="Run without this terminal; say how to follow it.")] = False,
     plain: Plain = False,
@@ -48,26 +51,29 @@ def launch(
     from harness.backends.supply import find_supply
     from harness.base.errors import Problem, UsageError
     from harness.cli.detaching import Words, detach_and_wait
-    from harness.cli.resetting import reset_now
+    from harness.cli.resetting import is_there_anything, must_start_anew, reset_now
     from harness.job.load import load
     from harness.ledger.shared_holds import state_home
-    from harness.supervisor.opening import Choice
+    from harness.supervisor.opening import Again
     from harness.supervisor.running import RunOptions
 
     places = [Place(manifest, rehearsal=False) for manifest in manifests or [DEFAULT_MANIFEST]]
     if len(places) > 1 and (first or only or detach):
         raise UsageError([Problem("launch", "--first, --only and --detach are for one job")])
+    choice = _choice(first, only)
     jobs = _all([partial(load, place.manifest, settings=settings or ()) for place in places])
     shared = state_home(os.environ, Path.home())
     supplies = _all([partial(find_supply, job, os.environ, Path.home(), shared) for job in jobs])
-    for job in jobs if reset else ():
+    old = [job for job in jobs if reset and is_there_anything(job)]
+    _all([partial(must_start_anew, job, choice) for job in old])
+    for job in old:
         reset_now(job)
     if detach:
-        words = Words(tuple(settings or ()), first, tuple(only or ()), keep=keep)
+        words = Words(tuple(settings or ()), first, tuple(only or ()), Again(keep, add))
         raise typer.Exit(detach_and_wait(places[0], words))
     code = 0
     for place, job, supply in zip(places, jobs, supplies, strict=True):
-        options = RunOptions(supply, Choice(first, tuple(only or ())), keep, shared_state=shared)
+        options = RunOptions(supply, choice, Again(keep, add, _typed(place, settings)), shared_state=shared)
         code = max(code, _play(place, job, options, plain=plain))
         if code > 1:  # what stopped this job would stop the next one too
             break
@@ -89,26 +95,51 @@ def rehearse(
 ) -> None:
     """Play the whole job without a model: real sessions, a local stand-in for the provider; costs nothing."""
     from harness.cli.printing import print_lines, say
-    from harness.cli.rehearsing import aftermath, serving
-    from harness.cli.resetting import refuse_if_held, reset_now
+    from harness.cli.rehearsing import aftermath, must_be_playable, serving
+    from harness.cli.resetting import (
+        changed_in_words,
+        is_there_anything,
+        must_start_anew,
+        refuse_if_held,
+        reset_now,
+        what_is_new,
+    )
     from harness.job.load import load
     from harness.rehearsal.faults import parse_faults
-    from harness.supervisor.opening import Choice, make_state_folder
+    from harness.supervisor.opening import Again, make_state_folder
     from harness.supervisor.running import RunOptions
 
     job = load(manifest, settings=settings or (), rehearsal=True)
     parse_faults(faults)
-    place, choice = Place(manifest, rehearsal=True), Choice(first, tuple(only or ()))
+    place, choice = Place(manifest, rehearsal=True), _choice(first, only)
     refuse_if_held(job)
-    if reset:
-        reset_now(job)
+    changes = [] if keep or reset else what_is_new(job)
+    if changes or (reset and is_there_anything(job)):
+        must_start_anew(job, choice)
+        must_be_playable(job, faults)
+        reset_now(job, changed_in_words(changes) if changes else "")
     make_state_folder(job)
     say("rehearsal: no model, no cost; nothing of it counts as done")
     with serving(job, faults, seed) as server:
         credential = server.credential if server else None
-        code = _play(place, job, RunOptions(credential, choice, keep), plain=plain)
+        code = _play(place, job, RunOptions(credential, choice, Again(keep)), plain=plain)
     print_lines(aftermath(job))
     raise typer.Exit(code)
+
+
+def _choice(first: int | None, only: list[str] | None) -> "Choice":
+    from harness.base.errors import Problem, UsageError
+    from harness.supervisor.opening import Choice
+
+    if first is not None and only:
+        raise UsageError([Problem("--first", "chooses items, and so does --only", "use one of them at a time")])
+    return Choice(first, tuple(only or ()))
+
+
+def _typed(place: Place, settings: list[str] | None) -> str:
+    """The launch as it was typed, but for the switches: what the next one needs too."""
+    words = [word for setting in settings or () for word in ("--set", setting)]
+    return place.command("launch", *words).strip("`")
 
 
 def _all(makers: "Sequence[Callable[[], T]]") -> "list[T]":

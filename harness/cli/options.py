@@ -30,6 +30,9 @@ Only = Annotated[
 Keep = Annotated[
     bool, typer.Option("--keep", help="Go on although the job has changed; done records stay as they are.")
 ]
+Add = Annotated[
+    bool, typer.Option("--add", help="Plan new items of the source behind the others; done records stay as they are.")
+]
 Reset = Annotated[bool, typer.Option("--reset", help="Start anew; ledger and outputs move to a backup folder.")]
 Plain = Annotated[bool, typer.Option("--plain", help="One line per event, no live display.")]
 
@@ -56,6 +59,6 @@ class Place:
 
     def command(self, verb: str, *words: str) -> str:
         """What to type next, with back quotes around it."""
-        from harness.views.wording import command_line
+        from harness.base.commands import command_line
 
         return f"`{command_line(verb, self.named, *words, rehearsal=self.rehearsal)}`"

@@ -1,6 +1,7 @@
 """The rehearsal server beside a run, and what it has to say afterwards."""
 
 import asyncio
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,18 @@ def serving(job: Job, faults: str, seed: int) -> Iterator[Serving | None]:
         loop.call_soon_threadsafe(loop.stop)
         tending.join()
         loop.close()
+
+
+def must_be_playable(job: Job, faults: str) -> None:
+    """Before a rehearsal is moved away: UsageError for a scene that cannot be loaded."""
+
+    async def try_it(state: Path) -> None:
+        async with await RehearsalServer.start(state, job.scene, faults):
+            """It listens."""
+
+    if job.scene is not None and not job.is_free():
+        with tempfile.TemporaryDirectory(prefix="harness-rehearsal-") as state:
+            asyncio.run(try_it(Path(state)))
 
 
 def aftermath(job: Job) -> Iterator[str]:

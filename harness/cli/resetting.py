@@ -1,31 +1,73 @@
 """Starting anew: ledger, attempts and merged outputs of a job move to a backup folder."""
 
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
 from harness.base.clock import SystemClock
 from harness.base.errors import JobHeldError
+from harness.base.removal import remove_tree
 from harness.base.texts import shown
 from harness.cli.preview import read_items
 from harness.cli.printing import say
+from harness.executors.containment import choose as choose_containment
 from harness.job.job import Job
-from harness.ledger.lock import JobLock, is_held
-from harness.supervisor.opening import backup, make_state_folder
+from harness.ledger.lock import JobLock, how_to_meet_the_holder, is_held
+from harness.ledger.store import open_for_reading
+from harness.supervisor.changes import changes_since
+from harness.supervisor.opening import Choice, backup, make_state_folder, must_be_able_to_start
+from harness.views.wording import clean, listed
+
+_REHEARSALS_KEPT = 3
 
 
-def reset_now(job: Job) -> None:
-    """Move everything to a backup, unless there is nothing. UsageError when the job could not start anew."""
-    if not any(job.state.glob("ledger.db")) and not any(job.state.glob("attempts/*")):
-        return
-    read_items(job)
+def must_start_anew(job: Job, choice: Choice) -> None:
+    """Before anything is moved: UsageError or JobHeldError when the job could not start from nothing."""
+    refuse_if_held(job)
+    choose_containment(job)
+    must_be_able_to_start(job, read_items(job).items, choice)
+
+
+def is_there_anything(job: Job) -> bool:
+    """Is there something of this job, or of this rehearsal, that a reset would move?"""
+    return any(job.state.glob("ledger.db")) or any(job.state.glob("attempts/*"))
+
+
+def reset_now(job: Job, why: str = "") -> None:
+    """Move everything to a backup, and say so, after `why`. Of rehearsals the last three backups are kept."""
     clock = SystemClock()
     make_state_folder(job)
     with JobLock(job.state / "lock", clock):
         folder = backup(job, clock.now().strftime("%Y%m%dT%H%M%SZ"))
-    say(f"moved what was there to {shown(folder)}")
+    say(f"{why}moved what was there to {shown(folder)}")
+    if job.rehearsal:
+        for old in _backups(job)[:-_REHEARSALS_KEPT]:
+            remove_tree(old)
+
+
+def _backups(job: Job) -> Sequence[Path]:
+    return sorted(job.state.parent.glob(f"{job.state.name}.backup-*"), key=lambda folder: folder.name)
+
+
+def what_is_new(job: Job) -> list[str]:
+    """What has changed about a rehearsed job since it was planned, in words; empty when it goes on as it is."""
+    path = job.state / "ledger.db"
+    if not path.exists():
+        return []
+    with closing(open_for_reading(path)) as db:
+        planned = db.execute("SELECT name FROM job").fetchone()
+        if planned is None:
+            return []
+        renamed = [] if planned[0] == job.name else [f"job was {planned[0]!r}, is now {job.name!r}"]
+        return [*renamed, *changes_since(job, db, read_items(job).items).in_words()]
+
+
+def changed_in_words(changes: Sequence[str]) -> str:
+    """`rehearsed anew, for the job has changed (session.prompt has changed): `."""
+    return f"rehearsed anew, for the job has changed ({clean(listed(list(changes)))}): "
 
 
 def refuse_if_held(job: Job) -> None:
     """JobHeldError when a supervisor holds the job, before anything is started for it."""
     if is_held(job.state / "lock"):
-        raise JobHeldError(
-            "another supervisor holds this job",
-            hint="`harness status` shows what it does, `harness cancel` ends it",
-        )
+        raise JobHeldError("another supervisor holds this job", hint=how_to_meet_the_holder(job.state))

@@ -37,6 +37,14 @@ class JobPlanned:
 
 
 @dataclass(frozen=True, slots=True)
+class JobExtended:
+    """A person had new items of the source planned behind the `behind` that were there; their entries follow."""
+
+    items: int
+    behind: int
+
+
+@dataclass(frozen=True, slots=True)
 class ItemAdded:
     """An item entered a phase. `place` sorts as text in item order; `root` is its first-phase item.
 
@@ -375,7 +383,7 @@ class FingerprintKept:
 
 # fmt: off
 Event = (
-    JobPlanned | ItemAdded | ItemBlocked | BatchPlanned | BatchSettled | GroupQueued | GroupsChosen
+    JobPlanned | JobExtended | ItemAdded | ItemBlocked | BatchPlanned | BatchSettled | GroupQueued | GroupsChosen
     | AttemptStarted | ItemAccepted | ItemStruck | ItemReturned | ItemFailed | ItemReopened | ItemWithdrawn
     | ItemRemoved | UsageSettled | HoldPlaced | HoldLifted | AttemptEnded | RunStarted | RunEnded | Paused
     | Resumed | CancelAsked | Merged | PilotStarted | PilotJudged | FingerprintKept

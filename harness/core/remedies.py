@@ -7,11 +7,11 @@ from harness.core import faults
 
 _REMEDIES: Final[Mapping[str, str]] = {
     faults.AUTH: "set a valid ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN (`harness doctor` says which one is used), "
-    "then launch again",
+    "then the same command again",
     faults.FORBIDDEN: "use a credential that may use this model (`harness doctor` says which one is used), "
-    "then launch again",
-    faults.CREDIT: "buy credit or use another credential, then launch again",
-    faults.UNKNOWN_MODEL: "write a model that the credential may use into the manifest, then launch again with --keep",
+    "then the same command again",
+    faults.CREDIT: "buy credit or use another credential, then the same command again",
+    faults.UNKNOWN_MODEL: "write a model that the credential may use into the manifest, then type --keep too",
     faults.CLI_MISSING: "`harness doctor` says what is missing",
     faults.DISK: "mend that, then the same command again; nothing accepted is lost and nobody was struck",
     faults.BROKEN_CHECK: "mend the check; `harness rejudge` then takes what is good already without paying for it again, "

@@ -303,6 +303,7 @@ def _fingerprint_kept(db: sqlite3.Connection, seq: int, time: str, event: e.Fing
 _APPLY: Appliers = {
     **OF_ITEMS,
     e.JobPlanned: _job_planned,
+    e.JobExtended: _nothing,
     e.BatchPlanned: _batch_planned,
     e.BatchSettled: _batch_settled,
     e.GroupQueued: _group_queued,

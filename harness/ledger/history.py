@@ -55,6 +55,12 @@ class PastAttempt:
     started_seq: int
 
 
+def extensions(db: sqlite3.Connection) -> list[tuple[int, int]]:
+    """`(items before, items added)` for each time that a person had new items planned. Looks through all entries."""
+    rows = db.execute("SELECT body FROM entries WHERE kind = 'JobExtended' ORDER BY seq").fetchall()
+    return [(told["behind"], told["items"]) for told in (json.loads(body) for (body,) in rows)]
+
+
 def accepted(db: sqlite3.Connection) -> Iterator[Acceptance]:
     """Every done item, in phase and item order."""
     for row in db.execute(f"{_ACCEPTED} ORDER BY i.phase, i.place"):

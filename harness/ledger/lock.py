@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from harness.base.clock import Clock, to_text
+from harness.base.commands import command_at
 from harness.base.errors import JobHeldError
 
 
@@ -27,7 +28,7 @@ class JobLock:
             os.close(self._descriptor)
             raise JobHeldError(
                 f"another supervisor holds this job: {holder}",
-                hint="`harness status` shows what it does, `harness cancel` ends it",
+                hint=how_to_meet_the_holder(self.path.parent),
             )
         note = {"pid": os.getpid(), "host": socket.gethostname(), "since": to_text(self._clock.now())}
         os.ftruncate(self._descriptor, 0)
@@ -71,6 +72,11 @@ def is_held(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def how_to_meet_the_holder(state: Path) -> str:
+    """A hint: what to type about the run that holds the job of this state folder."""
+    return f"`{command_at(state, 'status')}` shows what it does, `{command_at(state, 'cancel')}` ends it"
 
 
 def _holder_in_words(path: Path) -> str:

@@ -332,6 +332,11 @@ def pilot_state(db: sqlite3.Connection) -> str | None:
     return str(state) if state else None
 
 
+def first_phase_items(db: sqlite3.Connection) -> list[str]:
+    """Every first-phase item, in item order."""
+    return [row[0] for row in db.execute("SELECT item FROM items WHERE phase = 1 ORDER BY place")]
+
+
 def batches_of_first_phase(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT coalesce(max(number), 0) FROM batches WHERE phase = 1").fetchone()[0])
 

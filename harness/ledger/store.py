@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.base.clock import Clock, to_text
+from harness.base.commands import command_at
 from harness.base.errors import HarnessError, LedgerDamagedError
 from harness.base.files import sync_folder
 from harness.base.troubles import in_words, is_of_the_machine
@@ -252,5 +253,6 @@ def refused(path: Path, error: sqlite3.DatabaseError) -> HarnessError:
 def _damaged(path: Path, what: str) -> LedgerDamagedError:
     return LedgerDamagedError(
         f"{path} is damaged: {what}",
-        hint="nothing was changed; restore a backup, or start anew with --reset, which moves it all to a backup folder",
+        hint=f"nothing was changed; restore a backup, or start anew with "
+        f"`{command_at(path.parent, 'launch', '--reset')}`, which moves it all to a backup folder",
     )

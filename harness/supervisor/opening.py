@@ -1,9 +1,8 @@
 """Before the first start: plan a new job, or hold a known one against what the manifest says today."""
 
-import json
+import itertools
 import os
 import shutil
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,10 @@ from pathlib import Path
 from harness import __version__
 from harness.base.bounded import Bounded
 from harness.base.clock import Clock
+from harness.base.commands import command_at
 from harness.base.errors import LedgerDamagedError, Problem, UsageError
 from harness.base.files import make_folder, sync_folder
+from harness.base.texts import shown
 from harness.core.events import (
     BatchPlanned,
     Event,
@@ -20,31 +21,40 @@ from harness.core.events import (
     GroupQueued,
     GroupsChosen,
     ItemAdded,
+    JobExtended,
     JobPlanned,
     PlannedPhase,
 )
 from harness.core.money import in_words, to_micro
 from harness.core.types import BatchView, Item
-from harness.job.fingerprint import Fingerprint, differences, fingerprint
+from harness.job.fingerprint import Fingerprint, fingerprint
 from harness.job.job import Job
 from harness.ledger import queries
-from harness.ledger.store import Ledger
+from harness.ledger.store import Ledger, Transaction
 from harness.planning.batches import plan
 from harness.prompts import render
+from harness.sources.ids import folded
 from harness.sources.read import hash_of, read
 from harness.supervisor.attempt import reservation
+from harness.supervisor.changes import Changes, changes_since, refusal
 from harness.supervisor.merging import refuse_foreign_targets
-
-_LONGEST_DIFF = 12
-_LOST_PAST = "bring back the ledger, or start anew with --reset, which moves everything to a backup folder"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What this run looks at; both empty means everything."""
+    """What this run looks at: the first items, or only some; both empty means everything."""
 
     first: int | None = None
     only: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What a person said about a job that was planned before. `typed` is the command, for what to type next."""
+
+    keep: bool = False
+    add: bool = False
+    typed: str = "harness launch"
 
 
 def make_state_folder(job: Job) -> None:
@@ -61,21 +71,29 @@ def open_ledger(job: Job, clock: Clock) -> Ledger:
     path = job.state / "ledger.db"
     last = _last_attempt_folder(job)
     if last is not None and not path.exists():
-        raise LedgerDamagedError(f"{path} is missing, but {last} was made by it", hint=_LOST_PAST)
+        raise LedgerDamagedError(f"{path} is missing, but {last} was made by it", hint=_lost_past(job))
     ledger = Ledger.open(path, clock)
     known = queries.run_state(ledger.db).next_attempt if ledger.is_planned() else 0
     if last is not None and int(last.name.partition("-")[0]) >= known:
         ledger.close()
-        raise LedgerDamagedError(f"{path} is older than {last}, of which it knows nothing", hint=_LOST_PAST)
+        raise LedgerDamagedError(f"{path} is older than {last}, of which it knows nothing", hint=_lost_past(job))
     if ledger.is_planned():
         (name,) = ledger.db.execute("SELECT name FROM job").fetchone()
         if name != job.name:
             ledger.close()
-            hint = "give each job a manifest of its own, or start this one anew with --reset"
+            hint = f"give each job a manifest of its own, or start this one anew with `{_anew(job)}`"
             raise UsageError(
                 [Problem(str(job.manifest), f"its ledger belongs to the job {name!r}, not {job.name!r}", hint)]
             )
     return ledger
+
+
+def _lost_past(job: Job) -> str:
+    return f"bring back the ledger, or start anew with `{_anew(job)}`, which moves everything to a backup folder"
+
+
+def _anew(job: Job) -> str:
+    return command_at(job.state, "launch", "--reset")
 
 
 def _last_attempt_folder(job: Job) -> Path | None:
@@ -86,26 +104,39 @@ def _last_attempt_folder(job: Job) -> Path | None:
     return job.state / "attempts" / last if last is not None else None
 
 
-def plan_or_check(job: Job, ledger: Ledger, bounded: Bounded, *, keep: bool = False) -> None:
-    """Plan the job if it is new; else refuse changed items and changed shaping fields, unless told to `keep`.
+def plan_or_check(
+    job: Job, ledger: Ledger, bounded: Bounded, again: Again = Again(), choice: Choice = Choice()
+) -> None:
+    """Plan the job if it is new; else refuse changed items and changed shaping fields, unless told otherwise.
 
-    UsageError with every difference; nothing is written then.
+    UsageError with every difference, or for a choice that names nothing; nothing is written then.
     """
-    _refuse_small_budget(job)
+    refuse_small_budget(job)
     items = read(job, bounded).items
-    now = fingerprint(job)
     if not ledger.is_planned():
+        refuse_unknown(job, [str(item.id) for item in items], choice)
         refuse_foreign_targets(job, ledger)
         refuse_bad_prompts(job, items)
-        plan_job(job, ledger, items, now)
+        plan_job(job, ledger, items, fingerprint(job))
         return
-    recorded = recorded_fingerprint(ledger.db)
-    changes = [*differences(recorded, now), *changed_items(ledger.db, items)]
-    if not changes:
-        return
-    if not keep:
-        raise UsageError([refusal(job, changes)])
-    ledger.record(FingerprintKept(dict(now), tuple(changes)))
+    changes = changes_since(job, ledger.db, items)
+    is_refused = (changes.others and not again.keep) or (changes.added and not (again.add or again.keep))
+    if is_refused:
+        raise UsageError([refusal(job, changes, again.typed)])
+    new = changes.added if again.add else ()
+    refuse_unknown(job, [*queries.first_phase_items(ledger.db), *(str(item.id) for item in new)], choice)
+    if new:
+        add_items(job, ledger, new)
+    left_out = () if again.add else changes.added
+    if kept := Changes(changes.others, left_out).in_words():
+        ledger.record(FingerprintKept(dict(fingerprint(job)), tuple(kept)))
+
+
+def must_be_able_to_start(job: Job, items: Sequence[Item], choice: Choice) -> None:
+    """For a job that is about to start anew: UsageError for what would be refused when nothing is there any more."""
+    refuse_small_budget(job)
+    refuse_unknown(job, [str(item.id) for item in items], choice)
+    refuse_bad_prompts(job, items)
 
 
 def refuse_bad_prompts(job: Job, items: Sequence[Item]) -> None:
@@ -117,27 +148,7 @@ def refuse_bad_prompts(job: Job, items: Sequence[Item]) -> None:
         raise UsageError(problems)
 
 
-def recorded_fingerprint(db: sqlite3.Connection) -> Fingerprint:
-    """What was planned, or kept last."""
-    recorded: Fingerprint = json.loads(db.execute("SELECT fingerprint FROM job").fetchone()[0])
-    return recorded
-
-
-def refusal(job: Job, changes: Sequence[str]) -> Problem:
-    """The job has changed, and how; a dozen changes are named."""
-    shown = [
-        *changes[:_LONGEST_DIFF],
-        *([f"and {len(changes) - _LONGEST_DIFF} more"] if changes[_LONGEST_DIFF:] else []),
-    ]
-    listed = "".join(f"\n    {change}" for change in shown)
-    hint = (
-        "--keep goes on with the items as they were planned and keeps every done record; "
-        "--reset starts anew and moves ledger and outputs to a backup"
-    )
-    return Problem(str(job.manifest), f"the job has changed since it was planned:{listed}", hint)
-
-
-def _refuse_small_budget(job: Job) -> None:
+def refuse_small_budget(job: Job) -> None:
     """One reservation above the budget could never start."""
     if job.budget is None:
         return
@@ -155,18 +166,47 @@ def _refuse_small_budget(job: Job) -> None:
 
 def plan_job(job: Job, ledger: Ledger, items: Sequence[Item], now: Fingerprint) -> None:
     """One transaction: the job, every item, every batch of the first phase."""
-    first = job.phases[0]
-    batches = plan(items, first.batch_size)
     with ledger.transaction() as transaction:
         transaction.record([_job_planned(job, len(items), now)])
-        place = 0
-        for batch in batches:
-            events: list[Event] = []
-            for item in batch.items:
-                place += 1
-                events.append(_added(job, item, place, batch.number))
-            ids = tuple(str(item.id) for item in batch.items)
-            transaction.record([*events, BatchPlanned(1, batch.number, 0, ids, batch.number)])
+        _plan_behind(transaction, job, items)
+
+
+def add_items(job: Job, ledger: Ledger, items: Sequence[Item]) -> None:
+    """One transaction: new items of the source and their batches, behind all that were planned before.
+
+    UsageError, and nothing is written, for ids that are too like old ones, and for prompts that cannot be rendered.
+    """
+    planned = queries.first_phase_items(ledger.db)
+    known = {folded(item): item for item in planned}
+    problems = [
+        Problem(
+            shown(job.manifest),
+            f"the new item {str(item.id)!r} is called like {known[folded(item.id)]!r}, which was planned before",
+            "give it another id",
+        )
+        for item in items
+        if folded(item.id) in known
+    ]
+    if problems:
+        raise UsageError(problems)
+    refuse_bad_prompts(job, items)
+    with ledger.transaction() as transaction:
+        transaction.record([JobExtended(len(items), len(planned))])
+        _plan_behind(transaction, job, items)
+
+
+def _plan_behind(transaction: Transaction, job: Job, items: Sequence[Item]) -> None:
+    """Places, batch numbers and groups go on where the last ones end."""
+    db = transaction.db
+    place, last = len(queries.first_phase_items(db)), queries.batches_of_first_phase(db)
+    group = queries.run_state(db).next_group
+    for batch in plan(items, job.phases[0].batch_size):
+        number = last + batch.number
+        events: list[Event] = [
+            _added(job, item, place + at, number) for at, item in enumerate(batch.items, batch.first)
+        ]
+        ids = tuple(str(item.id) for item in batch.items)
+        transaction.record([*events, BatchPlanned(1, number, 0, ids, group + batch.number - 1)])
 
 
 def _job_planned(job: Job, items: int, now: Fingerprint) -> JobPlanned:
@@ -182,27 +222,15 @@ def _added(job: Job, item: Item, place: int, number: int) -> ItemAdded:
     return ItemAdded(1, item.id, None, item.id, f"{place:08d}", number, dict(item.data), hash_of(item), file)
 
 
-def changed_items(db: sqlite3.Connection, items: Sequence[Item]) -> list[str]:
-    """What differs between the items of today and those that were planned, in words."""
-    rows = db.execute("SELECT item, sha FROM items WHERE phase = 1 ORDER BY place").fetchall()
-    planned = dict(rows)
-    today = {str(item.id): hash_of(item) for item in items}
-    changes = [f"item {item!r} was removed" for item in planned if item not in today]
-    changes += [f"item {item!r} was added" for item in today if item not in planned]
-    changes += [f"item {item!r} was edited" for item, sha in today.items() if planned.get(item, sha) != sha]
-    if not changes and [row[0] for row in rows] != list(today):
-        changes.append("the items are in another order")
-    return changes
-
-
-def choose(job: Job, ledger: Ledger, choice: Choice) -> None:
+def choose(ledger: Ledger, choice: Choice) -> None:
     """Park every queued group that this run does not look at; groups that hold both kinds are cut in two."""
     db = ledger.db
     if choice.first is None and not choice.only:
         if queries.has_parked_groups(db):
             ledger.record(GroupsChosen(None))
         return
-    wanted = _wanted_roots(job, db, choice)
+    roots = queries.first_phase_items(db)
+    wanted = {*choice.only, *roots[: choice.first or 0]}
     chosen: list[int] = []
     with ledger.transaction() as transaction:
         for queued in queries.queued_groups(db):
@@ -219,12 +247,10 @@ def choose(job: Job, ledger: Ledger, choice: Choice) -> None:
         transaction.record([GroupsChosen(tuple(chosen))])
 
 
-def _wanted_roots(job: Job, db: sqlite3.Connection, choice: Choice) -> set[str]:
-    roots = [row[0] for row in db.execute("SELECT item FROM items WHERE phase = 1 ORDER BY place")]
-    unknown = [item for item in choice.only if item not in set(roots)]
-    if unknown:
-        raise UsageError([Problem("--only", f"no {job.noun} has the id {item!r}") for item in unknown])
-    return set(choice.only) | set(roots[: choice.first or 0])
+def refuse_unknown(job: Job, known: Sequence[str], choice: Choice) -> None:
+    """UsageError for every `--only` that names no item."""
+    if unknown := set(choice.only) - set(known):
+        raise UsageError([Problem("--only", f"no {job.noun} has the id {item!r}") for item in sorted(unknown)])
 
 
 def backup(job: Job, stamp: str) -> Path:
@@ -233,7 +259,7 @@ def backup(job: Job, stamp: str) -> Path:
     Outputs go into the state folder first, which is then renamed as a whole: a kill before that rename leaves a job
     that goes on and merges again, a kill after it leaves a job that starts anew.
     """
-    folder = job.state.with_name(f"{job.state.name}.backup-{stamp}")
+    folder = _unused(job.state.with_name(f"{job.state.name}.backup-{stamp}"))
     outputs = [phase.output.merge for phase in job.phases if phase.output.merge is not None]
     targets = [*outputs, *([] if job.rehearsal else [job.folder / "batch_progress.json"])]
     for target in targets:
@@ -245,3 +271,9 @@ def backup(job: Job, stamp: str) -> Path:
     job.state.rename(folder)
     sync_folder(folder.parent)
     return folder
+
+
+def _unused(folder: Path) -> Path:
+    """The same name, or with a number behind it when it is taken."""
+    names = (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
+    return folder if not folder.exists() else next(name for name in names if not name.exists())

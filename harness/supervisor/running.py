@@ -33,7 +33,7 @@ from harness.ledger.store import Ledger, refused
 from harness.supervisor.housekeeping import ballast_path, give_up, progress_path, tidy
 from harness.supervisor.judging import judge_with
 from harness.supervisor.merging import Merger
-from harness.supervisor.opening import Choice, choose, make_state_folder, open_ledger, plan_or_check
+from harness.supervisor.opening import Again, Choice, choose, make_state_folder, open_ledger, plan_or_check
 from harness.supervisor.progress import ProgressWriter
 from harness.supervisor.requests import RequestDesk
 from harness.supervisor.setting import Setting
@@ -47,7 +47,7 @@ class RunOptions:
 
     credential: Supply | None
     choice: Choice = field(default_factory=Choice)
-    keep: bool = False
+    again: Again = field(default_factory=Again)
     shared_state: Path | None = None
     """Folder of this user where jobs on the same credential see each other's holds; None = beside the job."""
     settle_only: bool = False
@@ -89,7 +89,7 @@ def _run_held(
         ballast.lay(ballast_path(job))
         asyncio.run(preflight(containment, job))
         with closing(open_ledger(job, clock)) as ledger, closing(Bounded()) as bounded:
-            plan_or_check(job, ledger, bounded, keep=options.keep)
+            plan_or_check(job, ledger, bounded, options.again, options.choice)
             setting = _setting(job, ledger, bounded, clock, containment, options)
             started = _started(job, containment, options.credential, awake)
             return asyncio.run(_run(setting, options, started, on_event, lock.is_in_place))
@@ -156,7 +156,7 @@ async def _run(
         beside.append(asyncio.create_task(setting.supply.tend(setting.clock, supervisor.wake)))
     try:
         with as_requests(supervisor) as last_signal:
-            finished = await supervisor.run(started, lambda: choose(job, setting.ledger, options.choice))
+            finished = await supervisor.run(started, lambda: choose(setting.ledger, options.choice))
     except (OSError, sqlite3.DatabaseError, RuntimeError, BrokenSetupError) as error:
         trouble = _in_words(job, error)
         if trouble is not None and trouble.exit_code == BrokenSetupError.exit_code:

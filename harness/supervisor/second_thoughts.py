@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.base.artifacts import ArtifactStore
 from harness.base.bounded import Bounded
 from harness.base.clock import SystemClock
+from harness.base.commands import command_at
 from harness.base.errors import BrokenSetupError, Problem, UsageError
 from harness.base.ids import AttemptId, GroupId, ItemId, Token
 from harness.base.troubles import in_words, is_of_the_machine
@@ -28,10 +29,11 @@ from harness.ledger.store import Ledger
 from harness.ledger.withdrawal import Word, is_busy, withdraw
 from harness.sources.read import read
 from harness.supervisor.attempt import context_of
+from harness.supervisor.changes import Changes, changed_items, recorded_fingerprint, refusal
 from harness.supervisor.housekeeping import progress_path
 from harness.supervisor.judging import judge_with, store_accepted, verdicts_on
 from harness.supervisor.merging import Merger
-from harness.supervisor.opening import changed_items, open_ledger, recorded_fingerprint, refusal
+from harness.supervisor.opening import open_ledger
 from harness.supervisor.progress import ProgressWriter
 from harness.supervisor.setting import Setting
 
@@ -112,7 +114,7 @@ def withdraw_from_job(job: Job, taken: Sequence[Acceptance], word: Word, *, keep
         if is_busy(setting.ledger.db, taken):
             raise BrokenSetupError(
                 "a run was killed while sessions worked on what was made from these items",
-                hint="`harness launch` settles that first",
+                hint=f"`{command_at(job.state, 'launch')}` settles that first",
             )
         with setting.ledger.transaction() as transaction:
             if kept is not None and keep:
@@ -147,11 +149,11 @@ def _as_expected(job: Job, ledger: Ledger, bounded: Bounded, expected: re.Patter
     def others(fields: Fingerprint) -> Fingerprint:
         return {name: value for name, value in fields.items() if not expected.fullmatch(name)}
 
-    unexpected = differences(others(recorded), others(now))
-    unexpected += changed_items(ledger.db, read(job, bounded).items)
-    if unexpected:
+    of_items = changed_items(ledger.db, read(job, bounded).items)
+    unexpected = Changes((*differences(others(recorded), others(now)), *of_items.others), of_items.added)
+    if unexpected.in_words():
         refused = refusal(job, unexpected)
-        hint = "`harness launch --keep` says that this is meant; then ask again"
+        hint = f"`{command_at(job.state, 'launch', '--keep')}` says that this is meant; then ask again"
         raise UsageError([Problem(refused.where, refused.message, hint)])
     changes = differences(recorded, now)
     return FingerprintKept(dict(now), tuple(changes)) if changes else None

@@ -82,8 +82,12 @@ def pilot(db: sqlite3.Connection) -> e.PilotJudged | None:
 
 
 def kept(db: sqlite3.Connection) -> list[Kept]:
-    """Each time a changed job was kept, oldest first."""
-    return [Kept(at, event.differences) for at, event in _of_kinds(db, "FingerprintKept")]
+    """Each time a changed job was kept, or new items of its source were planned; oldest first."""
+    told = []
+    for at, event in _of_kinds(db, "FingerprintKept", "JobExtended"):
+        is_extended = isinstance(event, e.JobExtended)
+        told.append(Kept(at, (f"{event.items:,} more items were planned",) if is_extended else event.differences))
+    return told
 
 
 def _of_kinds(db: sqlite3.Connection, *kinds: str) -> Iterator[tuple[datetime, Any]]:

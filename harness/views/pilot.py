@@ -23,7 +23,7 @@ def _lines(judged: PilotJudged) -> Iterator[str]:
             yield f"Not known yet: {', '.join(judged.unknown)}."
         yield "You can go to bed."
     else:
-        yield "Mend that first: `harness report` gives the reasons; the same command then runs the rest."
+        yield "Mend that first: the report gives the reasons; the same command then runs the rest."
 
 
 def _money(judged: PilotJudged) -> str:

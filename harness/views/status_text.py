@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from harness.base.commands import command_line
 from harness.base.durations import in_words
 from harness.core.money import in_words as money
 from harness.ledger.counts import Counts
 from harness.views.status import Status
-from harness.views.wording import clean, command_line, counted, day_time, shorten
+from harness.views.wording import clean, counted, day_time, shorten
 
 _MOST_FAILED = 20
 _MOST_RUNNING = 12

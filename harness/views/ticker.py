@@ -21,7 +21,7 @@ from harness.views.wording import clean, clock_time, shorten
 
 _KINDS = (
     "AttemptStarted", "AttemptEnded", "HoldPlaced", "HoldLifted", "Paused", "Resumed", "CancelAsked", "ItemReopened",
-    "PilotStarted", "PilotJudged",
+    "PilotStarted", "PilotJudged", "JobExtended",
 )  # fmt: skip
 _MOST_NAMED = 3
 

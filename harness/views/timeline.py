@@ -141,6 +141,8 @@ class Words:
                 return f"pilot: batches {listed([str(number) for number in event.batches])} run ahead"
             case e.PilotJudged():
                 return "pilot: " + " ".join(pilot_lines(event))
+            case e.JobExtended():
+                return f"{counted(event.items, 'new item')} planned behind the {event.behind:,} that were there"
             case e.FingerprintKept():
                 return f"went on although the job has changed: {listed(list(event.differences))}"
         return None

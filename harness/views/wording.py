@@ -1,7 +1,6 @@
 """How things are said to people: text made harmless for a terminal, counts with their noun, times in local time."""
 
 import re
-import shlex
 from datetime import datetime
 
 _SEQUENCES = re.compile(
@@ -65,14 +64,3 @@ def day_time(moment: datetime, now: datetime) -> str:
     """`22:15` today, else `Sat 21 Nov 06:30`; local."""
     here, today = moment.astimezone(), now.astimezone()
     return here.strftime("%H:%M") if here.date() == today.date() else here.strftime("%a %d %b %H:%M")
-
-
-def command_line(verb: str, manifest: str, *words: str, rehearsal: bool = False) -> str:
-    """What a person types next: `harness status course.yaml --rehearsal`; the default manifest is left out.
-
-    A rehearsal is continued with `rehearse`, not with `launch`.
-    """
-    if rehearsal and verb == "launch":
-        verb, rehearsal = "rehearse", False
-    file = [] if manifest == "job.yaml" else [manifest]
-    return shlex.join(["harness", verb, *file, *words, *(["--rehearsal"] if rehearsal else [])])

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.base.commands import command_line
 from harness.views.report import mark
-from harness.views.wording import clean, clean_lines, command_line, counted, listed, shorten
+from harness.views.wording import clean, clean_lines, counted, listed, shorten
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,29 @@
+"""What is told to be typed next names the manifest and the rehearsal that it is about."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.base.commands import command_at
+
+
+@pytest.mark.parametrize(
+    ("state", "typed"),
+    [
+        ("job", "harness status"),
+        ("job.rehearsal", "harness status --rehearsal"),
+        ("west", "harness status west.yaml"),
+        ("south.rehearsal", "harness status south.yml --rehearsal"),
+    ],
+)
+def test_a_command_is_about_the_job_of_its_state_folder(
+    state: str, typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "south.yml").touch()
+    assert command_at(tmp_path / ".harness" / state, "status") == typed
+
+
+def test_a_rehearsal_is_continued_with_rehearse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command_at(tmp_path / ".harness/job.rehearsal", "launch", "--reset") == "harness rehearse --reset"
