@@ -1,0 +1,138 @@
+"""Items that join the source of a planned job: refused with what to type, then planned behind the others."""
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.base.clock import SystemClock
+from harness.base.ids import ItemId
+from harness.core.types import Item
+from harness.job.load import load
+from harness.ledger import queries
+from harness.ledger.store import Ledger, rebuild, state_of
+from harness.supervisor.opening import add_items
+from tests.checker.laws import broken_laws
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Desk
+
+
+def add(desk: "Desk", *ids: str, how: str = "good", in_front: bool = False) -> None:
+    file = desk.folder / "items.jsonl"
+    new = "".join(json.dumps({"id": id_, "how": how}) + "\n" for id_ in ids)
+    file.write_text(new + file.read_text() if in_front else file.read_text() + new)
+
+
+def merged(desk: "Desk", name: str = "job.json") -> list[str]:
+    return [record["id"] for record in json.loads((desk.folder / "output" / name).read_text())]
+
+
+def sessions(desk: "Desk") -> int:
+    count: int = desk.types("status", "--json").json()["usage"]["sessions"]
+    return count
+
+
+def test_added_items_are_refused_with_what_to_type_and_then_planned_behind_the_others(desk: "Desk") -> None:
+    desk.job({"1": "good", "2": "good"}, more="batch: {size: 2}\n")
+    assert desk.types("launch").code == 0
+    add(desk, "3", "4", "5", in_front=True)
+    refused = desk.types("launch")
+    assert refused.code == 2
+    assert "item '3' was added" in refused.err
+    assert "`harness launch --add` plans the new items behind the others" in refused.err
+    added = desk.types("launch", "--add")
+    assert added.code == 0
+    assert "3 new items planned behind the 2 that were there" in added.err
+    assert merged(desk) == ["1", "2", "3", "4", "5"]
+    assert sessions(desk) == 3
+    assert "3 more items were planned" in desk.types("report").out
+    assert not broken_laws(desk.folder / ".harness/job")
+
+
+def test_after_that_the_same_command_goes_on_and_a_finished_job_does_nothing(desk: "Desk") -> None:
+    desk.job({"1": "good", "2": "good"})
+    assert desk.types("launch", "--first", "1").code == 0
+    add(desk, "0", in_front=True)
+    assert desk.types("launch", "--add").code == 0
+    assert (desk.types("launch").code, desk.types("launch", "--add").code) == (0, 0)
+    assert sessions(desk) == 3
+    rows = (desk.folder / "items.jsonl").read_text().splitlines()
+    (desk.folder / "items.jsonl").write_text("\n".join([rows[2], rows[0], rows[1]]) + "\n")
+    assert "the items are in another order" in desk.types("launch").err
+
+
+def test_other_changes_are_refused_all_the_same(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    assert desk.types("launch").code == 0
+    (desk.folder / "items.jsonl").write_text('{"id": "1", "how": "good", "x": 1}\n{"id": "2", "how": "good"}\n')
+    refused = desk.types("launch", "--add")
+    assert refused.code == 2
+    assert "item '1' was edited" in refused.err
+    assert "`harness launch --add --keep` plans the new items" in refused.err
+    assert desk.types("launch", "--add", "--keep").code == 0
+    assert merged(desk) == ["1", "2"]
+
+
+def test_an_id_that_was_there_before_cannot_come_again(desk: "Desk") -> None:
+    desk.job({"a": "good"})
+    assert desk.types("launch").code == 0
+    (desk.folder / "items.jsonl").write_text('{"id": "A", "how": "good"}\n')
+    refused = desk.types("launch", "--add", "--keep")
+    assert refused.code == 2
+    assert "the new item 'A' is called like 'a', which was planned before" in refused.err
+    assert desk.types("status", "--json").json()["counts"]["done"] == 1
+
+
+def test_a_choice_may_name_an_added_item(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    assert desk.types("launch").code == 0
+    add(desk, "2", "3")
+    assert desk.types("launch", "--add", "--only", "3").code == 0
+    assert merged(desk) == ["1", "3"]
+
+
+@pytest.mark.parametrize("needs", ["own", "earlier", "previous"])
+def test_added_items_go_through_every_phase(needs: str, desk: "Desk") -> None:
+    desk.job({"1": "good", "2": "good", "3": "bad"})
+    program = f"{{backend: command, command: [{sys.executable}, worker.py], prompt: count them}}"
+    output = "{check: [{jq: '.n > 0', says: n must be positive}], merge: output/"
+    (desk.folder / "job.yaml").write_text(
+        f"noun: number\nitems: {{file: items.jsonl}}\nbatch: {{size: 2}}\nsession: {program}\nphases:\n"
+        f"  one: {{output: {output}one.json}}}}\n"
+        f"  two: {{from: one, needs: {needs}, output: {output}two.json}}}}\n"
+    )
+    assert desk.types("launch").code == 1
+    add(desk, "4", "5", "6")
+    assert desk.types("launch", "--add").code == 1
+    assert merged(desk, "two.json") == ["1", "2", "4", "5", "6"]
+    assert desk.types("status", "--json").json()["counts"]["done"] == 5
+    assert not broken_laws(desk.folder / ".harness/job")
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_kill_leaves_all_of_them_planned_or_none(moment: str, desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    assert desk.types("launch").code == 0
+    job = load(desk.folder / "job.yaml")
+    new = [Item(ItemId(id_), {"id": id_, "how": "good"}) for id_ in ("2", "3")]
+
+    class Killed(BaseException):
+        """This process ends here."""
+
+    def kill(at: str) -> None:
+        if at == moment:
+            raise Killed
+
+    ledger = Ledger.open(job.state / "ledger.db", SystemClock())
+    ledger.around_commit = kill
+    with pytest.raises(Killed):
+        add_items(job, ledger, new)
+    assert queries.first_phase_items(ledger.db) == (["1"] if moment == "before" else ["1", "2", "3"])
+    assert state_of(rebuild(ledger.db)) == state_of(ledger.db)
+    ledger.db.close()
+    add(desk, "2", "3")
+    assert desk.types("launch", "--add").code == 0
+    assert merged(desk) == ["1", "2", "3"]
+    assert not broken_laws(job.state)
