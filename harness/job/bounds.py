@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 from typing import Literal
 
-from harness.base.durations import parse_duration
+from harness.base.durations import LONGEST, parse_duration
 
-_RATE = re.compile(r"\s*(\d+)\s*/\s*(s|sec|min|m|h|hour|d|day)\s*", re.IGNORECASE)
+_RATE = re.compile(r"\s*(\d{1,9})\s*/\s*(s|sec|min|m|h|hour|d|day)\s*", re.IGNORECASE)
 _PER = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_MOST_STARTS = 100_000
+_YEARS = range(2000, 2200)
 _WINDOW = re.compile(r"\s*(\d{1,2}:\d{2})\s*-\s*(\d{1,2}:\d{2})\s*")
 
 
@@ -97,8 +99,8 @@ class Bounds:
 def parse_rate(text: str) -> Rate:
     """`10/min`, `30/h`. ValueError otherwise."""
     found = _RATE.fullmatch(text)
-    if not found or int(found[1]) == 0:
-        raise ValueError(f"expected a rate such as 10/min or 30/h, got {text!r}")
+    if not found or not 0 < int(found[1]) <= _MOST_STARTS:
+        raise ValueError(f"expected a rate such as 10/min or 30/h, at most {_MOST_STARTS:,}, got {text!r:.80}")
     return Rate(int(found[1]), _PER[found[2][0].lower()])
 
 
@@ -106,7 +108,7 @@ def parse_window(text: str) -> Window:
     """`22:00-07:00`. ValueError otherwise."""
     found = _WINDOW.fullmatch(text)
     if not found:
-        raise ValueError(f"expected a window such as 22:00-07:00, got {text!r}")
+        raise ValueError(f"expected a window such as 22:00-07:00, got {text!r:.80}")
     opens_at, closes_at = _clock(found[1]), _clock(found[2])
     if opens_at == closes_at:
         raise ValueError(f"the window {text!r} is never open")
@@ -129,9 +131,13 @@ def parse_deadline(text: str) -> Deadline:
     except ValueError:
         pass
     try:
-        return Deadline(datetime.fromisoformat(text.strip()).astimezone())
+        moment = datetime.fromisoformat(text.strip())
+        if moment.year in _YEARS:
+            return Deadline(moment.astimezone())
     except ValueError:
-        raise ValueError(f"expected a deadline such as 8h, 07:00 or 2026-11-21 07:00, got {text!r}") from None
+        pass
+    expected = f"a deadline such as 8h (up to {LONGEST.days}d), 07:00 or 2026-11-21 07:00"
+    raise ValueError(f"expected {expected}, got {text!r:.80}")
 
 
 def parse_share(text: str) -> float:
@@ -141,5 +147,5 @@ def parse_share(text: str) -> float:
     except ValueError:
         share = -1.0
     if not 0 < share <= 1:
-        raise ValueError(f"expected a share such as 90%, got {text!r}")
+        raise ValueError(f"expected a share such as 90%, got {text!r:.80}")
     return share

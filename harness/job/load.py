@@ -87,7 +87,10 @@ def _take_for(value: Any, path: ValuePath, meant: ValuePath) -> bool:
 def _complain_about_nothing(document: Document, problems: list[Problem]) -> list[ValuePath]:
     """A key with nothing behind it is a slip: it would quietly mean the default, or no bound at all."""
     empty = [path for path in _nothings(document.value, ()) if path[:1] != ("vars",)]
+    unread = {problem.where for problem in problems}  # it was complained about already
     for path in empty:
+        if document.where(path) in unread:
+            continue
         hint = "leave the key out for its default; the word none switches a bound off"
         key = ".".join(map(str, path))
         problems.append(Problem(document.where(path, of_key=True), f"{key}: nothing is written here", hint))

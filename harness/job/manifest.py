@@ -12,6 +12,8 @@ from harness.job.bounds import parse_deadline, parse_rate, parse_share, parse_wi
 
 
 def _duration(value: object) -> object:
+    if isinstance(value, bool):  # a whole number to Python
+        raise ValueError(f"expected a duration such as 90s, 20m or 1h 30m, got {str(value).lower()}")
     return parse_duration(value) if isinstance(value, str | int | float) else value
 
 
@@ -20,8 +22,14 @@ def _dollars(value: object) -> object:
         try:
             return Decimal(value.strip().removeprefix("$").replace(",", ""))
         except InvalidOperation:
-            raise ValueError(f"expected dollars such as $40 or 0.50, or none, got {value!r}") from None
-    return Decimal(str(value)) if isinstance(value, int | float) else value
+            raise ValueError(f"expected dollars such as $40 or 0.50, or none, got {value!r:.80}") from None
+    return Decimal(str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError(f"expected a whole number, got {str(value).lower()}")
+    return value
 
 
 def _as(parse: Callable[[str], object]) -> Callable[[str], str]:
@@ -46,10 +54,14 @@ def _none_word(value: object) -> object:
 _DURATION_SCHEMA: dict[str, Any] = {"type": ["string", "number"], "examples": ["90s", "20m", "1h 30m"]}
 _DOLLARS_SCHEMA: dict[str, Any] = {"type": ["string", "number"], "examples": ["$40", 0.5]}
 
-Duration = Annotated[
-    timedelta, BeforeValidator(_duration), Field(gt=timedelta(0)), WithJsonSchema(_DURATION_SCHEMA, mode="validation")
+Duration = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema(_DURATION_SCHEMA, mode="validation")]
+Dollars = Annotated[
+    Decimal,
+    BeforeValidator(_dollars),
+    Field(ge=Decimal("0.000001"), le=1_000_000_000),
+    WithJsonSchema(_DOLLARS_SCHEMA, mode="validation"),
 ]
-Dollars = Annotated[Decimal, BeforeValidator(_dollars), Field(gt=0), WithJsonSchema(_DOLLARS_SCHEMA, mode="validation")]
+Whole = BeforeValidator(_number)
 Bound = BeforeValidator(_none_word)
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,40}$")]
 
@@ -89,7 +101,7 @@ class MadeItems(Model):
 class Batch(Model):
     """How items are put together."""
 
-    size: int = Field(default=1, ge=1, le=10_000)
+    size: Annotated[int, Field(ge=1, le=10_000), Whole] = 1
     """Items in one batch."""
 
 
@@ -119,7 +131,7 @@ class Session(Model):
     """Longest silence while no tool runs. The CLI heals a stalled answer after 300 s by itself."""
     linger: Duration = timedelta(seconds=30)
     """A session whose items are all there and good is ended after this much silence."""
-    max_turns: Annotated[Annotated[int, Field(ge=1)] | None, Bound] = None
+    max_turns: Annotated[Annotated[int, Field(ge=1, le=100_000), Whole] | None, Bound] = None
     """Most model turns in one session."""
 
 
@@ -188,11 +200,11 @@ class Phase(Model):
 class Caps(Model):
     """Hard caps over the whole job. On a plan, where dollars are estimates, these are what holds."""
 
-    sessions: Annotated[int | None, Bound, Field(ge=1)] = None
+    sessions: Annotated[Annotated[int, Field(ge=1, le=10**9), Whole] | None, Bound] = None
     """Most sessions, in all."""
-    turns: Annotated[int | None, Bound, Field(ge=1)] = None
+    turns: Annotated[Annotated[int, Field(ge=1, le=10**9), Whole] | None, Bound] = None
     """Most model turns, in all; each session may use a tenth unless `max_turns` says otherwise."""
-    tokens: Annotated[int | None, Bound, Field(ge=1)] = None
+    tokens: Annotated[Annotated[int, Field(ge=1, le=10**15), Whole] | None, Bound] = None
     """Most tokens, in all, cache reads aside; looked at before each start, so what runs may go beyond it."""
 
 
@@ -237,15 +249,15 @@ class Manifest(Model):
     """For a job of one phase."""
     phases: dict[Name, Phase] = {}
     """For a job of several phases, in order."""
-    strikes: int = Field(default=3, ge=1, le=20)
+    strikes: Annotated[int, Field(ge=1, le=20), Whole] = 3
     """An item fails at its Nth failure."""
-    parallel: int = Field(default=1, ge=1, le=256)
+    parallel: Annotated[int, Field(ge=1, le=256), Whole] = 1
     """Most sessions at once."""
     budget: Annotated[Dollars | None, Bound] = None
     """Dollars that may be spent in all. Must be written for real runs that cost: a number or none."""
     budget_per_session: Annotated[Dollars | None, Bound] = None
     """Dollars that one session may spend; by default a tenth of the budget."""
-    max_output: int = Field(default=16_000, ge=256, le=128_000)
+    max_output: Annotated[int, Field(ge=256, le=128_000), Whole] = 16_000
     """Most tokens of one answer; passed on to the model."""
     rate: Annotated[str, AfterValidator(_as(parse_rate))] | None = None
     """Most sessions started in a span of time: `10/min`, `30/h`."""
@@ -259,7 +271,7 @@ class Manifest(Model):
     """May a plan's paid overage be used?"""
     caps: Caps = Caps()
     """Hard caps over the whole job."""
-    pilot: Annotated[int | None, Bound, Field(ge=1, le=100)] = None
+    pilot: Annotated[Annotated[int, Field(ge=1, le=100), Whole] | None, Bound] = None
     """Batches that run ahead (first, middle, last, ...): then a verdict on cost, time and success, and the rest."""
     grace: Duration = timedelta(seconds=30)
     """What running sessions get to finish after the first Ctrl-C."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from harness.job.manifest import Bound, Manifest, Session
+from harness.job.manifest import Bound, Caps, Manifest, Session
 
 _NULL = {"type": "null"}
 _ISO_DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?")
@@ -15,7 +15,8 @@ def manifest_schema() -> dict[str, Any]:
     """Draft 2020-12, with the descriptions of the model, always in the same order."""
     schema = Manifest.model_json_schema(by_alias=True, mode="validation")
     _name_none(Manifest, schema)
-    _name_none(Session, schema["$defs"]["Session"])
+    for model in (Session, Caps):
+        _name_none(model, schema["$defs"][model.__name__])
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Harness job",
