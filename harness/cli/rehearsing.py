@@ -14,6 +14,7 @@ from harness.core.money import to_micro
 from harness.job.job import Job
 from harness.rehearsal.process import RehearsalServer
 from harness.rehearsal.requests import Account, account
+from harness.views.reading import reading
 from harness.views.wording import clean, counted
 
 
@@ -76,6 +77,23 @@ def aftermath(job: Job) -> Iterator[str]:
         yield f"Troubles on purpose: {met}"
     for error in sums.errors:
         yield f"Error in the scene: {clean(error)}"
+    yield from _made_up_in_vain(job)
+
+
+def _made_up_in_vain(job: Job) -> Iterator[str]:
+    """Without a scene: made-up records fit a schema, but other checks may refuse them for ever."""
+    judged = [phase.number for phase in job.phases if any(check.kind != "schema" for check in phase.output.checks)]
+    if job.scene is not None or not judged:
+        return
+    with reading(job.state) as db:
+        refused = "SELECT count(*) FROM items WHERE phase = ? AND strikes > 0 AND state != 'done'"
+        by_phase = {number: db.execute(refused, (number,)).fetchone()[0] for number in judged}
+    for number, count in by_phase.items():
+        if count:
+            who = counted(count, clean(job.phase(number).noun))
+            yield f"The answers for {who} were made up and refused by your checks: that says nothing about your prompt."
+    if any(by_phase.values()):
+        yield "A scene gives answers of your own: `rehearsal: {scene: scene.py}` in the manifest, see docs/rehearsal.md"
 
 
 def _costs(sums: Account) -> Iterator[str]:

@@ -51,8 +51,12 @@ CREDIT: Final = FaultKind("credit")
 UNKNOWN_MODEL: Final = FaultKind("unknown_model")
 CLI_MISSING: Final = FaultKind("cli_missing")
 BROKEN_CHECK: Final = FaultKind("broken_check")
+BROKEN_SCENE: Final = FaultKind("broken_scene")
 CANCELLED: Final = FaultKind("cancelled")
 CUT_OFF: Final = FaultKind("cut_off")
+
+STATUS_OF_A_BROKEN_SCENE: Final = 418
+"""An HTTP status that no provider uses: a rehearsal's server answers with it when its scene does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +179,13 @@ TABLE: Final[tuple[Row, ...]] = (
         "stop",
         "the model is not known",
         ({"assistant_error": {"model_not_found"}}, {"api_error_status": {404}}),
+    ),
+    Row(
+        BROKEN_SCENE,
+        "config",
+        "stop",
+        "the stand-in of a rehearsal had no answer",
+        ({"api_error_status": {STATUS_OF_A_BROKEN_SCENE}},),
     ),
     # The provider.
     Row(

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from harness.core.faults import STATUS_OF_A_BROKEN_SCENE
 from harness.rehearsal.attempts import Attempts
 from harness.rehearsal.cache import Lookup, PromptCache
 from harness.rehearsal.faults import FaultOrder
@@ -98,8 +99,10 @@ class Rehearsal:
 
     def _scene_failed(self, error: Exception, question: Question, lookup: Lookup, now_s: float) -> Refuse:
         print(getattr(error, "trace", "") or error, file=sys.stderr, flush=True)
-        self._log(question, lookup, now_s, played=Played(Vanish("drop")), status=500, error=str(error))
-        return Refuse(500, SCENE_ERROR, str(error), {"x-should-retry": "false"})
+        self._log(
+            question, lookup, now_s, played=Played(Vanish("drop")), status=STATUS_OF_A_BROKEN_SCENE, error=str(error)
+        )
+        return Refuse(STATUS_OF_A_BROKEN_SCENE, SCENE_ERROR, str(error), {"x-should-retry": "false"})
 
     def _log(
         self,

@@ -219,7 +219,7 @@ def test_a_wrong_scene_is_told_with_its_line(scene: str, error: str, state: Path
 
     async def use(server: RehearsalServer, call: Call) -> None:
         response = await call(session)
-        assert (response.status_code, response.json()["error"]["type"]) == (500, "rehearsal_scene_error")
+        assert (response.status_code, response.json()["error"]["type"]) == (418, "rehearsal_scene_error")
         assert error in response.json()["error"]["message"]
         assert error in account(server.log).errors[0]
 

@@ -1,0 +1,44 @@
+"""What a rehearsal says when its answers, or its scene, are the trouble and not the job."""
+
+from tests.rehearsals.conftest import MakeJob
+
+BROKEN = """\
+from harness.rehearsal.scene import Ask, Records, Reply
+
+
+def scene(ask: Ask) -> Reply:
+    return Records([{"id": id, "text": 1 / 0} for id in ask.ids])
+"""
+
+
+def test_a_scene_with_a_bug_stops_the_rehearsal_at_once_and_names_the_line(small: MakeJob) -> None:
+    job = small("plain", 3)
+    good = (job.folder / "scene.py").read_text()
+    (job.folder / "scene.py").write_text(BROKEN)
+    said = job.play()
+    assert said.code == 4, said.all
+    assert "stopped: broken_scene" in said.err
+    assert "scene.py:5: ZeroDivisionError: division by zero" in said.err
+    assert "mend the scene" in said.err
+    assert not job.has("HoldPlaced") and not job.has("ItemStruck")
+    (job.folder / "scene.py").write_text(good)
+    mended = job.play()
+    assert mended.code == 0, mended.all
+    assert "rehearsed anew, for the job has changed (rehearsal.scene has changed)" in mended.err
+    job.assert_laws_hold()
+
+
+def test_checks_that_made_up_answers_cannot_meet_are_said_to_need_a_scene(small: MakeJob) -> None:
+    output = {"fields": {"text": "string"}, "check": [{"jq": '.text | startswith("http")', "says": "give a link"}]}
+    job = small("plain", 2, output=output, rehearsal={})
+    said = job.play()
+    assert said.code == 1, said.all
+    assert "The answers for 2 items were made up and refused by your checks" in said.out
+    assert "rehearsal: {scene: scene.py}" in said.out and "docs/rehearsal.md" in said.out
+
+
+def test_troubles_on_purpose_are_not_blamed_on_made_up_answers(small: MakeJob) -> None:
+    job = small("plain", 1, rehearsal={})
+    said = job.play("--faults", "no_file:*")
+    assert said.code == 1, said.all
+    assert "were made up" not in said.out
