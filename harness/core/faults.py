@@ -17,9 +17,10 @@ from typing import Any, Final, Literal
 from harness.core.symptoms import Symptoms, evidence
 from harness.core.types import Blame, Fault, FaultKind
 
-Consequence = Literal["strike", "whole", "halve", "hold", "wait", "again", "stop", "resume"]
-"""What follows: `strike` its items; `whole` repeats the group once, then halves; `halve` at once; `hold` starts with
-backoff; `wait` until the stated reset; `again` without a strike; `stop` the job; `resume` when the operator says."""
+Consequence = Literal["strike", "fail", "whole", "halve", "hold", "wait", "again", "stop", "resume"]
+"""What follows: `strike` its items; `fail` those that are named at once, the others go again; `whole` repeats the group
+once, then halves; `halve` at once; `hold` starts with backoff; `wait` until the stated reset; `again` without a
+strike; `stop` the job; `resume` when the operator says."""
 
 REJECTED: Final = FaultKind("rejected")
 MISSING: Final = FaultKind("missing")
@@ -51,6 +52,8 @@ CREDIT: Final = FaultKind("credit")
 UNKNOWN_MODEL: Final = FaultKind("unknown_model")
 CLI_MISSING: Final = FaultKind("cli_missing")
 BROKEN_CHECK: Final = FaultKind("broken_check")
+NO_INPUT: Final = FaultKind("no_input")
+NO_INPUT_FOLDER: Final = FaultKind("no_input_folder")
 BROKEN_SCENE: Final = FaultKind("broken_scene")
 CANCELLED: Final = FaultKind("cancelled")
 CUT_OFF: Final = FaultKind("cut_off")
@@ -82,6 +85,20 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(SUPERVISOR_LOST, "host", "again", "the supervisor ended while this session ran", ({"lost": {True}},)),
     Row(CUT_OFF, "operator", "resume", "ended at once on request", ({"operator": {"cut"}},)),
     Row(CANCELLED, "operator", "resume", "cancelled on request", ({"operator": {"cancel"}},)),
+    Row(
+        NO_INPUT_FOLDER,
+        "config",
+        "stop",
+        "the folder of an item's file is not there",
+        ({"has_missing_folder": {True}},),
+    ),
+    Row(
+        NO_INPUT,
+        "operator",
+        "fail",
+        "an item's file is not there, or cannot be read",
+        ({"has_missing_input": {True}},),
+    ),
     Row(DISK, "host", "stop", "this machine had no room or no handles left", ({"errno": _NO_ROOM | _NO_PROCESS},)),
     Row(
         CLI_MISSING,
@@ -330,7 +347,11 @@ def _detail(row: Row, symptoms: Symptoms) -> str:
         parts.append(f"signal {symptoms.signal}")
     elif symptoms.exit_code and symptoms.is_error is None:
         parts.append(f"exit code {symptoms.exit_code}")
-    parts += [" ".join(said.split()) for said in (symptoms.excess, symptoms.text, symptoms.stderr) if said]
+    parts += [
+        " ".join(said.split())
+        for said in (symptoms.missing_folder, symptoms.excess, symptoms.text, symptoms.stderr)
+        if said
+    ]
     return ": ".join(parts)[:_DETAIL_CHARACTERS]
 
 

@@ -14,6 +14,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
     faults.UNKNOWN_MODEL: "write a model that the credential may use into the manifest, then type --keep too",
     faults.CLI_MISSING: "`harness doctor` says what is missing",
     faults.DISK: "mend that, then the same command again; nothing accepted is lost and nobody was struck",
+    faults.NO_INPUT_FOLDER: "put it back, then the same command again",
     faults.BROKEN_SCENE: "mend the scene, or write one (docs/rehearsal.md), then the same command",
     faults.BROKEN_CHECK: "mend the check; `harness rejudge` then takes what is good already without paying again, "
     "and the same command goes on",

@@ -7,6 +7,7 @@ The one retry rule (design section 5). Good records are accepted at once, whatev
     cut short, something accepted          nobody is struck; the rest together
     nothing usable (a whole failure)       repeated once per batch, then halved; refused, too long: halved at once
     a whole failure alone                  the item's strike; refused or too long: failed at once
+    an item's file is gone                 that item failed, alone; the others again, no strike
 
 The strike that fails an item is earned alone, so an item that is one strike short goes alone.
 """
@@ -32,7 +33,7 @@ from harness.core.events import (
     QueuedWhy,
     UsageSettled,
 )
-from harness.core.faults import DISK, SUPERVISOR_LOST, SUSPENDED, USAGE_LIMIT, halves_at_once, hopeless_alone
+from harness.core.faults import DISK, NO_INPUT, SUPERVISOR_LOST, SUSPENDED, USAGE_LIMIT, halves_at_once, hopeless_alone
 from harness.core.gate import hold_until
 from harness.core.money import to_micro
 from harness.core.types import Accepted, BatchRef, Ending, Fault, Judgement, Rejected
@@ -179,6 +180,8 @@ class _Rest:
     def events(self) -> list[Event]:
         if not self.members:
             return []
+        if self.fault is not None and self.fault.kind == NO_INPUT:
+            return self._without_input(self.fault)
         if self.fault is not None and self.fault.blame in _NO_STRIKE:
             return [*self._returned(), self._believed_again()]
         if self._is_whole_failure():
@@ -226,6 +229,15 @@ class _Rest:
         believed = open_.believed + 1
         behind_the_others = open_.tries + int(believed >= BELIEVED)  # they get done, and then it can be doubted
         return replace(again, tries=behind_the_others, believed=believed, last_excused=open_.attempt)
+
+    def _without_input(self, fault: Fault) -> list[Event]:
+        """Items whose file is gone fail, each alone; the others go again as if nothing had been."""
+        open_, gone = self.open_, set(fault.evidence.get("missing_input", ()))
+        if len(self.members) == 1:
+            return [ItemFailed(open_.attempt, open_.batch.phase, self.members[0].id, f"{fault.kind}: {fault.detail}")]
+        there = [member for member in self.members if member.id not in gone]
+        groups = [*([there] if there else []), *([member] for member in self.members if member.id in gone)]
+        return [_again(open_, group, "again", open_.next_group + index) for index, group in enumerate(groups)]
 
     def _strike_each(self) -> list[Event]:
         """The session ended by itself and something came back: each item answers for its own records."""

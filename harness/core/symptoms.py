@@ -58,6 +58,10 @@ class Symptoms:
     """This machine slept, or this process was stopped, while the session ran."""
     excess: str = ""
     """What it took more of than a session may, in words."""
+    missing_input: tuple[str, ...] = ()
+    """Items whose file could not be copied for the session: deleted, or out of reach, since the job was planned."""
+    missing_folder: str = ""
+    """The folder of such a file, when that is not there either."""
 
     @property
     def ended_well(self) -> bool:
@@ -74,6 +78,14 @@ class Symptoms:
     @property
     def has_denials(self) -> bool:
         return bool(self.denials)
+
+    @property
+    def has_missing_input(self) -> bool:
+        return bool(self.missing_input)
+
+    @property
+    def has_missing_folder(self) -> bool:
+        return bool(self.missing_folder)
 
     @property
     def has_excess(self) -> bool:

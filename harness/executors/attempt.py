@@ -32,6 +32,7 @@ Preview = Callable[[AttemptSpec, Sequence[Artifact], Sequence[OutputFault]], Awa
 _POLITE_S = 10.0
 """What an interrupted session gets to end by itself before its processes are told to."""
 
+_OUT_OF_REACH = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
 _GRACE_S = 2.0
 _LAST_S = 5.0
 
@@ -204,6 +205,18 @@ def of_the_disk(error: OSError, place: Path) -> dict[str, Any]:
 
 def not_started(spec: AttemptSpec, error: OSError) -> Ending:
     """The ending of an attempt whose folder could not be laid out."""
-    symptoms = Symptoms(**of_the_disk(error, spec.folder))
+    symptoms = _missing_input(spec, error) or Symptoms(**of_the_disk(error, spec.folder))
     facts = SessionFacts(session_id=spec.session_id, cost_usd=Decimal(0))
     return Ending((), (), classify(symptoms), facts, timedelta(0))
+
+
+def _missing_input(spec: AttemptSpec, error: OSError) -> Symptoms | None:
+    """Files of items that were there when the job was planned; None when it is something else that failed."""
+    files = {item.id: item.file for item in spec.items if item.file is not None}
+    failed = next((file for file in files.values() if error.filename in (file, str(file))), None)
+    if failed is None or error.errno not in _OUT_OF_REACH:
+        return None
+    if not failed.parent.is_dir():
+        return Symptoms(missing_folder=str(failed.parent))
+    gone = tuple(str(id_) for id_, file in files.items() if file == failed or not file.is_file())
+    return Symptoms(missing_input=gone, text=f"{', '.join(gone)}; put it back, then retry the item")

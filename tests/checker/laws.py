@@ -20,7 +20,7 @@ from tests.checker.record import Entry, Key, Record
 STRIKES = 3
 BROKEN = 4
 """The exit code of a run that the machine or the set-up stopped."""
-HOPELESS = ("refused", "too_long")
+HOPELESS = ("refused", "too_long", "no_input")
 NOT_THE_ITEMS_FAULT = ("provider", "host", "operator", "config")
 
 
