@@ -29,6 +29,8 @@ _HEAD_BYTES = 8 * 1024 * 1024
 _TAIL_BYTES = 1024 * 1024
 _CHUNK_BYTES = 65536
 _GRACE_S = 5.0
+_LAST_WORDS_S = 3.0
+"""What is in the pipes of an ended program is read at once, unless somebody goes on writing into them."""
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -43,6 +45,7 @@ class CommandSession:
         self._environ = environ
         self._symptoms = Symptoms()
         self._notes: tuple[str, ...] = ()
+        self._left: tuple[str, ...] = ()
 
     async def run(self) -> None:
         try:
@@ -59,11 +62,15 @@ class CommandSession:
         try:
             await wait_gone([process.pid], None)
             await self._starter.end(0)  # what it left behind may hold the pipes open
+            _, held = await asyncio.wait(drains, timeout=_LAST_WORDS_S)
+            self._starter.close()
             failures = await asyncio.gather(*drains)
             code = await process.wait()
         finally:
             for drain in drains:
                 drain.cancel()
+        if held:
+            self._left = ("a process that it left behind, and that could not be found, holds its output open",)
         self._symptoms = _symptoms_of(code, next((failure for failure in failures if failure), None))
 
     async def interrupt(self) -> None:
@@ -77,7 +84,7 @@ class CommandSession:
         return self._symptoms
 
     def notes(self) -> tuple[str, ...]:
-        return self._notes
+        return (*self._left, *self._notes)
 
     async def _drain(self, pipe: asyncio.StreamReader | None, path: Path) -> OSError | None:
         """Take everything the program prints into a file; returns the disk's error, if there was one."""

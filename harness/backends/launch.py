@@ -46,3 +46,7 @@ class Starter(Protocol):
     async def end(self, grace: float) -> None:
         """Ask the session's processes to end, and kill what is left after `grace` seconds. Nothing stays."""
         ...
+
+    def close(self) -> None:
+        """Let go of the process's pipes, whoever else holds them; only once it has ended."""
+        ...

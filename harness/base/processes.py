@@ -7,7 +7,8 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable, Iterable
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,14 @@ TOKEN_MARK = "HARNESS_TOKEN"  # noqa: S105  a variable's name, not a secret
 STATE_MARK = "HARNESS_STATE"
 """Environment variable that marks every process of one job, by `state_digest`."""
 
+FOLDER_MARK = "HARNESS_FOLDER"
+"""The same, by `folder_identity`: a folder that was moved is still itself, and a copy of it is not."""
+
 IS_LINUX = sys.platform.startswith("linux")
 _PR_SET_CHILD_SUBREAPER = 36
+_RLIMIT_LOCKS = 10
+"""A limit that no kernel since 2.4.25 heeds, and that a process hands on whatever it does with its environment."""
+
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _ROUNDS = 50
 """A tree that still forks after so many rounds of SIGKILL is left to the sweep."""
@@ -37,6 +44,20 @@ class Identity:
 def state_digest(state: Path) -> str:
     """What STATE_MARK holds for the job whose state lies there."""
     return hashlib.sha256(os.fsencode(state.resolve())).hexdigest()[:24]
+
+
+def folder_identity(folder: Path) -> str:
+    """What FOLDER_MARK holds for the job whose state lies there; empty when there is no such folder."""
+    try:
+        told = folder.stat()
+    except OSError:
+        return ""
+    return f"{told.st_dev}:{told.st_ino}"
+
+
+def lock_limit(marks: Mapping[str, str]) -> int:
+    """The marks of a job and of an attempt, 31 bits each, as a limit on file locks (RLIMIT_LOCKS); Linux only."""
+    return 1 << 62 | _bits(marks.get(STATE_MARK, "")) << 31 | _bits(marks.get(TOKEN_MARK, ""))
 
 
 def become_subreaper() -> bool:
@@ -100,13 +121,15 @@ def resident_bytes(pids: Iterable[int], above: int) -> int:
 
 
 def has_mark(pid: int, name: str, value: str) -> bool:
-    """Whether a process was started with `name=value` in its environment; False when it may not be read."""
+    """Whether a process was started with `name=value` in its environment, or carries that mark as its `lock_limit`.
+
+    False for zombies, and when it may not be looked into.
+    """
     if IS_LINUX:
-        try:
+        with suppress(OSError):
             environment = Path(f"/proc/{pid}/environ").read_bytes()
-        except OSError:
-            return False
-        return f"{name}={value}".encode() in environment.split(b"\0")
+            return f"{name}={value}".encode() in environment.split(b"\0") or _has_limit(pid, name, value)
+        return False
     import psutil
 
     try:
@@ -116,10 +139,35 @@ def has_mark(pid: int, name: str, value: str) -> bool:
 
 
 def marked(name: str, value: str) -> list[int]:
-    """Every process of this machine, but this one, that was started with `name=value` (about 5 ms for 300)."""
+    """Every process of this machine, but this one, that has the mark `name=value` (about 5 ms for 300)."""
+    return [pid for pid in _all_others() if has_mark(pid, name, value)]
+
+
+def of_job(state: Path) -> list[int]:
+    """Every process of this machine, but this one, that belongs to the job whose state lies there."""
+    marks = {STATE_MARK: state_digest(state), FOLDER_MARK: folder_identity(state)}
+    return [pid for pid in _all_others() if any(has_mark(pid, name, value) for name, value in marks.items() if value)]
+
+
+def _all_others() -> Iterator[int]:
     import psutil
 
-    return [pid for pid in psutil.pids() if pid != os.getpid() and has_mark(pid, name, value)]
+    return (pid for pid in psutil.pids() if pid != os.getpid())
+
+
+def _has_limit(pid: int, name: str, value: str) -> bool:
+    import resource
+
+    with suppress(OSError):
+        soft, _ = resource.prlimit(pid, _RLIMIT_LOCKS)
+        if soft >> 62 == 1 and name in (STATE_MARK, TOKEN_MARK):
+            bits = (soft >> 31 if name == STATE_MARK else soft) & (1 << 31) - 1
+            return bits == _bits(value) and not _is_zombie(pid)
+    return False
+
+
+def _bits(value: str) -> int:
+    return zlib.crc32(value.encode()) >> 1
 
 
 def watch_children_by_descriptor() -> None:
@@ -154,9 +202,14 @@ async def end_tree(polite: Iterable[int], rest: Callable[[], list[int]], grace: 
 
 async def end_marked(name: str, value: str, grace: float) -> int:
     """End every process with that mark, wherever it went; returns how many there were."""
-    found = marked(name, value)
+    return await end_found(lambda: marked(name, value), grace)
+
+
+async def end_found(find: Callable[[], list[int]], grace: float) -> int:
+    """End every process that is found; returns how many there were."""
+    found = find()
     if found:
-        await end_tree(found, lambda: marked(name, value), grace)
+        await end_tree(found, find, grace)
         reap(found)
     return len(found)
 

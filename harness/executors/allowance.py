@@ -46,21 +46,23 @@ class Allowance:
     """Of one process. The CLI has 17."""
 
 
-def limited(argv: Sequence[str], allowance: Allowance) -> tuple[str, ...]:
-    """The command that runs `argv` with the kernel's limits on it; costs about 1 ms.
+def limited(argv: Sequence[str], allowance: Allowance, lock_limit: int) -> tuple[str, ...]:
+    """The command that runs `argv` with the kernel's limits on it, and marked by one of them; costs about 1 ms.
 
     A shell does it, because that is everywhere and, other than a preexec function, safe beside threads; its builtin
-    knows -u or -p for processes. Limits that are lower already stay. When memory runs out the kernel ends the session
-    and not the supervisor.
+    knows -u or -p for processes and -w or -x for locks. Limits that are lower already stay. When memory runs out the
+    kernel ends the session and not the supervisor.
     """
     data_kib = (_RESERVED_BY_CLI + allowance.resident_bytes) // 1024
-    numbers = (_threads_now() + 2 * allowance.processes, data_kib, allowance.open_files, allowance.written_bytes // 512)
+    processes, blocks = _threads_now() + 2 * allowance.processes, allowance.written_bytes // 512
+    numbers = (processes, data_kib, allowance.open_files, blocks, lock_limit)
     return ("/bin/sh", "-c", _LIMITING, "sh", *map(str, numbers), *argv)
 
 
 _LIMITING = (
     "{ ulimit -c 0; ulimit -u $1 || ulimit -p $1; ulimit -d $2; ulimit -n $3; ulimit -f $4; "
-    'echo 500 >/proc/self/oom_score_adj; } 2>/dev/null; shift 4; unset PWD OLDPWD SHLVL; exec "$@"'
+    "ulimit -w $5 || ulimit -x $5; "
+    'echo 500 >/proc/self/oom_score_adj; } 2>/dev/null; shift 5; unset PWD OLDPWD SHLVL; exec "$@"'
 )
 
 

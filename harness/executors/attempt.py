@@ -77,6 +77,7 @@ class LiveAttempt:
             await self._starter.end(0)
             running.cancel()
             await asyncio.wait({running}, timeout=_LAST_S)
+            self._starter.close()
         duration = timedelta(seconds=self._tools.clock.monotonic() - began)
         kept = await asyncio.to_thread(self._keep)
         broken = running.exception() if running.done() and not running.cancelled() else None

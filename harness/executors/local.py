@@ -18,7 +18,17 @@ from harness.backends.stream import Reading
 from harness.base.artifacts import ArtifactStore
 from harness.base.clock import Clock
 from harness.base.ids import Token
-from harness.base.processes import STATE_MARK, TOKEN_MARK, become_subreaper, end_marked, state_digest
+from harness.base.processes import (
+    FOLDER_MARK,
+    STATE_MARK,
+    TOKEN_MARK,
+    become_subreaper,
+    end_found,
+    folder_identity,
+    has_mark,
+    of_job,
+    state_digest,
+)
 from harness.base.removal import remove_tree
 from harness.core.faults import TOO_BIG, classify
 from harness.core.symptoms import Symptoms
@@ -56,7 +66,7 @@ class LocalExecutor:
         self._containment = containment
         self._credential = credential
         self._environ = environ
-        self._state = state_digest(job.state)
+        self._marks = {STATE_MARK: state_digest(job.state), FOLDER_MARK: folder_identity(job.state)}
         self._running: dict[Token, LiveAttempt] = {}
         become_subreaper()
 
@@ -71,7 +81,7 @@ class LocalExecutor:
             folder.prepare(spec, self._containment.view(folder), self._job.vars)
         except OSError as error:
             return not_started(spec, error)
-        marks = {TOKEN_MARK: spec.token, STATE_MARK: self._state}
+        marks = {TOKEN_MARK: spec.token, **self._marks}
         starter = AttemptStarter(self._containment, folder, marks, self._tools.allowance)
         speaks = spec.session.backend == "claude"
         pulse = Pulse(spec.id, self._tools.clock.monotonic, on_event, speaks)
@@ -101,9 +111,10 @@ class LocalExecutor:
     async def salvage(self, spec: AttemptSpec) -> Ending:
         """The ending of an attempt whose supervisor was lost: leftovers are ended, its folder is frozen.
 
-        The cost is known only when the session had told it.
+        The cost is known only when the session had told it. In a copy of a job's folder the processes of the original
+        carry the same token: they are not ours to end.
         """
-        await end_marked(TOKEN_MARK, spec.token, 0)
+        await end_found(lambda: [pid for pid in of_job(self._job.state) if has_mark(pid, TOKEN_MARK, spec.token)], 0)
         folder = AttemptFolder(spec.folder)
         frozen, failure = freeze_output(spec, self._tools.store)
         folder.tidy()
@@ -120,7 +131,7 @@ class LocalExecutor:
 
     async def sweep(self) -> int:
         """End every process that an earlier supervisor of this job left behind; returns how many there were."""
-        return await end_marked(STATE_MARK, self._state, 0)
+        return await end_found(lambda: of_job(self._job.state), 0)
 
     async def _relieved(self, folder: AttemptFolder, ending: Ending) -> Ending:
         """A work folder that is too big is not kept: a few of them would fill the disk for everybody."""

@@ -2,9 +2,10 @@
 
 import asyncio
 import os
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import PIPE, Process, SubprocessStreamProtocol
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from functools import partial
 
 from harness.backends.launch import Launch
 from harness.base.processes import (
@@ -14,6 +15,7 @@ from harness.base.processes import (
     descendants,
     end_tree,
     has_mark,
+    lock_limit,
     reap,
     reap_namespaces,
 )
@@ -37,6 +39,7 @@ class AttemptStarter:
         self._marks = marks
         self._allowance = allowance
         self._process: Process | None = None
+        self._transport: asyncio.SubprocessTransport | None = None
 
     async def start(self, launch: Launch) -> Process:
         """Start it in a session of its own, so that a Ctrl-C in the terminal reaches only the supervisor.
@@ -46,8 +49,10 @@ class AttemptStarter:
         wrapped = self._containment.wrap(self._folder, launch)
         with ExitStack() as closing:
             source = PIPE if launch.stdin is None else closing.enter_context(launch.stdin.open("rb")).fileno()
-            self._process = await asyncio.create_subprocess_exec(
-                *limited(wrapped.argv, self._allowance),
+            loop = asyncio.get_running_loop()
+            self._transport, protocol = await loop.subprocess_exec(
+                partial(SubprocessStreamProtocol, _STREAM_LIMIT_BYTES, loop),
+                *limited(wrapped.argv, self._allowance, lock_limit(self._marks)),
                 stdin=source,
                 stdout=PIPE,
                 stderr=PIPE,
@@ -55,8 +60,8 @@ class AttemptStarter:
                 cwd=wrapped.cwd,
                 pass_fds=wrapped.pass_fds,
                 start_new_session=True,
-                limit=_STREAM_LIMIT_BYTES,
             )
+        self._process = Process(self._transport, protocol, loop)
         return self._process
 
     async def end(self, grace: float) -> None:
@@ -66,6 +71,13 @@ class AttemptStarter:
             polite = self._containment.polite(process.pid) if grace > 0 else ()
             await end_tree(polite, lambda: self._living(process), grace)
         await self._end_adopted()
+
+    def close(self) -> None:
+        """Let go of its pipes: a process that could not be found may hold the other ends for ever."""
+        for number in (0, 1, 2):
+            pipe = self._transport.get_pipe_transport(number) if self._transport is not None else None
+            if pipe is not None:
+                pipe.close()
 
     def processes(self, most: int) -> list[int]:
         """Those of the session, wherever they went; no more than `most`."""

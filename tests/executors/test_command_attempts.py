@@ -1,7 +1,10 @@
 """Laws of one attempt on this machine, with a stub program as its session."""
 
 import asyncio
+import gc
 import json
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +16,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.base.ids import ItemId
-from harness.base.processes import TOKEN_MARK, marked
+from harness.base.processes import (
+    FOLDER_MARK,
+    STATE_MARK,
+    TOKEN_MARK,
+    folder_identity,
+    identity_of,
+    marked,
+    state_digest,
+)
 from harness.core.types import Artifact, AttemptSpec, Ending, Item, OutputFault, SessionEvent
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import Off
@@ -96,6 +107,48 @@ def test_C07_a_daemon_in_a_session_of_its_own_is_ended(bench: "Bench", walls: Co
     ending = asyncio.run(bench.run(spec, walls))
     assert ending.fault is None
     assert marked(TOKEN_MARK, spec.token) == []
+
+
+FORGETFUL_DAEMON = """
+import json, os
+said, saying = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.write(saying, str(os.getpid()).encode())
+        os.chdir("/")
+        os.execve("/bin/sleep", ["sleep", "3600"], {})
+    os._exit(0)
+os.wait()
+open("daemon.pid", "wb").write(os.read(said, 20))
+json.dump([{"id": "a"}], open("output.json", "w"))
+"""
+"""Its daemon has lost its parent, its session, its folder and its environment, and holds the pipes of the program."""
+
+
+@pytest.mark.linux
+def test_C07_a_daemon_that_has_cleared_its_environment_is_ended(bench: "Bench", walls: Containment) -> None:
+    spec = bench.program(FORGETFUL_DAEMON)
+    ending = asyncio.run(bench.run(spec, walls))
+    assert (ending.fault, ending.notes) == (None, ())
+    if not walls.is_kernel_sandbox:  # its number is another one there
+        assert identity_of(int((spec.folder / "work" / "daemon.pid").read_text())) is None
+    assert marked(TOKEN_MARK, spec.token) == []
+
+
+@pytest.mark.linux
+def test_a_daemon_that_cannot_be_found_holds_up_nobody_and_is_told(
+    bench: "Bench", quick: Containment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.executors.starter.has_mark", lambda pid, name, value: False)
+    spec = bench.program(FORGETFUL_DAEMON)
+    ending = asyncio.run(bench.run(spec, quick))
+    daemon = int((spec.folder / "work" / "daemon.pid").read_text())
+    assert identity_of(daemon) is not None
+    os.kill(daemon, signal.SIGKILL)
+    assert ending.fault is None and json.loads(bench.content(ending)) == [{"id": "a"}]
+    assert "holds its output open" in ending.notes[0]
+    gc.collect()  # what asyncio would say about pipes that nobody closed is an error in these tests
 
 
 def test_the_time_limit_ends_a_program_that_hangs_and_is_charged_to_it(bench: "Bench", walls: Containment) -> None:
@@ -213,6 +266,7 @@ def test_I10_a_program_sees_nothing_of_our_environment(
         "HARNESS_OUTPUT",
         "HARNESS_TOKEN",
         "HARNESS_STATE",
+        "HARNESS_FOLDER",
     }
 
 
@@ -278,7 +332,7 @@ def test_T09_salvage_ends_what_is_left_and_freezes_it(bench: "Bench") -> None:
             cwd=work,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            env={"HARNESS_OUTPUT": "output.json", TOKEN_MARK: spec.token},
+            env={"HARNESS_OUTPUT": "output.json", TOKEN_MARK: spec.token, STATE_MARK: state_digest(bench.job().state)},
             start_new_session=True,
         )
         assert orphan.stdout is not None
@@ -293,6 +347,34 @@ def test_T09_salvage_ends_what_is_left_and_freezes_it(bench: "Bench") -> None:
     assert ending.fault.kind == "supervisor_lost"
     assert ending.facts.cost_usd is None
     assert json.loads(bench.content(ending)) == [{"id": "a", "echo": 1}]
+
+
+def test_salvage_leaves_alone_what_belongs_to_the_folder_that_this_one_is_a_copy_of(bench: "Bench") -> None:
+    spec = bench.stub("ok")
+
+    async def salvage_beside() -> int | None:
+        marks = {TOKEN_MARK: spec.token, STATE_MARK: state_digest(bench.folder / "the original"), FOLDER_MARK: "1:2"}
+        theirs = await asyncio.create_subprocess_exec("sleep", "3600", env={"PATH": os.environ["PATH"], **marks})
+        await bench.executor().salvage(spec)
+        alive = theirs.returncode
+        theirs.kill()
+        await theirs.wait()
+        return alive
+
+    assert asyncio.run(salvage_beside()) is None
+
+
+def test_salvage_finds_the_processes_of_a_folder_that_was_moved(bench: "Bench") -> None:
+    spec = bench.stub("ok")
+    bench.job().state.mkdir(parents=True)
+
+    async def move_and_salvage() -> int:
+        marks = {TOKEN_MARK: spec.token, FOLDER_MARK: folder_identity(bench.job().state)}
+        orphan = await asyncio.create_subprocess_exec("sleep", "3600", env={"PATH": os.environ["PATH"], **marks})
+        await bench.executor().salvage(spec)
+        return await orphan.wait()
+
+    assert asyncio.run(move_and_salvage()) == -signal.SIGKILL
 
 
 def test_salvage_of_an_attempt_that_never_got_its_folder_is_empty(bench: "Bench") -> None:

@@ -304,7 +304,7 @@ def test_T09_a_sweep_ends_what_an_earlier_supervisor_left(bench: "Bench") -> Non
     async def leave_and_sweep() -> int:
         executor = bench.executor()
         sleeper = await asyncio.create_subprocess_exec(
-            "sleep", "3600", env={"HARNESS_STATE": executor._state, "PATH": os.environ["PATH"]}, start_new_session=True
+            "sleep", "3600", env={**executor._marks, "PATH": os.environ["PATH"]}, start_new_session=True
         )
         swept = await executor.sweep()
         await sleeper.wait()
