@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, OfRehearsal, Settings
+from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, OfRehearsal, Place, Settings, typed
 from harness.cli.printing import print_json, print_lines, say
 
 
@@ -15,21 +15,22 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check the manifest, every file it names, the items and the prompts; start nothing."""
+    from harness.cli.foresight import look_ahead, refuse_what_launch_would
     from harness.cli.outline import outline, outline_as_json
     from harness.cli.preview import read_items
     from harness.job.load import load
-    from harness.supervisor.opening import refuse_bad_prompts
     from harness.views.wording import clean
 
     job = load(manifest, settings=settings or (), rehearsal=rehearsal)
     found = read_items(job)
-    refuse_bad_prompts(job, found.items)
-    for warning in found.warnings:
+    warnings = [*found.warnings, *look_ahead(job, found.items)]
+    for warning in warnings:
         say(f"warning: {clean(warning)}")
     if as_json:
-        print_json(outline_as_json(job, found))
+        print_json(outline_as_json(job, found.items, warnings))
     else:
         print_lines(outline(job, found.items))
+    refuse_what_launch_would(job, found.items, typed(Place(manifest, rehearsal), settings))
     say(f"{clean(str(manifest))} is fine")
 
 
@@ -38,17 +39,26 @@ def plan(
     settings: Settings = None,
     rehearsal: OfRehearsal = False,
     prompt: Annotated[bool, typer.Option("--prompt", help="Print what the next session would be told.")] = False,
+    phase: Annotated[
+        str, typer.Option("--phase", metavar="NAME", help="With --prompt: of a later phase, about made-up records.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Say what would run and why, and what it may cost; start nothing."""
     from harness.cli import preview
+    from harness.cli.foresight import unlike_planned
     from harness.cli.outline import money_line
     from harness.job.load import load
 
     job = load(manifest, settings=settings or (), rehearsal=rehearsal)
     items = preview.read_items(job).items
-    if prompt:
-        _print_prompt(preview.first_prompt(job, items))
+    for line in unlike_planned(job, items, typed(Place(manifest, rehearsal), settings)):
+        say(line)
+    if prompt or phase:
+        told = preview.prompt_of(job, items, phase)
+        if phase and phase != job.phases[0].name:
+            say("the records in it are made up from the phases before; real ones lie in attempts/ once it has run")
+        _print_prompt(told)
         return
     groups = preview.planned_groups(job, items)
     if as_json:

@@ -1,7 +1,7 @@
 """Commands that run a job: launch, which also resumes, and rehearse."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,17 +17,13 @@ from harness.cli.options import (
     Plain,
     Reset,
     Settings,
+    typed,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from harness.job.job import Job
     from harness.supervisor.opening import Choice
     from harness.supervisor.running import RunOptions
-
-
-T = TypeVar("T")
 
 
 def launch(
@@ -51,7 +47,9 @@ def launch(
     from harness.backends.supply import find_supply
     from harness.base.errors import Problem, UsageError
     from harness.cli.detaching import Words, detach_and_wait
+    from harness.cli.foresight import refuse_bad_later_prompts
     from harness.cli.resetting import is_there_anything, must_start_anew, reset_now
+    from harness.cli.together import together
     from harness.job.load import load
     from harness.ledger.shared_holds import state_home
     from harness.supervisor.opening import Again
@@ -61,11 +59,12 @@ def launch(
     if len(places) > 1 and (first or only or detach):
         raise UsageError([Problem("launch", "--first, --only and --detach are for one job")])
     choice = _choice(first, only)
-    jobs = _all([partial(load, place.manifest, settings=settings or ()) for place in places])
+    jobs = together([partial(load, place.manifest, settings=settings or ()) for place in places])
     shared = state_home(os.environ, Path.home())
-    supplies = _all([partial(find_supply, job, os.environ, Path.home(), shared) for job in jobs])
+    supplies = together([partial(find_supply, job, os.environ, Path.home(), shared) for job in jobs])
+    together([partial(refuse_bad_later_prompts, job) for job in jobs if reset or not is_there_anything(job)])
     old = [job for job in jobs if reset and is_there_anything(job)]
-    _all([partial(must_start_anew, job, choice) for job in old])
+    together([partial(must_start_anew, job, choice) for job in old])
     for job in old:
         reset_now(job)
     if detach:
@@ -73,7 +72,7 @@ def launch(
         raise typer.Exit(detach_and_wait(places[0], words))
     code = 0
     for place, job, supply in zip(places, jobs, supplies, strict=True):
-        options = RunOptions(supply, choice, Again(keep, add, _typed(place, settings)), shared_state=shared)
+        options = RunOptions(supply, choice, Again(keep, add, typed(place, settings)), shared_state=shared)
         code = max(code, _play(place, job, options, plain=plain))
         if code > 1:  # what stopped this job would stop the next one too
             break
@@ -134,28 +133,6 @@ def _choice(first: int | None, only: list[str] | None) -> "Choice":
     if first is not None and only:
         raise UsageError([Problem("--first", "chooses items, and so does --only", "use one of them at a time")])
     return Choice(first, tuple(only or ()))
-
-
-def _typed(place: Place, settings: list[str] | None) -> str:
-    """The launch as it was typed, but for the switches: what the next one needs too."""
-    words = [word for setting in settings or () for word in ("--set", setting)]
-    return place.command("launch", *words).strip("`")
-
-
-def _all(makers: "Sequence[Callable[[], T]]") -> "list[T]":
-    """What all of them make; or one UsageError with the problems of all, before anything is started."""
-    from harness.base.errors import Problem, UsageError
-
-    made: list[T] = []
-    problems: list[Problem] = []
-    for make in makers:
-        try:
-            made.append(make())
-        except UsageError as error:
-            problems += error.problems
-    if problems:
-        raise UsageError(list(dict.fromkeys(problems)))
-    return made
 
 
 def _play(place: Place, job: "Job", options: "RunOptions", *, plain: bool) -> int:

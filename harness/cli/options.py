@@ -62,3 +62,9 @@ class Place:
         from harness.base.commands import command_line
 
         return f"`{command_line(verb, self.named, *words, rehearsal=self.rehearsal)}`"
+
+
+def typed(place: Place, settings: list[str] | None) -> str:
+    """A launch with its settings, but without switches: what the next one needs too."""
+    words = [word for setting in settings or () for word in ("--set", setting)]
+    return place.command("launch", *words).strip("`")

@@ -11,7 +11,6 @@ from harness.core.money import to_micro
 from harness.core.types import Item
 from harness.job.bounds import Bounds
 from harness.job.job import Job, PhaseSpec
-from harness.sources.read import Reading
 from harness.supervisor.attempt import reservation
 from harness.views.wording import clean, counted, listed
 
@@ -31,15 +30,15 @@ def outline(job: Job, items: Sequence[Item]) -> Iterator[str]:
         yield f"gate      {', '.join(bounds)}"
 
 
-def outline_as_json(job: Job, found: Reading) -> dict[str, Any]:
+def outline_as_json(job: Job, items: Sequence[Item], warnings: Sequence[str]) -> dict[str, Any]:
     """The same for programs; `items` are the ids in their final order."""
     return {
         "schema_version": 1,
         "job": job.name,
         "rehearsal": job.rehearsal,
         "noun": job.noun,
-        "items": [item.id for item in found.items],
-        "warnings": list(found.warnings),
+        "items": [item.id for item in items],
+        "warnings": list(warnings),
         "batch_size": job.phases[0].batch_size,
         "phases": [_phase_as_json(phase) for phase in job.phases],
     }

@@ -5,11 +5,14 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.bounded import Bounded
 from harness.base.clock import SystemClock
+from harness.base.errors import Problem, UsageError
+from harness.cli.later_phases import foreseen_prompt
 from harness.core.money import to_micro, to_usd
 from harness.core.types import Artifact, AttemptSpec, BatchView, Item, Judgement, OutputFault
 from harness.executors.containment import choose
@@ -123,6 +126,19 @@ def plan_as_json(job: Job, groups: Sequence[Planned]) -> dict[str, Any]:
         "reservation_usd": {phase.name: float(to_usd(reservation(job, phase))) for phase in job.phases},
         "budget_usd": float(to_usd(to_micro(job.budget))) if job.budget is not None else None,
     }
+
+
+def prompt_of(job: Job, items: Sequence[Item], phase: str) -> AttemptSpec | render.Rendered | None:
+    """What a session of the phase would be told; without a name, the next session. UsageError for an unknown name."""
+    named = next((each for each in job.phases if each.name == phase), None)
+    if phase and named is None:
+        names = [each.name for each in job.phases]
+        near = get_close_matches(phase, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+        raise UsageError([Problem("--phase", f"there is no phase {phase!r}", hint)])
+    if named is None or named.from_ is None:
+        return first_prompt(job, items)
+    return foreseen_prompt(job, items, named)
 
 
 def first_prompt(job: Job, items: Sequence[Item]) -> AttemptSpec | render.Rendered | None:

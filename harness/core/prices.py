@@ -55,6 +55,11 @@ def known_models() -> tuple[str, ...]:
     return tuple(_PRICES)
 
 
+def known_names() -> tuple[str, ...]:
+    """What a manifest may call a model that has a price: aliases and ids."""
+    return (*_ALIASES, *_PRICES)
+
+
 def cost_of(model: str, usage: Mapping[str, Any]) -> Decimal | None:
     """Dollars for one response, from the `usage` object of the Messages API; None when the model has no price.
 

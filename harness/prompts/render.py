@@ -1,5 +1,6 @@
 """From a phase and the items of one group to what its session is told: one pass over plain values, in a sandbox."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +25,11 @@ MOST_CHARACTERS: Final = 800_000
 
 _MOST_PROBLEMS = 5
 _TEMPLATE_FILE = "<template>"
+_QUOTED = re.compile(r"'(\w+)'(?: is undefined)?$")
+
+
+class UnknownNameError(UsageError):
+    """The template asks for something that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,7 @@ def _filled(session: SessionSpec, values: Mapping[str, Json]) -> str:
     try:
         return _template(session.prompt).render(values)
     except UndefinedError as error:
-        raise UsageError([_problem(session, error, _undefined_in_words(error, values))]) from None
+        raise UnknownNameError([_problem(session, error, _undefined_in_words(error, values))]) from None
     except (
         TemplateError,
         ArithmeticError,
@@ -147,7 +153,14 @@ def _uses(text: str, name: str) -> bool:
 
 def _problem(session: SessionSpec, error: Exception, message: str) -> Problem:
     line = _line(error.__traceback__) or getattr(error, "lineno", None) or 1
-    return Problem(f"{session.prompt_name}:{line}", message)
+    return Problem(f"{session.prompt_name}:{line}:{_column(session.prompt, line, str(error))}", message)
+
+
+def _column(text: str, line: int, message: str) -> int:
+    """Where the name that the message quotes stands in that line of the template; 1 when it does not."""
+    name, lines = _QUOTED.search(message), text.split("\n")
+    found = re.search(rf"\b{re.escape(name[1])}\b", lines[line - 1]) if name and 0 < line <= len(lines) else None
+    return found.start() + 1 if found else 1
 
 
 def _line(traceback: TracebackType | None) -> int | None:

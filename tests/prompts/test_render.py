@@ -78,7 +78,7 @@ def test_item_is_there_for_a_group_of_one_and_has_its_path() -> None:
         "do S1 at input/a b.pdf"
         in rendered("do {{ item.id }} at {{ item.path }}", item("S1", file=Path("/x/a b.pdf"))).prompt
     )
-    with pytest.raises(UsageError, match=r"prompts/job.md:2: 'item' is for a group of one and this has 2"):
+    with pytest.raises(UsageError, match=r"prompts/job.md:2:4: 'item' is for a group of one and this has 2"):
         rendered("do\n{{ item.id }}", item("S1"), item("S2"))
 
 
@@ -151,14 +151,14 @@ def test_a_missing_field_is_told_with_the_line_of_the_template_and_the_item() ->
     with pytest.raises(UsageError) as caught:
         rendered("one\ntwo {{ item.name }}\n{{ item.nmae }}", item("S1", name="x"))
     (problem,) = caught.value.problems
-    assert (problem.where, problem.message) == ("prompts/job.md:3", "there is no 'nmae', for 'S1'")
+    assert (problem.where, problem.message) == ("prompts/job.md:3:9", "there is no 'nmae', for 'S1'")
 
 
 def test_any_other_error_of_a_template_is_a_problem_too() -> None:
     for template in ["{{ item.n / 0 }}", "{{ item.n + 'x' }}", "{{ range(10**9) | list }}", "{{ item.keys }}"]:
         with pytest.raises(UsageError) as caught:
             rendered(f"\n{template}", item("S1", n=1))
-        assert caught.value.problems[0].where == "prompts/job.md:2"
+        assert caught.value.problems[0].where == "prompts/job.md:2:1"
 
 
 def test_check_finds_what_only_some_items_lack() -> None:
@@ -170,7 +170,7 @@ def test_check_finds_what_only_some_items_lack() -> None:
         for number in (1, 2, 3)
     ]
     (problem,) = check(phase("{{ item.x }}"), {}, groups)
-    assert str(problem) == "prompts/job.md:1: there is no 'x', for 'S2'"
+    assert str(problem) == "prompts/job.md:1:9: there is no 'x', for 'S2'"
 
 
 def test_a_prompt_above_the_limit_is_refused() -> None:

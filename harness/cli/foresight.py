@@ -1,0 +1,85 @@
+"""What `check` and `plan` can say before anything runs: prompts, money, models, and what differs from the plan."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
+
+from harness.base.errors import UsageError
+from harness.cli.later_phases import problems_ahead
+from harness.cli.preview import read_items
+from harness.cli.resetting import changed_in_words
+from harness.cli.together import together
+from harness.core.prices import known_names, price_of
+from harness.core.types import Item
+from harness.job.job import Job
+from harness.job.wording import nearest
+from harness.ledger.store import open_for_reading
+from harness.supervisor.changes import Changes, changes_since, refusal
+from harness.supervisor.opening import refuse_bad_prompts, refuse_small_budget
+from harness.views.wording import clean_lines
+
+
+def look_ahead(job: Job, items: Sequence[Item]) -> list[str]:
+    """Warnings. UsageError for prompts that would stop the job, of any phase, and for a budget that pays no session."""
+    untried: list[str] = []
+
+    def later_prompts() -> None:
+        problems, could_not = problems_ahead(job, items)
+        untried.extend(could_not)
+        if problems:
+            raise UsageError(problems)
+
+    refusals: list[Callable[[], None]] = [
+        partial(refuse_bad_prompts, job, items),
+        later_prompts,
+        partial(refuse_small_budget, job),
+    ]
+    together(refusals)
+    return [*_unknown_models(job), *untried]
+
+
+def refuse_bad_later_prompts(job: Job) -> None:
+    """For a job that is about to be planned: better now than when its second phase begins, at night."""
+    if len(job.phases) > 1 and (problems := problems_ahead(job, read_items(job).items)[0]):
+        raise UsageError(problems)
+
+
+def _unknown_models(job: Job) -> Iterator[str]:
+    names = {phase.session.model: phase for phase in reversed(job.phases) if phase.session.model}
+    for model, phase in names.items():
+        if price_of(model) is None:
+            near = nearest(model, known_names())
+            where = f" of phase {phase.name}" if len(job.phases) > 1 else ""
+            yield (
+                f"the model {model!r}{where} is not known to this program{near}; it has no price here, so one worst "
+                "response is not reserved for it"
+            )
+
+
+def refuse_what_launch_would(job: Job, items: Sequence[Item], typed: str) -> None:
+    """UsageError when the job was planned and has changed since; a rehearsal starts anew then, and is not refused."""
+    changes = _changes(job, items)
+    if changes.in_words() and not job.rehearsal:
+        raise UsageError([refusal(job, changes, typed)])
+
+
+def unlike_planned(job: Job, items: Sequence[Item], typed: str) -> Iterator[str]:
+    """What differs from the plan, which is still what is shown."""
+    changes = _changes(job, items)
+    if not changes.in_words():
+        return
+    if job.rehearsal:
+        yield f"the next rehearsal would be {changed_in_words(changes.in_words()).removesuffix(': ')}"
+    else:
+        problem = refusal(job, changes, typed)
+        yield clean_lines(f"a launch would be refused: {problem.message}\n  hint: {problem.hint}")
+
+
+def _changes(job: Job, items: Sequence[Item]) -> Changes:
+    path = job.state / "ledger.db"
+    if not path.exists():
+        return Changes()
+    with closing(open_for_reading(path)) as db:
+        if db.execute("SELECT 1 FROM job").fetchone() is None:
+            return Changes()
+        return changes_since(job, db, items)

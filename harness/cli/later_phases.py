@@ -1,0 +1,217 @@
+"""Prompts of later phases before the night: rendered with records made up from the schema or fields of earlier ones."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from harness.base.bounded import Bounded
+from harness.base.errors import Problem, UsageError
+from harness.base.ids import ItemId
+from harness.core.types import BatchRef, BatchView, Item, Json
+from harness.executors.containment import choose
+from harness.executors.folder import AttemptFolder
+from harness.job.job import Job, PhaseSpec
+from harness.outputs.checks import BrokenCheckError
+from harness.outputs.making import make
+from harness.prompts.render import Rendered, UnknownNameError, render
+from harness.rehearsal.invent import InventionError, made_up_records
+from harness.rehearsal.scene import Ask
+
+_MOST_ITEMS = 20
+_MOST_GROUPS = 5
+_MARK = "harness: anything may be here"
+_SAYS_SOMETHING = (
+    "type", "properties", "required", "items", "prefixItems", "enum", "const", "$ref", "allOf", "anyOf", "oneOf",
+    "pattern", "format", "minimum", "maximum", "minLength", "maxLength", "not",
+)  # fmt: skip
+
+
+class Anything(dict[Any, Any]):
+    """Stands where a schema says nothing: it has every name, and each is as empty as itself."""
+
+    def __missing__(self, name: object) -> "Anything":
+        return Anything()
+
+
+@dataclass(frozen=True, slots=True)
+class Foresight:
+    """What a later phase would see. `why_not` says why its prompt cannot be tried before there are real records."""
+
+    phase: PhaseSpec
+    groups: Sequence[Sequence[Item]] = ()
+    contexts: Sequence[Mapping[str, Sequence[Json]]] = ()
+    """As in the first batch, and as in a later one, where that is another."""
+    has_anything: bool = False
+    why_not: str = ""
+
+
+@dataclass(slots=True)
+class _MadeUp:
+    """What the phases so far have left: their items, and the records of each."""
+
+    items: dict[int, list[Item]]
+    records: dict[int, dict[ItemId, list[Json]]] = field(default_factory=dict)
+    trouble: dict[int, str] = field(default_factory=dict)
+
+
+def foresee(job: Job, items: Sequence[Item]) -> Iterator[Foresight]:
+    """For each phase after the first, what a few of the items would bring there."""
+    made_up = _MadeUp({1: _telling(items, job.phases[0].batch_size)})
+    with closing(Bounded()) as bounded:
+        for phase in job.phases:
+            if phase.from_ is not None:
+                yield _enter(job, phase, made_up, bounded)
+            _invent(job, phase, made_up)
+
+
+def problems_ahead(job: Job, items: Sequence[Item]) -> tuple[list[Problem], list[str]]:
+    """What would stop the prompts of later phases, and which of them could not be tried, in words."""
+    problems: list[Problem] = []
+    untried: list[str] = []
+    for ahead in foresee(job, items) if len(job.phases) > 1 else ():
+        if ahead.why_not:
+            untried.append(f"the prompt of phase {ahead.phase.name} was not tried: {ahead.why_not}")
+        problems += [problem for problem in _problems(job, ahead) if problem not in problems]
+    return problems, untried
+
+
+def foreseen_prompt(job: Job, items: Sequence[Item], phase: PhaseSpec) -> Rendered:
+    """What a session of a later phase would be told, about records that are made up. UsageError when it cannot be."""
+    ahead = next(ahead for ahead in foresee(job, items) if ahead.phase.number == phase.number)
+    if ahead.why_not:
+        raise UsageError([Problem(f"phase {phase.name}", f"its prompt cannot be shown yet: {ahead.why_not}")])
+    return _rendered(job, ahead, ahead.groups[0], ahead.contexts[-1])
+
+
+def _problems(job: Job, ahead: Foresight) -> Iterator[Problem]:
+    for group in ahead.groups:
+        for context in ahead.contexts:
+            try:
+                _rendered(job, ahead, group, context)
+            except UnknownNameError as error:
+                hint = f"records of the phases before are as their fields or schema say: {_before(job, ahead.phase)}"
+                yield from (replace(problem, hint=hint) for problem in error.problems)
+            except UsageError as error:
+                if not ahead.has_anything:  # else a real record may well be what the template wants
+                    yield from error.problems
+
+
+def _before(job: Job, phase: PhaseSpec) -> str:
+    before = job.phase(phase.from_ or 1)
+    names = (before.output.schema or {}).get("properties") or {}
+    return f"{before.name} has {', '.join(names)}" if names else f"see {before.name}"
+
+
+def _rendered(job: Job, ahead: Foresight, group: Sequence[Item], context: Mapping[str, Sequence[Json]]) -> Rendered:
+    phase = ahead.phase
+    view = BatchView.of(BatchRef(phase.number, 1), group, (1, len(group)))
+    work = choose(job).view(AttemptFolder(job.state / "attempts" / f"000001-p{phase.number}-b001")).work
+    return render(phase, job.vars, group, view, {}, context, f"{work}/{phase.output.file}")
+
+
+def _telling(items: Sequence[Item], batch_size: int) -> list[Item]:
+    """The first batch, and an item for each other set of names that rows have."""
+    chosen = {item.id: item for item in items[: max(2, min(batch_size, _MOST_ITEMS))]}
+    seen: dict[tuple[str, ...], Item] = {}
+    for item in items:
+        seen.setdefault(tuple(item.data), item)
+    return [*chosen.values(), *(item for item in list(seen.values())[:_MOST_ITEMS] if item.id not in chosen)]
+
+
+def _enter(job: Job, phase: PhaseSpec, made_up: _MadeUp, bounded: Bounded) -> Foresight:
+    """The items of a phase, out of the records of the one before."""
+    before = job.phase(phase.from_ or 1)
+    if before.number in made_up.trouble:
+        made_up.trouble[phase.number] = made_up.trouble[before.number]
+        return Foresight(phase, why_not=made_up.trouble[before.number])
+    records = made_up.records[before.number]
+    if phase.rows is None:
+        items = [replace(item, records=tuple(records[item.id])) for item in made_up.items[before.number]]
+    else:
+        items = _made(job, phase, records, bounded)
+    if not items:
+        why_not = f"its rows make no {phase.noun} of what can be made up for phase {before.name}"
+        made_up.trouble[phase.number] = why_not
+        return Foresight(phase, why_not=why_not)
+    made_up.items[phase.number] = items[: max(_MOST_ITEMS, phase.batch_size)]
+    groups = [items[at : at + phase.batch_size] for at in range(0, len(items), phase.batch_size)]
+    shown = [[_revived_item(item) for item in group] for group in groups[:_MOST_GROUPS]]
+    context = {before.name: [_revived(record) for several in records.values() for record in several]}
+    contexts = [context]
+    if phase.needs == "previous":  # the first batch sees an empty registry, the others one with records in it
+        own, _ = _invented(job, phase, made_up.items[phase.number])
+        later = [_revived(record) for several in own.values() for record in several]
+        contexts = [{**context, phase.name: []}, {**context, phase.name: later}]
+    return Foresight(phase, shown, contexts, has_anything=_MARK in repr(records))
+
+
+def _made(job: Job, phase: PhaseSpec, records: Mapping[ItemId, list[Json]], bounded: Bounded) -> list[Item]:
+    """The items that `rows` makes; none where a made-up record is beyond it."""
+    try:
+        made, _ = make([phase], records, bounded, dict(job.vars))
+    except BrokenCheckError:
+        return []
+    return [
+        replace(item, records=tuple(records[parent]))
+        for parent, by_phase in made.items()
+        for item in by_phase.get(phase.number, ())
+    ]
+
+
+def _invent(job: Job, phase: PhaseSpec, made_up: _MadeUp) -> None:
+    if phase.number in made_up.trouble:
+        return
+    records, trouble = _invented(job, phase, made_up.items[phase.number])
+    made_up.records[phase.number] = records
+    if trouble:
+        made_up.trouble[phase.number] = f"no record of phase {phase.name} can be made up: {trouble}"
+
+
+def _invented(job: Job, phase: PhaseSpec, items: Sequence[Item]) -> tuple[dict[ItemId, list[Json]], str]:
+    """A record for each item, with marks where the schema says nothing; or why there are none."""
+    output = {name: getattr(phase.output, name) for name in ("file", "shape", "key", "item")}
+    if phase.output.shape != "files" or phase.output.schema is not None:
+        output["schema"] = _marked(phase.output.schema or {"type": "object"})
+    views: list[dict[str, Any]] = [{"id": item.id, "data": item.data, "file": None, "records": []} for item in items]
+    ask = Ask(
+        phase=phase.name, batch="1", items=views, ids=[str(item.id) for item in items], tries=0, attempt=0, reasons={},
+        vars=dict(job.vars), output=output, context={}, cwd="", turn=0, prompt="", tool_results=[], seed=0,
+    )  # fmt: skip
+    try:
+        return {item.id: [record] for item, record in zip(items, made_up_records(ask), strict=True)}, ""
+    except InventionError as error:
+        return {item.id: [] for item in items}, str(error)
+
+
+def _marked(schema: Any) -> Any:
+    """The schema with a mark wherever it says nothing of what is there."""
+    if not isinstance(schema, Mapping):
+        return {"type": "object", "properties": {_MARK: {"const": True}}, "required": [_MARK]} if schema else schema
+    if not any(key in schema for key in _SAYS_SOMETHING):
+        return _marked(True)
+    marked = dict(schema)
+    for key in ("properties", "$defs", "definitions"):
+        if isinstance(schema.get(key), Mapping):
+            marked[key] = {name: _marked(part) for name, part in schema[key].items()}
+    for key in ("allOf", "anyOf", "oneOf", "prefixItems"):
+        if isinstance(schema.get(key), list):
+            marked[key] = [part if key != "prefixItems" else _marked(part) for part in schema[key]]
+    if schema.get("type") == "array" and not schema.get("prefixItems"):
+        marked["items"] = _marked(schema.get("items", True))
+    if schema.get("type") == "object" and not schema.get("properties") and not schema.get("required"):
+        marked["properties"] = {_MARK: {"const": True}}
+    return marked
+
+
+def _revived_item(item: Item) -> Item:
+    data = {name: _revived(value) for name, value in item.data.items()}
+    return replace(item, data=data, records=tuple(_revived(record) for record in item.records))
+
+
+def _revived(value: Json) -> Json:
+    """The value with something that has every name wherever there is a mark."""
+    if isinstance(value, dict):
+        kept = {name: _revived(part) for name, part in value.items() if name != _MARK}
+        return Anything(kept) if _MARK in value else kept
+    return [_revived(part) for part in value] if isinstance(value, list) else value

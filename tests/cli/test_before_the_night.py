@@ -1,0 +1,162 @@
+"""What check and plan find before anything runs: later prompts, slips in models, small budgets, a job that differs."""
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Desk
+
+RECORD = {
+    "type": "object",
+    "required": ["id", "parts"],
+    "properties": {
+        "id": {"type": "string"},
+        "parts": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "object", "properties": {"id": {"type": "string"}}},
+        },
+        "free": {},
+    },
+}
+
+
+def two_phases(desk: "Desk", second: str, *, more: str = "", first: str = "fields: {summary: string}") -> None:
+    (desk.folder / "leads.csv").write_text("id,company\n1,Acme\n2,Beta\n")
+    (desk.folder / "record.json").write_text(json.dumps(RECORD))
+    (desk.folder / "second.md").write_text(second)
+    (desk.folder / "job.yaml").write_text(
+        "noun: lead\nitems: {file: leads.csv, id: .id}\nsession: {model: sonnet}\nbudget: $50\nphases:\n"
+        f"  read: {{session: {{prompt: 'about {{{{ item.company }}}}'}}, output: {{{first}}}}}\n"
+        f"  rate: {{from: read, session: {{prompt: second.md}}, output: {{fields: {{stars: integer}}}}{more}}}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        "{{ item.company }} {{ item.records[0].summary }} {{ item.reasons }} {{ batch.number }}",
+        "{% for record in context.read %}{{ record.summary }}{% endfor %}",
+        "{{ items[0].records[0]['id'] }} {{ item.records[0].odd | default('none') }}",
+    ],
+)
+def test_names_that_will_be_there_are_fine(second: str, desk: "Desk") -> None:
+    two_phases(desk, second)
+    said = desk.types("check")
+    assert said.code == 0, said.err
+    assert not (desk.folder / ".harness").exists()
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        ("fine\n{{ item.records[0].sumary }}", "second.md:2:20: there is no 'sumary'"),
+        ("{{ item.record }}", "second.md:1:9: there is no 'record'"),
+        ("a\n\n{{ item.town }}", "second.md:3:9: there is no 'town'"),
+        ("{{ context.rate }}", "second.md:1:12: there is no 'rate'"),
+    ],
+)
+def test_a_name_that_cannot_exist_is_told_at_its_place(second: str, told: str, desk: "Desk") -> None:
+    two_phases(desk, second)
+    said = desk.types("check")
+    assert said.code == 2
+    assert told in said.err
+    assert "read has summary" in said.err
+
+
+def test_a_new_job_with_such_a_name_is_not_launched(desk: "Desk", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-none")
+    two_phases(desk, "{{ item.record }}")
+    said = desk.types("launch")
+    assert said.code == 2
+    assert "second.md:1:9: there is no 'record'" in said.err
+    assert not (desk.folder / ".harness").exists()
+
+
+def test_what_a_schema_leaves_open_may_hold_anything(desk: "Desk") -> None:
+    second = "{{ item.records[0].free.whatever[3].x }} {% if item.records[0].free.n > 3 %}{% endif %}"
+    two_phases(desk, second, first="schema: record.json")
+    assert desk.types("check").code == 0
+    two_phases(desk, "{{ item.records[0].nothing_is_known.of_it }}", first="key: .id")
+    assert desk.types("check").code == 0
+
+
+def test_made_items_are_seen_as_their_rows_make_them(desk: "Desk") -> None:
+    rows = ", items: {rows: '.parts[] | {id: .id, of: .id}', id: .id, noun: part}"
+    two_phases(
+        desk, "{{ item.id }} {{ item.of }} {{ item.records[0].parts[0].id }}", more=rows, first="schema: record.json"
+    )
+    assert desk.types("check").code == 0
+    (desk.folder / "second.md").write_text("{{ item.off }}")
+    said = desk.types("check")
+    assert said.code == 2
+    assert "second.md:1:9: there is no 'off'" in said.err
+
+
+def test_a_serial_phase_is_tried_without_and_with_its_own_records(desk: "Desk") -> None:
+    two_phases(desk, "{{ context.rate[0].stars }}", more=", needs: previous")
+    first = desk.types("check")
+    assert first.code == 2
+    assert "second.md:1:" in first.err
+    (desk.folder / "second.md").write_text("{% for one in context.rate %}{{ one.stras }}{% endfor %}")
+    assert "there is no 'stras'" in desk.types("check").err
+    (desk.folder / "second.md").write_text("{% for one in context.rate %}{{ one.stars }}{% endfor %}")
+    assert desk.types("check").code == 0
+
+
+def test_a_prompt_that_cannot_be_tried_is_a_warning(desk: "Desk") -> None:
+    (desk.folder / "odd.json").write_text('{"type": "object", "not": {"required": ["id"]}}')
+    two_phases(desk, "{{ item.records[0].x }}", first="schema: odd.json")
+    said = desk.types("check")
+    assert said.code == 0
+    assert "warning: the prompt of phase rate was not tried: no record of phase read can be made up" in said.err
+
+
+def test_the_prompt_of_a_later_phase_is_shown_with_made_up_records(desk: "Desk") -> None:
+    two_phases(desk, "Rate this: {{ item.records[0].summary }}")
+    said = desk.types("plan", "--prompt", "--phase", "rate")
+    assert said.code == 0
+    assert "Rate this: rehearsal summary" in said.out
+    assert "made up" in said.err
+    unknown = desk.types("plan", "--prompt", "--phase", "rat")
+    assert unknown.code == 2
+    assert "did you mean 'rate'?" in unknown.err
+    assert "about Acme" in desk.types("plan", "--prompt", "--phase", "read").out
+
+
+def test_a_model_that_nobody_knows_is_warned_of(desk: "Desk") -> None:
+    two_phases(desk, "x")
+    said = desk.types("check", "--set", "session.model=sonet")
+    assert said.code == 0
+    assert "warning: the model 'sonet' of phase read is not known to this program, did you mean 'sonnet'?" in said.err
+    assert "warning" not in desk.types("check").err
+
+
+def test_a_budget_that_pays_no_session_is_told_by_check(desk: "Desk") -> None:
+    two_phases(desk, "{{ item.nothing }}")
+    said = desk.types("check", "--set", "budget=$0.50")
+    assert said.code == 2
+    assert "budget $0.50 cannot pay for one session" in said.err
+    assert "there is no 'nothing'" in said.err, "all at once"
+
+
+def test_check_refuses_what_launch_would_and_plan_says_so(desk: "Desk") -> None:
+    desk.job({"1": "good", "2": "good"})
+    assert desk.types("launch", "--first", "1").code == 0
+    assert desk.types("check").code == 0
+    (desk.folder / "items.jsonl").write_text('{"id": "1", "how": "good", "x": 2}\n{"id": "2", "how": "good"}\n')
+    said = desk.types("check")
+    assert said.code == 2
+    assert "item '1' was edited" in said.err
+    assert "`harness launch --keep`" in said.err
+    assert "2 numbers from items.jsonl" in said.out
+    planned = desk.types("plan")
+    assert planned.code == 0
+    assert "a launch would be refused: the job has changed since it was planned" in planned.err
+    assert "1 number: 2" in planned.out
+    assert desk.types("rehearse").code == 0
+    (desk.folder / "items.jsonl").write_text('{"id": "1", "how": "good", "x": 3}\n')
+    assert desk.types("check", "--rehearsal").code == 0
+    assert "the next rehearsal would be rehearsed anew" in desk.types("plan", "--rehearsal").err
