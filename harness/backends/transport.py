@@ -119,6 +119,7 @@ class RecordedTransport:
                 await asyncio.gather(*self._readers, return_exceptions=True)
         for reader in self._readers:
             reader.cancel()
+        self._starter.close()  # who could not be found may hold the other ends; the exit code waits for them
 
     async def _read_stream(self, pipe: asyncio.StreamReader) -> None:
         liner = Liner()
