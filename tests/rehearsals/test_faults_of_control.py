@@ -157,3 +157,23 @@ def test_S05_a_program_that_ends_without_a_word_is_found_out_after_ten_sessions(
     assert said.code == 4, said.all
     assert job.count("AttemptStarted") <= 12
     job.assert_laws_hold()
+
+
+def test_a_copy_of_a_running_jobs_folder_runs_beside_it_and_ends_none_of_its_sessions(
+    programs: MakeJob, tmp_path: Path
+) -> None:
+    job, running = waiting(programs)
+    home = tmp_path / "home-of-the-copy"
+    home.mkdir()
+    copy = Job(tmp_path / "copy", home, rehearsal=False)
+    shutil.copytree(job.folder, copy.folder, symlinks=True)
+    sessions = job.sessions()
+    assert copy.play().code == 0
+    assert set(sessions) & set(job.sessions()) and not running.is_over()
+    assert copy.count("AttemptStarted", attempt=1) == 1 and copy.count("ItemAccepted") == 3
+    open_the_gate(job)
+    ended = running.end()
+    assert ended.code == 0, ended.all
+    assert job.count("AttemptStarted") == 3
+    for each in (job, copy):
+        each.assert_laws_hold()
