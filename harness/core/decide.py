@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from harness.base.ids import GroupId
 from harness.core.gate import Closed
+
+NOTHING_LEFT: Final = "nothing is left to do"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def decide(now_is: Snapshot) -> Decision:
     if now_is.stop is not None:
         return Wait(None, "ending") if now_is.running else now_is.stop
     if now_is.next_group is None:
-        return Wait(None, "sessions") if now_is.running else Stop("finished", "nothing is left to do")
+        return Wait(None, "sessions") if now_is.running else Stop("finished", NOTHING_LEFT)
     if now_is.paused:
         return Wait(None, "paused")
     if now_is.closed is not None:

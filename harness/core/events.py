@@ -126,7 +126,7 @@ class GroupsChosen:
 
 @dataclass(frozen=True, slots=True)
 class AttemptStarted:
-    """Committed before anything is spent."""
+    """Committed before anything is spent. `lead`: others that are ready wait for its first response."""
 
     attempt: int
     token: str
@@ -141,6 +141,7 @@ class AttemptStarted:
     prompt_sha: str
     reserved_microusd: int
     folder: str
+    lead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,10 +329,11 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class CancelAsked:
-    """A person asked the run to end; `now` = without grace."""
+    """A person asked the run to end; `now` = without grace. `grace_s` is what running sessions get from here."""
 
     who: str
     now: bool
+    grace_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

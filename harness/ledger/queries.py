@@ -83,6 +83,12 @@ def next_ready(db: sqlite3.Connection) -> ReadyGroup | None:
     return _group(row) if row else None
 
 
+def is_another_ready(db: sqlite3.Connection) -> bool:
+    """Is more than one group ready?"""
+    query = "SELECT 1 FROM groups WHERE state = 'ready' AND parked = 0 LIMIT 1 OFFSET 1"
+    return db.execute(query).fetchone() is not None
+
+
 def _group(row: Sequence[object]) -> ReadyGroup:
     group, phase, number, part, items, tries, late = row
     return ReadyGroup(
@@ -368,6 +374,12 @@ def has_parked_groups(db: sqlite3.Connection) -> bool:
 def has_open_items(db: sqlite3.Connection) -> bool:
     query = "SELECT 1 FROM items WHERE state IN ('pending', 'running') LIMIT 1"
     return db.execute(query).fetchone() is not None
+
+
+def open_roots(db: sqlite3.Connection) -> int:
+    """First-phase items that something is still to be done for, as far as they are known."""
+    query = "SELECT count(DISTINCT root) FROM items WHERE state IN ('pending', 'running')"
+    return int(db.execute(query).fetchone()[0])
 
 
 def has_failed_items(db: sqlite3.Connection) -> bool:

@@ -143,7 +143,7 @@ def _records(setting: Setting, pieces: list[Piece]) -> list[Json]:
     return records
 
 
-def start(setting: Setting, group: ReadyGroup) -> AttemptSpec:
+def start(setting: Setting, group: ReadyGroup, *, lead: bool = False) -> AttemptSpec:
     """Render, reserve, and commit the start; nothing has been spent when this returns, but everything is written."""
     spec = make_spec(setting, group, new_identity(setting, group))
     setting.ledger.record(
@@ -161,6 +161,7 @@ def start(setting: Setting, group: ReadyGroup) -> AttemptSpec:
             prompt_sha=spec.prompt_sha,
             reserved_microusd=reservation(setting.job, setting.job.phase(group.batch.phase)),
             folder=spec.folder.relative_to(setting.job.state).as_posix(),
+            lead=lead,
         )
     )
     return spec

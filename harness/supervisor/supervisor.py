@@ -12,7 +12,7 @@ from harness.base.errors import UsageError
 from harness.base.halt import HaltedError
 from harness.base.ids import AttemptId
 from harness.core.advance import broken_machine, broken_setup
-from harness.core.decide import Snapshot, Start, Stop, Wait, decide
+from harness.core.decide import NOTHING_LEFT, Snapshot, Start, Stop, Wait, decide
 from harness.core.events import CancelAsked, HoldPlaced, RunEnded, RunStarted
 from harness.core.faults import AUTH, UNKNOWN, USAGE_LIMIT
 from harness.core.gate import CACHE_LIFE_S, Gate, Passing, closed, held_back, too_long
@@ -112,14 +112,15 @@ class Supervisor:
         last_verdicts_s = 0.0 if self.is_ending_now() else _LAST_VERDICTS_S
         self._stops_asked += 2 if now else 1
         at_once = self.is_ending_now()
-        self._setting.ledger.record(CancelAsked(who, at_once))
+        grace_s = self._setting.job.grace.total_seconds()
+        self._setting.ledger.record(CancelAsked(who, at_once, None if at_once else grace_s))
         self._stop = self._stop or Stop("operator", f"stopped by {who}")
         if at_once:
             self._interrupt_all(hard=True)
             if self._setting.stop_judging is not None:
                 self._later(last_verdicts_s, self._setting.stop_judging)
         else:
-            self._later(self._setting.job.grace.total_seconds(), partial(self._interrupt_all, hard=False))
+            self._later(grace_s, partial(self._interrupt_all, hard=False))
         self.wake()
 
     def start_nothing(self) -> None:
@@ -258,14 +259,14 @@ class Supervisor:
 
     def _finished(self, stop: Stop) -> Finished:
         db = self._setting.ledger.db
+        is_settled, is_parked = not queries.has_open_items(db), queries.has_parked_groups(db)
+        if stop.why == "finished" and not is_settled and not is_parked:
+            raise AssertionError("items are open, but no group waits for them")
+        if stop.why == "finished" or (is_settled and stop.why != "broken"):  # a stop that came too late stops nothing
+            left = f"{queries.open_roots(db):,} left for another run (--first, --only)" if is_parked else ""
+            return Finished(1 if queries.has_failed_items(db) else 0, left or NOTHING_LEFT)
         match stop.why:
-            case "finished":
-                if queries.has_open_items(db) and not queries.has_parked_groups(db):
-                    raise AssertionError("items are open, but no group waits for them")
-                return Finished(1 if queries.has_failed_items(db) else 0, stop.reason)
-            case "budget":
-                return Finished(3, stop.reason)
-            case "late":
+            case "budget" | "late":
                 return Finished(3, stop.reason)
             case "operator":
                 return Finished(130 if self.is_ending_now() else 3, stop.reason)
@@ -279,7 +280,8 @@ class Supervisor:
         if group is None:
             raise AssertionError("decided to start a group that is not there")
         try:
-            spec = start(self._setting, group)
+            others_wait = is_lead and self._gate.parallel > 1 and queries.is_another_ready(self._setting.ledger.db)
+            spec = start(self._setting, group, lead=others_wait)
         except UsageError as error:  # the template asks for what these items do not have
             self._stop = self._stop or Stop("broken", error.message)
             return

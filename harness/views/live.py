@@ -16,7 +16,7 @@ from harness.base.errors import HarnessError
 from harness.core.types import SessionEvent
 from harness.views import status_text
 from harness.views.status import Current, Status, read_status
-from harness.views.ticker import Ticker
+from harness.views.ticker import Ticker, stopping_line
 from harness.views.watching import looking
 from harness.views.wording import clean, day_time, shorten
 
@@ -91,6 +91,7 @@ class LiveDisplay:
         self._doing: dict[int, str] = {}
         self._status: Status | None = None
         self._not_before = 0.0
+        self._grace_ends: datetime | None = None
 
     def heard(self, event: SessionEvent) -> None:
         if event.kind == "ended":
@@ -102,6 +103,7 @@ class LiveDisplay:
         from rich.text import Text
 
         for tick in self._ticker.new():
+            self._grace_ends = tick.grace_ends or self._grace_ends
             if not tick.starts:
                 self._console.print(Text(tick.text), soft_wrap=True)
         if self._live is None and self._is_under_way():
@@ -154,6 +156,8 @@ class LiveDisplay:
         if status.hold is not None:
             until, reason = status.hold
             yield f"Hold ({clean(reason)}) until {day_time(until, now)}, in {in_words(until - now)}"
+        if self._grace_ends is not None:
+            yield stopping_line(len(status.current), (self._grace_ends - now).total_seconds())
         ends = status.estimated_completion
         about = f"; done about {day_time(ends, now)}, in {in_words(ends - now)}" if ends else ""
         yield f"{status_text.usage_line(status)}{about}"

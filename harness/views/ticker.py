@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from harness.base.clock import from_text
@@ -17,7 +17,7 @@ from harness.ledger.store import Entry
 from harness.views.attempts import AttemptView, Verdict, attempt, verdicts
 from harness.views.reading import is_planned, reading
 from harness.views.timeline import Words
-from harness.views.wording import clean, clock_time, shorten
+from harness.views.wording import clean, clock_time, counted, shorten
 
 _KINDS = (
     "AttemptStarted", "AttemptEnded", "HoldPlaced", "HoldLifted", "Paused", "Resumed", "CancelAsked", "ItemReopened",
@@ -28,10 +28,12 @@ _MOST_NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One line for the screen; `starts` marks a start, which a live display shows in another way."""
+    """One line for the screen; `starts` marks an ordinary start, which a live display shows in another way."""
 
     text: str
     starts: bool
+    grace_ends: datetime | None = None
+    """A stop was asked: sessions have until then."""
 
 
 class Ticker:
@@ -68,20 +70,23 @@ def _ticks(db: sqlite3.Connection, after: int) -> Iterator[Tick]:
         if isinstance(entry.event, e.HoldLifted) and entry.event.who == resumed_by:
             continue  # `resume` lifts whatever there is, and has been told already
         resumed_by = entry.event.who if isinstance(entry.event, e.Resumed) else ""
-        text, starts = words.of_event(entry.event), isinstance(entry.event, e.AttemptStarted)
+        text = words.of_event(entry.event)
+        starts = isinstance(entry.event, e.AttemptStarted) and not entry.event.lead
         if isinstance(entry.event, e.AttemptStarted):
-            text = _start_line(attempt(db, entry.event.attempt))
+            text = _start_line(attempt(db, entry.event.attempt), leads=entry.event.lead)
         elif isinstance(entry.event, e.AttemptEnded):
             ended = attempt(db, entry.event.attempt)
             text = outcome_line(ended, verdicts(db, ended))
         elif isinstance(entry.event, e.CancelAsked):
-            text = _stopping(entry.event)
-        yield Tick(f"{clock_time(from_text(time))}  {text}", starts)
+            text = _stopping(entry.event, unended(db))
+        grace = _grace_ends(entry)
+        yield Tick(f"{clock_time(from_text(time))}  {text}", starts, grace)
 
 
-def _start_line(started: AttemptView) -> str:
+def _start_line(started: AttemptView, *, leads: bool) -> str:
     again = f", try {started.tries + 1}" if started.tries else ""
-    return f"{started.batch}  started, attempt {started.id}{again}"
+    lead = "; it goes ahead, the others start at its first answer" if leads else ""
+    return f"{started.batch}  started, attempt {started.id}{again}{lead}"
 
 
 def outcome_line(ended: AttemptView, said: dict[str, Verdict]) -> str:
@@ -100,12 +105,31 @@ def outcome_line(ended: AttemptView, said: dict[str, Verdict]) -> str:
     return f"{ended.batch}  {', '.join(parts)}  {took}{cost}"
 
 
-def _stopping(asked: e.CancelAsked) -> str:
+def _stopping(asked: e.CancelAsked, sessions: int) -> str:
     if asked.now:
         return f"stop asked by {clean(asked.who)}: running sessions are ended now"
-    return (
-        f"stop asked by {clean(asked.who)}: nothing new starts, running sessions get their grace; again ends them now"
-    )
+    return f"stop asked by {clean(asked.who)}; {stopping_line(sessions, asked.grace_s or 0)}"
+
+
+def stopping_line(sessions: int, grace_s: float) -> str:
+    """`stopping: 2 sessions have 30s of grace left; Ctrl-C again ends them now`."""
+    if not sessions:
+        return "stopping: nothing new starts"
+    left, who = in_words(timedelta(seconds=max(0.0, grace_s))), counted(sessions, "session")
+    has, them = ("has", "it") if sessions == 1 else ("have", "them")
+    return f"stopping: {who} {has} {left} of grace left; Ctrl-C again ends {them} now"
+
+
+def unended(db: sqlite3.Connection) -> int:
+    """How many sessions run now."""
+    return int(db.execute("SELECT count(*) FROM attempts WHERE ended_seq IS NULL").fetchone()[0])
+
+
+def _grace_ends(entry: Entry) -> datetime | None:
+    asked = entry.event
+    if not isinstance(asked, e.CancelAsked) or asked.grace_s is None:
+        return None
+    return from_text(entry.time) + timedelta(seconds=asked.grace_s)
 
 
 def _is_told(fault: str, said: dict[str, Verdict]) -> bool:

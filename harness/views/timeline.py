@@ -134,7 +134,8 @@ class Words:
             case e.Resumed():
                 return f"resumed by {event.who}"
             case e.CancelAsked():
-                return f"stop asked by {event.who}{', at once' if event.now else ''}"
+                grace = f", with {event.grace_s:g} s of grace" if event.grace_s is not None else ""
+                return f"stop asked by {event.who}{', at once' if event.now else grace}"
             case e.Merged():
                 return f"merged {counted(event.records, 'record')} into {event.target}"
             case e.PilotStarted():

@@ -88,7 +88,10 @@ def test_C13_a_finished_job_does_nothing(desk: "Desk") -> None:
 
 def test_first_and_only_look_at_some_items_this_time(desk: "Desk") -> None:
     desk.job({"1": "good", "2": "good", "3": "good"})
-    assert desk.types("launch", "--first", "1").code in (0, 3)
+    first = desk.types("launch", "--first", "1")
+    assert first.code == 0
+    assert "with exit code 0: 2 left for another run (--first, --only)" in first.out
+    assert "Next: `harness launch`" in first.out
     assert desk.types("status", "--json").json()["counts"]["done"] == 1
     desk.types("launch", "--only", "3")
     assert desk.types("status", "--json").json()["counts"]["done"] == 2
@@ -218,7 +221,9 @@ def test_a_second_interrupt_ends_the_run_at_once(desk: "Desk", waiting_run: "Sta
     running = waiting_run(("launch", "--set", "grace=600s"))
     assert running.stderr is not None
     running.send_signal(signal.SIGINT)
-    assert any("running sessions get their grace; again ends them now" in line for line in running.stderr)
+    assert any(
+        "stopping: 1 session has 10m 00s of grace left; Ctrl-C again ends it now" in line for line in running.stderr
+    )
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=60)
     assert running.returncode == 130

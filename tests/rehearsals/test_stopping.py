@@ -68,6 +68,29 @@ def test_C02_C03_a_second_signal_ends_the_run_at_once(
     assert_resumes_to_the_same_bytes(job, untouched)
 
 
+def test_a_stop_after_which_everything_turns_out_done_is_a_finished_job(programs: MakeJob) -> None:
+    job = programs(GATED_WORKER, 1, grace="30m")
+    running = job.begin()
+    until(lambda: running.is_over() or job.has("AttemptStarted"), "the first attempt")
+    running.signal(signal.SIGINT)
+    until(lambda: running.is_over() or job.has("CancelAsked"), "the signal to be taken")
+    (job.folder / "gate.txt").write_text("go on")
+    ended = running.end()
+    assert ended.code == 0, ended.all
+    assert "stopping: 1 session has 30m 00s of grace left; Ctrl-C again ends it now" in ended.err
+    assert job.status()["state"] == "finished"
+    job.assert_laws_hold()
+
+
+def test_who_goes_ahead_while_others_wait_is_said(small: MakeJob) -> None:
+    said = small("plain", 3, parallel=3).play()
+    assert said.code == 0, said.all
+    lines = [line for line in said.err.splitlines() if "started, attempt" in line]
+    assert [line.endswith("attempt 1; it goes ahead, the others start at its first answer") for line in lines] == [
+        True, False, False,
+    ]  # fmt: skip
+
+
 def test_cancel_now_gives_no_grace(small: MakeJob, untouched: dict[str, bytes]) -> None:
     job, running = hanging(small, "30m")
     assert job.ask("cancel", "--now").code == 0
