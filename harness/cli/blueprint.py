@@ -18,6 +18,7 @@ _OURS: Final = frozenset(
 )
 _ID_NAMES: Final = ("id", "key", "name", "slug", "title", "url", "email", "code", "value")
 _FILE_SUFFIXES: Final = (".pdf", ".txt", ".md", ".html", ".docx", ".eml", ".png", ".jpg", ".jpeg", ".xml")
+_ABOUT_A_PROJECT: Final = re.compile(r"(readme|licen[cs]e|changelog|contributing|requirements|agents|claude)\b", re.I)
 _PLACES: Final = (".", "data", "input", "inbox", "items")
 
 
@@ -129,13 +130,15 @@ def _tell_apart(rows: Sequence[Mapping[str, Any]], name: str, kinds: tuple[type,
 
 
 def _heaps(folder: Path) -> Iterator[Source]:
-    """Folders with at least two files of one kind that people have agents read."""
+    """This folder, or ones in it, with at least two files of one kind that people have agents read."""
     inside = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
-    for place in inside:
+    for place in (folder, *inside):
         for suffix in _FILE_SUFFIXES:
-            count = sum(1 for path in place.glob(f"*{suffix}") if path.is_file())
-            if count >= 2 and place.name != "prompts":
-                yield Source(count, files=f"{place.name}/*{suffix}", noun="file")
+            names = [path.stem for path in place.glob(f"*{suffix}") if path.is_file() and path.name[0] != "."]
+            told = [name for name in names if not (place == folder and _ABOUT_A_PROJECT.match(name))]
+            if len(told) >= 2 and place.name != "prompts":
+                pattern = (place / f"*{suffix}").relative_to(folder).as_posix()
+                yield Source(len(names), files=pattern, noun="file")
 
 
 def _singular(words: str) -> str:

@@ -31,6 +31,8 @@ def _write(desk: "Desk", files: dict[str, str]) -> None:
         ({"codes.json": "[1, 2]"}, "found 2 codes in codes.json"),
         ({"words.json": '["casa", "cane"]'}, "found 2 words in words.json"),
         ({"inbox/a.pdf": "%PDF", "inbox/b.pdf": "%PDF"}, "found 2 files in inbox/*.pdf"),
+        ({"a.txt": "one", "b.txt": "two", "c.txt": "three", ".d.txt": "hidden"}, "found 3 files in *.txt"),
+        ({"README.md": "x", "LICENSE.md": "x", "notes.md": "x"}, "found no list of items and no folder of files"),
         ({"odd name.json": json.dumps({"my rows": [{"key-1": "a"}, {"key-1": "b"}]})}, "found 2 rows in odd name.json"),
     ],
 )  # fmt: skip
