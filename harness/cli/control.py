@@ -49,6 +49,7 @@ def cancel(
     place = Place(manifest, rehearsal)
     if not is_held(place.state / "lock"):
         say("nothing runs, so there is nothing to cancel")
+        say_if_rehearsed(place, "cancel")
         return
     if ask(place, Request("cancel", who_am_i(), now=now)):
         how = "running sessions are ended now" if now else "running sessions get their grace, then they are ended"
@@ -120,11 +121,22 @@ def ask(place: Place, request: "Request") -> bool:
     posted = post(place.state / "control", request)
     if not is_held(place.state / "lock"):
         say(f"no supervisor runs: {request.verb} waits for the next {place.command('launch')}")
+        say_if_rehearsed(place, request.verb)
         return False
     if asyncio.run(_is_taken(posted)):
         return True
     say(f"the supervisor has not answered within {_PATIENCE_S:g} s; {request.verb} waits in its folder")
     return False
+
+
+def say_if_rehearsed(place: Place, verb: str) -> None:
+    """When its rehearsal runs, that is likely what was meant."""
+    from harness.ledger.lock import is_held
+    from harness.views.reading import rehearsal_beside
+
+    beside = rehearsal_beside(place.state)
+    if beside is not None and is_held(beside / "lock"):
+        say(f"its rehearsal runs: {Place(place.manifest, rehearsal=True).command(verb)}")
 
 
 async def _is_taken(posted: Path) -> bool:

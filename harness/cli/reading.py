@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.control import say_if_rehearsed
 from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, OfRehearsal, Place, Plain, UnusedSettings
 from harness.cli.printing import print_json, print_lines, say
 
@@ -21,6 +22,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Say where the job stands."""
+    from harness.views.reading import rehearsal_beside
     from harness.views.status_text import lines
 
     place, now = Place(manifest, rehearsal), datetime.now(UTC)
@@ -29,6 +31,8 @@ def status(
         print_json(found.as_json())
     else:
         print_lines(lines(found, now, place.named))
+        if found.state == "new" and rehearsal_beside(place.state) is not None:
+            say(f"it was rehearsed: {Place(manifest, rehearsal=True).command('status')}")
 
 
 def status_at(place: Place, now: datetime, settings: list[str] | None = None) -> "Status":
@@ -64,6 +68,7 @@ def watch(
             asyncio.run(until_run_ends(place.state))
     else:
         say("nothing runs at the moment")
+        say_if_rehearsed(place, "watch")
     now = datetime.now(UTC)
     print_lines(lines(status_at(place, now), now, place.named))
 

@@ -21,6 +21,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
 }
 
 
-def remedy(kind: str) -> str | None:
-    """What to do about a fault that stops the job; None for all others."""
-    return _REMEDIES.get(kind)
+def remedy(kind: str, *, rehearsal: bool = False) -> str | None:
+    """What to do about a fault that stops the job, or its rehearsal; None for all others."""
+    to_do = _REMEDIES.get(kind)
+    return to_do.replace("`harness rejudge`", "`harness rejudge --rehearsal`") if to_do and rehearsal else to_do

@@ -284,7 +284,8 @@ def stopped_by(db: sqlite3.Connection, attempt: AttemptId) -> str | None:
     row = db.execute("SELECT detail, fault FROM attempts WHERE id = ? AND outcome = 'stopped'", (attempt,)).fetchone()
     if row is None:
         return None
-    to_do = remedy(row[1])
+    (rehearsal,) = db.execute("SELECT rehearsal FROM job").fetchone()
+    to_do = remedy(row[1], rehearsal=bool(rehearsal))
     return f"{row[1]}: {row[0]}" + (f"; {to_do}" if to_do else "")
 
 

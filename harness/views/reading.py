@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from harness.base.clock import from_text
+from harness.base.commands import command_at
 from harness.base.errors import Problem, UsageError
 from harness.ledger.store import open_for_reading
 
@@ -38,9 +39,17 @@ def is_planned(state: Path) -> bool:
 def not_planned(state: Path) -> Problem:
     """Nothing was launched or rehearsed here yet."""
     stem = state.name.removesuffix(".rehearsal")
-    verb, done = ("rehearse", "rehearsed") if state.name != stem else ("launch", "launched")
-    file = "" if stem == "job" else f" {stem}.yaml"
-    return Problem(f"{stem}.yaml", f"this job has not been {done} yet", f"`harness {verb}{file}` does it")
+    done = "rehearsed" if state.name != stem else "launched"
+    hint = f"`{command_at(state, 'launch')}` does it"
+    if rehearsal_beside(state) is not None:
+        hint += "; its rehearsal is meant with --rehearsal"
+    return Problem(f"{stem}.yaml", f"this job has not been {done} yet", hint)
+
+
+def rehearsal_beside(state: Path) -> Path | None:
+    """The state folder of this job's rehearsal, when there is one; None for a rehearsal itself."""
+    beside = state.with_name(f"{state.name}.rehearsal")
+    return beside if (beside / "ledger.db").exists() else None
 
 
 @dataclass(frozen=True, slots=True)

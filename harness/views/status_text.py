@@ -81,7 +81,8 @@ def _gate(status: Status, now: datetime, manifest: str) -> Iterator[str]:
         yield f"Hold ({clean(reason)}): until {day_time(until, now)}, in {in_words(until - now)}; {then}"
     if status.waiting_requests and not is_alive:
         waits = "waits" if status.waiting_requests == 1 else "wait"
-        yield f"{counted(status.waiting_requests, 'request')} {waits} for the next launch"
+        next_one = "rehearsal" if status.rehearsal else "launch"
+        yield f"{counted(status.waiting_requests, 'request')} {waits} for the next {next_one}"
 
 
 def _usage(status: Status, now: datetime) -> Iterator[str]:

@@ -292,6 +292,23 @@ def test_a_rehearsal_of_programs_needs_no_server_and_counts_apart(desk: "Desk") 
     assert not (desk.folder / "output").exists()
 
 
+def test_who_forgets_rehearsal_is_told(desk: "Desk", waiting_run: "Start") -> None:
+    desk.job({"1": "wait"})
+    running = waiting_run(("rehearse",))
+    assert "it was rehearsed: `harness status --rehearsal`" in desk.types("status").err
+    assert "its rehearsal runs: `harness cancel --rehearsal`" in desk.types("cancel").err
+    assert "its rehearsal runs: `harness watch --rehearsal`" in desk.types("watch").err
+    why = desk.types("why", "1")
+    assert "hint: `harness launch` does it; its rehearsal is meant with --rehearsal" in why.err
+    held = desk.types("rehearse")
+    assert held.code == 5
+    assert "`harness status --rehearsal` shows what it does, `harness cancel --rehearsal` ends it" in held.err
+    assert desk.types("pause", "--rehearsal").code == 0
+    assert "Paused: nothing new starts until `harness resume --rehearsal`" in desk.types("status", "--rehearsal").out
+    assert desk.types("cancel", "--rehearsal", "--now").code == 0
+    assert running.wait(timeout=60) in (3, 130)
+
+
 def test_a_job_without_checks_is_reported_as_unchecked(desk: "Desk") -> None:
     desk.job({"1": "good"}, check=False)
     assert "unchecked" in desk.types("check").out
