@@ -1,14 +1,13 @@
 """What `check` and `plan` can say before anything runs: prompts, money, models, and what differs from the plan."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
 
-from harness.base.errors import UsageError
+from harness.base.errors import Problem, UsageError
 from harness.cli.later_phases import problems_ahead
 from harness.cli.preview import read_items
 from harness.cli.resetting import changed_in_words
-from harness.cli.together import together
 from harness.core.prices import known_names, price_of
 from harness.core.types import Item
 from harness.job.job import Job
@@ -21,27 +20,24 @@ from harness.views.wording import clean_lines
 
 def look_ahead(job: Job, items: Sequence[Item]) -> list[str]:
     """Warnings. UsageError for prompts that would stop the job, of any phase, and for a budget that pays no session."""
-    untried: list[str] = []
-
-    def later_prompts() -> None:
-        problems, could_not = problems_ahead(job, items)
-        untried.extend(could_not)
-        if problems:
-            raise UsageError(problems)
-
-    refusals: list[Callable[[], None]] = [
-        partial(refuse_bad_prompts, job, items),
-        later_prompts,
-        partial(refuse_small_budget, job),
-    ]
-    together(refusals)
+    problems: list[Problem] = []
+    for refuse in (partial(refuse_bad_prompts, job, items), partial(refuse_small_budget, job)):
+        try:
+            refuse()
+        except UsageError as error:
+            problems += error.problems
+    ahead, untried = problems_ahead(job, items)
+    told = {problem.where for problem in problems}  # phases may share a template
+    problems += [problem for problem in ahead if problem.where not in told]
+    if problems:
+        raise UsageError(problems)
     return [*_unknown_models(job), *untried]
 
 
-def refuse_bad_later_prompts(job: Job) -> None:
+def refuse_bad_prompts_ahead(job: Job) -> None:
     """For a job that is about to be planned: better now than when its second phase begins, at night."""
-    if len(job.phases) > 1 and (problems := problems_ahead(job, read_items(job).items)[0]):
-        raise UsageError(problems)
+    if len(job.phases) > 1:
+        look_ahead(job, read_items(job).items)
 
 
 def _unknown_models(job: Job) -> Iterator[str]:

@@ -47,7 +47,7 @@ def launch(
     from harness.backends.supply import find_supply
     from harness.base.errors import Problem, UsageError
     from harness.cli.detaching import Words, detach_and_wait
-    from harness.cli.foresight import refuse_bad_later_prompts
+    from harness.cli.foresight import refuse_bad_prompts_ahead
     from harness.cli.resetting import is_there_anything, must_start_anew, reset_now
     from harness.cli.together import together
     from harness.job.load import load
@@ -62,7 +62,7 @@ def launch(
     jobs = together([partial(load, place.manifest, settings=settings or ()) for place in places])
     shared = state_home(os.environ, Path.home())
     supplies = together([partial(find_supply, job, os.environ, Path.home(), shared) for job in jobs])
-    together([partial(refuse_bad_later_prompts, job) for job in jobs if reset or not is_there_anything(job)])
+    together([partial(refuse_bad_prompts_ahead, job) for job in jobs if reset or not is_there_anything(job)])
     old = [job for job in jobs if reset and is_there_anything(job)]
     together([partial(must_start_anew, job, choice) for job in old])
     for job in old:

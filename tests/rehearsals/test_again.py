@@ -59,15 +59,25 @@ def test_a_changed_item_is_refused_with_the_difference_until_the_user_says_keep(
     job.assert_laws_hold()
 
 
-def test_a_changed_prompt_is_refused_with_the_difference(small: MakeJob) -> None:
+def test_a_changed_program_is_refused_with_the_difference(programs: MakeJob) -> None:
+    job = programs(WORKER, 2)
+    assert job.play("--only", "i01").code == 0
+    change(job, "job.yaml", "python3", "/usr/bin/python3")
+    refused = job.play()
+    assert refused.code == 2 and "session.command" in refused.err and "has changed since it was planned" in refused.err
+    assert job.count("AttemptStarted") == 1
+    assert job.play("--keep").code == 0
+    job.assert_laws_hold()
+
+
+def test_a_changed_prompt_starts_a_rehearsal_anew(small: MakeJob) -> None:
     job = small("plain", 2)
     assert job.play("--only", "i01").code == 0
     change(job, "job.yaml", "Say something", "Say nothing")
-    requests = len(job.record().requests)
-    refused = job.play()
-    assert refused.code == 2 and "prompt" in refused.err and "has changed since it was planned" in refused.err
-    assert len(job.record().requests) == requests
-    assert job.play("--keep").code == 0
+    said = job.play()
+    assert said.code == 0, said.all
+    assert "rehearsed anew, for the job has changed (session.prompt has changed)" in said.err
+    assert job.count("AttemptStarted") == 2
     job.assert_laws_hold()
 
 

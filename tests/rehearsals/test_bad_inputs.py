@@ -79,8 +79,8 @@ BAD: list[Bad] = [
         "prompt.md",
         "item.name",
         "item.nmae",
-        "error: prompt.md:2: there is no 'nmae', for 'Ada', 'Ben'\n"
-        "error: prompt.md:2: there is no 'nmae', for 'Cyd'\n"
+        "error: prompt.md:2:32: there is no 'nmae', for 'Ada', 'Ben'\n"
+        "error: prompt.md:2:32: there is no 'nmae', for 'Cyd'\n"
         "2 problems; nothing was started\n",
     ),
     Bad(
