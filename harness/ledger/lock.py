@@ -10,7 +10,8 @@ from types import TracebackType
 
 from harness.base.clock import Clock, to_text
 from harness.base.commands import command_at
-from harness.base.errors import JobHeldError
+from harness.base.errors import BrokenSetupError, JobHeldError
+from harness.base.processes import folder_identity
 
 
 class JobLock:
@@ -20,6 +21,7 @@ class JobLock:
         self.path = path
         self._clock = clock
         self._descriptor = -1
+        self._folder = ""
 
     def __enter__(self) -> "JobLock":
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -30,6 +32,7 @@ class JobLock:
                 f"another supervisor holds this job: {holder}",
                 hint=how_to_meet_the_holder(self.path.parent),
             )
+        self._folder = folder_identity(self.path.parent)
         note = {"pid": os.getpid(), "host": socket.gethostname(), "since": to_text(self._clock.now())}
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, json.dumps(note).encode(), 0)
@@ -39,12 +42,31 @@ class JobLock:
         os.close(self._descriptor)
 
     def is_in_place(self) -> bool:
-        """False when somebody removed or replaced the lock file under us: a second supervisor could start."""
+        """False when somebody removed or replaced the lock file under us: a second supervisor could start.
+
+        BrokenSetupError when its whole folder was moved or deleted: nothing may be written by that path any more.
+        """
         try:
             here, ours = self.path.stat(), os.fstat(self._descriptor)
-        except FileNotFoundError:
+        except OSError:
+            if folder_identity(self.path.parent) != self._folder:
+                raise self._lost_folder() from None
             return False
         return (here.st_dev, here.st_ino) == (ours.st_dev, ours.st_ino)
+
+    def _lost_folder(self) -> BrokenSetupError:
+        """Where it went, as far as the kernel tells."""
+        job = self.path.parent.parent.parent
+        try:
+            now = str(Path(f"/proc/self/fd/{self._descriptor}").readlink())
+        except OSError:
+            now = ""
+        if now.endswith(" (deleted)"):
+            hint = "all sessions were ended; without the folder the job starts anew"
+            return BrokenSetupError(f"{job}: the job's folder was deleted while it ran", hint=hint)
+        moved = f"moved to {Path(now).parent}" if now else "moved or deleted"
+        hint = "all sessions were ended; put it back, or launch where it is now: it goes on, nothing accepted is lost"
+        return BrokenSetupError(f"{self.path.parent} was {moved} while the job ran", hint=hint)
 
 
 def _take(descriptor: int) -> bool:

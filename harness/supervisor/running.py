@@ -41,6 +41,8 @@ from harness.supervisor.setting import Setting
 from harness.supervisor.signals import as_requests
 from harness.supervisor.supervisor import Finished, Supervisor
 
+_LOOK_S = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
@@ -153,13 +155,14 @@ async def _run(
     supervisor = Supervisor(setting, merger, progress, requests, on_event, is_lock_in_place)
     if options.settle_only:
         supervisor.start_nothing()
-    beside = [asyncio.create_task(_listen(job, supervisor))]
+    beside = [asyncio.create_task(_listen(job, supervisor)), asyncio.create_task(_look_around(setting, supervisor))]
     if setting.supply is not None:
         beside.append(asyncio.create_task(setting.supply.tend(setting.clock, supervisor.wake)))
     try:
         with as_requests(supervisor) as last_signal:
             finished = await supervisor.run(started, lambda: choose(setting.ledger, options.choice))
     except (OSError, sqlite3.DatabaseError, RuntimeError, BrokenSetupError) as error:
+        is_lock_in_place()  # BrokenSetupError where nothing may be written any more
         trouble = _in_words(job, error)
         if trouble is not None and trouble.exit_code == BrokenSetupError.exit_code:
             await give_up(setting, merger, trouble.message)
@@ -172,6 +175,13 @@ async def _run(
     if finished.exit_code == 130:
         return Finished(last_signal.exit_code(), finished.reason)
     return finished
+
+
+async def _look_around(setting: Setting, supervisor: Supervisor) -> None:
+    """No event tells that one of the folders above was moved: the supervisor looks for itself now and then."""
+    while True:
+        await setting.clock.sleep(_LOOK_S)
+        supervisor.wake()
 
 
 async def _listen(job: Job, supervisor: Supervisor) -> None:

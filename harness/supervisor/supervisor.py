@@ -61,7 +61,8 @@ class Supervisor:
         on_event: Callable[[SessionEvent], None],
         is_lock_in_place: Callable[[], bool],
     ) -> None:
-        """`is_lock_in_place` is asked before every step."""
+        """`is_lock_in_place` is asked before every step and every settling. It raises BrokenSetupError when the job's
+        folder is gone: then all sessions end, and what they left is settled at the next start."""
         self._setting = setting
         self._merger = merger
         self._progress = progress
@@ -166,6 +167,7 @@ class Supervisor:
     async def _loop(self, tasks: asyncio.TaskGroup) -> Stop:
         while True:
             self._wake.clear()
+            self._is_lock_in_place()
             self._requests.take(self)
             self._heed_deadline()
             decision = decide(self._snapshot())
@@ -294,6 +296,7 @@ class Supervisor:
             ending = await self._setting.executor.run(spec, self._heard)
         except Exception as error:  # the edge of an attempt: a bug in an executor costs no item anything
             ending = _ending_of_a_broken_executor(error)
+        self._is_lock_in_place()
         try:
             await judge_and_settle(self._setting, spec, ending)
         except HaltedError:  # it stays open; the next start judges what is frozen

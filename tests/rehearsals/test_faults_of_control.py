@@ -177,3 +177,25 @@ def test_a_copy_of_a_running_jobs_folder_runs_beside_it_and_ends_none_of_its_ses
     assert job.count("AttemptStarted") == 3
     for each in (job, copy):
         each.assert_laws_hold()
+
+
+def test_T14_a_folder_that_is_moved_while_its_job_runs_is_told_in_words_and_goes_on_in_its_new_place(
+    programs: MakeJob, tmp_path: Path
+) -> None:
+    job, running = waiting(programs)
+    moved = Job(tmp_path / "elsewhere", job.home, rehearsal=False, started=job.started)
+    job.folder.rename(moved.folder)
+    ended = running.end()
+    assert ended.code == 4 and f"moved to {moved.state}" in ended.err, ended.all
+    assert "launch where it is now" in ended.err and "disk" not in ended.err
+    assert not job.folder.exists() and not job.sessions()
+    assert_nobody_was_hurt(moved)
+
+
+def test_a_folder_that_is_deleted_while_its_job_runs_ends_its_sessions_and_is_told_in_words(programs: MakeJob) -> None:
+    job, running = waiting(programs)
+    job.folder.rename(gone := job.folder.with_name("gone"))  # at once: it may be about to write something
+    shutil.rmtree(gone)
+    ended = running.end()
+    assert ended.code == 4 and "the job's folder was deleted while it ran" in ended.err, ended.all
+    assert not job.folder.exists() and not job.sessions()
