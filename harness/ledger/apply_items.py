@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.core import events as e
+from harness.core.item_ids import folded
 
 Appliers = dict[type[Any], Callable[[sqlite3.Connection, int, str, Any], None]]
 """Event type -> what changes the tables: connection, the entry's seq and time, the event."""
@@ -33,6 +34,11 @@ def _item_added(db: sqlite3.Connection, seq: int, time: str, event: e.ItemAdded)
     values = (event.phase, event.item, event.parent, event.root, event.place, event.number)
     values += ("pending", to_json(event.data), event.sha, event.file, "[]", None)  # type: ignore[assignment]
     changed(db.execute(_INSERT_ITEM, values), 1, event)
+    if event.parent is not None and (same := folded(event.item)) != event.item:  # others are found among the items
+        db.execute(
+            "INSERT OR IGNORE INTO folded_ids SELECT phase, ?, ? FROM phases WHERE phase = ? AND makes_items",
+            (same, event.item, event.phase),
+        )
 
 
 def _item_blocked(db: sqlite3.Connection, seq: int, time: str, event: e.ItemBlocked) -> None:
@@ -128,6 +134,10 @@ def _item_removed(db: sqlite3.Connection, seq: int, time: str, event: e.ItemRemo
         (event.phase, event.item),
     )
     changed(gone, 1, event)
+    db.execute(
+        "DELETE FROM folded_ids WHERE phase = ? AND folded = ? AND item = ?",
+        (event.phase, folded(event.item), event.item),
+    )
 
 
 OF_ITEMS: Appliers = {

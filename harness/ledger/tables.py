@@ -51,6 +51,11 @@ CREATE INDEX items_unbatched ON items(phase, number) WHERE part IS NULL;
 CREATE INDEX items_by_state ON items(phase, state);
 CREATE INDEX items_by_root ON items(root, phase);
 
+CREATE TABLE folded_ids(
+    phase INTEGER NOT NULL, folded TEXT NOT NULL, item TEXT NOT NULL,
+    PRIMARY KEY (phase, folded, item)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE batches(
     phase INTEGER NOT NULL, number INTEGER NOT NULL, part INTEGER NOT NULL,
     size INTEGER NOT NULL, late INTEGER NOT NULL, repeated INTEGER NOT NULL,
@@ -110,6 +115,7 @@ STATE_TABLES = (
     "job",
     "phases",
     "items",
+    "folded_ids",
     "batches",
     "numbers",
     "groups",

@@ -1,12 +1,12 @@
 """Makes the items of a next phase out of accepted records: seeds become LEGOs."""
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 
 from harness.base.bounded import Bounded, BoundedError
 from harness.base.ids import ItemId
 from harness.base.paths import MISSING, is_plain, read_path
 from harness.core.faults import BROKEN_CHECK
+from harness.core.item_ids import folded, trouble_with
 from harness.core.types import Fault, Item, Json
 from harness.job.job import PhaseSpec
 from harness.outputs.checks import JQ_S, BrokenCheckError, Reasons
@@ -21,7 +21,8 @@ def make(
     bounded: Bounded,
     variables: Mapping[str, Json],
 ) -> tuple[Made, Reasons]:
-    """The made items of every item, and why some records cannot be taken: an id missing, no text, or given twice.
+    """The made items of every item, and why some records cannot be taken: an id missing, no text, one that no
+    source could have, or given twice.
 
     `phases` are those that take from this phase; those without `rows` make nothing. Where two items of the group make
     the same id, the first in item order has it. Raises BrokenCheckError when `rows` does not work.
@@ -91,12 +92,15 @@ def _items(
         if not isinstance(id_, str) or not id_.strip():
             reasons.append(f"a {phase.noun} has no text as its id at {phase.id}: {repr(value)[:120]}")
             continue
-        folded = unicodedata.normalize("NFC", id_).casefold()
-        if folded in new or folded in owners:
-            whose = f"already made by {owners[folded]!r}" if folded in owners else "there more than once"
+        if trouble := trouble_with(id_):
+            reasons.append(f"no {phase.noun} can be made of it: {trouble}")
+            continue
+        same = folded(id_)
+        if same in new or same in owners:
+            whose = f"already made by {owners[same]!r}" if same in owners else "there more than once"
             reasons.append(f"the {phase.noun} {id_!r:.80} is {whose}")
             continue
-        new[folded] = parent
+        new[same] = parent
         made.append(Item(ItemId(id_), value if isinstance(value, dict) else {"value": value}, None, (record,)))
     if not reasons:
         owners |= new

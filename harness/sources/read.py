@@ -12,11 +12,11 @@ from harness.base.errors import Problem, UsageError
 from harness.base.ids import ItemId, Sha
 from harness.base.paths import MISSING, read_path
 from harness.base.texts import shown
+from harness.core.item_ids import folded, trouble_with
 from harness.core.types import Item, Json
 from harness.job.job import Job
 from harness.sources.aliases import Aliases, UnknownNameError, read_aliases
 from harness.sources.files import rows_of_files
-from harness.sources.ids import folded, trouble_with
 from harness.sources.json_file import kind_of, rows_of_json
 from harness.sources.lines import rows_of_csv, rows_of_jsonl
 from harness.sources.mojibake import mojibake_in

@@ -7,6 +7,7 @@ from dataclasses import replace
 from harness.base.artifacts import ArtifactStore
 from harness.base.bounded import Bounded
 from harness.base.ids import ItemId, Sha
+from harness.core.item_ids import folded
 from harness.core.settle import Span
 from harness.core.types import Accepted, Artifact, AttemptSpec, Json, Judgement, OutputFault, Rejected, Verdict
 from harness.job.job import Job
@@ -47,18 +48,21 @@ def store_accepted(store: ArtifactStore, spec: AttemptSpec, judgement: Judgement
 
 
 def _without_known_ids(db: sqlite3.Connection, judgement: Judgement) -> Judgement:
-    """An item whose records make an item that another one has made already is rejected, with that reason."""
+    """An item whose records make an item that another one has made already is rejected, with that reason.
+
+    Nothing can come between this look and the commit that accepts the rest, so the first one accepted has the id.
+    """
     verdicts: dict[ItemId, Verdict] = {}
-    made_here: set[tuple[int, ItemId]] = set()
+    made_here: set[tuple[int, str]] = set()
     for item, verdict in judgement.verdicts.items():
         verdicts[item] = verdict
         if not isinstance(verdict, Accepted):
             continue
-        made = {(phase, each.id) for phase, several in verdict.made.items() for each in several}
-        taken = made & made_here | {one for one in made if queries.is_known(db, *one)}
+        made = [(phase, each.id) for phase, several in verdict.made.items() for each in several]
+        taken = [id_ for phase, id_ in made if (phase, folded(id_)) in made_here or queries.is_known(db, phase, id_)]
         if taken:
-            names = ", ".join(sorted(repr(str(id_)) for _, id_ in taken))
+            names = ", ".join(sorted(repr(str(id_)) for id_ in taken))
             verdicts[item] = Rejected((f"these ids exist already, made from another item: {names}",))
         else:
-            made_here |= made
+            made_here |= {(phase, folded(id_)) for phase, id_ in made}
     return replace(judgement, verdicts=verdicts)

@@ -25,6 +25,7 @@ from harness.core.events import (
     JobPlanned,
     PlannedPhase,
 )
+from harness.core.item_ids import folded
 from harness.core.money import in_words, to_micro
 from harness.core.types import BatchView, Item
 from harness.job.fingerprint import Fingerprint, fingerprint
@@ -33,7 +34,6 @@ from harness.ledger import queries
 from harness.ledger.store import Ledger, Transaction
 from harness.planning.batches import plan
 from harness.prompts import render
-from harness.sources.ids import folded
 from harness.sources.read import hash_of, read
 from harness.supervisor.attempt import reservation
 from harness.supervisor.changes import Changes, changes_since, refusal

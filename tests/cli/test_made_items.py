@@ -1,0 +1,97 @@
+"""Items made out of records: an id belongs to who was accepted with it first, however another session writes it."""
+
+import json
+import sqlite3
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.ledger.store import rebuild, state_of
+from tests.checker.laws import broken_laws
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Desk
+
+WORKER = """\
+import json, os
+items, phase = json.load(open("items.json")), os.environ["HARNESS_PHASE"]
+def record(item):
+    if phase == "letters":
+        return {"id": item["id"]}
+    makes = item["data"]["again"] if item["reasons"] else item["data"]["makes"]
+    return {"id": item["id"], "letters": [{"id": made} for made in makes]}
+json.dump([record(item) for item in items], open(os.environ["HARNESS_OUTPUT"], "w"))
+"""
+
+
+def letters(desk: "Desk", rows: dict[str, tuple[list[str], list[str]]], **more: Any) -> None:
+    """A job of two phases; `rows` are id -> what it makes, and what it makes when it is told why not."""
+    (desk.folder / "worker.py").write_text(WORKER)
+    items = [{"id": id_, "makes": makes, "again": again} for id_, (makes, again) in rows.items()]
+    (desk.folder / "items.json").write_text(json.dumps(items))
+    manifest = {
+        "job": "Letters",
+        "items": {"file": "items.json"},
+        "session": {"backend": "command", "command": [sys.executable, "worker.py"]},
+        "phases": {
+            "words": {"output": {"merge": "output/words.json"}},
+            "letters": {"from": "words", "items": {"rows": ".letters[]"}, "output": {"merge": "output/letters.json"}},
+        },
+        **more,
+    }
+    (desk.folder / "job.yaml").write_text(json.dumps(manifest))
+
+
+def merged(desk: "Desk") -> list[str]:
+    return [record["id"] for record in json.loads((desk.folder / "output/letters.json").read_bytes())]
+
+
+def assert_sound(folder: Path) -> None:
+    """The tables are what the entries say, and the independent checker finds nothing."""
+    state = folder / ".harness/job"
+    db = sqlite3.connect(state / "ledger.db")
+    assert state_of(db) == state_of(rebuild(db))
+    db.close()
+    assert broken_laws(state) == []
+
+
+def test_an_id_that_differs_only_in_case_or_composition_is_the_same_and_the_later_session_tries_again(
+    desk: "Desk",
+) -> None:
+    letters(desk, {"a": (["X1", "caf\u00e9"], []), "b": (["x1"], ["x2"]), "c": (["CAFE\u0301"], ["c"])})
+    assert desk.types("launch").code == 0
+    assert merged(desk) == ["X1", "caf\u00e9", "x2", "c"]
+    told = desk.types("why", "b").out
+    assert "these ids exist already, made from another item: 'x1'" in told
+    assert_sound(desk.folder)
+
+
+def test_one_that_insists_fails_alone_and_takes_nothing_from_who_was_first(desk: "Desk") -> None:
+    letters(desk, {"a": (["X1"], []), "b": (["x1", "fine"], ["x1", "fine"]), "c": (["y"], [])})
+    assert desk.types("launch").code == 1
+    assert merged(desk) == ["X1", "y"]
+    assert_sound(desk.folder)
+
+
+def test_however_many_ask_for_an_id_at_once_one_of_them_has_it(desk: "Desk") -> None:
+    letters(desk, {f"i{n}": ([f"{'xX'[n % 2]}1"], [f"own{n}"]) for n in range(6)}, parallel=6)
+    assert desk.types("launch").code == 0
+    assert sorted(id_.casefold() for id_ in merged(desk))[-1] == "x1"
+    assert len(merged(desk)) == len({id_.casefold() for id_ in merged(desk)}) == 6
+    assert_sound(desk.folder)
+
+
+def test_an_id_that_was_taken_back_is_free_again(desk: "Desk") -> None:
+    letters(desk, {"a": (["X1"], ["other"]), "b": (["b"], ["x1"])})
+    assert desk.types("launch").code == 0
+    assert desk.types("reject", "a", "b", "--phase", "words", "--why", "the other way round").code == 0
+    assert desk.types("launch").code == 0
+    assert merged(desk) == ["other", "x1"]
+    assert_sound(desk.folder)
+
+
+def test_an_id_that_no_source_could_have_is_rejected_with_the_reason(desk: "Desk") -> None:
+    letters(desk, {"a": (["x" * 201], ["x"]), "b": (["two\nlines"], ["two lines"])})
+    assert desk.types("launch").code == 0
+    assert merged(desk) == ["x", "two lines"]
+    assert "has 201 characters, more than 200" in desk.types("why", "a").out
