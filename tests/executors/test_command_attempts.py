@@ -287,11 +287,18 @@ def test_files_of_items_are_read_only_copies_found_from_the_working_folder(bench
     assert told["cwd"] == bench.executor(walls).work_path(spec.folder)
 
 
-def test_a_lost_item_file_is_a_fault_of_the_host_and_no_exception(bench: "Bench", quick: Containment) -> None:
-    spec = replace(bench.stub("ok"), items=(Item(ItemId("x"), {}, bench.folder / "gone.pdf"),))
+def test_a_lost_item_file_is_named_and_no_exception(bench: "Bench", quick: Containment) -> None:
+    there = bench.folder / "there.pdf"
+    there.write_text("%PDF")
+    spec = replace(
+        bench.stub("ok"),
+        items=(Item(ItemId("x"), {}, there), Item(ItemId("gone.pdf"), {}, bench.folder / "gone.pdf")),
+    )
     ending = asyncio.run(bench.run(spec, quick))
     assert ending.fault is not None
-    assert "gone.pdf" in ending.fault.detail
+    assert (ending.fault.kind, ending.fault.blame) == ("no_input", "operator")
+    assert ending.fault.evidence["missing_input"] == ["gone.pdf"]
+    assert "gone.pdf; put it back" in ending.fault.detail
 
 
 def test_context_reaches_a_program_only_when_there_is_some(bench: "Bench", quick: Containment) -> None:
