@@ -84,7 +84,7 @@ def test_however_many_ask_for_an_id_at_once_one_of_them_has_it(desk: "Desk") -> 
 def test_an_id_that_was_taken_back_is_free_again(desk: "Desk") -> None:
     letters(desk, {"a": (["X1"], ["other"]), "b": (["b"], ["x1"])})
     assert desk.types("launch").code == 0
-    assert desk.types("reject", "a", "b", "--phase", "words", "--why", "the other way round").code == 0
+    assert desk.types("reject", "a", "b", "--phase", "words", "--why", "the other way round", "--yes").code == 0
     assert desk.types("launch").code == 0
     assert merged(desk) == ["other", "x1"]
     assert_sound(desk.folder)
