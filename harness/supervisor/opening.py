@@ -160,7 +160,7 @@ def refuse_small_budget(job: Job) -> None:
                 f"{phase.name} reserves {in_words(needed)} (its cap and one worst response)"
             )
             raise UsageError(
-                [Problem(str(job.manifest), message, "raise budget, or lower budget_per_session or max_output")]
+                [Problem(shown(job.manifest), message, "raise budget, or lower budget_per_session or max_output")]
             )
 
 
