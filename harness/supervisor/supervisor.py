@@ -93,7 +93,7 @@ class Supervisor:
         try:
             await self._salvage()
             choose()
-            if self._stop is None:
+            if self._stop is None and not queries.has_parked_groups(self._setting.ledger.db):
                 self._pilot.begin()
             async with asyncio.TaskGroup() as tasks:
                 stop = await self._loop(tasks)
@@ -195,7 +195,7 @@ class Supervisor:
     def _judge_pilot(self) -> None:
         judged = self._pilot.judge()
         self._progress.note()
-        if not judged.is_good:
+        if not judged.is_good and queries.next_ready(self._setting.ledger.db) is not None:
             self._stop = Stop("late", f"the pilot accepted {judged.accepted} of {judged.of}: mend that first")
 
     def _snapshot(self) -> Snapshot:

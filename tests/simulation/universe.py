@@ -31,7 +31,7 @@ from harness.ledger.store import Ledger, entries
 from harness.supervisor import merging, progress
 from harness.supervisor.housekeeping import give_up
 from harness.supervisor.merging import Merger
-from harness.supervisor.opening import plan_job
+from harness.supervisor.opening import Choice, choose, plan_job
 from harness.supervisor.progress import ProgressWriter
 from harness.supervisor.requests import RequestDesk
 from harness.supervisor.setting import Setting
@@ -163,7 +163,8 @@ class Universe:
         self._supervisor = supervisor
         people = asyncio.create_task(self._people(supervisor))
         try:
-            return await supervisor.run(RunStarted(1, "sim", "0", self.job.parallel, None, "off", "none"))
+            started = RunStarted(1, "sim", "0", self.job.parallel, None, "off", "none")
+            return await supervisor.run(started, lambda: choose(ledger, Choice()))
         except (OSError, sqlite3.OperationalError, BrokenSetupError):
             await give_up(setting, merger, "it gave way")
             raise

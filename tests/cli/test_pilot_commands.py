@@ -1,0 +1,27 @@
+"""A pilot as a person meets it who has a small job, or who wants to see only some of it."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Desk
+
+
+def test_a_pilot_that_was_the_whole_job_leaves_nothing_to_mend_first(desk: "Desk") -> None:
+    desk.job({"1": "bad"}, more="pilot: 3\n")
+    said = desk.types("launch")
+    assert said.code == 1, said
+    assert "nothing is left to do" in said.out and desk.types("launch").code == 1
+
+
+def test_a_bad_pilot_stops_what_is_left(desk: "Desk") -> None:
+    desk.job({"1": "bad", "2": "good"}, more="pilot: 1\n")
+    said = desk.types("launch")
+    assert said.code == 3 and "mend that first" in said.out, said
+    assert desk.types("launch").code == 1
+
+
+def test_a_run_of_some_items_is_no_pilot_and_the_next_run_has_one(desk: "Desk") -> None:
+    desk.job({str(n): "good" for n in range(1, 7)}, more="pilot: 3\n")
+    assert desk.types("launch", "--first", "2").code in (0, 3)
+    assert desk.types("status", "--json").json()["counts"]["done"] == 2
+    assert desk.types("launch").code == 0
