@@ -108,6 +108,16 @@ def spending(db: sqlite3.Connection) -> Spending:
     return Spending(*row)
 
 
+def beyond_reservation(db: sqlite3.Connection, most: int) -> list[tuple[int, int, int]]:
+    """`(attempt, charged, reserved)` in micro-dollars, of those that cost more than was set aside; the worst first."""
+    rows = db.execute(
+        """SELECT id, charged_microusd, reserved_microusd FROM attempts WHERE charged_microusd > reserved_microusd
+           ORDER BY charged_microusd - reserved_microusd DESC LIMIT ?""",
+        (most,),
+    )
+    return rows.fetchall()
+
+
 def sources(db: sqlite3.Connection) -> list[Source]:
     """Which attempts, by fingerprint, the accepted items came from; more than one means the job has changed."""
     rows = db.execute(

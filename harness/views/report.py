@@ -22,6 +22,7 @@ from harness.views.wording import clean, counted, date_time, plural
 from harness.views.workbook import as_workbook
 
 _MOST_ROWS = 200
+_MOST_DEAR = 5
 _TRESPASS = "trespass: "
 _MARKS = re.compile(r"([\\`*{}\[\]<>|~&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 """All that can mean something within a line; an underscore inside a word cannot."""
@@ -177,6 +178,7 @@ def _usage(db: sqlite3.Connection, status: Status) -> Iterator[str]:
     sums, spent = facts.spending(db), status.head.spent_microusd
     played = " (played: nothing was paid)" if status.rehearsal else ""
     yield f"- {counted(status.head.sessions, 'session')}, {money(spent)} charged{played}"
+    yield from _overspent(db, spent)
     if status.reserved_microusd:
         yield f"- {money(status.reserved_microusd)} reserved for sessions that run now"
     if sums.not_told:
@@ -189,6 +191,18 @@ def _usage(db: sqlite3.Connection, status: Status) -> Iterator[str]:
         f"- tokens: {sums.input_tokens:,} in, {sums.cache_read_tokens:,} from the cache, "
         f"{sums.cache_write_tokens:,} into it, {sums.output_tokens:,} out"
     )
+
+
+def _overspent(db: sqlite3.Connection, spent: int) -> Iterator[str]:
+    """Only what a session tells after its end can go beyond the budget: what it was allowed was reserved before."""
+    began = facts.runs(db)
+    budget = began[-1].began.budget_microusd if began else None
+    if budget is not None and spent > budget:
+        dear = [
+            f"session {attempt} cost {money(charged)}, more than its reservation of {money(reserved)}"
+            for attempt, charged, reserved in facts.beyond_reservation(db, _MOST_DEAR)
+        ]
+        yield f"- **spent {money(spent)} of {money(budget)}**: {'; '.join(dear) or 'the budget was lowered since'}"
 
 
 def _runs(db: sqlite3.Connection, status: Status) -> Iterator[str]:

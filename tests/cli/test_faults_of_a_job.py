@@ -114,3 +114,14 @@ def test_O09_records_that_all_say_the_same_are_for_a_check_that_sees_the_group(d
     path.write_text(path.read_text().replace("output: {", "output: {check: [{python: 'checks.py:check'}], "))
     assert desk.types("launch").code in (0, 1)
     assert "the same for every item" in desk.types("why", "1").out
+
+
+def test_a_program_that_claims_more_than_was_reserved_is_charged_and_named_in_the_report(desk: "Desk") -> None:
+    desk.job({str(n): "good" for n in range(3)}, more="budget: $1\nbudget_per_session: $0.10\nparallel: 1\n")
+    worker = desk.folder / "worker.py"
+    worker.write_text(worker.read_text() + "open('usage.json', 'w').write('{\"cost_usd\": 5.0}')\n")
+    assert desk.types("launch").code == 3
+    status = desk.types("status", "--json").json()
+    assert (status["usage"]["sessions"], status["usage"]["cost_usd"]) == (1, 5.0)
+    told = desk.types("report", "--format", "md").out
+    assert "spent $5.00 of $1.00**: session 1 cost $5.00, more than its reservation of $0.10" in told
