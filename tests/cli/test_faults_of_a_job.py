@@ -123,5 +123,6 @@ def test_a_program_that_claims_more_than_was_reserved_is_charged_and_named_in_th
     assert desk.types("launch").code == 3
     status = desk.types("status", "--json").json()
     assert (status["usage"]["sessions"], status["usage"]["cost_usd"]) == (1, 5.0)
-    told = desk.types("report", "--format", "md").out
+    assert desk.types("report").code == 0
+    told = (desk.folder / ".harness/job/report/report.md").read_text()
     assert "spent $5.00 of $1.00**: session 1 cost $5.00, more than its reservation of $0.10" in told
