@@ -39,7 +39,9 @@ class ArtifactStore:
     def _make_shelf(self, shelf: Path) -> None:
         with self._making:
             if shelf not in self._shelves:
-                make_folder(shelf)
+                if not self._shelves:  # only once: should the job's folder be moved, nothing is put where it was
+                    make_folder(self.root)
+                shelf.mkdir(mode=0o700, exist_ok=True)
                 sync_folder(self.root)
                 self._shelves.add(shelf)
 
