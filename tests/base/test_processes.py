@@ -52,14 +52,14 @@ def test_a_tree_is_ended_to_its_last_leaf() -> None:
 
 @pytest.mark.linux
 def test_marked_processes_are_found_whatever_they_did_with_their_environment(tmp_path: Path) -> None:
-    marks = {processes.STATE_MARK: state_digest(tmp_path), processes.TOKEN_MARK: "feed"}
+    marks = {processes.STATE_MARK: state_digest(tmp_path), processes.TOKEN_MARK: str(tmp_path)}
     limit = "ulimit -w $1 2>/dev/null || ulimit -x $1; exec env -i sleep 3600"
     program = subprocess.Popen(["/bin/sh", "-c", limit, "sh", str(processes.lock_limit(marks))])
     while Path(f"/proc/{program.pid}/comm").read_text() != "sleep\n":
         os.sched_yield()
     assert Path(f"/proc/{program.pid}/environ").read_bytes() == b""
-    assert processes.marked(processes.TOKEN_MARK, "feed") == processes.of_job(tmp_path) == [program.pid]
-    assert processes.marked(processes.TOKEN_MARK, "fee") == processes.of_job(tmp_path / "other") == []
+    assert processes.marked(processes.TOKEN_MARK, str(tmp_path)) == processes.of_job(tmp_path) == [program.pid]
+    assert processes.marked(processes.TOKEN_MARK, "another") == processes.of_job(tmp_path / "other") == []
     assert asyncio.run(processes.end_found(lambda: processes.of_job(tmp_path), 0)) == 1
     assert processes.of_job(tmp_path) == []
     program.wait()
