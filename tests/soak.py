@@ -1,4 +1,4 @@
-"""The long sweeps: `python -m tests.soak [kills|nights|course|sweep]...`; without words, all. Prints what it saw."""
+"""The long sweeps: `python -m tests.soak [course|kills|nights|sweep|weather]...`; without words, all. Prints what it saw."""
 
 import random
 import sys
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.rehearsals.killing import SIGNS, Kills, Sign, play_killed
 from tests.rehearsals.playing import Job, course_job, course_verdicts
+from tests.rehearsals.weather import weather
 from tests.simulation.soak import soak
 from tests.sweeps.sweep import sweep
 
@@ -21,7 +22,13 @@ PLENTY = "budget=$2000"
 
 
 def main(words: Sequence[str]) -> int:
-    sweeps: dict[str, Callable[[Path], bool]] = {"course": course, "kills": kills, "nights": nights, "sweep": sweep}
+    sweeps: dict[str, Callable[[Path], bool]] = {
+        "course": course,
+        "kills": kills,
+        "nights": nights,
+        "sweep": sweep,
+        "weather": weather,
+    }
     unknown = [word for word in words if word not in sweeps]
     if unknown:
         print(f"unknown: {', '.join(unknown)}; known: {', '.join(sweeps)}", file=sys.stderr)

@@ -3,13 +3,14 @@
     529:2                 the first two requests of the rehearsal get a 529, then all is well
     limit@3               the third session meets a usage limit (reset in 60 s)
     limit=20@3            the same with the reset in 20 s; throttle=5, slow=2.5 and late=1 take seconds too
+    529=60                an outage: every request gets a 529 for 60 s from the first on
     refusal/S0007         one session that has item S0007 is refused
     refusal:*/S0007       every one
     stall, no_file@2:2    several, separated by commas
 
     part       meaning                                             default
     name       one of harness.rehearsal.troubles.TROUBLES          -
-    =seconds   for limit, throttle, slow, late                     60, 1, 5, 2
+    =seconds   for limit, throttle, slow, late; 529 and 500        60, 1, 5, 2; 0
     :times     how often; * = never heals                          1
     @nth       not before the nth session of the rehearsal         1
     /item      only sessions that have this item; the rest of      every session

@@ -44,6 +44,11 @@ class RequestHistory:
     def sessions_tagged(self, name: str) -> set[str | None]:
         return {request.session for request in self._tagged.get(name, ())}
 
+    def first_tagged_s(self, name: str) -> float | None:
+        """When the first of them came, in seconds since 1970; None when there was none."""
+        tagged = self._tagged.get(name)
+        return tagged[0].time.timestamp() if tagged else None
+
     def _remember(self, request: LoggedRequest) -> None:
         for tag in request.tags:
             self._tagged.setdefault(tag, []).append(request)

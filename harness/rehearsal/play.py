@@ -11,7 +11,7 @@ from harness.rehearsal.question import Question
 from harness.rehearsal.refusals import Refuse, refusal_of, usage_limit
 from harness.rehearsal.scene import Records, Reply, Text, Trouble, Turn
 from harness.rehearsal.script import Script, is_spoiler, script_of, spoil
-from harness.rehearsal.troubles import TROUBLES
+from harness.rehearsal.troubles import OUTAGES, TROUBLES
 
 Manner = Literal["whole", "slow", "late", "cut", "stall", "garbage", "sse_error"]
 _MANNERS: tuple[Manner, ...] = ("slow", "late", "cut", "stall", "garbage", "sse_error")
@@ -120,6 +120,9 @@ class _Player:
         kind = TROUBLES[trouble.name]
         if kind.streaming_only and not self._question.stream:
             return False
+        if lasts_s := float(trouble.params.get("seconds", 0.0)) if trouble.name in OUTAGES else 0.0:
+            began = self._past.first_tagged_s(tag)
+            return began is None or self._now_s < began + lasts_s
         if trouble.times is None:
             return True
         if kind.counts == "requests":

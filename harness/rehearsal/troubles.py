@@ -35,8 +35,8 @@ _KINDS: Final = (
         MappingProxyType({"seconds": 60.0, "window": "five_hour"}),
     ),
     TroubleKind("throttle", "429 with retry-after, no usage limit", "requests", _seconds(1)),
-    TroubleKind("529", "529 overloaded", "requests"),
-    TroubleKind("500", "500 internal server error", "requests"),
+    TroubleKind("529", "529 overloaded; with seconds an outage that long", "requests", _seconds(0)),
+    TroubleKind("500", "500 internal server error; with seconds an outage that long", "requests", _seconds(0)),
     TroubleKind("401", "401 invalid key", "requests"),
     TroubleKind("403", "403 organization disabled", "requests"),
     TroubleKind("credit", "400 credit balance too low", "requests"),
@@ -65,6 +65,9 @@ _KINDS: Final = (
 )
 
 TROUBLES: Final[Mapping[str, TroubleKind]] = MappingProxyType({kind.name: kind for kind in _KINDS})
+
+OUTAGES: Final = ("529", "500")
+"""With `seconds` they refuse everything that long, from the first request on, however often that is."""
 
 
 def closest(word: str, words: Mapping[str, object]) -> str | None:

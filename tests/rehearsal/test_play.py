@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ class Table:
 
     def play(self, question: Question, reply: Reply = GOOD, faults: str = "", now_s: float = NOW) -> Played:
         played = play(question, reply, parse_faults(faults), self.past, now_s)
-        self.past.append(self.logged(self.past.next_number, question, played))
+        logged = self.logged(self.past.next_number, question, played)
+        self.past.append(replace(logged, time=datetime.fromtimestamp(now_s, UTC)))
         return played
 
 
@@ -58,6 +60,15 @@ def test_a_trouble_heals_after_its_times_and_a_restart_forgets_nothing(table: Ta
 
 def test_a_trouble_without_times_never_heals(table: Table, asking: Asking) -> None:
     assert {_status(table.play(asking("A1"), Trouble("500", times=None))) for _ in range(20)} == {500}
+
+
+def test_an_outage_refuses_everybody_for_its_time_however_often(table: Table, asking: Asking) -> None:
+    faults = "529=60"
+    statuses = [
+        _status(table.play(asking(item), faults=faults, now_s=NOW + after))
+        for item, after in (("A1", 0), ("A1", 1), ("A2", 30), ("A1", 59.9), ("A1", 60.1), ("A2", 61))
+    ]
+    assert statuses == [529, 529, 529, 529, 200, 200]
 
 
 def test_a_trouble_is_counted_for_its_own_group_unless_it_has_a_tag(table: Table, asking: Asking) -> None:
