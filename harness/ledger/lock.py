@@ -48,7 +48,7 @@ class JobLock:
         """
         try:
             here, ours = self.path.stat(), os.fstat(self._descriptor)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             if folder_identity(self.path.parent) != self._folder:
                 raise self._lost_folder() from None
             return False
