@@ -1,4 +1,4 @@
-"""The long sweeps: `python -m tests.soak [course|kills|nights|sweep|weather]...`; without words, all. Prints what it saw."""
+"""The long sweeps: `python -m tests.soak [course|kills|nights|sweep|weather]...`; without words, all."""
 
 import random
 import sys

@@ -85,8 +85,8 @@ def money(job: Job) -> bool:
     again = job.play()
     report = job.ask("report").out
     print(
-        f"budget ${DEARER}: exit code {again.code}; billed ${_billed(job):.4f}, {job.count('ItemAccepted')} of 18 items "
-        f"done, i05 failed after {job.count('AttemptEnded', fault='session_budget')} cuts; "
+        f"budget ${DEARER}: exit code {again.code}; billed ${_billed(job):.4f}, {job.count('ItemAccepted')} of 18 "
+        f"items done, i05 failed after {job.count('AttemptEnded', fault='session_budget')} cuts; "
         f"the report names it: {'i05' in report}"
     )
     return kept and again.code == 1 and _billed(job) <= DEARER and "i05" in report and not broken_laws(job.state)
