@@ -154,7 +154,8 @@ class Reading:
             attempt, text = self._pulse.attempt, f"{limit.type or 'limit'}: {limit.status}"
             used, until = _fullest(told)
             is_overage = told.get("isUsingOverage") is True
-            self._pulse.tell(SessionEvent(attempt, "limit", text, until or resets, used, is_overage))
+            is_rejected = limit.status == "rejected" and not is_overage
+            self._pulse.tell(SessionEvent(attempt, "limit", text, until or resets, used, is_overage, is_rejected))
 
     def _take_result(self, line: Mapping[str, Any]) -> None:
         self._result = line

@@ -170,17 +170,6 @@ def _bits(value: str) -> int:
     return zlib.crc32(value.encode()) >> 1
 
 
-def watch_children_by_descriptor() -> None:
-    """Have asyncio hear of a child's end from the kernel, as Python 3.12 does, and not from a thread for each (1.5 ms).
-
-    For the event loops that are made after it.
-    """
-    if sys.platform == "linux" and sys.version_info < (3, 12):
-        with suppress(OSError):
-            os.close(os.pidfd_open(os.getpid()))
-            asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
-
-
 async def end_tree(polite: Iterable[int], rest: Callable[[], list[int]], grace: float) -> None:
     """SIGTERM to `polite`; after `grace` seconds, or when those are gone, SIGKILL to what `rest` then names.
 

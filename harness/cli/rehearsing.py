@@ -1,7 +1,6 @@
 """The rehearsal server beside a run, and what it has to say afterwards."""
 
 import asyncio
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -36,8 +35,6 @@ def serving(job: Job, faults: str, seed: int) -> Iterator[Serving | None]:
     if job.is_free():
         yield None
         return
-    if sys.version_info < (3, 12):  # an earlier run in this process may have left one that serves the main loop alone
-        asyncio.set_child_watcher(asyncio.ThreadedChildWatcher())
     loop = asyncio.new_event_loop()
     tending = threading.Thread(target=loop.run_forever, name="rehearsal server", daemon=True)
     tending.start()

@@ -217,3 +217,5 @@ class SessionEvent:
     """Of the plan's window, 0 to 1."""
     is_overage: bool = False
     """The plan is used up and paid overage is being used."""
+    is_rejected: bool = False
+    """The plan's limit has refused a request; what that means for others is known when the session has ended."""

@@ -16,7 +16,6 @@ from harness.base.bounded import Bounded
 from harness.base.clock import Clock, SystemClock
 from harness.base.errors import BrokenSetupError, HarnessError
 from harness.base.halt import HaltedError
-from harness.base.processes import watch_children_by_descriptor
 from harness.base.troubles import in_words, is_of_the_machine
 from harness.core.events import RunStarted
 from harness.core.money import to_micro
@@ -86,7 +85,6 @@ def _run_held(
 ) -> Finished:
     """With the job's lock, and with nothing left of a run that was killed."""
     clock = SystemClock()
-    watch_children_by_descriptor()
     make_state_folder(job)
     with JobLock(job.state / "lock", clock) as lock, Awake("a job is running") as awake:
         tidy(job)

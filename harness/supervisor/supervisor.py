@@ -47,6 +47,8 @@ class _Running:
     spec: AttemptSpec
     is_lead: bool
     has_answered: bool = False
+    is_rejected: bool = False
+    """A limit has refused it, and it has not ended yet: nothing starts until it is known what that means."""
 
 
 class Supervisor:
@@ -211,7 +213,7 @@ class Supervisor:
             needs_lead=group is not None and self._needs_lead(group.batch.phase),
             lead_in_flight=any(each.is_lead and not each.has_answered for each in self._running.values()),
             running=len(self._running),
-            allowed=self._gate.allowed,
+            allowed=0 if any(each.is_rejected for each in self._running.values()) else self._gate.allowed,
             closed=closing,
             hopeless=too_long(closing, self._deadline, now) if closing else None,
             cap_reached=cap_reached(job, state.used, len(self._running), group.batch.phase) if group else None,
@@ -310,6 +312,8 @@ class Supervisor:
         if running is not None and event.kind == "responded" and not running.has_answered:
             running.has_answered = True
             self._answered(running.spec)
+        if running is not None and event.is_rejected:
+            running.is_rejected = True
         self._pilot.note_use(event.utilization)
         if event.kind == "limit" and (reserve := held_back(self._setting.job.bounds, event)):
             self._place_hold(event.attempt, *reserve)

@@ -38,6 +38,9 @@ class Doorkeeper:
     leads: set[int] = field(default_factory=set)
     """Attempts that started while nothing of their phase was in the cache."""
 
+    rejected: set[int] = field(default_factory=set)
+    """Attempts that a limit has refused and that have not ended."""
+
     def __post_init__(self) -> None:
         self.allowed = self.allowed or self.parallel
 
@@ -59,6 +62,7 @@ class Doorkeeper:
     def ended(self, session: Session, at: float) -> None:
         """A fault of the provider halves what may run, every other end but the host's and the operator's doubles it."""
         self.probes.discard(session.attempt)
+        self.rejected.discard(session.attempt)
         blame = session.fault.blame if session.fault else "item"
         if blame == "provider":
             self.halve()
@@ -80,6 +84,7 @@ class Doorkeeper:
         """
         now, at = clock.now(), clock.monotonic()
         assert not self.is_held(now + timedelta(seconds=_SLACK_S)), f"V10: a start at {now}, held until {self.hold}"
+        assert not self.rejected, f"V10: a start while {self.rejected} were refused by a limit and had not ended"
         assert open_now <= self.allowed, f"V10: {open_now} sessions, the ramp allows {self.allowed}"
         assert bounds.window is None or _is_inside(bounds, now), f"V10: a start at {now}, outside the window"
         self._check_rate(bounds, clock)
@@ -111,7 +116,7 @@ class Doorkeeper:
         """Would a start be allowed now? In doubt, no."""
         now, at = clock.now(), clock.monotonic()
         span_s = bounds.rate.per.total_seconds() if bounds.rate else 0.0
-        if self.is_held(now) or open_now >= self.allowed or clock.has_jumped_since(at - 2 * span_s - _LONGEST_NAP_S):
+        if self.rejected or self.is_held(now) or open_now >= self.allowed or clock.has_jumped_since(at - 2 * span_s - _LONGEST_NAP_S):
             return False
         if bounds.window is not None and not _is_inside(bounds, now):
             return False

@@ -183,6 +183,9 @@ class World:
                 session.write()
         if rng.random() < 0.5 and (limit := self._limit()):
             self.met("limit while a session works")
+            on_event(SessionEvent(spec.id, "limit", is_rejected=True))
+            if await self._is_ended(asked, random.Random(f"{spec.token} rejected").uniform(0, 20)):
+                return _cancelled()
             return limit
         return session.plan.fault
 
