@@ -121,15 +121,17 @@ class Inspection:
         except BoundedError as error:
             self.complain(path, f"{program!r} is no jq program: {one_line(error.message)}")
 
-    def schema(self, path: ValuePath, file: Path, schema: Any) -> None:
-        """Complain unless `schema` is a JSON Schema that needs no other file."""
+    def schema(self, path: ValuePath, file: Path, schema: Any) -> bool:
+        """Complain, and False, unless `schema` is a JSON Schema that needs no other file."""
         if not isinstance(schema, dict):
             self.complain(path, f"{self.shown(file)}: expected a JSON Schema, an object")
-            return
+            return False
         try:
             self._bounded.check_schema(schema)
         except BoundedError as error:
             self.complain(path, f"{self.shown(file)} is no JSON Schema: {one_line(error.message)}")
+            return False
+        return True
 
 
 def one_line(text: str) -> str:

@@ -10,6 +10,7 @@ from harness.base.errors import Problem
 from harness.job.inspection import MOST_SCHEMA_BYTES, Inspection
 from harness.job.job import CheckSpec, OutputSpec
 from harness.job.manifest import Check, FieldType, Output
+from harness.job.room_for_keys import refuses_text_at
 from harness.job.sessions import check_program, words_of
 from harness.job.yaml_text import Path as ValuePath
 
@@ -111,11 +112,11 @@ def _record_schema(desk: Inspection, path: ValuePath, output: Output) -> Mapping
     if output.fields is not None and output.schema_ is not None:
         desk.complain((*path, "fields"), "is short for a schema, and there is a schema as well; write one of them")
     if output.schema_ is not None:
-        return _schema(desk, (*path, "schema"), output.schema_)
+        return _schema(desk, (*path, "schema"), output.schema_, output)
     return schema_of_fields(output.fields) if output.fields is not None else None
 
 
-def _schema(desk: Inspection, path: ValuePath, name: str) -> Mapping[str, Any] | None:
+def _schema(desk: Inspection, path: ValuePath, name: str, output: Output) -> Mapping[str, Any] | None:
     file = desk.file(path, name)
     text = desk.text(path, file, most_bytes=MOST_SCHEMA_BYTES) if file else None
     if file is None or text is None:
@@ -128,8 +129,13 @@ def _schema(desk: Inspection, path: ValuePath, name: str) -> Mapping[str, Any] |
     except (RecursionError, ValueError) as error:
         desk.complain(path, f"{desk.shown(file)} is no JSON that can be read: {error}")
         return None
-    desk.schema(path, file, schema)
-    return schema if isinstance(schema, dict) else None
+    if not desk.schema(path, file, schema):
+        return None
+    carried = ".id" if output.shape == "files" else output.item if output.item is not None else output.key
+    if why := refuses_text_at(schema, carried):
+        hint = f"every record carries the id of its item, a text, at {carried}; add that to the schema's properties"
+        desk.complain(path, f"{desk.shown(file)} {why}, so no record could ever pass", hint)
+    return dict(schema)
 
 
 def _checks(desk: Inspection, path: ValuePath, output: Output) -> list[CheckSpec]:
@@ -150,14 +156,14 @@ def _checks(desk: Inspection, path: ValuePath, output: Output) -> list[CheckSpec
             got = f"got {' and '.join(kinds)}" if kinds else "got none"
             desk.complain(place, f"expected exactly one of schema, jq, python, command, {got}")
             continue
-        if spec := _check(desk, (*place, kinds[0]), check):
+        if spec := _check(desk, (*place, kinds[0]), check, output):
             specs.append(spec)
     return specs
 
 
-def _check(desk: Inspection, place: ValuePath, check: Check) -> CheckSpec | None:
+def _check(desk: Inspection, place: ValuePath, check: Check, output: Output) -> CheckSpec | None:
     if check.schema_ is not None:
-        schema = _schema(desk, place, check.schema_)
+        schema = _schema(desk, place, check.schema_, output)
         return CheckSpec("schema", check.says, schema=schema) if schema is not None else None
     if check.jq is not None:
         desk.jq(place, check.jq)

@@ -117,6 +117,41 @@ def test_acceptance_a_bad_schema_is_told_at_its_line(folder: Path) -> None:
     assert problem.startswith("schema.json:2:10: is no JSON: ")
 
 
+@pytest.mark.parametrize(
+    ("schema", "key", "says"),
+    [
+        ('{"additionalProperties": false, "properties": {"x": {}}}', ".id", "forbids 'id'"),
+        ('{"additionalProperties": false, "patternProperties": {"^x": {}}}', ".id", "forbids 'id'"),
+        ('{"properties": {"id": false}}', ".id", "forbids 'id'"),
+        ('{"properties": {"id": {"type": "integer"}}}', ".id", "wants integer at .id"),
+        ('{"properties": {"a": {"properties": {}, "additionalProperties": false}}}', ".a.id", "forbids 'id'"),
+    ],
+)
+@pytest.mark.parametrize("shape", ["array", "object", "one"])
+def test_a_schema_without_room_for_the_id_is_told_before_anything_runs(
+    folder: Path, shape: str, schema: str, key: str, says: str
+) -> None:
+    (folder / "schema.json").write_text(schema)
+    text = GOOD.replace("key: .id", f"key: {key}\n  shape: {shape}")
+    expected = f"job.yaml:15:11: output.schema: schema.json {says}, so no record could ever pass"
+    assert problems(text) == [expected]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        '{"additionalProperties": false, "properties": {"id": {"type": "string"}}}',
+        '{"additionalProperties": false, "patternProperties": {"^i": {}}}',
+        '{"properties": {"id": {"type": ["null", "string"]}}}',
+        '{"additionalProperties": {"type": "string"}}',
+    ],
+)
+def test_a_schema_that_may_have_room_for_the_id_is_taken(folder: Path, schema: str) -> None:
+    (folder / "schema.json").write_text(schema)
+    Path("job.yaml").write_text(GOOD)
+    load(Path("job.yaml"))
+
+
 def test_acceptance_an_unknown_name_in_a_prompt_is_told_with_the_line_of_the_template(folder: Path) -> None:
     (folder / "prompt.md").write_text("Do\n{{ itm.id }} of {{ vars.cuorse }}\n{{ batch.nr }}\n")
     assert problems(GOOD) == [
