@@ -2,9 +2,10 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,17 +74,22 @@ class Checker:
     """The same for all attempts of a run."""
 
     def run(self, records: Mapping[ItemId, Sequence[Json]]) -> Reasons:
-        """Why items are rejected. An item that one check rejects is not shown to the next.
+        """Why items are rejected. An item that one check rejects is not shown to the next, which may rely on it.
+
+        jq checks that stand beside each other are asked all, so that the next try hears of everything at once.
 
         Raises BrokenCheckError when a check does not work, HaltedError when nobody waits any more.
         """
         rejected: Reasons = {}
-        for number, check in enumerate(self._checks()):
+        for kind, several in groupby(enumerate(self._checks()), key=lambda numbered: numbered[1].kind):
             clean = {item: group for item, group in records.items() if item not in rejected}
-            if not clean:
-                break
-            with self.breakdowns.turn(self.spec.batch.phase, number, check):
-                rejected |= self._one(check, clean)
+            for number, check in several:
+                shown = {item: group for item, group in clean.items() if kind == "jq" or item not in rejected}
+                if not shown:
+                    return rejected
+                with self.breakdowns.turn(self.spec.batch.phase, number, check):
+                    for item, reasons in self._one(check, shown, rejected).items():
+                        rejected[item] = [*rejected.get(item, ()), *reasons]
         return rejected
 
     def _checks(self) -> list[CheckSpec]:
@@ -91,26 +97,25 @@ class Checker:
         first = [CheckSpec("schema", None, schema=output.schema)] if output.schema is not None else []
         return [*first, *output.checks]
 
-    def _one(self, check: CheckSpec, records: Mapping[ItemId, Sequence[Json]]) -> Reasons:
+    def _one(self, check: CheckSpec, records: Mapping[ItemId, Sequence[Json]], rejected: Reasons) -> Reasons:
         match check.kind:
             case "schema":
-                return self._each(records, lambda flat: self._schema(check, flat))
+                return self._each(records, self._schema(check, _flat(records)))
             case "jq":
-                return self._each(records, lambda flat: self._jq(check, flat))
+                doubtful = [item in rejected for item, group in records.items() for _ in group]
+                return self._each(records, self._jq(check, _flat(records), doubtful))
             case "python":
                 return self._python(check, records)
             case "command":
                 return self._command(check, records)
 
-    def _each(
-        self, records: Mapping[ItemId, Sequence[Json]], judged: Callable[[list[Json]], list[list[str]]]
-    ) -> Reasons:
-        """A check that looks at one record at a time: all records of all items in one go."""
+    def _each(self, records: Mapping[ItemId, Sequence[Json]], found: Iterable[Sequence[str]]) -> Reasons:
+        """What a check that looks at one record at a time has found, record by record, as reasons of items."""
         owners = [(item, record) for item, group in records.items() for record in group]
         reasons: Reasons = {}
-        for (item, record), found in zip(owners, judged([record for _, record in owners]), strict=True):
-            if found:
-                reasons.setdefault(item, []).extend(self._named(record, reason) for reason in found)
+        for (item, record), complaints in zip(owners, found, strict=True):
+            if complaints:
+                reasons.setdefault(item, []).extend(self._named(record, complaint) for complaint in complaints)
         return reasons
 
     def _named(self, record: Json, reason: str) -> str:
@@ -123,14 +128,16 @@ class Checker:
         complaints = self.bounded.schema(check.schema, records, SCHEMA_S)
         return [[_said(check, complaint) for complaint in found] for found in complaints]
 
-    def _jq(self, check: CheckSpec, records: list[Json]) -> list[list[str]]:
+    def _jq(self, check: CheckSpec, records: list[Json], doubtful: Sequence[bool]) -> list[list[str]]:
+        """`doubtful` records were rejected by a jq check before: one that cannot even be asked there says nothing."""
         assert check.jq is not None
         reasons: list[list[str]] = []
-        for outcome in self.bounded.jq_each(check.jq, records, self.variables, timeout_s=JQ_S):
-            if outcome.error is None and outcome.results and all(result is True for result in outcome.results):
+        outcomes = self.bounded.jq_each(check.jq, records, self.variables, timeout_s=JQ_S)
+        for outcome, is_doubtful in zip(outcomes, doubtful, strict=True):
+            if outcome.error is not None:
+                reasons.append([] if is_doubtful else [f"{check.says or check.jq} (jq: {outcome.error})"])
+            elif outcome.results and all(result is True for result in outcome.results):
                 reasons.append([])
-            elif outcome.error is not None:
-                reasons.append([f"{check.says or check.jq} (jq: {outcome.error})"])
             else:
                 reasons.append([check.says or f"must be true: {check.jq}"])
         return reasons
@@ -167,6 +174,10 @@ class Checker:
             if id_ not in known:
                 raise CommandError(f"it gave reasons for {id_!r:.80}, which is no item of this group")
         return {ItemId(id_): [_said(check, reason) for reason in found] for id_, found in answer.items() if found}
+
+
+def _flat(records: Mapping[ItemId, Sequence[Json]]) -> list[Json]:
+    return [record for group in records.values() for record in group]
 
 
 def name_of(check: CheckSpec) -> str:

@@ -266,6 +266,28 @@ def test_checks_go_in_order_and_the_next_sees_only_what_passed(court: Court) -> 
     assert _outcome(judgement) == {"A1": ["$: 'n' is a required property"], "A2": ["n above 1"], "A3": [str(seen)]}
 
 
+def test_jq_checks_beside_each_other_all_say_what_they_find(court: Court) -> None:
+    court.check(jq=".n > 1", says="n above 1")
+    court.check(jq=".words | length > 0", says="some words")
+    court.check(jq=".words[0].x == 1", says="x in words")
+    court.python("def check(items, records, context):\n    return {item['id']: ['late'] for item in items}\n")
+    judgement = court.judge([{"id": "A1", "n": 1, "words": []}, {"id": "A2", "n": 2, "words": "two"}, {"id": "A3"}])
+    assert _reasons(judgement, "A1") == ("n above 1", "some words", "x in words")
+    assert "x in words (jq: Cannot index" in _reasons(judgement, "A2")[0]
+    assert _reasons(judgement, "A3") == ("n above 1", "some words", "x in words")
+
+
+def test_a_jq_check_that_cannot_be_asked_about_a_rejected_record_adds_nothing(court: Court) -> None:
+    court.check(jq='.words | type == "array"', says="a list of words")
+    court.check(jq=".words[0].x == 1", says="x in words")
+    judgement = court.judge(
+        [{"id": "A1", "words": "none"}, {"id": "A2", "words": []}, {"id": "A3", "words": [{"x": 1}]}]
+    )
+    assert _reasons(judgement, "A1") == ("a list of words",)
+    assert _reasons(judgement, "A2") == ("x in words",)
+    assert isinstance(judgement.verdicts[ItemId("A3")], Accepted)
+
+
 @pytest.mark.parametrize(
     ("program", "reason"),
     [
