@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from harness.base.durations import parse_duration
 from harness.job.bounds import parse_deadline, parse_rate, parse_share, parse_window
+from harness.job.fields import FIELD_SCHEMA, parse_field
 
 
 def _duration(value: object) -> object:
@@ -32,7 +33,7 @@ def _number(value: object) -> object:
     return value
 
 
-def _as(parse: Callable[[str], object]) -> Callable[[str], str]:
+def _as(parse: Callable[[Any], object]) -> Callable[[str], str]:
     """A validator that keeps the text as it was written."""
 
     def checked(text: str) -> str:
@@ -61,6 +62,7 @@ Dollars = Annotated[
     Field(ge=Decimal("0.000001"), le=1_000_000_000),
     WithJsonSchema(_DOLLARS_SCHEMA, mode="validation"),
 ]
+FieldText = Annotated[str, BeforeValidator(_as(parse_field)), WithJsonSchema(dict(FIELD_SCHEMA), mode="validation")]
 Whole = BeforeValidator(_number)
 Bound = BeforeValidator(_none_word)
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,40}$")]
@@ -152,9 +154,6 @@ class Check(Model):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
 
 
-FieldType = Literal["string", "number", "integer", "boolean", "date", "array", "object"]
-
-
 class Output(Model):
     """What a session must leave behind, how it is judged, and where it is merged."""
 
@@ -166,8 +165,8 @@ class Output(Model):
     """Path of a record's own name."""
     item: str | None = None
     """Path of the id of the item a record belongs to; by default the key."""
-    fields: dict[str, FieldType] | None = None
-    """Short form of a schema: every field is required and not empty."""
+    fields: dict[str, FieldText] | None = None
+    """Short form of a schema: every field is required and not empty. A type, `integer 1..5`, or `good | bad`."""
     schema_: str | None = Field(default=None, alias="schema")
     """A JSON Schema file for one record."""
     check: list[Check] = []

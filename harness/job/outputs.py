@@ -7,9 +7,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness.base.errors import Problem
+from harness.job.fields import schema_of_fields
 from harness.job.inspection import MOST_SCHEMA_BYTES, Inspection
 from harness.job.job import CheckSpec, OutputSpec
-from harness.job.manifest import Check, FieldType, Output
+from harness.job.manifest import Check, Output
 from harness.job.room_for_keys import refuses_text_at
 from harness.job.sessions import check_program, words_of
 from harness.job.yaml_text import Path as ValuePath
@@ -17,16 +18,6 @@ from harness.job.yaml_text import Path as ValuePath
 MERGE_SUFFIXES = (".json", ".jsonl", ".csv")
 RESERVED_FILES = frozenset({"items.json", "context.json", "usage.json"})
 """Files of the work folder that are written by the harness or mean something to it."""
-
-_FIELD_SCHEMAS: Mapping[FieldType, Mapping[str, Any]] = {
-    "string": {"type": "string", "pattern": r"\S"},
-    "number": {"type": "number"},
-    "integer": {"type": "integer"},
-    "boolean": {"type": "boolean"},
-    "date": {"type": "string", "pattern": r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"},
-    "array": {"type": "array", "minItems": 1},
-    "object": {"type": "object", "minProperties": 1},
-}
 
 
 def resolve_output(
@@ -51,12 +42,6 @@ def resolve_output(
         schema=_record_schema(desk, path, output),
         merge=target_of(merge) if merge is not None else None,
     )
-
-
-def schema_of_fields(fields: Mapping[str, FieldType]) -> dict[str, Any]:
-    """The schema that `fields` is short for: every field is there and not empty; others may be there too."""
-    properties = {name: dict(_FIELD_SCHEMAS[kind]) for name, kind in fields.items()}
-    return {"type": "object", "required": list(fields), "properties": properties}
 
 
 def _check_file(desk: Inspection, path: ValuePath, output: Output, file: str) -> None:

@@ -181,7 +181,7 @@ class _Inventor:
         first, last = -(-low // step), high // step
         first += "exclusiveMinimum" in schema and first * step <= schema["exclusiveMinimum"]
         last -= "exclusiveMaximum" in schema and last * step >= schema["exclusiveMaximum"]
-        number = self._rng.randint(int(first), max(int(first), int(last))) * step
+        number = self._rng.randint(int(first), int(last)) * step if first <= last else low  # narrower than a step
         return float(number if whole else round(number, 6))
 
     def _string(self, schema: Schema, name: str) -> str:

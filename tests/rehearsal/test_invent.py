@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from harness.job.fields import schema_of_fields
 from harness.rehearsal.invent import InventionError, made_up_records
 
 SCHEMAS: list[dict[str, Any]] = [
@@ -42,6 +43,9 @@ SCHEMAS: list[dict[str, Any]] = [
     },
     {"type": "object", "properties": {"id": {"type": "string"}, "short": {"type": "string", "maxLength": 4}}},
     {"type": "object", "properties": {"id": {"type": "string"}, "tree": {"$ref": "#"}}, "required": ["id"]},
+    schema_of_fields(
+        {"a": "integer 1..5", "b": "integer -3..", "c": "number ..0.5", "d": "number 0.001..0.002", "e": "yes | so so"}
+    ),
 ]
 
 

@@ -1,0 +1,83 @@
+"""The short form of a schema: what `fields` may say of one field, and the JSON Schema that it stands for."""
+
+import json
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, Final
+
+_TYPES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "string": {"type": "string", "pattern": r"\S"},
+    "number": {"type": "number"},
+    "integer": {"type": "integer"},
+    "boolean": {"type": "boolean"},
+    "date": {"type": "string", "pattern": r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"},
+    "array": {"type": "array", "minItems": 1},
+    "object": {"type": "object", "minProperties": 1},
+}
+_NUMBER = r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?"
+_RANGE = rf"(integer|number) +({_NUMBER})?\.\.({_NUMBER})?"
+FIELD_SCHEMA: Final[Mapping[str, Any]] = {
+    "anyOf": [{"enum": list(_TYPES)}, {"type": "string", "pattern": rf"^ *{_RANGE} *$|\|"}],
+    "examples": ["string", "integer 1..5", "number 0..", "positive | negative | neutral"],
+}
+"""What an editor is told of one field."""
+
+
+def parse_field(text: object) -> dict[str, Any]:
+    """`string`, `integer 1..5`, `number 0..`, `positive | negative` as a JSON Schema. ValueError for anything else."""
+    if not isinstance(text, str):
+        raise ValueError(
+            f"expected a type, a range or choices such as good | bad, got {json.dumps(text, default=str):.80}"
+        )
+    text = text.strip()
+    if "|" in text:
+        return {"type": "string", "enum": _choices(text)}
+    if found := re.fullmatch(_RANGE, text):
+        return _range(*found.groups())
+    if text in _TYPES:
+        return dict(_TYPES[text])
+    near = get_close_matches(text.partition(" ")[0].casefold(), _TYPES, n=1)
+    meant = f", did you mean {near[0]!r}?" if near else ""
+    what = f"{', '.join(_TYPES)}, a range such as integer 1..5, or choices such as good | bad"
+    raise ValueError(f"expected {what}, got {text!r:.80}{meant}")
+
+
+def schema_of_fields(fields: Mapping[str, str]) -> dict[str, Any]:
+    """The schema that `fields` is short for: every field is there and not empty; others may be there too."""
+    properties = {name: parse_field(text) for name, text in fields.items()}
+    return {"type": "object", "required": list(fields), "properties": properties}
+
+
+def _choices(text: str) -> list[str]:
+    choices = [choice.strip() for choice in text.split("|")]
+    if not all(choices) or len(set(choices)) < len(choices):
+        raise ValueError(f"expected different words with | between them, got {text!r:.80}")
+    for choice in choices:
+        if choice in _TYPES:
+            raise ValueError(f"{choice!r} is a type and no choice; for several types write a schema")
+        if _is_json(choice):
+            raise ValueError(f"a choice is a text, got {choice}; for numbers write a range, integer 1..5, or a schema")
+    return choices
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _range(kind: str, low: str | None, high: str | None) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": kind}
+    for name, text in (("minimum", low), ("maximum", high)):
+        if text is not None:
+            if kind == "integer" and "." in text:
+                raise ValueError(f"expected whole numbers for an integer, got {text}; for others write number")
+            schema[name] = float(text) if "." in text else int(text)
+    if len(schema) == 1:
+        raise ValueError(f"expected a number beside the dots, such as {kind} 1..5")
+    if low and high and schema["minimum"] > schema["maximum"]:
+        raise ValueError(f"the range {low}..{high} goes downwards")
+    return schema

@@ -1,0 +1,60 @@
+"""`fields`: the short form of a schema, what it stands for, and where it is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from harness.base.errors import UsageError
+from harness.job.fields import parse_field
+from harness.job.load import load
+from harness.job.schema import manifest_schema
+
+HEAD = "items: {file: a.csv}\nsession: {model: sonnet, prompt: count them}\nbudget: 1\n"
+WELL = ("string", "integer 1..5", "integer -3..", "number ..0.5", "number 0.001..0.002", "good | so so | bad", "date")
+WRONG = {
+    "integr 1..5": "did you mean 'integer'",
+    "integer 5..1": "goes downwards",
+    "integer 1.5..2": "expected whole numbers for an integer, got 1.5",
+    "number ..": "expected a number beside the dots",
+    "string 1..5": "expected string, number",
+    "good |": "different words with | between them",
+    "good | good": "different words with | between them",
+    "string | number": "'string' is a type and no choice",
+    "1 | 2": "a choice is a text, got 1",
+    "[good, bad]": "choices such as good | bad, got [",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "good", "bad"),
+    [
+        ("integer 1..5", (1, 5), (0, 6, 2.5, "3", None)),
+        ("number 0..", (0, 0.5, 10**9), (-0.1,)),
+        ("positive | very negative", ("positive", "very negative"), ("Positive", "", None)),
+    ],
+)
+def test_a_range_and_choices_hold_what_they_say(text: str, good: tuple[Any, ...], bad: tuple[Any, ...]) -> None:
+    validator = Draft202012Validator(parse_field(text))
+    assert all(map(validator.is_valid, good))
+    assert not any(map(validator.is_valid, bad))
+
+
+@pytest.mark.parametrize(("text", "said"), WRONG.items())
+def test_what_says_nothing_is_refused_at_its_place(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id\n1\n")
+    manifest = tmp_path / "job.yaml"
+    manifest.write_text(f"{HEAD}output:\n  fields:\n    mood: {text}\n")
+    with pytest.raises(UsageError) as caught:
+        load(manifest)
+    [problem] = caught.value.problems
+    assert problem.where.endswith("job.yaml:6:11")
+    assert problem.message.startswith("output.fields.mood: ") and said in problem.message
+
+
+def test_an_editor_takes_every_form() -> None:
+    editor = Draft202012Validator(manifest_schema())
+    for text in WELL:
+        assert editor.is_valid({"items": {"file": "a.csv"}, "output": {"fields": {"a": text}}}), text
+    assert not editor.is_valid({"items": {"file": "a.csv"}, "output": {"fields": {"a": "integr"}}})
