@@ -18,9 +18,12 @@ from harness.cli.options import (
     Reset,
     Settings,
     typed,
+    words_of,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.job.job import Job
     from harness.supervisor.opening import Choice
     from harness.supervisor.running import RunOptions
@@ -73,7 +76,7 @@ def launch(
     code = 0
     for place, job, supply in zip(places, jobs, supplies, strict=True):
         options = RunOptions(supply, choice, Again(keep, add, typed(place, settings)), shared_state=shared)
-        code = max(code, _play(place, job, options, plain=plain))
+        code = max(code, _play(place, job, options, words_of(settings), plain=plain))
         if code > 1:  # what stopped this job would stop the next one too
             break
     raise typer.Exit(code)
@@ -94,7 +97,7 @@ def rehearse(
 ) -> None:
     """Play the whole job without a model: real sessions, a local stand-in for the provider; costs nothing."""
     from harness.cli.printing import print_lines, say
-    from harness.cli.rehearsing import aftermath, must_be_playable, serving
+    from harness.cli.rehearsing import advice, aftermath, must_be_playable, serving
     from harness.cli.resetting import (
         changed_in_words,
         is_there_anything,
@@ -121,7 +124,8 @@ def rehearse(
     say("rehearsal: no model, no cost; nothing of it counts as done")
     with serving(job, faults, seed) as server:
         credential = server.credential if server else None
-        code = _play(place, job, RunOptions(credential, choice, Again(keep)), plain=plain)
+        options = RunOptions(credential, choice, Again(keep))
+        code = _play(place, job, options, words_of(settings), plain=plain, advice=partial(advice, job, place))
     print_lines(aftermath(job))
     raise typer.Exit(code)
 
@@ -135,8 +139,16 @@ def _choice(first: int | None, only: list[str] | None) -> "Choice":
     return Choice(first, tuple(only or ()))
 
 
-def _play(place: Place, job: "Job", options: "RunOptions", *, plain: bool) -> int:
-    """Run it with live progress on standard error, and say at the end how it went."""
+def _play(
+    place: Place,
+    job: "Job",
+    options: "RunOptions",
+    settings: list[str],
+    *,
+    plain: bool,
+    advice: "Callable[[], str | None]" = lambda: None,
+) -> int:
+    """Run it with live progress on standard error, and say at the end how it went, and what is next."""
     from datetime import UTC, datetime
 
     from harness.base.files import make_folder
@@ -153,5 +165,5 @@ def _play(place: Place, job: "Job", options: "RunOptions", *, plain: bool) -> in
     if finished.exit_code > 1:
         say(f"stopped: {clean(finished.reason)}")
     now = datetime.now(UTC)
-    print_last(lines(read_status(job.state, now), now, place.named))
+    print_last(lines(read_status(job.state, now), now, place.named, settings=settings, advice=advice()))
     return finished.exit_code

@@ -64,7 +64,11 @@ class Place:
         return f"`{command_line(verb, self.named, *words, rehearsal=self.rehearsal)}`"
 
 
+def words_of(settings: list[str] | None) -> list[str]:
+    """Settings as they were typed."""
+    return [word for setting in settings or () for word in ("--set", setting)]
+
+
 def typed(place: Place, settings: list[str] | None) -> str:
     """A launch with its settings, but without switches: what the next one needs too."""
-    words = [word for setting in settings or () for word in ("--set", setting)]
-    return place.command("launch", *words).strip("`")
+    return place.command("launch", *words_of(settings)).strip("`")

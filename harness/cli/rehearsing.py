@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.backends.credentials import Credential, rehearsal_credential
+from harness.cli.options import Place
 from harness.core.money import in_words as money
 from harness.core.money import to_micro
-from harness.job.job import Job
+from harness.job.job import Job, PhaseSpec
 from harness.rehearsal.process import RehearsalServer
 from harness.rehearsal.requests import Account, account
 from harness.views.reading import reading
@@ -80,20 +81,33 @@ def aftermath(job: Job) -> Iterator[str]:
     yield from _made_up_in_vain(job)
 
 
+def advice(job: Job, place: Place) -> str | None:
+    """What is next when made-up answers were refused: to rehearse the same again would end the same."""
+    if not _refused_made_up(job):
+        return None
+    return f"say what the checks want in `fields` or a `schema:`, or write a scene; then {place.command('launch')}"
+
+
 def _made_up_in_vain(job: Job) -> Iterator[str]:
     """Without a scene: made-up records fit a schema, but other checks may refuse them for ever."""
-    judged = [phase.number for phase in job.phases if any(check.kind != "schema" for check in phase.output.checks)]
-    if job.scene is not None or not judged:
-        return
+    refused = _refused_made_up(job)
+    for phase, count in refused:
+        who = counted(count, clean(phase.noun)) + (f" in phase {clean(phase.name)}" if len(job.phases) > 1 else "")
+        yield f"The answers for {who} were made up and refused by your checks: that says nothing about your prompt."
+    if refused:
+        yield "Answers are made up from `fields` (score: integer 1..5, mood: good | bad) or a JSON Schema, `schema:`."
+        yield "What neither can say, a scene can: `rehearsal: {scene: scene.py}` in the manifest, see docs/rehearsal.md"
+
+
+def _refused_made_up(job: Job) -> list[tuple[PhaseSpec, int]]:
+    """Without a scene: the phases whose checks refuse what is made up, and of how many items."""
+    judged = [phase for phase in job.phases if any(check.kind != "schema" for check in phase.output.checks)]
+    if job.scene is not None or job.is_free() or not judged:
+        return []
     with reading(job.state) as db:
         refused = "SELECT count(*) FROM items WHERE phase = ? AND strikes > 0 AND state != 'done'"
-        by_phase = {number: db.execute(refused, (number,)).fetchone()[0] for number in judged}
-    for number, count in by_phase.items():
-        if count:
-            who = counted(count, clean(job.phase(number).noun))
-            yield f"The answers for {who} were made up and refused by your checks: that says nothing about your prompt."
-    if any(by_phase.values()):
-        yield "A scene gives answers of your own: `rehearsal: {scene: scene.py}` in the manifest, see docs/rehearsal.md"
+        counts = [(phase, db.execute(refused, (phase.number,)).fetchone()[0]) for phase in judged]
+    return [(phase, count) for phase, count in counts if count]
 
 
 def _costs(sums: Account) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The status in words, for a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from harness.base.commands import command_line
@@ -14,8 +14,11 @@ _MOST_FAILED = 20
 _MOST_RUNNING = 12
 
 
-def lines(status: Status, now: datetime, manifest: str) -> Iterator[str]:
-    """Line by line, safe to print; `manifest` is how the user names it, for the next command."""
+def lines(
+    status: Status, now: datetime, manifest: str, *, settings: Sequence[str] = (), advice: str | None = None
+) -> Iterator[str]:
+    """Line by line, safe to print. For the next command: `manifest` is how the user names it, `settings` are the words
+    that another launch needs too, `advice` is told in its place."""
     yield headline(status)
     yield counts_line(status)
     if len(status.phases) > 1:
@@ -27,7 +30,7 @@ def lines(status: Status, now: datetime, manifest: str) -> Iterator[str]:
     yield from _usage(status, now)
     yield from _failed(status)
     yield from _last_run(status, now)
-    yield f"Next: {next_command(status, manifest)}"
+    yield f"Next: {advice or next_command(status, manifest, settings)}"
 
 
 def headline(status: Status) -> str:
@@ -130,13 +133,14 @@ def _last_run(status: Status, now: datetime) -> Iterator[str]:
         yield f"Run {head.run} ended {when} with exit code {head.run_exit_code}: {clean(head.run_reason or '')}"
 
 
-def next_command(status: Status, manifest: str) -> str:
+def next_command(status: Status, manifest: str, settings: Sequence[str] = ()) -> str:
     """The one command that helps most now."""
     failed = status.counts.failed or status.failed
+    words: tuple[str, ...]
     match status.state:
         case "new" | "stopped":
             is_paused = status.head is not None and status.head.paused
-            verb, words = ("resume", ()) if is_paused else ("launch", ())
+            verb, words = ("resume", ()) if is_paused else ("launch", tuple(settings))
         case "running" | "holding":
             verb, words = "watch", ()
         case "paused":

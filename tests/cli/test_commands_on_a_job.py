@@ -229,7 +229,7 @@ def test_a_second_interrupt_ends_the_run_at_once(desk: "Desk", waiting_run: "Sta
     assert running.returncode == 130
     assert "running sessions are ended now" in err
     assert "Traceback" not in err
-    assert "Next: `harness launch`" in out
+    assert "Next: `harness launch --set grace=600s`" in out
 
 
 def test_a_detached_launch_goes_on_alone_and_says_how_to_follow_it(desk: "Desk") -> None:

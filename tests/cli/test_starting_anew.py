@@ -117,3 +117,10 @@ def test_a_choice_that_names_nothing_is_told_before_a_new_job_is_planned(desk: "
     desk.job({"1": "good"})
     assert desk.types("launch", "--only", "typo").code == 2
     assert desk.types("status", "--json").json()["state"] == "new"
+
+
+@pytest.mark.parametrize("command", ["launch", "rehearse"])
+def test_the_next_command_keeps_the_settings_that_were_typed(command: str, desk: "Desk") -> None:
+    desk.job({"1": "good", "2": "good"}, more="budget: none\n")
+    said = desk.types(command, "--set", "strikes=2", "--first", "1")
+    assert f"Next: `harness {command} --set strikes=2`" in said.out, said.err

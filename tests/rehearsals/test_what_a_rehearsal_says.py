@@ -1,5 +1,7 @@
 """What a rehearsal says when its answers, or its scene, are the trouble and not the job."""
 
+import json
+
 from tests.rehearsals.conftest import MakeJob
 
 BROKEN = """\
@@ -28,13 +30,15 @@ def test_a_scene_with_a_bug_stops_the_rehearsal_at_once_and_names_the_line(small
     job.assert_laws_hold()
 
 
-def test_checks_that_made_up_answers_cannot_meet_are_said_to_need_a_scene(small: MakeJob) -> None:
+def test_checks_that_made_up_answers_cannot_meet_are_said_to_need_fields_or_a_scene(small: MakeJob) -> None:
     output = {"fields": {"text": "string"}, "check": [{"jq": '.text | startswith("http")', "says": "give a link"}]}
     job = small("plain", 2, output=output, rehearsal={})
     said = job.play()
     assert said.code == 1, said.all
     assert "The answers for 2 items were made up and refused by your checks" in said.out
-    assert "rehearsal: {scene: scene.py}" in said.out and "docs/rehearsal.md" in said.out
+    assert said.out.index("mood: good | bad") < said.out.index("rehearsal: {scene: scene.py}")
+    assert "Next: say what the checks want in `fields` or a `schema:`, or write a scene; then `harness rehe" in said.out
+    assert "phase" not in said.out
 
 
 def test_troubles_on_purpose_are_not_blamed_on_made_up_answers(small: MakeJob) -> None:
@@ -42,3 +46,13 @@ def test_troubles_on_purpose_are_not_blamed_on_made_up_answers(small: MakeJob) -
     said = job.play("--faults", "no_file:*")
     assert said.code == 1, said.all
     assert "were made up" not in said.out
+
+
+def test_of_several_phases_the_one_whose_checks_refuse_is_named(small: MakeJob) -> None:
+    wants = {"fields": {"text": "string"}, "check": [{"jq": ".text == 5"}]}
+    phases = {"first": {"output": {"fields": {"text": "string"}}}, "second": {"from": "first", "output": wants}}
+    job = small("plain", 1, phases=phases, rehearsal={})
+    manifest = json.loads((job.folder / "job.yaml").read_text())
+    del manifest["output"]
+    (job.folder / "job.yaml").write_text(json.dumps(manifest))
+    assert "The answers for 1 item in phase second were made up" in job.play().out
