@@ -2,7 +2,7 @@
 
 It gets the prompt on standard input, its working folder as cwd, `items.json` there, and HARNESS_ATTEMPT,
 HARNESS_PHASE, HARNESS_BATCH, HARNESS_OUTPUT (and HARNESS_CONTEXT) in its environment. It costs nothing unless it
-writes `usage.json`: {"cost_usd": 0.01}.
+writes `usage.json`: {"cost_usd": 0.01}. docs/command.md tells users.
 """
 
 import asyncio

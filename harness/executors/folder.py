@@ -93,7 +93,7 @@ class AttemptFolder:
         write_private(self.prompt, spec.prompt.encode(errors="replace"))
         write_private(self.spec, _json(_spec_document(spec, inputs, view, vars_)))
         if spec.session.backend == "command":
-            write_private(self.work / ITEMS_FILE, _json(_items_document(spec)))
+            write_private(self.work / ITEMS_FILE, _json(_items_document(spec, inputs)))
             if spec.context:
                 write_private(
                     self.work / CONTEXT_FILE, _json({name: list(rows) for name, rows in spec.context.items()})
@@ -144,9 +144,15 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"not plain data: {value!r}")
 
 
-def _items_document(spec: AttemptSpec) -> list[dict[str, Any]]:
+def _items_document(spec: AttemptSpec, inputs: Mapping[ItemId, str]) -> list[dict[str, Any]]:
     return [
-        {"id": item.id, "data": item.data, "records": item.records, "reasons": list(spec.reasons.get(item.id, ()))}
+        {
+            "id": item.id,
+            "data": item.data,
+            "file": inputs.get(item.id),
+            "records": item.records,
+            "reasons": list(spec.reasons.get(item.id, ())),
+        }
         for item in spec.items
     ]
 

@@ -1,0 +1,53 @@
+"""docs/command.md: its example does what the page says."""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Desk
+
+PAGE = (Path(__file__).parents[2] / "docs/command.md").read_text(encoding="utf-8")
+
+
+def _block(language: str) -> str:
+    found = re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_the_example_of_a_program_works(desk: "Desk") -> None:
+    (desk.folder / "job.yaml").write_text(_block("yaml").replace("python3", sys.executable))
+    (desk.folder / "count.py").write_text(_block("python"))
+    (desk.folder / "words.csv").write_text("id,word\n1,casa\n2,cane\n")
+    said = desk.types("launch")
+    assert said.code == 0, said.err
+    assert "Usage: $0.0010, 1 session" in said.out
+    merged = json.loads((desk.folder / "output/words.json").read_text())
+    assert merged == [{"id": "1", "letters": 4}, {"id": "2", "letters": 4}]
+    assert desk.types("rehearse").code == 0
+
+
+def test_a_program_finds_what_the_page_says(desk: "Desk") -> None:
+    look = "import json, os\nfound = {'files': sorted(os.listdir()), 'names': sorted(os.environ)}\n"
+    look += "items = json.load(open('items.json'))\nfound['text'] = open(items[0]['file']).read()\n"
+    look += "json.dump([{'id': items[0]['id'], **items[0], **found}], open(os.environ['HARNESS_OUTPUT'], 'w'))\n"
+    (desk.folder / "look.py").write_text(look)
+    (desk.folder / "in").mkdir()
+    (desk.folder / "in/a.txt").write_text("hello")
+    session = f"session: {{backend: command, command: [{sys.executable}, look.py]}}"
+    (desk.folder / "job.yaml").write_text(f"items: {{files: in/*.txt}}\n{session}\noutput: {{merge: out.json}}\n")
+    said = desk.types("launch")
+    assert said.code == 0, said.err
+    [record] = json.loads((desk.folder / "out.json").read_text())
+    assert record["text"] == "hello"
+    keys = re.search(r"`items.json` \| a list, in order: `{(.*?)}`", PAGE)
+    assert keys is not None
+    assert {"id", "data", "file", "records", "reasons"} == set(re.findall(r'"(\w+)"', keys[1])) <= set(record)
+    rows = re.findall(r"^\| ((?:`[A-Z_]+`(?:, )?)+) \|", PAGE, re.MULTILINE)
+    told = {name for row in rows for name in re.findall(r"[A-Z_]+", row)}
+    ours = {"HARNESS_FOLDER", "HARNESS_STATE", "HARNESS_TOKEN"}  # marks, by which what it starts is found again
+    assert set(record["names"]) - told - ours - {"LC_CTYPE", "PWD"} == set()
+    assert record["files"] == ["input", "items.json"]
