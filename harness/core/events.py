@@ -377,10 +377,16 @@ class PilotJudged:
 
 @dataclass(frozen=True, slots=True)
 class FingerprintKept:
-    """A person said to go on although shaping fields changed."""
+    """A person said to go on although shaping fields, or the items of the source, changed.
+
+    `source` is a digest of all items that the source had then ("" where nobody was asked about items), `left_out` how
+    many of them are not planned.
+    """
 
     fingerprint: dict[str, str]
     differences: tuple[str, ...]
+    source: str = ""
+    left_out: int = 0
 
 
 # fmt: off

@@ -61,6 +61,12 @@ def extensions(db: sqlite3.Connection) -> list[tuple[int, int]]:
     return [(told["behind"], told["items"]) for told in (json.loads(body) for (body,) in rows)]
 
 
+def kept_source(db: sqlite3.Connection) -> str:
+    """The digest of the items with which a person last said to go on; "" when never. Looks through all entries."""
+    rows = db.execute("SELECT body FROM entries WHERE kind = 'FingerprintKept' ORDER BY seq DESC")
+    return next((source for (body,) in rows if (source := str(json.loads(body).get("source", "")))), "")
+
+
 def accepted(db: sqlite3.Connection) -> Iterator[Acceptance]:
     """Every done item, in phase and item order."""
     for row in db.execute(f"{_ACCEPTED} ORDER BY i.phase, i.place"):

@@ -3,15 +3,16 @@
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from harness.base.artifacts import sha_of
 from harness.base.errors import Problem
 from harness.base.texts import shown
 from harness.core.types import Item
 from harness.job.fingerprint import Fingerprint, differences, fingerprint
 from harness.job.job import Job
-from harness.ledger.history import extensions
+from harness.ledger.history import extensions, kept_source
 from harness.sources.read import hash_of
 
 _LONGEST_DIFF = 12
@@ -19,10 +20,16 @@ _LONGEST_DIFF = 12
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """`others` in words; `added`: new items of the source, in its order, which `--add` would plan."""
+    """`others` in words; `added`: new items of the source, in its order, which `--add` would plan.
+
+    `left_out` are new items, too, with which a person has said to go on without them; they are no change any more.
+    `source` is a digest of the items of today.
+    """
 
     others: tuple[str, ...] = ()
     added: tuple[Item, ...] = ()
+    left_out: tuple[Item, ...] = ()
+    source: str = ""
 
     def in_words(self) -> list[str]:
         return [*self.others, *(f"item {str(item.id)!r} was added" for item in self.added)]
@@ -31,7 +38,7 @@ class Changes:
 def changes_since(job: Job, db: sqlite3.Connection, items: Sequence[Item]) -> Changes:
     """The job and its items of today against what was planned, or kept last."""
     of_items = changed_items(db, items)
-    return Changes((*differences(recorded_fingerprint(db), fingerprint(job)), *of_items.others), of_items.added)
+    return replace(of_items, others=(*differences(recorded_fingerprint(db), fingerprint(job)), *of_items.others))
 
 
 def recorded_fingerprint(db: sqlite3.Connection) -> Fingerprint:
@@ -41,14 +48,18 @@ def recorded_fingerprint(db: sqlite3.Connection) -> Fingerprint:
 
 
 def changed_items(db: sqlite3.Connection, items: Sequence[Item]) -> Changes:
-    """What differs between the items of today and those that were planned."""
+    """What differs between the items of today and those that were planned, or kept last."""
     planned = dict(db.execute("SELECT item, sha FROM items WHERE phase = 1 ORDER BY place").fetchall())
     today = {str(item.id): hash_of(item) for item in items}
     others = [f"item {item!r} was removed" for item in planned if item not in today]
     others += [f"item {item!r} was edited" for item, sha in today.items() if planned.get(item, sha) != sha]
     if not others and _is_in_another_order(db, list(planned), [item for item in today if item in planned]):
         others.append("the items are in another order")
-    return Changes(tuple(others), tuple(item for item in items if item.id not in planned))
+    added = tuple(item for item in items if item.id not in planned)
+    source = sha_of(json.dumps(list(today.items())).encode())
+    if (others or added) and kept_source(db) == source:
+        return Changes(left_out=added, source=source)
+    return Changes(tuple(others), added, source=source)
 
 
 def _is_in_another_order(db: sqlite3.Connection, planned: Sequence[str], today: Sequence[str]) -> bool:

@@ -123,13 +123,14 @@ def plan_or_check(
     is_refused = (changes.others and not again.keep) or (changes.added and not (again.add or again.keep))
     if is_refused:
         raise UsageError([refusal(job, changes, again.typed)])
-    new = changes.added if again.add else ()
+    unplanned = (*changes.added, *changes.left_out)
+    new = unplanned if again.add else ()
     refuse_unknown(job, [*queries.first_phase_items(ledger.db), *(str(item.id) for item in new)], choice)
     if new:
         add_items(job, ledger, new)
-    left_out = () if again.add else changes.added
-    if kept := Changes(changes.others, left_out).in_words():
-        ledger.record(FingerprintKept(dict(fingerprint(job)), tuple(kept)))
+    left_out = () if again.add else unplanned
+    if kept := Changes(changes.others, () if again.add else changes.added).in_words():
+        ledger.record(FingerprintKept(dict(fingerprint(job)), tuple(kept), changes.source, len(left_out)))
 
 
 def must_be_able_to_start(job: Job, items: Sequence[Item], choice: Choice) -> None:

@@ -149,8 +149,8 @@ def _as_expected(job: Job, ledger: Ledger, bounded: Bounded, expected: re.Patter
     def others(fields: Fingerprint) -> Fingerprint:
         return {name: value for name, value in fields.items() if not expected.fullmatch(name)}
 
-    of_items = changed_items(ledger.db, read(job, bounded).items)
-    unexpected = Changes((*differences(others(recorded), others(now)), *of_items.others), of_items.added)
+    of_items = changed_items(ledger.db, read(job, bounded).items)  # new ones are none of those that this is about
+    unexpected = Changes((*differences(others(recorded), others(now)), *of_items.others))
     if unexpected.in_words():
         refused = refusal(job, unexpected)
         hint = f"`{command_at(job.state, 'launch', '--keep')}` says that this is meant; then ask again"

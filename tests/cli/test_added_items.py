@@ -136,3 +136,44 @@ def test_a_kill_leaves_all_of_them_planned_or_none(moment: str, desk: "Desk") ->
     assert desk.types("launch", "--add").code == 0
     assert merged(desk) == ["1", "2", "3"]
     assert not broken_laws(job.state)
+
+
+def test_what_was_kept_once_is_not_asked_about_again(desk: "Desk") -> None:
+    desk.job({"1": "good", "2": "good", "3": "good"})
+    assert desk.types("launch").code == 0
+    rows = (desk.folder / "items.jsonl").read_text().splitlines()
+    edited = rows[1].replace('"good"', '"fine"')
+    (desk.folder / "items.jsonl").write_text(f"{rows[2]}\n{edited}\n")
+    add(desk, "4")
+    assert desk.types("launch").code == 2
+    assert desk.types("launch", "--keep").code == 0
+    assert desk.types("launch").code == 0
+    assert desk.types("launch", "--keep").code == 0
+    assert desk.types("log").out.count("although the job has changed") == 1
+    add(desk, "5")
+    assert "item '5' was added" in desk.types("launch").err
+    assert desk.types("launch", "--add", "--keep").code == 0
+    assert merged(desk) == ["1", "2", "3", "4", "5"]
+    assert desk.types("launch").code == 0
+
+
+def test_items_that_were_left_out_can_still_be_added(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    assert desk.types("launch").code == 0
+    add(desk, "2")
+    assert desk.types("launch", "--keep").code == 0
+    assert merged(desk) == ["1"]
+    assert desk.types("launch", "--add").code == 0
+    assert merged(desk) == ["1", "2"]
+
+
+def test_second_thoughts_are_not_about_new_items(desk: "Desk") -> None:
+    desk.job({"1": "good", "2": "bad"})
+    assert desk.types("launch").code == 1
+    add(desk, "3")
+    assert desk.types("rejudge").code == 0
+    rows = (desk.folder / "items.jsonl").read_text()
+    (desk.folder / "items.jsonl").write_text(rows.replace('"bad"', '"worse"'))
+    assert "`harness launch --keep` says that this is meant" in desk.types("rejudge").err
+    assert desk.types("launch", "--keep").code == 1
+    assert desk.types("rejudge").code == 0
