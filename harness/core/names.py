@@ -3,21 +3,44 @@
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable
+from pathlib import PurePosixPath
 
-_PLACE = "{id}"
+from harness.core.item_ids import folded
+
+_ID = "{id}"
+_STEM = "{stem}"
 _MOST_BYTES = 150
 _PUNCTUATION = frozenset(" _-.,'()&+=")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _LOOKS_MANGLED = re.compile(r"~[0-9a-f]{16}$")
 
 
+def place_in(pattern: str) -> str:
+    """What stands for the item in a pattern: `{id}` or `{stem}`."""
+    return _STEM if _STEM in pattern else _ID
+
+
 def file_name_for(pattern: str, id_: str) -> str:
     """`pattern` with `{id}` replaced by a name that is safe for a file: `{id}.md`, `S0001` -> `S0001.md`.
+
+    `{stem}` is for ids that are paths: `in/scan.pdf` -> `scan.md`; `same_stem` says whether it tells items apart.
 
     An id that could become another path, a flag, a hidden file, a device or too long a name is replaced by what is
     readable of it and a hash: `../x` -> `x~3f0a....md`. Different ids give different names.
     """
-    return pattern.replace(_PLACE, safe_name(id_))
+    return pattern.replace(_ID, safe_name(id_)).replace(_STEM, safe_name(PurePosixPath(id_).stem))
+
+
+def same_stem(pattern: str, ids: Iterable[str]) -> tuple[str, str, str] | None:
+    """Two ids that a pattern with `{stem}` gives the same file, and that file; None when there are none."""
+    seen: dict[str, str] = {}
+    for id_ in ids if _STEM in pattern else ():
+        name = file_name_for(pattern, id_)
+        first = seen.setdefault(folded(name), id_)
+        if first != id_:
+            return first, id_, name
+    return None
 
 
 def safe_name(id_: str) -> str:

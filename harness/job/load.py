@@ -13,7 +13,7 @@ from harness.base.paths import is_plain
 from harness.job.bounds import Bounds, Caps, parse_deadline, parse_rate, parse_share, parse_window
 from harness.job.document import Document, read_document
 from harness.job.inspection import Inspection
-from harness.job.job import ItemsSpec, Job
+from harness.job.job import ItemsSpec, Job, PhaseSpec
 from harness.job.manifest import Manifest
 from harness.job.outputs import has_function
 from harness.job.phases import resolve_phases
@@ -138,6 +138,7 @@ def _resolved(desk: Inspection, manifest: Manifest, file_name: str, *, rehearsal
     )
     _check_money(desk, manifest, is_real=not rehearsal and any(p.session.backend == "claude" for p in phases))
     items = _items(desk, manifest)
+    _check_stems(desk, manifest, phases)
     for number, phase in enumerate(phases):
         if phase.output.merge is not None and phase.output.merge == desk.folder / "batch_progress.json":
             desk.complain(("output",), "batch_progress.json is written by harness itself; merge into another file")
@@ -170,6 +171,17 @@ def _resolved(desk: Inspection, manifest: Manifest, file_name: str, *, rehearsal
         bounds=_bounds(manifest),
         helper=resolve_helper(desk, manifest),
     )
+
+
+def _check_stems(desk: Inspection, manifest: Manifest, phases: Sequence[PhaseSpec]) -> None:
+    """`{stem}` is the end of a path without its suffix: only items that are files have one."""
+    paths: set[int] = set()
+    for phase in phases:
+        if phase.rows is None and (phase.from_ in paths if phase.from_ else manifest.items.files is not None):
+            paths.add(phase.number)
+        elif phase.output.shape == "files" and "{stem}" in phase.output.file:
+            place: ValuePath = ("phases", phase.name, "output") if manifest.phases else ("output",)
+            desk.complain((*place, "file"), "{stem} is for items that are files (items.files); write {id}")
 
 
 def _bounds(manifest: Manifest) -> Bounds:

@@ -158,7 +158,7 @@ class Output(Model):
     """What a session must leave behind, how it is judged, and where it is merged."""
 
     file: str = "output.json"
-    """The file a session writes, relative to its work folder; `{id}` in it for shape `files`."""
+    """The file a session writes, relative to its work folder; `{id}` in it for shape `files`, or `{stem}` of a path."""
     shape: Literal["array", "object", "one", "files"] = "array"
     """array of records; object keyed by the record's key; one record; or one file per item."""
     key: str = ".id"

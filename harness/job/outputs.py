@@ -18,13 +18,14 @@ from harness.job.yaml_text import Path as ValuePath
 MERGE_SUFFIXES = (".json", ".jsonl", ".csv")
 RESERVED_FILES = frozenset({"items.json", "context.json", "usage.json"})
 """Files of the work folder that are written by the harness or mean something to it."""
+_OF_A_FILE = frozenset({"id", "file", "sha", "size", "text"})
 
 
 def resolve_output(
     desk: Inspection, path: ValuePath, output: Output, batch_size: int, target_of: Callable[[Path], Path]
 ) -> OutputSpec:
     """The output of one phase. `target_of` says where a merged file really goes (elsewhere in a rehearsal)."""
-    file = desk.fill((*path, "file"), output.file, keep=frozenset({"id"}))
+    file = desk.fill((*path, "file"), output.file, keep=frozenset({"id", "stem"}))
     _check_file(desk, path, output, file)
     if output.shape == "one" and batch_size > 1:
         desk.complain((*path, "shape"), f"one record needs batches of one, this phase takes {batch_size} at a time")
@@ -53,11 +54,16 @@ def _check_file(desk: Inspection, path: ValuePath, output: Output, file: str) ->
         desk.complain(place, f"{file!r} leads out of the session's own folder; write a name such as output.json")
     elif file in RESERVED_FILES or pure.parts[0] == "input":
         desk.complain(place, f"{file!r} is taken: the harness puts something there; choose another name")
-    has_id = "{id}" in file
-    if output.shape == "files" and not has_id:
-        desk.complain(place, f"shape: files needs {{id}} in the name, such as '{{id}}.md', got {file!r}")
-    if output.shape != "files" and has_id:
-        desk.complain(place, "{id} in the name is for shape: files")
+    has_id, has_stem = "{id}" in file, "{stem}" in file
+    if output.shape == "files" and has_id == has_stem:
+        expected = "either {id} or {stem} in the name, such as '{id}.md'"
+        desk.complain(place, f"shape: files needs {expected}, got {file!r}")
+    if output.shape != "files" and (has_id or has_stem):
+        desk.complain(place, f"{'{id}' if has_id else '{stem}'} in the name is for shape: files")
+    unknown = set(output.fields or ()) - _OF_A_FILE if output.shape == "files" else ()
+    if unknown:
+        message = f"the record of a file has {', '.join(sorted(_OF_A_FILE))}, and no {', '.join(sorted(unknown))}"
+        desk.complain((*path, "fields"), message, "ask for it in the prompt, and look for it in .text with a check")
 
 
 def _merge(desk: Inspection, path: ValuePath, output: Output) -> Path | None:

@@ -133,6 +133,8 @@ class Checker:
         assert check.jq is not None
         reasons: list[list[str]] = []
         outcomes = self.bounded.jq_each(check.jq, records, self.variables, timeout_s=JQ_S)
+        if self.spec.output.shape == "files":
+            self._must_ask_about_text(check.jq, records, [outcome.error for outcome in outcomes])
         for outcome, is_doubtful in zip(outcomes, doubtful, strict=True):
             if outcome.error is not None:
                 reasons.append([] if is_doubtful else [f"{check.says or check.jq} (jq: {outcome.error})"])
@@ -141,6 +143,16 @@ class Checker:
             else:
                 reasons.append([check.says or f"must be true: {check.jq}"])
         return reasons
+
+    def _must_ask_about_text(self, program: str, records: list[Json], errors: Sequence[str | None]) -> None:
+        """The record of a file is ours but for its text: what raises whatever the text is, no session can mend."""
+        record, error = next(
+            ((record, error) for record, error in zip(records, errors, strict=True) if error), ({}, "")
+        )
+        blanks: list[Json] = [{**record, "text": text} for text in ("x", None)]
+        others = self.bounded.jq_each(program, blanks, self.variables, timeout_s=JQ_S) if error else ()
+        if error and "null" in error and all(outcome.error == error for outcome in others):
+            raise CommandError(f"{error}; it looks at {{{', '.join(record)}}} of each file, whatever the text")
 
     def _python(self, check: CheckSpec, records: Mapping[ItemId, Sequence[Json]]) -> Reasons:
         assert check.python is not None

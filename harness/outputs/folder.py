@@ -13,6 +13,7 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.errors import LedgerDamagedError
 from harness.base.files import make_folder, sync_folder
 from harness.base.ids import Sha
+from harness.core.names import place_in
 
 _HERE: Final = -100
 """AT_FDCWD."""
@@ -25,7 +26,7 @@ def copy_files(lines: Iterable[bytes], folder: Path, pattern: str, store: Artifa
     A fixed folder at the front of the `pattern` (`out/{id}.md`) is left out. LedgerDamagedError when a content is not
     what was stored.
     """
-    fixed = pattern.partition("{id}")[0].rpartition("/")[0]
+    fixed = pattern.partition(place_in(pattern))[0].rpartition("/")[0]
     make_folder(folder)
     folders = {folder}
     size = 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.base.artifacts import ArtifactStore
-from harness.core.names import file_name_for
+from harness.core.names import file_name_for, place_in
 from harness.core.types import Artifact, OutputFault
 from harness.job.job import OutputSpec
 
@@ -159,8 +159,8 @@ def _names(folder: Path) -> list[str]:
 def _invented(work: Path, pattern: str, expected: set[str]) -> tuple[str, ...]:
     """Notes on files that look like outputs of items nobody asked for; only beside the expected ones."""
     folder, _, name = pattern.rpartition("/")
-    before, place, after = name.partition("{id}")
-    if not place or "{id}" in folder:
+    before, place, after = name.partition(place_in(pattern))
+    if not place or place in folder:
         return ()
     beside = [f"{folder}/{found}" if folder else found for found in _names(work / folder)]
     alike = [found for found in beside if found.rpartition("/")[2].startswith(before) and found.endswith(after)]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.base.watching import FolderWatch
+from harness.core.names import place_in
 from harness.job.job import OutputSpec
 
 SETTLE_S: Final = 0.3
@@ -57,8 +58,8 @@ def _look(work: Path, pattern: str) -> tuple[list[Path], State]:
 
 
 def _alike(folder: Path, part: str) -> Iterator[os.DirEntry[str]]:
-    """Entries that `part` may name, `{id}` standing for anything."""
-    before, place, after = part.partition("{id}")
+    """Entries that `part` may name, `{id}` or `{stem}` standing for anything."""
+    before, place, after = part.partition(place_in(part))
     try:
         with os.scandir(folder) as entries:
             for entry in islice(entries, _MOST_ENTRIES):

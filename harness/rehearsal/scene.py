@@ -122,7 +122,7 @@ class Records:
     Returned for every request of the session, it knows how far it is: it writes when the session has not written the
     output yet, whatever it did before, and says done when it has.
     array: a list of records. object: a list (keyed by `key`), or the object itself. one: the record, or a list of
-    one. files: id -> text (or a JSON value), or a list in the order of `ask.ids`.
+    one. files: id -> text (or a JSON value), a list in the order of `ask.ids`, or a list of {"id", "text"}.
     """
 
     records: Sequence[Any] | Mapping[str, Any]

@@ -78,6 +78,8 @@ def _by_id(content: Sequence[Any] | Mapping[str, Any], ask: Ask) -> Mapping[str,
         return content
     if len(content) != len(ask.ids):
         raise ReplyError(f"the output's shape is files: expected {len(ask.ids)} contents, got {len(content)}")
+    if all(isinstance(one, Mapping) and one.keys() == {"id", "text"} and one["id"] in ask.ids for one in content):
+        return {one["id"]: one["text"] for one in content}
     return dict(zip(ask.ids, content, strict=True))
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from harness.base.ids import ItemId, Sha
 from harness.base.paths import MISSING, read_path
 from harness.base.texts import shown
 from harness.core.item_ids import folded, trouble_with
+from harness.core.names import same_stem
 from harness.core.types import Item, Json
 from harness.job.job import Job
 from harness.sources.aliases import Aliases, UnknownNameError, read_aliases
@@ -50,6 +51,7 @@ def read(job: Job, bounded: Bounded) -> Reading:
             items = ordered(items, job.items.order)
         except UnknownFieldError as error:
             problems.append(Problem(shown(job.manifest), f"order: {error}"))
+    problems += _same_stems(job, items)
     if problems:
         left = len(problems) - _MOST_PROBLEMS
         rest = [Problem(_source(job), f"and {left:,} more problems like these")] if left > 0 else []
@@ -64,6 +66,15 @@ def hash_of(item: Item) -> Sha:
         with item.file.open("rb") as file:
             content["file"] = hashlib.file_digest(file, "sha256").hexdigest()
     return sha_of(_canonical(content).encode())
+
+
+def _same_stems(job: Job, items: Sequence[Item]) -> Iterator[Problem]:
+    """Of each phase that writes `{stem}`: two items that would write one file."""
+    for phase in job.phases:
+        if found := same_stem(phase.output.file, (item.id for item in items)):
+            one, other, name = found
+            message = f"{one!r} and {other!r} would both be written as {name!r}"
+            yield Problem(_source(job), message, f"write {{id}} in place of {{stem}}: {phase.output.file!r}")
 
 
 def _rows(job: Job, bounded: Bounded) -> Rows:

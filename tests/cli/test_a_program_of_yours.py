@@ -51,3 +51,23 @@ def test_a_program_finds_what_the_page_says(desk: "Desk") -> None:
     ours = {"HARNESS_FOLDER", "HARNESS_STATE", "HARNESS_TOKEN"}  # marks, by which what it starts is found again
     assert set(record["names"]) - told - ours - {"LC_CTYPE", "PWD"} == set()
     assert record["files"] == ["input", "items.json"]
+
+
+def test_files_are_named_by_their_stems_and_two_of_one_stem_are_refused(desk: "Desk") -> None:
+    write = (
+        "import json, os\nfor item in json.load(open('items.json')):\n    stem = item['data']['name'].split('.')[0]\n"
+    )
+    write += "    open(os.environ['HARNESS_OUTPUT'].replace('{stem}', stem), 'w').write('hello')\n"
+    (desk.folder / "write.py").write_text(write)
+    (desk.folder / "in").mkdir()
+    (desk.folder / "in/a.txt").write_text("one")
+    session = f"session: {{backend: command, command: [{sys.executable}, write.py]}}"
+    output = 'output: {shape: files, file: "{stem}.md", merge: out}'
+    (desk.folder / "job.yaml").write_text(f"items: {{files: in/*}}\n{session}\n{output}\n")
+    assert desk.types("launch").code == 0
+    assert (desk.folder / "out/a.md").read_text() == "hello"
+    (desk.folder / "in/a.pdf").write_text("two")
+    said = desk.types("check")
+    assert said.code == 2
+    assert "'in/a.pdf' and 'in/a.txt' would both be written as 'a.md'" in said.err
+    assert "write {id} in place of {stem}" in said.err

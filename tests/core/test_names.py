@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.core.names import file_name_for, safe_name
+from harness.core.names import file_name_for, safe_name, same_stem
 
 
 @pytest.mark.parametrize("id_", ["S0001", "Universidad de Chile", "Cal Poly (SLO)", "été", "a.b", "Texas A&M", "日本"])
@@ -24,6 +24,13 @@ def test_I01_a_dangerous_id_never_becomes_a_path(id_: str) -> None:
     name = safe_name(id_)
     assert name != id_
     _assert_harmless(name)
+
+
+def test_a_stem_is_the_end_of_a_path_and_two_of_one_stem_are_told() -> None:
+    assert file_name_for("{stem}.md", "in/review 01.txt") == "review 01.md"
+    _assert_harmless(file_name_for("{stem}", "in/..txt"))
+    assert same_stem("{stem}.md", ["in/a.txt", "in/b.txt", "old/A.txt"]) == ("in/a.txt", "old/A.txt", "A.md")
+    assert same_stem("{id}.md", ["in/a.txt", "old/a.txt"]) is None
 
 
 @given(st.text(max_size=400))

@@ -246,6 +246,17 @@ def test_an_output_file_stays_in_the_sessions_folder(folder: Path, name: str) ->
     assert problem.startswith("job.yaml:14:9: output.file: ")
 
 
+def test_a_file_has_no_fields_and_only_a_path_has_a_stem(folder: Path) -> None:
+    text = "items: {file: items.json}\nsession: {model: m, prompt: do it}\nbudget: 1\noutput:\n"
+    assert problems(f'{text}  shape: files\n  file: "{{stem}}.md"\n  fields: {{text: string, mood: string}}\n') == [
+        "job.yaml:6:9: output.file: {stem} is for items that are files (items.files); write {id}",
+        "job.yaml:7:11: output.fields: the record of a file has file, id, sha, size, text, and no mood",
+    ]
+    assert problems(f'{text}  file: "{{stem}}.md"\n') == [
+        "job.yaml:5:9: output.file: {stem} in the name is for shape: files"
+    ]
+
+
 def test_a_check_has_exactly_one_kind(folder: Path) -> None:
     text = GOOD.replace('- jq: ".x | length > 0"', '- {jq: ".x", schema: schema.json}\n    - {says: hm}')
     assert problems(text) == [

@@ -251,6 +251,19 @@ def test_files_have_their_bytes_as_records_and_checks_see_the_text(court: Court)
     assert outcome["A5"] == ["say good"]
 
 
+def test_a_jq_check_that_raises_whatever_the_text_is_is_broken(court: Court) -> None:
+    court.shape("files", "{id}.md")
+    court.ids = ["A1"]
+    court.write("A1.md", "no JSON")
+    court.check(jq='.text | fromjson | .title | test("x")', says="write JSON")
+    assert court.judge().broken_check is None
+    court.check(jq='.body | test("good")', says="say good")
+    court.write("A1.md", '{"title": "x"}')
+    broken = court.judge().broken_check
+    assert broken is not None
+    assert "it looks at {id, file, sha, size, text} of each file, whatever the text" in broken.detail
+
+
 # --- checks -----------------------------------------------------------------------------------------------------------
 
 

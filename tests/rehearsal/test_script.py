@@ -31,6 +31,8 @@ def test_array_object_one_and_files_are_written_as_asked(asking: Any) -> None:
     written = _writes(script_of(Records({"A1": "one", "../x": "two"}), files))
     assert written["/mnt/work/out/A1.md"] == "one"
     assert written == _writes(script_of(Records(["one", "two"]), files))
+    told = [{"id": "../x", "text": "two"}, {"id": "A1", "text": "one"}]
+    assert written == _writes(script_of(Records(told), files))
     assert not any(".." in path for path in written)
 
 
