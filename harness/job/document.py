@@ -1,5 +1,6 @@
 """The manifest as written, with `--set` laid over it: plain values, and where each of them was written."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,7 +52,8 @@ def read_document(path: Path, settings: Sequence[str], problems: list[Problem]) 
     try:
         text = read_text(path, most_bytes=MOST_BYTES)
     except TextError as error:
-        problems.append(error.at(name))
+        problem = error.at(name)
+        problems.append(replace(problem, hint=problem.hint or _where_a_manifest_is(path)))
         return None
     parsed = parse(text, name)
     problems.extend(parsed.problems)
@@ -65,6 +67,16 @@ def read_document(path: Path, settings: Sequence[str], problems: list[Problem]) 
     for setting in settings:
         document = _with_setting(document, setting, problems)
     return document
+
+
+def _where_a_manifest_is(path: Path) -> str | None:
+    """For one that is a folder, or not there."""
+    folder = path if path.is_dir() else path.parent
+    if path.is_dir() and (path / "job.yaml").is_file():
+        return f"did you mean {shown(path / 'job.yaml')}?"
+    if path.is_file() or not folder.is_dir():
+        return None
+    return f"`{shlex.join(['harness', 'init', *([] if folder == Path() else [str(folder)])])}` writes a first job.yaml"
 
 
 def _with_setting(document: Document, setting: str, problems: list[Problem]) -> Document:

@@ -71,6 +71,17 @@ def test_nothing_is_overwritten_and_then_nothing_is_written(desk: "Desk") -> Non
     assert not (desk.folder / "job.schema.json").exists()
 
 
+def test_whoever_has_no_manifest_hears_of_init_and_a_folder_is_taken_for_what_was_meant(desk: "Desk") -> None:
+    assert "hint: `harness init` writes a first job.yaml" in desk.types("check").err
+    (desk.folder / "reviews").mkdir()
+    assert "hint: `harness init reviews` writes a first job.yaml" in desk.types("launch", "reviews").err
+    desk.types("init", "reviews")
+    for command in ("status", "check", "rehearse"):
+        said = desk.types(command, "reviews")
+        assert said.code == 2
+        assert "hint: did you mean reviews/job.yaml?" in said.err
+
+
 def test_another_folder_is_made_when_it_is_missing(desk: "Desk") -> None:
     said = desk.types("init", "night/west")
     assert said.code == 0
