@@ -1,7 +1,6 @@
 """What `check` and `plan` can say before anything runs: prompts, money, models, and what differs from the plan."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from functools import partial
 
 from harness.base.errors import Problem, UsageError
@@ -12,7 +11,7 @@ from harness.core.prices import known_names, price_of
 from harness.core.types import Item
 from harness.job.job import Job
 from harness.job.wording import nearest
-from harness.ledger.store import open_for_reading
+from harness.ledger.store import opened_for_reading
 from harness.supervisor.changes import Changes, changes_since, refusal
 from harness.supervisor.opening import refuse_bad_prompts, refuse_small_budget
 from harness.views.wording import clean_lines
@@ -75,7 +74,7 @@ def _changes(job: Job, items: Sequence[Item]) -> Changes:
     path = job.state / "ledger.db"
     if not path.exists():
         return Changes()
-    with closing(open_for_reading(path)) as db:
+    with opened_for_reading(path) as db:
         if db.execute("SELECT 1 FROM job").fetchone() is None:
             return Changes()
         return changes_since(job, db, items)

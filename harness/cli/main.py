@@ -1,5 +1,6 @@
 """The command `harness`: answers `--version` at once, else runs the command and turns errors into words."""
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,8 +12,17 @@ from harness.base.errors import HarnessError, UsageError
 
 def entry() -> None:
     """What the installed command calls."""
+    _open_standard_streams()
     sys.stderr = Talk(sys.stderr)
     sys.exit(run(sys.argv[1:]))
+
+
+def _open_standard_streams() -> None:
+    """One that is closed leads nowhere: else the next file that is opened, such as the ledger, would get its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
 
 
 class Talk:
@@ -37,8 +47,7 @@ class Talk:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit code of design section 10. Errors go to stderr, never as a traceback."""
     if list(arguments) in (["--version"], ["-V"]):
-        sys.stdout.write(f"harness {__version__}\n")
-        return 0
+        return _say_version()
     from harness.cli.app import app  # after the version, because typer takes 60 ms
 
     try:
@@ -54,6 +63,15 @@ def run(arguments: Sequence[str]) -> int:
         return _nobody_reads()
     except OSError as error:
         return _machine_refused(error)
+    return 0
+
+
+def _say_version() -> int:
+    try:
+        sys.stdout.write(f"harness {__version__}\n")
+        sys.stdout.flush()
+    except OSError:
+        return 1
     return 0
 
 
@@ -86,7 +104,5 @@ def _machine_refused(error: OSError) -> int:
 
 def _nobody_reads() -> int:
     """`harness log | head`: the reader went away, which is its right."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0

@@ -20,7 +20,7 @@ from harness.executors.folder import AttemptFolder
 from harness.executors.local import LocalExecutor
 from harness.job.job import Job
 from harness.ledger import queries
-from harness.ledger.store import Ledger, open_for_reading
+from harness.ledger.store import Ledger, opened_for_reading
 from harness.planning.batches import plan
 from harness.prompts import render
 from harness.sources.read import Reading, read
@@ -54,7 +54,7 @@ def planned_groups(job: Job, items: Sequence[Item]) -> list[Planned]:
     """What would run: from the ledger, or from the items when nothing was launched yet."""
     path = job.state / "ledger.db"
     if path.exists():
-        with closing(open_for_reading(path)) as db:
+        with opened_for_reading(path) as db:
             if db.execute("SELECT 1 FROM job").fetchone():
                 return list(_queued(job, db))
     first = job.phases[0]
@@ -145,7 +145,7 @@ def first_prompt(job: Job, items: Sequence[Item]) -> AttemptSpec | render.Render
     """What the next session would be told: exactly, from the ledger; or as the first one of a new job."""
     path = job.state / "ledger.db"
     if path.exists():
-        with closing(open_for_reading(path)) as db:
+        with opened_for_reading(path) as db:
             if db.execute("SELECT 1 FROM job").fetchone():
                 return _next_spec(job, db)
     first, batch = job.phases[0], plan(items, job.phases[0].batch_size)[0]

@@ -5,25 +5,33 @@ import os
 import sys
 from collections.abc import Iterable
 
+from harness.base.errors import BrokenSetupError
+
 
 def print_json(value: object) -> None:
     """One JSON document on standard output."""
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
-    sys.stdout.write("\n")
+    print_lines([json.dumps(value, ensure_ascii=False, indent=2)])
 
 
 def print_lines(lines: Iterable[str]) -> None:
     """Lines on standard output, seen at once. They must be clean already."""
-    for line in lines:
-        sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    try:
+        for line in lines:
+            sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise BrokenSetupError(
+            f"standard output cannot be written: {error.strerror}", hint="see where it goes"
+        ) from None
 
 
 def print_last(lines: Iterable[str]) -> None:
     """The same at the end of a run, whose exit code counts more than whether its words can be written."""
     try:
         print_lines(lines)
-    except OSError:  # nobody reads, or the disk under a log is full
+    except (OSError, BrokenSetupError):  # nobody reads, or the disk under a log is full
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,7 +1,7 @@
 """Starting anew: ledger, attempts and merged outputs of a job move to a backup folder."""
 
+import re
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 
 from harness.base.clock import SystemClock
@@ -13,7 +13,7 @@ from harness.cli.printing import say
 from harness.executors.containment import choose as choose_containment
 from harness.job.job import Job
 from harness.ledger.lock import JobLock, how_to_meet_the_holder, is_held
-from harness.ledger.store import open_for_reading
+from harness.ledger.store import opened_for_reading
 from harness.supervisor.changes import changes_since
 from harness.supervisor.opening import Choice, backup, make_state_folder, must_be_able_to_start
 from harness.views.wording import clean, listed
@@ -46,7 +46,9 @@ def reset_now(job: Job, why: str = "") -> None:
 
 
 def _backups(job: Job) -> Sequence[Path]:
-    return sorted(job.state.parent.glob(f"{job.state.name}.backup-*"), key=lambda folder: folder.name)
+    """Those that a reset has made, the oldest first; a folder that a person named otherwise is none."""
+    ours = re.compile(rf"{re.escape(job.state.name)}\.backup-\d{{8}}T\d{{6}}Z(-\d+)?")
+    return sorted(path for path in job.state.parent.iterdir() if ours.fullmatch(path.name))
 
 
 def what_is_new(job: Job) -> list[str]:
@@ -54,7 +56,7 @@ def what_is_new(job: Job) -> list[str]:
     path = job.state / "ledger.db"
     if not path.exists():
         return []
-    with closing(open_for_reading(path)) as db:
+    with opened_for_reading(path) as db:
         planned = db.execute("SELECT name FROM job").fetchone()
         if planned is None:
             return []

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any, get_args
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from harness.core.events import Event
 
@@ -20,7 +20,16 @@ def encode(event: Event) -> str:
     return _adapter(type(event).__name__).dump_json(event).decode()
 
 
+class UnreadableEntryError(Exception):
+    """An entry that no `encode` of this version wrote."""
+
+
 def decode(kind: str, body: str) -> Event:
-    """The event that `encode` wrote. KeyError for a kind that this version does not know."""
-    event: Event = _adapter(kind).validate_json(body)
+    """The event that `encode` wrote. UnreadableEntryError when it cannot have been that."""
+    try:
+        event: Event = _adapter(kind).validate_json(body)
+    except KeyError:
+        raise UnreadableEntryError(f"an entry of the unknown kind {kind!r}") from None
+    except ValidationError:
+        raise UnreadableEntryError(f"an entry {kind!r} that is not what was written") from None
     return event

@@ -5,7 +5,7 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from harness.base.commands import command_at
 from harness.base.errors import HarnessError, LedgerDamagedError
 from harness.base.files import sync_folder
 from harness.base.troubles import in_words, is_of_the_machine
-from harness.core.codec import decode, encode
+from harness.core.codec import UnreadableEntryError, decode, encode
 from harness.core.events import Event
 from harness.ledger import seal
 from harness.ledger.apply import apply
@@ -93,6 +93,8 @@ class Ledger:
             seal.remove(path)
         except sqlite3.DatabaseError as error:
             raise refused(path, error) from error
+        except UnreadableEntryError as error:
+            raise _damaged(path, str(error)) from error
         return Ledger(db, clock, path, is_sealed_at_close=durable)
 
     @contextmanager
@@ -127,22 +129,27 @@ class Ledger:
                 seal.seal(self.path)
 
 
-def open_for_reading(path: Path) -> sqlite3.Connection:
-    """A read-only connection for short reads: it never writes, checkpoints or creates.
+@contextmanager
+def opened_for_reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A read-only connection for a short read: it never writes, checkpoints or creates.
 
-    FileNotFoundError when there is no ledger, LedgerDamagedError when it cannot be read.
+    FileNotFoundError when there is no ledger, LedgerDamagedError when it cannot be read, at once or on the way.
     """
     if not path.exists():
         raise FileNotFoundError(path)
     try:
-        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
-        db.execute("PRAGMA busy_timeout=5000")
-        _check_version(db, path)
-        if _shape(db) != SHAPE:
-            return rebuild(db)
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)) as db:
+            db.execute("PRAGMA busy_timeout=5000")
+            _check_version(db, path)
+            if _shape(db) == SHAPE:
+                yield db
+            else:
+                with closing(rebuild(db)) as fresh:
+                    yield fresh
     except sqlite3.DatabaseError as error:
         raise refused(path, error) from error
-    return db
+    except UnreadableEntryError as error:
+        raise _damaged(path, str(error)) from error
 
 
 def entries(db: sqlite3.Connection, after: int = 0) -> Iterator[Entry]:

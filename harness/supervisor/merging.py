@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 from harness.base.errors import Problem, UsageError
 from harness.core.events import Merged
 from harness.job.job import Job, PhaseSpec
 from harness.ledger import pieces
-from harness.ledger.store import Ledger, open_for_reading
+from harness.ledger.store import Ledger, opened_for_reading
 from harness.outputs import merge as files
 from harness.supervisor.setting import Setting
 
@@ -78,7 +77,7 @@ class Merger:
 
     def _prepare(self, phase: PhaseSpec, target: Path) -> files.Prepared:
         """Reads the ledger on a connection of its own: one consistent view, whatever is accepted meanwhile."""
-        with closing(open_for_reading(self._setting.ledger.path)) as db:
+        with opened_for_reading(self._setting.ledger.path) as db:
             accepted = _as_files(pieces.merge_pieces(db, phase.number))
             return files.prepare(target, accepted, phase.output, self._setting.store)
 

@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import closing
 from pathlib import Path
 
 from harness.base.clock import Clock
 from harness.ledger import progress
-from harness.ledger.store import Ledger, open_for_reading
+from harness.ledger.store import Ledger, opened_for_reading
 
 OffTheLoop = Callable[[Callable[[], None]], Awaitable[None]]
 """Runs a blocking function off the loop; the simulation runs it in place."""
@@ -56,7 +55,7 @@ class ProgressWriter:
     def _write(self) -> None:
         """A failure to write this file never ends a run: it can be made again."""
         try:
-            with closing(open_for_reading(self._ledger.path)) as db:
+            with opened_for_reading(self._ledger.path) as db:
                 progress.write(self._path, progress.build(db, self._clock.now()))
         except OSError:
             self._is_stale = True

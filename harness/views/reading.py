@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,17 +10,15 @@ from pathlib import Path
 from harness.base.clock import from_text
 from harness.base.commands import command_at
 from harness.base.errors import Problem, UsageError
-from harness.ledger.store import open_for_reading
+from harness.ledger.store import opened_for_reading
 
 
 @contextmanager
 def reading(state: Path) -> Iterator[sqlite3.Connection]:
     """One view of the ledger in the state folder. UsageError when nothing was ever planned there."""
-    try:
-        db = open_for_reading(state / "ledger.db")
-    except FileNotFoundError:
-        raise UsageError([not_planned(state)]) from None
-    with closing(db):
+    if not (state / "ledger.db").exists():
+        raise UsageError([not_planned(state)])
+    with opened_for_reading(state / "ledger.db") as db:
         db.execute("BEGIN")
         if db.execute("SELECT 1 FROM job").fetchone() is None:
             raise UsageError([not_planned(state)])

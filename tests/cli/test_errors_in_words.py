@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,6 +115,39 @@ def test_a_damaged_ledger_exits_with_6_and_stays_as_it_is(desk: "Desk") -> None:
     assert ledger.read_bytes() == damaged
 
 
+@pytest.mark.parametrize(
+    ("written", "instead", "never_read_by"),
+    [
+        (b"CREATE TABLE attempts", b"CREATE TABLE^attempts", ()),
+        (b"ItemAccepted", b"ItemXccepted", ("status",)),
+        (b'"attempt":1', b'"attempt":}', ("status",)),
+    ],
+)
+def test_T04_a_ledger_with_a_few_wrong_bytes_is_told_by_every_command_that_meets_them(
+    written: bytes, instead: bytes, never_read_by: tuple[str, ...], desk: "Desk"
+) -> None:
+    desk.job({"1": "good"})
+    assert desk.types("launch").code == 0
+    ledger = desk.folder / ".harness/job/ledger.db"
+    whole = ledger.read_bytes()
+    assert written in whole
+    ledger.write_bytes(whole.replace(written, instead, 1))
+    for words in (
+        ("launch",),
+        ("status",),
+        ("log",),
+        ("report",),
+        ("why", "1"),
+        ("show", "1"),
+        ("rejudge",),
+        ("pause",),
+    ):
+        if words[0] not in never_read_by:
+            said = desk.types(*words)
+            assert said.code in (0, 6) and (said.code == 6) == ("is damaged" in said.err), (words, said.err)
+    assert desk.types("launch").code == 6
+
+
 def test_doctor_tries_everything_and_never_shows_a_secret(desk: "Desk", monkeypatch: pytest.MonkeyPatch) -> None:
     desk.job({"1": "good"})
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-very-secret")
@@ -190,3 +225,24 @@ def test_every_json_command_prints_one_document(desk: "Desk") -> None:
     assert json.loads(desk.types("show", "1", "--json").out)["item"] == "1"
     assert desk.types("check", "--json").json()["items"] == ["1"]
     assert desk.types("report", "--json").json()["status"]["counts"]["done"] == 1
+
+
+@pytest.mark.parametrize("closed", [(1,), (1, 2), (0, 1, 2)])
+def test_closed_streams_change_no_exit_code_and_lend_their_numbers_to_no_file(
+    closed: tuple[int, ...], desk: "Desk"
+) -> None:
+    desk.job({"1": "good"})
+    closing = " ".join({0: "<&-", 1: ">&-", 2: "2>&-"}[number] for number in closed)
+    command = f"cd '{desk.folder}' && exec '{sys.executable}' -m harness launch {closing}"
+    for _ in range(2):
+        assert subprocess.run(["/bin/sh", "-c", command], env={**os.environ, "HOME": str(desk.folder)}).returncode == 0
+    assert desk.types("log").code == 0
+
+
+def test_a_full_disk_under_standard_output_is_told_as_that(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    assert desk.types("launch").code == 0
+    for words in ("log", "status --json", "--version"):
+        command = f"cd '{desk.folder}' && exec '{sys.executable}' -m harness {words} >/dev/full"
+        said = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True)
+        assert said.returncode in (1, 4) and "Traceback" not in said.stderr and str(desk.folder) not in said.stderr

@@ -17,7 +17,7 @@ from harness.core.events import (
     PlannedPhase,
     RunStarted,
 )
-from harness.ledger.store import Ledger, entries, open_for_reading, rebuild, state_of
+from harness.ledger.store import Ledger, entries, opened_for_reading, rebuild, state_of
 
 
 def a_ledger(path: Path) -> Ledger:
@@ -61,11 +61,10 @@ def test_nothing_of_a_failed_transaction_stays(tmp_path: Path) -> None:
 
 
 def test_a_reader_can_not_write_and_does_not_create(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        open_for_reading(tmp_path / "none.db")
+    with pytest.raises(FileNotFoundError), opened_for_reading(tmp_path / "none.db"):
+        pass
     a_ledger(tmp_path / "ledger.db")
-    db = open_for_reading(tmp_path / "ledger.db")
-    with pytest.raises(sqlite3.OperationalError):
+    with opened_for_reading(tmp_path / "ledger.db") as db, pytest.raises(sqlite3.OperationalError):
         db.execute("UPDATE job SET name = 'x'")
 
 
@@ -117,8 +116,8 @@ def test_T06_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     ledger.close()
     with pytest.raises(LedgerDamagedError, match="newer harness"):
         Ledger.open(path, SystemClock())
-    with pytest.raises(LedgerDamagedError, match="newer harness"):
-        open_for_reading(path)
+    with pytest.raises(LedgerDamagedError, match="newer harness"), opened_for_reading(path):
+        pass
 
 
 def test_a_crash_while_the_file_is_made_leaves_no_half_ledger(tmp_path: Path) -> None:
@@ -135,7 +134,8 @@ def test_T06_state_tables_of_an_older_shape_are_made_anew_from_the_entries(tmp_p
         "PRAGMA application_id=7; COMMIT;"
     )
     ledger.close()
-    assert state_of(open_for_reading(path)) == expected
+    with opened_for_reading(path) as db:
+        assert state_of(db) == expected
     opened = Ledger.open(path, SystemClock())
     assert state_of(opened.db) == expected
     assert opened.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'old'").fetchone() is None

@@ -319,8 +319,8 @@ class Universe:
             with self.disk.installed(), pytest.MonkeyPatch.context() as patch:
                 patch.setattr(secrets, "token_hex", lambda nbytes=32: names.randbytes(nbytes).hex())
                 patch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=names.getrandbits(128)))
-                patch.setattr(merging, "open_for_reading", lambda path: view)
-                patch.setattr(progress, "open_for_reading", lambda path: view)
+                patch.setattr(merging, "opened_for_reading", lambda path: contextlib.nullcontext(view))
+                patch.setattr(progress, "opened_for_reading", lambda path: contextlib.nullcontext(view))
                 self.disk.remember_names(str(self.job.folder))
                 self.disk.remember_names(str(self.job.state))
                 yield
