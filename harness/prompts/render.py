@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 MOST_CHARACTERS: Final = 800_000
 """Of one prompt; about the context window of the largest model."""
 
-_MOST_PROBLEMS = 5
+_MOST_BAD_GROUPS = 5
+_MOST_NAMES = 20
+_FOR, _MORE = ", for ", ", ..."
 _TEMPLATE_FILE = "<template>"
 _QUOTED = re.compile(r"'(\w+)'(?: is undefined)?$")
 
@@ -97,16 +99,22 @@ def uses_context(phase: PhaseSpec) -> bool:
 def check(
     phase: PhaseSpec, job_vars: Mapping[str, Json], groups: Iterable[tuple[BatchView, Sequence[Item]]]
 ) -> list[Problem]:
-    """What would go wrong if these groups were rendered now: the first few problems, each with its template line."""
-    problems: list[Problem] = []
+    """What would go wrong if the first few bad groups were rendered now: each trouble once, with its template line."""
+    troubles: dict[tuple[str, str], Problem] = {}
+    bad_groups = 0
     for batch, items in groups:
         try:
             render(phase, job_vars, items, batch, {}, {}, f"/{phase.output.file}")
         except UsageError as error:
-            problems += [problem for problem in error.problems if problem not in problems]
-        if len(problems) >= _MOST_PROBLEMS:
+            bad_groups += 1
+            for problem in error.problems:
+                key = (problem.where, problem.message.partition(_FOR)[0])
+                known = troubles.get(key, problem)
+                more = "" if known is problem or known.message.endswith(_MORE) else _MORE
+                troubles[key] = replace(known, message=f"{known.message}{more}")
+        if bad_groups >= _MOST_BAD_GROUPS:
             break
-    return problems
+    return list(troubles.values())
 
 
 def _with_paths(items: Sequence[Item]) -> list[tuple[Item, str | None]]:
@@ -128,7 +136,8 @@ def _filled(session: SessionSpec, values: Mapping[str, Json]) -> str:
     try:
         return _template(session.prompt).render(values)
     except UndefinedError as error:
-        raise UnknownNameError([_problem(session, error, _undefined_in_words(error, values))]) from None
+        problem = _problem(session, error, _undefined_in_words(error, values))
+        raise UnknownNameError([replace(problem, hint=_names_of(values["items"][0]))]) from None
     except (
         TemplateError,
         ArithmeticError,
@@ -178,4 +187,10 @@ def _undefined_in_words(error: Exception, values: Mapping[str, Json]) -> str:
     if message == "'item' is undefined":
         return f"'item' is for a group of one and this has {len(values['items'])}; write {{% for item in items %}}"
     names = ", ".join(f"{item['id']!r}" for item in values["items"][:3])
-    return f"{message}, for {names}" + (", ..." if len(values["items"]) > 3 else "")
+    return f"{message}{_FOR}{names}" + (_MORE if len(values["items"]) > 3 else "")
+
+
+def _names_of(view: Mapping[str, Json]) -> str:
+    names = ", ".join(list(view)[:_MOST_NAMES]) + (_MORE if len(view) > _MOST_NAMES else "")
+    is_file = "path" in view and "text" not in view
+    return f"an item has {names}" + ("; what a file says the session reads at item.path" if is_file else "")

@@ -152,6 +152,17 @@ def test_a_missing_field_is_told_with_the_line_of_the_template_and_the_item() ->
         rendered("one\ntwo {{ item.name }}\n{{ item.nmae }}", item("S1", name="x"))
     (problem,) = caught.value.problems
     assert (problem.where, problem.message) == ("prompts/job.md:3:9", "there is no 'nmae', for 'S1'")
+    assert problem.hint == "an item has name, id, data, records, reasons"
+
+
+def test_one_trouble_of_many_items_is_told_once_and_names_what_a_file_has(tmp_path: Path) -> None:
+    files = [item(f"in/{name}.txt", file=tmp_path / name) for name in "abcdefgh"]
+    groups = [(BatchView(number, f"{number}", 1, 1, 1), [each]) for number, each in enumerate(files)]
+    (problem,) = check(phase("{{ item.text }}"), {}, groups)
+    assert problem.message == "there is no 'text', for 'in/a.txt', ..."
+    assert (
+        problem.hint == "an item has id, data, records, reasons, path; what a file says the session reads at item.path"
+    )
 
 
 def test_any_other_error_of_a_template_is_a_problem_too() -> None:
@@ -170,7 +181,7 @@ def test_check_finds_what_only_some_items_lack() -> None:
         for number in (1, 2, 3)
     ]
     (problem,) = check(phase("{{ item.x }}"), {}, groups)
-    assert str(problem) == "prompts/job.md:1:9: there is no 'x', for 'S2'"
+    assert (problem.where, problem.message) == ("prompts/job.md:1:9", "there is no 'x', for 'S2'")
 
 
 def test_a_prompt_above_the_limit_is_refused() -> None:

@@ -79,9 +79,8 @@ BAD: list[Bad] = [
         "prompt.md",
         "item.name",
         "item.nmae",
-        "error: prompt.md:2:32: there is no 'nmae', for 'Ada', 'Ben'\n"
-        "error: prompt.md:2:32: there is no 'nmae', for 'Cyd'\n"
-        "2 problems; nothing was started\n",
+        "error: prompt.md:2:32: there is no 'nmae', for 'Ada', 'Ben', ...\n"
+        "  hint: an item has name, id, data, records, reasons\n",
     ),
     Bad(
         "bad jq",
