@@ -16,7 +16,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
     faults.DISK: "mend that, then the same command again; nothing accepted is lost and nobody was struck",
     faults.NO_INPUT_FOLDER: "put it back, then the same command again",
     faults.BROKEN_SCENE: "mend the scene, or write one (docs/rehearsal.md), then the same command",
-    faults.BROKEN_CHECK: "mend the check; `harness rejudge` then takes what is good already without paying again, "
+    faults.BROKEN_CHECK: "mend that; `harness rejudge` then takes what is good already without paying again, "
     "and the same command goes on",
 }
 

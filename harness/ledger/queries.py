@@ -14,7 +14,6 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.clock import from_text
 from harness.base.ids import AttemptId, GroupId, ItemId, Sha, Token
 from harness.core.advance import Ended, Tail
-from harness.core.item_ids import folded
 from harness.core.remedies import remedy
 from harness.core.settle import Member, Open
 from harness.core.types import BatchRef, Item, Json
@@ -225,17 +224,6 @@ def reasons_of(db: sqlite3.Connection, group: ReadyGroup) -> dict[ItemId, tuple[
         if found := tuple(json.loads(text)):
             reasons[item] = found
     return reasons
-
-
-def is_known(db: sqlite3.Connection, phase: int, item: str) -> bool:
-    """Is there an item of this phase whose id is the same, composed and without case?"""
-    same = folded(item)
-    found = db.execute(
-        """SELECT 1 FROM items WHERE phase = ? AND item IN (?, ?)
-           UNION ALL SELECT 1 FROM folded_ids WHERE phase = ? AND folded = ? LIMIT 1""",
-        (phase, item, same, phase, same),
-    )
-    return found.fetchone() is not None
 
 
 def tail(db: sqlite3.Connection) -> Tail:

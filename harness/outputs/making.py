@@ -22,19 +22,18 @@ def make(
     variables: Mapping[str, Json],
 ) -> tuple[Made, Reasons]:
     """The made items of every item, and why some records cannot be taken: an id missing, no text, one that no
-    source could have, or given twice.
+    source could have, or given twice by one item.
 
-    `phases` are those that take from this phase; those without `rows` make nothing. Where two items of the group make
-    the same id, the first in item order has it. Raises BrokenCheckError when `rows` does not work.
+    `phases` are those that take from this phase; those without `rows` make nothing. Raises
+    BrokenCheckError when `rows` does not work.
     """
     made: Made = {item: {} for item in records}
     rejected: Reasons = {}
     for phase in phases:
         if phase.rows is None:
             continue
-        owners: dict[str, ItemId] = {}
         for item, rows in _rows(phase, records, bounded, variables).items():
-            items, reasons = _items(phase, item, rows, owners)
+            items, reasons = _items(phase, rows)
             made[item][phase.number] = items
             if reasons:
                 rejected.setdefault(item, []).extend(reasons)
@@ -77,12 +76,10 @@ def _plain_rows(record: Json, path: str) -> list[_Row | str]:
     return [f"expected a list at {path}, got {'nothing' if value is MISSING else repr(value)[:80]}"]
 
 
-def _items(
-    phase: PhaseSpec, parent: ItemId, rows: Sequence[_Row | str], owners: dict[str, ItemId]
-) -> tuple[tuple[Item, ...], list[str]]:
+def _items(phase: PhaseSpec, rows: Sequence[_Row | str]) -> tuple[tuple[Item, ...], list[str]]:
     made: list[Item] = []
     reasons: list[str] = []
-    new: dict[str, ItemId] = {}
+    seen: set[str] = set()
     for row in rows:
         if isinstance(row, str):
             reasons.append(f"no {phase.noun} can be made of it: {row}")
@@ -96,12 +93,9 @@ def _items(
             reasons.append(f"no {phase.noun} can be made of it: {trouble}")
             continue
         same = folded(id_)
-        if same in new or same in owners:
-            whose = f"already made by {owners[same]!r}" if same in owners else "there more than once"
-            reasons.append(f"the {phase.noun} {id_!r:.80} is {whose}")
+        if same in seen:
+            reasons.append(f"the {phase.noun} {id_!r:.80} is there more than once")
             continue
-        new[same] = parent
+        seen.add(same)
         made.append(Item(ItemId(id_), value if isinstance(value, dict) else {"value": value}, None, (record,)))
-    if not reasons:
-        owners |= new
     return tuple(made), reasons

@@ -1,20 +1,17 @@
 """From what an attempt left to verdicts and stored records: the same for a normal end and for second thoughts."""
 
-import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.bounded import Bounded
 from harness.base.ids import ItemId, Sha
-from harness.core.item_ids import folded
 from harness.core.settle import Span
-from harness.core.types import Accepted, Artifact, AttemptSpec, Json, Judgement, OutputFault, Rejected, Verdict
+from harness.core.types import Accepted, Artifact, AttemptSpec, Json, Judgement, OutputFault
 from harness.job.job import Job
-from harness.ledger import queries
 from harness.outputs.checks import Breakdowns, Checker
 from harness.outputs.judge import judge
 from harness.outputs.merge import fragment
+from harness.supervisor.clashes import without_clashes
 from harness.supervisor.setting import Judge, Setting
 
 
@@ -36,7 +33,7 @@ async def verdicts_on(
     setting: Setting, spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
 ) -> Judgement:
     """The judgement, with what only the ledger knows: whose made items exist already."""
-    return _without_known_ids(setting.ledger.db, await setting.judge(spec, artifacts, output_faults))
+    return without_clashes(setting, await setting.judge(spec, artifacts, output_faults))
 
 
 def store_accepted(store: ArtifactStore, spec: AttemptSpec, judgement: Judgement) -> Mapping[ItemId, Span]:
@@ -45,24 +42,3 @@ def store_accepted(store: ArtifactStore, spec: AttemptSpec, judgement: Judgement
     kept = fragment(accepted, [item.id for item in spec.items if item.id in accepted])
     sha = store.put(kept.content) if accepted else Sha("")
     return {item: Span(sha, span.offset, span.length_bytes, span.records) for item, span in kept.spans.items()}
-
-
-def _without_known_ids(db: sqlite3.Connection, judgement: Judgement) -> Judgement:
-    """An item whose records make an item that another one has made already is rejected, with that reason.
-
-    Nothing can come between this look and the commit that accepts the rest, so the first one accepted has the id.
-    """
-    verdicts: dict[ItemId, Verdict] = {}
-    made_here: set[tuple[int, str]] = set()
-    for item, verdict in judgement.verdicts.items():
-        verdicts[item] = verdict
-        if not isinstance(verdict, Accepted):
-            continue
-        made = [(phase, each.id) for phase, several in verdict.made.items() for each in several]
-        taken = [id_ for phase, id_ in made if (phase, folded(id_)) in made_here or queries.is_known(db, phase, id_)]
-        if taken:
-            names = ", ".join(sorted(repr(str(id_)) for id_ in taken))
-            verdicts[item] = Rejected((f"these ids exist already, made from another item: {names}",))
-        else:
-            made_here |= {(phase, folded(id_)) for phase, id_ in made}
-    return replace(judgement, verdicts=verdicts)

@@ -37,8 +37,8 @@ from harness.supervisor.opening import open_ledger
 from harness.supervisor.progress import ProgressWriter
 from harness.supervisor.setting import Setting
 
-CHECKS = re.compile(r"(phases\.[^.]+\.)?output\.(check\[\d+\]|schema)")
-"""What may have changed when artifacts are judged again; `fields` become the schema."""
+CHECKS = re.compile(r"(phases\.[^.]+\.)?(output\.(check\[\d+\]|schema)|items\.made)")
+"""What may have changed when artifacts are judged again; `fields` become the schema, a phase's `items` `items.made`."""
 ASKED = re.compile(rf"(phases\.[^.]+\.)?session\..*|{CHECKS.pattern}")
 """What may have changed when items are done again."""
 
@@ -236,7 +236,7 @@ async def _doubts(setting: Setting, wanted: Sequence[ItemId] | None) -> AsyncIte
 
 def _refuse_broken_check(judgement: Judgement) -> None:
     if judgement.broken_check is not None:
-        raise BrokenSetupError(judgement.broken_check.detail, hint="mend the check, then ask again")
+        raise BrokenSetupError(judgement.broken_check.detail, hint="mend that, then ask again")
 
 
 def _spec(setting: Setting, past: PastAttempt, before_seq: int) -> AttemptSpec:

@@ -1,11 +1,12 @@
 """What every part of a supervisor works with."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.backends.credentials import Supply
 from harness.base.artifacts import ArtifactStore
 from harness.base.clock import Clock
+from harness.base.ids import ItemId
 from harness.core.seam import Executor
 from harness.core.types import Artifact, AttemptSpec, Judgement, OutputFault
 from harness.job.job import Job
@@ -32,3 +33,5 @@ class Setting:
     """What sessions authenticate with; starts wait while it is renewed."""
     stop_judging: Callable[[], None] | None = None
     """Ends judgements that are going on: they raise HaltedError, and so does every later one."""
+    clashing: dict[int, set[ItemId]] = field(default_factory=dict)
+    """Phase -> items of this run that make items of it, and have not found ids that nobody has."""

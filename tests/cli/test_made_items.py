@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from harness.ledger.store import rebuild, state_of
 from tests.checker.laws import broken_laws
 
@@ -62,7 +64,7 @@ def test_an_id_that_differs_only_in_case_or_composition_is_the_same_and_the_late
     assert desk.types("launch").code == 0
     assert merged(desk) == ["X1", "caf\u00e9", "x2", "c"]
     told = desk.types("why", "b").out
-    assert "these ids exist already, made from another item: 'x1'" in told
+    assert "phase letters: 'a' and 'b' both make 'x1'; each needs an id of its own at .id (items.id)" in told
     assert_sound(desk.folder)
 
 
@@ -74,10 +76,10 @@ def test_one_that_insists_fails_alone_and_takes_nothing_from_who_was_first(desk:
 
 
 def test_however_many_ask_for_an_id_at_once_one_of_them_has_it(desk: "Desk") -> None:
-    letters(desk, {f"i{n}": ([f"{'xX'[n % 2]}1"], [f"own{n}"]) for n in range(6)}, parallel=6)
+    letters(desk, {f"i{n}": ([f"{'xX'[n % 2]}1"], [f"own{n}"]) for n in range(3)}, parallel=3)
     assert desk.types("launch").code == 0
     assert sorted(id_.casefold() for id_ in merged(desk))[-1] == "x1"
-    assert len(merged(desk)) == len({id_.casefold() for id_ in merged(desk)}) == 6
+    assert len(merged(desk)) == len({id_.casefold() for id_ in merged(desk)}) == 3
     assert_sound(desk.folder)
 
 
@@ -95,3 +97,33 @@ def test_an_id_that_no_source_could_have_is_rejected_with_the_reason(desk: "Desk
     assert desk.types("launch").code == 0
     assert merged(desk) == ["x", "two lines"]
     assert "has 201 characters, more than 200" in desk.types("why", "a").out
+
+
+@pytest.mark.parametrize("size", [1, 3, 12])
+def test_an_id_that_cannot_be_unique_is_the_manifests_fault_and_told_to_no_session_for_ever(
+    size: int, desk: "Desk"
+) -> None:
+    kinds = ("good", "bad", "so-so")
+    letters(desk, {f"r{n:02}": ([kinds[n % 3]], [kinds[n % 3]]) for n in range(12)}, batch={"size": size})
+    stopped = desk.types("launch")
+    assert stopped.code == 4
+    assert "phase letters: 'r0" in stopped.err and "both make" in stopped.err
+    assert "Several items cannot be made into one: choose an id that is unique" in stopped.err
+    assert desk.types("status", "--json").json()["counts"]["failed"] == 0
+    assert_sound(desk.folder)
+    manifest = json.loads((desk.folder / "job.yaml").read_text())
+    manifest["phases"]["letters"]["items"] = {"rows": ".", "id": ".id"}
+    (desk.folder / "job.yaml").write_text(json.dumps(manifest))
+    sessions = desk.types("status", "--json").json()["usage"]["sessions"]
+    assert desk.types("rejudge").code == 0, "what the sessions left is not paid for again"
+    assert desk.types("status", "--json").json()["usage"]["sessions"] == sessions
+    assert desk.types("launch").code == 0
+    assert_sound(desk.folder)
+
+
+def test_many_items_that_have_ids_of_their_own_show_that_three_slips_are_slips(desk: "Desk") -> None:
+    rows = {f"i{n}": ([f"own{n}"], [f"own{n}"]) for n in range(6)}
+    letters(desk, rows | {f"j{n}": (["own0"], ["own0"]) for n in range(4)})
+    assert desk.types("launch").code == 1
+    assert desk.types("status", "--json").json()["counts"]["failed"] == 4
+    assert_sound(desk.folder)

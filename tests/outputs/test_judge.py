@@ -506,7 +506,6 @@ def test_accepted_records_make_the_items_of_the_next_phases(court: Court, rows: 
         ([{"lego": 7}], "a lego has no text as its id at .lego: {'lego': 7}"),
         ([{"lego": " "}], "a lego has no text as its id at .lego: {'lego': ' '}"),
         ([{"lego": "y"}, {"lego": "Y"}], "the lego 'Y' is there more than once"),
-        ([{"lego": "X"}], "the lego 'X' is already made by 'A1'"),
         ([{"lego": "e\u0301"}, {"lego": "É"}], "the lego 'É' is there more than once"),
         ([{"lego": " y"}], "no lego can be made of it: the id ' y' has white space around it"),
         ([{"lego": "y" * 201}], f"no lego can be made of it: the id '{'y' * 40}'... has 201 characters, more than 200"),
