@@ -70,7 +70,8 @@ def _follows(job: Job, phase: PhaseSpec) -> str:
     if phase.from_ is None:
         return ""
     before = job.phase(phase.from_).name
-    made = f", makes its own {clean(phase.noun)} items" if phase.rows is not None else ""
+    what = "items" if phase.noun == "item" else f"items, each one {clean(phase.noun)}"
+    made = f", makes its own {what}" if phase.rows is not None else ""
     waits = {
         "own": f"batch N waits for batch N of {before}",
         "earlier": f"batch N waits for batches 1 to N of {before}",

@@ -103,10 +103,10 @@ def plan_lines(job: Job, groups: Sequence[Planned]) -> Iterator[str]:
     """A table of what would run, in the order it would run."""
     if not groups:
         yield f"{clean(job.name)}: nothing is left to run"
-    several = len(job.phases) > 1
+    several, nouns = len(job.phases) > 1, {phase.name: phase.noun for phase in job.phases}
     for group in groups[:_MOST_LINES]:
         batch = f"{group.phase} {group.batch}" if several else group.batch
-        who = counted(len(group.items), clean(job.noun if not several else "item"))
+        who = counted(len(group.items), clean(nouns[group.phase]))
         waits = f", waits for {group.waits_for}" if group.waits_for else ""
         tries = f", {counted(group.tries, 'earlier try')}" if group.tries else ""
         yield f"  {batch:<16} {group.state:<8} {who}: {listed(list(group.items))} ({group.why}{tries}{waits})"

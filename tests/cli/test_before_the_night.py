@@ -95,6 +95,14 @@ def test_made_items_are_seen_as_their_rows_make_them(desk: "Desk") -> None:
     assert "second.md:1:9: there is no 'off'" in said.err
 
 
+def test_every_phase_calls_its_items_by_their_noun(desk: "Desk") -> None:
+    two_phases(desk, "{{ item.id }}", more=", items: {rows: '.parts[]'}", first="schema: record.json")
+    assert "rate from read, makes its own items; " in desk.types("check").out
+    assert "1 lead: 1 (not tried yet)" in desk.types("plan").out
+    two_phases(desk, "{{ item.id }}", more=", items: {rows: '.parts[]', noun: part}", first="schema: record.json")
+    assert "rate from read, makes its own items, each one part; " in desk.types("check").out
+
+
 def test_a_serial_phase_is_tried_without_and_with_its_own_records(desk: "Desk") -> None:
     two_phases(desk, "{{ context.rate[0].stars }}", more=", needs: previous")
     first = desk.types("check")

@@ -242,6 +242,16 @@ def test_one_file_for_each_item_is_named_for_each() -> None:
     assert second.startswith('"../x": /mnt/work/notes/') and ".." not in second.partition(": ")[2]
 
 
+def test_a_file_that_is_no_json_is_not_asked_to_be_json() -> None:
+    told = {
+        name: rendered(phase("x", output(shape="files", file=name)), item("S1")).prompt
+        for name in ("{id}.md", "{id}.json")
+    }
+    assert ["JSON" in told[name] for name in told] == [False, True]
+    assert "Text is UTF-8 and whole" in told["{id}.md"]
+    assert "(each that of one seed)" in told["{id}.md"]
+
+
 def test_schema_and_says_are_told() -> None:
     checks = (CheckSpec("jq", "name at least one coach", jq=".x"), CheckSpec("jq", None, jq=".y"))
     prompt = rendered(phase("x", output(schema={"type": "object"}, checks=checks)), item("S1")).prompt
