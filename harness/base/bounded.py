@@ -62,8 +62,10 @@ class Bounded:
     Values are sent in portions of 4 MB; `timeout_s` is for each portion. The child is started by the first call.
     """
 
-    def __init__(self, *, memory_bytes: int = 512 * 1024 * 1024) -> None:
+    def __init__(self, *, memory_bytes: int = 512 * 1024 * 1024, lock_limit: int = 0) -> None:
         self._memory_bytes = memory_bytes
+        self.lock_limit = lock_limit
+        """What marks its processes as those of a job (`processes.lock_limit`); 0 = none."""
         self._lock = threading.Lock()
         self._child: _Child | None = None
         self.halt = Halt()
@@ -145,7 +147,7 @@ class Bounded:
                 self._end()
             slack_s = 0.0
             if self._child is None:
-                self._child, slack_s = _Child(self._memory_bytes, self.halt), _START_S
+                self._child, slack_s = _Child(self._memory_bytes, self.lock_limit, self.halt), _START_S
             answer = self._exchange(self._child, body, timeout_s, slack_s)
         if "kind" in answer:
             raise BoundedError(answer["kind"], answer["message"])
@@ -174,12 +176,22 @@ class Bounded:
 class _Child:
     """The process and its three pipes: questions, answers, and the lifeline whose end here tells it that we live."""
 
-    def __init__(self, memory_bytes: int, halt: Halt) -> None:
+    def __init__(self, memory_bytes: int, lock_limit: int, halt: Halt) -> None:
         self._halt = halt
         theirs, self._lifeline = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-B", "-X", "utf8", str(_CHILD), str(memory_bytes), str(theirs)],
+                [
+                    sys.executable,
+                    "-I",
+                    "-B",
+                    "-X",
+                    "utf8",
+                    str(_CHILD),
+                    str(memory_bytes),
+                    str(theirs),
+                    str(lock_limit),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -25,6 +25,8 @@ Answer = dict[str, Any]
 
 _LENGTH = struct.Struct(">Q")
 _NO_MEMORY = 112
+_RLIMIT_LOCKS = 10
+"""Marks processes; see base/processes.py, from where nothing is imported here."""
 """Exit code for a question that did not even fit; no signal and no usual code of Python."""
 _MOST_ANSWER_BYTES = 64 * 1024 * 1024
 _MOST_MESSAGES = 20
@@ -42,10 +44,12 @@ def main() -> None:
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)
     os.environ.clear()  # the interpreter adds LC_CTYPE by itself
-    memory, lifeline = int(sys.argv[1]), int(sys.argv[2])
+    memory, lifeline, locks = map(int, sys.argv[1:4])
     _die_with_parent(lifeline)
     _limit(resource.RLIMIT_AS, memory)
     _limit(resource.RLIMIT_CORE, 0)
+    if locks and sys.platform == "linux":
+        _limit(_RLIMIT_LOCKS, locks)
     while question := _receive(questions):
         _allow_cpu(_cpu_used() + float(question["timeout_s"]) + 1)
         answer = _fork(question, (questions, answers)) if question["do"] == "python" else _answer(question)

@@ -164,7 +164,7 @@ class Checker:
         assert check.command is not None
         items, plain, context = self._arguments(records)
         given = json.dumps({"items": items, "records": plain, "context": context}, ensure_ascii=False)
-        rejected = run_command(check.command, given.encode(), COMMAND_S, self.bounded.halt)
+        rejected = run_command(check.command, given.encode(), COMMAND_S, self.bounded)
         if isinstance(rejected, str):
             rejected = {item: [rejected] for item in records}
         return self._from_user(check, rejected)

@@ -11,14 +11,17 @@ import time
 from collections.abc import Sequence
 from typing import IO, Final
 
+from harness.base.bounded import Bounded
 from harness.base.halt import Halt
-from harness.base.processes import exit_descriptor
+from harness.base.processes import IS_LINUX, exit_descriptor
 
 MOST_BYTES: Final = 1024 * 1024
 _LIMITS: Final = (
-    'ulimit -c 0; ulimit -t {cpu_s}; ulimit -f 131072 2>/dev/null; ulimit -d 4194304 2>/dev/null; exec "$@"'
+    "ulimit -c 0; ulimit -t $1; { ulimit -f 131072; ulimit -d 4194304; [ $2 = 0 ] || ulimit -w $2 || ulimit -x $2; }"
+    ' 2>/dev/null; shift 2; exec "$@"'
 )
-"""No core file, processor seconds, files up to 64 MB, 4 GB of memory (`-v` would count what V8 only reserves)."""
+"""No core file, processor seconds, files up to 64 MB, 4 GB of memory (`-v` would count what V8 only reserves), and on
+Linux the mark of the job, by which what it leaves behind is found."""
 _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -31,17 +34,17 @@ class CommandError(Exception):
         self.kind = kind
 
 
-def run_command(command: Sequence[str], given: bytes, timeout_s: float, halt: Halt) -> dict[str, list[str]] | str:
+def run_command(command: Sequence[str], given: bytes, timeout_s: float, bounded: Bounded) -> dict[str, list[str]] | str:
     """Reasons per id; or one text that is the reason for every item. Empty = all accepted.
 
     Exit 0 accepts all; 1 rejects: standard output is JSON {id: [reason]} or any text. CommandError for every other
-    exit, for more than a megabyte of output, and when the time is over; HaltedError; the whole process group is killed
-    then.
+    exit, for more than a megabyte of output, and when the time is over; HaltedError when `bounded` is halted; the whole
+    process group is killed then.
     """
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         stdin.write(given)
         stdin.seek(0)
-        code = _run(command, (stdin, stdout, stderr), timeout_s, halt)
+        code = _run(command, (stdin, stdout, stderr), timeout_s, bounded)
         said, complained = _start_of(stdout), _start_of(stderr)
     if code == 0:
         return {}
@@ -50,10 +53,13 @@ def run_command(command: Sequence[str], given: bytes, timeout_s: float, halt: Ha
     return _reasons(said)
 
 
-def _run(command: Sequence[str], streams: tuple[IO[bytes], IO[bytes], IO[bytes]], timeout_s: float, halt: Halt) -> int:
+def _run(
+    command: Sequence[str], streams: tuple[IO[bytes], IO[bytes], IO[bytes]], timeout_s: float, bounded: Bounded
+) -> int:
     stdin, stdout, stderr = streams
+    numbers = (int(timeout_s) + 1, bounded.lock_limit if IS_LINUX else 0)
     process = subprocess.Popen(
-        ["/bin/sh", "-c", _LIMITS.format(cpu_s=int(timeout_s) + 1), "sh", *command],
+        ["/bin/sh", "-c", _LIMITS, "sh", *map(str, numbers), *command],
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
@@ -62,7 +68,7 @@ def _run(command: Sequence[str], streams: tuple[IO[bytes], IO[bytes], IO[bytes]]
         start_new_session=True,
     )
     try:
-        if not _has_ended(process, timeout_s, halt):
+        if not _has_ended(process, timeout_s, bounded.halt):
             raise CommandError(f"no end within {timeout_s:g} s", "timeout")
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -16,6 +16,7 @@ from harness.base.bounded import Bounded
 from harness.base.clock import Clock, SystemClock
 from harness.base.errors import BrokenSetupError, HarnessError
 from harness.base.halt import HaltedError
+from harness.base.processes import STATE_MARK, end_found, lock_limit, of_job, state_digest
 from harness.base.troubles import in_words, is_of_the_machine
 from harness.core.events import RunStarted
 from harness.core.money import to_micro
@@ -90,11 +91,15 @@ def _run_held(
         tidy(job)
         ballast.lay(ballast_path(job))
         asyncio.run(preflight(containment, job))
-        with closing(open_ledger(job, clock)) as ledger, closing(Bounded()) as bounded:
-            plan_or_check(job, ledger, bounded, options.again, options.choice)
-            setting = _setting(job, ledger, bounded, clock, containment, options)
-            started = _started(job, containment, options.credential, awake)
-            return asyncio.run(_run(setting, options, started, on_event, lock.is_in_place))
+        bounded = Bounded(lock_limit=lock_limit({STATE_MARK: state_digest(job.state)}))
+        try:
+            with closing(open_ledger(job, clock)) as ledger, closing(bounded):
+                plan_or_check(job, ledger, bounded, options.again, options.choice)
+                setting = _setting(job, ledger, bounded, clock, containment, options)
+                started = _started(job, containment, options.credential, awake)
+                return asyncio.run(_run(setting, options, started, on_event, lock.is_in_place))
+        finally:
+            asyncio.run(end_found(lambda: of_job(job.state), 0))  # what checks have left behind
 
 
 def _setting(

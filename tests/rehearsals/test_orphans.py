@@ -1,6 +1,7 @@
 """V12: at every quiet point no process of a session is left, whatever it started and however the supervisor went."""
 
 import json
+import secrets
 import time
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.rehearsals.conftest import MakeJob
-from tests.rehearsals.playing import Job, until
+from tests.rehearsals.playing import WORKER, Job, all_pids, until, words_of
 
 SESSIONS = 4
 
@@ -66,3 +67,36 @@ def test_V12_a_job_that_has_ended_leaves_no_process(small: MakeJob) -> None:
     assert job.play().code == 0
     assert job.orphans() == job.sessions() == []
     assert json.loads(job.ask("status", "--json").out)["counts"]["done"] == 2
+
+
+CHECK = """\
+#!/bin/sh
+(setsid env -i sleep {seconds} >/dev/null 2>&1 &)
+{then}
+"""
+
+
+@pytest.mark.linux
+@pytest.mark.parametrize("way", ["finished", "killed"])
+def test_C07_what_a_check_leaves_behind_is_ended(way: str, programs: MakeJob) -> None:
+    """A daemon of a check that is a program, in a session of its own and without any environment."""
+    seconds = str(100_000 + secrets.randbelow(800_000))
+    output = {"fields": {"id": "string", "text": "string"}, "merge": "out.json", "check": [{"command": ["./check.sh"]}]}
+    job = programs(WORKER, 2, output=output)
+    check = job.folder / "check.sh"
+
+    def sleepers() -> list[int]:
+        return [pid for pid in all_pids() if seconds in words_of(pid)]
+
+    then = "exit 0" if way == "finished" else f"exec sleep {seconds}"
+    check.write_text(CHECK.format(seconds=seconds, then=then))
+    check.chmod(0o700)
+    if way == "finished":
+        assert job.play().code == 0
+    else:
+        running = job.begin()
+        until(lambda: running.is_over() or len(sleepers()) >= 2, "the check and its daemon")
+        running.kill()
+        check.write_text(CHECK.format(seconds=seconds, then="exit 0"))
+        assert job.play("--keep").code == 0
+    until(lambda: not sleepers(), "the daemons to end", 5.0)
