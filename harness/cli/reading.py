@@ -79,12 +79,13 @@ def show(
     settings: UnusedSettings = None,
     rehearsal: OfRehearsal = False,
     as_json: Annotated[bool, typer.Option("--json", help="It always is JSON.")] = True,
+    phase: Annotated[str | None, typer.Option("--phase", metavar="NAME", help="Of this phase only.")] = None,
 ) -> None:
-    """Print the accepted records of one item, of every phase, as JSON."""
+    """Print the accepted records of one item, of every phase, as JSON. What was rejected: `harness why`."""
     from harness.views.why import history
 
     place = Place(manifest, rehearsal)
-    print_json(history(place.state, item).records_as_json())
+    print_json(history(place.state, item).records_as_json(phase))
 
 
 def why(

@@ -19,6 +19,7 @@ from harness.core.money import to_usd
 from harness.core.types import Json
 from harness.views.attempts import AttemptView, Verdict, attempts_of, verdicts
 from harness.views.reading import head, reading
+from harness.views.rejected import wrote
 from harness.views.wording import listed
 
 _MOST_SEARCHED = 50_000
@@ -56,6 +57,8 @@ class Told:
     attempt: AttemptView
     verdict: Verdict | None
     """None while it runs."""
+    wrote: str | None = None
+    """The beginning of what it wrote about the item, where that was not accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,11 @@ class History:
     state: Path
     chapters: tuple[Chapter, ...]
 
-    def records_as_json(self) -> dict[str, Any]:
-        """`{"item", "rehearsal", "phases": [{"phase", "item", "state", "records"}]}`."""
+    def records_as_json(self, phase: str | None = None) -> dict[str, Any]:
+        """`{"item", "rehearsal", "phases": [{"phase", "item", "state", "records"}]}`, of one phase or of all."""
+        names = list(dict.fromkeys(chapter.phase for chapter in self.chapters))
+        if phase is not None and phase not in names:
+            raise UsageError([Problem(f"phase {phase}", f"{self.item!r} is in {', '.join(names)}")])
         return {
             "item": self.item,
             "rehearsal": self.rehearsal,
@@ -97,6 +103,7 @@ class History:
                     "records": list(chapter.kept.records) if chapter.kept else [],
                 }
                 for chapter in self.chapters
+                if phase in (None, chapter.phase)
             ],
         }
 
@@ -155,6 +162,7 @@ def _told_as_json(told: Told, state: Path) -> dict[str, Any]:
         "cost_usd": float(to_usd(view.charged_microusd)) if view.charged_microusd is not None else None,
         "outputs": [{"name": name, "sha": sha, "size_bytes": size} for name, sha, size in view.outputs],
         "verdict": asdict(told.verdict) if told.verdict else None,
+        "wrote": told.wrote,
     }
 
 
@@ -199,12 +207,17 @@ def _chapter(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: str
            JOIN phases p ON p.phase = i.phase WHERE i.phase = ? AND i.item = ?""",
         (phase, item),
     ).fetchone()
-    told = tuple(Told(view, verdicts(db, view).get(item)) for view in attempts_of(db, phase, item))
+    told = tuple(_told(store, view, verdicts(db, view).get(item), item) for view in attempts_of(db, phase, item))
     kept = _kept(db, store, phase, item)
     was_accepted = {each.attempt.id for each in told if each.verdict and each.verdict.said == "accepted"}
     has_lost = round_ > 1 or was_accepted - {kept.attempt if kept else 0}
     withdrawn = tuple(_withdrawn(db, store, phase, item)) if has_lost else ()
     return Chapter(name, item, noun, parent, state, strikes, round_, tuple(json.loads(reasons)), told, kept, withdrawn)
+
+
+def _told(store: ArtifactStore, view: AttemptView, verdict: Verdict | None, item: str) -> Told:
+    is_open = verdict is None or verdict.said == "accepted"
+    return Told(view, verdict, None if is_open else wrote(store.root.parent, view, item))
 
 
 def _kept(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: str) -> Kept | None:

@@ -8,8 +8,9 @@ from harness.base.durations import in_words
 from harness.core.money import in_words as money
 from harness.views.attempts import AttemptView, Verdict
 from harness.views.why import Chapter, History, Kept, Told
-from harness.views.wording import clean, counted, date_time
+from harness.views.wording import clean, counted, date_time, shorten
 
+_MOST_WROTE = 600
 _SAID = {
     "accepted": "accepted",
     "struck": "rejected, a strike",
@@ -50,6 +51,8 @@ def _attempt(told: Told, story: History) -> Iterator[str]:
         yield "    has not ended"
     if told.verdict is not None:
         yield f"    {_verdict(told.verdict)}"
+    if told.wrote is not None:
+        yield f"    what it wrote: {shorten(told.wrote, _MOST_WROTE)}"
     if view.fault is not None:
         yield f"    {clean(view.fault)}, to blame: {view.blame}: {clean(view.detail)}"
     yield f"    {clean(view.model or view.backend)}, session {clean(view.session_id or 'unknown')}"

@@ -99,6 +99,18 @@ def test_an_id_that_no_source_could_have_is_rejected_with_the_reason(desk: "Desk
     assert "has 201 characters, more than 200" in desk.types("why", "a").out
 
 
+def test_why_shows_what_was_rejected_and_show_takes_one_phase(desk: "Desk") -> None:
+    letters(desk, {"a": (["x1"], ["x1"]), "b": (["X1", "y"], ["y"])}, batch={"size": 2})
+    assert desk.types("launch").code == 0
+    told = desk.types("why", "b").out
+    assert 'what it wrote: {"id": "b", "letters": [{"id": "X1"}, {"id": "y"}]}' in told
+    assert "what it wrote" not in desk.types("why", "a").out
+    attempts = desk.types("why", "b", "--json").json()["phases"][0]["attempts"]
+    assert [attempt["wrote"] is None for attempt in attempts] == [False, True]
+    assert [each["phase"] for each in desk.types("show", "b", "--phase", "words").json()["phases"]] == ["words"]
+    assert "error: phase letter: 'b' is in words" in desk.types("show", "b", "--phase", "letter").err
+
+
 @pytest.mark.parametrize("size", [1, 3, 12])
 def test_an_id_that_cannot_be_unique_is_the_manifests_fault_and_told_to_no_session_for_ever(
     size: int, desk: "Desk"
