@@ -154,16 +154,23 @@ def _play(
     from harness.base.files import make_folder
     from harness.cli.printing import print_last, say
     from harness.supervisor.running import run_job
+    from harness.views.facts import left_out
     from harness.views.live import showing
+    from harness.views.reading import reading
     from harness.views.status import read_status
     from harness.views.status_text import lines
-    from harness.views.wording import clean
+    from harness.views.wording import clean, counted
 
     make_folder(job.state)
     with showing(job.state, plain=plain) as display:
         finished = run_job(job, options, display.heard)
     if finished.exit_code > 1:
         say(f"stopped: {clean(finished.reason)}")
+    with reading(job.state) as db:
+        out = left_out(db)
+    if out:
+        more = "" if job.rehearsal else f"; {place.command('launch', '--add')} plans what is left out"
+        say(f"{counted(out, f'new {clean(job.noun)}')} left out{more}")
     now = datetime.now(UTC)
     print_last(lines(read_status(job.state, now), now, place.named, settings=settings, advice=advice()))
     return finished.exit_code

@@ -10,6 +10,7 @@ from typing import Any
 from harness.base.clock import from_text
 from harness.core import events as e
 from harness.core.codec import decode
+from harness.views.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,20 @@ def kept(db: sqlite3.Connection) -> list[Kept]:
     told = []
     for at, event in _of_kinds(db, "FingerprintKept", "JobExtended"):
         is_extended = isinstance(event, e.JobExtended)
-        told.append(Kept(at, (f"{event.items:,} more items were planned",) if is_extended else event.differences))
+        told.append(Kept(at, (f"{event.items:,} more items were planned",) if is_extended else _kept(event)))
     return told
+
+
+def _kept(event: e.FingerprintKept) -> tuple[str, ...]:
+    left_out = f"{counted(event.left_out, 'new item')} left out (--add plans what is left out)"
+    return (*event.differences, left_out) if event.left_out else event.differences
+
+
+def left_out(db: sqlite3.Connection) -> int:
+    """New items of the source with which a person said to go on without them. Looks through all entries."""
+    told = [event for _, event in _of_kinds(db, "FingerprintKept", "JobExtended")]
+    asked = [event for event in told if isinstance(event, e.JobExtended) or event.source]
+    return asked[-1].left_out if asked and isinstance(asked[-1], e.FingerprintKept) else 0
 
 
 def _of_kinds(db: sqlite3.Connection, *kinds: str) -> Iterator[tuple[datetime, Any]]:
@@ -172,6 +185,14 @@ def noted(db: sqlite3.Connection) -> list[tuple[int, str]]:
         if ids := json.loads(invented or "[]"):
             found.append((attempt, f"ids nobody asked for, not merged: {', '.join(ids)}"))
     return found
+
+
+def set_aside(db: sqlite3.Connection) -> list[tuple[str, str]]:
+    """(merged file, the name under which what somebody had changed there is kept), in the order of the merges."""
+    return db.execute(
+        "SELECT m.target, json_extract(e.body, '$.set_aside') FROM merges m JOIN entries e USING (seq)"
+        " WHERE coalesce(json_extract(e.body, '$.set_aside'), '') != '' ORDER BY seq"
+    ).fetchall()
 
 
 def merged(db: sqlite3.Connection) -> list[tuple[str, str, int, str]]:

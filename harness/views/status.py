@@ -108,7 +108,7 @@ def status_of(db: sqlite3.Connection, now: datetime, *, is_held: bool, waiting_r
         current=tuple(_current(db)) if is_held else (),
         failed=tuple(Failed(f["name"], f["phase"], f["reason"], f["attempts"]) for f in failed_items(db)),
         hold=hold,
-        estimated_completion=estimated_completion(db, now) if is_held else None,
+        estimated_completion=estimated_completion(db, now) if is_held and not job.paused else None,
         waiting_requests=waiting_requests,
         reopened=queries.reopened_items(db),
     )

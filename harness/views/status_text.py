@@ -5,6 +5,7 @@ from datetime import datetime
 
 from harness.base.commands import command_line
 from harness.base.durations import in_words
+from harness.core.decide import NOTHING_LEFT
 from harness.core.money import in_words as money
 from harness.ledger.counts import Counts
 from harness.views.status import Status
@@ -34,8 +35,15 @@ def lines(
 
 
 def headline(status: Status) -> str:
-    """`West Region 2026: running, rehearsal`."""
-    return f"{clean(status.job)}: {status.state}{', rehearsal' if status.rehearsal else ''}"
+    """`West Region 2026: running, rehearsal`; `unfinished` where nothing stopped the last run and more is to do."""
+    state = "unfinished" if _has_more_to_do(status) else status.state
+    return f"{clean(status.job)}: {state}{', rehearsal' if status.rehearsal else ''}"
+
+
+def _has_more_to_do(status: Status) -> bool:
+    """The last run did all that it was asked for; others were left out, or have come back since."""
+    head = status.head
+    return status.state == "stopped" and head is not None and not head.run_is_open and head.run_exit_code in (0, 1)
 
 
 def counts_line(status: Status) -> str:
@@ -130,7 +138,10 @@ def _last_run(status: Status, now: datetime) -> Iterator[str]:
         yield f"Run {head.run} ended without a word: it was killed, or the machine went down"
     elif head.run_ended_at is not None:
         when = day_time(head.run_ended_at, now)
-        yield f"Run {head.run} ended {when} with exit code {head.run_exit_code}: {clean(head.run_reason or '')}"
+        has_come_back = _has_more_to_do(status) and head.run_reason == NOTHING_LEFT
+        waits = f"nothing was left to do; since then {counted(status.counts.pending, clean(head.noun))} to do again"
+        why = waits if has_come_back else clean(head.run_reason or "")
+        yield f"Run {head.run} ended {when} with exit code {head.run_exit_code}: {why}"
 
 
 def next_command(status: Status, manifest: str, settings: Sequence[str] = ()) -> str:

@@ -161,9 +161,12 @@ def test_items_that_were_left_out_can_still_be_added(desk: "Desk") -> None:
     desk.job({"1": "good"})
     assert desk.types("launch").code == 0
     add(desk, "2")
-    assert desk.types("launch", "--keep").code == 0
+    said = desk.types("launch", "--keep")
+    assert "1 new number left out; `harness launch --add` plans what is left out" in said.err
     assert merged(desk) == ["1"]
-    assert desk.types("launch", "--add").code == 0
+    assert "left out" in desk.types("launch").err, "as long as it is so"
+    assert "item '2' was added; 1 new item left out (--add plans what is left out)" in desk.types("report").out
+    assert "left out" not in desk.types("launch", "--add").err
     assert merged(desk) == ["1", "2"]
 
 

@@ -90,6 +90,7 @@ def test_first_and_only_look_at_some_items_this_time(desk: "Desk") -> None:
     desk.job({"1": "good", "2": "good", "3": "good"})
     first = desk.types("launch", "--first", "1")
     assert first.code == 0
+    assert "Numbers: unfinished" in first.out
     assert "with exit code 0: 2 left for another run (--first, --only)" in first.out
     assert "Next: `harness launch`" in first.out
     assert desk.types("status", "--json").json()["counts"]["done"] == 1

@@ -65,6 +65,14 @@ def test_every_kind_of_event_has_words_of_its_own(night: "Night") -> None:
         assert len(words.line(Entry(7, now, sample)).splitlines()) == 1
 
 
+def test_an_attempt_of_which_nothing_was_accepted_is_not_told_as_well(night: "Night") -> None:
+    night.plan(["A"])
+    night.begin()
+    night.attempt({"A": ["no coach"]})
+    (line,) = [line for line in Timeline(night.state, everything=True, as_json=False).new_lines() if "1 ended" in line]
+    assert "attempt 1 ended with items not accepted after" in line
+
+
 def test_an_event_without_words_of_its_own_is_told_by_its_name() -> None:
     @dataclass
     class ItemAdmired:

@@ -132,8 +132,21 @@ def test_the_pace_so_far_gives_the_estimated_end(night: "Night") -> None:
     night.attempt()
     with supervised(night):
         status = read_status(night.state, night.clock.now())
+        night.ledger.record(e.Paused("anna"))
+        paused = read_status(night.state, night.clock.now())
     assert status.estimated_completion == night.clock.now() + timedelta(seconds=3 * 34)
     assert "At this pace: done about" in text_of(status, night)
+    assert "At this pace" not in text_of(paused, night), "nobody knows how long it lasts"
+
+
+def test_a_job_that_ended_by_itself_and_has_more_to_do_is_not_called_stopped(night: "Night") -> None:
+    night.plan(["A", "B"])
+    night.begin()
+    night.attempt()
+    night.end(1)
+    text = text_of(read_status(night.state, night.clock.now()), night)
+    assert "West 2026: unfinished" in text
+    assert "with exit code 1: nothing was left to do; since then 1 school to do again" in text
 
 
 def test_a_rehearsal_says_so_everywhere(rehearsed: "Night") -> None:
