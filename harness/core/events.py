@@ -340,7 +340,8 @@ class CancelAsked:
 class Merged:
     """The merge of a phase, committed before the rename; `target` is relative to the job folder.
 
-    `reflects` is the newest acceptance that it surely holds.
+    `reflects` is the newest acceptance that it surely holds. `set_aside` is the new name of what somebody had put or
+    changed at `target`.
     """
 
     phase: int
@@ -348,6 +349,7 @@ class Merged:
     sha: str
     records: int
     reflects: int
+    set_aside: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,11 +68,11 @@ class Merger:
             return
         reflects = pieces.accepted_sum(ledger.db, phase.number).newest
         prepared = await self._off_the_loop(lambda: self._prepare(phase, target))
-        found = files.hash_of(target)
+        found, set_aside = files.hash_of(target), ""
         if found is not None and not pieces.knows_merge(ledger.db, phase.number, found):
-            files.keep_aside(target)
+            set_aside = files.keep_aside(target).name
         name = _relative(target, self._setting.job)
-        ledger.record(Merged(phase.number, name, prepared.sha, prepared.records, reflects))
+        ledger.record(Merged(phase.number, name, prepared.sha, prepared.records, reflects, set_aside))
         files.publish(prepared)
 
     def _prepare(self, phase: PhaseSpec, target: Path) -> files.Prepared:

@@ -187,6 +187,14 @@ def noted(db: sqlite3.Connection) -> list[tuple[int, str]]:
     return found
 
 
+def set_aside(db: sqlite3.Connection) -> list[tuple[str, str]]:
+    """(merged file, the name under which what somebody had changed there is kept), in the order of the merges."""
+    return db.execute(
+        "SELECT m.target, json_extract(e.body, '$.set_aside') FROM merges m JOIN entries e USING (seq)"
+        " WHERE coalesce(json_extract(e.body, '$.set_aside'), '') != '' ORDER BY seq"
+    ).fetchall()
+
+
 def merged(db: sqlite3.Connection) -> list[tuple[str, str, int, str]]:
     """`(phase, target, records, sha)` of each phase's newest merge."""
     rows = db.execute(

@@ -169,7 +169,11 @@ def _failed(status: Status) -> Iterator[str]:
 
 def _merged(db: sqlite3.Connection) -> Iterator[str]:
     rows = [(phase, target, records, sha[:16]) for phase, target, records, sha in facts.merged(db)]
-    return _table(("phase", "file", "records", "SHA-256"), rows)
+    yield from _table(("phase", "file", "records", "SHA-256"), rows)
+    if found := facts.set_aside(db):
+        yield ""
+    for target, name in found:
+        yield f"- {mark(target)} had been changed by somebody else: what was there is kept as {mark(name)}"
 
 
 def _usage(db: sqlite3.Connection, status: Status) -> Iterator[str]:

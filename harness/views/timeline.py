@@ -137,7 +137,8 @@ class Words:
                 grace = f", with {event.grace_s:g} s of grace" if event.grace_s is not None else ""
                 return f"stop asked by {event.who}{', at once' if event.now else grace}"
             case e.Merged():
-                return f"merged {counted(event.records, 'record')} into {event.target}"
+                aside = f"; it had been changed, and is kept as {event.set_aside}" if event.set_aside else ""
+                return f"merged {counted(event.records, 'record')} into {event.target}{aside}"
             case e.PilotStarted():
                 return f"pilot: batches {listed([str(number) for number in event.batches])} run ahead"
             case e.PilotJudged():

@@ -118,6 +118,8 @@ def test_a_merged_file_edited_by_hand_is_kept_beside_the_next_one(programs: Make
     assert job.play().code == 0
     assert target.with_name("all.json.edited-1").read_text() == "[my own words]"
     assert [record["id"] for record in json.loads(target.read_bytes())] == ["i01", "i02", "i03"]
+    for said in (job.ask("log"), job.ask("report")):
+        assert "kept as all.json.edited-1" in said.out.replace("\\", ""), said.all
     job.assert_laws_hold()
 
 
