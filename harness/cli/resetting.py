@@ -12,6 +12,7 @@ from harness.cli.preview import read_items
 from harness.cli.printing import say
 from harness.executors.containment import choose as choose_containment
 from harness.job.job import Job
+from harness.ledger.control import waiting
 from harness.ledger.lock import JobLock, how_to_meet_the_holder, is_held
 from harness.ledger.store import opened_for_reading
 from harness.supervisor.changes import changes_since
@@ -37,9 +38,12 @@ def reset_now(job: Job, why: str = "") -> None:
     """Move everything to a backup, and say so, after `why`. Of rehearsals the last three backups are kept."""
     clock = SystemClock()
     make_state_folder(job)
+    unheard = ", ".join(posted.request.verb for posted in waiting(job.state / "control"))
     with JobLock(job.state / "lock", clock):
         folder = backup(job, clock.now().strftime("%Y%m%dT%H%M%SZ"))
     say(f"{why}moved what was there to {shown(folder)}")
+    if unheard:
+        say(f"with it went what was asked and not carried out yet: {unheard}; ask again if it is still meant")
     if job.rehearsal:
         for old in _backups(job)[:-_REHEARSALS_KEPT]:
             remove_tree(old)

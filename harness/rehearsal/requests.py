@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from harness.base.clock import from_text, to_text
+from harness.rehearsal.troubles import TROUBLES
 
 Breakpoint = tuple[str, int, str]
 """`(hash of the prefix, its characters, "5m" or "1h")`: a cache entry that a request read, wrote or kept alive."""
@@ -122,19 +123,28 @@ class Account:
     cost_usd: Decimal = Decimal(0)
     by_model: dict[str, ModelAccount] = field(default_factory=dict)
     troubles: dict[str, int] = field(default_factory=dict)
-    """Trouble -> requests that met it."""
+    """Trouble -> how often it was met, in requests or in sessions, whichever it is counted by."""
     errors: tuple[str, ...] = ()
     """Faults of the scene, each once, in order."""
+
+
+def _is_the_same_trouble(request: LoggedRequest, met: set[tuple[str, str]]) -> bool:
+    """One that is counted by sessions, and that this session has met before. Notes in `met` what was met."""
+    kind, meeting = TROUBLES.get(request.trouble or ""), (request.trouble or "", request.session or "")
+    is_known = meeting in met
+    met.add(meeting)
+    return is_known and kind is not None and kind.counts == "sessions"
 
 
 def account(path: Path) -> Account:
     """The sums over the log at `path`; all zero when there is none."""
     sums, sessions, errors = Account(), set[str](), dict[str, None]()
+    met: set[tuple[str, str]] = set()
     for request in _requests(path):
         sums.requests += 1
         if request.session:
             sessions.add(request.session)
-        if request.trouble:
+        if request.trouble and not _is_the_same_trouble(request, met):
             sums.troubles[request.trouble] = sums.troubles.get(request.trouble, 0) + 1
         if request.error:
             errors[request.error] = None

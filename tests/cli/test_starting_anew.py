@@ -1,5 +1,6 @@
 """What starts anew: a rehearsal of a changed job by itself, a real run when told so, and never with a slip in it."""
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +25,22 @@ def test_a_rehearsal_of_a_changed_job_starts_anew_by_itself(desk: "Desk") -> Non
     assert desk.types("status", "--rehearsal", "--json").json()["usage"]["sessions"] == 2
     (backup,) = (desk.folder / ".harness").glob("job.rehearsal.backup-*")
     assert (backup / "ledger.db").exists()
+
+
+def test_what_was_asked_of_the_old_rehearsal_is_not_dropped_in_silence(desk: "Desk") -> None:
+    desk.job({"1": "bad"})
+    assert desk.types("rehearse").code == 1
+    assert desk.types("retry", "1", "--rehearsal").code == 0
+    change_the_prompt(desk, "count them", "count them well")
+    assert "with it went what was asked and not carried out yet: retry; ask again" in desk.types("rehearse").err
+
+
+def test_git_is_told_to_leave_the_state_alone(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    subprocess.run(["git", "init", "-q"], check=True)
+    assert desk.types("launch").code == 0
+    status = subprocess.run(["git", "status", "--porcelain"], check=True, capture_output=True, text=True)
+    assert "job.yaml" in status.stdout and ".harness" not in status.stdout
 
 
 def test_an_unfinished_rehearsal_that_has_not_changed_goes_on(desk: "Desk") -> None:

@@ -57,9 +57,11 @@ def test_the_account_sums_by_model_and_in_all(path: Path, line: Any) -> None:
     past.append(line(2, session="a", usage=USAGE, cost_usd=Decimal("0.2"), trouble=None))
     past.append(line(3, session="b", model="other", usage=USAGE, cost_usd=None, error="scenes.py:3: no"))
     past.append(line(4, session="b", model="other", cost_usd=Decimal(0), error="scenes.py:3: no"))
+    for number, session in ((5, "c"), (6, "c"), (7, "d")):
+        past.append(line(number, session=session, trouble="missing_item", model="none", cost_usd=Decimal(0)))
     sums = account(path)
-    assert (sums.requests, sums.sessions, sums.cost_usd) == (4, 2, Decimal("0.3"))
-    assert sums.troubles == {"529": 2}
+    assert (sums.requests, sums.sessions, sums.cost_usd) == (7, 4, Decimal("0.3"))
+    assert sums.troubles == {"529": 2, "missing_item": 2}, "529 is met by requests, missing_item by sessions"
     assert sums.errors == ("scenes.py:3: no",)
     sonnet = sums.by_model["claude-sonnet-5-5"]
     assert (sonnet.input_tokens, sonnet.cache_read_input_tokens) == (2, 40)
