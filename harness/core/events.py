@@ -381,8 +381,7 @@ class PilotJudged:
 class FingerprintKept:
     """A person said to go on although shaping fields, or the items of the source, changed.
 
-    `source` is a digest of all items that the source had then ("" where nobody was asked about items), `left_out` how
-    many of them are not planned.
+    `source` is a digest of all its items then ("" where nobody was asked), `left_out` how many are not planned.
     """
 
     fingerprint: dict[str, str]

@@ -116,7 +116,12 @@ class Doorkeeper:
         """Would a start be allowed now? In doubt, no."""
         now, at = clock.now(), clock.monotonic()
         span_s = bounds.rate.per.total_seconds() if bounds.rate else 0.0
-        if self.rejected or self.is_held(now) or open_now >= self.allowed or clock.has_jumped_since(at - 2 * span_s - _LONGEST_NAP_S):
+        if (
+            self.rejected
+            or self.is_held(now)
+            or open_now >= self.allowed
+            or clock.has_jumped_since(at - 2 * span_s - _LONGEST_NAP_S)
+        ):
             return False
         if bounds.window is not None and not _is_inside(bounds, now):
             return False

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from harness.base.clock import SystemClock
 from harness.core import events as e
 from harness.core.faults import OVERLOADED, USAGE_LIMIT
@@ -124,6 +126,22 @@ def test_the_state_words_lead_to_the_next_command(night: "Night") -> None:
     night.attempt()
     night.end()
     assert "Next: `harness report`" in text_of(read_status(night.state, night.clock.now()), night)
+
+
+@pytest.mark.parametrize(
+    ("reason", "says"),
+    [
+        ("the budget cannot pay for another session", "raise `budget` in job.yaml, then `harness launch`"),
+        ("the cap of 3 sessions is reached", "raise `caps` in job.yaml, then `harness launch`"),
+        ("stopped by SIGINT", "Next: `harness launch`"),
+    ],
+)
+def test_a_bound_that_was_reached_has_to_be_raised_first(reason: str, says: str, night: "Night") -> None:
+    night.plan(["A", "B"])
+    night.begin()
+    night.attempt()
+    night.end(3, reason)
+    assert says in text_of(read_status(night.state, night.clock.now()), night)
 
 
 def test_the_pace_so_far_gives_the_estimated_end(night: "Night") -> None:
