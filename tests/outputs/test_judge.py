@@ -450,7 +450,8 @@ def test_a_check_that_hangs_ends_when_nobody_waits_for_it_any_more(court: Court,
 
     thread = threading.Thread(target=judge_it)
     thread.start()
-    while not (court.folder / "checks.py.asked").exists():
+    asked = court.folder / "checks.py.asked"
+    while not (asked.exists() and asked.read_text()):
         os.sched_yield()
     court.bounded.halt.call()
     thread.join()
