@@ -92,6 +92,7 @@ def rehearse(
     first: First = None,
     only: Only = None,
     keep: Keep = False,
+    add: Add = False,
     reset: Reset = False,
     plain: Plain = False,
 ) -> None:
@@ -115,7 +116,7 @@ def rehearse(
     parse_faults(faults)
     place, choice = Place(manifest, rehearsal=True), _choice(first, only)
     refuse_if_held(job)
-    changes = [] if keep or reset else what_is_new(job)
+    changes = [] if keep or add or reset else what_is_new(job)
     if changes or (reset and is_there_anything(job)):
         must_start_anew(job, choice)
         must_be_playable(job, faults)
@@ -124,7 +125,7 @@ def rehearse(
     say("rehearsal: no model, no cost; nothing of it counts as done")
     with serving(job, faults, seed) as server:
         credential = server.credential if server else None
-        options = RunOptions(credential, choice, Again(keep))
+        options = RunOptions(credential, choice, Again(keep, add))
         code = _play(place, job, options, words_of(settings), plain=plain, advice=partial(advice, job, place))
     print_lines(aftermath(job))
     raise typer.Exit(code)

@@ -144,7 +144,7 @@ class Words:
             case e.PilotJudged():
                 return "pilot: " + " ".join(pilot_lines(event))
             case e.JobExtended():
-                return f"{counted(event.items, 'new item')} planned behind the {event.behind:,} that were there"
+                return f"{counted(event.items, 'new item')} planned behind the {event.behind:,} already there"
             case e.FingerprintKept():
                 return f"went on although the job has changed: {listed(list(event.differences))}"
         return None

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import sqlite3
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from harness.base.errors import HarnessError
 from harness.base.watching import FolderWatch
 from harness.ledger.lock import is_held
 
@@ -45,19 +47,29 @@ async def until_run_ends(state: Path) -> None:
 
 @contextmanager
 def looking(state: Path, look: Callable[[], None]) -> Iterator[None]:
-    """While the block runs, `look` is called at every change, on a thread of its own; once more at the end."""
+    """While the block runs, `look` is called at every change, on a thread of its own; once more at the end.
+
+    What cannot be read, shown or followed stops nothing: the block counts more than who looks at it.
+    """
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
 
     async def follow() -> None:
         async for _ in changes(state, stop):
-            look()
+            _look(look)
 
-    thread = threading.Thread(target=loop.run_until_complete, args=(follow(),), name="looking", daemon=True)
-    thread.start()
+    thread = threading.Thread(target=lambda: loop.run_until_complete(follow()), name="looking", daemon=True)
+    with contextlib.suppress(RuntimeError):  # this machine has no thread left
+        thread.start()
     try:
         yield
     finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
+        if thread.is_alive():
+            loop.call_soon_threadsafe(stop.set)
+            thread.join()
         loop.close()
+        _look(look)
+
+
+def _look(look: Callable[[], None]) -> None:
+    with contextlib.suppress(HarnessError, OSError, sqlite3.Error):
         look()

@@ -44,7 +44,7 @@ def test_added_items_are_refused_with_what_to_type_and_then_planned_behind_the_o
     assert "`harness launch --add` plans the new items behind the others" in refused.err
     added = desk.types("launch", "--add")
     assert added.code == 0
-    assert "3 new items planned behind the 2 that were there" in added.err
+    assert "3 new items planned behind the 2 already there" in added.err
     assert merged(desk) == ["1", "2", "3", "4", "5"]
     assert sessions(desk) == 3
     assert "3 more items were planned" in desk.types("report").out
@@ -61,6 +61,15 @@ def test_after_that_the_same_command_goes_on_and_a_finished_job_does_nothing(des
     rows = (desk.folder / "items.jsonl").read_text().splitlines()
     (desk.folder / "items.jsonl").write_text("\n".join([rows[2], rows[0], rows[1]]) + "\n")
     assert "the items are in another order" in desk.types("launch").err
+
+
+def test_to_add_items_can_be_rehearsed(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    assert desk.types("rehearse").code == 0
+    add(desk, "2")
+    added = desk.types("rehearse", "--add")
+    assert added.code == 0 and "1 new item planned behind the 1 already there" in added.err, added.err
+    assert desk.types("status", "--rehearsal", "--json").json()["usage"]["sessions"] == 2
 
 
 def test_other_changes_are_refused_all_the_same(desk: "Desk") -> None:
