@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from harness.base.bounded import Bounded, BoundedError, JqOutcome
+from tests.ended import goes
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +240,7 @@ def test_O12_a_python_check_that_hangs_is_ended_with_all_it_started(bounded: Bou
     with pytest.raises(BoundedError) as error:
         bounded.python(file, "check", [], {}, {}, 3)
     assert _kind(error) == "timeout"
-    assert _is_gone(int(told.read_text()))
+    assert goes(int(told.read_text()))
 
 
 def test_O12_processor_time_is_bounded_as_well(bounded: Bounded, tmp_path: Path) -> None:
@@ -317,11 +318,4 @@ threading.Event().wait()
     parent.wait()
     parent.stdout.close()
     psutil.wait_procs([child], timeout=10)
-    assert _is_gone(child.pid)
-
-
-def _is_gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+    assert goes(child.pid)
