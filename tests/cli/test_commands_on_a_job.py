@@ -240,6 +240,11 @@ def test_a_detached_launch_goes_on_alone_and_says_how_to_follow_it(desk: "Desk")
     for line in ("harness status", "harness watch", "harness cancel"):
         assert f"\n  {line}\n" in said.out
     assert desk.types("status", "--json").json()["state"] == "running"
+    following = desk.starts("log", "-f")
+    assert following.stdout is not None
+    assert any("attempt 1 started" in line for line in following.stdout)
+    following.send_signal(signal.SIGINT)
+    following.communicate(timeout=60)
     assert desk.types("cancel", "--now").code == 0
     desk.types("watch")
     assert desk.types("status", "--json").json()["state"] == "stopped"
