@@ -1,33 +1,57 @@
-"""The content-addressed store: `artifacts/ab/abcdef...`, write once, verified on reading."""
+"""The content-addressed store, write once, verified on reading: files `artifacts/ab/abcd...`, small ones on a shelf."""
 
 import hashlib
+import io
 import threading
 from pathlib import Path
+from typing import Protocol
 
 from harness.base.errors import LedgerDamagedError
 from harness.base.files import make_folder, remove_half_written, sync_folder, write_atomic
 from harness.base.ids import Sha
+
+Source = io.BufferedReader | io.BytesIO
+"""A content, open for reading."""
 
 
 def sha_of(content: bytes) -> Sha:
     return Sha(hashlib.sha256(content).hexdigest())
 
 
-class ArtifactStore:
-    """Frozen outputs and accepted fragments of one job, under `root`. Threads may share it."""
+class Shelf(Protocol):
+    """A place for small contents. The ledger is one: `ledger.contents.Contents`."""
 
-    def __init__(self, root: Path) -> None:
+    def put(self, sha: Sha, content: bytes) -> bool:
+        """Take it, or say False."""
+        ...
+
+    def get(self, sha: Sha) -> bytes | None:
+        """The content, not verified; None when it is not there."""
+        ...
+
+
+class ArtifactStore:
+    """Frozen outputs and accepted fragments of one job, under `root` and on the shelf. Threads may share it."""
+
+    def __init__(self, root: Path, shelf: Shelf | None = None) -> None:
         self.root = root
+        self._shelf = shelf
         self._shelves: set[Path] = set()
         """Those that are durable, as far as this process knows; a killed one may have left others."""
         self._making = threading.Lock()
 
     def path(self, sha: Sha) -> Path:
+        """Where it is when the shelf does not have it."""
         return self.root / sha[:2] / sha
 
     def put(self, content: bytes) -> Sha:
-        """Store `content`; durable when it returns. The same content twice is one file."""
+        """Store `content`: durable when this returns or, what the shelf takes, when that says so.
+
+        The same content twice is stored once.
+        """
         sha = sha_of(content)
+        if self._shelf is not None and self._shelf.put(sha, content):
+            return sha
         path = self.path(sha)
         self._make_shelf(path.parent)
         if path.exists():
@@ -51,11 +75,22 @@ class ArtifactStore:
 
     def get(self, sha: Sha) -> bytes:
         """The content. LedgerDamagedError when it is missing or is not what was stored."""
-        path = self.path(sha)
+        with self.open(sha) as source:
+            content = source.read()
+        if sha_of(content) != sha:
+            raise self.changed(sha)
+        return content
+
+    def open(self, sha: Sha) -> Source:
+        """The content to be read piece by piece, not verified. LedgerDamagedError when it is missing."""
+        content = self._shelf.get(sha) if self._shelf is not None else None
+        if content is not None:
+            return io.BytesIO(content)
         try:
-            content = path.read_bytes()
+            return self.path(sha).open("rb")
         except FileNotFoundError:
             raise LedgerDamagedError(f"artifact {sha} is missing from {self.root}") from None
-        if sha_of(content) != sha:
-            raise LedgerDamagedError(f"artifact {path} has been changed: its content is not what was stored")
-        return content
+
+    def changed(self, sha: Sha) -> LedgerDamagedError:
+        """What to raise for a content that does not have its hash."""
+        return LedgerDamagedError(f"artifact {sha} in {self.root} has been changed: its content is not what was stored")

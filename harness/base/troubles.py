@@ -41,9 +41,9 @@ def is_of_the_machine(error: Exception) -> bool:
 def in_words(error: Exception, place: Path) -> BrokenSetupError:
     """The error for people. `place` is named where the error itself does not say which file it was."""
     if isinstance(error, sqlite3.Error):
-        code, reason = _OF_SQLITE.get(_number(error), errno.EIO), str(error)
+        code, reason = number_of(error), str(error)
     elif isinstance(error, OSError):
-        code, reason = error.errno or errno.EIO, error.strerror or str(error)
+        code, reason = number_of(error), error.strerror or str(error)
         place = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else place
     else:
         code, reason = errno.EAGAIN, str(error)
@@ -51,6 +51,13 @@ def in_words(error: Exception, place: Path) -> BrokenSetupError:
     if code == errno.ENOSPC and _has_no_inodes(place):
         says = "the disk of {place} has no inodes left (too many files)"
     return BrokenSetupError(f"{says.format(place=place)}: {reason}", hint=hint)
+
+
+def number_of(error: OSError | sqlite3.Error) -> int:
+    """The errno that says what the machine did not do."""
+    if isinstance(error, sqlite3.Error):
+        return _OF_SQLITE.get(_number(error), errno.EIO)
+    return error.errno or errno.EIO
 
 
 def is_full(folder: Path) -> bool:

@@ -20,6 +20,7 @@ from harness.executors.folder import AttemptFolder
 from harness.executors.local import LocalExecutor
 from harness.job.job import Job
 from harness.ledger import queries
+from harness.ledger.contents import contents_of
 from harness.ledger.store import Ledger, opened_for_reading
 from harness.planning.batches import plan
 from harness.prompts import render
@@ -158,7 +159,8 @@ def _next_spec(job: Job, db: sqlite3.Connection) -> AttemptSpec | None:
     group = queries.next_ready(db)
     if group is None:
         return None
-    clock, store = SystemClock(), ArtifactStore(job.state / "artifacts")
+    clock = SystemClock()
+    store = ArtifactStore(job.state / "artifacts", contents_of(job.state / "ledger.db"))
     executor = LocalExecutor(
         job=job, store=store, clock=clock, containment=choose(job), credential=None, preview=_never_complete
     )

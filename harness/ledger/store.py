@@ -1,4 +1,4 @@
-"""The ledger: one SQLite file, append-only entries with a hash chain, state tables changed in the same transaction."""
+"""The ledger: one SQLite file; a transaction appends entries to a hash chain, changes state tables, keeps contents."""
 
 import errno
 import hashlib
@@ -18,7 +18,8 @@ from harness.core.codec import UnreadableEntryError, decode, encode
 from harness.core.events import Event
 from harness.ledger import seal
 from harness.ledger.apply import apply
-from harness.ledger.tables import ENTRIES, SHAPE, STATE, STATE_TABLES, VERSION
+from harness.ledger.contents import Contents, content_of, contents_of
+from harness.ledger.tables import CONTENTS, ENTRIES, SHAPE, STATE, STATE_TABLES, VERSION
 
 _GENESIS = b"harness ledger 1"
 
@@ -60,9 +61,19 @@ def _chained(before: bytes, seq: int, time: str, kind: str, body: str) -> bytes:
 class Ledger:
     """The writer's side. Exactly one process writes, holding the job's lock (ledger.lock), on one connection."""
 
-    def __init__(self, db: sqlite3.Connection, clock: Clock, path: Path, *, is_sealed_at_close: bool = False) -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        clock: Clock,
+        path: Path,
+        *,
+        contents: Contents | None = None,
+        is_sealed_at_close: bool = False,
+    ) -> None:
         self.db = db
         self.path = path
+        self.contents = contents or Contents(lambda sha: content_of(db, sha))
+        """What waits here is written by every transaction; without ones of its own they are read on `db`."""
         self._clock = clock
         self._is_sealed_at_close = is_sealed_at_close
         self.around_commit: Callable[[str], None] = lambda moment: None
@@ -84,6 +95,7 @@ class Ledger:
             db.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
             db.execute("PRAGMA journal_size_limit=67108864")
             _check_version(db, path)
+            _bring_up_to_version(db)
             verify(db, path)
             if seal.is_broken(path):
                 _refuse_broken_trees(db, path)
@@ -95,7 +107,7 @@ class Ledger:
             raise refused(path, error) from error
         except UnreadableEntryError as error:
             raise _damaged(path, str(error)) from error
-        return Ledger(db, clock, path, is_sealed_at_close=durable)
+        return Ledger(db, clock, path, contents=contents_of(path), is_sealed_at_close=durable)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -103,12 +115,14 @@ class Ledger:
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield Transaction(self.db, self._clock)
+            written = self.contents.write(self.db)
             self.around_commit("before")
             self.db.execute("COMMIT")
         except BaseException:
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK")
             raise
+        self.contents.forget(written)
         self.around_commit("after")
 
     def record(self, *events: Event) -> None:
@@ -121,6 +135,7 @@ class Ledger:
 
     def close(self) -> None:
         """Bring everything into the one file, and seal it; a disk that does not take this costs nothing."""
+        self.contents.close()
         with suppress(sqlite3.OperationalError, OSError):
             if self._is_sealed_at_close:
                 self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -210,7 +225,9 @@ def _create_file(path: Path) -> None:
 
 
 def _create(db: sqlite3.Connection) -> None:
-    db.executescript(f"BEGIN; {ENTRIES} {STATE} PRAGMA user_version={VERSION}; PRAGMA application_id={SHAPE}; COMMIT;")
+    db.executescript(
+        f"BEGIN; {ENTRIES} {CONTENTS} {STATE} PRAGMA user_version={VERSION}; PRAGMA application_id={SHAPE}; COMMIT;"
+    )
 
 
 def _shape(db: sqlite3.Connection) -> int:
@@ -219,13 +236,21 @@ def _shape(db: sqlite3.Connection) -> int:
 
 def _remake_state(db: sqlite3.Connection) -> None:
     """State tables of an older version are dropped and made from the entries; one transaction."""
-    tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name != 'entries'"
+    tables = (
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        " AND name NOT IN ('entries', 'contents')"
+    )
     names = [row[0] for row in db.execute(tables)]
     db.executescript(f"BEGIN; {' '.join(f'DROP TABLE {name};' for name in names)} {STATE}")
     for seq, time, kind, body in db.execute("SELECT seq, time, kind, body FROM entries ORDER BY seq").fetchall():
         apply(db, seq, time, decode(kind, body))
     db.execute(f"PRAGMA application_id={SHAPE}")
     db.execute("COMMIT")
+
+
+def _bring_up_to_version(db: sqlite3.Connection) -> None:
+    """A ledger of version 1 gets a table for contents; those that it has are files."""
+    db.executescript(f"BEGIN; {CONTENTS} PRAGMA user_version={VERSION}; COMMIT;")
 
 
 def _refuse_broken_trees(db: sqlite3.Connection, path: Path) -> None:

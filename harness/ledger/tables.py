@@ -1,9 +1,10 @@
-"""The shape of ledger.db: the entries, which are the truth, and the state tables, which can be rebuilt from them."""
+"""The shape of ledger.db: entries and contents, which are the truth, and state tables made from the entries."""
 
 import zlib
 
-VERSION = 1
-"""PRAGMA user_version, of the entries. A ledger of a newer version is refused."""
+VERSION = 2
+"""PRAGMA user_version, of what is not made from the entries. A ledger of a newer version is refused; one of version 1
+has no contents."""
 
 ENTRIES = """
 CREATE TABLE entries(
@@ -14,6 +15,14 @@ CREATE TABLE entries(
     hash BLOB NOT NULL
 ) STRICT;
 """
+
+CONTENTS = """
+CREATE TABLE IF NOT EXISTS contents(
+    sha     TEXT PRIMARY KEY,
+    content BLOB NOT NULL
+) STRICT;
+"""
+"""Small outputs and fragments. No entry holds them, entries name them by their hash."""
 
 STATE = """
 CREATE TABLE job(

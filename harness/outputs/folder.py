@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from harness.base.artifacts import ArtifactStore
-from harness.base.errors import LedgerDamagedError
 from harness.base.files import make_folder, sync_folder
 from harness.base.ids import Sha
 from harness.core.names import place_in
@@ -88,10 +87,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 def _copy(sha: Sha, path: Path, store: ArtifactStore) -> int:
     digest = hashlib.sha256()
-    try:
-        source = store.path(sha).open("rb")
-    except FileNotFoundError:
-        raise LedgerDamagedError(f"artifact {sha} is missing from {store.root}") from None
+    source = store.open(sha)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with source, os.fdopen(descriptor, "wb") as file:
         while piece := source.read(1 << 20):
@@ -101,5 +97,5 @@ def _copy(sha: Sha, path: Path, store: ArtifactStore) -> int:
         os.fsync(file.fileno())
         size = file.tell()
     if digest.hexdigest() != sha:
-        raise LedgerDamagedError(f"artifact {sha} has been changed: its content is not what was stored")
+        raise store.changed(sha)
     return size

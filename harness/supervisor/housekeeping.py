@@ -9,6 +9,7 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.errors import BrokenSetupError, HarnessError
 from harness.base.files import remove_half_written
 from harness.base.removal import remove_tree
+from harness.base.troubles import number_of
 from harness.core.events import RunEnded
 from harness.core.faults import classify
 from harness.core.symptoms import Symptoms
@@ -50,8 +51,9 @@ async def give_up(setting: Setting, merger: Merger, reason: str) -> None:
             ending = await setting.executor.salvage(spec)
             try:
                 await judge_and_settle(setting, spec, ending)
-            except OSError as error:  # no room for what it left: it goes again
-                fault = classify(Symptoms(errno=error.errno))
+            except (OSError, sqlite3.OperationalError) as error:  # no room for what it left: it goes again
+                setting.ledger.contents.forget()
+                fault = classify(Symptoms(errno=number_of(error)))
                 nothing = replace(ending, artifacts=(), output_faults=(), fault=fault)
                 await judge_and_settle(setting, spec, nothing)
         with suppress(OSError, HarnessError):

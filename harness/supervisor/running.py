@@ -106,8 +106,7 @@ def _setting(
     job: Job, ledger: Ledger, bounded: Bounded, clock: Clock, containment: Containment, options: RunOptions
 ) -> Setting:
     credential = options.credential
-    store = ArtifactStore(job.state / "artifacts")
-
+    store = ArtifactStore(job.state / "artifacts", ledger.contents)
     judged = judge_with(job, store, bounded)
 
     async def is_complete(

@@ -134,7 +134,7 @@ def _desk(job: Job, expected: re.Pattern[str]) -> Iterator[tuple[Setting, Finger
             closing(open_ledger(job, clock)) as ledger,
             closing(Bounded()) as bounded,
         ):
-            store = ArtifactStore(job.state / "artifacts")
+            store = ArtifactStore(job.state / "artifacts", ledger.contents)
             setting = Setting(job, ledger, store, clock, _NoSessions(), judge_with(job, store, bounded))
             yield setting, _as_expected(job, ledger, bounded, expected)
     except (OSError, sqlite3.DatabaseError) as error:

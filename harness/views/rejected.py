@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from harness.base.artifacts import ArtifactStore
@@ -16,17 +15,17 @@ _MOST_BYTES = 32 * 1024 * 1024
 _MOST_CHARACTERS = 4_000
 
 
-def wrote(state: Path, view: AttemptView, item: str) -> str | None:
+def wrote(store: ArtifactStore, view: AttemptView, item: str) -> str | None:
     """Its records as JSON, or the beginning of a text in which none can be told apart; None when there is nothing."""
     try:
-        output = json.loads((state / view.folder / "spec.json").read_bytes())["output"]
+        output = json.loads((store.root.parent / view.folder / "spec.json").read_bytes())["output"]
     except (OSError, ValueError, KeyError):  # the folder was tidied away by hand
         return None
     name = file_name_for(output["file"], item) if output["shape"] == "files" else output["file"]
     for written, sha, size in view.outputs:
         if written == name and size <= _MOST_BYTES:
             try:
-                text = ArtifactStore(state / "artifacts").get(Sha(sha)).decode(errors="replace")
+                text = store.get(Sha(sha)).decode(errors="replace")
             except LedgerDamagedError:  # launch says so; here the story matters
                 return None
             told = (

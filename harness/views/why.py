@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -17,6 +18,7 @@ from harness.core.codec import decode
 from harness.core.events import Event, ItemAccepted, ItemWithdrawn
 from harness.core.money import to_usd
 from harness.core.types import Json
+from harness.ledger.contents import contents_of
 from harness.views.attempts import AttemptView, Verdict, attempts_of, verdicts
 from harness.views.reading import head, reading
 from harness.views.rejected import wrote
@@ -33,7 +35,7 @@ class Kept:
     """
 
     attempt: int
-    fragment: Path
+    fragment: Sha
     offset: int
     length_bytes: int
     records: tuple[Json, ...]
@@ -139,7 +141,7 @@ def _chapter_as_json(chapter: Chapter, state: Path) -> dict[str, Any]:
 def _kept_as_json(kept: Kept) -> dict[str, Any]:
     return {
         "attempt": kept.attempt,
-        "fragment": str(kept.fragment),
+        "fragment": kept.fragment,
         "offset": kept.offset,
         "length_bytes": kept.length_bytes,
         "records": list(kept.records),
@@ -168,11 +170,11 @@ def _told_as_json(told: Told, state: Path) -> dict[str, Any]:
 
 def history(state: Path, item: str) -> History:
     """UsageError with near ids when no item is called so."""
-    with reading(state) as db:
+    with reading(state) as db, closing(contents_of(state / "ledger.db")) as contents:
         rows = _rows(db, item)
         if not rows:
             raise UsageError([Problem(repr(item), *unknown_in_words(db, item))])
-        store = ArtifactStore(state / "artifacts")
+        store = ArtifactStore(state / "artifacts", contents)
         chapters = tuple(_chapter(db, store, phase, name) for phase, name in _family(rows, item))
         return History(item, head(db).rehearsal, state, chapters)
 
@@ -217,7 +219,7 @@ def _chapter(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: str
 
 def _told(store: ArtifactStore, view: AttemptView, verdict: Verdict | None, item: str) -> Told:
     is_open = verdict is None or verdict.said == "accepted"
-    return Told(view, verdict, None if is_open else wrote(store.root.parent, view, item))
+    return Told(view, verdict, None if is_open else wrote(store, view, item))
 
 
 def _kept(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: str) -> Kept | None:
@@ -246,7 +248,7 @@ def _read(store: ArtifactStore, event: Event) -> Kept:
     content = store.get(Sha(event.sha))[event.offset : event.offset + event.length_bytes]
     records = tuple(json.loads(line) for line in content.splitlines())
     rejudged = isinstance(event, ItemAccepted) and event.rejudged
-    return Kept(event.attempt, store.path(Sha(event.sha)), event.offset, event.length_bytes, records, rejudged)
+    return Kept(event.attempt, Sha(event.sha), event.offset, event.length_bytes, records, rejudged)
 
 
 def unknown_in_words(db: sqlite3.Connection, item: str) -> tuple[str, str | None]:

@@ -96,6 +96,6 @@ def _records(chapter: Chapter) -> Iterator[str]:
 
 
 def _lying(kept: Kept) -> Iterator[str]:
-    yield f"    bytes {kept.offset}-{kept.offset + kept.length_bytes} of {clean(str(kept.fragment))}"
+    yield f"    bytes {kept.offset}-{kept.offset + kept.length_bytes} of fragment {kept.fragment[:12]}"
     for record in kept.records:
         yield f"    {clean(json.dumps(record, ensure_ascii=False))}"

@@ -86,6 +86,15 @@ class Record:
         """The entries of these kinds, in order."""
         return [entry for entry in self.entries if entry.kind in kinds]
 
+    def _content_of(self, sha: str) -> bytes:
+        """Small contents are in the ledger, others are files."""
+        db = sqlite3.connect(f"{(self.state / 'ledger.db').resolve().as_uri()}?mode=ro", uri=True, timeout=10)
+        try:
+            rows = db.execute("SELECT content FROM contents WHERE sha = ?", (sha,)).fetchall()
+        finally:
+            db.close()
+        return bytes(rows[0][0]) if rows else (self.state / "artifacts" / sha[:2] / sha).read_bytes()
+
     def states(self) -> dict[Key, str]:
         """The state of every item as the state tables tell it."""
         db = sqlite3.connect(f"{(self.state / 'ledger.db').resolve().as_uri()}?mode=ro", uri=True, timeout=10)
@@ -100,7 +109,7 @@ class Record:
     def records_of(self, accepted: Entry) -> list[Any]:
         """The records of an ItemAccepted, out of the store; AssertionError when they are not what was stored."""
         sha = accepted["sha"]
-        content = (self.state / "artifacts" / sha[:2] / sha).read_bytes()
+        content = self._content_of(sha)
         assert hashlib.sha256(content).hexdigest() == sha, f"artifact {sha} is not what its name says"
         lines = content[accepted["offset"] : accepted["offset"] + accepted["length_bytes"]].splitlines()
         assert len(lines) == accepted["records"], f"artifact {sha} has other records at {accepted['offset']}"

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -13,16 +13,17 @@ import pytest
 
 from harness.base import artifacts, files
 from harness.base.clock import Clock
+from harness.base.ids import Sha
 from harness.core import decide as deciding
 from harness.core import events as e
 from harness.core import gate as gates
 from harness.core import settle as settling
 from harness.core.events import Event, HoldPlaced, ItemFailed, ItemStruck, UsageSettled
-from harness.core.faults import SUPERVISOR_LOST
 from harness.core.gate import Gate, Passing, hold_until
 from harness.core.settle import settle
-from harness.core.types import Ending, Fault, SessionFacts
+from harness.core.types import Ending
 from harness.ledger import apply, apply_items, pieces, queries
+from harness.ledger.contents import Contents
 from harness.ledger.store import Ledger, Transaction
 from harness.outputs import match, merge
 from harness.outputs.merge import fragment
@@ -31,6 +32,7 @@ from harness.supervisor import judging, merging
 from harness.supervisor import supervisor as supervising
 from harness.supervisor.merging import Merger
 from harness.supervisor.supervisor import Finished, Supervisor
+from tests.simulation.world import World
 
 Layer = Literal["night", "clock", "order", "law"]
 """What must catch it: an ordinary simulated night; the same night with and without jumps of the clock; the same night
@@ -86,6 +88,7 @@ def _acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield Transaction(self.db, self._clock)
+            self.contents.write(self.db)
             self.around_commit("after")
             self.db.execute("COMMIT")
         except BaseException:
@@ -94,6 +97,20 @@ def _acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
             raise
 
     patch.setattr(Ledger, "transaction", eager)
+
+
+@mutant("is missing")
+def _contents_are_left_for_later(patch: pytest.MonkeyPatch) -> None:
+    """Written by the transaction after the one whose entries name them."""
+    seen = set[Sha]()
+
+    def late(self: Contents, db: sqlite3.Connection) -> list[Sha]:
+        ready = [sha for sha in self._waiting if sha in seen]
+        seen.update(self._waiting)
+        db.executemany("INSERT OR IGNORE INTO contents VALUES(?, ?)", [(sha, self._waiting[sha]) for sha in ready])
+        return ready
+
+    patch.setattr(Contents, "write", late)
 
 
 @mutant("V18")
@@ -221,8 +238,9 @@ async def _believe_nothing(supervisor: Supervisor, spec: Any) -> Ending:
 
 
 async def _end_nothing(supervisor: Supervisor, spec: Any) -> Ending:
-    fault = Fault(SUPERVISOR_LOST, "host", "lost")
-    return Ending((), (), fault, SessionFacts(), timedelta(0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(World, "_end_orphan", lambda world, session: None)
+        return await supervisor._setting.executor.salvage(spec)
 
 
 MUTANTS.append(Mutant("salvage trusts nothing", _salvage(_believe_nothing), ("V2",)))

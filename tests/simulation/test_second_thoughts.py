@@ -12,7 +12,7 @@ import pytest
 from harness.core import events as e
 from harness.core.types import Accepted, AttemptSpec, Item, Json, SessionEvent, Verdict
 from harness.ledger import apply_items, control, history, pieces, queries, withdrawal
-from harness.ledger.store import Entry, Ledger
+from harness.ledger.store import Entry
 from harness.supervisor import requests
 from harness.supervisor.second_thoughts import rejudge
 from harness.supervisor.setting import Setting
@@ -129,8 +129,7 @@ class _Doubting(Universe):
 
     def _judge_again(self) -> None:
         self.disk.is_dead = False
-        ledger = Ledger(self._db, self.clock, self.job.state / "ledger.db")
-        ledger.around_commit = lambda moment: self._around_commit(ledger, moment)
+        ledger = self._open_ledger()
         judge = _MendedJudge(self.store, self._making)
         setting = Setting(self.job, ledger, self.store, self.clock, self.world, judge)
         try:

@@ -132,11 +132,17 @@ class Universe:
             assert again is not None and again.exit_code == finished.exit_code, "V8: another exit code"
             assert merged(self.job) == merges, "V8: other bytes"
 
-    def _life(self) -> Finished | None:
-        self.disk.is_dead = False
-        self.store = self.world.store = ArtifactStore(self.job.state / "artifacts")
+    def _open_ledger(self) -> Ledger:
+        """As a new process does: what another one had put into the store, and not committed, is lost."""
         ledger = Ledger(self._db, self.clock, self.job.state / "ledger.db")
         ledger.around_commit = lambda moment: self._around_commit(ledger, moment)
+        shelf = ledger.contents if self.seed % 2 else None  # in every other world all is too large for it
+        self.store = self.world.store = ArtifactStore(self.job.state / "artifacts", shelf)
+        return ledger
+
+    def _life(self) -> Finished | None:
+        self.disk.is_dead = False
+        ledger = self._open_ledger()
         try:
             self.watcher.check_nothing_is_gone(self._db)
             self.store.tidy()

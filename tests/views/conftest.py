@@ -44,7 +44,7 @@ class Night:
         (self.state / "control").mkdir(parents=True)
         self.clock = StillClock()
         self.ledger = Ledger.open(self.state / "ledger.db", self.clock, durable=False)
-        self.store = ArtifactStore(self.state / "artifacts")
+        self.store = ArtifactStore(self.state / "artifacts", self.ledger.contents)
         self.rehearsal = rehearsal
         self.strikes = 3
 
