@@ -5,6 +5,7 @@ The chain covers the entries; the state tables are covered by this alone. A ledg
 
 import hashlib
 from pathlib import Path
+from typing import Literal
 
 from harness.base.files import sync_folder, write_atomic
 
@@ -16,10 +17,12 @@ def seal(ledger: Path) -> None:
         write_atomic(_path(ledger), _hash_of(ledger))
 
 
-def is_broken(ledger: Path) -> bool:
-    """There is a seal, and the file is not what was sealed."""
+def look(ledger: Path) -> Literal["none", "whole", "broken"]:
+    """Whether the file is, byte for byte, what was sealed."""
     path = _path(ledger)
-    return path.exists() and path.read_bytes() != _hash_of(ledger)
+    if not path.exists():
+        return "none"
+    return "whole" if path.read_bytes() == _hash_of(ledger) else "broken"
 
 
 def remove(ledger: Path) -> None:
