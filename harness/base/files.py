@@ -9,13 +9,14 @@ from pathlib import Path
 
 def make_folder(path: Path) -> Path:
     """Create `path` and its parents, private to the user. Not durable by itself; write_atomic makes it so."""
-    missing: list[Path] = []
-    for folder in (path, *path.parents):
-        if folder.is_dir():
-            break
-        missing.append(folder)
-    for folder in reversed(missing):  # mkdir(parents=True) would give the parents the mode of the umask
-        folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        path.mkdir(mode=0o700)
+    except FileNotFoundError:  # mkdir(parents=True) would give the parents the mode of the umask
+        make_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+    except OSError:  # whatever the system says of one that is there: EEXIST, or EROFS
+        if not path.is_dir():
+            raise
     return path
 
 
