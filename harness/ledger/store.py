@@ -74,6 +74,8 @@ class Ledger:
         self.path = path
         self.contents = contents or Contents(lambda sha: content_of(db, sha))
         """What waits here is written by every transaction; without ones of its own they are read on `db`."""
+        self.transactions = 0
+        """How many this process has committed: what a query said holds as long as there is no further one."""
         self._clock = clock
         self._is_sealed_at_close = is_sealed_at_close
         self.around_commit: Callable[[str], None] = lambda moment: None
@@ -124,6 +126,7 @@ class Ledger:
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK")
             raise
+        self.transactions += 1
         self.contents.forget(written)
         self.around_commit("after")
 

@@ -11,7 +11,7 @@ from harness.base.clock import to_text
 from harness.base.errors import UsageError
 from harness.base.halt import HaltedError
 from harness.base.ids import AttemptId
-from harness.core.advance import broken_machine, broken_setup
+from harness.core.advance import broken_machine
 from harness.core.decide import NOTHING_LEFT, Snapshot, Start, Stop, Wait, decide
 from harness.core.events import CancelAsked, HoldPlaced, RunEnded, RunStarted
 from harness.core.faults import AUTH, UNKNOWN, USAGE_LIMIT
@@ -24,6 +24,7 @@ from harness.supervisor.merging import Merger
 from harness.supervisor.pilot import Pilot
 from harness.supervisor.progress import ProgressWriter
 from harness.supervisor.requests import RequestDesk
+from harness.supervisor.seen import Sight
 from harness.supervisor.setting import Setting
 
 _AUTH_PROBE_AFTER = timedelta(seconds=10)
@@ -80,6 +81,7 @@ class Supervisor:
         self._auth_doubted_by: AttemptId | None = None
         self._stop: Stop | None = None
         self._stops_asked = 0
+        self._sight = Sight(setting.ledger)
         self._wake = asyncio.Event()
         self._timers: list[asyncio.TimerHandle] = []
         self._interrupting: set[asyncio.Future[None]] = set()
@@ -201,8 +203,8 @@ class Supervisor:
             self._stop = Stop("late", f"the pilot accepted {judged.accepted} of {judged.of}: mend that first")
 
     def _snapshot(self) -> Snapshot:
-        db, job = self._setting.ledger.db, self._setting.job
-        group, state, money = queries.next_ready(db), queries.run_state(db), queries.money(db)
+        job, seen = self._setting.job, self._sight.now()
+        group, state, money = seen.group, seen.state, seen.money
         now = self._setting.clock.now()
         is_ramping = self._gate.allowed < self._gate.parallel
         passing = Passing(job.bounds, self._hold(state.hold, now), self._starts, is_ramping, self._deadline)
@@ -244,8 +246,7 @@ class Supervisor:
     def _broken(self) -> Stop | None:
         if not self._is_lock_in_place():
             return Stop("broken", "the job's lock file was removed while it ran; another supervisor could start")
-        db = self._setting.ledger.db
-        reason = broken_setup(queries.tail(db), queries.fruitless_phase(db))
+        reason = self._sight.now().broken
         return Stop("broken", reason) if reason else None
 
     async def _nap(self, until: datetime | None) -> None:
@@ -280,7 +281,7 @@ class Supervisor:
     # one attempt ------------------------------------------------------------------------------------------------
 
     def _start(self, tasks: asyncio.TaskGroup, *, is_lead: bool) -> None:
-        group = queries.next_ready(self._setting.ledger.db)
+        group = self._sight.now().group
         if group is None:
             raise AssertionError("decided to start a group that is not there")
         try:

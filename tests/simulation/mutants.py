@@ -29,6 +29,7 @@ from harness.outputs import match, merge
 from harness.outputs.merge import fragment
 from harness.supervisor import attempt as attempting
 from harness.supervisor import judging, merging
+from harness.supervisor import seen as seeing
 from harness.supervisor import supervisor as supervising
 from harness.supervisor.merging import Merger
 from harness.supervisor.supervisor import Finished, Supervisor
@@ -88,15 +89,30 @@ def _acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield Transaction(self.db, self._clock)
-            self.contents.write(self.db)
+            written = self.contents.write(self.db)
             self.around_commit("after")
             self.db.execute("COMMIT")
         except BaseException:
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK")
             raise
+        self.transactions += 1
+        self.contents.forget(written)
 
     patch.setattr(Ledger, "transaction", eager)
+
+
+@mutant("expected to change")
+def _an_old_look_at_the_ledger(patch: pytest.MonkeyPatch) -> None:
+    """What the ledger said is believed after it has said something else."""
+    look = seeing.Sight.now
+
+    def now(self: seeing.Sight) -> seeing.Seen:
+        if self._transactions != self._ledger.transactions and self._ledger.transactions % 2:
+            self._transactions = self._ledger.transactions
+        return look(self)
+
+    patch.setattr(seeing.Sight, "now", now)
 
 
 @mutant("is missing")
@@ -209,7 +225,7 @@ def _repeated_for_ever_instead_of_halved(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("V11")
 def _broken_set_up_never_stops(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(supervising, "broken_setup", lambda tail, fruitless: None)
+    patch.setattr(seeing, "broken_setup", lambda tail, fruitless: None)
 
 
 # lost supervisors -----------------------------------------------------------------------------------------------------
