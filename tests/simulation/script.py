@@ -73,6 +73,8 @@ class Script:
     """At `from`, another job on the credential meets a limit that ends at `to`."""
     jumps: tuple[tuple[float, float], ...] = ()
     asks: tuple[tuple[float, Ask], ...] = ()
+    added: tuple[int, ...] = ()
+    """How many items people add to the source, each time when a run has ended."""
     calm_s: float = 0.0
     """From here on nothing but poison goes wrong."""
     is_fair: bool = False
@@ -120,7 +122,7 @@ def draw(seed: int) -> Script:
         jumps=_jumps(rng, calm_s),
         asks=_asks(rng, calm_s),
     )
-    return _with_windows(rng, _with_bounds(rng, drawn))
+    return _with_added(random.Random(f"added {seed}"), _with_windows(rng, _with_bounds(rng, drawn)))
 
 
 def fair(seed: int) -> Script:
@@ -143,6 +145,16 @@ def fair(seed: int) -> Script:
         calm_s=3000,
         is_fair=True,
     )
+
+
+def _with_added(rng: random.Random, script: Script) -> Script:
+    if rng.random() < 0.8:
+        return script
+    added = tuple(rng.randint(1, 9) for _ in range(rng.randint(1, 3)))
+    more = {
+        item: kind for item, kind in _poison(rng, script.items + sum(added)).items() if int(item[1:]) >= script.items
+    }
+    return replace(script, added=added, poison=script.poison | more)
 
 
 def _fault_rates(rng: random.Random) -> dict[str, float]:

@@ -31,6 +31,7 @@ LISTED: Final[dict[str, str]] = {
     "pause": "not running, idle, working, ramping, holding",
     "resume": "not running, idle, working, ramping, holding, paused",
     "retry": "not running, idle, working, ramping, holding",
+    "items added": "not running",
     "out of money": "not running",
     "bounds raised": "not running",
     "ended by a person": "not running",

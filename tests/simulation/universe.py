@@ -25,13 +25,13 @@ from harness.base.ids import ItemId
 from harness.core.events import Event, RunStarted
 from harness.core.types import Item, SessionEvent
 from harness.job.job import PhaseSpec
-from harness.ledger import control, store
+from harness.ledger import control, queries, store
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger, entries
 from harness.supervisor import merging, progress
 from harness.supervisor.housekeeping import give_up
 from harness.supervisor.merging import Merger
-from harness.supervisor.opening import Choice, choose, plan_job
+from harness.supervisor.opening import Choice, add_items, choose, plan_job
 from harness.supervisor.progress import ProgressWriter
 from harness.supervisor.requests import RequestDesk
 from harness.supervisor.setting import Setting
@@ -88,6 +88,9 @@ class Universe:
         self._db = _new_database()
         self._asks = list(self.script.asks)
         self._raises = self.script.raises
+        self._source = self.script.items
+        """How many items the source has by now."""
+        self._to_add = list(self.script.added)
         self._may_be_killed = True
         self._supervisor: Supervisor | None = None
         for needed in (self.job.state, self.job.state / "control", self.job.state / "artifacts"):
@@ -146,9 +149,12 @@ class Universe:
         try:
             self.watcher.check_nothing_is_gone(self._db)
             self.store.tidy()
-            if not ledger.is_planned():
-                items = [Item(ItemId(f"i{number:03d}"), {}) for number in range(self.script.items)]
+            planned = queries.first_phase_items(self._db)
+            items = [Item(ItemId(f"i{number:03d}"), {}) for number in range(len(planned), self._source)]
+            if not planned:
                 plan_job(self.job, ledger, items, {})
+            elif items:
+                add_items(self.job, ledger, items)
             return self.clock.run(lambda: self._supervise(ledger))
         except BaseException as error:
             if not (self.disk.is_dead or self._is_no_room(error)):  # what is raised after a kill, nobody raises
@@ -223,13 +229,14 @@ class Universe:
             return not self._raise_bounds()
         if finished.exit_code in (3, 130):
             self.met("ended by deadline" if "deadline" in finished.reason else "ended by a person")
+            self._add_items()
             self.clock.elapsed_s += self.rng.uniform(5, 2000)
             return False
         if finished.exit_code == 4 and finished.reason.startswith("auth"):
             self.met("stopped by a refused credential")
             self.clock.elapsed_s = max(self.clock.monotonic(), *(end for _, end in self.script.refusals))
             return False
-        return finished.exit_code not in (0, 1) or not self._ask_later()
+        return finished.exit_code not in (0, 1) or not (self._ask_later() or self._add_items())
 
     def _raise_bounds(self) -> bool:
         if self._raises == 0:
@@ -251,6 +258,14 @@ class Universe:
         self.clock.elapsed_s = max(at, self.clock.elapsed_s)
         if not ask.startswith("cancel"):  # the command refuses: nothing runs
             self._post(ask)
+        return True
+
+    def _add_items(self) -> bool:
+        """The source has grown, and the next command says `--add`; until its commit a kill may undo that."""
+        if not self._to_add:
+            return False
+        self._source += self._to_add.pop(0)
+        self.met("items added")
         return True
 
     # what goes wrong --------------------------------------------------------------------------------------------------
