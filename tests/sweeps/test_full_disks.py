@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from harness.ledger.contents import MOST_BYTES
 from tests.sweeps.forge import ROOT
 from tests.sweeps.injecting import ITEMS, MANIFEST, MERGED, WORK
 
 pytestmark = [pytest.mark.linux, pytest.mark.root]
 
-_SPOILING = WORK.replace(
-    'echo "$HARNESS', 'job="${0%/*}"; [ "$HARNESS_BATCH" = 3 ] && . "$job/spoil.sh"\necho "$HARNESS'
+_SPOILING = (
+    WORK.replace('echo "$HARNESS', 'job="${0%/*}"; [ "$HARNESS_BATCH" = 3 ] && . "$job/spoil.sh"\necho "$HARNESS')
+    .replace('about %s"', 'about %s%s"')
+    .replace(' > "$HARNESS_OUTPUT"', ' "$(cat "$job/more")" > "$HARNESS_OUTPUT"')
 )
 _FILL = 'head -c 100M /dev/zero > "$job/{0}/filler" 2> /dev/null; :'
 _NIGHT = """
@@ -46,11 +49,21 @@ class Spoiled:
     spoil: str
     heal: str
     says: str
+    more: str = ""
+    """What each record says besides."""
 
 
+_LARGE = "x" * (MOST_BYTES + 1)
 _CASES = {
     "H01 ledger": Spoiled(".harness/job", "size=6m", _FILL, 'rm "$PLACE/filler"', "the disk of .* is full"),
-    "H01 artifacts": Spoiled(".harness/job/artifacts", "size=2m", _FILL, 'rm "$PLACE/filler"', "artifacts.* is full"),
+    "H01 artifacts": Spoiled(
+        ".harness/job/artifacts",
+        "size=2m",
+        _FILL,
+        'rm "$PLACE/filler"',
+        "artifacts.* is full",
+        _LARGE,
+    ),
     "H01 work": Spoiled(".harness/job/attempts", "size=2m", _FILL, 'rm "$PLACE/filler"', "attempts.* is full"),
     "H01 merge": Spoiled("output", "size=2m", _FILL, 'rm "$PLACE/filler"', "cannot merge into .*No space left"),
     "H03 inodes": Spoiled(
@@ -59,6 +72,7 @@ _CASES = {
         'i=0; while : > "$job/{0}/f$i"; do i=$((i+1)); done 2> /dev/null',
         'rm "$PLACE"/f*',
         "no inodes left",
+        _LARGE,
     ),
     "T15 read-only": Spoiled(".harness/job", "size=6m,ro", ":", 'mount -o remount,rw "$PLACE"', "is read-only"),
 }
@@ -69,6 +83,7 @@ def test_H01_H02_H03_T15_a_disk_that_fails_costs_nothing_but_time(tmp_path: Path
     (tmp_path / "job.yaml").write_text(json.dumps(MANIFEST))
     (tmp_path / "items.json").write_text(json.dumps([{"id": item} for item in ITEMS]))
     (tmp_path / "work.sh").write_text(_SPOILING)
+    (tmp_path / "more").write_text(case.more)
     (tmp_path / "spoil.sh").write_text(case.spoil.replace("{0}", case.place))
     (tmp_path / "heal.sh").write_text(case.heal)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -84,7 +99,8 @@ def test_H01_H02_H03_T15_a_disk_that_fails_costs_nothing_but_time(tmp_path: Path
     assert "again" in said["first.err"].split("stopped: ")[-1].split("error: ")[-1], "it says what to do"
     if case.spoil is _FILL:
         assert said["first.last"].startswith("RunEnded|") and '"exit_code":4' in said["first.last"], "the stop is told"
-    assert json.loads((tmp_path / "merged.json").read_bytes()) == MERGED
+    expected = [{**record, "text": record["text"] + case.more} for record in MERGED]
+    assert json.loads((tmp_path / "merged.json").read_bytes()) == expected
     assert "started" not in said["third.err"]
 
 
