@@ -3,9 +3,10 @@
 import asyncio
 import json
 import secrets
+import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -97,4 +98,7 @@ def test_I10_a_credential_that_a_session_puts_into_its_output_is_the_sessions_ow
     assert ended.code == 0, ended.all
     own = {"leaked.txt", "output.json", "all.json"}
     elsewhere = [name for name in holding(job.folder, canary) if Path(name).name not in own]
-    assert {Path(name).parts[2] for name in elsewhere} == {"artifacts"}
+    assert elsewhere == [".harness/job/ledger.db"]
+    with closing(sqlite3.connect(job.state / "ledger.db")) as db:
+        assert db.execute("SELECT count(*) FROM contents WHERE instr(content, ?)", (canary.encode(),)).fetchone() > (0,)
+        assert db.execute("SELECT count(*) FROM entries WHERE instr(body, ?)", (canary,)).fetchone() == (0,)
