@@ -161,8 +161,8 @@ async def _run(
     if setting.supply is not None:
         beside.append(asyncio.create_task(setting.supply.tend(setting.clock, supervisor.wake)))
     try:
-        with as_requests(supervisor) as last_signal:
-            finished = await supervisor.run(started, lambda: choose(setting.ledger, options.choice))
+        with as_requests(supervisor):
+            return await supervisor.run(started, lambda: choose(setting.ledger, options.choice))
     except (OSError, sqlite3.DatabaseError, RuntimeError, BrokenSetupError) as error:
         is_lock_in_place()  # BrokenSetupError where nothing may be written any more
         trouble = _in_words(job, error)
@@ -174,9 +174,6 @@ async def _run(
             task.cancel()
         if setting.stop_judging is not None:  # a thread that is still at it would keep this process
             setting.stop_judging()
-    if finished.exit_code == 130:
-        return Finished(last_signal.exit_code(), finished.reason)
-    return finished
 
 
 async def _look_around(setting: Setting, supervisor: Supervisor) -> None:

@@ -82,6 +82,7 @@ class Supervisor:
         self._stop: Stop | None = None
         self._stops_asked = 0
         self._sight = Sight(setting.ledger)
+        self._exit_code_of_stop = 130
         self._wake = asyncio.Event()
         self._timers: list[asyncio.TimerHandle] = []
         self._interrupting: set[asyncio.Future[None]] = set()
@@ -112,10 +113,11 @@ class Supervisor:
         self._progress.write_now()
         return finished
 
-    def ask_stop(self, who: str, *, now: bool = False) -> None:
-        """Start nothing more and give sessions the grace; asked again, or `now`: end them at once."""
+    def ask_stop(self, who: str, *, now: bool = False, exit_code: int = 130) -> None:
+        """Start nothing more and give sessions the grace; asked again, or `now`: end them at once, with `exit_code`."""
         last_verdicts_s = 0.0 if self.is_ending_now() else _LAST_VERDICTS_S
         self._stops_asked += 2 if now else 1
+        self._exit_code_of_stop = exit_code
         at_once = self.is_ending_now()
         grace_s = self._setting.job.grace.total_seconds()
         self._setting.ledger.record(CancelAsked(who, at_once, None if at_once else grace_s))
@@ -274,7 +276,7 @@ class Supervisor:
             case "budget" | "late":
                 return Finished(3, stop.reason)
             case "operator":
-                return Finished(130 if self.is_ending_now() else 3, stop.reason)
+                return Finished(self._exit_code_of_stop if self.is_ending_now() else 3, stop.reason)
             case "broken":
                 return Finished(4, stop.reason)
 

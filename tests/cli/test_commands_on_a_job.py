@@ -233,6 +233,20 @@ def test_a_second_interrupt_ends_the_run_at_once(desk: "Desk", waiting_run: "Sta
     assert "Next: `harness launch --set grace=600s`" in out
 
 
+def test_C03_the_ledger_tells_the_exit_code_with_which_a_second_signal_ended_the_run(
+    desk: "Desk", waiting_run: "Start"
+) -> None:
+    desk.job({"1": "wait"})
+    running = waiting_run(("launch", "--set", "grace=600s"))
+    assert running.stderr is not None
+    running.send_signal(signal.SIGTERM)
+    assert any("of grace left" in line for line in running.stderr)
+    running.send_signal(signal.SIGTERM)
+    running.communicate(timeout=60)
+    assert running.returncode == 143
+    assert "with exit code 143: stopped by SIGTERM" in desk.types("status").out
+
+
 def test_a_detached_launch_goes_on_alone_and_says_how_to_follow_it(desk: "Desk") -> None:
     desk.job({"1": "wait"})
     said = desk.types("launch", "--detach", "--set", "strikes=2")
