@@ -11,6 +11,7 @@ from harness.core.prices import known_names, price_of
 from harness.core.types import Item
 from harness.job.job import Job
 from harness.job.wording import nearest
+from harness.ledger.loss import refuse_lost
 from harness.ledger.store import opened_for_reading
 from harness.supervisor.changes import Changes, changes_since, refusal
 from harness.supervisor.opening import refuse_bad_prompts, refuse_small_budget
@@ -72,6 +73,7 @@ def unlike_planned(job: Job, items: Sequence[Item], typed: str) -> Iterator[str]
 
 def _changes(job: Job, items: Sequence[Item]) -> Changes:
     path = job.state / "ledger.db"
+    refuse_lost(job.state)
     if not path.exists():
         return Changes()
     with opened_for_reading(path) as db:

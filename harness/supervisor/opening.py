@@ -1,7 +1,6 @@
 """Before the first start: plan a new job, or hold a known one against what the manifest says today."""
 
 import itertools
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from harness.core.types import BatchView, Item
 from harness.job.fingerprint import Fingerprint, fingerprint
 from harness.job.job import Job
 from harness.ledger import queries
+from harness.ledger.loss import how_to_go_on, last_attempt_folder, refuse_lost
 from harness.ledger.store import Ledger, Transaction
 from harness.planning.batches import plan
 from harness.prompts import render
@@ -72,39 +72,24 @@ def open_ledger(job: Job, clock: Clock) -> Ledger:
     UsageError when it belongs to a job of another name, LedgerDamagedError when it is lost, or older than the attempts.
     """
     path = job.state / "ledger.db"
-    last = _last_attempt_folder(job)
-    if last is not None and not path.exists():
-        raise LedgerDamagedError(f"{path} is missing, but {last} was made by it", hint=_lost_past(job))
+    refuse_lost(job.state)
+    last = last_attempt_folder(job.state)
     ledger = Ledger.open(path, clock)
     known = queries.run_state(ledger.db).next_attempt if ledger.is_planned() else 0
     if last is not None and int(last.name.partition("-")[0]) >= known:
         ledger.close()
-        raise LedgerDamagedError(f"{path} is older than {last}, of which it knows nothing", hint=_lost_past(job))
+        message = f"{path} is older than {last}, of which it knows nothing"
+        raise LedgerDamagedError(message, hint=how_to_go_on(job.state))
     if ledger.is_planned():
         (name,) = ledger.db.execute("SELECT name FROM job").fetchone()
         if name != job.name:
             ledger.close()
-            hint = f"give each job a manifest of its own, or start this one anew with `{_anew(job)}`"
+            anew = command_at(job.state, "launch", "--reset")
+            hint = f"give each job a manifest of its own, or start this one anew with `{anew}`"
             raise UsageError(
                 [Problem(str(job.manifest), f"its ledger belongs to the job {name!r}, not {job.name!r}", hint)]
             )
     return ledger
-
-
-def _lost_past(job: Job) -> str:
-    return f"bring back the ledger, or start anew with `{_anew(job)}`, which moves everything to a backup folder"
-
-
-def _anew(job: Job) -> str:
-    return command_at(job.state, "launch", "--reset")
-
-
-def _last_attempt_folder(job: Job) -> Path | None:
-    """The folder of the attempt that was started last; each is made after its start was committed."""
-    with os.scandir(make_folder(job.state / "attempts")) as folders:
-        numbered = (folder.name for folder in folders if folder.name.partition("-")[0].isdigit())
-        last = max(numbered, key=lambda name: int(name.partition("-")[0]), default=None)
-    return job.state / "attempts" / last if last is not None else None
 
 
 def plan_or_check(

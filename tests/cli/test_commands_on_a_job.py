@@ -173,6 +173,26 @@ def test_status_of_a_new_job_is_new(desk: "Desk") -> None:
     assert "Next: `harness launch`" in desk.types("status").out
 
 
+LOOKS = [("status",), ("status", "--json"), ("watch",), ("show", "1"), ("why", "1"), ("log",), ("report",)]
+LOOKS += [("check",), ("plan",), ("pause",), ("retry", "1"), ("launch",), ("launch", "--detach")]
+
+
+def test_T05_every_command_says_that_the_ledger_is_gone_and_what_to_do(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    assert desk.types("launch").code == 0
+    ledger = desk.folder / ".harness/job/ledger.db"
+    content = ledger.read_bytes()
+    ledger.unlink()
+    for words in LOOKS:
+        said = desk.types(*words)
+        assert said.code == 6, (words, said)
+        assert "ledger.db is missing, but " in said.err and "/attempts/000001-" in said.err
+        assert "hint: bring back the ledger, or start anew with `harness launch --reset`" in said.err
+        assert not ledger.exists()
+    ledger.write_bytes(content)
+    assert desk.types("status", "--json").json()["state"] == "finished"
+
+
 def test_with_nothing_running_cancel_says_so_and_pause_waits(desk: "Desk") -> None:
     desk.job({"1": "good"})
     assert "nothing runs" in desk.types("cancel").err
