@@ -73,6 +73,10 @@ class Deadline:
             return self.at.astimezone(started.tzinfo)
         return _next(self.at, started.astimezone(zone)).astimezone(started.tzinfo)
 
+    def in_words(self) -> str:
+        """`the deadline`, with its date where it is a moment: once that has passed, nothing can start any more."""
+        return f"the deadline {self.at:%Y-%m-%d %H:%M}" if isinstance(self.at, datetime) else "the deadline"
+
 
 @dataclass(frozen=True, slots=True)
 class Caps:

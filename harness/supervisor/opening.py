@@ -4,6 +4,7 @@ import itertools
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from harness import __version__
@@ -151,6 +152,14 @@ def refuse_small_budget(job: Job) -> None:
             raise UsageError(
                 [Problem(shown(job.manifest), message, "raise budget, or lower budget_per_session or max_output")]
             )
+
+
+def refuse_past_deadline(job: Job, now: datetime) -> None:
+    """For a job that is about to be planned: a deadline that is a moment of the past lets nothing start."""
+    deadline = job.bounds.deadline
+    if deadline is not None and deadline.moment(now) <= now:
+        message = f"{deadline.in_words()} has passed, so nothing could start"
+        raise UsageError([Problem(shown(job.manifest), message, "name a later one, or take it out")])
 
 
 def plan_job(job: Job, ledger: Ledger, items: Sequence[Item], now: Fingerprint) -> None:

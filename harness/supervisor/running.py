@@ -34,7 +34,15 @@ from harness.ledger.store import Ledger, refused
 from harness.supervisor.housekeeping import ballast_path, give_up, progress_path, tidy
 from harness.supervisor.judging import judge_with
 from harness.supervisor.merging import Merger
-from harness.supervisor.opening import Again, Choice, choose, make_state_folder, open_ledger, plan_or_check
+from harness.supervisor.opening import (
+    Again,
+    Choice,
+    choose,
+    make_state_folder,
+    open_ledger,
+    plan_or_check,
+    refuse_past_deadline,
+)
 from harness.supervisor.progress import ProgressWriter
 from harness.supervisor.requests import RequestDesk
 from harness.supervisor.setting import Setting
@@ -94,6 +102,8 @@ def _run_held(
         bounded = Bounded(lock_limit=lock_limit({STATE_MARK: state_digest(job.state)}))
         try:
             with closing(open_ledger(job, clock)) as ledger, closing(bounded):
+                if not ledger.is_planned():
+                    refuse_past_deadline(job, clock.now())
                 plan_or_check(job, ledger, bounded, options.again, options.choice)
                 setting = _setting(job, ledger, bounded, clock, containment, options)
                 started = _started(job, containment, options.credential, awake)

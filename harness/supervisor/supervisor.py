@@ -235,8 +235,10 @@ class Supervisor:
         return max((hold for hold in (own, shared, renewal) if hold), key=lambda hold: hold[0], default=None)
 
     def _heed_deadline(self) -> None:
-        if self._deadline is not None and self._stop is None and self._setting.clock.now() >= self._deadline:
-            self.ask_stop("the deadline")
+        deadline = self._setting.job.bounds.deadline
+        is_over = self._deadline is not None and self._setting.clock.now() >= self._deadline
+        if deadline is not None and is_over and self._stop is None:
+            self.ask_stop(deadline.in_words())
 
     def _needs_lead(self, phase: int) -> bool:
         session = self._setting.job.phase(phase).session

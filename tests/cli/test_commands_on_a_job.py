@@ -123,6 +123,33 @@ def test_a_reset_of_a_job_that_could_not_start_moves_nothing(desk: "Desk") -> No
     assert (desk.folder / ".harness/job/ledger.db").exists()
 
 
+PASSED = "the deadline 2020-02-02 07:00 has passed, so nothing could start"
+
+
+@pytest.mark.parametrize("words", [("launch",), ("rehearse",), ("check",), ("launch", "--detach")])
+def test_P03_a_deadline_that_has_passed_is_told_before_a_job_is_planned(words: tuple[str, ...], desk: "Desk") -> None:
+    desk.job({"1": "good"}, more="deadline: 2020-02-02 07:00\n")
+    said = desk.types(*words)
+    assert said.code == 2, said
+    assert PASSED in said.err and "name a later one, or take it out" in said.err
+    assert "this job has not been " in desk.types("log", *(["--rehearsal"] if words == ("rehearse",) else [])).err
+
+
+def test_P03_a_job_that_was_planned_says_that_its_deadline_has_passed_and_a_finished_one_does_nothing(
+    desk: "Desk",
+) -> None:
+    desk.job({"1": "good", "2": "good"})
+    assert desk.types("launch", "--first", "1").code == 0
+    passed = ("--set", "deadline=2020-02-02 07:00")
+    said = desk.types("launch", *passed)
+    assert said.code == 3
+    assert "with exit code 3: stopped by the deadline 2020-02-02 07:00" in said.out
+    assert "Next: name a later `deadline` in job.yaml, then `harness launch" in said.out
+    assert PASSED in desk.types("launch", "--reset", *passed).err
+    assert desk.types("launch").code == 0
+    assert desk.types("launch", *passed).code == 0
+
+
 def test_a_failed_item_gets_a_new_round_by_retry(desk: "Desk") -> None:
     desk.job({"1": "bad", "2": "good"})
     assert desk.types("launch").code == 1

@@ -133,6 +133,8 @@ def test_the_state_words_lead_to_the_next_command(night: "Night") -> None:
     [
         ("the budget cannot pay for another session", "raise `budget` in job.yaml, then `harness launch`"),
         ("the cap of 3 sessions is reached", "raise `caps` in job.yaml, then `harness launch`"),
+        ("stopped by the deadline 2026-11-21 07:00", "name a later `deadline` in job.yaml, then `harness launch`"),
+        ("stopped by the deadline", "`harness launch`"),
         ("stopped by SIGINT", "Next: `harness launch`"),
     ],
 )
