@@ -27,6 +27,7 @@ from harness.core.events import (
 )
 from harness.core.item_ids import folded
 from harness.core.money import in_words, to_micro
+from harness.core.names import same_stem
 from harness.core.types import BatchView, Item
 from harness.job.fingerprint import Fingerprint, fingerprint
 from harness.job.job import Job
@@ -114,7 +115,10 @@ def plan_or_check(
         raise UsageError([refusal(job, changes, again.typed)])
     unplanned = (*changes.added, *changes.left_out)
     new = unplanned if again.add else ()
-    refuse_unknown(job, [*queries.first_phase_items(ledger.db), *(str(item.id) for item in new)], choice)
+    planned = queries.first_phase_items(ledger.db)
+    refuse_unknown(job, [*planned, *(str(item.id) for item in new)], choice)
+    if new or changes.others:
+        refuse_same_files(job, planned, new)
     if new:
         add_items(job, ledger, new)
     left_out = () if again.add else unplanned
@@ -191,6 +195,18 @@ def add_items(job: Job, ledger: Ledger, items: Sequence[Item]) -> None:
     with ledger.transaction() as transaction:
         transaction.record([JobExtended(len(items), len(planned))])
         _plan_behind(transaction, job, items)
+
+
+def refuse_same_files(job: Job, planned: Sequence[str], new: Sequence[Item]) -> None:
+    """UsageError where `{stem}` gives two items one file, of which one may have left the source since it was planned.
+
+    Those that are in the source together were told apart when it was read.
+    """
+    for phase in job.phases:
+        if found := same_stem(phase.output.file, [*planned, *(item.id for item in new)]):
+            old, other, name = found
+            message = f"{old!r}, which was planned before, and {other!r} would both be written as {name!r}"
+            raise UsageError([Problem(shown(job.manifest), message, "give the file of the new one another name")])
 
 
 def _plan_behind(transaction: Transaction, job: Job, items: Sequence[Item]) -> None:
