@@ -92,9 +92,9 @@ def closed(passing: Passing, now: datetime) -> Closed | None:
     if passing.hold is not None and now < passing.hold[0]:
         closings.append(Closed(passing.hold[0], "hold", passing.hold[1]))
     if bounds.window is not None and (opens := bounds.window.opens(now)):
-        closings.append(Closed(opens, "window", "outside the window"))
+        closings.append(Closed(opens, "window", f"outside the window {bounds.window.in_words()}"))
     if bounds.rate is not None and (opens := bounds.rate.opens(starts, now)):
-        closings.append(Closed(opens, "rate", "at the rate"))
+        closings.append(Closed(opens, "rate", f"at the rate {bounds.rate.in_words()}"))
     if passing.is_ramping and starts and starts[-1] <= now < starts[-1] + _STAGGER:
         closings.append(Closed(starts[-1] + _STAGGER, "stagger", "one after the other while the gate opens again"))
     return max(closings, key=lambda closing: closing.until, default=None)

@@ -19,6 +19,7 @@ from harness.core.gate import CACHE_LIFE_S, Gate, Passing, closed, held_back, to
 from harness.core.money import to_micro
 from harness.core.types import AttemptSpec, Ending, Fault, SessionEvent, SessionFacts
 from harness.ledger import queries
+from harness.ledger.waiting import WaitingNote
 from harness.supervisor.attempt import Identity, cap_reached, judge_and_settle, make_spec, reservation, start
 from harness.supervisor.merging import Merger
 from harness.supervisor.pilot import Pilot
@@ -76,6 +77,7 @@ class Supervisor:
         self._gate = Gate.of(setting.job.parallel, probing=False)
         self._primed: dict[tuple[int, str | None], float] = {}
         self._pilot = Pilot(setting)
+        self._waiting = WaitingNote(setting.job.state)
         self._starts: deque[datetime] = deque()
         self._deadline: datetime | None = None
         self._auth_doubted_by: AttemptId | None = None
@@ -153,6 +155,7 @@ class Supervisor:
         remembered = max(1, job.bounds.rate.starts if job.bounds.rate else 1)
         self._starts = deque(queries.last_starts(db, remembered), maxlen=remembered)
         self._requests.forget_cancels()
+        self._waiting.forget()
 
     async def _salvage(self) -> None:
         """Settle every attempt that a lost supervisor left open, from its folder; a valid file counts."""
@@ -176,7 +179,9 @@ class Supervisor:
             self._is_lock_in_place()
             self._requests.take(self)
             self._heed_deadline()
-            decision = decide(self._snapshot())
+            snapshot = self._snapshot()
+            decision = decide(snapshot)
+            self._waiting.tell(snapshot.closed if isinstance(decision, Wait) and decision.until else None)
             match decision:
                 case Stop(why="finished") if self._pilot.is_on:
                     self._judge_pilot()

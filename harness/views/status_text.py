@@ -74,7 +74,7 @@ def _running(status: Status, now: datetime) -> Iterator[str]:
         yield "Running:"
     elif status.state == "running" and status.counts.pending:
         yield ""
-        yield "No session runs at this moment: one is about to start, or the gate (window, rate) lets none start yet"
+        yield "No session runs at this moment: one is about to start"
     for current in status.current[:_MOST_RUNNING]:
         yield f"  {current.batch}  {in_words(now - current.started_at)}, attempt {current.attempt}"
     if len(status.current) > _MOST_RUNNING:
