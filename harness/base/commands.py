@@ -6,6 +6,8 @@ from pathlib import Path
 from harness.base.texts import shown
 
 _REHEARSAL = ".rehearsal"
+_ABOUT_AN_ITEM = ("show", "why")
+"""Here the manifest comes behind the item."""
 
 
 def command_line(verb: str, manifest: str, *words: str, rehearsal: bool = False) -> str:
@@ -16,7 +18,8 @@ def command_line(verb: str, manifest: str, *words: str, rehearsal: bool = False)
     if rehearsal and verb == "launch":
         verb, rehearsal = "rehearse", False
     file = [] if manifest == "job.yaml" else [manifest]
-    return shlex.join(["harness", verb, *file, *words, *(["--rehearsal"] if rehearsal else [])])
+    told = [*words, *file] if verb in _ABOUT_AN_ITEM else [*file, *words]
+    return shlex.join(["harness", verb, *told, *(["--rehearsal"] if rehearsal else [])])
 
 
 def command_at(state: Path, verb: str, *words: str) -> str:

@@ -1,6 +1,7 @@
 """What `check` and `plan` can say before anything runs: prompts, money, models, and what differs from the plan."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from functools import partial
 
 from harness.base.errors import Problem, UsageError
@@ -11,16 +12,18 @@ from harness.core.prices import known_names, price_of
 from harness.core.types import Item
 from harness.job.job import Job
 from harness.job.wording import nearest
+from harness.ledger.loss import refuse_lost
 from harness.ledger.store import opened_for_reading
 from harness.supervisor.changes import Changes, changes_since, refusal
-from harness.supervisor.opening import refuse_bad_prompts, refuse_small_budget
+from harness.supervisor.opening import refuse_bad_prompts, refuse_past_deadline, refuse_small_budget
 from harness.views.wording import clean_lines
 
 
 def look_ahead(job: Job, items: Sequence[Item]) -> list[str]:
-    """Warnings. UsageError for prompts that would stop the job, of any phase, and for a budget that pays no session."""
+    """Warnings. UsageError for prompts of any phase that would stop the job, and for bounds that let nothing start."""
     problems: list[Problem] = []
-    for refuse in (partial(refuse_bad_prompts, job, items), partial(refuse_small_budget, job)):
+    past_deadline = partial(refuse_past_deadline, job, datetime.now(UTC))
+    for refuse in (partial(refuse_bad_prompts, job, items), partial(refuse_small_budget, job), past_deadline):
         try:
             refuse()
         except UsageError as error:
@@ -72,6 +75,7 @@ def unlike_planned(job: Job, items: Sequence[Item], typed: str) -> Iterator[str]
 
 def _changes(job: Job, items: Sequence[Item]) -> Changes:
     path = job.state / "ledger.db"
+    refuse_lost(job.state)
     if not path.exists():
         return Changes()
     with opened_for_reading(path) as db:

@@ -1,7 +1,7 @@
 """What a manifest asks for, in a few lines: the outline that `check` prints."""
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from harness.base.durations import in_words
@@ -9,7 +9,7 @@ from harness.base.texts import shown
 from harness.core.money import in_words as money
 from harness.core.money import to_micro
 from harness.core.types import Item
-from harness.job.bounds import Bounds
+from harness.job.bounds import Bounds, Deadline
 from harness.job.job import Job, PhaseSpec
 from harness.supervisor.attempt import reservation
 from harness.views.wording import clean, counted, listed
@@ -93,13 +93,22 @@ def _bounds(bounds: Bounds) -> Iterator[str]:
     if bounds.window is not None:
         yield f"starts from {bounds.window.opens_at:%H:%M} to {bounds.window.closes_at:%H:%M} only"
     if bounds.deadline is not None:
-        at = bounds.deadline.at
-        yield f"ends {in_words(at)} after its start" if isinstance(at, timedelta) else f"ends at {at:%H:%M}"
+        yield f"ends {_at(bounds.deadline)}"
     if bounds.stop_at is not None:
         yield f"holds at {bounds.stop_at:.0%} of a plan"
     for name in ("sessions", "turns", "tokens"):
         if (most := getattr(bounds.caps, name)) is not None:
             yield f"at most {most:,} {name}"
+
+
+def _at(deadline: Deadline) -> str:
+    match deadline.at:
+        case timedelta():
+            return f"{in_words(deadline.at)} after its start"
+        case datetime():
+            return f"on {deadline.at:%Y-%m-%d at %H:%M}"
+        case time():
+            return f"at {deadline.at:%H:%M}"
 
 
 def check_names(phase: PhaseSpec) -> list[str]:

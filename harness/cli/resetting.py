@@ -16,7 +16,7 @@ from harness.ledger.control import waiting
 from harness.ledger.lock import JobLock, how_to_meet_the_holder, is_held
 from harness.ledger.store import opened_for_reading
 from harness.supervisor.changes import changes_since
-from harness.supervisor.opening import Choice, backup, make_state_folder, must_be_able_to_start
+from harness.supervisor.opening import Choice, backup, make_state_folder, must_be_able_to_start, refuse_past_deadline
 from harness.views.wording import clean, listed
 
 _REHEARSALS_KEPT = 3
@@ -26,6 +26,7 @@ def must_start_anew(job: Job, choice: Choice) -> None:
     """Before anything is moved: UsageError or JobHeldError when the job could not start from nothing."""
     refuse_if_held(job)
     choose_containment(job)
+    refuse_past_deadline(job, SystemClock().now())
     must_be_able_to_start(job, read_items(job).items, choice)
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from harness.core.faults import USAGE_LIMIT
+from harness.core.resets import told_reset
 from harness.core.types import Fault, SessionEvent
 from harness.job.bounds import Bounds
 
@@ -48,12 +50,19 @@ class Gate:
 def hold_until(fault: Fault, faults_in_a_row: int, now: datetime) -> datetime:
     """The end of the hold after a provider fault; the Nth in a row waits 30 s x 2^(N-1), at most 15 minutes.
 
-    A stated reset is believed (plus two seconds) unless it lies in the past or more than eight days ahead.
+    A stated reset is believed (plus two seconds) unless it lies in the past or more than eight days ahead. A usage
+    limit that states none is believed what it says in words.
     """
-    if fault.until is not None and now < fault.until <= now + _LONGEST_STATED:
-        return fault.until + _AFTER_RESET
+    stated = fault.until or _told_in_words(fault, now)
+    if stated is not None and now < stated <= now + _LONGEST_STATED:
+        return stated + _AFTER_RESET
     doubled: timedelta = _FIRST_HOLD * (2 ** min(max(faults_in_a_row, 1) - 1, 10))
     return now + min(doubled, _LONGEST_HOLD)
+
+
+def _told_in_words(fault: Fault, now: datetime) -> datetime | None:
+    text = fault.evidence.get("text") if fault.kind == USAGE_LIMIT else None
+    return told_reset(text, now) if isinstance(text, str) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +92,9 @@ def closed(passing: Passing, now: datetime) -> Closed | None:
     if passing.hold is not None and now < passing.hold[0]:
         closings.append(Closed(passing.hold[0], "hold", passing.hold[1]))
     if bounds.window is not None and (opens := bounds.window.opens(now)):
-        closings.append(Closed(opens, "window", "outside the window"))
+        closings.append(Closed(opens, "window", f"outside the window {bounds.window.in_words()}"))
     if bounds.rate is not None and (opens := bounds.rate.opens(starts, now)):
-        closings.append(Closed(opens, "rate", "at the rate"))
+        closings.append(Closed(opens, "rate", f"at the rate {bounds.rate.in_words()}"))
     if passing.is_ramping and starts and starts[-1] <= now < starts[-1] + _STAGGER:
         closings.append(Closed(starts[-1] + _STAGGER, "stagger", "one after the other while the gate opens again"))
     return max(closings, key=lambda closing: closing.until, default=None)

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 from typing import Literal
 
-from harness.base.durations import LONGEST, parse_duration
+from harness.base.durations import LONGEST, in_words, parse_duration
 
 _RATE = re.compile(r"\s*(\d{1,9})\s*/\s*(s|sec|min|m|h|hour|d|day)\s*", re.IGNORECASE)
 _PER = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_NAMES = {_PER["s"]: "s", _PER["m"]: "min", _PER["h"]: "h", _PER["d"]: "day"}
 _MOST_STARTS = 100_000
 _YEARS = range(2000, 2200)
 _WINDOW = re.compile(r"\s*(\d{1,2}:\d{2})\s*-\s*(\d{1,2}:\d{2})\s*")
@@ -33,6 +34,10 @@ class Rate:
         recent = [start for start in earlier if start <= now < start + self.per]
         return recent[-self.starts] + self.per if len(recent) >= self.starts else None
 
+    def in_words(self) -> str:
+        """`10/min`."""
+        return f"{self.starts:,}/{_NAMES.get(self.per) or in_words(self.per)}"
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -50,6 +55,10 @@ class Window:
         else:
             is_open = clock >= self.opens_at or clock < self.closes_at
         return None if is_open else _next(self.opens_at, local).astimezone(now.tzinfo)
+
+    def in_words(self) -> str:
+        """`22:00-07:00`."""
+        return f"{self.opens_at:%H:%M}-{self.closes_at:%H:%M}"
 
 
 def _next(clock: time, local: datetime) -> datetime:
@@ -72,6 +81,10 @@ class Deadline:
         if isinstance(self.at, datetime):
             return self.at.astimezone(started.tzinfo)
         return _next(self.at, started.astimezone(zone)).astimezone(started.tzinfo)
+
+    def in_words(self) -> str:
+        """`the deadline`, with its date where it is a moment: once that has passed, nothing can start any more."""
+        return f"the deadline {self.at:%Y-%m-%d %H:%M}" if isinstance(self.at, datetime) else "the deadline"
 
 
 @dataclass(frozen=True, slots=True)

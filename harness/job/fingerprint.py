@@ -6,6 +6,7 @@ checks. Operating, and therefore not here: budget, parallel, strikes, times, san
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,12 @@ Fingerprint = Mapping[str, str]
 """Field -> its value as JSON, or `sha256:...` of a long one or of a file; in the order of the manifest."""
 
 _LONGEST = 120
+_SUFFIXES_OF_PEOPLE = re.compile(
+    r"\.(py|pyz|sh|bash|zsh|ps1|js|mjs|cjs|ts|rb|pl|php|lua|r|jl|awk|sed|jq|sql|jar"
+    r"|md|txt|yaml|yml|toml|ini|cfg|conf|j2|jinja)",
+    re.IGNORECASE,
+)
+_BEGINNINGS_OF_PROGRAMS = (b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe")
 
 
 def fingerprint(job: Job) -> Fingerprint:
@@ -100,13 +107,26 @@ def _check(job: Job, check: CheckSpec) -> str:
 
 
 def _words(job: Job, words: tuple[str, ...]) -> str:
-    """The words of a command; where one names a file of the job, the file's content counts, and not where it lies."""
-    found = []
-    for word in words:
+    """The words of a command; of a file of the job that a person writes the content counts, and not where it lies.
+
+    Any other may be what the program itself writes, its state for instance: it counts by its name, there or not.
+    """
+    found: list[Any] = []
+    for place, word in enumerate(words):
         path = Path(word)
         is_ours = path.is_absolute() and path.is_relative_to(job.folder)
-        found.append([_relative(job, path), _file(path) if path.is_file() else ""] if is_ours else word)
+        if is_ours and path.is_file() and (place == 0 or _is_written_by_people(path)):
+            found.append([_relative(job, path), _file(path)])
+        else:
+            found.append(_relative(job, path) if is_ours else word.removeprefix("./").removesuffix("/"))
     return _text(_canonical(found)) if found else _value([])
+
+
+def _is_written_by_people(path: Path) -> bool:
+    if _SUFFIXES_OF_PEOPLE.fullmatch(path.suffix):
+        return True
+    with path.open("rb") as file:
+        return file.read(4).startswith(_BEGINNINGS_OF_PROGRAMS)
 
 
 def _relative(job: Job, path: Path) -> str:

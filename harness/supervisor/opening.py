@@ -1,10 +1,10 @@
 """Before the first start: plan a new job, or hold a known one against what the manifest says today."""
 
 import itertools
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from harness import __version__
@@ -27,10 +27,12 @@ from harness.core.events import (
 )
 from harness.core.item_ids import folded
 from harness.core.money import in_words, to_micro
+from harness.core.names import same_stem
 from harness.core.types import BatchView, Item
 from harness.job.fingerprint import Fingerprint, fingerprint
 from harness.job.job import Job
 from harness.ledger import queries
+from harness.ledger.loss import how_to_go_on, last_attempt_folder, refuse_lost
 from harness.ledger.store import Ledger, Transaction
 from harness.planning.batches import plan
 from harness.prompts import render
@@ -72,39 +74,24 @@ def open_ledger(job: Job, clock: Clock) -> Ledger:
     UsageError when it belongs to a job of another name, LedgerDamagedError when it is lost, or older than the attempts.
     """
     path = job.state / "ledger.db"
-    last = _last_attempt_folder(job)
-    if last is not None and not path.exists():
-        raise LedgerDamagedError(f"{path} is missing, but {last} was made by it", hint=_lost_past(job))
+    refuse_lost(job.state)
+    last = last_attempt_folder(job.state)
     ledger = Ledger.open(path, clock)
     known = queries.run_state(ledger.db).next_attempt if ledger.is_planned() else 0
     if last is not None and int(last.name.partition("-")[0]) >= known:
         ledger.close()
-        raise LedgerDamagedError(f"{path} is older than {last}, of which it knows nothing", hint=_lost_past(job))
+        message = f"{path} is older than {last}, of which it knows nothing"
+        raise LedgerDamagedError(message, hint=how_to_go_on(job.state))
     if ledger.is_planned():
         (name,) = ledger.db.execute("SELECT name FROM job").fetchone()
         if name != job.name:
             ledger.close()
-            hint = f"give each job a manifest of its own, or start this one anew with `{_anew(job)}`"
+            anew = command_at(job.state, "launch", "--reset")
+            hint = f"give each job a manifest of its own, or start this one anew with `{anew}`"
             raise UsageError(
                 [Problem(str(job.manifest), f"its ledger belongs to the job {name!r}, not {job.name!r}", hint)]
             )
     return ledger
-
-
-def _lost_past(job: Job) -> str:
-    return f"bring back the ledger, or start anew with `{_anew(job)}`, which moves everything to a backup folder"
-
-
-def _anew(job: Job) -> str:
-    return command_at(job.state, "launch", "--reset")
-
-
-def _last_attempt_folder(job: Job) -> Path | None:
-    """The folder of the attempt that was started last; each is made after its start was committed."""
-    with os.scandir(make_folder(job.state / "attempts")) as folders:
-        numbered = (folder.name for folder in folders if folder.name.partition("-")[0].isdigit())
-        last = max(numbered, key=lambda name: int(name.partition("-")[0]), default=None)
-    return job.state / "attempts" / last if last is not None else None
 
 
 def plan_or_check(
@@ -128,7 +115,10 @@ def plan_or_check(
         raise UsageError([refusal(job, changes, again.typed)])
     unplanned = (*changes.added, *changes.left_out)
     new = unplanned if again.add else ()
-    refuse_unknown(job, [*queries.first_phase_items(ledger.db), *(str(item.id) for item in new)], choice)
+    planned = queries.first_phase_items(ledger.db)
+    refuse_unknown(job, [*planned, *(str(item.id) for item in new)], choice)
+    if new or changes.others:
+        refuse_same_files(job, planned, new)
     if new:
         add_items(job, ledger, new)
     left_out = () if again.add else unplanned
@@ -168,6 +158,14 @@ def refuse_small_budget(job: Job) -> None:
             )
 
 
+def refuse_past_deadline(job: Job, now: datetime) -> None:
+    """For a job that is about to be planned: a deadline that is a moment of the past lets nothing start."""
+    deadline = job.bounds.deadline
+    if deadline is not None and deadline.moment(now) <= now:
+        message = f"{deadline.in_words()} has passed, so nothing could start"
+        raise UsageError([Problem(shown(job.manifest), message, "name a later one, or take it out")])
+
+
 def plan_job(job: Job, ledger: Ledger, items: Sequence[Item], now: Fingerprint) -> None:
     """One transaction: the job, every item, every batch of the first phase."""
     with ledger.transaction() as transaction:
@@ -197,6 +195,18 @@ def add_items(job: Job, ledger: Ledger, items: Sequence[Item]) -> None:
     with ledger.transaction() as transaction:
         transaction.record([JobExtended(len(items), len(planned))])
         _plan_behind(transaction, job, items)
+
+
+def refuse_same_files(job: Job, planned: Sequence[str], new: Sequence[Item]) -> None:
+    """UsageError where `{stem}` gives two items one file, of which one may have left the source since it was planned.
+
+    Those that are in the source together were told apart when it was read.
+    """
+    for phase in job.phases:
+        if found := same_stem(phase.output.file, [*planned, *(item.id for item in new)]):
+            old, other, name = found
+            message = f"{old!r}, which was planned before, and {other!r} would both be written as {name!r}"
+            raise UsageError([Problem(shown(job.manifest), message, "give the file of the new one another name")])
 
 
 def _plan_behind(transaction: Transaction, job: Job, items: Sequence[Item]) -> None:

@@ -16,7 +16,7 @@ from harness.ledger.withdrawal import Word, is_busy, made_from_all, withdraw
 class Stoppable(Protocol):
     """The supervisor, as far as a request needs it."""
 
-    def ask_stop(self, who: str, *, now: bool = False) -> None: ...
+    def ask_stop(self, who: str, *, now: bool = False, exit_code: int = 130) -> None: ...
 
 
 class RequestDesk:

@@ -34,7 +34,15 @@ from harness.ledger.store import Ledger, refused
 from harness.supervisor.housekeeping import ballast_path, give_up, progress_path, tidy
 from harness.supervisor.judging import judge_with
 from harness.supervisor.merging import Merger
-from harness.supervisor.opening import Again, Choice, choose, make_state_folder, open_ledger, plan_or_check
+from harness.supervisor.opening import (
+    Again,
+    Choice,
+    choose,
+    make_state_folder,
+    open_ledger,
+    plan_or_check,
+    refuse_past_deadline,
+)
 from harness.supervisor.progress import ProgressWriter
 from harness.supervisor.requests import RequestDesk
 from harness.supervisor.setting import Setting
@@ -94,6 +102,8 @@ def _run_held(
         bounded = Bounded(lock_limit=lock_limit({STATE_MARK: state_digest(job.state)}))
         try:
             with closing(open_ledger(job, clock)) as ledger, closing(bounded):
+                if not ledger.is_planned():
+                    refuse_past_deadline(job, clock.now())
                 plan_or_check(job, ledger, bounded, options.again, options.choice)
                 setting = _setting(job, ledger, bounded, clock, containment, options)
                 started = _started(job, containment, options.credential, awake)
@@ -161,8 +171,8 @@ async def _run(
     if setting.supply is not None:
         beside.append(asyncio.create_task(setting.supply.tend(setting.clock, supervisor.wake)))
     try:
-        with as_requests(supervisor) as last_signal:
-            finished = await supervisor.run(started, lambda: choose(setting.ledger, options.choice))
+        with as_requests(supervisor):
+            return await supervisor.run(started, lambda: choose(setting.ledger, options.choice))
     except (OSError, sqlite3.DatabaseError, RuntimeError, BrokenSetupError) as error:
         is_lock_in_place()  # BrokenSetupError where nothing may be written any more
         trouble = _in_words(job, error)
@@ -174,9 +184,6 @@ async def _run(
             task.cancel()
         if setting.stop_judging is not None:  # a thread that is still at it would keep this process
             setting.stop_judging()
-    if finished.exit_code == 130:
-        return Finished(last_signal.exit_code(), finished.reason)
-    return finished
 
 
 async def _look_around(setting: Setting, supervisor: Supervisor) -> None:

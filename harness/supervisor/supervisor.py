@@ -19,6 +19,7 @@ from harness.core.gate import CACHE_LIFE_S, Gate, Passing, closed, held_back, to
 from harness.core.money import to_micro
 from harness.core.types import AttemptSpec, Ending, Fault, SessionEvent, SessionFacts
 from harness.ledger import queries
+from harness.ledger.waiting import WaitingNote
 from harness.supervisor.attempt import Identity, cap_reached, judge_and_settle, make_spec, reservation, start
 from harness.supervisor.merging import Merger
 from harness.supervisor.pilot import Pilot
@@ -76,12 +77,14 @@ class Supervisor:
         self._gate = Gate.of(setting.job.parallel, probing=False)
         self._primed: dict[tuple[int, str | None], float] = {}
         self._pilot = Pilot(setting)
+        self._waiting = WaitingNote(setting.job.state)
         self._starts: deque[datetime] = deque()
         self._deadline: datetime | None = None
         self._auth_doubted_by: AttemptId | None = None
         self._stop: Stop | None = None
         self._stops_asked = 0
         self._sight = Sight(setting.ledger)
+        self._exit_code_of_stop = 130
         self._wake = asyncio.Event()
         self._timers: list[asyncio.TimerHandle] = []
         self._interrupting: set[asyncio.Future[None]] = set()
@@ -112,10 +115,11 @@ class Supervisor:
         self._progress.write_now()
         return finished
 
-    def ask_stop(self, who: str, *, now: bool = False) -> None:
-        """Start nothing more and give sessions the grace; asked again, or `now`: end them at once."""
+    def ask_stop(self, who: str, *, now: bool = False, exit_code: int = 130) -> None:
+        """Start nothing more and give sessions the grace; asked again, or `now`: end them at once, with `exit_code`."""
         last_verdicts_s = 0.0 if self.is_ending_now() else _LAST_VERDICTS_S
         self._stops_asked += 2 if now else 1
+        self._exit_code_of_stop = exit_code
         at_once = self.is_ending_now()
         grace_s = self._setting.job.grace.total_seconds()
         self._setting.ledger.record(CancelAsked(who, at_once, None if at_once else grace_s))
@@ -151,6 +155,7 @@ class Supervisor:
         remembered = max(1, job.bounds.rate.starts if job.bounds.rate else 1)
         self._starts = deque(queries.last_starts(db, remembered), maxlen=remembered)
         self._requests.forget_cancels()
+        self._waiting.forget()
 
     async def _salvage(self) -> None:
         """Settle every attempt that a lost supervisor left open, from its folder; a valid file counts."""
@@ -174,7 +179,9 @@ class Supervisor:
             self._is_lock_in_place()
             self._requests.take(self)
             self._heed_deadline()
-            decision = decide(self._snapshot())
+            snapshot = self._snapshot()
+            decision = decide(snapshot)
+            self._waiting.tell(snapshot.closed if isinstance(decision, Wait) and decision.until else None)
             match decision:
                 case Stop(why="finished") if self._pilot.is_on:
                     self._judge_pilot()
@@ -233,8 +240,10 @@ class Supervisor:
         return max((hold for hold in (own, shared, renewal) if hold), key=lambda hold: hold[0], default=None)
 
     def _heed_deadline(self) -> None:
-        if self._deadline is not None and self._stop is None and self._setting.clock.now() >= self._deadline:
-            self.ask_stop("the deadline")
+        deadline = self._setting.job.bounds.deadline
+        is_over = self._deadline is not None and self._setting.clock.now() >= self._deadline
+        if deadline is not None and is_over and self._stop is None:
+            self.ask_stop(deadline.in_words())
 
     def _needs_lead(self, phase: int) -> bool:
         session = self._setting.job.phase(phase).session
@@ -274,7 +283,7 @@ class Supervisor:
             case "budget" | "late":
                 return Finished(3, stop.reason)
             case "operator":
-                return Finished(130 if self.is_ending_now() else 3, stop.reason)
+                return Finished(self._exit_code_of_stop if self.is_ending_now() else 3, stop.reason)
             case "broken":
                 return Finished(4, stop.reason)
 

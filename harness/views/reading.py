@@ -10,12 +10,17 @@ from pathlib import Path
 from harness.base.clock import from_text
 from harness.base.commands import command_at
 from harness.base.errors import Problem, UsageError
+from harness.ledger.loss import refuse_lost
 from harness.ledger.store import opened_for_reading
 
 
 @contextmanager
 def reading(state: Path) -> Iterator[sqlite3.Connection]:
-    """One view of the ledger in the state folder. UsageError when nothing was ever planned there."""
+    """One view of the ledger in the state folder. UsageError when nothing was ever planned there.
+
+    LedgerDamagedError when there was a ledger, and it is gone or cannot be read.
+    """
+    refuse_lost(state)
     if not (state / "ledger.db").exists():
         raise UsageError([not_planned(state)])
     with opened_for_reading(state / "ledger.db") as db:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.base.clock import from_text, to_text
+from harness.core.gate import Closed
 from harness.core.money import to_usd
 from harness.ledger import lock, queries
 from harness.ledger.counts import Counts, PhaseCounts, job_counts, phase_counts
 from harness.ledger.progress import estimated_completion, failed_items
+from harness.ledger.waiting import what_is_waited_for
 from harness.views.attempts import Batches, BatchName
 from harness.views.reading import Head, head, reading
 
@@ -40,7 +42,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One moment of a job. `head` is None before the first launch; `until` is the end of a hold that still lasts."""
+    """One moment of a job. `head` is None before the first launch; `hold`: until when nothing starts, and why."""
 
     job: str
     state: State
@@ -86,26 +88,42 @@ def read_status(state: Path, now: datetime) -> Status:
     """UsageError when nothing was planned yet: say `new` then."""
     is_held = lock.is_held(state / "lock")
     with reading(state) as db:
-        return status_of(db, now, is_held=is_held, waiting_requests=_waiting_requests(state / "control"))
+        waited_for = what_is_waited_for(state, now) if is_held else None
+        requests = _waiting_requests(state / "control")
+        return status_of(db, now, is_held=is_held, waiting_requests=requests, waited_for=waited_for)
 
 
-def status_of(db: sqlite3.Connection, now: datetime, *, is_held: bool, waiting_requests: int = 0) -> Status:
-    """The status that this view of the ledger shows; `is_held`: a supervisor lives."""
+def status_of(
+    db: sqlite3.Connection,
+    now: datetime,
+    *,
+    is_held: bool,
+    waiting_requests: int = 0,
+    waited_for: Closed | None = None,
+) -> Status:
+    """The status that this view of the ledger shows; `is_held`: a supervisor lives, and `waited_for` is its word.
+
+    A rate is a hold only while nothing runs: it lets the next one start soon.
+    """
     job = head(db)
     phases = phase_counts(db)
     counts = phases[0].counts if len(phases) == 1 else job_counts(db)
     hold = (job.hold_until, job.hold_reason or "") if job.hold_until and job.hold_until > now else None
+    current = tuple(_current(db)) if is_held else ()
+    if waited_for is not None:
+        hold = waited_for.until, waited_for.reason
+    is_holding = hold is not None and not (waited_for and waited_for.why == "rate" and current)
     if not is_held:
         counts, phases = _at_rest(counts), [_phase_at_rest(phase) for phase in phases]
     return Status(
         job=job.name,
-        state=_state(job, counts, is_held=is_held, is_holding=hold is not None),
+        state=_state(job, counts, is_held=is_held, is_holding=is_holding),
         rehearsal=job.rehearsal,
         head=job,
         counts=counts,
         phases=tuple(phases),
         reserved_microusd=queries.money(db).reserved if is_held else 0,
-        current=tuple(_current(db)) if is_held else (),
+        current=current,
         failed=tuple(Failed(f["name"], f["phase"], f["reason"], f["attempts"]) for f in failed_items(db)),
         hold=hold,
         estimated_completion=estimated_completion(db, now) if is_held and not job.paused else None,

@@ -74,7 +74,7 @@ def _running(status: Status, now: datetime) -> Iterator[str]:
         yield "Running:"
     elif status.state == "running" and status.counts.pending:
         yield ""
-        yield "No session runs at this moment: one is about to start, or the gate (window, rate) lets none start yet"
+        yield "No session runs at this moment: one is about to start"
     for current in status.current[:_MOST_RUNNING]:
         yield f"  {current.batch}  {in_words(now - current.started_at)}, attempt {current.attempt}"
     if len(status.current) > _MOST_RUNNING:
@@ -164,11 +164,13 @@ def next_command(status: Status, manifest: str, settings: Sequence[str] = ()) ->
         case "finished":
             verb, words = "report", ()
     bound = _bound_reached(status) if verb == "launch" else ""
-    first = f"raise `{bound}` in {manifest}, then " if bound else ""
+    how = "name a later" if bound == "deadline" else "raise"
+    first = f"{how} `{bound}` in {manifest}, then " if bound else ""
     return f"{first}`{command_line(verb, manifest, *words, rehearsal=status.rehearsal)}`"
 
 
 def _bound_reached(status: Status) -> str:
     """What in the manifest the last run came up against, so that the same command alone would get no further."""
     reason = (status.head.run_reason if status.head else None) or ""
-    return "budget" if reason.startswith("the budget") else "caps" if reason.startswith("the cap of") else ""
+    beginnings = {"the budget": "budget", "the cap of": "caps", "stopped by the deadline ": "deadline"}
+    return next((bound for start, bound in beginnings.items() if reason.startswith(start)), "")

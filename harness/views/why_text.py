@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 
+from harness.base.commands import command_at
 from harness.base.durations import in_words
 from harness.core.money import in_words as money
 from harness.views.attempts import AttemptView, Verdict
@@ -11,6 +12,7 @@ from harness.views.why import Chapter, History, Kept, Told
 from harness.views.wording import clean, counted, date_time, shorten
 
 _MOST_WROTE = 600
+_MOST_RECORDS = 10
 _SAID = {
     "accepted": "accepted",
     "struck": "rejected, a strike",
@@ -41,7 +43,7 @@ def _chapter(chapter: Chapter, story: History) -> Iterator[str]:
         yield "  no attempt yet"
     for told in chapter.attempts:
         yield from _attempt(told, story)
-    yield from _records(chapter)
+    yield from _records(chapter, story)
 
 
 def _attempt(told: Told, story: History) -> Iterator[str]:
@@ -83,19 +85,24 @@ def _verdict(verdict: Verdict) -> str:
     return f"{_SAID[verdict.said]}{reasons}"
 
 
-def _records(chapter: Chapter) -> Iterator[str]:
+def _records(chapter: Chapter, story: History) -> Iterator[str]:
     for each in chapter.withdrawn:
         told = f"withdrawn {date_time(each.at)} by {clean(each.who)}: {clean(each.why)}"
         yield f"  {counted(len(each.kept.records), 'record')} of attempt {each.kept.attempt} {told}"
-        yield from _lying(each.kept)
+        yield from _lying(each.kept, command_at(story.state, "why", chapter.item, "--json"))
     if chapter.kept is not None:
         rejudged = ", rejected then, accepted by later checks" if chapter.kept.rejudged else ""
         records = counted(len(chapter.kept.records), "record")
         yield f"  {records} accepted from attempt {chapter.kept.attempt}{rejudged}"
-        yield from _lying(chapter.kept)
+        yield from _lying(chapter.kept, command_at(story.state, "show", chapter.item))
 
 
-def _lying(kept: Kept) -> Iterator[str]:
+def _lying(kept: Kept, all_of_it: str) -> Iterator[str]:
+    """Where the records lie, and the beginning of them; `all_of_it` is the command that prints them whole."""
     yield f"    bytes {kept.offset}-{kept.offset + kept.length_bytes} of fragment {kept.fragment[:12]}"
-    for record in kept.records:
-        yield f"    {clean(json.dumps(record, ensure_ascii=False))}"
+    whole = [clean(json.dumps(record, ensure_ascii=False)) for record in kept.records]
+    seen = [shorten(text, _MOST_WROTE) for text in whole[:_MOST_RECORDS]]
+    yield from (f"    {text}" for text in seen)
+    if seen != whole:
+        more = f"and {len(whole) - len(seen):,} more; " if len(seen) < len(whole) else ""
+        yield f"    {more}whole with `{clean(all_of_it)}`"

@@ -27,3 +27,8 @@ def test_a_command_is_about_the_job_of_its_state_folder(
 def test_a_rehearsal_is_continued_with_rehearse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert command_at(tmp_path / ".harness/job.rehearsal", "launch", "--reset") == "harness rehearse --reset"
+
+
+def test_an_item_is_named_before_its_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command_at(tmp_path / ".harness/west.rehearsal", "show", "A 1") == "harness show 'A 1' west.yaml --rehearsal"

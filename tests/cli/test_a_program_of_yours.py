@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk
 
@@ -71,3 +73,33 @@ def test_files_are_named_by_their_stems_and_two_of_one_stem_are_refused(desk: "D
     assert said.code == 2
     assert "'in/a.pdf' and 'in/a.txt' would both be written as 'a.md'" in said.err
     assert "write {id} in place of {stem}" in said.err
+
+
+COUNT = """\
+import json, os, sys
+count = json.load(open(sys.argv[1]))["count"] if os.path.exists(sys.argv[1]) else 0
+items = json.load(open("items.json"))
+json.dump({"count": count + len(items)}, open(sys.argv[1], "w"))
+json.dump([{"id": item["id"], "n": 1} for item in items], open(os.environ["HARNESS_OUTPUT"], "w"))
+"""
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_program_that_keeps_its_state_in_a_file_that_command_names_goes_on_with_the_same_command(
+    is_there: bool, desk: "Desk"
+) -> None:
+    desk.job({"1": "good", "2": "good"}, more='sandbox: "off"\n')
+    manifest = (desk.folder / "job.yaml").read_text()
+    state = desk.folder / "state.json"
+    named = "state.json" if is_there else str(state)
+    (desk.folder / "job.yaml").write_text(manifest.replace("worker.py]", f"worker.py, {named}]"))
+    (desk.folder / "worker.py").write_text(COUNT)
+    if is_there:
+        state.write_text('{"count": 0}')
+    assert desk.types("launch", "--first", "1").code == 0
+    said = desk.types("launch")
+    assert said.code == 0, said.err
+    assert json.loads(state.read_text()) == {"count": 2}
+    (desk.folder / "worker.py").write_text(COUNT + "# changed\n")
+    said = desk.types("launch")
+    assert said.code == 2 and "session.command has changed" in said.err

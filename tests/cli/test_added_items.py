@@ -189,3 +189,50 @@ def test_second_thoughts_are_not_about_new_items(desk: "Desk") -> None:
     assert "`harness launch --keep` says that this is meant" in desk.types("rejudge").err
     assert desk.types("launch", "--keep").code == 1
     assert desk.types("rejudge").code == 0
+
+
+WRITE = """\
+import json, os
+for item in json.load(open("items.json")):
+    stem = item["id"].rpartition("/")[2].partition(".")[0]
+    with open(os.environ["HARNESS_OUTPUT"].replace("{stem}", stem), "w") as file:
+        file.write(open(item["file"]).read())
+"""
+
+
+def files_job(desk: "Desk", pattern: str) -> None:
+    (desk.folder / "write.py").write_text(WRITE)
+    session = f"session: {{backend: command, command: [{sys.executable}, write.py]}}\nstrikes: 1"
+    output = f'output: {{shape: files, file: "{pattern}", merge: out}}'
+    (desk.folder / "job.yaml").write_text(f"items: {{files: in/*}}\n{session}\n{output}\n")
+
+
+def test_an_added_item_with_the_stem_of_one_that_has_left_the_source_is_refused_with_both_names(desk: "Desk") -> None:
+    files_job(desk, "{stem}.md")
+    (desk.folder / "in").mkdir()
+    (desk.folder / "in/a.txt").write_text("one")
+    assert desk.types("launch").code == 0
+    (desk.folder / "in/a.txt").unlink()
+    (desk.folder / "in/A.pdf").write_text("two")
+    (desk.folder / "in/b.txt").write_text("three")
+    said = desk.types("launch", "--add", "--keep")
+    assert said.code == 2
+    assert "'in/a.txt', which was planned before, and 'in/A.pdf' would both be written as 'A.md'" in said.err
+    assert "hint: give the file of the new one another name" in said.err
+    assert {path.name: path.read_text() for path in (desk.folder / "out").iterdir()} == {"a.md": "one"}
+    (desk.folder / "in/A.pdf").rename(desk.folder / "in/c.pdf")
+    assert desk.types("launch", "--add", "--keep").code == 0
+    assert sorted(path.name for path in (desk.folder / "out").iterdir()) == ["a.md", "b.md", "c.md"]
+
+
+def test_so_is_a_stem_in_place_of_an_id_where_one_of_two_has_left_the_source(desk: "Desk") -> None:
+    files_job(desk, "{id}.md")
+    (desk.folder / "in").mkdir()
+    for name in ("a.txt", "a.pdf"):
+        (desk.folder / "in" / name).write_text(name)
+    desk.types("launch")
+    (desk.folder / "in/a.txt").unlink()
+    files_job(desk, "{stem}.md")
+    said = desk.types("launch", "--keep")
+    assert said.code == 2
+    assert "'in/a.pdf', which was planned before, and 'in/a.txt' would both be written as 'a.md'" in said.err

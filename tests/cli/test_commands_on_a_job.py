@@ -123,6 +123,33 @@ def test_a_reset_of_a_job_that_could_not_start_moves_nothing(desk: "Desk") -> No
     assert (desk.folder / ".harness/job/ledger.db").exists()
 
 
+PASSED = "the deadline 2020-02-02 07:00 has passed, so nothing could start"
+
+
+@pytest.mark.parametrize("words", [("launch",), ("rehearse",), ("check",), ("launch", "--detach")])
+def test_P03_a_deadline_that_has_passed_is_told_before_a_job_is_planned(words: tuple[str, ...], desk: "Desk") -> None:
+    desk.job({"1": "good"}, more="deadline: 2020-02-02 07:00\n")
+    said = desk.types(*words)
+    assert said.code == 2, said
+    assert PASSED in said.err and "name a later one, or take it out" in said.err
+    assert "this job has not been " in desk.types("log", *(["--rehearsal"] if words == ("rehearse",) else [])).err
+
+
+def test_P03_a_job_that_was_planned_says_that_its_deadline_has_passed_and_a_finished_one_does_nothing(
+    desk: "Desk",
+) -> None:
+    desk.job({"1": "good", "2": "good"})
+    assert desk.types("launch", "--first", "1").code == 0
+    passed = ("--set", "deadline=2020-02-02 07:00")
+    said = desk.types("launch", *passed)
+    assert said.code == 3
+    assert "with exit code 3: stopped by the deadline 2020-02-02 07:00" in said.out
+    assert "Next: name a later `deadline` in job.yaml, then `harness launch" in said.out
+    assert PASSED in desk.types("launch", "--reset", *passed).err
+    assert desk.types("launch").code == 0
+    assert desk.types("launch", *passed).code == 0
+
+
 def test_a_failed_item_gets_a_new_round_by_retry(desk: "Desk") -> None:
     desk.job({"1": "bad", "2": "good"})
     assert desk.types("launch").code == 1
@@ -171,6 +198,26 @@ def test_status_of_a_new_job_is_new(desk: "Desk") -> None:
     desk.job({"1": "good"})
     assert desk.types("status", "--json").json()["state"] == "new"
     assert "Next: `harness launch`" in desk.types("status").out
+
+
+LOOKS = [("status",), ("status", "--json"), ("watch",), ("show", "1"), ("why", "1"), ("log",), ("report",)]
+LOOKS += [("check",), ("plan",), ("pause",), ("retry", "1"), ("launch",), ("launch", "--detach")]
+
+
+def test_T05_every_command_says_that_the_ledger_is_gone_and_what_to_do(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    assert desk.types("launch").code == 0
+    ledger = desk.folder / ".harness/job/ledger.db"
+    content = ledger.read_bytes()
+    ledger.unlink()
+    for words in LOOKS:
+        said = desk.types(*words)
+        assert said.code == 6, (words, said)
+        assert "ledger.db is missing, but " in said.err and "/attempts/000001-" in said.err
+        assert "hint: bring back the ledger, or start anew with `harness launch --reset`" in said.err
+        assert not ledger.exists()
+    ledger.write_bytes(content)
+    assert desk.types("status", "--json").json()["state"] == "finished"
 
 
 def test_with_nothing_running_cancel_says_so_and_pause_waits(desk: "Desk") -> None:
@@ -231,6 +278,20 @@ def test_a_second_interrupt_ends_the_run_at_once(desk: "Desk", waiting_run: "Sta
     assert "running sessions are ended now" in err
     assert "Traceback" not in err
     assert "Next: `harness launch --set grace=600s`" in out
+
+
+def test_C03_the_ledger_tells_the_exit_code_with_which_a_second_signal_ended_the_run(
+    desk: "Desk", waiting_run: "Start"
+) -> None:
+    desk.job({"1": "wait"})
+    running = waiting_run(("launch", "--set", "grace=600s"))
+    assert running.stderr is not None
+    running.send_signal(signal.SIGTERM)
+    assert any("of grace left" in line for line in running.stderr)
+    running.send_signal(signal.SIGTERM)
+    running.communicate(timeout=60)
+    assert running.returncode == 143
+    assert "with exit code 143: stopped by SIGTERM" in desk.types("status").out
 
 
 def test_a_detached_launch_goes_on_alone_and_says_how_to_follow_it(desk: "Desk") -> None:

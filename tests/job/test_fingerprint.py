@@ -85,3 +85,42 @@ def test_a_recorded_fingerprint_is_text_only(manifest: Path) -> None:
     assert all(isinstance(name, str) and isinstance(value, str) for name, value in recorded.items())
     assert str(manifest.parent) not in str(recorded)
     assert differences({**recorded, "gone": "1"}, recorded) == ["gone is gone, it was 1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "does_count"),
+    [("worker.py", True), ("rules.md", True), ("settings.yaml", True), ("tool", True), ("state.json", False),
+     ("rows.csv", False), ("cache.db", False)],
+)  # fmt: skip
+def test_T13_of_the_files_of_a_command_those_count_that_people_write(
+    name: str, does_count: bool, manifest: Path
+) -> None:
+    session = f"{{backend: command, command: [python3, worker.py, {name}], prompt: count them}}"
+    (manifest.parent / "worker.py").write_text("")
+    file = manifest.parent / name
+    file.write_text("#!/bin/sh\n") if name == "tool" else file.write_text("")
+    settings = [f"session={session}"]
+    before = fingerprint(load(manifest, settings=settings))
+    file.write_text(file.read_text() + "more\n")
+    changes = differences(before, fingerprint(load(manifest, settings=settings)))
+    assert changes == (["session.command has changed"] if does_count else [])
+
+
+@pytest.mark.parametrize("word", ["state.json", "./state.json", "output/", "output"])
+def test_T13_what_a_program_makes_is_the_same_word_when_it_is_there(word: str, manifest: Path) -> None:
+    (manifest.parent / "worker.py").write_text("")
+    settings = [f"session={{backend: command, command: [python3, worker.py, {word}], prompt: count them}}"]
+    before = fingerprint(load(manifest, settings=settings))
+    (manifest.parent / "state.json").write_text("")
+    (manifest.parent / "output").mkdir()
+    assert differences(before, fingerprint(load(manifest, settings=settings))) == []
+
+
+def test_T13_a_first_word_counts_whatever_it_is_called(manifest: Path) -> None:
+    tool = manifest.parent / "tool.json"
+    tool.write_text("")
+    tool.chmod(0o755)
+    settings = ["session={backend: command, command: [tool.json], prompt: count them}"]
+    before = fingerprint(load(manifest, settings=settings))
+    tool.write_text("more")
+    assert differences(before, fingerprint(load(manifest, settings=settings))) == ["session.command has changed"]

@@ -25,7 +25,13 @@ session: {model: sonnet, prompt: look at it}
 output: {key: .id, fields: {id: string}, merge: out.json}
 """
 CLI = f"""#!{sys.executable}
-import json, pathlib, sys
+import json, pathlib, sys, time
+waiting = pathlib.Path.home().parent / "job/.harness/job/waiting.json"
+for _ in range(1_000):
+    if waiting.exists():
+        (pathlib.Path.home() / "told").write_bytes(waiting.read_bytes())
+        break
+    time.sleep(0.01)
 assert sys.argv[1:3] == ["auth", "status"], sys.argv
 file = pathlib.Path.home() / ".claude" / ".credentials.json"
 told = json.loads(file.read_text())
@@ -76,6 +82,7 @@ def test_a_job_renews_the_login_once_and_no_session_leaves_a_trace_of_it(tmp_pat
     assert said.returncode == 0, said.stdout + said.stderr
     assert [record["id"] for record in json.loads((folder / "out.json").read_text())] == ["1", "2", "3"]
     assert (home / "renewals").read_text() == "once\n"
+    assert json.loads((home / "told").read_text())["reason"] == "Claude Code renews its login"
     seen = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     for secret in (REFRESH, FRESH, "sk-ant-oat01-made-up-old"):
         assert secret.encode() not in seen

@@ -95,13 +95,16 @@ class Night:
         cost: str | None = "0.07",
         notes: Sequence[str] = (),
         record: Callable[[str], Json] = lambda id_: {"id": id_, "coach": "A. Smith"},
+        records: int = 1,
     ) -> int:
         """Start the next group and settle it: everything is accepted but what `bad` names, nothing with a `fault`."""
         group = self.start()
         self.clock.at += timedelta(seconds=34)
         bad = {id_: ["no record came back"] for id_ in group.items} if fault is not None else bad or {}
         verdicts: dict[ItemId, Verdict] = {
-            id_: Rejected(tuple(bad[id_]), missing=fault is not None) if id_ in bad else Accepted((record(id_),))
+            id_: Rejected(tuple(bad[id_]), missing=fault is not None)
+            if id_ in bad
+            else Accepted((record(id_),) * records)
             for id_ in group.items
         }
         return self._settle(group, verdicts, fault, cost, notes)

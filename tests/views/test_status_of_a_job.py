@@ -13,8 +13,10 @@ import pytest
 from harness.base.clock import SystemClock
 from harness.core import events as e
 from harness.core.faults import OVERLOADED, USAGE_LIMIT
+from harness.core.gate import Closed
 from harness.core.types import Fault
 from harness.ledger.lock import JobLock
+from harness.ledger.waiting import WaitingNote
 from harness.views.status import Status, new, read_status
 from harness.views.status_text import lines
 
@@ -90,6 +92,42 @@ def test_a_hold_tells_its_end_and_that_it_goes_on_by_itself(night: "Night") -> N
     assert read_status(night.state, night.clock.now()).hold is None
 
 
+def test_what_the_supervisor_waits_for_is_told_until_it_is_over_and_only_while_it_lives(night: "Night") -> None:
+    night.plan(["A"])
+    night.begin()
+    note, now = WaitingNote(night.state), night.clock.now()
+    note.tell(Closed(now + timedelta(hours=3), "window", "outside the window 01:00-02:00"))
+    assert read_status(night.state, now).hold is None
+    with supervised(night):
+        status = read_status(night.state, now)
+        assert status.state == "holding"
+        assert "Hold (outside the window 01:00-02:00): until " in text_of(status, night)
+        assert read_status(night.state, now + timedelta(hours=3)).hold is None
+        (night.state / "waiting.json").write_text('{"until": ')
+        assert read_status(night.state, now).hold is None
+        note.tell(None)
+        assert not (night.state / "waiting.json").exists()
+
+
+def test_at_its_rate_a_job_with_sessions_runs_and_one_without_holds(night: "Night") -> None:
+    night.plan(["A", "B"])
+    night.begin()
+    now = night.clock.now()
+    WaitingNote(night.state).tell(Closed(now + timedelta(minutes=5), "rate", "at the rate 1/h"))
+    with supervised(night):
+        assert read_status(night.state, now).state == "holding"
+        night.start()
+        status = read_status(night.state, now)
+    assert (status.state, [hold["reason"] for hold in status.as_json()["holds"]]) == ("running", ["at the rate 1/h"])
+
+
+def test_a_wait_between_two_starts_is_nothing_to_tell_and_a_full_disk_no_fault(night: "Night") -> None:
+    note, now = WaitingNote(night.state), night.clock.now()
+    note.tell(Closed(now + timedelta(seconds=1), "stagger", "one after the other"))
+    assert not (night.state / "waiting.json").exists()
+    WaitingNote(night.state / "gone").tell(Closed(now, "rate", "at the rate 1/h"))
+
+
 def test_a_pause_is_told_with_the_command_that_ends_it(night: "Night") -> None:
     night.plan(["A"])
     night.begin()
@@ -133,6 +171,8 @@ def test_the_state_words_lead_to_the_next_command(night: "Night") -> None:
     [
         ("the budget cannot pay for another session", "raise `budget` in job.yaml, then `harness launch`"),
         ("the cap of 3 sessions is reached", "raise `caps` in job.yaml, then `harness launch`"),
+        ("stopped by the deadline 2026-11-21 07:00", "name a later `deadline` in job.yaml, then `harness launch`"),
+        ("stopped by the deadline", "`harness launch`"),
         ("stopped by SIGINT", "Next: `harness launch`"),
     ],
 )

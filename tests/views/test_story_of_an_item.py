@@ -95,3 +95,24 @@ def test_I16_records_and_reasons_are_printed_harmlessly(night: "Night") -> None:
     night.attempt({"A": ["\x1b[2Jbad\x07"]})
     night.attempt(record=lambda id_: {"id": id_, "x": "\x1b]52;c;cm0=\x07"})
     assert all("\x1b" not in line and "\x07" not in line for line in lines(history(night.state, "A")))
+
+
+def test_long_records_are_cut_for_people_and_the_command_that_prints_them_whole_is_told(night: "Night") -> None:
+    night.plan(["A 1", "B"])
+    night.begin()
+    night.attempt(record=lambda id_: {"id": id_, "text": "word " * 5_000})
+    night.attempt()
+    said = list(lines(history(night.state, "A 1")))
+    assert max(map(len, said)) <= 700
+    assert said[-1].startswith("    whole with `harness show 'A 1'")
+    assert len(history(night.state, "A 1").as_json()["phases"][0]["accepted"]["records"][0]["text"]) == 25_000
+    assert not any("whole with" in line for line in lines(history(night.state, "B")))
+
+
+def test_of_many_records_the_first_ones_are_told(night: "Night") -> None:
+    night.plan(["A"])
+    night.begin()
+    night.attempt(records=25)
+    said = list(lines(history(night.state, "A")))
+    assert sum(line.startswith('    {"id": "A"') for line in said) == 10
+    assert said[-1].startswith("    and 15 more; whole with `harness show A")

@@ -1,0 +1,50 @@
+"""What keeps every start back just now, in a small file for who looks on: the gate's own state is in no entry.
+
+`.harness/<stem>/waiting.json`: {"until", "why", "reason"}, there while it lasts; believed while a supervisor lives.
+"""
+
+import json
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from harness.base.clock import from_text, to_text
+from harness.base.files import write_private
+from harness.core.gate import Closed
+
+_NAME = "waiting.json"
+
+
+class WaitingNote:
+    """The supervisor's side. A disk that does not take it costs only that it is not told."""
+
+    def __init__(self, state: Path) -> None:
+        self._path = state / _NAME
+        self._told: Closed | None = None
+
+    def forget(self) -> None:
+        """Nothing is known yet, or any more."""
+        self._told = None
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    def tell(self, closed: Closed | None) -> None:
+        """What closes the gate now; not durable, and only written when it has changed."""
+        if closed is None or closed.why == "stagger":
+            if self._told is not None:
+                self.forget()
+        elif closed != self._told:
+            self._told = closed
+            told = {"until": to_text(closed.until), "why": closed.why, "reason": closed.reason}
+            with suppress(OSError):
+                write_private(self._path, json.dumps(told).encode())
+
+
+def what_is_waited_for(state: Path, now: datetime) -> Closed | None:
+    """What the supervisor said last, as long as that is to come; None for a file that is not whole, too."""
+    try:
+        told = json.loads((state / _NAME).read_bytes())
+        closed = Closed(from_text(told["until"]), told["why"], str(told["reason"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return closed if closed.until > now else None
