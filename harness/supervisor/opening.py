@@ -12,7 +12,7 @@ from harness.base.bounded import Bounded
 from harness.base.clock import Clock
 from harness.base.commands import command_at
 from harness.base.errors import LedgerDamagedError, Problem, UsageError
-from harness.base.files import make_folder, sync_folder, write_atomic
+from harness.base.files import make_folder, sync_folder, write_private
 from harness.base.texts import shown
 from harness.core.events import (
     BatchPlanned,
@@ -64,8 +64,8 @@ def make_state_folder(job: Job) -> None:
     for folder in (job.state, job.state / "control", job.state / "artifacts", job.state / "attempts"):
         make_folder(folder)
     ignored = job.state.parent / ".gitignore"
-    if not ignored.exists():  # whoever keeps the job in git means the manifest, not gigabytes of attempts
-        write_atomic(ignored, b"*\n")
+    if not (ignored.exists() and ignored.stat().st_size):  # a job in git is its manifest, not gigabytes of attempts
+        write_private(ignored, b"*\n")
 
 
 def open_ledger(job: Job, clock: Clock) -> Ledger:

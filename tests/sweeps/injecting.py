@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from harness.ledger.contents import MOST_BYTES
 from tests.checker.laws import broken_laws
 from tests.checker.record import Record
 from tests.sweeps import forge
@@ -32,10 +33,13 @@ MANIFEST = {
 WORK = """\
 cat > /dev/null
 echo "$HARNESS_ATTEMPT" >> "${0%/*}/ran"
-printf '[{"id":"i%s","text":"about %s"}]' "$HARNESS_BATCH" "$HARNESS_BATCH" > "$HARNESS_OUTPUT"
+more=; [ "$HARNESS_BATCH" -lt 4 ] || more="$(cat "${0%/*}/more")"
+printf '[{"id":"i%s","text":"about %s%s"}]' "$HARNESS_BATCH" "$HARNESS_BATCH" "$more" > "$HARNESS_OUTPUT"
 """
 ITEMS = ["i1", "i2", "i3", "i4", "i5"]
-MERGED = json.loads(json.dumps([{"id": item, "text": f"about {item[1:]}"} for item in ITEMS]))
+MORE = "x" * (MOST_BYTES + 1)
+"""What the last two records say besides: too much for the ledger, so that their contents are files."""
+MERGED = [{"id": item, "text": f"about {item[1:]}{MORE if item > 'i3' else ''}"} for item in ITEMS]
 
 Where = Literal["main", "state", "outputs"]
 """Which calls are counted: all of the main thread; those of the main thread on paths of the job; those of any thread
@@ -79,6 +83,7 @@ class SmallJob:
         self.env = {"PATH": os.environ["PATH"], "HOME": home, "LANG": "C.UTF-8", "PYTHONPATH": str(forge.ROOT)}
         self.folder.mkdir()
         (self.folder / "job.yaml").write_text(json.dumps(MANIFEST))
+        (self.folder / "more").write_text(MORE)
         (self.folder / "items.json").write_text(json.dumps([{"id": item} for item in ITEMS]))
         (self.folder / "work.sh").write_text(work)
 

@@ -39,7 +39,8 @@ ERRORS: dict[str, tuple[str, ...]] = {
 CHANGING = ("pwrite64", "fdatasync", "fsync", "rename", "mkdir", "write")
 PLANTED = (
     ("publish_before_commit", "fdatasync", 1),
-    ("commit_before_artifact", "rename", 4),
+    ("commit_before_artifact", "rename", 1),
+    ("commit_before_artifact", "pwrite64", 7),
     ("say_before_commit", "pwrite64", 30),
 )
 """A fault, and the calls whose kills show it, each so many-th."""

@@ -10,17 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.ledger.contents import MOST_BYTES
 from tests.sweeps.forge import ROOT
-from tests.sweeps.injecting import ITEMS, MANIFEST, MERGED, WORK
+from tests.sweeps.injecting import ITEMS, MANIFEST, MERGED, MORE, WORK
 
 pytestmark = [pytest.mark.linux, pytest.mark.root]
 
-_SPOILING = (
-    WORK.replace('echo "$HARNESS', 'job="${0%/*}"; [ "$HARNESS_BATCH" = 3 ] && . "$job/spoil.sh"\necho "$HARNESS')
-    .replace('about %s"', 'about %s%s"')
-    .replace(' > "$HARNESS_OUTPUT"', ' "$(cat "$job/more")" > "$HARNESS_OUTPUT"')
-)
+_SPOILING = WORK.replace(
+    'echo "$HARNESS', 'job="${0%/*}"; [ "$HARNESS_BATCH" = 3 ] && . "$job/spoil.sh"\necho "$HARNESS'
+).replace("-lt 4", "-lt 2")
 _FILL = 'head -c 100M /dev/zero > "$job/{0}/filler" 2> /dev/null; :'
 _NIGHT = """
 set -e
@@ -53,7 +50,6 @@ class Spoiled:
     """What each record says besides."""
 
 
-_LARGE = "x" * (MOST_BYTES + 1)
 _CASES = {
     "H01 ledger": Spoiled(".harness/job", "size=6m", _FILL, 'rm "$PLACE/filler"', "the disk of .* is full"),
     "H01 artifacts": Spoiled(
@@ -62,7 +58,7 @@ _CASES = {
         _FILL,
         'rm "$PLACE/filler"',
         "artifacts.* is full",
-        _LARGE,
+        MORE,
     ),
     "H01 work": Spoiled(".harness/job/attempts", "size=2m", _FILL, 'rm "$PLACE/filler"', "attempts.* is full"),
     "H01 merge": Spoiled("output", "size=2m", _FILL, 'rm "$PLACE/filler"', "cannot merge into .*No space left"),
@@ -72,7 +68,7 @@ _CASES = {
         'i=0; while : > "$job/{0}/f$i"; do i=$((i+1)); done 2> /dev/null',
         'rm "$PLACE"/f*',
         "no inodes left",
-        _LARGE,
+        MORE,
     ),
     "T15 read-only": Spoiled(".harness/job", "size=6m,ro", ":", 'mount -o remount,rw "$PLACE"', "is read-only"),
 }
@@ -99,8 +95,8 @@ def test_H01_H02_H03_T15_a_disk_that_fails_costs_nothing_but_time(tmp_path: Path
     assert "again" in said["first.err"].split("stopped: ")[-1].split("error: ")[-1], "it says what to do"
     if case.spoil is _FILL:
         assert said["first.last"].startswith("RunEnded|") and '"exit_code":4' in said["first.last"], "the stop is told"
-    expected = [{**record, "text": record["text"] + case.more} for record in MERGED]
-    assert json.loads((tmp_path / "merged.json").read_bytes()) == expected
+    expected = [f"about {item[1:]}{case.more if item > 'i1' else ''}" for item in ITEMS]
+    assert [record["text"] for record in json.loads((tmp_path / "merged.json").read_bytes())] == expected
     assert "started" not in said["third.err"]
 
 
@@ -108,6 +104,7 @@ def test_H01_a_full_disk_under_the_log_of_a_run_does_not_end_it(tmp_path: Path) 
     (tmp_path / "job.yaml").write_text(json.dumps(MANIFEST))
     (tmp_path / "items.json").write_text(json.dumps([{"id": item} for item in ITEMS]))
     (tmp_path / "work.sh").write_text(WORK)
+    (tmp_path / "more").write_text(MORE)
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     with Path("/dev/full").open("w") as full:
         words = [sys.executable, "-m", "harness", "launch", "--plain"]
