@@ -18,6 +18,10 @@ MOST_BYTES: Final = 64 * 1024
 MOST_WAITING_BYTES: Final = 8 * 1024 * 1024
 """Of all that waits for a transaction; what comes on top is a file."""
 
+_INSERT = """INSERT INTO contents VALUES(?, ?)
+    ON CONFLICT(sha) DO UPDATE SET content = excluded.content WHERE content IS NOT excluded.content"""
+"""What is damaged heals when the same content comes again."""
+
 
 class Contents:
     """What has been put and what the ledger holds. Implements `base.artifacts.Shelf`; threads may share it.
@@ -51,7 +55,7 @@ class Contents:
         """Write what waits, in the transaction that is open; when that is durable it may be forgotten."""
         with self._lock:
             waiting = list(self._waiting.items())
-        db.executemany("INSERT OR IGNORE INTO contents VALUES(?, ?)", waiting)
+        db.executemany(_INSERT, waiting)
         return [sha for sha, _ in waiting]
 
     def forget(self, shas: Iterable[Sha] | None = None) -> None:

@@ -12,17 +12,19 @@ from harness.base.files import sync_folder, write_atomic
 
 def seal(ledger: Path) -> None:
     """Seal a file that nobody has open for writing any more, unless its write-ahead log is still needed."""
-    log = ledger.with_name(f"{ledger.name}-wal")
-    if not log.exists() or log.stat().st_size == 0:
+    if not _has_log(ledger):
         write_atomic(_path(ledger), _hash_of(ledger))
 
 
 def look(ledger: Path) -> Literal["none", "whole", "broken"]:
-    """Whether the file is, byte for byte, what was sealed."""
+    """Whether the file is, byte for byte, what was sealed.
+
+    A log beside it that holds something is another ledger's, or a killed opening's: SQLite would read it as its own.
+    """
     path = _path(ledger)
     if not path.exists():
         return "none"
-    return "whole" if path.read_bytes() == _hash_of(ledger) else "broken"
+    return "whole" if not _has_log(ledger) and path.read_bytes() == _hash_of(ledger) else "broken"
 
 
 def remove(ledger: Path) -> None:
@@ -30,6 +32,11 @@ def remove(ledger: Path) -> None:
     if _path(ledger).exists():
         _path(ledger).unlink()
         sync_folder(ledger.parent)
+
+
+def _has_log(ledger: Path) -> bool:
+    log = ledger.with_name(f"{ledger.name}-wal")
+    return log.exists() and log.stat().st_size > 0
 
 
 def _path(ledger: Path) -> Path:

@@ -1,27 +1,26 @@
 """The ledger: one SQLite file; a transaction appends entries to a hash chain, changes state tables, keeps contents."""
 
 import errno
-import hashlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from harness.base.clock import Clock, to_text
-from harness.base.commands import command_at
-from harness.base.errors import HarnessError, LedgerDamagedError
+from harness.base.errors import LedgerDamagedError
 from harness.base.files import sync_folder
-from harness.base.troubles import in_words, is_of_the_machine
+from harness.base.troubles import in_words
 from harness.core.codec import UnreadableEntryError, decode, encode
 from harness.core.events import Event
 from harness.ledger import seal
 from harness.ledger.apply import apply
 from harness.ledger.contents import Contents, content_of, contents_of
+from harness.ledger.examining import Link, damaged, examine, read_only, refuse_other_versions, refused, verify
 from harness.ledger.tables import CONTENTS, ENTRIES, SHAPE, STATE, STATE_TABLES, VERSION
-
-_GENESIS = b"harness ledger 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +39,14 @@ class Transaction:
         self.db = db
         self._time = to_text(clock.now())
         row = db.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
-        self._seq: int = row[0] if row else 0
-        self._hash: bytes = row[1] if row else _GENESIS
+        self._end = Link(*row) if row else Link()
 
     def record(self, events: Iterable[Event]) -> None:
         for event in events:
             kind, body = type(event).__name__, encode(event)
-            self._seq += 1
-            self._hash = _chained(self._hash, self._seq, self._time.encode(), kind.encode(), body.encode())
-            self.db.execute(
-                "INSERT INTO entries VALUES(?, ?, ?, ?, ?)", (self._seq, self._time, kind, body, self._hash)
-            )
-            apply(self.db, self._seq, self._time, event)
-
-
-def _chained(before: bytes, seq: int, time: bytes, kind: bytes, body: bytes) -> bytes:
-    return hashlib.sha256(b"%b\0%d\0%b\0%b\0%b" % (before, seq, time, kind, body)).digest()
+            self._end = end = self._end.next(self._time.encode(), kind.encode(), body.encode())
+            self.db.execute("INSERT INTO entries VALUES(?, ?, ?, ?, ?)", (end.seq, self._time, kind, body, end.hash))
+            apply(self.db, end.seq, self._time, event)
 
 
 class Ledger:
@@ -68,8 +59,9 @@ class Ledger:
         path: Path,
         *,
         contents: Contents | None = None,
-        is_sealed_at_close: bool = False,
+        sealed_from: Link | None = None,
     ) -> None:
+        """`sealed_from`: up to there the chain was walked; what comes behind it is, before the file is sealed."""
         self.db = db
         self.path = path
         self.contents = contents or Contents(lambda sha: content_of(db, sha))
@@ -77,7 +69,7 @@ class Ledger:
         self.transactions = 0
         """How many this process has committed: what a query said holds as long as there is no further one."""
         self._clock = clock
-        self._is_sealed_at_close = is_sealed_at_close
+        self._sealed_from = sealed_from
         self.around_commit: Callable[[str], None] = lambda moment: None
         """Called with `before` and `after` each commit; the simulation crashes here."""
 
@@ -91,27 +83,20 @@ class Ledger:
         try:
             if not path.exists():
                 _create_file(path)
-            _refuse_empty(path)
+            examined = examine(path)
             db = sqlite3.connect(path, isolation_level=None)
             db.execute("PRAGMA journal_mode=WAL")
             db.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
             db.execute("PRAGMA journal_size_limit=67108864")
-            _check_version(db, path)
-            sealed = seal.look(path)
-            if sealed != "whole":  # what was closed in order and is the same bytes was verified when it was opened
-                verify(db, path)
-            if sealed == "broken":
-                _refuse_broken_trees(db, path)
-                _remake_state(db)
-            if _shape(db) != SHAPE:
+            if examined.state_is_doubtful or _shape(db) != SHAPE:
                 _remake_state(db)
             seal.remove(path)
             _bring_up_to_version(db)
         except sqlite3.DatabaseError as error:
             raise refused(path, error) from error
         except UnreadableEntryError as error:
-            raise _damaged(path, str(error)) from error
-        return Ledger(db, clock, path, contents=contents_of(path), is_sealed_at_close=durable)
+            raise damaged(path, str(error)) from error
+        return Ledger(db, clock, path, contents=contents_of(path), sealed_from=examined.end if durable else None)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -138,15 +123,32 @@ class Ledger:
     def is_planned(self) -> bool:
         return self.db.execute("SELECT 1 FROM job").fetchone() is not None
 
-    def close(self) -> None:
-        """Bring everything into the one file, and seal it; a disk that does not take this costs nothing."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close(in_order=error is None)
+
+    def close(self, *, in_order: bool = True) -> None:
+        """Bring everything into the one file, and seal it if it is in order; a disk that does not take this costs
+        nothing."""
         self.contents.close()
-        with suppress(sqlite3.OperationalError, OSError):
-            if self._is_sealed_at_close:
+        with suppress(sqlite3.DatabaseError, OSError):
+            if self._sealed_from is not None:
+                in_order = in_order and self._is_as_written(self._sealed_from)
                 self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self.db.close()
-            if self._is_sealed_at_close:
+            if self._sealed_from is not None and in_order:
                 seal.seal(self.path)
+
+    def _is_as_written(self, start: Link) -> bool:
+        try:
+            verify(self.db, self.path, start)
+        except LedgerDamagedError:  # who opens it next says so
+            return False
+        return True
 
 
 @contextmanager
@@ -158,9 +160,8 @@ def opened_for_reading(path: Path) -> Iterator[sqlite3.Connection]:
     if not path.exists():
         raise FileNotFoundError(path)
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)) as db:
-            db.execute("PRAGMA busy_timeout=5000")
-            _check_version(db, path)
+        with read_only(path) as db:
+            refuse_other_versions(db, path)
             if _shape(db) == SHAPE:
                 yield db
             else:
@@ -169,7 +170,7 @@ def opened_for_reading(path: Path) -> Iterator[sqlite3.Connection]:
     except sqlite3.DatabaseError as error:
         raise refused(path, error) from error
     except UnreadableEntryError as error:
-        raise _damaged(path, str(error)) from error
+        raise damaged(path, str(error)) from error
 
 
 def entries(db: sqlite3.Connection, after: int = 0) -> Iterator[Entry]:
@@ -178,23 +179,6 @@ def entries(db: sqlite3.Connection, after: int = 0) -> Iterator[Entry]:
         "SELECT seq, time, kind, body FROM entries WHERE seq > ? ORDER BY seq", (after,)
     ):
         yield Entry(seq, time, decode(kind, body))
-
-
-def verify(db: sqlite3.Connection, path: Path) -> None:
-    """Walk the chain, 2.5 s for a million entries. LedgerDamagedError names the first that is not what was written."""
-    before, expected = _GENESIS, 1
-    rows = "SELECT seq, CAST(time AS BLOB), CAST(kind AS BLOB), CAST(body AS BLOB), hash FROM entries ORDER BY seq"
-    for seq, time, kind, body, stored in db.execute(rows):
-        if seq != expected:
-            raise _damaged(path, f"entry {expected} is missing")
-        before = _chained(before, seq, time, kind, body)
-        if before != stored:
-            raise _damaged(path, f"entry {seq} ({_text(kind)}, {_text(time)}) is not what was written")
-        expected += 1
-
-
-def _text(value: bytes) -> str:
-    return value.decode(errors="replace")
 
 
 def rebuild(db: sqlite3.Connection) -> sqlite3.Connection:
@@ -262,40 +246,3 @@ def _bring_up_to_version(db: sqlite3.Connection) -> None:
     """A ledger of version 1 gets a table for contents; those that it has are files."""
     if db.execute("PRAGMA user_version").fetchone() != (VERSION,):
         db.executescript(f"BEGIN; {CONTENTS} PRAGMA user_version={VERSION}; COMMIT;")
-
-
-def _refuse_broken_trees(db: sqlite3.Connection, path: Path) -> None:
-    """Bytes were changed since it was closed: where the entries and the trees are whole, the rest can be remade."""
-    found = [str(row[0]) for row in db.execute("PRAGMA integrity_check(3)")]
-    if found != ["ok"]:
-        db.close()
-        raise _damaged(path, "; ".join(found))
-
-
-def _check_version(db: sqlite3.Connection, path: Path) -> None:
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version > VERSION:
-        raise LedgerDamagedError(
-            f"{path} was made by a newer harness (ledger version {version}, this one knows {VERSION})",
-            hint="use the version that made it",
-        )
-    if version < 1:
-        raise _damaged(path, f"it has the unknown version {version}")
-
-
-def _refuse_empty(path: Path) -> None:
-    if path.stat().st_size == 0:
-        raise _damaged(path, "the file is empty")
-
-
-def refused(path: Path, error: sqlite3.DatabaseError) -> HarnessError:
-    """An error of SQLite in words: of the disk under the ledger, or of what is in it."""
-    return in_words(error, path) if is_of_the_machine(error) else _damaged(path, str(error))
-
-
-def _damaged(path: Path, what: str) -> LedgerDamagedError:
-    return LedgerDamagedError(
-        f"{path} is damaged: {what}",
-        hint=f"nothing was changed; restore a backup, or start anew with "
-        f"`{command_at(path.parent, 'launch', '--reset')}`, which moves it all to a backup folder",
-    )

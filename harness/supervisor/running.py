@@ -28,9 +28,10 @@ from harness.executors.preflight import preflight
 from harness.executors.walls import Containment
 from harness.job.job import Job
 from harness.ledger import ballast, control
+from harness.ledger.examining import refused
 from harness.ledger.lock import JobLock
 from harness.ledger.shared_holds import SharedHolds
-from harness.ledger.store import Ledger, refused
+from harness.ledger.store import Ledger
 from harness.supervisor.housekeeping import ballast_path, give_up, progress_path, tidy
 from harness.supervisor.judging import judge_with
 from harness.supervisor.merging import Merger
@@ -101,7 +102,7 @@ def _run_held(
         asyncio.run(preflight(containment, job))
         bounded = Bounded(lock_limit=lock_limit({STATE_MARK: state_digest(job.state)}))
         try:
-            with closing(open_ledger(job, clock)) as ledger, closing(bounded):
+            with open_ledger(job, clock) as ledger, closing(bounded):
                 if not ledger.is_planned():
                     refuse_past_deadline(job, clock.now())
                 plan_or_check(job, ledger, bounded, options.again, options.choice)

@@ -131,7 +131,7 @@ def _desk(job: Job, expected: re.Pattern[str]) -> Iterator[tuple[Setting, Finger
     try:
         with (
             JobLock(job.state / "lock", clock),
-            closing(open_ledger(job, clock)) as ledger,
+            open_ledger(job, clock) as ledger,
             closing(Bounded()) as bounded,
         ):
             store = ArtifactStore(job.state / "artifacts", ledger.contents)

@@ -130,8 +130,83 @@ def test_what_was_put_meanwhile_is_not_forgotten() -> None:
     contents = Contents(lambda sha: None)
     contents.put(sha_of(b"a"), b"a")
     with closing(sqlite3.connect(":memory:")) as db:
-        db.execute("CREATE TABLE contents(sha, content)")
+        db.execute("CREATE TABLE contents(sha PRIMARY KEY, content)")
         written = contents.write(db)
     contents.put(sha_of(b"b"), b"b")
     contents.forget(written)
     assert (contents.get(sha_of(b"a")), contents.get(sha_of(b"b"))) == (None, b"b")
+
+
+def test_a_damaged_content_heals_when_the_same_comes_again(path: Path) -> None:
+    with closing(Ledger.open(path, SystemClock())) as ledger:
+        sha = the_store(ledger).put(SMALL)
+        ledger.record(Paused("a test"))
+        ledger.db.execute("UPDATE contents SET content = x'00'")
+        the_store(ledger).put(SMALL)
+        ledger.record(Paused("a test"))
+        assert the_store(ledger).get(sha) == SMALL
+
+
+def _kept(path: Path) -> None:
+    with Ledger.open(path, SystemClock()) as ledger:
+        the_store(ledger).put(SMALL)
+        ledger.record(Paused("a test"))
+
+
+def _spoil(path: Path, sql: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute(sql)
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("UPDATE contents SET content = x'00'", "content .* is not what was written"),
+        ("DROP TABLE contents", "its contents are gone"),
+    ],
+)
+def test_T04_contents_that_were_changed_since_the_ledger_was_closed_are_refused(
+    path: Path, sql: str, said: str
+) -> None:
+    _kept(path)
+    _spoil(path, sql)
+    before = path.read_bytes()
+    with pytest.raises(LedgerDamagedError, match=said):
+        Ledger.open(path, SystemClock())
+    assert path.read_bytes() == before
+
+
+def test_T04_a_log_of_another_time_beside_a_sealed_ledger_is_not_believed(path: Path) -> None:
+    """Who brings back a backup after a kill leaves the killed run's log beside it."""
+    sealed = path.read_bytes(), path.with_suffix(".seal").read_bytes()
+    ledger = Ledger.open(path, SystemClock())
+    for _ in range(300):
+        ledger.record(Paused("a test"))
+    ledger.db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    for _ in range(3):
+        ledger.record(Paused("after the checkpoint, from the beginning of the log"))
+    log = path.with_name("ledger.db-wal").read_bytes()
+    ledger.close()
+    path.write_bytes(sealed[0])
+    path.with_suffix(".seal").write_bytes(sealed[1])
+    path.with_name("ledger.db-wal").write_bytes(log)
+    with pytest.raises(LedgerDamagedError):
+        Ledger.open(path, SystemClock())
+    assert path.read_bytes() == sealed[0], "the backup is as it was"
+
+
+def test_T04_what_was_changed_while_a_ledger_was_open_is_never_sealed(path: Path) -> None:
+    with Ledger.open(path, SystemClock()) as ledger:
+        ledger.record(Paused("a test"))
+        ledger.db.execute("UPDATE entries SET body = '{}' WHERE seq = (SELECT max(seq) FROM entries)")
+    assert not path.with_suffix(".seal").exists()
+    with pytest.raises(LedgerDamagedError, match="is not what was written"):
+        Ledger.open(path, SystemClock())
+
+
+def test_a_ledger_that_was_let_go_in_disorder_is_not_sealed(path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), Ledger.open(path, SystemClock()):
+        raise ZeroDivisionError
+    assert not path.with_suffix(".seal").exists()
+    Ledger.open(path, SystemClock()).close()
+    assert path.with_suffix(".seal").exists()
