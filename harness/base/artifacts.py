@@ -30,6 +30,20 @@ class Shelf(Protocol):
         ...
 
 
+class Scratch:
+    """A shelf in memory, for what is looked at once: it takes everything and keeps nothing."""
+
+    def __init__(self) -> None:
+        self._contents: dict[Sha, bytes] = {}
+
+    def put(self, sha: Sha, content: bytes) -> bool:
+        self._contents[sha] = content
+        return True
+
+    def get(self, sha: Sha) -> bytes | None:
+        return self._contents.get(sha)
+
+
 class ArtifactStore:
     """Frozen outputs and accepted fragments of one job, under `root` and on the shelf. Threads may share it."""
 
@@ -89,8 +103,13 @@ class ArtifactStore:
         try:
             return self.path(sha).open("rb")
         except FileNotFoundError:
-            raise LedgerDamagedError(f"artifact {sha} is missing from {self.root}") from None
+            raise _damaged(f"the content {sha} is missing from the ledger and from {self.root}") from None
 
     def changed(self, sha: Sha) -> LedgerDamagedError:
         """What to raise for a content that does not have its hash."""
-        return LedgerDamagedError(f"artifact {sha} in {self.root} has been changed: its content is not what was stored")
+        return _damaged(f"the content {sha} has been changed: it is not what was stored ({self.root} or the ledger)")
+
+
+def _damaged(what: str) -> LedgerDamagedError:
+    hint = "restore a backup of the whole state folder, or take the item back with `harness reject ITEM` and launch"
+    return LedgerDamagedError(what, hint=hint)

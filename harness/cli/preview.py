@@ -168,7 +168,9 @@ def _next_spec(job: Job, db: sqlite3.Connection) -> AttemptSpec | None:
     return make_spec(setting, group, new_identity(setting, group))
 
 
-async def _never_complete(spec: AttemptSpec, artifacts: Sequence[Artifact], faults: Sequence[OutputFault]) -> bool:
+async def _never_complete(
+    spec: AttemptSpec, artifacts: Sequence[Artifact], faults: Sequence[OutputFault], glance: ArtifactStore
+) -> bool:
     return False
 
 

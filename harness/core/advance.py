@@ -90,6 +90,8 @@ def broken_setup(tail: Tail, fruitless_phase: str | None) -> str | None:
 BREAKDOWNS = 10
 """Attempts, one after the other, that this machine may break before the run stops."""
 
+_IF_IT_IS_WELL = "if this machine is well, launch again: who goes on breaking down is then taken for the cause"
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -114,5 +116,5 @@ def broken_machine(newest_first: Sequence[Ended]) -> str | None:
         if before is None or attempt.ended_seq < before:
             in_a_row, before = in_a_row + 1, attempt.started_seq
         if in_a_row == BREAKDOWNS:
-            return f"ten sessions in a row were broken by this machine: {newest_first[0].detail}"
+            return f"ten sessions in a row were broken by this machine: {newest_first[0].detail}; {_IF_IT_IS_WELL}"
     return None

@@ -101,10 +101,8 @@ QueuedWhy = Literal["retry", "again", "repeated", "halved", "alone", "chosen", "
 
 @dataclass(frozen=True, slots=True)
 class GroupQueued:
-    """A group waits for its next attempt.
-
-    `believed` counts the no-strike faults it was believed, `last_excused` is the attempt of the last of them.
-    """
+    """A group waits. `believed` counts the no-strike faults it was believed, `last_excused` is the attempt of the last
+    of them; `doubted`: it alone broke down, so often that the next breakdown is its own (docs/decisions/0013)."""
 
     group: int
     phase: int
@@ -115,6 +113,7 @@ class GroupQueued:
     why: QueuedWhy
     believed: int = 0
     last_excused: int | None = None
+    doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

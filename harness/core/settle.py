@@ -18,6 +18,7 @@ from datetime import datetime
 
 from harness.base.clock import to_text
 from harness.base.ids import ItemId
+from harness.core.advance import BREAKDOWNS
 from harness.core.events import (
     AttemptEnded,
     Event,
@@ -40,6 +41,11 @@ from harness.core.types import Accepted, BatchRef, Ending, Fault, Judgement, Rej
 
 BELIEVED = 3
 """No-strike faults that a group is believed while other attempts end well."""
+
+MOST_BREAKDOWNS = BELIEVED + BREAKDOWNS
+"""Breakdowns that a group is believed where no other is left to end well: they have stopped a run, and it was launched
+again."""
+_DOUBTED = "it has broken down too often to be this machine's doing"
 _NO_STRIKE = ("provider", "host", "operator", "config")
 
 
@@ -74,6 +80,10 @@ class Open:
     tries: int
     believed: int
     last_excused: int | None
+    doubted: bool
+    """Its breakdowns are its own: it was doubted before, in other company or alone."""
+    breakdowns: int
+    """How often this machine has broken a session of its first item; 0 while it is believed anyway."""
     others_ended_well: bool
     """Some attempt that started after this group's last no-strike fault has ended well."""
     batch_repeated: bool
@@ -98,6 +108,8 @@ def settle(
             _ended(open_, ending, judgement, judgement.broken_check, "stopped"),
         ]
     fault = _believed_or_not(open_, ending.fault)
+    if fault is not None and fault.blame == "session" and ending.fault is not None and ending.fault.blame == "host":
+        open_ = replace(open_, doubted=True)
     accepted = _accept(open_.attempt, open_.batch, open_.members, judgement, spans)
     rest = [member for member in open_.members if not isinstance(judgement.verdicts[member.id], Accepted)]
     settled = _Rest(open_, judgement, fault, rest, has_accepted=len(rest) < len(open_.members))
@@ -123,13 +135,18 @@ def recover(
 
 
 def _believed_or_not(open_: Open, fault: Fault | None) -> Fault | None:
-    """A no-strike fault that only this group meets, time after time, is the session's own."""
+    """A no-strike fault that only this group meets, time after time, is the session's own.
+
+    Of a breakdown it stays so: when what breaks a session is all that is left, no others can end well any more.
+    """
     if fault is None or not _may_be_doubted(fault):
         return fault
+    if fault.blame == "host" and (open_.doubted or open_.breakdowns >= MOST_BREAKDOWNS):
+        return replace(fault, blame="session", detail=f"{fault.detail} ({_DOUBTED})")
     if open_.believed < BELIEVED or not open_.others_ended_well:
         return fault
     detail = f"{fault.detail} (believed {open_.believed} times; other sessions ended well in between)"
-    return Fault(fault.kind, "session", detail, fault.until, fault.evidence)
+    return replace(fault, blame="session", detail=detail)
 
 
 def _may_be_doubted(fault: Fault) -> bool:
@@ -311,7 +328,14 @@ def _again(
     batch = open_.batch
     items = tuple(str(member.id) for member in members)
     return GroupQueued(
-        group, batch.phase, batch.number, batch.part, items, open_.tries if tries is None else tries, why
+        group,
+        batch.phase,
+        batch.number,
+        batch.part,
+        items,
+        open_.tries if tries is None else tries,
+        why,
+        doubted=open_.doubted,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from harness.backends.pulse import Pulse
 from harness.backends.session import Session
-from harness.base.artifacts import ArtifactStore
+from harness.base.artifacts import ArtifactStore, Scratch
 from harness.base.clock import Clock
 from harness.base.troubles import in_words, is_full
 from harness.core.faults import classify
@@ -26,8 +26,8 @@ from harness.executors.starter import AttemptStarter
 from harness.outputs.freeze import Frozen, freeze
 from harness.outputs.watch import changes
 
-Preview = Callable[[AttemptSpec, Sequence[Artifact], Sequence[OutputFault]], Awaitable[bool]]
-"""Whether every item of the group is there and accepted, in what was just frozen."""
+Preview = Callable[[AttemptSpec, Sequence[Artifact], Sequence[OutputFault], ArtifactStore], Awaitable[bool]]
+"""Whether every item of the group is there and accepted, in what was just frozen in that store."""
 
 _POLITE_S = 10.0
 """What an interrupted session gets to end by itself before its processes are told to."""
@@ -130,10 +130,11 @@ class LiveAttempt:
             async for _ in changed:
                 self._pulse.event("output")
                 await until_quiet(spec.session.linger, self._pulse, clock)
-                frozen, failure = freeze_output(spec, self._tools.store)
+                glance = ArtifactStore(self._tools.store.root, Scratch())  # a session may write all night
+                frozen, failure = freeze_output(spec, glance)
                 if failure or not frozen.artifacts:
                     continue
-                if await self._tools.preview(spec, frozen.artifacts, frozen.output_faults):
+                if await self._tools.preview(spec, frozen.artifacts, frozen.output_faults, glance):
                     return
                 self._pulse.beat()
         await asyncio.Event().wait()

@@ -50,7 +50,7 @@ def _insert_group(
     """A planned group waits until its needs are met; every later group of the batch is ready at once."""
     state = "waiting" if why == "planned" else "ready"
     db.execute(
-        "INSERT INTO groups VALUES(?, ?, ?, ?, ?, ?, 0, NULL, ?, ?, ?, 0)",
+        "INSERT INTO groups VALUES(?, ?, ?, ?, ?, ?, 0, NULL, 0, ?, ?, ?, 0)",
         (group, *ref, to_json(list(items)), tries, late, why, state),
     )
     db.execute("UPDATE job SET next_group = max(next_group, ?)", (group + 1,))
@@ -102,8 +102,8 @@ def _group_queued(db: sqlite3.Connection, seq: int, time: str, event: e.GroupQue
     late = bool(late) or event.why == "reopened"
     _insert_group(db, event.group, ref, event.items, late=late, why=event.why, tries=event.tries)
     db.execute(
-        "UPDATE groups SET believed = ?, last_excused = ? WHERE id = ?",
-        (event.believed, event.last_excused, event.group),
+        "UPDATE groups SET believed = ?, last_excused = ?, doubted = ? WHERE id = ?",
+        (event.believed, event.last_excused, event.doubted, event.group),
     )
 
 
@@ -111,18 +111,21 @@ def _split_chosen(db: sqlite3.Connection, event: e.GroupQueued, ref: tuple[int, 
     """A queued group is cut in two: the chosen items leave it; both halves keep its state."""
     wanted = set(event.items)
     rows = db.execute(
-        "SELECT id, items, state, believed, last_excused, why FROM groups WHERE phase = ? AND number = ? AND part = ?"
-        " AND state IN ('waiting', 'ready')",
+        "SELECT id, items, state, believed, last_excused, doubted, why FROM groups"
+        " WHERE phase = ? AND number = ? AND part = ? AND state IN ('waiting', 'ready')",
         ref,
     ).fetchall()
-    for group, items_text, state, believed, excused, why in rows:
+    for group, items_text, state, believed, excused, doubted, why in rows:
         items = json.loads(items_text)
         if wanted <= set(items):
             rest = [item for item in items if item not in wanted]
             db.execute("UPDATE groups SET items = ? WHERE id = ?", (to_json(rest), group))
             db.execute(
-                "INSERT INTO groups VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-                (event.group, *ref, to_json(list(event.items)), event.tries, believed, excused, late, why, state),
+                "INSERT INTO groups VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+                (
+                    *(event.group, *ref, to_json(list(event.items)), event.tries),
+                    *(believed, excused, doubted, late, why, state),
+                ),
             )
             db.execute("UPDATE job SET next_group = max(next_group, ?)", (event.group + 1,))
             return

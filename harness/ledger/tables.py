@@ -79,6 +79,7 @@ CREATE TABLE numbers(
 CREATE TABLE groups(
     id INTEGER PRIMARY KEY, phase INTEGER NOT NULL, number INTEGER NOT NULL, part INTEGER NOT NULL,
     items TEXT NOT NULL, tries INTEGER NOT NULL, believed INTEGER NOT NULL, last_excused INTEGER,
+    doubted INTEGER NOT NULL DEFAULT 0,
     late INTEGER NOT NULL, why TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('waiting', 'ready', 'running', 'closed')), parked INTEGER NOT NULL
 ) STRICT;

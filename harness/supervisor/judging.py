@@ -1,6 +1,7 @@
 """From what an attempt left to verdicts and stored records: the same for a normal end and for second thoughts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.bounded import Bounded
@@ -14,13 +15,21 @@ from harness.outputs.merge import fragment
 from harness.supervisor.clashes import without_clashes
 from harness.supervisor.setting import Judge, Setting
 
+JudgeIn = Callable[[ArtifactStore, AttemptSpec, Sequence[Artifact], Sequence[OutputFault]], Awaitable[Judgement]]
+"""A judge of what lies in that store."""
+
 
 def judge_with(job: Job, store: ArtifactStore, bounded: Bounded) -> Judge:
     """The judge of a job: its checks, in bounded children. HaltedError when those are halted."""
+    return partial(judge_in(job, bounded), store)
+
+
+def judge_in(job: Job, bounded: Bounded) -> JudgeIn:
+    """The same, wherever what it judges lies."""
     breakdowns = Breakdowns()
 
     async def judged(
-        spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
+        store: ArtifactStore, spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
     ) -> Judgement:
         making = [later for later in job.phases if later.from_ == spec.batch.phase and later.rows is not None]
         checker = Checker(spec, bounded, dict[str, Json](job.vars), breakdowns)

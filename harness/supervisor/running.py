@@ -5,8 +5,9 @@ import os
 import socket
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from harness import __version__
@@ -14,11 +15,11 @@ from harness.backends.credentials import Supply
 from harness.base.artifacts import ArtifactStore
 from harness.base.bounded import Bounded
 from harness.base.clock import Clock, SystemClock
-from harness.base.errors import BrokenSetupError, HarnessError
+from harness.base.errors import BrokenSetupError, HarnessError, LedgerDamagedError
 from harness.base.halt import HaltedError
 from harness.base.processes import STATE_MARK, end_found, lock_limit, of_job, state_digest
 from harness.base.troubles import in_words, is_of_the_machine
-from harness.core.events import RunStarted
+from harness.core.events import RunEnded, RunStarted
 from harness.core.money import to_micro
 from harness.core.types import Artifact, AttemptSpec, OutputFault, SessionEvent
 from harness.executors.awake import Awake
@@ -33,7 +34,7 @@ from harness.ledger.lock import JobLock
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
 from harness.supervisor.housekeeping import ballast_path, give_up, progress_path, tidy
-from harness.supervisor.judging import judge_with
+from harness.supervisor.judging import judge_in
 from harness.supervisor.merging import Merger
 from harness.supervisor.opening import (
     Again,
@@ -118,13 +119,13 @@ def _setting(
 ) -> Setting:
     credential = options.credential
     store = ArtifactStore(job.state / "artifacts", ledger.contents)
-    judged = judge_with(job, store, bounded)
+    judged_in = judge_in(job, bounded)
 
     async def is_complete(
-        spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
+        spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault], glance: ArtifactStore
     ) -> bool:
         try:
-            return (await judged(spec, artifacts, output_faults)).is_complete()
+            return (await judged_in(glance, spec, artifacts, output_faults)).is_complete()
         except HaltedError:
             return False
 
@@ -133,7 +134,7 @@ def _setting(
     )
     shared = options.shared_state or job.state / "holds"
     holds = SharedHolds(shared, credential.fingerprint, job.name) if credential else None
-    return Setting(job, ledger, store, clock, executor, judged, holds, credential, bounded.halt.call)
+    return Setting(job, ledger, store, clock, executor, partial(judged_in, store), holds, credential, bounded.halt.call)
 
 
 def _started(job: Job, containment: Containment, credential: Supply | None, awake: Awake) -> RunStarted:
@@ -179,6 +180,10 @@ async def _run(
         trouble = _in_words(job, error)
         if trouble is not None and trouble.exit_code == BrokenSetupError.exit_code:
             await give_up(setting, merger, trouble.message)
+        raise
+    except LedgerDamagedError as error:  # of a content: the entries were walked when the ledger was opened
+        with suppress(sqlite3.DatabaseError):
+            setting.ledger.record(RunEnded(error.exit_code, error.message))
         raise
     finally:
         for task in beside:

@@ -2,8 +2,9 @@
 
 import asyncio
 import signal
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from harness.supervisor.requests import Stoppable
 
@@ -16,7 +17,8 @@ def as_requests(supervisor: Stoppable) -> Iterator[None]:
     loop = asyncio.get_running_loop()
 
     def asked(number: signal.Signals) -> None:
-        supervisor.ask_stop("Ctrl-C" if number == signal.SIGINT else number.name, exit_code=128 + number)
+        with suppress(sqlite3.OperationalError):  # it stops, although a full disk did not take the entry of it
+            supervisor.ask_stop("Ctrl-C" if number == signal.SIGINT else number.name, exit_code=128 + number)
 
     for number in _STOPPING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and --detach ignore SIGHUP on purpose

@@ -122,7 +122,6 @@ class Supervisor:
         self._exit_code_of_stop = exit_code
         at_once = self.is_ending_now()
         grace_s = self._setting.job.grace.total_seconds()
-        self._setting.ledger.record(CancelAsked(who, at_once, None if at_once else grace_s))
         self._stop = self._stop or Stop("operator", f"stopped by {who}")
         if at_once:
             self._interrupt_all(hard=True)
@@ -131,6 +130,7 @@ class Supervisor:
         else:
             self._later(grace_s, partial(self._interrupt_all, hard=False))
         self.wake()
+        self._setting.ledger.record(CancelAsked(who, at_once, None if at_once else grace_s))  # last: a disk may be full
 
     def start_nothing(self) -> None:
         """Before `run`: it settles what was left open, and stops."""

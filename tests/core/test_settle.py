@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from math import ceil, log2
@@ -38,7 +39,7 @@ from harness.core.faults import (
     TURN_LIMIT,
     USAGE_LIMIT,
 )
-from harness.core.settle import Member, Open, Span, recover, settle
+from harness.core.settle import MOST_BREAKDOWNS, Member, Open, Span, recover, settle
 from harness.core.types import (
     Accepted,
     BatchRef,
@@ -64,6 +65,8 @@ def an_attempt(
     repeated: bool = False,
     believed: int = 0,
     others_well: bool = False,
+    doubted: bool = False,
+    breakdowns: int = 0,
     allowed: int = 3,
 ) -> Open:
     members = tuple(Member(ItemId(f"i{n}"), count, f"i{n}", f"{n:08d}") for n, count in enumerate(strikes))
@@ -75,6 +78,8 @@ def an_attempt(
         tries=0,
         believed=believed,
         last_excused=5 if believed else None,
+        doubted=doubted,
+        breakdowns=breakdowns,
         others_ended_well=others_well,
         batch_repeated=repeated,
         reserved_microusd=500_000,
@@ -201,6 +206,33 @@ def test_a_group_that_was_believed_three_times_goes_behind_the_others() -> None:
         events = settled(an_attempt([0], believed=believed), [MISSING], a_fault(CRASHED, "host"))
         tries += [event.tries for event in events if isinstance(event, GroupQueued)]
     assert tries == [0, 0, 1, 1]
+
+
+def test_a_group_whose_breakdowns_were_doubted_stays_doubted_with_all_that_comes_of_it() -> None:
+    """What breaks sessions may be all that is left: then no other can end well any more, and it would go for ever."""
+    attempt = an_attempt([0, 0], believed=3, others_well=True)
+    for repeated, why in ((False, ["repeated"]), (True, ["halved", "halved"])):
+        events = settled(replace(attempt, batch_repeated=repeated), [MISSING] * 2, a_fault(CRASHED, "host"))
+        again = [event for event in events if isinstance(event, GroupQueued)]
+        assert [(event.why, event.doubted, event.believed) for event in again] == [(each, True, 0) for each in why]
+    assert struck(settled(an_attempt([0], doubted=True), [MISSING], a_fault(CRASHED, "host"))) == ["i0"]
+    failed = settled(an_attempt([2], doubted=True), [MISSING], a_fault(CRASHED, "host"))
+    assert [event.item for event in failed if isinstance(event, ItemFailed)] == ["i0"]
+
+
+def test_who_goes_on_breaking_down_after_that_has_stopped_a_run_is_the_cause() -> None:
+    """When all others are done, no other can end well; that somebody launched again says that the machine is well."""
+    for breakdowns, is_believed in ((MOST_BREAKDOWNS - 1, True), (MOST_BREAKDOWNS, False)):
+        events = settled(an_attempt([0], believed=9, breakdowns=breakdowns), [MISSING], a_fault(CRASHED, "host"))
+        assert (struck(events) == []) == is_believed
+    of_others = settled(an_attempt([0], believed=99, breakdowns=99), [MISSING], a_fault(OVERLOADED, "provider"))
+    assert struck(of_others) == []
+
+
+def test_what_the_provider_does_to_a_doubted_group_is_believed_as_always() -> None:
+    events = settled(an_attempt([0], doubted=True), [MISSING], a_fault(OVERLOADED, "provider"))
+    assert struck(events) == []
+    assert [(event.doubted, event.believed) for event in events if isinstance(event, GroupQueued)] == [(True, 1)]
 
 
 @pytest.mark.parametrize("kind", [SUPERVISOR_LOST, USAGE_LIMIT])

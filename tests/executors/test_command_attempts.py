@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.base.artifacts import ArtifactStore
 from harness.base.ids import ItemId
 from harness.base.processes import (
     FOLDER_MARK,
@@ -204,8 +205,12 @@ def test_a_session_that_lingers_with_everything_good_is_ended_without_a_fault(
 ) -> None:
     looked: list[tuple[str, ...]] = []
 
-    async def good(spec: AttemptSpec, artifacts: Sequence[Artifact], faults: Sequence[OutputFault]) -> bool:
+    async def good(
+        spec: AttemptSpec, artifacts: Sequence[Artifact], faults: Sequence[OutputFault], glance: ArtifactStore
+    ) -> bool:
         looked.append(tuple(artifact.name for artifact in artifacts))
+        assert glance.get(artifacts[0].sha)
+        assert not bench.store.path(artifacts[0].sha).exists(), "what is only looked at is not kept"
         return True
 
     spec = bench.stub("hang-after-file", linger=timedelta(seconds=0.3))

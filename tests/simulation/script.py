@@ -8,9 +8,9 @@ from typing import Literal
 
 from harness.job.bounds import Bounds, Caps, Deadline, Rate, Window
 
-Poison = Literal["rejected", "refused", "silent", "dear"]
+Poison = Literal["rejected", "refused", "silent", "dear", "deadly"]
 """An item whose record is always wrong; one that the model refuses in any company; one that makes the output empty;
-one that costs more than a session may spend."""
+one that costs more than a session may spend; one on which every session crashes."""
 
 Ask = Literal["cancel", "cancel now", "pause", "resume", "retry"]
 Span = tuple[float, float]
@@ -122,7 +122,8 @@ def draw(seed: int) -> Script:
         jumps=_jumps(rng, calm_s),
         asks=_asks(rng, calm_s),
     )
-    return _with_added(random.Random(f"added {seed}"), _with_windows(rng, _with_bounds(rng, drawn)))
+    script = _with_added(random.Random(f"added {seed}"), _with_windows(rng, _with_bounds(rng, drawn)))
+    return _with_deadly(random.Random(f"deadly {seed}"), script)
 
 
 def fair(seed: int) -> Script:
@@ -155,6 +156,12 @@ def _with_added(rng: random.Random, script: Script) -> Script:
         item: kind for item, kind in _poison(rng, script.items + sum(added)).items() if int(item[1:]) >= script.items
     }
     return replace(script, added=added, poison=script.poison | more)
+
+
+def _with_deadly(rng: random.Random, script: Script) -> Script:
+    if rng.random() < 0.9:
+        return script
+    return replace(script, poison=script.poison | {f"i{rng.randrange(script.items):03d}": "deadly"})
 
 
 def _fault_rates(rng: random.Random) -> dict[str, float]:

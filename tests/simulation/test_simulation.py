@@ -41,6 +41,17 @@ def test_what_once_broke_holds(seed: int, script: Script) -> None:
     play(seed, script)
 
 
+@pytest.mark.parametrize("batch_size", [1, 2, 3])
+def test_an_item_that_crashes_every_session_fails_alone_and_all_others_are_done(batch_size: int) -> None:
+    script = Script(items=6, batch_size=batch_size, parallel=2, poison={"i005": "deadly"})
+    for seed in range(6):
+        with folder() as path:
+            universe = Universe(seed, path, script)
+            assert universe.play().finished.exit_code == 1
+            states = universe.watcher.states
+            assert [item for (_, item), state in sorted(states.items()) if state != "done"] == ["i005"]
+
+
 def test_a_failing_script_shrinks_to_what_matters() -> None:
     def again(seed: int, script: Script) -> Violation | None:
         return Violation(seed, script, "V9: so it is") if script.outages and script.items >= 3 else None

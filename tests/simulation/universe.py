@@ -91,6 +91,8 @@ class Universe:
         self._source = self.script.items
         """How many items the source has by now."""
         self._to_add = list(self.script.added)
+        self._launches_left = 6
+        """How often somebody launches again although the machine seemed to be broken."""
         self._may_be_killed = True
         self._supervisor: Supervisor | None = None
         for needed in (self.job.state, self.job.state / "control", self.job.state / "artifacts"):
@@ -235,6 +237,10 @@ class Universe:
         if finished.exit_code == 4 and finished.reason.startswith("auth"):
             self.met("stopped by a refused credential")
             self.clock.elapsed_s = max(self.clock.monotonic(), *(end for _, end in self.script.refusals))
+            return False
+        if finished.exit_code == 4 and "broken by this machine" in finished.reason and self._launches_left:
+            self.met("launched again after breakdowns")
+            self._launches_left -= 1
             return False
         return finished.exit_code not in (0, 1) or not (self._ask_later() or self._add_items())
 

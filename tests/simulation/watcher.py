@@ -29,6 +29,7 @@ _LEGAL = {
     ("failed", "pending"),
 }
 _FIRST_BACKOFF = timedelta(seconds=30)
+_MOST_BREAKDOWNS = 13
 _LONGEST_STATED = timedelta(days=8)
 
 
@@ -65,6 +66,8 @@ class Watcher:
         """Members of the whole failures in a row, in this run."""
         self._excused: dict[Key, list[int]] = {}
         """The entries of the no-strike faults that an item was believed."""
+        self._broken: Counter[Key] = Counter()
+        """How often this machine has broken a session of an item."""
         self._well_since = 0
         """The latest start of an attempt that ended well."""
         self._doubted: set[int] = set()
@@ -198,9 +201,9 @@ class Watcher:
         assert self.strikes[key] <= self.job.strikes, f"V3: strike {self.strikes[key]} for {event.item}"
 
     def _may_be_doubted(self, key: Key) -> bool:
-        """Believed three times, and others ended well since the last time."""
+        """Believed three times, and others ended well since the last time; or after that had stopped a run."""
         excused = self._excused.get(key, [])
-        return len(excused) >= 3 and self._well_since > excused[-1]
+        return len(excused) >= 3 and (self._well_since > excused[-1] or self._broken[key] >= _MOST_BREAKDOWNS)
 
     def _failed(self, event: e.ItemFailed) -> None:
         key = (event.phase, event.item)
@@ -235,6 +238,7 @@ class Watcher:
             case "excused":
                 for item in attempted.items:
                     self._excused.setdefault((attempted.phase, item), []).append(seq)
+                    self._broken[attempted.phase, item] += event.fault == "crashed"
             case "well" | "partly" | "whole":
                 if event.outcome == "whole":
                     self._wholes.append(attempted.items)

@@ -263,6 +263,9 @@ class World:
         poison = {self._poison(item) for item in every}
         if "refused" in poison:
             return Fault(REFUSED, "session", "refused"), None, set(), every
+        if "deadly" in poison:
+            self.met("session crashed on its item")
+            return Fault(CRASHED, "host", "crashed"), None, set(), set()
         if self._happens("crash", rng) and self._may_excuse(spec):
             self.met("session crashed")
             return Fault(CRASHED, "host", "crashed"), None, set(), set()
