@@ -278,19 +278,29 @@ class _Rest:
         open_, fault = self.open_, self.fault
         if len(open_.members) == 1:
             return self._whole_failure_alone(self.members[0])
-        at_once = fault is not None and halves_at_once(fault.kind)
+        at_once = fault is not None and halves_at_once(fault.kind)  # fewer items are the remedy, not a reason
+        told = [] if at_once else [self._returned_whole(member) for member in self.members]
         if not at_once and not open_.batch_repeated:
-            return [_again(open_, self.members, "repeated", open_.next_group, tries=open_.tries + 1)]
+            return [*told, _again(open_, self.members, "repeated", open_.next_group, tries=open_.tries + 1)]
         middle = (len(self.members) + 1) // 2
         halves = [self.members[:middle], self.members[middle:]]
         return [
-            _again(open_, half, "halved", open_.next_group + index, tries=open_.tries + 1)
-            for index, half in enumerate(halves)
+            *told,
+            *(
+                _again(open_, half, "halved", open_.next_group + index, tries=open_.tries + 1)
+                for index, half in enumerate(halves)
+            ),
         ]
 
+    def _returned_whole(self, member: Member) -> ItemReturned:
+        return ItemReturned(self.open_.attempt, self.open_.batch.phase, member.id, self._reasons_of_whole(member))
+
+    def _reasons_of_whole(self, member: Member) -> tuple[str, ...]:
+        fault, reasons = self.fault, self._reasons(member)
+        return reasons if fault is None else (f"{fault.kind}: {fault.detail}", *reasons)
+
     def _whole_failure_alone(self, member: Member) -> list[Event]:
-        open_, fault = self.open_, self.fault
-        reasons = self._reasons(member) if fault is None else (f"{fault.kind}: {fault.detail}", *self._reasons(member))
+        open_, fault, reasons = self.open_, self.fault, self._reasons_of_whole(member)
         if fault is not None and hopeless_alone(fault.kind):
             struck = ItemStruck(open_.attempt, open_.batch.phase, member.id, reasons)
             return [struck, ItemFailed(open_.attempt, open_.batch.phase, member.id, reasons[0])]

@@ -31,11 +31,14 @@ def laid_out(first: str, task: str, retry: str, contract: str) -> str:
 
 
 def retry_part(items: Sequence[Item], reasons: Mapping[ItemId, Sequence[str]]) -> str:
-    """What was wrong with earlier tries, item by item; empty when nothing was."""
+    """What was wrong with earlier tries, items of which the same is said together; empty when nothing was."""
     rejected = [item.id for item in items if reasons.get(item.id)]
     if not rejected:
         return ""
-    lines = [line for id_ in rejected for line in _reasons_of(id_, reasons[id_])]
+    alike: dict[tuple[str, ...], list[ItemId]] = {}
+    for id_ in rejected:
+        alike.setdefault(tuple(reasons[id_]), []).append(id_)
+    lines = [line for told, ids in alike.items() for line in _reasons_of(ids, told)]
     text = _cut("\n".join(lines), _MOST_RETRY_CHARACTERS)
     return (
         "## Earlier tries were rejected\n\n"
@@ -45,10 +48,10 @@ def retry_part(items: Sequence[Item], reasons: Mapping[ItemId, Sequence[str]]) -
     )
 
 
-def _reasons_of(id_: ItemId, reasons: Sequence[str]) -> list[str]:
+def _reasons_of(ids: Sequence[ItemId], reasons: Sequence[str]) -> list[str]:
     told = [f"- {_cut(' '.join(reason.split()), _MOST_REASON_CHARACTERS)}" for reason in reasons[:_MOST_REASONS]]
     more = [f"- and {len(reasons) - _MOST_REASONS} more"] if len(reasons) > _MOST_REASONS else []
-    return [f"{to_json(id_)}:", *told, *more]
+    return [f"{', '.join(map(to_json, ids))}:", *told, *more]
 
 
 def _cut(text: str, most: int) -> str:

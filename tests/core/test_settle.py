@@ -208,6 +208,21 @@ def test_a_group_that_was_believed_three_times_goes_behind_the_others() -> None:
     assert tries == [0, 0, 1, 1]
 
 
+@pytest.mark.parametrize("fault", [None, a_fault(TURN_LIMIT, "session")])
+def test_a_group_that_left_nothing_usable_is_told_why_and_nobody_is_struck(fault: Fault | None) -> None:
+    unreadable = Rejected(("output.json: it is no JSON",), missing=True)
+    events = settled(an_attempt([0, 0]), [unreadable, unreadable], fault)
+    told = [(event.item, event.reasons) for event in events if isinstance(event, ItemReturned)]
+    before = [f"{fault.kind}: {fault.detail}"] if fault else []
+    assert told == [(item, (*before, "output.json: it is no JSON")) for item in ("i0", "i1")]
+    assert struck(events) == []
+
+
+def test_a_group_that_was_refused_is_cut_and_told_nothing() -> None:
+    events = settled(an_attempt([0, 0]), [MISSING, MISSING], a_fault(REFUSED, "session"))
+    assert [event for event in events if isinstance(event, ItemReturned)] == []
+
+
 def test_a_group_whose_breakdowns_were_doubted_stays_doubted_with_all_that_comes_of_it() -> None:
     """What breaks sessions may be all that is left: then no other can end well any more, and it would go for ever."""
     attempt = an_attempt([0, 0], believed=3, others_well=True)

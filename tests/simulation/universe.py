@@ -91,8 +91,7 @@ class Universe:
         self._source = self.script.items
         """How many items the source has by now."""
         self._to_add = list(self.script.added)
-        self._launches_left = 6
-        """How often somebody launches again although the machine seemed to be broken."""
+        self._launches_left = 6  # although the machine seems to be broken
         self._may_be_killed = True
         self._supervisor: Supervisor | None = None
         for needed in (self.job.state, self.job.state / "control", self.job.state / "artifacts"):

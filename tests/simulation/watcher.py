@@ -30,6 +30,7 @@ _LEGAL = {
 }
 _FIRST_BACKOFF = timedelta(seconds=30)
 _MOST_BREAKDOWNS = 13
+_NEVER_DOUBTED = ("supervisor_lost", "suspended", "disk", "usage_limit")
 _LONGEST_STATED = timedelta(days=8)
 
 
@@ -66,6 +67,8 @@ class Watcher:
         """Members of the whole failures in a row, in this run."""
         self._excused: dict[Key, list[int]] = {}
         """The entries of the no-strike faults that an item was believed."""
+        self._stays_doubted: set[Key] = set()
+        """Items of groups whose breakdown was doubted; until they are opened again."""
         self._broken: Counter[Key] = Counter()
         """How often this machine has broken a session of an item."""
         self._well_since = 0
@@ -119,6 +122,7 @@ class Watcher:
             case e.ItemReopened() as event:
                 self._goes(event.phase, event.item, "pending")
                 self.strikes[event.phase, event.item] = 0
+                self._stays_doubted.discard((event.phase, event.item))
                 self._signatures.clear()
             case e.UsageSettled() as event:
                 self._paid(event)
@@ -192,6 +196,7 @@ class Watcher:
         key, session = (event.phase, event.item), self._world.of(event.attempt)
         blame = session.fault.blame if session.fault else "item"
         is_doubted = blame in ("provider", "host") and self._may_be_doubted(key)
+        is_doubted |= blame == "host" and key in self._stays_doubted
         is_fair = blame in ("item", "session") and event.item in session.plan.blamed
         assert is_fair or is_doubted, f"V3: {event.item} was struck for what it did not do (attempt {event.attempt})"
         if is_doubted:
@@ -228,14 +233,22 @@ class Watcher:
                 self._goes(attempted.phase, item, "pending")
         lost = set(session.good) & set(attempted.items) - attempted.accepted
         assert not lost, f"V2: good records of {sorted(lost)} were thrown away (attempt {event.attempt})"
+        if event.blame == "session" and session.fault is not None and session.fault.blame == "host":
+            self._doubt(event.attempt, [(attempted.phase, item) for item in attempted.items])
         self._count(event, attempted, seq)
         if event.outcome == "whole":
             self._check_repeats(event.attempt, attempted, str(event.fault))
         self.door.ended(session, self._clock.monotonic())
 
+    def _doubt(self, attempt: int, keys: list[Key]) -> None:
+        """V3: a breakdown is doubted only after proof, once; then for good."""
+        is_proven = any(key in self._stays_doubted or self._may_be_doubted(key) for key in keys)
+        assert is_proven, f"V3: attempt {attempt} was doubted without proof"
+        self._stays_doubted.update(keys)
+
     def _count(self, event: e.AttemptEnded, attempted: Attempted, seq: int) -> None:
         match event.outcome:
-            case "excused":
+            case "excused" if event.fault not in _NEVER_DOUBTED:
                 for item in attempted.items:
                     self._excused.setdefault((attempted.phase, item), []).append(seq)
                     self._broken[attempted.phase, item] += event.fault == "crashed"
