@@ -36,6 +36,14 @@ def resume(
         say("resumed: a pause or hold is lifted")
 
 
+def _is_stopping(place: Place) -> bool:
+    """The run was asked to stop before, and has not ended."""
+    from harness.views.reading import head, reading
+
+    with reading(place.state) as db:
+        return head(db).stopping_until is not None
+
+
 def cancel(
     manifest: Manifest = DEFAULT_MANIFEST,
     settings: UnusedSettings = None,
@@ -51,8 +59,11 @@ def cancel(
         say("nothing runs, so there is nothing to cancel")
         say_if_rehearsed(place, "cancel")
         return
+    is_second = _is_stopping(place)
     if ask(place, Request("cancel", who_am_i(), now=now)):
         how = "running sessions are ended now" if now else "running sessions get their grace, then they are ended"
+        if is_second:
+            how = "that was asked before, so running sessions are ended now"
         say(f"stopping: {how}; {place.command('launch')} continues later")
 
 

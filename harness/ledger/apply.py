@@ -259,7 +259,7 @@ def _attempt_ended(db: sqlite3.Connection, seq: int, time: str, event: e.Attempt
 def _run_started(db: sqlite3.Connection, seq: int, time: str, event: e.RunStarted) -> None:
     db.execute(
         "UPDATE job SET run = run + 1, run_started_at = ?, run_is_open = 1, run_exit_code = NULL, run_reason = NULL,"
-        " run_ended_at = NULL",
+        " run_ended_at = NULL, stop_asked_at = NULL, stop_grace_s = NULL",
         (time,),
     )
     db.execute("UPDATE phases SET fruitless = 0")
@@ -278,6 +278,10 @@ def _paused(db: sqlite3.Connection, seq: int, time: str, event: e.Paused) -> Non
 
 def _resumed(db: sqlite3.Connection, seq: int, time: str, event: e.Resumed) -> None:
     db.execute("UPDATE job SET paused = 0")
+
+
+def _cancel_asked(db: sqlite3.Connection, seq: int, time: str, event: e.CancelAsked) -> None:
+    db.execute("UPDATE job SET stop_asked_at = ?, stop_grace_s = ?", (time, event.grace_s))
 
 
 def _nothing(db: sqlite3.Connection, seq: int, time: str, event: e.Event) -> None:
@@ -320,7 +324,7 @@ _APPLY: Appliers = {
     e.RunEnded: _run_ended,
     e.Paused: _paused,
     e.Resumed: _resumed,
-    e.CancelAsked: _nothing,
+    e.CancelAsked: _cancel_asked,
     e.Merged: _merged,
     e.PilotStarted: _pilot_started,
     e.PilotJudged: _pilot_judged,

@@ -36,6 +36,7 @@ CREATE TABLE job(
     hold_until TEXT, hold_reason TEXT, provider_faults_in_a_row INTEGER NOT NULL DEFAULT 0,
     run INTEGER NOT NULL DEFAULT 0, run_started_at TEXT, run_is_open INTEGER NOT NULL DEFAULT 0,
     run_exit_code INTEGER, run_reason TEXT, run_ended_at TEXT,
+    stop_asked_at TEXT, stop_grace_s REAL,
     pilot TEXT CHECK (pilot IN ('started', 'judged'))
 ) STRICT;
 

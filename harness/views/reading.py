@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from harness.base.clock import from_text
@@ -72,6 +72,8 @@ class Head:
     run_exit_code: int | None
     run_reason: str | None
     run_ended_at: datetime | None
+    stopping_until: datetime | None
+    """The last run was asked to stop: when its sessions are, or were, ended at the latest."""
     paused: bool
     hold_until: datetime | None
     hold_reason: str | None
@@ -82,9 +84,11 @@ class Head:
 def head(db: sqlite3.Connection) -> Head:
     row = db.execute(
         """SELECT name, noun, rehearsal, version, planned_at, run, run_started_at, run_is_open, run_exit_code,
-           run_reason, run_ended_at, paused, hold_until, hold_reason, spent_microusd, sessions FROM job"""
+           run_reason, run_ended_at, stop_asked_at, stop_grace_s, paused, hold_until, hold_reason, spent_microusd,
+           sessions FROM job"""
     ).fetchone()
-    name, noun, rehearsal, version, planned, run, started, is_open, code, reason, ended, paused, until, why, *sums = row
+    name, noun, rehearsal, version, planned, run, started, is_open, code, reason, ended, *rest = row
+    asked, grace_s, paused, until, why, *sums = rest
     return Head(
         name=name,
         noun=noun,
@@ -97,6 +101,7 @@ def head(db: sqlite3.Connection) -> Head:
         run_exit_code=code,
         run_reason=reason,
         run_ended_at=moment(ended),
+        stopping_until=from_text(asked) + timedelta(seconds=grace_s or 0) if asked else None,
         paused=bool(paused),
         hold_until=moment(until),
         hold_reason=why,

@@ -113,6 +113,7 @@ def status_of(
     if waited_for is not None:
         hold = waited_for.until, waited_for.reason
     is_holding = hold is not None and not (waited_for and waited_for.why == "rate" and current)
+    goes_on = is_held and not job.paused and job.stopping_until is None
     if not is_held:
         counts, phases = _at_rest(counts), [_phase_at_rest(phase) for phase in phases]
     return Status(
@@ -126,7 +127,7 @@ def status_of(
         current=current,
         failed=tuple(Failed(f["name"], f["phase"], f["reason"], f["attempts"]) for f in failed_items(db)),
         hold=hold,
-        estimated_completion=estimated_completion(db, now) if is_held and not job.paused else None,
+        estimated_completion=estimated_completion(db, now) if goes_on else None,
         waiting_requests=waiting_requests,
         reopened=queries.reopened_items(db),
     )

@@ -72,7 +72,7 @@ def _running(status: Status, now: datetime) -> Iterator[str]:
     if status.current:
         yield ""
         yield "Running:"
-    elif status.state == "running" and status.counts.pending:
+    elif status.state == "running" and status.counts.pending and not _is_stopping(status):
         yield ""
         yield "No session runs at this moment: one is about to start"
     for current in status.current[:_MOST_RUNNING]:
@@ -84,6 +84,9 @@ def _running(status: Status, now: datetime) -> Iterator[str]:
 def _gate(status: Status, now: datetime, manifest: str) -> Iterator[str]:
     is_alive = status.state in ("running", "paused", "holding")
     again = command_line("resume", manifest, rehearsal=status.rehearsal)
+    if is_alive and status.head is not None and status.head.stopping_until is not None:
+        at_once = command_line("cancel", manifest, "--now", rehearsal=status.rehearsal)
+        yield _stopping(status.head.stopping_until, now, at_once)
     if status.head is not None and status.head.paused and status.state != "finished":
         yield f"Paused: nothing new starts until `{again}`"
     if status.hold is not None:
@@ -94,6 +97,18 @@ def _gate(status: Status, now: datetime, manifest: str) -> Iterator[str]:
         waits = "waits" if status.waiting_requests == 1 else "wait"
         next_one = "rehearsal" if status.rehearsal else "launch"
         yield f"{counted(status.waiting_requests, 'request')} {waits} for the next {next_one}"
+
+
+def _is_stopping(status: Status) -> bool:
+    is_alive = status.state in ("running", "paused", "holding")
+    return is_alive and status.head is not None and status.head.stopping_until is not None
+
+
+def _stopping(until: datetime, now: datetime, at_once: str) -> str:
+    if until <= now:
+        return "Stopping: nothing new starts, running sessions are being ended"
+    left = in_words(until - now)
+    return f"Stopping: nothing new starts; running sessions are ended in {left} at the latest, `{at_once}` does it now"
 
 
 def _usage(status: Status, now: datetime) -> Iterator[str]:

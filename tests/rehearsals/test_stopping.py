@@ -52,6 +52,15 @@ def test_cancel_from_another_terminal_ends_the_run_within_the_grace(
     assert_resumes_to_the_same_bytes(job, untouched)
 
 
+def test_a_second_cancel_says_that_it_gives_no_grace(small: MakeJob, untouched: dict[str, bytes]) -> None:
+    job, running = hanging(small, "30m")
+    assert "get their grace" in job.ask("cancel").err
+    again = job.ask("cancel")
+    assert "that was asked before, so running sessions are ended now" in again.err, again.all
+    assert running.end().code == 130
+    assert_resumes_to_the_same_bytes(job, untouched)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_C02_C03_a_second_signal_ends_the_run_at_once(
     small: MakeJob, untouched: dict[str, bytes], number: signal.Signals, code: int

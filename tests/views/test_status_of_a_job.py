@@ -78,6 +78,24 @@ def test_nothing_runs_without_a_supervisor(night: "Night") -> None:
     assert (alive.state, alive.counts.running, alive.reserved_microusd) == ("running", 1, 2_460_000)
 
 
+def test_a_run_that_was_asked_to_stop_says_how_long_its_sessions_have(night: "Night") -> None:
+    night.plan(["A", "B"])
+    night.begin()
+    night.start()
+    with supervised(night):
+        night.ledger.record(e.CancelAsked("anna", False, 30.0))
+        asked = read_status(night.state, night.clock.now())
+        assert "Stopping: nothing new starts; running sessions are ended in 30s at the latest" in text_of(asked, night)
+        assert "At this pace" not in text_of(asked, night)
+        night.ledger.record(e.CancelAsked("anna", True))
+        again = read_status(night.state, night.clock.now())
+        assert "running sessions are being ended" in text_of(again, night)
+    assert "Stopping" not in text_of(read_status(night.state, night.clock.now()), night)
+    night.begin()
+    with supervised(night):
+        assert "Stopping" not in text_of(read_status(night.state, night.clock.now()), night)
+
+
 def test_a_hold_tells_its_end_and_that_it_goes_on_by_itself(night: "Night") -> None:
     night.plan(["A"])
     night.begin()
