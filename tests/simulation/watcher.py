@@ -248,7 +248,7 @@ class Watcher:
 
     def _count(self, event: e.AttemptEnded, attempted: Attempted, seq: int) -> None:
         match event.outcome:
-            case "excused" if event.fault not in _NEVER_DOUBTED:
+            case "excused" if event.blame != "operator" and event.fault not in _NEVER_DOUBTED:
                 for item in attempted.items:
                     self._excused.setdefault((attempted.phase, item), []).append(seq)
                     self._broken[attempted.phase, item] += event.fault == "crashed"
