@@ -141,6 +141,7 @@ class Checker:
             elif outcome.results and all(result is True for result in outcome.results):
                 reasons.append([])
             else:
+                _must_be_a_word(outcome.results)
                 reasons.append([check.says or f"must be true: {check.jq}"])
         return reasons
 
@@ -186,6 +187,14 @@ class Checker:
             if id_ not in known:
                 raise CommandError(f"it gave reasons for {id_!r:.80}, which is no item of this group")
         return {ItemId(id_): [_said(check, reason) for reason in found] for id_, found in answer.items() if found}
+
+
+def _must_be_a_word(results: Sequence[Json]) -> None:
+    """A check that yields a number or a text rejects every record, whatever is in it: its author forgot to compare."""
+    for result in results:
+        if not isinstance(result, bool | None):
+            shown = json.dumps(result, ensure_ascii=False)
+            raise CommandError(f"it yields {shown:.60}, expected true or false")
 
 
 def _flat(records: Mapping[ItemId, Sequence[Json]]) -> list[Json]:

@@ -57,6 +57,7 @@ def _run(
     command: Sequence[str], streams: tuple[IO[bytes], IO[bytes], IO[bytes]], timeout_s: float, bounded: Bounded
 ) -> int:
     stdin, stdout, stderr = streams
+    bounded.halt.check()
     numbers = (int(timeout_s) + 1, bounded.lock_limit if IS_LINUX else 0)
     process = subprocess.Popen(
         ["/bin/sh", "-c", _LIMITS, "sh", *map(str, numbers), *command],

@@ -304,7 +304,7 @@ def test_a_jq_check_that_cannot_be_asked_about_a_rejected_record_adds_nothing(co
 @pytest.mark.parametrize(
     ("program", "reason"),
     [
-        (".n", "must be true: .n"),
+        (".m", "must be true: .m"),
         ("empty", "must be true: empty"),
         ("true, false", "must be true: true, false"),
         (".n.x", ".n.x (jq: Cannot index number with"),
@@ -370,6 +370,7 @@ def test_a_command_check_reads_items_records_and_context(court: Court) -> None:
         ({"command": ("/bin/sh", "-c", 'echo \'{"Z9": ["x"]}\'; exit 1')}, "no item of this group"),
         ({"jq": "def f: f; f"}, "no answer within|processor time|memory"),
         ({"jq": ".n |"}, "syntax error"),
+        ({"jq": ".id"}, 'it yields "A[123]", expected true or false'),
         ({"schema": {"$ref": "http://127.0.0.1:9/x"}}, "the schema is broken"),
     ],
 )
