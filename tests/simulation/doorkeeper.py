@@ -130,7 +130,10 @@ class Doorkeeper:
             if sum(start > since for start, _ in self.starts) >= bounds.rate.starts:
                 return False
         is_ramping = self.allowed < self.parallel
-        return not (is_ramping and self.starts and at - self.starts[-1][0] <= _STAGGER_S + _SLACK_S)
+        if not (is_ramping and self.starts):
+            return True
+        began = self.starts[-1][0]  # a clock that was set back may show the second of that start once more
+        return at - began > _STAGGER_S + _SLACK_S and not clock.has_jumped_since(began)
 
 
 def _is_inside(bounds: Bounds, now: datetime) -> bool:
