@@ -84,6 +84,8 @@ class Open:
     """Its breakdowns are its own: it was doubted before, in other company or alone."""
     breakdowns: int
     """How often this machine has broken a session of its first item; 0 while it is believed anyway."""
+    others_withstood: bool
+    """Some attempt that started after the first breakdown of those in a row has ended well."""
     others_ended_well: bool
     """Some attempt that started after this group's last no-strike fault has ended well."""
     batch_repeated: bool
@@ -141,7 +143,7 @@ def _believed_or_not(open_: Open, fault: Fault | None) -> Fault | None:
     """
     if fault is None or not _may_be_doubted(fault):
         return fault
-    if fault.blame == "host" and (open_.doubted or open_.breakdowns >= MOST_BREAKDOWNS):
+    if fault.blame == "host" and (open_.doubted or open_.others_withstood or open_.breakdowns >= MOST_BREAKDOWNS):
         return replace(fault, blame="session", detail=f"{fault.detail} ({_DOUBTED})")
     if open_.believed < BELIEVED or not open_.others_ended_well:
         return fault

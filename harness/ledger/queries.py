@@ -15,7 +15,6 @@ from harness.base.clock import from_text
 from harness.base.ids import AttemptId, GroupId, ItemId, Sha, Token
 from harness.core.advance import Ended, Tail
 from harness.core.remedies import remedy
-from harness.core.settle import BELIEVED, Member, Open
 from harness.core.types import BatchRef, Item, Json
 
 
@@ -131,63 +130,6 @@ def unsettled(db: sqlite3.Connection) -> list[Unsettled]:
            FROM attempts a JOIN groups g ON g.id = a.group_id WHERE a.ended_seq IS NULL ORDER BY a.id"""
     ).fetchall()
     return [Unsettled(AttemptId(row[0]), Token(row[1]), _group(row[5:]), row[2], row[3], row[4]) for row in rows]
-
-
-def open_attempt(db: sqlite3.Connection, attempt: AttemptId, strikes_allowed: int) -> Open:
-    """What settle has to know about an attempt that is about to end."""
-    group, phase, number, part, items, reserved, tries, believed, excused, doubted, *others = db.execute(
-        """SELECT a.group_id, a.phase, a.number, a.part, a.items, a.reserved_microusd, g.tries, g.believed,
-                  g.last_excused, g.doubted, b.repeated, j.provider_faults_in_a_row, j.next_group
-           FROM attempts a JOIN groups g ON g.id = a.group_id
-           JOIN batches b ON b.phase = a.phase AND b.number = a.number AND b.part = a.part JOIN job j
-           WHERE a.id = ? AND a.ended_seq IS NULL""",
-        (attempt,),
-    ).fetchone()
-    repeated, faults, next_group = others
-    members = tuple(member_of(db, phase, item) for item in json.loads(items))
-    return Open(
-        attempt=attempt,
-        group=group,
-        batch=BatchRef(phase, number, part),
-        members=members,
-        tries=tries,
-        believed=believed,
-        last_excused=excused,
-        doubted=bool(doubted),
-        breakdowns=_breakdowns(db, phase, members[0].id) if believed >= BELIEVED else 0,
-        others_ended_well=excused is not None and _others_ended_well(db, excused),
-        batch_repeated=bool(repeated),
-        reserved_microusd=reserved,
-        provider_faults_in_a_row=faults,
-        next_group=next_group,
-        strikes_allowed=strikes_allowed,
-    )
-
-
-def _breakdowns(db: sqlite3.Connection, phase: int, item: ItemId) -> int:
-    """How often this machine has broken a session of the item."""
-    (number,) = db.execute(
-        """SELECT count(*) FROM attempt_items ai JOIN attempts a ON a.id = ai.attempt
-           JOIN items i ON i.phase = ai.phase AND i.item = ai.item
-           WHERE ai.phase = ? AND ai.item = ? AND a.outcome = 'excused' AND a.blame = 'host'
-           AND a.fault NOT IN ('supervisor_lost', 'suspended', 'disk')""",
-        (phase, item),
-    ).fetchone()
-    return int(number)
-
-
-def member_of(db: sqlite3.Connection, phase: int, item: str) -> Member:
-    """The item as settle has to know it."""
-    strikes, root, place = db.execute(
-        "SELECT strikes, root, place FROM items WHERE phase = ? AND item = ?", (phase, item)
-    ).fetchone()
-    return Member(ItemId(item), strikes, root, place)
-
-
-def _others_ended_well(db: sqlite3.Connection, excused: int) -> bool:
-    query = """SELECT 1 FROM attempts WHERE outcome IN ('well', 'partly')
-               AND started_seq > (SELECT ended_seq FROM attempts WHERE id = ?) AND id > ? LIMIT 1"""
-    return db.execute(query, (excused, excused)).fetchone() is not None
 
 
 def items_of(db: sqlite3.Connection, group: ReadyGroup, store: ArtifactStore, folder: Path) -> tuple[Item, ...]:

@@ -14,6 +14,7 @@ from harness.core.settle import settle
 from harness.core.types import AttemptSpec, BatchView, Ending, Json, Judgement
 from harness.job.job import Job, PhaseSpec
 from harness.ledger import queries
+from harness.ledger.ending import open_attempt
 from harness.ledger.flow import follow
 from harness.ledger.pieces import Piece, context_pieces
 from harness.ledger.queries import ReadyGroup, Used
@@ -171,7 +172,7 @@ async def judge_and_settle(setting: Setting, spec: AttemptSpec, ending: Ending) 
     """Judge what was frozen, store the accepted records, and commit the end of the attempt with all that follows."""
     judgement = await verdicts_on(setting, spec, ending.artifacts, ending.output_faults)
     spans = store_accepted(setting.store, spec, judgement)
-    open_ = queries.open_attempt(setting.ledger.db, spec.id, setting.job.strikes)
+    open_ = open_attempt(setting.ledger.db, spec.id, setting.job.strikes)
     with setting.ledger.transaction() as transaction:
         transaction.record(settle(open_, ending, judgement, spans, setting.clock.now()))
         follow(transaction, spec.batch.phase, spec.batch.number)

@@ -21,6 +21,7 @@ from harness.core.types import Accepted, AttemptSpec, Ending, Judgement, Session
 from harness.job.fingerprint import Fingerprint, differences, fingerprint
 from harness.job.job import Job
 from harness.ledger import history, queries
+from harness.ledger.ending import member_of
 from harness.ledger.flow import follow
 from harness.ledger.history import Acceptance, PastAttempt, Rejected
 from harness.ledger.lock import JobLock
@@ -171,7 +172,7 @@ async def rejudge(setting: Setting, wanted: Sequence[ItemId] | None) -> Rejudged
     async for again in _judged_again(setting, rejected):
         batch = again.past.batch
         spans = store_accepted(setting.store, again.spec, again.judgement)
-        members = [queries.member_of(setting.ledger.db, batch.phase, item) for item in again.past.items]
+        members = [member_of(setting.ledger.db, batch.phase, item) for item in again.past.items]
         with setting.ledger.transaction() as transaction:
             transaction.record(recover(again.past.attempt, batch, members, again.judgement, spans))
             follow(transaction, batch.phase, batch.number)

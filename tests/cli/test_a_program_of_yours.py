@@ -103,3 +103,27 @@ def test_a_program_that_keeps_its_state_in_a_file_that_command_names_goes_on_wit
     (desk.folder / "worker.py").write_text(COUNT + "# changed\n")
     said = desk.types("launch")
     assert said.code == 2 and "session.command has changed" in said.err
+
+
+CRASHES = """\
+import json, os
+items = json.load(open("items.json"))
+for item in items:
+    if item["id"] == "w02":
+        raise ValueError("cannot read w02")
+json.dump([{"id": item["id"]} for item in items], open(os.environ["HARNESS_OUTPUT"], "w"))
+"""
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_an_item_on_which_a_program_raises_fails_alone_and_all_others_are_done(size: int, desk: "Desk") -> None:
+    (desk.folder / "words.csv").write_text("id\n" + "".join(f"w{n:02d}\n" for n in range(12)))
+    (desk.folder / "crash.py").write_text(CRASHES)
+    session = f"session: {{backend: command, command: [{sys.executable}, crash.py]}}"
+    rest = f'batch: {{size: {size}}}\noutput: {{merge: out.json}}\nparallel: 2\nsandbox: "off"\n'
+    (desk.folder / "job.yaml").write_text(f"items: {{file: words.csv, id: .id}}\n{session}\n{rest}")
+    said = desk.types("launch")
+    assert said.code == 1, said.err
+    assert "11 of 12 items done, 1 failed" in said.out
+    assert "cannot read w02" in desk.types("why", "w02").out
+    assert len(json.loads((desk.folder / "out.json").read_text())) == 11

@@ -67,6 +67,7 @@ def an_attempt(
     others_well: bool = False,
     doubted: bool = False,
     breakdowns: int = 0,
+    withstood: bool = False,
     allowed: int = 3,
 ) -> Open:
     members = tuple(Member(ItemId(f"i{n}"), count, f"i{n}", f"{n:08d}") for n, count in enumerate(strikes))
@@ -80,6 +81,7 @@ def an_attempt(
         last_excused=5 if believed else None,
         doubted=doubted,
         breakdowns=breakdowns,
+        others_withstood=withstood,
         others_ended_well=others_well,
         batch_repeated=repeated,
         reserved_microusd=500_000,
@@ -233,6 +235,13 @@ def test_a_group_whose_breakdowns_were_doubted_stays_doubted_with_all_that_comes
     assert struck(settled(an_attempt([0], doubted=True), [MISSING], a_fault(CRASHED, "host"))) == ["i0"]
     failed = settled(an_attempt([2], doubted=True), [MISSING], a_fault(CRASHED, "host"))
     assert [event.item for event in failed if isinstance(event, ItemFailed)] == ["i0"]
+
+
+def test_who_breaks_down_while_others_withstand_it_is_the_cause() -> None:
+    """The others may all be done before the third time: what they did since the first one counts too."""
+    attempt = an_attempt([0], believed=3, withstood=True)
+    assert struck(settled(attempt, [MISSING], a_fault(CRASHED, "host"))) == ["i0"]
+    assert struck(settled(attempt, [MISSING], a_fault(OVERLOADED, "provider"))) == []
 
 
 def test_who_goes_on_breaking_down_after_that_has_stopped_a_run_is_the_cause() -> None:

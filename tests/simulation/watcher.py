@@ -69,8 +69,8 @@ class Watcher:
         """The entries of the no-strike faults that an item was believed."""
         self._stays_doubted: set[Key] = set()
         """Items of groups whose breakdown was doubted; until they are opened again."""
-        self._broken: Counter[Key] = Counter()
-        """How often this machine has broken a session of an item."""
+        self._broken: dict[Key, list[int]] = {}
+        """The entries of the breakdowns of an item, since it last had an attempt that was not excused."""
         self._well_since = 0
         """The latest start of an attempt that ended well."""
         self._doubted: set[int] = set()
@@ -206,9 +206,10 @@ class Watcher:
         assert self.strikes[key] <= self.job.strikes, f"V3: strike {self.strikes[key]} for {event.item}"
 
     def _may_be_doubted(self, key: Key) -> bool:
-        """Believed three times, and others ended well since the last time; or after that had stopped a run."""
-        excused = self._excused.get(key, [])
-        return len(excused) >= 3 and (self._well_since > excused[-1] or self._broken[key] >= _MOST_BREAKDOWNS)
+        """Believed three times, and others ended well since: the last time, or the first of three breakdowns."""
+        excused, broken = self._excused.get(key, []), self._broken.get(key, [])
+        withstood = len(broken) >= 3 and self._well_since > broken[0]
+        return len(excused) >= 3 and (self._well_since > excused[-1] or withstood or len(broken) >= _MOST_BREAKDOWNS)
 
     def _failed(self, event: e.ItemFailed) -> None:
         key = (event.phase, event.item)
@@ -251,8 +252,11 @@ class Watcher:
             case "excused" if event.blame != "operator" and event.fault not in _NEVER_DOUBTED:
                 for item in attempted.items:
                     self._excused.setdefault((attempted.phase, item), []).append(seq)
-                    self._broken[attempted.phase, item] += event.fault == "crashed"
+                    if event.blame == "host":
+                        self._broken.setdefault((attempted.phase, item), []).append(seq)
             case "well" | "partly" | "whole":
+                for item in attempted.items:
+                    self._broken.pop((attempted.phase, item), None)
                 if event.outcome == "whole":
                     self._wholes.append(attempted.items)
                 else:

@@ -13,6 +13,7 @@ from harness.core import events as e
 from harness.core.settle import Span, settle
 from harness.core.types import Accepted, Ending, Fault, Json, Judgement, Rejected, SessionFacts, Verdict
 from harness.ledger import queries
+from harness.ledger.ending import open_attempt
 from harness.ledger.flow import follow
 from harness.ledger.store import Ledger
 from harness.outputs.merge import fragment
@@ -124,7 +125,7 @@ class Night:
         facts = SessionFacts(model="claude-sonnet-5", cost_usd=Decimal(cost) if cost else None, output_tokens=120)
         ending = Ending((), (), fault, facts, timedelta(seconds=34), tuple(notes))
         number = int(self.ledger.db.execute("SELECT max(id) FROM attempts").fetchone()[0])
-        open_ = queries.open_attempt(self.ledger.db, AttemptId(number), self.strikes)
+        open_ = open_attempt(self.ledger.db, AttemptId(number), self.strikes)
         judgement = Judgement(verdicts, usable=fault is None)
         with self.ledger.transaction() as transaction:
             transaction.record(settle(open_, ending, judgement, spans, self.clock.now()))
