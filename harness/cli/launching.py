@@ -163,7 +163,7 @@ def _play(
     from harness.views.wording import clean, counted
 
     make_folder(job.state)
-    with showing(job.state, plain=plain) as display:
+    with showing(job.state, plain=plain, bounds=job.bounds) as display:
         finished = run_job(job, options, display.heard)
     if finished.exit_code > 1:
         say(f"stopped: {clean(finished.reason)}")

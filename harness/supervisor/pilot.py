@@ -2,6 +2,7 @@
 
 from harness.core.events import GroupsChosen, PilotJudged, PilotStarted
 from harness.core.forecast import forecast, judge_pilot
+from harness.core.pace import by_the_clock
 from harness.ledger import queries
 from harness.ledger.samples import rests, samples
 from harness.supervisor.setting import Setting
@@ -44,7 +45,7 @@ class Pilot:
         db, job = self._setting.ledger.db, self._setting.job
         done, settled = queries.done_and_settled(db)
         verdict = judge_pilot(done, settled)
-        to_come = forecast(samples(db), rests(db, job.parallel))
+        to_come = by_the_clock(forecast(samples(db), rests(db, job.parallel)), job.bounds, self._setting.clock.now())
         spent = queries.money(db).spent
         names = {phase.number: phase.name for phase in job.phases}
         judged = PilotJudged(

@@ -12,9 +12,11 @@ from harness.base.errors import HarnessError
 from harness.core import events as e
 from harness.core.codec import decode
 from harness.core.money import in_words as money
-from harness.ledger.queries import last_seq
+from harness.job.bounds import Bounds
+from harness.ledger.queries import last_seq, open_roots
 from harness.ledger.store import Entry
 from harness.views.attempts import AttemptView, Verdict, attempt, verdicts
+from harness.views.pilot import Night, pilot_advice
 from harness.views.reading import is_planned, reading
 from harness.views.timeline import Words
 from harness.views.wording import clean, clock_time, counted, shorten
@@ -37,10 +39,11 @@ class Tick:
 
 
 class Ticker:
-    """Reads on from the moment it was made."""
+    """Reads on from the moment it was made. Who knows the job's bounds is told what they make of a pilot's verdict."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, bounds: Bounds | None = None) -> None:
         self._state = state
+        self._bounds = bounds
         self._seq = self._newest()
 
     def _newest(self) -> int:
@@ -54,14 +57,14 @@ class Ticker:
         try:
             with reading(self._state) as db:
                 newest = last_seq(db)
-                ticks = list(_ticks(db, self._seq))
+                ticks = list(_ticks(db, self._seq, self._bounds))
                 self._seq = newest
                 return ticks
         except (HarnessError, sqlite3.Error, OSError):
             return []
 
 
-def _ticks(db: sqlite3.Connection, after: int) -> Iterator[Tick]:
+def _ticks(db: sqlite3.Connection, after: int, bounds: Bounds | None) -> Iterator[Tick]:
     words, resumed_by = Words(db), ""
     marks = ", ".join("?" * len(_KINDS))
     query = f"SELECT seq, time, kind, body FROM entries WHERE seq > ? AND kind IN ({marks}) ORDER BY seq"  # noqa: S608
@@ -79,8 +82,17 @@ def _ticks(db: sqlite3.Connection, after: int) -> Iterator[Tick]:
             text = outcome_line(ended, verdicts(db, ended))
         elif isinstance(entry.event, e.CancelAsked):
             text = _stopping(entry.event, unended(db))
+        elif isinstance(entry.event, e.PilotJudged) and bounds is not None:
+            text = f"{text} {pilot_advice(entry.event, _night(db, entry, bounds))}".rstrip()
         grace = _grace_ends(entry)
         yield Tick(f"{clock_time(from_text(time))}  {text}", starts, grace)
+
+
+def _night(db: sqlite3.Connection, judged: Entry, bounds: Bounds) -> Night:
+    query = "SELECT max(time) FROM entries WHERE kind = 'RunStarted' AND seq < ?"
+    (began,) = db.execute(query, (judged.seq,)).fetchone()
+    (noun,) = db.execute("SELECT noun FROM phases ORDER BY phase LIMIT 1").fetchone()
+    return Night(from_text(began or judged.time), from_text(judged.time), bounds, open_roots(db), noun)
 
 
 def _start_line(started: AttemptView, *, leads: bool) -> str:
