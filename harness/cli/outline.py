@@ -122,7 +122,16 @@ def money_line(job: Job) -> str:
     if job.rehearsal:
         return "a rehearsal costs nothing"
     if job.is_free():
-        return "programs of your own only: nothing is charged"
+        return _own_programs_line(job)
     reserved = max(reservation(job, phase) for phase in job.phases)
     most = f"at the worst {money(to_micro(job.budget))}, the budget" if job.budget is not None else "no budget is set"
     return f"one session reserves at most {money(reserved)} (its cap and one worst response); {most}"
+
+
+def _own_programs_line(job: Job) -> str:
+    charged = "programs of your own only: what they write into usage.json is charged"
+    if job.budget is None:
+        return f"{charged}; no budget is set"
+    reserved = max(reservation(job, phase) for phase in job.phases)
+    each = f", each reserves {money(reserved)}" if reserved else ""
+    return f"{charged}; nothing starts beyond {money(to_micro(job.budget))}, the budget{each}"

@@ -103,3 +103,19 @@ def test_a_program_that_keeps_its_state_in_a_file_that_command_names_goes_on_wit
     (desk.folder / "worker.py").write_text(COUNT + "# changed\n")
     said = desk.types("launch")
     assert said.code == 2 and "session.command has changed" in said.err
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("", "what they write into usage.json is charged; no budget is set"),
+        ("budget: $2\n", "is charged; nothing starts beyond $2.00, the budget"),
+        ("budget: $2\nbudget_per_session: $0.10\n", "nothing starts beyond $2.00, the budget, each reserves $0.10"),
+    ],
+)
+def test_what_programs_of_yours_claim_is_told_to_be_charged(more: str, told: str, desk: "Desk") -> None:
+    desk.job({"1": "good"}, more=more)
+    for command in ("check", "plan"):
+        said = desk.types(command).out
+        assert told in said
+        assert "nothing is charged" not in said

@@ -31,7 +31,7 @@ def test_plan_tells_what_would_run_and_why(desk: "Desk") -> None:
     new = desk.types("plan")
     assert new.code == 0
     assert "1 number: 1 (not tried yet)" in new.out
-    assert "nothing is charged" in new.out
+    assert "what they write into usage.json is charged; no budget is set" in new.out
     assert not (desk.folder / ".harness").exists()
     assert desk.types("launch").code == 1
     assert "Numbers: nothing is left to run" in desk.types("plan").out
