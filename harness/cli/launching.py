@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from harness.job.job import Job
     from harness.supervisor.opening import Choice
     from harness.supervisor.running import RunOptions
+    from harness.supervisor.supervisor import Finished
 
 
 def launch(
@@ -173,5 +174,11 @@ def _play(
         more = "" if job.rehearsal else f"; {place.command('launch', '--add')} plans what is left out"
         say(f"{counted(out, f'new {clean(job.noun)}')} left out{more}")
     now = datetime.now(UTC)
-    print_last(lines(read_status(job.state, now), now, place.named, settings=settings, advice=advice()))
+    said = None if _has_its_own_next_step(finished) else advice()
+    print_last(lines(read_status(job.state, now), now, place.named, settings=settings, advice=said))
     return finished.exit_code
+
+
+def _has_its_own_next_step(finished: "Finished") -> bool:
+    """A stop; but for that of a bad pilot, which stopped for what the advice is about."""
+    return finished.exit_code > 1 and not finished.reason.startswith("the pilot ")
