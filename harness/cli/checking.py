@@ -47,7 +47,7 @@ def plan(
     """Say what would run and why, and what it may cost; start nothing."""
     from harness.cli import preview
     from harness.cli.foresight import unlike_planned
-    from harness.cli.outline import money_line
+    from harness.cli.outline import gate_line, money_line, pilot_line
     from harness.job.load import load
 
     job = load(manifest, settings=settings or (), rehearsal=rehearsal)
@@ -65,6 +65,10 @@ def plan(
         print_json(preview.plan_as_json(job, groups))
         return
     print_lines([*preview.plan_lines(job, groups), f"  {money_line(job)}"])
+    if ahead := preview.pilot_to_come(job, items):
+        print_lines([f"  pilot: {pilot_line(ahead)}"])
+    if gate := gate_line(job.bounds):
+        print_lines([f"  gate: {gate}"])
 
 
 def _print_prompt(told: object) -> None:

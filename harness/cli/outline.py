@@ -12,6 +12,7 @@ from harness.core.types import Item
 from harness.job.bounds import Bounds, Deadline
 from harness.job.job import Job, PhaseSpec
 from harness.supervisor.attempt import reservation
+from harness.supervisor.pilot import spread
 from harness.views.wording import clean, counted, listed
 
 
@@ -26,8 +27,10 @@ def outline(job: Job, items: Sequence[Item]) -> Iterator[str]:
     for phase in job.phases:
         yield from _phase(job, phase)
     yield f"money     {money_line(job)}"
-    if bounds := list(_bounds(job.bounds)):
-        yield f"gate      {', '.join(bounds)}"
+    if job.pilot is not None:
+        yield f"pilot     {pilot_line(spread(batches, job.pilot))}"
+    if bounds := gate_line(job.bounds):
+        yield f"gate      {bounds}"
 
 
 def outline_as_json(job: Job, items: Sequence[Item], warnings: Sequence[str]) -> dict[str, Any]:
@@ -84,6 +87,17 @@ def checks_line(phase: PhaseSpec) -> str:
     """`checks: schema, jq, python overlaps`, or the word unchecked."""
     names = check_names(phase)
     return f"checks: {', '.join(names)}" if names else "unchecked"
+
+
+def pilot_line(ahead: Sequence[int]) -> str:
+    """`batches 1, 17, 34 run ahead of all others, then it says what the rest will cost and take`."""
+    which = "batch 1 runs" if ahead == (1,) else f"batches {listed([str(number) for number in ahead])} run"
+    return f"{which} ahead of all others, then it says what the rest will cost and take"
+
+
+def gate_line(bounds: Bounds) -> str:
+    """What else keeps sessions from starting; "" when nothing does."""
+    return ", ".join(_bounds(bounds))
 
 
 def _bounds(bounds: Bounds) -> Iterator[str]:
