@@ -1,5 +1,6 @@
 """Commands that look before anything runs: check, plan, schema."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -29,7 +30,7 @@ def check(
     if as_json:
         print_json(outline_as_json(job, found.items, warnings))
     else:
-        print_lines(outline(job, found.items))
+        print_lines(outline(job, found.items, datetime.now(UTC)))
     refuse_what_launch_would(job, found.items, typed(Place(manifest, rehearsal), settings))
     say(f"{clean(str(manifest))} is fine")
 
@@ -67,7 +68,7 @@ def plan(
     print_lines([*preview.plan_lines(job, groups), f"  {money_line(job)}"])
     if ahead := preview.pilot_to_come(job, items):
         print_lines([f"  pilot: {pilot_line(ahead)}"])
-    if gate := gate_line(job.bounds):
+    if gate := gate_line(job.bounds, datetime.now(UTC)):
         print_lines([f"  gate: {gate}"])
 
 

@@ -13,11 +13,11 @@ from harness.job.bounds import Bounds, Deadline
 from harness.job.job import Job, PhaseSpec
 from harness.supervisor.attempt import reservation
 from harness.supervisor.pilot import spread
-from harness.views.wording import clean, counted, listed
+from harness.views.wording import at_moment, clean, counted, listed
 
 
-def outline(job: Job, items: Sequence[Item]) -> Iterator[str]:
-    """One line per part of the job: items, batches, each phase, money."""
+def outline(job: Job, items: Sequence[Item], now: datetime) -> Iterator[str]:
+    """One line per part of the job: items, batches, each phase, money; a deadline for a run that begins now."""
     first = job.phases[0]
     batches = -(-len(items) // first.batch_size)
     source = shown(job.items.file) if job.items.file is not None else job.items.files or ""
@@ -29,7 +29,7 @@ def outline(job: Job, items: Sequence[Item]) -> Iterator[str]:
     yield f"money     {money_line(job)}"
     if job.pilot is not None:
         yield f"pilot     {pilot_line(spread(batches, job.pilot))}"
-    if bounds := gate_line(job.bounds):
+    if bounds := gate_line(job.bounds, now):
         yield f"gate      {bounds}"
 
 
@@ -95,19 +95,19 @@ def pilot_line(ahead: Sequence[int]) -> str:
     return f"{which} ahead of all others, then it says what the rest will cost and take"
 
 
-def gate_line(bounds: Bounds) -> str:
+def gate_line(bounds: Bounds, now: datetime) -> str:
     """What else keeps sessions from starting; "" when nothing does."""
-    return ", ".join(_bounds(bounds))
+    return ", ".join(_bounds(bounds, now))
 
 
-def _bounds(bounds: Bounds) -> Iterator[str]:
+def _bounds(bounds: Bounds, now: datetime) -> Iterator[str]:
     """What else keeps sessions from starting, as the manifest names it."""
     if bounds.rate is not None:
         yield f"at most {bounds.rate.starts} starts in {in_words(bounds.rate.per)}"
     if bounds.window is not None:
         yield f"starts from {bounds.window.opens_at:%H:%M} to {bounds.window.closes_at:%H:%M} only"
     if bounds.deadline is not None:
-        yield f"ends {_at(bounds.deadline)}"
+        yield f"ends {_at(bounds.deadline, now)}"
     if bounds.stop_at is not None:
         yield f"holds at {bounds.stop_at:.0%} of a plan"
     for name in ("sessions", "turns", "tokens"):
@@ -115,14 +115,14 @@ def _bounds(bounds: Bounds) -> Iterator[str]:
             yield f"at most {most:,} {name}"
 
 
-def _at(deadline: Deadline) -> str:
+def _at(deadline: Deadline, now: datetime) -> str:
     match deadline.at:
         case timedelta():
             return f"{in_words(deadline.at)} after its start"
         case datetime():
             return f"on {deadline.at:%Y-%m-%d at %H:%M}"
         case time():
-            return f"at {deadline.at:%H:%M}"
+            return at_moment(deadline.moment(now), now)
 
 
 def check_names(phase: PhaseSpec) -> list[str]:
