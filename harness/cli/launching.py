@@ -104,11 +104,11 @@ def rehearse(
         changed_in_words,
         is_there_anything,
         must_start_anew,
-        refuse_if_held,
         reset_now,
         what_is_new,
     )
     from harness.job.load import load
+    from harness.ledger.lock import refuse_if_held
     from harness.rehearsal.faults import parse_faults
     from harness.supervisor.opening import Again, make_state_folder
     from harness.supervisor.running import RunOptions
@@ -116,7 +116,7 @@ def rehearse(
     job = load(manifest, settings=settings or (), rehearsal=True)
     parse_faults(faults)
     place, choice = Place(manifest, rehearsal=True), _choice(first, only)
-    refuse_if_held(job)
+    refuse_if_held(job.state)
     changes = [] if keep or add or reset else what_is_new(job)
     if changes or (reset and is_there_anything(job)):
         must_start_anew(job, choice)
@@ -155,6 +155,7 @@ def _play(
 
     from harness.base.files import make_folder
     from harness.cli.printing import print_last, say
+    from harness.ledger.lock import refuse_if_held
     from harness.supervisor.running import run_job
     from harness.views.facts import left_out
     from harness.views.live import showing
@@ -163,6 +164,7 @@ def _play(
     from harness.views.status_text import lines
     from harness.views.wording import clean, counted
 
+    refuse_if_held(job.state)  # before its progress is shown as if it were ours
     make_folder(job.state)
     with showing(job.state, plain=plain, bounds=job.bounds) as display:
         finished = run_job(job, options, display.heard)

@@ -92,8 +92,8 @@ def redo(
 ) -> None:
     """Make done items again whose records came from another prompt, model or manifest than today's."""
     from harness.base.errors import Problem, UsageError
-    from harness.cli.resetting import refuse_if_held
     from harness.ledger.control import who_am_i
+    from harness.ledger.lock import refuse_if_held
     from harness.ledger.withdrawal import Word
     from harness.supervisor.where import FORMS, matching, parse
     from harness.views.reading import reading
@@ -104,7 +104,7 @@ def redo(
         raise UsageError([Problem("redo", message, f"single items: {place.command('reject', 'ITEM')} --why TEXT")])
     job = _load(place, settings)
     conditions = parse(where, job)
-    refuse_if_held(job)
+    refuse_if_held(job.state)
     with reading(place.state) as db:
         taken = matching(db, job, conditions)
     if not taken:

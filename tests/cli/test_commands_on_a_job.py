@@ -1,11 +1,15 @@
 """From the first look to the report: every command on a job of a program, as a person types them."""
 
 import json
+import os
 import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+
+from harness.base.clock import SystemClock
+from harness.ledger.lock import JobLock
 
 if TYPE_CHECKING:
     import subprocess
@@ -247,6 +251,21 @@ def test_pause_retry_and_why_work_from_another_terminal_while_it_runs(desk: "Des
     assert "stopping: running sessions are ended now" in desk.types("cancel", "--now").err
     assert running.wait(timeout=60) in (3, 130)
     assert desk.types("status", "--json").json()["state"] == "stopped"
+
+
+def test_a_second_launch_shows_nothing_of_the_run_that_holds_the_job(
+    desk: "Desk", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.job({"1": "good"})
+    state = desk.folder / ".harness/job"
+    state.mkdir(parents=True)
+    shown: list[object] = []
+    monkeypatch.setattr("harness.views.live.showing", lambda *words, **_: shown.append(words))
+    with JobLock(state / "lock", SystemClock()):
+        said = desk.types("launch")
+    assert (said.code, shown) == (5, [])
+    assert f"another supervisor holds this job: pid {os.getpid()} on " in said.err
+    assert "`harness status` shows what it does" in said.err
 
 
 def test_cancel_gives_the_grace_and_watch_ends_with_the_run(desk: "Desk", waiting_run: "Start") -> None:
