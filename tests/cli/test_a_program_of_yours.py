@@ -102,7 +102,7 @@ def test_a_program_that_keeps_its_state_in_a_file_that_command_names_goes_on_wit
     assert json.loads(state.read_text()) == {"count": 2}
     (desk.folder / "worker.py").write_text(COUNT + "# changed\n")
     said = desk.types("launch")
-    assert said.code == 2 and "session.command has changed" in said.err
+    assert said.code == 2 and "session.command has changed: " in said.err
 
 
 @pytest.mark.parametrize(
