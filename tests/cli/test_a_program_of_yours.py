@@ -32,6 +32,20 @@ def test_the_example_of_a_program_works(desk: "Desk") -> None:
     assert desk.types("rehearse").code == 0
 
 
+def test_the_example_of_a_program_that_rehearses_several_phases_works(desk: "Desk") -> None:
+    [_, stub] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (desk.folder / "stub.py").write_text(stub)
+    (desk.folder / "words.csv").write_text("id,word\n1,casa\n")
+    command = f"{{backend: command, command: [{sys.executable}, stub.py]}}"
+    (desk.folder / "job.yaml").write_text(
+        f"items: {{file: words.csv}}\nsession: {command}\nrehearsal: {{session: {command}}}\nphases:\n"
+        "  count: {output: {fields: {letters: integer}}}\n"
+        "  spell: {from: count, output: {fields: {spelled: string}}}\n"
+    )
+    said = desk.types("rehearse")
+    assert said.code == 0, said.err
+
+
 def test_a_program_finds_what_the_page_says(desk: "Desk") -> None:
     look = "import json, os\nfound = {'files': sorted(os.listdir()), 'names': sorted(os.environ)}\n"
     look += "items = json.load(open('items.json'))\nfound['text'] = open(items[0]['file']).read()\n"
