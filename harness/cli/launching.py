@@ -169,7 +169,7 @@ def _play(
     with showing(job.state, plain=plain, bounds=job.bounds) as display:
         finished = run_job(job, options, display.heard)
     if finished.exit_code > 1:
-        say(f"stopped: {clean(finished.reason)}")
+        say(_stop_line(finished.reason))
     with reading(job.state) as db:
         out = left_out(db)
     if out:
@@ -184,3 +184,10 @@ def _play(
 def _has_its_own_next_step(finished: "Finished") -> bool:
     """A stop; but for that of a bad pilot, which stopped for what the advice is about."""
     return finished.exit_code > 1 and not finished.reason.startswith("the pilot ")
+
+
+def _stop_line(reason: str) -> str:
+    """`stopped: the budget ...`; a reason may have the word itself, `stopped by Ctrl-C`."""
+    from harness.views.wording import clean
+
+    return clean(reason if reason.startswith("stopped ") else f"stopped: {reason}")

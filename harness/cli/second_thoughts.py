@@ -203,7 +203,9 @@ def _agree(place: Place, taken: "Sequence[Acceptance]", *, yes: bool, always: bo
     if yes or not (always or lost):
         return
     if not sys.stdin.isatty():
-        raise UsageError([Problem("--yes", "is needed where nobody can answer; nothing was changed", None)])
+        raise UsageError(
+            [Problem("not asked", "nobody can answer here, so nothing was changed", "`--yes` goes on unasked")]
+        )
     if not typer.confirm("Go on?", err=True):
         raise UsageError([Problem("stopped", "nothing was changed", None)])
 

@@ -295,6 +295,7 @@ def test_a_second_interrupt_ends_the_run_at_once(desk: "Desk", waiting_run: "Sta
     out, err = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "running sessions are ended now" in err
+    assert "\nstopped by Ctrl-C\n" in err
     assert "Traceback" not in err
     assert "Next: `harness launch --set grace=600s`" in out
 
@@ -409,3 +410,14 @@ def test_the_report_goes_where_it_is_told(desk: "Desk") -> None:
     assert {path.name for path in (desk.folder / "out/night").iterdir()} == {
         "report.md", "items.csv", "attempts.csv", "failures.csv", "costs.csv", "report.xlsx",
     }  # fmt: skip
+
+
+def test_the_report_names_no_prompt_where_there_is_none(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    desk.types("launch")
+    assert "; its prompt in the manifest; checks: jq" in desk.types("report").out
+    manifest = desk.folder / "job.yaml"
+    manifest.write_text(manifest.read_text().replace(", prompt: count them", ""))
+    told = desk.types("report").out
+    assert "worker.py; checks: jq" in told
+    assert "prompt" not in told

@@ -377,7 +377,10 @@ _MEANINGLESS: list[tuple[tuple[str, ...], str]] = [
     (("redo", "--where", "phase=leters"), "did you mean 'letters'?"),
     (("redo", "--where", "attempt<x"), "attempt knows no 'x'"),
     (("redo", "--where", "attempt=3"), "is no condition"),
-    (("redo", "--where", "attempt<99"), "--yes: is needed where nobody can answer"),
+    (
+        ("redo", "--where", "attempt<99"),
+        "not asked: nobody can answer here, so nothing was changed\n  hint: `--yes` goes on unasked",
+    ),
     (("rejudge", "a"), "'a': has not failed, it is done"),
     (("rejudge", "zz"), "'zz': no word has this id"),
 ]
