@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from harness.base.errors import Problem
 from harness.base.texts import TextError, read_text
+from harness.views.wording import listed
 
 _MOST_BYTES: Final = 64 * 1024 * 1024
 _SUFFIXES: Final = (".json", ".jsonl", ".ndjson", ".csv")
@@ -19,6 +21,7 @@ _OURS: Final = frozenset(
 _ID_NAMES: Final = ("id", "key", "name", "slug", "title", "url", "email", "code", "value")
 _FILE_SUFFIXES: Final = (".pdf", ".txt", ".md", ".html", ".docx", ".eml", ".png", ".jpg", ".jpeg", ".xml")
 _ABOUT_A_PROJECT: Final = re.compile(r"(readme|licen[cs]e|changelog|contributing|requirements|agents|claude)\b", re.I)
+_OTHER_MARKS: Final = {";": "semicolons", "\t": "tabs", "|": "upright strokes"}
 _PLACES: Final = (".", "data", "input", "inbox", "items")
 
 
@@ -34,13 +37,27 @@ class Source:
     noun: str = "item"
 
 
-def guess_source(folder: Path) -> Source | None:
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What lies in a folder: the source that is proposed, other lists, and files that a person has to save anew."""
+
+    source: Source | None
+    others: tuple[Source, ...] = ()
+    unread: tuple[Problem, ...] = ()
+
+
+def survey(folder: Path) -> Survey:
     """The file with the most rows that have a unique field, else the folder with the most alike files, else None."""
-    tables = [source for path in _candidates(folder) if (source := _table(folder, path)) is not None]
-    if tables:
-        return max(tables, key=lambda source: source.count)
-    heaps = list(_heaps(folder))
-    return max(heaps, key=lambda source: source.count) if heaps else None
+    tables: list[Source] = []
+    unread: list[Problem] = []
+    for path in _candidates(folder):
+        try:
+            tables += [table] if (table := _table(folder, path)) is not None else []
+        except TextError as error:
+            unread.append(error.at(path.relative_to(folder).as_posix()))
+    lists = tables or list(_heaps(folder))
+    source = max(lists, key=lambda each: each.count) if lists else None
+    return Survey(source, tuple(table for table in tables if table != source), tuple(unread))
 
 
 def _candidates(folder: Path) -> Iterator[Path]:
@@ -52,11 +69,11 @@ def _candidates(folder: Path) -> Iterator[Path]:
 
 
 def _table(folder: Path, path: Path) -> Source | None:
-    """None when the file cannot be read, holds no rows, or no field of them tells them apart."""
+    """None when the file holds no rows, or no field of them tells them apart. TextError when it is to be saved anew."""
+    text = read_text(path, most_bytes=_MOST_BYTES)
     try:
-        text = read_text(path, most_bytes=_MOST_BYTES)
         steps, rows = _rows(path, text)
-    except (TextError, ValueError, csv.Error):
+    except (ValueError, csv.Error):
         return None
     is_json = path.suffix.lower() == ".json"
     field = _unique_field(rows, may_be_numbers=is_json)
@@ -72,11 +89,21 @@ def _rows(path: Path, text: str) -> tuple[str, Sequence[Any]]:
     """The key of the list within a JSON object (else empty), and the rows."""
     match path.suffix.lower():
         case ".csv":
-            return "", list(csv.DictReader(io.StringIO(text)))
+            reader = csv.DictReader(io.StringIO(text))
+            _must_have_commas(reader.fieldnames or ())
+            return "", list(reader)
         case ".json":
             return _longest_list(json.loads(text))
         case _:
             return "", [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def _must_have_commas(header: Sequence[str]) -> None:
+    """TextError for a header of one cell that another mark cuts into several."""
+    for mark, name in _OTHER_MARKS.items():
+        if len(header) == 1 and mark in header[0]:
+            seen = listed(header[0].split(mark))
+            raise TextError(f"has {name} between its columns ({seen}), expected commas", hint="save it with commas")
 
 
 def _longest_list(document: Any) -> tuple[str, Sequence[Any]]:

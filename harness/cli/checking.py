@@ -1,5 +1,6 @@
 """Commands that look before anything runs: check, plan, schema."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -29,7 +30,7 @@ def check(
     if as_json:
         print_json(outline_as_json(job, found.items, warnings))
     else:
-        print_lines(outline(job, found.items))
+        print_lines(outline(job, found.items, datetime.now(UTC)))
     refuse_what_launch_would(job, found.items, typed(Place(manifest, rehearsal), settings))
     say(f"{clean(str(manifest))} is fine")
 
@@ -47,7 +48,7 @@ def plan(
     """Say what would run and why, and what it may cost; start nothing."""
     from harness.cli import preview
     from harness.cli.foresight import unlike_planned
-    from harness.cli.outline import money_line
+    from harness.cli.outline import gate_line, money_line, pilot_line
     from harness.job.load import load
 
     job = load(manifest, settings=settings or (), rehearsal=rehearsal)
@@ -65,6 +66,10 @@ def plan(
         print_json(preview.plan_as_json(job, groups))
         return
     print_lines([*preview.plan_lines(job, groups), f"  {money_line(job)}"])
+    if ahead := preview.pilot_to_come(job, items):
+        print_lines([f"  pilot: {pilot_line(ahead)}"])
+    if gate := gate_line(job.bounds, datetime.now(UTC)):
+        print_lines([f"  gate: {gate}"])
 
 
 def _print_prompt(told: object) -> None:

@@ -8,13 +8,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.base.errors import JobHeldError
 from harness.base.files import make_folder
 from harness.base.texts import shown
 from harness.base.watching import FolderWatch
 from harness.cli.options import Place
 from harness.cli.printing import print_lines, say
-from harness.ledger.lock import how_to_meet_the_holder, is_held
+from harness.ledger.lock import refuse_if_held
 from harness.supervisor.opening import Again
 from harness.views.reading import head, is_planned, reading
 from harness.views.wording import clean_lines
@@ -46,8 +45,7 @@ def detach_and_wait(place: Place, words: Words) -> int:
 
     0 when it runs; else the exit code it ended with, after what it said.
     """
-    if is_held(place.state / "lock"):
-        raise JobHeldError("another supervisor holds this job", hint=how_to_meet_the_holder(place.state))
+    refuse_if_held(place.state)
     log = make_folder(place.state) / "launch.log"
     before = _runs(place.state)
     with log.open("ab") as out:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from harness.job.job import Job
     from harness.supervisor.opening import Choice
     from harness.supervisor.running import RunOptions
+    from harness.supervisor.supervisor import Finished
 
 
 def launch(
@@ -103,11 +104,11 @@ def rehearse(
         changed_in_words,
         is_there_anything,
         must_start_anew,
-        refuse_if_held,
         reset_now,
         what_is_new,
     )
     from harness.job.load import load
+    from harness.ledger.lock import refuse_if_held
     from harness.rehearsal.faults import parse_faults
     from harness.supervisor.opening import Again, make_state_folder
     from harness.supervisor.running import RunOptions
@@ -115,7 +116,7 @@ def rehearse(
     job = load(manifest, settings=settings or (), rehearsal=True)
     parse_faults(faults)
     place, choice = Place(manifest, rehearsal=True), _choice(first, only)
-    refuse_if_held(job)
+    refuse_if_held(job.state)
     changes = [] if keep or add or reset else what_is_new(job)
     if changes or (reset and is_there_anything(job)):
         must_start_anew(job, choice)
@@ -154,6 +155,7 @@ def _play(
 
     from harness.base.files import make_folder
     from harness.cli.printing import print_last, say
+    from harness.ledger.lock import refuse_if_held
     from harness.supervisor.running import run_job
     from harness.views.facts import left_out
     from harness.views.live import showing
@@ -162,16 +164,30 @@ def _play(
     from harness.views.status_text import lines
     from harness.views.wording import clean, counted
 
+    refuse_if_held(job.state)  # before its progress is shown as if it were ours
     make_folder(job.state)
-    with showing(job.state, plain=plain) as display:
+    with showing(job.state, plain=plain, bounds=job.bounds) as display:
         finished = run_job(job, options, display.heard)
     if finished.exit_code > 1:
-        say(f"stopped: {clean(finished.reason)}")
+        say(_stop_line(finished.reason))
     with reading(job.state) as db:
         out = left_out(db)
     if out:
         more = "" if job.rehearsal else f"; {place.command('launch', '--add')} plans what is left out"
         say(f"{counted(out, f'new {clean(job.noun)}')} left out{more}")
     now = datetime.now(UTC)
-    print_last(lines(read_status(job.state, now), now, place.named, settings=settings, advice=advice()))
+    said = None if _has_its_own_next_step(finished) else advice()
+    print_last(lines(read_status(job.state, now), now, place.named, settings=settings, advice=said))
     return finished.exit_code
+
+
+def _has_its_own_next_step(finished: "Finished") -> bool:
+    """A stop; but for that of a bad pilot, which stopped for what the advice is about."""
+    return finished.exit_code > 1 and not finished.reason.startswith("the pilot ")
+
+
+def _stop_line(reason: str) -> str:
+    """`stopped: the budget ...`; a reason may have the word itself, `stopped by Ctrl-C`."""
+    from harness.views.wording import clean
+
+    return clean(reason if reason.startswith("stopped ") else f"stopped: {reason}")

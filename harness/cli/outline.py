@@ -12,11 +12,12 @@ from harness.core.types import Item
 from harness.job.bounds import Bounds, Deadline
 from harness.job.job import Job, PhaseSpec
 from harness.supervisor.attempt import reservation
-from harness.views.wording import clean, counted, listed
+from harness.supervisor.pilot import spread
+from harness.views.wording import at_moment, clean, counted, listed
 
 
-def outline(job: Job, items: Sequence[Item]) -> Iterator[str]:
-    """One line per part of the job: items, batches, each phase, money."""
+def outline(job: Job, items: Sequence[Item], now: datetime) -> Iterator[str]:
+    """One line per part of the job: items, batches, each phase, money; a deadline for a run that begins now."""
     first = job.phases[0]
     batches = -(-len(items) // first.batch_size)
     source = shown(job.items.file) if job.items.file is not None else job.items.files or ""
@@ -26,8 +27,10 @@ def outline(job: Job, items: Sequence[Item]) -> Iterator[str]:
     for phase in job.phases:
         yield from _phase(job, phase)
     yield f"money     {money_line(job)}"
-    if bounds := list(_bounds(job.bounds)):
-        yield f"gate      {', '.join(bounds)}"
+    if job.pilot is not None:
+        yield f"pilot     {pilot_line(spread(batches, job.pilot))}"
+    if bounds := gate_line(job.bounds, now):
+        yield f"gate      {bounds}"
 
 
 def outline_as_json(job: Job, items: Sequence[Item], warnings: Sequence[str]) -> dict[str, Any]:
@@ -86,14 +89,25 @@ def checks_line(phase: PhaseSpec) -> str:
     return f"checks: {', '.join(names)}" if names else "unchecked"
 
 
-def _bounds(bounds: Bounds) -> Iterator[str]:
+def pilot_line(ahead: Sequence[int]) -> str:
+    """`batches 1, 17, 34 run ahead of all others, then it says what the rest will cost and take`."""
+    which = "batch 1 runs" if ahead == (1,) else f"batches {listed([str(number) for number in ahead])} run"
+    return f"{which} ahead of all others, then it says what the rest will cost and take"
+
+
+def gate_line(bounds: Bounds, now: datetime) -> str:
+    """What else keeps sessions from starting; "" when nothing does."""
+    return ", ".join(_bounds(bounds, now))
+
+
+def _bounds(bounds: Bounds, now: datetime) -> Iterator[str]:
     """What else keeps sessions from starting, as the manifest names it."""
     if bounds.rate is not None:
         yield f"at most {bounds.rate.starts} starts in {in_words(bounds.rate.per)}"
     if bounds.window is not None:
         yield f"starts from {bounds.window.opens_at:%H:%M} to {bounds.window.closes_at:%H:%M} only"
     if bounds.deadline is not None:
-        yield f"ends {_at(bounds.deadline)}"
+        yield f"ends {_at(bounds.deadline, now)}"
     if bounds.stop_at is not None:
         yield f"holds at {bounds.stop_at:.0%} of a plan"
     for name in ("sessions", "turns", "tokens"):
@@ -101,14 +115,14 @@ def _bounds(bounds: Bounds) -> Iterator[str]:
             yield f"at most {most:,} {name}"
 
 
-def _at(deadline: Deadline) -> str:
+def _at(deadline: Deadline, now: datetime) -> str:
     match deadline.at:
         case timedelta():
             return f"{in_words(deadline.at)} after its start"
         case datetime():
             return f"on {deadline.at:%Y-%m-%d at %H:%M}"
         case time():
-            return f"at {deadline.at:%H:%M}"
+            return at_moment(deadline.moment(now), now)
 
 
 def check_names(phase: PhaseSpec) -> list[str]:
@@ -122,7 +136,16 @@ def money_line(job: Job) -> str:
     if job.rehearsal:
         return "a rehearsal costs nothing"
     if job.is_free():
-        return "programs of your own only: nothing is charged"
+        return _own_programs_line(job)
     reserved = max(reservation(job, phase) for phase in job.phases)
     most = f"at the worst {money(to_micro(job.budget))}, the budget" if job.budget is not None else "no budget is set"
     return f"one session reserves at most {money(reserved)} (its cap and one worst response); {most}"
+
+
+def _own_programs_line(job: Job) -> str:
+    charged = "programs of your own only: what they write into usage.json is charged"
+    if job.budget is None:
+        return f"{charged}; no budget is set"
+    reserved = max(reservation(job, phase) for phase in job.phases)
+    each = f", each reserves {money(reserved)}" if reserved else ""
+    return f"{charged}; nothing starts beyond {money(to_micro(job.budget))}, the budget{each}"

@@ -26,6 +26,7 @@ from harness.planning.batches import plan
 from harness.prompts import render
 from harness.sources.read import Reading, read
 from harness.supervisor.attempt import make_spec, new_identity, reservation
+from harness.supervisor.pilot import batches_ahead, spread
 from harness.supervisor.setting import Setting
 from harness.views.wording import clean, counted, listed
 
@@ -63,6 +64,16 @@ def planned_groups(job: Job, items: Sequence[Item]) -> list[Planned]:
         Planned(first.name, str(batch.number), tuple(item.id for item in batch.items), "ready", 0, "not tried yet", "")
         for batch in plan(items, first.batch_size)
     ]
+
+
+def pilot_to_come(job: Job, items: Sequence[Item]) -> tuple[int, ...]:
+    """The batches that the next launch would run ahead; none when the pilot was there, or the manifest names none."""
+    path = job.state / "ledger.db"
+    if path.exists():
+        with opened_for_reading(path) as db:
+            if db.execute("SELECT 1 FROM job").fetchone():
+                return batches_ahead(db, job.pilot)
+    return spread(-(-len(items) // job.phases[0].batch_size), job.pilot) if job.pilot else ()
 
 
 _WHY = {

@@ -11,6 +11,8 @@ from harness.cli.printing import print_json, print_lines, say
 if TYPE_CHECKING:
     from harness.views.report import Asked
 
+_NO_FILE = {"<prompt>": "its prompt in the manifest"}
+
 
 def report(
     manifest: Manifest = DEFAULT_MANIFEST,
@@ -62,6 +64,7 @@ def _asked(place: Place, settings: list[str]) -> "Asked":
         who = " ".join(session.command) if session.backend == "command" else f"{session.model or 'no model'}"
         tools = f", tools {', '.join(session.tools)}" if session.backend == "claude" else ""
         name = phase.name if several else "session"
-        lines.append((name, f"{who}{tools}; {session.prompt_name}; {checks_line(phase)}"))
+        prompt = "" if not session.prompt else f"; {_NO_FILE.get(session.prompt_name, session.prompt_name)}"
+        lines.append((name, f"{who}{tools}{prompt}; {checks_line(phase)}"))
     bare = [phase.name for phase in job.phases if phase.output.schema is None and not phase.output.checks]
     return Asked(tuple(lines), tuple(bare if several else ["this job"] if bare else []))

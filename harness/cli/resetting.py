@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.base.clock import SystemClock
-from harness.base.errors import JobHeldError
 from harness.base.removal import remove_tree
 from harness.base.texts import shown
 from harness.cli.preview import read_items
@@ -13,7 +12,7 @@ from harness.cli.printing import say
 from harness.executors.containment import choose as choose_containment
 from harness.job.job import Job
 from harness.ledger.control import waiting
-from harness.ledger.lock import JobLock, how_to_meet_the_holder, is_held
+from harness.ledger.lock import JobLock, refuse_if_held
 from harness.ledger.store import opened_for_reading
 from harness.supervisor.changes import changes_since
 from harness.supervisor.opening import Choice, backup, make_state_folder, must_be_able_to_start, refuse_past_deadline
@@ -24,7 +23,7 @@ _REHEARSALS_KEPT = 3
 
 def must_start_anew(job: Job, choice: Choice) -> None:
     """Before anything is moved: UsageError or JobHeldError when the job could not start from nothing."""
-    refuse_if_held(job)
+    refuse_if_held(job.state)
     choose_containment(job)
     refuse_past_deadline(job, SystemClock().now())
     must_be_able_to_start(job, read_items(job).items, choice)
@@ -72,9 +71,3 @@ def what_is_new(job: Job) -> list[str]:
 def changed_in_words(changes: Sequence[str]) -> str:
     """`rehearsed anew, for the job has changed (session.prompt has changed): `."""
     return f"rehearsed anew, for the job has changed ({clean(listed(list(changes)))}): "
-
-
-def refuse_if_held(job: Job) -> None:
-    """JobHeldError when a supervisor holds the job, before anything is started for it."""
-    if is_held(job.state / "lock"):
-        raise JobHeldError("another supervisor holds this job", hint=how_to_meet_the_holder(job.state))

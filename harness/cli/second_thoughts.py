@@ -92,8 +92,8 @@ def redo(
 ) -> None:
     """Make done items again whose records came from another prompt, model or manifest than today's."""
     from harness.base.errors import Problem, UsageError
-    from harness.cli.resetting import refuse_if_held
     from harness.ledger.control import who_am_i
+    from harness.ledger.lock import refuse_if_held
     from harness.ledger.withdrawal import Word
     from harness.supervisor.where import FORMS, matching, parse
     from harness.views.reading import reading
@@ -104,7 +104,7 @@ def redo(
         raise UsageError([Problem("redo", message, f"single items: {place.command('reject', 'ITEM')} --why TEXT")])
     job = _load(place, settings)
     conditions = parse(where, job)
-    refuse_if_held(job)
+    refuse_if_held(job.state)
     with reading(place.state) as db:
         taken = matching(db, job, conditions)
     if not taken:
@@ -203,7 +203,9 @@ def _agree(place: Place, taken: "Sequence[Acceptance]", *, yes: bool, always: bo
     if yes or not (always or lost):
         return
     if not sys.stdin.isatty():
-        raise UsageError([Problem("--yes", "is needed where nobody can answer; nothing was changed", None)])
+        raise UsageError(
+            [Problem("not asked", "nobody can answer here, so nothing was changed", "`--yes` goes on unasked")]
+        )
     if not typer.confirm("Go on?", err=True):
         raise UsageError([Problem("stopped", "nothing was changed", None)])
 

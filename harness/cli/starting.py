@@ -8,7 +8,9 @@ import typer
 from harness.cli.printing import print_lines, say
 
 if TYPE_CHECKING:
-    from harness.cli.blueprint import Source
+    from collections.abc import Iterator
+
+    from harness.cli.blueprint import Survey
 
 
 def init(
@@ -16,13 +18,15 @@ def init(
 ) -> None:
     """Write a job for what lies in a folder: manifest, schema for editors, prompt. It can be rehearsed at once."""
     from harness.base.errors import Problem, UsageError
-    from harness.cli.blueprint import guess_source
+    from harness.cli.blueprint import Survey, survey
     from harness.cli.first_job import first_job
 
     if folder.exists() and not folder.is_dir():
         raise UsageError([Problem(str(folder), "is no folder", "name a folder, or none for this one")])
-    source = guess_source(folder) if folder.is_dir() else None
-    files = first_job(source)
+    seen = survey(folder) if folder.is_dir() else Survey(None)
+    if seen.source is None and seen.unread:
+        raise UsageError(seen.unread)
+    files = first_job(seen.source)
     taken = [name for name in files if (folder / name).exists()]
     if taken:
         hint = "move it away, or edit it and run `harness check`"
@@ -30,16 +34,26 @@ def init(
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content, encoding="utf-8")
-    say(_found(source))
+    for line in _found(seen):
+        say(line)
     print_lines(str(folder / name) for name in files)
     say("Next: edit prompts/task.md and output.fields in job.yaml, then")
     for command in (*([f"cd {folder}"] if folder != Path() else []), "harness check", "harness rehearse"):
         say(f"  {command}")
 
 
-def _found(source: "Source | None") -> str:
+def _found(seen: "Survey") -> "Iterator[str]":
     from harness.views.wording import clean, counted
 
-    if source is None:
-        return "found no list of items and no folder of files, so three example items were written"
-    return f"found {counted(source.count, source.noun)} in {clean(source.file or source.files or '')}"
+    if seen.source is None:
+        yield "found no list of items and no folder of files, so three example items were written"
+    else:
+        where = clean(seen.source.file or seen.source.files or "")
+        yield f"found {counted(seen.source.count, seen.source.noun)} in {where}"
+    for other in seen.others:
+        yield (
+            f"{clean(other.file or '')} was not taken, with {counted(other.count, other.noun)}: "
+            "is that what you mean, write it into `items` in job.yaml"
+        )
+    for problem in seen.unread:
+        yield clean(f"not read: {problem.where}: {problem.message}")

@@ -49,11 +49,15 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Of the rest alone: what was spent so far comes on top. `unknown`: phases without a single ended attempt."""
+    """Of the rest alone: what was spent so far comes on top. `unknown`: phases without a single ended attempt.
+
+    `starts` is how many sessions will be started, retries among them; `seconds` knows of no rate and no window.
+    """
 
     cost_microusd: Range
     seconds: Range
     unknown: tuple[int, ...]
+    starts: float = 0.0
 
 
 def forecast(samples: Sequence[Sample], rests: Sequence[Rest]) -> Forecast:
@@ -65,7 +69,13 @@ def forecast(samples: Sequence[Sample], rests: Sequence[Rest]) -> Forecast:
     low = max((time.low for time in times), default=0.0)
     high = sum(time.high for time in times)
     unknown = tuple(rest.phase for rest in rests if rest.phase not in by_phase and rest.items)
-    return Forecast(_sum(costs), Range(low, high), unknown)
+    starts = sum(_to_come(by_phase[rest.phase], rest.items) for rest in known)
+    return Forecast(_sum(costs), Range(low, high), unknown, starts)
+
+
+def _to_come(sample: Sample, items: float) -> float:
+    """How many attempts so many more items will take."""
+    return sample.attempts * items / sample.items_settled
 
 
 def _total(sample: Sample, items: float, what: str) -> Range:
@@ -73,7 +83,7 @@ def _total(sample: Sample, items: float, what: str) -> Range:
     amount, squares = (sample.cost, sample.cost_squares) if what == "cost" else (sample.seconds, sample.seconds_squares)
     number = sample.attempts
     mean = amount / number
-    to_come = number * items / sample.items_settled
+    to_come = _to_come(sample, items)
     middle = mean * to_come
     if number < 2:
         return Range(middle * (1 - _WIDEST), middle * (1 + _WIDEST))

@@ -56,6 +56,10 @@ class Window:
             is_open = clock >= self.opens_at or clock < self.closes_at
         return None if is_open else _next(self.opens_at, local).astimezone(now.tzinfo)
 
+    def closes(self, now: datetime, zone: tzinfo | None = None) -> datetime:
+        """When the window, open at `now`, closes."""
+        return _next(self.closes_at, now.astimezone(zone)).astimezone(now.tzinfo)
+
     def in_words(self) -> str:
         """`22:00-07:00`."""
         return f"{self.opens_at:%H:%M}-{self.closes_at:%H:%M}"

@@ -15,8 +15,13 @@ from harness.base.artifacts import sha_of
 from harness.job.job import CheckSpec, Job, PhaseSpec
 
 Fingerprint = Mapping[str, str]
-"""Field -> its value as JSON, or `sha256:...` of a long one or of a file; in the order of the manifest."""
+"""Field -> its value as JSON, or `sha256:...` of a long one or of a file; in the order of the manifest.
 
+Behind them `file FIELD NAME` -> `sha256:...` of each program or check that FIELD names and counts: it tells which has
+changed, and is no difference itself. Fingerprints of old ledgers have none of these.
+"""
+
+_OF_A_FILE = "file "
 _LONGEST = 120
 _SUFFIXES_OF_PEOPLE = re.compile(
     r"\.(py|pyz|sh|bash|zsh|ps1|js|mjs|cjs|ts|rb|pl|php|lua|r|jl|awk|sed|jq|sql|jar"
@@ -35,6 +40,11 @@ def fingerprint(job: Job) -> Fingerprint:
         parts |= {f"{prefix}{name}": value for name, value in _of_phase(job, phase)}
     if job.rehearsal:
         parts["rehearsal.scene"] = _file(job.scene) if job.scene is not None else _value(None)
+    for phase in job.phases:
+        prefix = f"phases.{phase.name}." if len(job.phases) > 1 else ""
+        parts |= {
+            f"{_OF_A_FILE}{prefix}{name} {_relative(job, file)}": _file(file) for name, file in _files(job, phase)
+        }
     return parts
 
 
@@ -43,17 +53,24 @@ def differences(old: Fingerprint, new: Fingerprint) -> list[str]:
     lines = []
     for name in dict.fromkeys([*new, *old]):
         before, now = old.get(name), new.get(name)
-        if before == now:
+        if before == now or name.startswith(_OF_A_FILE):
             continue
         if before is None:
             lines.append(f"{name} is new{_shown(now, ': ')}")
         elif now is None:
             lines.append(f"{name} is gone{_shown(before, ', it was ')}")
         elif before.startswith("sha256:") or now.startswith("sha256:"):
-            lines.append(f"{name} has changed")
+            lines.append(f"{name} has changed{_which_files(name, old, new)}")
         else:
             lines.append(f"{name} was {before}, is now {now}")
     return lines
+
+
+def _which_files(name: str, old: Fingerprint, new: Fingerprint) -> str:
+    """`: count.py`, those that both name and that have another content now."""
+    own = f"{_OF_A_FILE}{name} "
+    files = [key.removeprefix(own) for key in new if key.startswith(own) and old.get(key, new[key]) != new[key]]
+    return f": {', '.join(files)}" if files else ""
 
 
 def _shown(value: str | None, before: str) -> str:
@@ -114,12 +131,31 @@ def _words(job: Job, words: tuple[str, ...]) -> str:
     found: list[Any] = []
     for place, word in enumerate(words):
         path = Path(word)
-        is_ours = path.is_absolute() and path.is_relative_to(job.folder)
-        if is_ours and path.is_file() and (place == 0 or _is_written_by_people(path)):
+        if _counts(job, place, path):
             found.append([_relative(job, path), _file(path)])
         else:
-            found.append(_relative(job, path) if is_ours else word.removeprefix("./").removesuffix("/"))
+            found.append(_relative(job, path) if _is_ours(job, path) else word.removeprefix("./").removesuffix("/"))
     return _text(_canonical(found)) if found else _value([])
+
+
+def _files(job: Job, phase: PhaseSpec) -> Iterator[tuple[str, Path]]:
+    """The field and the file of each program and each check whose content counts."""
+    commands = {"session.command": phase.session.command}
+    for number, check in enumerate(phase.output.checks):
+        if check.python is not None:
+            yield f"output.check[{number}]", check.python[0]
+        commands[f"output.check[{number}]"] = check.command or ()
+    for name, words in commands.items():
+        yield from ((name, Path(word)) for place, word in enumerate(words) if _counts(job, place, Path(word)))
+
+
+def _counts(job: Job, place: int, path: Path) -> bool:
+    """Does the content of this word of a command count?"""
+    return _is_ours(job, path) and path.is_file() and (place == 0 or _is_written_by_people(path))
+
+
+def _is_ours(job: Job, path: Path) -> bool:
+    return path.is_absolute() and path.is_relative_to(job.folder)
 
 
 def _is_written_by_people(path: Path) -> bool:

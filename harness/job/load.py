@@ -279,7 +279,7 @@ def _scene(desk: Inspection, manifest: Manifest) -> Path | None:
     if manifest.rehearsal.scene is None:
         return None
     file = desk.file(place, manifest.rehearsal.scene)
-    return file if file is not None and has_function(desk, place, file, "scene", arguments=1) else None
+    return file if file is not None and has_function(desk, place, file, "scene", ("ask",)) else None
 
 
 def _readable(desk: Inspection, manifest: Manifest, phases: Sequence[Any]) -> tuple[Path, ...]:

@@ -2,7 +2,7 @@
 
 import ast
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,6 +19,7 @@ MERGE_SUFFIXES = (".json", ".jsonl", ".csv")
 RESERVED_FILES = frozenset({"items.json", "context.json", "usage.json"})
 """Files of the work folder that are written by the harness or mean something to it."""
 _OF_A_FILE = frozenset({"id", "file", "sha", "size", "text"})
+_OF_A_CHECK = ("items", "records", "context")
 
 
 def resolve_output(
@@ -173,13 +174,13 @@ def _python(desk: Inspection, place: ValuePath, text: str) -> tuple[Path, str] |
         desk.complain(place, f"expected a file and a function such as checks.py:check, got {text!r}")
         return None
     file = desk.file(place, name)
-    if file is None or not has_function(desk, place, file, function, arguments=3):
+    if file is None or not has_function(desk, place, file, function, _OF_A_CHECK):
         return None
     return file, function
 
 
-def has_function(desk: Inspection, place: ValuePath, file: Path, function: str, *, arguments: int) -> bool:
-    """True when a Python file defines the function at its top level, callable with so many arguments. Runs nothing."""
+def has_function(desk: Inspection, place: ValuePath, file: Path, function: str, arguments: Sequence[str]) -> bool:
+    """True when a Python file defines the function at its top level, callable with these by place. Runs nothing."""
     text = desk.text(place, file)
     if text is None:
         return False
@@ -195,9 +196,10 @@ def has_function(desk: Inspection, place: ValuePath, file: Path, function: str, 
         names = ", ".join(node.name for node in tree.body if isinstance(node, ast.FunctionDef)) or "no function"
         desk.complain(place, f"{desk.shown(file)} has no function {function!r}; it has {names}")
         return False
-    if not _takes(found[-1].args, arguments):
+    if not _takes(found[-1].args, len(arguments)):
         where = f"{desk.shown(file)}:{found[-1].lineno}:{found[-1].col_offset + 1}"
-        desk.note(Problem(where, f"{function} must take {arguments} arguments"))
+        count = "1 argument" if len(arguments) == 1 else f"{len(arguments)} arguments"
+        desk.note(Problem(where, f"{function} must take {count}: {function}({', '.join(arguments)})"))
         return False
     return True
 

@@ -26,12 +26,8 @@ class JobLock:
     def __enter__(self) -> "JobLock":
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if not _take(self._descriptor):
-            holder = _holder_in_words(self.path)
             os.close(self._descriptor)
-            raise JobHeldError(
-                f"another supervisor holds this job: {holder}",
-                hint=how_to_meet_the_holder(self.path.parent),
-            )
+            raise _held(self.path)
         self._folder = folder_identity(self.path.parent)
         note = {"pid": os.getpid(), "host": socket.gethostname(), "since": to_text(self._clock.now())}
         os.ftruncate(self._descriptor, 0)
@@ -96,9 +92,16 @@ def is_held(path: Path) -> bool:
     return False
 
 
-def how_to_meet_the_holder(state: Path) -> str:
-    """A hint: what to type about the run that holds the job of this state folder."""
-    return f"`{command_at(state, 'status')}` shows what it does, `{command_at(state, 'cancel')}` ends it"
+def refuse_if_held(state: Path) -> None:
+    """JobHeldError when a supervisor holds the job of this state folder, before anything is started for it."""
+    if is_held(state / "lock"):
+        raise _held(state / "lock")
+
+
+def _held(path: Path) -> JobHeldError:
+    """Who holds it, and what to type about that run."""
+    hint = f"`{command_at(path.parent, 'status')}` shows what it does, `{command_at(path.parent, 'cancel')}` ends it"
+    return JobHeldError(f"another supervisor holds this job: {_holder_in_words(path)}", hint=hint)
 
 
 def _holder_in_words(path: Path) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.base.artifacts import sha_of
@@ -16,6 +16,7 @@ from harness.core.item_ids import folded, trouble_with
 from harness.core.names import same_stem
 from harness.core.types import Item, Json
 from harness.job.job import Job
+from harness.job.wording import nearest
 from harness.sources.aliases import Aliases, UnknownNameError, read_aliases
 from harness.sources.files import rows_of_files
 from harness.sources.json_file import kind_of, rows_of_json
@@ -113,14 +114,17 @@ class _Gathering:
     garbled: list[tuple[int, str]]
     places: dict[str, tuple[int, str]]
     """Folded id -> (row, id as written)."""
+    of_the_path: dict[str, tuple[int, int]]
+    """What is wrong with the path of the id -> (which problem tells it, how many more rows have it)."""
 
 
 def _items(job: Job, rows: Rows, aliases: Aliases | None) -> tuple[list[Item], list[Problem], list[str]]:
-    gathering = _Gathering([], [], {})
+    gathering = _Gathering([], [], {}, {})
     items = [
         Item(id=ItemId(id_), data=row, file=rows.files[index] if rows.files is not None else None)
         for index, id_, row in _named(job, rows, aliases, gathering)
     ]
+    _count_rows(gathering)
     return items, gathering.problems, _warnings(rows, gathering.garbled)
 
 
@@ -137,6 +141,9 @@ def _named(
             if trouble := trouble_with(id_):
                 raise ValueError(trouble)
             _check_unique(id_, index, rows.place, gathering)
+        except _PathError as error:
+            _note_once(gathering, error, rows.place(index) if error.kind not in gathering.of_the_path else "")
+            continue
         except ValueError as error:
             gathering.problems.append(_problem(rows.place(index), error))
             if len(gathering.problems) > 20 * _MOST_PROBLEMS:
@@ -148,9 +155,34 @@ def _named(
 class _HintedError(ValueError):
     """A ValueError with a hint."""
 
-    def __init__(self, message: str, hint: str) -> None:
+    def __init__(self, message: str, hint: str | None) -> None:
         super().__init__(message)
         self.hint = hint
+
+
+class _PathError(_HintedError):
+    """The path of the id leads to no id: probably in all rows, so `kind` is told once, with the number of rows."""
+
+    def __init__(self, kind: str, message: str, hint: str | None) -> None:
+        super().__init__(message, hint)
+        self.kind = kind
+
+
+def _note_once(gathering: _Gathering, error: _PathError, where: str) -> None:
+    """`where` is the place of the first row that has it."""
+    if error.kind not in gathering.of_the_path:
+        gathering.of_the_path[error.kind] = len(gathering.problems), 0
+        gathering.problems.append(_problem(where, error))
+    else:
+        position, more = gathering.of_the_path[error.kind]
+        gathering.of_the_path[error.kind] = position, more + 1
+
+
+def _count_rows(gathering: _Gathering) -> None:
+    for position, more in gathering.of_the_path.values():
+        if more:
+            told, rows = gathering.problems[position], "1 more row" if more == 1 else f"{more:,} more rows"
+            gathering.problems[position] = replace(told, message=f"{told.message}; the same in {rows}")
 
 
 def _problem(where: str, error: ValueError) -> Problem:
@@ -177,12 +209,18 @@ def _id(value: Json, row: Mapping[str, Json], path: str) -> str:
     if isinstance(found, str):
         return found
     if found is MISSING:
-        names = ", ".join(f".{name}" for name in list(row)[:20]) or "nothing"
-        raise ValueError(f"has no id at {path}; it has {names}")
-    message = f"the id at {path} is {kind_of(found)}, expected text"
-    if isinstance(found, int | float) and not isinstance(found, bool):
-        raise _HintedError(message, f'write it in quotes, "{found}"'[:80])
-    raise ValueError(message)
+        names = [f".{name}" for name in list(row)[:20]]
+        raise _PathError("missing", f"has no id at {path}; it has {', '.join(names) or 'nothing'}", _near(path, names))
+    is_number = isinstance(found, int | float) and not isinstance(found, bool)
+    hint = f'write it in quotes, "{found}"'[:80] if is_number else None
+    raise _PathError(type(found).__name__, f"the id at {path} is {kind_of(found)}, expected text", hint)
+
+
+def _near(path: str, names: Sequence[str]) -> str | None:
+    """`did you mean '.review_id'?`: a name that is spelled nearly so, or the only one that ends as the path does."""
+    ends_alike = [name for name in names if name.casefold().endswith(path.casefold().lstrip("."))]
+    only = f"did you mean {ends_alike[0]!r}?" if len(ends_alike) == 1 else None
+    return nearest(path, names).removeprefix(", ") or only
 
 
 def _named_by(aliases: Aliases | None, name: str) -> str:

@@ -1,6 +1,7 @@
 """What has changed about a job since it was planned, and what a person may type then."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,8 @@ from harness.job.job import Job
 from harness.ledger.history import extensions, kept_source
 from harness.sources.read import hash_of
 
+CHECKS = re.compile(r"(phases\.[^.]+\.)?(output\.(check\[\d+\]|schema)|items\.made)")
+"""What may have changed when artifacts are judged again; `fields` become the schema, a phase's `items` `items.made`."""
 _LONGEST_DIFF = 12
 
 
@@ -87,6 +90,9 @@ def refusal(job: Job, changes: Changes, typed: str = "harness launch") -> Proble
     ways = [f"`{typed} --reset` starts anew and moves ledger and outputs to a backup"]
     if changes.others:
         ways.insert(0, f"`{typed} --keep` goes on with the items as they were planned and keeps every done record")
+    if changes.others and all(CHECKS.fullmatch(line.split(" ", 1)[0]) for line in changes.others):
+        again = typed.replace("harness launch", "harness rejudge", 1)
+        ways.insert(0, f"`{again}` judges by it what was rejected, without a new session, and goes on with it")
     if changes.added:
         switch = "--add --keep" if changes.others else "--add"
         ways.insert(0, f"`{typed} {switch}` plans the new items behind the others and keeps every done record")

@@ -1,7 +1,10 @@
 """The pilot: a few batches run ahead, then one verdict on what the rest will cost and when it will be ready."""
 
+import sqlite3
+
 from harness.core.events import GroupsChosen, PilotJudged, PilotStarted
 from harness.core.forecast import forecast, judge_pilot
+from harness.core.pace import by_the_clock
 from harness.ledger import queries
 from harness.ledger.samples import rests, samples
 from harness.supervisor.setting import Setting
@@ -22,12 +25,11 @@ class Pilot:
 
     def begin(self) -> None:
         """Park everything else, if the job wants a pilot and has not had one. A killed pilot goes on."""
-        db, wanted = self._setting.ledger.db, self._setting.job.pilot
-        state = queries.pilot_state(db)
-        is_fresh = state is None and queries.run_state(db).used.sessions == 0
-        if wanted is None or state == "judged" or not (is_fresh or state == "started"):
+        db = self._setting.ledger.db
+        batches = batches_ahead(db, self._setting.job.pilot)
+        if not batches:
             return
-        batches = spread(queries.batches_of_first_phase(db), wanted)
+        state = queries.pilot_state(db)
         roots = queries.members(db, batches)
         chosen = tuple(int(group.id) for group in queries.queued_groups(db) if set(group.roots.values()) <= roots)
         events = [GroupsChosen(chosen)] if state == "started" else [PilotStarted(batches), GroupsChosen(chosen)]
@@ -44,7 +46,7 @@ class Pilot:
         db, job = self._setting.ledger.db, self._setting.job
         done, settled = queries.done_and_settled(db)
         verdict = judge_pilot(done, settled)
-        to_come = forecast(samples(db), rests(db, job.parallel))
+        to_come = by_the_clock(forecast(samples(db), rests(db, job.parallel)), job.bounds, self._setting.clock.now())
         spent = queries.money(db).spent
         names = {phase.number: phase.name for phase in job.phases}
         judged = PilotJudged(
@@ -72,6 +74,13 @@ class Pilot:
         settled = sum(sample.items_settled for sample in samples(db))
         per_item = (self._used[-1] - self._used[0]) / max(1, settled)
         return round(max(0.0, per_item * remaining), 3) if sessions else None
+
+
+def batches_ahead(db: sqlite3.Connection, wanted: int | None) -> tuple[int, ...]:
+    """The batches that a run which began now would run ahead; none when the job has had its pilot, or wants none."""
+    state = queries.pilot_state(db)
+    is_fresh = state is None and queries.run_state(db).used.sessions == 0
+    return spread(queries.batches_of_first_phase(db), wanted) if wanted and (is_fresh or state == "started") else ()
 
 
 def spread(batches: int, wanted: int) -> tuple[int, ...]:

@@ -30,7 +30,7 @@ from harness.ledger.store import Ledger
 from harness.ledger.withdrawal import Word, is_busy, withdraw
 from harness.sources.read import read
 from harness.supervisor.attempt import context_of
-from harness.supervisor.changes import Changes, changed_items, recorded_fingerprint, refusal
+from harness.supervisor.changes import CHECKS, Changes, changed_items, recorded_fingerprint, refusal
 from harness.supervisor.housekeeping import progress_path
 from harness.supervisor.judging import judge_with, store_accepted, verdicts_on
 from harness.supervisor.merging import Merger
@@ -38,8 +38,6 @@ from harness.supervisor.opening import open_ledger
 from harness.supervisor.progress import ProgressWriter
 from harness.supervisor.setting import Setting
 
-CHECKS = re.compile(r"(phases\.[^.]+\.)?(output\.(check\[\d+\]|schema)|items\.made)")
-"""What may have changed when artifacts are judged again; `fields` become the schema, a phase's `items` `items.made`."""
 ASKED = re.compile(rf"(phases\.[^.]+\.)?session\..*|{CHECKS.pattern}")
 """What may have changed when items are done again."""
 

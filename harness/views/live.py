@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from harness.base.durations import in_words
 from harness.base.errors import HarnessError
 from harness.core.types import SessionEvent
+from harness.job.bounds import Bounds
 from harness.views import status_text
 from harness.views.status import Current, Status, read_status
 from harness.views.ticker import Ticker, stopping_line
@@ -43,18 +44,20 @@ class Display(Protocol):
 
 
 @contextmanager
-def showing(state: Path, *, plain: bool = False, stream: TextIO | None = None) -> Iterator[Display]:
+def showing(
+    state: Path, *, plain: bool = False, stream: TextIO | None = None, bounds: Bounds | None = None
+) -> Iterator[Display]:
     """A display for the length of the block, on standard error: live on a terminal, else one line per event.
 
-    It follows the ledger by itself, whoever writes it.
+    It follows the ledger by itself, whoever writes it. `bounds` of the job that runs say whether one can go to bed.
     """
     stream = stream or sys.stderr
     if plain or not stream.isatty() or os.environ.get("TERM", "dumb") == "dumb":
-        lines = PlainDisplay(state, stream)
+        lines = PlainDisplay(state, stream, bounds)
         with looking(state, lines.look):
             yield lines
         return
-    display = LiveDisplay(state, stream)
+    display = LiveDisplay(state, stream, bounds)
     try:
         with looking(state, display.look):
             yield display
@@ -65,8 +68,8 @@ def showing(state: Path, *, plain: bool = False, stream: TextIO | None = None) -
 class PlainDisplay:
     """One line for each attempt that starts or ends: for logs, pipes and screen readers."""
 
-    def __init__(self, state: Path, stream: TextIO) -> None:
-        self._ticker = Ticker(state)
+    def __init__(self, state: Path, stream: TextIO, bounds: Bounds | None = None) -> None:
+        self._ticker = Ticker(state, bounds)
         self._stream = stream
 
     def heard(self, event: SessionEvent) -> None:
@@ -81,11 +84,11 @@ class PlainDisplay:
 class LiveDisplay:
     """The moment as a block that is drawn anew, and above it a line for each attempt that ended."""
 
-    def __init__(self, state: Path, stream: TextIO) -> None:
+    def __init__(self, state: Path, stream: TextIO, bounds: Bounds | None = None) -> None:
         from rich.console import Console
 
         self._state = state
-        self._ticker = Ticker(state)
+        self._ticker = Ticker(state, bounds)
         self._console = Console(file=stream, highlight=False)
         self._live: Live | None = None
         self._doing: dict[int, str] = {}

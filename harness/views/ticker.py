@@ -12,16 +12,18 @@ from harness.base.errors import HarnessError
 from harness.core import events as e
 from harness.core.codec import decode
 from harness.core.money import in_words as money
-from harness.ledger.queries import last_seq
+from harness.job.bounds import Bounds, Deadline
+from harness.ledger.queries import last_seq, open_roots
 from harness.ledger.store import Entry
 from harness.views.attempts import AttemptView, Verdict, attempt, verdicts
+from harness.views.pilot import Night, pilot_advice
 from harness.views.reading import is_planned, reading
 from harness.views.timeline import Words
-from harness.views.wording import clean, clock_time, counted, shorten
+from harness.views.wording import at_moment, clean, clock_time, counted, shorten
 
 _KINDS = (
     "AttemptStarted", "AttemptEnded", "HoldPlaced", "HoldLifted", "Paused", "Resumed", "CancelAsked", "ItemReopened",
-    "PilotStarted", "PilotJudged", "JobExtended",
+    "PilotStarted", "PilotJudged", "JobExtended", "RunStarted",
 )  # fmt: skip
 _MOST_NAMED = 3
 
@@ -37,10 +39,11 @@ class Tick:
 
 
 class Ticker:
-    """Reads on from the moment it was made."""
+    """Reads on from the moment it was made. Who knows the job's bounds is told what they make of a pilot's verdict."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, bounds: Bounds | None = None) -> None:
         self._state = state
+        self._bounds = bounds
         self._seq = self._newest()
 
     def _newest(self) -> int:
@@ -54,14 +57,14 @@ class Ticker:
         try:
             with reading(self._state) as db:
                 newest = last_seq(db)
-                ticks = list(_ticks(db, self._seq))
+                ticks = list(_ticks(db, self._seq, self._bounds))
                 self._seq = newest
                 return ticks
         except (HarnessError, sqlite3.Error, OSError):
             return []
 
 
-def _ticks(db: sqlite3.Connection, after: int) -> Iterator[Tick]:
+def _ticks(db: sqlite3.Connection, after: int, bounds: Bounds | None) -> Iterator[Tick]:
     words, resumed_by = Words(db), ""
     marks = ", ".join("?" * len(_KINDS))
     query = f"SELECT seq, time, kind, body FROM entries WHERE seq > ? AND kind IN ({marks}) ORDER BY seq"  # noqa: S608
@@ -70,17 +73,39 @@ def _ticks(db: sqlite3.Connection, after: int) -> Iterator[Tick]:
         if isinstance(entry.event, e.HoldLifted) and entry.event.who == resumed_by:
             continue  # `resume` lifts whatever there is, and has been told already
         resumed_by = entry.event.who if isinstance(entry.event, e.Resumed) else ""
-        text = words.of_event(entry.event)
         starts = isinstance(entry.event, e.AttemptStarted) and not entry.event.lead
-        if isinstance(entry.event, e.AttemptStarted):
-            text = _start_line(attempt(db, entry.event.attempt), leads=entry.event.lead)
-        elif isinstance(entry.event, e.AttemptEnded):
+        if text := _text(db, words, entry, bounds):
+            yield Tick(f"{clock_time(from_text(time))}  {text}", starts, _grace_ends(entry))
+
+
+def _text(db: sqlite3.Connection, words: Words, entry: Entry, bounds: Bounds | None) -> str:
+    """What is said of an entry, without its time; "" for nothing."""
+    match entry.event:
+        case e.AttemptStarted() as started:
+            return _start_line(attempt(db, started.attempt), leads=started.lead)
+        case e.AttemptEnded():
             ended = attempt(db, entry.event.attempt)
-            text = outcome_line(ended, verdicts(db, ended))
-        elif isinstance(entry.event, e.CancelAsked):
-            text = _stopping(entry.event, unended(db))
-        grace = _grace_ends(entry)
-        yield Tick(f"{clock_time(from_text(time))}  {text}", starts, grace)
+            return outcome_line(ended, verdicts(db, ended))
+        case e.CancelAsked() as asked:
+            return _stopping(asked, unended(db))
+        case e.RunStarted():
+            return _end_line(bounds.deadline, from_text(entry.time)) if bounds and bounds.deadline else ""
+        case e.PilotJudged() as judged if bounds is not None:
+            advice = pilot_advice(judged, _night(db, entry, bounds))
+            return f"{words.of_event(judged)} {advice}".rstrip()
+    return words.of_event(entry.event)
+
+
+def _end_line(deadline: Deadline, began: datetime) -> str:
+    """`this run ends tomorrow at 04:28, its deadline, whatever is left then`."""
+    return f"this run ends {at_moment(deadline.moment(began), began)}, its deadline, whatever is left then"
+
+
+def _night(db: sqlite3.Connection, judged: Entry, bounds: Bounds) -> Night:
+    query = "SELECT max(time) FROM entries WHERE kind = 'RunStarted' AND seq < ?"
+    (began,) = db.execute(query, (judged.seq,)).fetchone()
+    (noun,) = db.execute("SELECT noun FROM phases ORDER BY phase LIMIT 1").fetchone()
+    return Night(from_text(began or judged.time), from_text(judged.time), bounds, open_roots(db), noun)
 
 
 def _start_line(started: AttemptView, *, leads: bool) -> str:

@@ -64,3 +64,11 @@ def day_time(moment: datetime, now: datetime) -> str:
     """`22:15` today, else `Sat 21 Nov 06:30`; local."""
     here, today = moment.astimezone(), now.astimezone()
     return here.strftime("%H:%M") if here.date() == today.date() else here.strftime("%a %d %b %H:%M")
+
+
+def at_moment(moment: datetime, now: datetime) -> str:
+    """`at 22:15` today, `tomorrow at 06:30`, else `on Sat 21 Nov at 06:30`; local."""
+    here, today = moment.astimezone(), now.astimezone()
+    days = (here.date() - today.date()).days
+    day = {0: "", 1: "tomorrow "}.get(days, f"{here:on %a %d %b} ")
+    return f"{day}at {here:%H:%M}"

@@ -32,6 +32,20 @@ def test_the_example_of_a_program_works(desk: "Desk") -> None:
     assert desk.types("rehearse").code == 0
 
 
+def test_the_example_of_a_program_that_rehearses_several_phases_works(desk: "Desk") -> None:
+    [_, stub] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (desk.folder / "stub.py").write_text(stub)
+    (desk.folder / "words.csv").write_text("id,word\n1,casa\n")
+    command = f"{{backend: command, command: [{sys.executable}, stub.py]}}"
+    (desk.folder / "job.yaml").write_text(
+        f"items: {{file: words.csv}}\nsession: {command}\nrehearsal: {{session: {command}}}\nphases:\n"
+        "  count: {output: {fields: {letters: integer}}}\n"
+        "  spell: {from: count, output: {fields: {spelled: string}}}\n"
+    )
+    said = desk.types("rehearse")
+    assert said.code == 0, said.err
+
+
 def test_a_program_finds_what_the_page_says(desk: "Desk") -> None:
     look = "import json, os\nfound = {'files': sorted(os.listdir()), 'names': sorted(os.environ)}\n"
     look += "items = json.load(open('items.json'))\nfound['text'] = open(items[0]['file']).read()\n"
@@ -127,3 +141,21 @@ def test_an_item_on_which_a_program_raises_fails_alone_and_all_others_are_done(s
     assert "11 of 12 items done, 1 failed" in said.out
     assert "cannot read w02" in desk.types("why", "w02").out
     assert len(json.loads((desk.folder / "out.json").read_text())) == 11
+
+    assert said.code == 2 and "session.command has changed: " in said.err
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("", "what they write into usage.json is charged; no budget is set"),
+        ("budget: $2\n", "is charged; nothing starts beyond $2.00, the budget"),
+        ("budget: $2\nbudget_per_session: $0.10\n", "nothing starts beyond $2.00, the budget, each reserves $0.10"),
+    ],
+)
+def test_what_programs_of_yours_claim_is_told_to_be_charged(more: str, told: str, desk: "Desk") -> None:
+    desk.job({"1": "good"}, more=more)
+    for command in ("check", "plan"):
+        said = desk.types(command).out
+        assert told in said
+        assert "nothing is charged" not in said

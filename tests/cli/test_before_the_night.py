@@ -1,6 +1,7 @@
 """What check and plan find before anything runs: later prompts, slips in models, small budgets, a job that differs."""
 
 import json
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -168,3 +169,15 @@ def test_check_refuses_what_launch_would_and_plan_says_so(desk: "Desk") -> None:
     (desk.folder / "items.jsonl").write_text('{"id": "1", "how": "good", "x": 3}\n')
     assert desk.types("check", "--rehearsal").code == 0
     assert "the next rehearsal would be rehearsed anew" in desk.types("plan", "--rehearsal").err
+
+
+def test_a_time_of_day_that_has_passed_is_told_to_be_tomorrow(desk: "Desk") -> None:
+    now = datetime.now().astimezone()
+    past, to_come = now - timedelta(minutes=2), now + timedelta(minutes=20)
+    for stem, moment in (("late", past), ("soon", to_come)):
+        desk.job({"1": "good"}, more=f"deadline: {moment:%H:%M}\n", stem=stem)
+        is_today = (moment >= now) == (moment.date() == now.date())
+        told = f"ends {'' if is_today else 'tomorrow '}at {moment:%H:%M}"
+        for command in ("check", "plan", "launch"):
+            said = desk.types(command, f"{stem}.yaml")
+            assert told in said.out + said.err, command

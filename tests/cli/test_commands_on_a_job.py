@@ -1,11 +1,15 @@
 """From the first look to the report: every command on a job of a program, as a person types them."""
 
 import json
+import os
 import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+
+from harness.base.clock import SystemClock
+from harness.ledger.lock import JobLock
 
 if TYPE_CHECKING:
     import subprocess
@@ -31,7 +35,7 @@ def test_plan_tells_what_would_run_and_why(desk: "Desk") -> None:
     new = desk.types("plan")
     assert new.code == 0
     assert "1 number: 1 (not tried yet)" in new.out
-    assert "nothing is charged" in new.out
+    assert "what they write into usage.json is charged; no budget is set" in new.out
     assert not (desk.folder / ".harness").exists()
     assert desk.types("launch").code == 1
     assert "Numbers: nothing is left to run" in desk.types("plan").out
@@ -249,6 +253,21 @@ def test_pause_retry_and_why_work_from_another_terminal_while_it_runs(desk: "Des
     assert desk.types("status", "--json").json()["state"] == "stopped"
 
 
+def test_a_second_launch_shows_nothing_of_the_run_that_holds_the_job(
+    desk: "Desk", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.job({"1": "good"})
+    state = desk.folder / ".harness/job"
+    state.mkdir(parents=True)
+    shown: list[object] = []
+    monkeypatch.setattr("harness.views.live.showing", lambda *words, **_: shown.append(words))
+    with JobLock(state / "lock", SystemClock()):
+        said = desk.types("launch")
+    assert (said.code, shown) == (5, [])
+    assert f"another supervisor holds this job: pid {os.getpid()} on " in said.err
+    assert "`harness status` shows what it does" in said.err
+
+
 def test_cancel_gives_the_grace_and_watch_ends_with_the_run(desk: "Desk", waiting_run: "Start") -> None:
     desk.job({"1": "wait"})
     running = waiting_run(("launch",))
@@ -276,6 +295,7 @@ def test_a_second_interrupt_ends_the_run_at_once(desk: "Desk", waiting_run: "Sta
     out, err = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "running sessions are ended now" in err
+    assert "\nstopped by Ctrl-C\n" in err
     assert "Traceback" not in err
     assert "Next: `harness launch --set grace=600s`" in out
 
@@ -390,3 +410,14 @@ def test_the_report_goes_where_it_is_told(desk: "Desk") -> None:
     assert {path.name for path in (desk.folder / "out/night").iterdir()} == {
         "report.md", "items.csv", "attempts.csv", "failures.csv", "costs.csv", "report.xlsx",
     }  # fmt: skip
+
+
+def test_the_report_names_no_prompt_where_there_is_none(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    desk.types("launch")
+    assert "; its prompt in the manifest; checks: jq" in desk.types("report").out
+    manifest = desk.folder / "job.yaml"
+    manifest.write_text(manifest.read_text().replace(", prompt: count them", ""))
+    told = desk.types("report").out
+    assert "worker.py; checks: jq" in told
+    assert "prompt" not in told

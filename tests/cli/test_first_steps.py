@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from harness.cli.blueprint import guess_source
+from harness.cli.blueprint import survey
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk
@@ -102,9 +102,38 @@ def test_files_that_tell_nothing_apart_are_not_taken(desk: "Desk") -> None:
             "good.csv": "id\n1\n",
         },
     )
-    source = guess_source(desk.folder)
+    source = survey(desk.folder).source
     assert source is not None
     assert source.file == "good.csv"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"Name;Alter\nAda;36\nAlan;41\n", "people.csv: has semicolons between its columns (Name, Alter), expected co"),
+        (b"Name\tAlter\nAda\t36\nAlan\t41\n", "people.csv: has tabs between its columns (Name, Alter), expected comma"),
+        ("name\nJosé\nJürgen\n".encode("latin-1"), "people.csv:2:4: is not UTF-8: byte 0xe9 at offset 8"),
+    ],
+)
+def test_a_list_that_has_to_be_saved_anew_is_named_and_not_guessed_at(content: bytes, told: str, desk: "Desk") -> None:
+    (desk.folder / "people.csv").write_bytes(content)
+    said = desk.types("init")
+    assert said.code == 2
+    assert told in said.err
+    assert "hint: save it " in said.err
+    assert not (desk.folder / "job.yaml").exists()
+    _write(desk, {"words.csv": "word\ncasa\ncane\n"})
+    said = desk.types("init")
+    assert said.code == 0
+    assert "found 2 words in words.csv" in said.err
+    assert f"not read: {told}" in said.err
+
+
+def test_a_list_that_was_not_taken_is_named(desk: "Desk") -> None:
+    _write(desk, {"leads.csv": "name\nA\n", "words.csv": "word\ncasa\ncane\n"})
+    said = desk.types("init").err
+    assert "found 2 words in words.csv" in said
+    assert "leads.csv was not taken, with 1 lead: is that what you mean, write it into `items` in job.yaml" in said
 
 
 def test_a_fresh_job_rehearses_at_once_and_says_rehearsal(desk: "Desk") -> None:

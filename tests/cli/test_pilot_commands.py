@@ -25,3 +25,19 @@ def test_a_run_of_some_items_is_no_pilot_and_the_next_run_has_one(desk: "Desk") 
     assert desk.types("launch", "--first", "2").code in (0, 3)
     assert desk.types("status", "--json").json()["counts"]["done"] == 2
     assert desk.types("launch").code == 0
+
+
+def test_check_and_plan_say_which_batches_a_pilot_runs_ahead(desk: "Desk") -> None:
+    desk.job({str(n): "good" for n in range(1, 10)}, more="pilot: 3\nrate: 100/s\n")
+    told = "batches 1, 5, 9 run ahead of all others"
+    for command in ("check", "plan"):
+        said = desk.types(command)
+        assert told in said.out
+        assert "at most 100 starts in 1s" in said.out
+    assert desk.types("launch").code == 0
+    assert "ahead" not in desk.types("plan").out
+
+
+def test_a_pilot_of_one_batch_is_said_in_the_singular(desk: "Desk") -> None:
+    desk.job({str(n): "good" for n in range(1, 10)}, more="pilot: 1\n")
+    assert "pilot     batch 1 runs ahead of all others" in desk.types("check").out

@@ -14,7 +14,7 @@ import pytest
 
 from harness.base.clock import Clock
 from harness.ledger.store import Ledger, rebuild, state_of
-from harness.supervisor import second_thoughts
+from harness.supervisor import changes
 from tests.checker.laws import broken_laws
 
 if TYPE_CHECKING:
@@ -104,6 +104,17 @@ def test_what_a_broken_check_saw_is_judged_by_the_mended_one_without_a_session(d
     assert [record["id"] for record in merged(desk.folder)] == ["1"]
     assert count(desk.folder, "AttemptStarted") == 1
     assert_sound(desk.folder)
+
+
+def test_a_launch_after_a_changed_check_is_refused_with_rejudge_as_a_way_on(failed_wrongly: "Desk") -> None:
+    desk = failed_wrongly
+    said = desk.types("launch", "--set", "strikes=2")
+    assert said.code == 2
+    assert "`harness rejudge --set strikes=2` judges by it what was rejected, without a new session" in said.err
+    change_check(desk, "count them", "count them well")
+    said = desk.types("launch")
+    assert said.code == 2
+    assert "rejudge" not in said.err, "a prompt that has changed is nothing to judge by"
 
 
 def test_rejudging_twice_does_nothing_the_second_time(failed_wrongly: "Desk") -> None:
@@ -366,7 +377,10 @@ _MEANINGLESS: list[tuple[tuple[str, ...], str]] = [
     (("redo", "--where", "phase=leters"), "did you mean 'letters'?"),
     (("redo", "--where", "attempt<x"), "attempt knows no 'x'"),
     (("redo", "--where", "attempt=3"), "is no condition"),
-    (("redo", "--where", "attempt<99"), "--yes: is needed where nobody can answer"),
+    (
+        ("redo", "--where", "attempt<99"),
+        "not asked: nobody can answer here, so nothing was changed\n  hint: `--yes` goes on unasked",
+    ),
     (("rejudge", "a"), "'a': has not failed, it is done"),
     (("rejudge", "zz"), "'zz': no word has this id"),
 ]
@@ -387,5 +401,5 @@ def test_nothing_is_rejudged_of_a_job_that_was_never_launched(desk: "Desk") -> N
     desk.job({"1": "good"})
     assert desk.types("rejudge").code == 2
     assert not (desk.folder / ".harness").exists()
-    assert second_thoughts.CHECKS.fullmatch("phases.words.output.check[0]")
-    assert not second_thoughts.CHECKS.fullmatch("output.key")
+    assert changes.CHECKS.fullmatch("phases.words.output.check[0]")
+    assert not changes.CHECKS.fullmatch("output.key")

@@ -59,7 +59,17 @@ def test_T13_the_content_of_each_file_counts(manifest: Path, name: str) -> None:
         file.suffix != ".json"
     ))  # fmt: skip
     (change,) = differences(before, fingerprint(load(manifest)))
-    assert change.endswith("has changed")
+    is_program = name in {"checks.py", "tool.py"}
+    assert change.endswith(f"has changed: {name}" if is_program else "has changed")
+
+
+def test_a_fingerprint_of_an_old_ledger_that_names_no_files_differs_in_nothing(manifest: Path) -> None:
+    now = fingerprint(load(manifest))
+    old = {name: value for name, value in now.items() if not name.startswith("file ")}
+    assert len(old) < len(now)
+    assert differences(old, now) == differences(now, old) == []
+    (manifest.parent / "tool.py").write_text("more")
+    assert differences(old, fingerprint(load(manifest))) == ["output.check[1] has changed"]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +113,7 @@ def test_T13_of_the_files_of_a_command_those_count_that_people_write(
     before = fingerprint(load(manifest, settings=settings))
     file.write_text(file.read_text() + "more\n")
     changes = differences(before, fingerprint(load(manifest, settings=settings)))
-    assert changes == (["session.command has changed"] if does_count else [])
+    assert changes == ([f"session.command has changed: {name}"] if does_count else [])
 
 
 @pytest.mark.parametrize("word", ["state.json", "./state.json", "output/", "output"])
@@ -123,4 +133,6 @@ def test_T13_a_first_word_counts_whatever_it_is_called(manifest: Path) -> None:
     settings = ["session={backend: command, command: [tool.json], prompt: count them}"]
     before = fingerprint(load(manifest, settings=settings))
     tool.write_text("more")
-    assert differences(before, fingerprint(load(manifest, settings=settings))) == ["session.command has changed"]
+    assert differences(before, fingerprint(load(manifest, settings=settings))) == [
+        "session.command has changed: tool.json"
+    ]

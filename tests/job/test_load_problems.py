@@ -301,7 +301,7 @@ def test_a_rehearsal_never_starts_the_real_command(folder: Path) -> None:
 def test_a_scene_must_have_its_function(folder: Path) -> None:
     (folder / "scenes.py").write_text("def scene():\n    pass\n")
     (problem,) = problems(GOOD + "rehearsal: {scene: scenes.py}\n")
-    assert problem == "scenes.py:1:1: scene must take 1 arguments"
+    assert problem == "scenes.py:1:1: scene must take 1 argument: scene(ask)"
     (folder / "scenes.py").write_text("def scene(ask:\n")
     (problem,) = problems(GOOD + "rehearsal: {scene: scenes.py}\n")
     assert problem.startswith("scenes.py:1:10: is no Python: ")

@@ -41,6 +41,22 @@ def test_checks_that_made_up_answers_cannot_meet_are_said_to_need_fields_or_a_sc
     assert "phase" not in said.out
 
 
+def test_the_next_step_of_a_stop_comes_before_advice_about_made_up_answers(small: MakeJob) -> None:
+    output = {"fields": {"text": "string"}, "check": [{"jq": '.text | startswith("http")', "says": "give a link"}]}
+    said = small("plain", 2, output=output, rehearsal={}, caps={"sessions": 2}).play()
+    assert said.code == 3, said.all
+    assert "were made up and refused by your checks" in said.out
+    assert "Next: raise `caps` in job.yaml, then `harness rehearse" in said.out
+    assert "Next: say what" not in said.out
+
+
+def test_a_bad_pilot_of_made_up_answers_asks_for_fields(small: MakeJob) -> None:
+    output = {"fields": {"text": "string"}, "check": [{"jq": '.text | startswith("http")', "says": "give a link"}]}
+    said = small("plain", 2, output=output, rehearsal={}, pilot=1).play()
+    assert said.code == 3, said.all
+    assert "Next: say what the checks want" in said.out
+
+
 def test_troubles_on_purpose_are_not_blamed_on_made_up_answers(small: MakeJob) -> None:
     job = small("plain", 1, rehearsal={})
     said = job.play("--faults", "no_file:*")

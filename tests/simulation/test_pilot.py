@@ -60,3 +60,11 @@ def test_a_pilot_runs_the_first_the_middle_and_the_last_batch_first(tmp_path: Pa
     universe.play()
     first_three = [universe.world.sessions[attempt].items for attempt in (1, 2, 3)]
     assert first_three == [("i000",), ("i011",), ("i023",)]
+
+
+def test_the_time_of_a_night_at_a_rate_is_within_what_the_pilot_said(tmp_path: Path) -> None:
+    universe = a_night(4, tmp_path, rate=(3, 600.0))
+    played = universe.play()
+    verdict = judged(universe)
+    assert verdict is not None and played.finished.exit_code == 0
+    assert 21 / 3 * 600 - 600 <= verdict.seconds_low <= verdict.seconds_high

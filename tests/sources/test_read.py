@@ -183,6 +183,24 @@ def test_a_row_without_id_tells_what_it_has(bounded: Bounded) -> None:
     assert refusals(bounded, "name,state\nx,CA\n", "i.csv") == ["i.csv:2: has no id at .id; it has .name, .state"]
 
 
+@pytest.mark.parametrize("path", [".id", ".reviewid", ".Review_ID"])
+def test_a_wrong_path_of_the_id_is_one_problem_with_its_rows_and_a_near_name(path: str, bounded: Bounded) -> None:
+    rows = "review_id,text\n" + "".join(f"{n},fine\n" for n in range(40))
+    with pytest.raises(UsageError) as caught:
+        reading(bounded, rows, "i.csv", f", id: {path}")
+    [problem] = caught.value.problems
+    assert problem.message == f"has no id at {path}; it has .review_id, .text; the same in 39 more rows"
+    assert (problem.where, problem.hint) == ("i.csv:2", "did you mean '.review_id'?")
+
+
+def test_ids_that_are_numbers_are_one_problem_beside_others(bounded: Bounded) -> None:
+    rows = '{"id": 1}\n{"id": "a"}\n{"id": 2}\n{"id": ""}\n{"no": 1}\n'
+    numbers, empty, missing = refusals(bounded, rows, "i.jsonl")
+    assert numbers == "i.jsonl:1: the id at .id is the number 1, expected text; the same in 1 more row"
+    assert empty.startswith("i.jsonl:4: ")
+    assert missing == "i.jsonl:5: has no id at .id; it has .no"
+
+
 def test_all_rows_that_are_wrong_are_told_at_once(bounded: Bounded) -> None:
     text = "\n".join(['{"id": "a"}', '{"id": 7}', '{"id": ""}', '{"id": "A"}', '{"x": 1}'])
     assert [refusal.split(": ")[0] for refusal in refusals(bounded, text, "i.jsonl")] == [

@@ -1,12 +1,14 @@
 """Text of items and models is harmless wherever people read it."""
 
+from datetime import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.base.commands import command_line
 from harness.views.report import mark
-from harness.views.wording import clean, clean_lines, counted, listed, shorten
+from harness.views.wording import at_moment, clean, clean_lines, counted, listed, shorten
 
 
 @pytest.mark.parametrize(
@@ -71,3 +73,12 @@ def test_the_next_command_names_only_what_is_not_the_default() -> None:
     assert command_line("status", "a b.yaml", rehearsal=True) == "harness status 'a b.yaml' --rehearsal"
     assert command_line("launch", "course.yaml", rehearsal=True) == "harness rehearse course.yaml"
     assert command_line("retry", "job.yaml", "--failed") == "harness retry --failed"
+
+
+@pytest.mark.parametrize(
+    ("days", "told"), [(0, "at 04:28"), (1, "tomorrow at 04:28"), (2, "on Sun 22 Nov at 04:28"), (-1, "on Thu 19 Nov")]
+)
+def test_a_moment_that_is_not_today_is_told_with_its_day(days: int, told: str) -> None:
+    now = datetime(2026, 11, 20, 4, 20).astimezone()
+    moment = datetime(2026, 11, 20 + days, 4, 28).astimezone()
+    assert at_moment(moment, now).startswith(told)
