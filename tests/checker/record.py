@@ -93,7 +93,9 @@ class Record:
             rows = db.execute("SELECT content FROM contents WHERE sha = ?", (sha,)).fetchall()
         finally:
             db.close()
-        return bytes(rows[0][0]) if rows else (self.state / "artifacts" / sha[:2] / sha).read_bytes()
+        file = self.state / "artifacts" / sha[:2] / sha
+        assert rows or file.exists(), f"content {sha} is missing"
+        return bytes(rows[0][0]) if rows else file.read_bytes()
 
     def states(self) -> dict[Key, str]:
         """The state of every item as the state tables tell it."""

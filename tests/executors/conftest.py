@@ -21,7 +21,7 @@ from harness.backends.credentials import Credential
 from harness.base.artifacts import ArtifactStore
 from harness.base.clock import SystemClock
 from harness.base.ids import AttemptId, GroupId, ItemId, Token
-from harness.core.types import Artifact, AttemptSpec, BatchRef, Ending, Item, OutputFault, SessionEvent
+from harness.core.types import AttemptSpec, BatchRef, Ending, Item, SessionEvent
 from harness.executors.containment import Off
 from harness.executors.local import LocalExecutor
 from harness.executors.walls import Containment
@@ -47,7 +47,7 @@ SESSION = SessionSpec(
 )
 
 
-async def nothing_good(spec: AttemptSpec, artifacts: Sequence[Artifact], faults: Sequence[OutputFault]) -> bool:
+async def nothing_good(*_: object) -> bool:
     return False
 
 
