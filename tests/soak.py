@@ -1,4 +1,4 @@
-"""The long sweeps: `python -m tests.soak [course|kills|nights|sweep|weather]...`; without words, all."""
+"""The long sweeps: `python -m tests.soak [course|kills|nights|sweep|weather|ids]...`; without words, all."""
 
 import random
 import sys
@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tests.docs.fault_matrix import IDS, carried, rows
 from tests.rehearsals.killing import SIGNS, Kills, Sign, play_killed
 from tests.rehearsals.playing import Job, course_job, course_verdicts
 from tests.rehearsals.weather import weather
@@ -14,6 +15,7 @@ from tests.simulation.soak import soak
 from tests.sweeps.sweep import sweep
 
 KILLS = 30
+LEAST_IDS = 110
 LEFT_S = 1.0
 """What the acceptance gives the processes of sessions to be gone after a kill."""
 
@@ -28,6 +30,7 @@ def main(words: Sequence[str]) -> int:
         "nights": nights,
         "sweep": sweep,
         "weather": weather,
+        "ids": ids,
     }
     unknown = [word for word in words if word not in sweeps]
     if unknown:
@@ -82,6 +85,16 @@ def kills(scratch: Path) -> bool:
 def nights(scratch: Path) -> bool:
     """Simulated nights: production core, supervisor and ledger in a scripted world, and every mutant of them."""
     return soak()
+
+
+def ids(scratch: Path) -> bool:
+    """Which faults of the matrix a test carries, and why the others have none (docs/faults.md)."""
+    tested = carried()
+    print(f"fault ids covered {len(tested)}/{len(IDS)}; open:")
+    for identifier, reason in rows():
+        if identifier not in tested:
+            print(f"  {identifier}  {reason}")
+    return len(tested) >= LEAST_IDS
 
 
 def _job(scratch: Path, name: str, manifest: str, seeds: int, *settings: str) -> Job:
