@@ -25,7 +25,7 @@ class PlannedPhase:
 
 @dataclass(frozen=True, slots=True)
 class JobPlanned:
-    """The first entry of a ledger."""
+    """The first entry of a ledger. `source`: digest of the files that the items were read from; "" = not known."""
 
     job: str
     noun: str
@@ -34,14 +34,16 @@ class JobPlanned:
     fingerprint: dict[str, str]
     phases: tuple[PlannedPhase, ...]
     items: int
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class JobExtended:
-    """A person had new items of the source planned behind the `behind` that were there; their entries follow."""
+    """A person had new items of the `source` planned behind the `behind` that were there; their entries follow."""
 
     items: int
     behind: int
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,10 +380,8 @@ class PilotJudged:
 
 @dataclass(frozen=True, slots=True)
 class FingerprintKept:
-    """A person said to go on although shaping fields, or the items of the source, changed.
-
-    `source` is a digest of all its items then ("" where nobody was asked), `left_out` how many are not planned.
-    """
+    """A person said to go on although shaping fields, or the items of the source, changed. `source` is a digest of all
+    its items then ("" where nobody was asked), `left_out` how many are not planned."""
 
     fingerprint: dict[str, str]
     differences: tuple[str, ...]

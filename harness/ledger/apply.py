@@ -16,13 +16,18 @@ def apply(db: sqlite3.Connection, seq: int, time: str, event: e.Event) -> None:
 
 def _job_planned(db: sqlite3.Connection, seq: int, time: str, event: e.JobPlanned) -> None:
     db.execute(
-        "INSERT INTO job(one, name, noun, rehearsal, version, fingerprint, planned_at) VALUES(1, ?, ?, ?, ?, ?, ?)",
-        (event.job, event.noun, event.rehearsal, event.version, to_json(event.fingerprint), time),
+        "INSERT INTO job(one, name, noun, rehearsal, version, fingerprint, planned_at, source)"
+        " VALUES(1, ?, ?, ?, ?, ?, ?, ?)",
+        (event.job, event.noun, event.rehearsal, event.version, to_json(event.fingerprint), time, event.source),
     )
     db.executemany(
         "INSERT INTO phases VALUES(?, ?, ?, ?, ?, ?, ?, 0, 0, 0)",
         [(p.number, p.name, p.noun, p.from_phase, p.needs, p.makes_items, p.batch_size) for p in event.phases],
     )
+
+
+def _job_extended(db: sqlite3.Connection, seq: int, time: str, event: e.JobExtended) -> None:
+    db.execute("UPDATE job SET source = ?", (event.source,))
 
 
 def _batch_planned(db: sqlite3.Connection, seq: int, time: str, event: e.BatchPlanned) -> None:
@@ -310,7 +315,7 @@ def _fingerprint_kept(db: sqlite3.Connection, seq: int, time: str, event: e.Fing
 _APPLY: Appliers = {
     **OF_ITEMS,
     e.JobPlanned: _job_planned,
-    e.JobExtended: _nothing,
+    e.JobExtended: _job_extended,
     e.BatchPlanned: _batch_planned,
     e.BatchSettled: _batch_settled,
     e.GroupQueued: _group_queued,

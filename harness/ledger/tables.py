@@ -28,7 +28,7 @@ STATE = """
 CREATE TABLE job(
     one INTEGER PRIMARY KEY CHECK (one = 1),
     name TEXT NOT NULL, noun TEXT NOT NULL, rehearsal INTEGER NOT NULL, version TEXT NOT NULL,
-    fingerprint TEXT NOT NULL, planned_at TEXT NOT NULL,
+    fingerprint TEXT NOT NULL, planned_at TEXT NOT NULL, source TEXT NOT NULL DEFAULT '',
     next_attempt INTEGER NOT NULL DEFAULT 1, next_group INTEGER NOT NULL DEFAULT 1,
     spent_microusd INTEGER NOT NULL DEFAULT 0, sessions INTEGER NOT NULL DEFAULT 0,
     turns INTEGER NOT NULL DEFAULT 0, tokens INTEGER NOT NULL DEFAULT 0,

@@ -60,6 +60,24 @@ def read(job: Job, bounded: Bounded) -> Reading:
     return Reading(tuple(items), tuple(warnings))
 
 
+def digest_of_source(job: Job) -> str:
+    """Of the bytes that the items are read from (10 ms for 10 MB); "" where they are files of a folder, or not there.
+
+    The same digest and the same manifest give the same items.
+    """
+    if job.items.file is None:
+        return ""
+    files = [job.items.file, *([job.items.match] if job.items.match is not None else [])]
+    digests = []
+    for path in files:
+        try:
+            with path.open("rb") as file:
+                digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+        except OSError:
+            return ""
+    return sha_of("".join(digests).encode())
+
+
 def hash_of(item: Item) -> Sha:
     """The hash of what an item asks for: id, row and, for a file, its bytes. The order of keys does not matter."""
     content: dict[str, Json] = {"id": item.id, "data": dict(item.data)}

@@ -44,6 +44,15 @@ def changes_since(job: Job, db: sqlite3.Connection, items: Sequence[Item]) -> Ch
     return replace(of_items, others=(*differences(recorded_fingerprint(db), fingerprint(job)), *of_items.others))
 
 
+def is_the_same(job: Job, db: sqlite3.Connection, source: str) -> bool:
+    """Nothing that was planned can differ: the source and all that shapes the job are, byte for byte, what they were.
+
+    Most launches go on with such a job, and its items need not be read for it (2 s for 100,000).
+    """
+    (planned,) = db.execute("SELECT source FROM job").fetchone()
+    return bool(planned) and planned == source and not differences(recorded_fingerprint(db), fingerprint(job))
+
+
 def recorded_fingerprint(db: sqlite3.Connection) -> Fingerprint:
     """What was planned, or kept last."""
     recorded: Fingerprint = json.loads(db.execute("SELECT fingerprint FROM job").fetchone()[0])

@@ -36,9 +36,9 @@ from harness.ledger.loss import how_to_go_on, last_attempt_folder, refuse_lost
 from harness.ledger.store import Ledger, Transaction
 from harness.planning.batches import plan
 from harness.prompts import render
-from harness.sources.read import hash_of, read
+from harness.sources.read import digest_of_source, hash_of, read
 from harness.supervisor.attempt import reservation
-from harness.supervisor.changes import Changes, changes_since, refusal
+from harness.supervisor.changes import Changes, changes_since, is_the_same, refusal
 from harness.supervisor.merging import refuse_foreign_targets
 
 
@@ -102,12 +102,16 @@ def plan_or_check(
     UsageError with every difference, or for a choice that names nothing; nothing is written then.
     """
     refuse_small_budget(job)
+    source = digest_of_source(job)  # before the items are read: a file that changes meanwhile is read again next time
+    if ledger.is_planned() and is_the_same(job, ledger.db, source):
+        refuse_unknown(job, queries.first_phase_items(ledger.db), choice)
+        return
     items = read(job, bounded).items
     if not ledger.is_planned():
         refuse_unknown(job, [str(item.id) for item in items], choice)
         refuse_foreign_targets(job, ledger)
         refuse_bad_prompts(job, items)
-        plan_job(job, ledger, items, fingerprint(job))
+        plan_job(job, ledger, items, fingerprint(job), source)
         return
     changes = changes_since(job, ledger.db, items)
     is_refused = (changes.others and not again.keep) or (changes.added and not (again.add or again.keep))
@@ -120,7 +124,7 @@ def plan_or_check(
     if new or changes.others:
         refuse_same_files(job, planned, new)
     if new:
-        add_items(job, ledger, new)
+        add_items(job, ledger, new, source)
     left_out = () if again.add else unplanned
     if kept := Changes(changes.others, () if again.add else changes.added).in_words():
         ledger.record(FingerprintKept(dict(fingerprint(job)), tuple(kept), changes.source, len(left_out)))
@@ -166,14 +170,14 @@ def refuse_past_deadline(job: Job, now: datetime) -> None:
         raise UsageError([Problem(shown(job.manifest), message, "name a later one, or take it out")])
 
 
-def plan_job(job: Job, ledger: Ledger, items: Sequence[Item], now: Fingerprint) -> None:
+def plan_job(job: Job, ledger: Ledger, items: Sequence[Item], now: Fingerprint, source: str = "") -> None:
     """One transaction: the job, every item, every batch of the first phase."""
     with ledger.transaction() as transaction:
-        transaction.record([_job_planned(job, len(items), now)])
+        transaction.record([_job_planned(job, len(items), now, source)])
         _plan_behind(transaction, job, items)
 
 
-def add_items(job: Job, ledger: Ledger, items: Sequence[Item]) -> None:
+def add_items(job: Job, ledger: Ledger, items: Sequence[Item], source: str = "") -> None:
     """One transaction: new items of the source and their batches, behind all that were planned before.
 
     UsageError, and nothing is written, for ids that are too like old ones, and for prompts that cannot be rendered.
@@ -193,7 +197,7 @@ def add_items(job: Job, ledger: Ledger, items: Sequence[Item]) -> None:
         raise UsageError(problems)
     refuse_bad_prompts(job, items)
     with ledger.transaction() as transaction:
-        transaction.record([JobExtended(len(items), len(planned))])
+        transaction.record([JobExtended(len(items), len(planned), source)])
         _plan_behind(transaction, job, items)
 
 
@@ -223,12 +227,12 @@ def _plan_behind(transaction: Transaction, job: Job, items: Sequence[Item]) -> N
         transaction.record([*events, BatchPlanned(1, number, 0, ids, group + batch.number - 1)])
 
 
-def _job_planned(job: Job, items: int, now: Fingerprint) -> JobPlanned:
+def _job_planned(job: Job, items: int, now: Fingerprint, source: str) -> JobPlanned:
     phases = tuple(
         PlannedPhase(p.number, p.name, p.noun, p.from_ or 0, p.needs, p.rows is not None, p.batch_size)
         for p in job.phases
     )
-    return JobPlanned(job.name, job.noun, job.rehearsal, __version__, dict(now), phases, items)
+    return JobPlanned(job.name, job.noun, job.rehearsal, __version__, dict(now), phases, items, source)
 
 
 def _added(job: Job, item: Item, place: int, number: int) -> ItemAdded:

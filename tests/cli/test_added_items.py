@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.base.bounded import Bounded
 from harness.base.clock import SystemClock
 from harness.base.ids import ItemId
 from harness.core.types import Item
+from harness.job.job import Job
 from harness.job.load import load
 from harness.ledger import queries
 from harness.ledger.store import Ledger, rebuild, state_of
+from harness.sources.read import Reading
+from harness.supervisor import opening
 from harness.supervisor.opening import add_items
 from tests.checker.laws import broken_laws
 
@@ -236,3 +240,30 @@ def test_so_is_a_stem_in_place_of_an_id_where_one_of_two_has_left_the_source(des
     said = desk.types("launch", "--keep")
     assert said.code == 2
     assert "'in/a.pdf', which was planned before, and 'in/a.txt' would both be written as 'a.md'" in said.err
+
+
+def test_a_source_that_is_the_same_bytes_is_not_read_again_and_every_other_is(
+    desk: "Desk", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.job({"1": "good", "2": "good"})
+    assert desk.types("launch", "--first", "1").code == 0
+    source = next(desk.folder.glob("items.*"))
+    before = source.read_bytes()
+    reads: list[str] = []
+    read = opening.read  # type: ignore[attr-defined]  # what it imports is what is replaced
+
+    def noted(job: Job, bounded: Bounded) -> Reading:
+        reads.append("read")
+        return read(job, bounded)
+
+    monkeypatch.setattr(opening, "read", noted)
+    assert desk.types("launch").code == 0
+    assert reads == []
+    source.write_bytes(before + b"\n")
+    assert desk.types("launch").code == 0
+    assert reads == ["read"], "the same items in other bytes"
+    source.write_bytes(before.replace(b"good", b"bad"))
+    changed = desk.types("launch")
+    assert changed.code == 2 and "was edited" in changed.err
+    source.write_bytes(before)
+    assert desk.types("launch", "--set", "items.id=.how").code == 2, "another manifest makes other items of it"
