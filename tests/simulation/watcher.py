@@ -189,6 +189,7 @@ class Watcher:
         assert event.item in session.good, f"V2: {event.item} was accepted without a good record"
         self._goes(*key, "done")
         attempted.accepted.add(event.item)
+        self._fruitless[event.phase] = 0  # also when the session broke down after it had written
         self.accepted[key] = (event.sha, event.offset, event.length_bytes)
 
     def _struck(self, event: e.ItemStruck) -> None:
