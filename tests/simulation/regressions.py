@@ -25,6 +25,18 @@ REGRESSIONS: list[tuple[int, Script]] = [
             calm_s=2958.8969364061118,
         ),
     ),
+    # A phase that got something accepted out of a breakdown: the watcher took it for fruitless.
+    (
+        202611283495,
+        Script(
+            items=22,
+            batch_size=6,
+            parallel=2,
+            fault_rates={"broken": 0.04356488120426519, "write_then_crash": 0.025561515180587937},
+            poison={"i001": "silent", "i006": "silent", "i015": "silent", "i021": "refused"},
+            calm_s=3994.0723639491325,
+        ),
+    ),
     # Resume lifted the hold in the ledger, but not the one that this job had told other jobs of.
     (
         65,
