@@ -2,13 +2,17 @@
 
 import sqlite3
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.errors import BrokenSetupError, HarnessError
 from harness.base.files import remove_half_written
 from harness.base.removal import remove_tree
+from harness.base.troubles import number_of
 from harness.core.events import RunEnded
+from harness.core.faults import classify
+from harness.core.symptoms import Symptoms
 from harness.job.job import Job
 from harness.ledger import ballast, queries
 from harness.supervisor.attempt import Identity, judge_and_settle, make_spec
@@ -47,9 +51,11 @@ async def give_up(setting: Setting, merger: Merger, reason: str) -> None:
             ending = await setting.executor.salvage(spec)
             try:
                 await judge_and_settle(setting, spec, ending)
-            except (OSError, sqlite3.OperationalError):  # no room for what it left: the next start settles it
+            except (OSError, sqlite3.OperationalError) as error:  # no room for what it left: it goes again
                 setting.ledger.contents.forget()
-                break
+                fault = classify(Symptoms(errno=number_of(error)))
+                nothing = replace(ending, artifacts=(), output_faults=(), fault=fault)
+                await judge_and_settle(setting, spec, nothing)
         with suppress(OSError, HarnessError):
             await merger.merge_all()
         setting.ledger.record(RunEnded(BrokenSetupError.exit_code, reason))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.sweeps.injecting import Where, after_a_kill, after_an_error
+from tests.sweeps.injecting import Point, Where, after_a_kill, after_an_error
 from tests.sweeps.sweep import PLANTED, compounds, errors, finds, kills
 
 pytestmark = [pytest.mark.linux, pytest.mark.root]
@@ -44,3 +44,9 @@ def test_H02_C09_a_call_that_fails_ends_the_run_in_words_or_is_survived(call: st
 @pytest.mark.parametrize(("fault", "call", "every"), PLANTED)
 def test_the_sweep_finds_a_planted_fault(fault: str, call: str, every: int) -> None:
     assert finds(fault, call, every)
+
+
+@pytest.mark.parametrize(("call", "when"), [("rename", 3), ("mkdir", 29)])
+def test_H01_a_store_that_takes_nothing_any_more_leaves_no_attempt_open(call: str, when: int) -> None:
+    """The large contents of several attempts, and from then on no room for any."""
+    assert not after_an_error(Point(call, when, "error=ENOSPC", "state", for_ever=True))
