@@ -77,3 +77,9 @@ class LedgerDamagedError(HarnessError):
     """The ledger cannot be trusted; nothing was written to it."""
 
     exit_code = 6
+
+
+def first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error that is no group: what a person has to read."""
+    first = errors.exceptions[0]
+    return first_of(first) if isinstance(first, BaseExceptionGroup) else first

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.job.job import Job
+    from harness.supervisor.finished import Finished
     from harness.supervisor.opening import Choice
     from harness.supervisor.running import RunOptions
-    from harness.supervisor.supervisor import Finished
 
 
 def launch(

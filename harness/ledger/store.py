@@ -67,9 +67,10 @@ class Ledger:
         self.contents = contents or Contents(lambda sha: content_of(db, sha))
         """What waits here is written by every transaction; without ones of its own they are read on `db`."""
         self.transactions = 0
-        """How many this process has committed: what a query said holds as long as there is no further one."""
+        """How many there were in this process: what a query said holds as long as there is no further one."""
         self._clock = clock
         self._sealed_from = sealed_from
+        self._is_joining = False
         self.around_commit: Callable[[str], None] = lambda moment: None
         """Called with `before` and `after` each commit; the simulation crashes here."""
 
@@ -101,19 +102,43 @@ class Ledger:
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Commit what is recorded inside; durable when the block ends. Any exception inside undoes all of it."""
-        self.db.execute("BEGIN IMMEDIATE")
-        try:
+        if not self.db.in_transaction:
+            self.db.execute("BEGIN IMMEDIATE")
+        with self._undone_by_errors():
             yield Transaction(self.db, self._clock)
-            written = self.contents.write(self.db)
-            self.around_commit("before")
-            self.db.execute("COMMIT")
+            self.transactions += 1
+            if not self._is_joining:
+                self._commit()
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """Transactions inside are one: durable when this block ends, and undone together. Nobody outside this process
+        may see a consequence of them before."""
+        self._is_joining = True
+        try:
+            with self._undone_by_errors():
+                yield
+                if self.db.in_transaction:
+                    self._commit()
+        finally:
+            self._is_joining = False
+
+    def _commit(self) -> None:
+        written = self.contents.write(self.db)
+        self.around_commit("before")
+        self.db.execute("COMMIT")
+        self.contents.forget(written)
+        self.around_commit("after")
+
+    @contextmanager
+    def _undone_by_errors(self) -> Iterator[None]:
+        try:
+            yield
         except BaseException:
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK")
+                self.transactions += 1  # what was asked since is not so
             raise
-        self.transactions += 1
-        self.contents.forget(written)
-        self.around_commit("after")
 
     def record(self, *events: Event) -> None:
         """One transaction of these events."""

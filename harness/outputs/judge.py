@@ -25,6 +25,7 @@ from harness.outputs.parse import Unparsed, parse
 
 _MOST_REASONS: Final = 20
 _MOST_CHARACTERS: Final = 500
+_QUICK_BYTES: Final = 16 * 1024
 _MOST_TEXT_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -38,11 +39,19 @@ async def judge(
 ) -> Judgement:
     """One verdict per item of `spec`. A function of the frozen bytes, the spec and the checks alone.
 
-    `making` are the phases whose `from` is this one. Runs in a thread; cancelling leaves that thread to end by the
-    checks' own time limits, or by the halt of their `Bounded`, which is a HaltedError here. LedgerDamagedError when an
-    artifact is gone.
+    `making` are the phases whose `from` is this one. What may take long runs in a thread; cancelling leaves that thread
+    to end by the checks' own time limits, or by the halt of their `Bounded`, which is a HaltedError here.
+    LedgerDamagedError when an artifact is gone.
     """
+    if _is_quick(spec, artifacts, making):
+        return judge_here(spec, artifacts, output_faults, store, checker, making)
     return await asyncio.to_thread(judge_here, spec, artifacts, output_faults, store, checker, making)
+
+
+def _is_quick(spec: AttemptSpec, artifacts: Sequence[Artifact], making: Sequence[PhaseSpec]) -> bool:
+    """No child is asked, and what there is to read is read before a thread would have begun."""
+    asks_nobody = spec.output.schema is None and not spec.output.checks and not making
+    return asks_nobody and sum(artifact.size_bytes for artifact in artifacts) <= _QUICK_BYTES
 
 
 def judge_here(

@@ -4,20 +4,22 @@ import json
 import secrets
 import uuid
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 
 from harness.base.ids import AttemptId, Sha, Token
 from harness.core.events import AttemptStarted
+from harness.core.faults import UNKNOWN
 from harness.core.money import to_micro
 from harness.core.prices import worst_response_usd
 from harness.core.settle import settle
-from harness.core.types import AttemptSpec, BatchView, Ending, Json, Judgement
+from harness.core.types import AttemptSpec, BatchView, Ending, Fault, Json, Judgement, SessionFacts
 from harness.job.job import Job, PhaseSpec
 from harness.ledger import queries
 from harness.ledger.ending import open_attempt
 from harness.ledger.flow import follow
 from harness.ledger.pieces import Piece, context_pieces
-from harness.ledger.queries import ReadyGroup, Used
+from harness.ledger.queries import ReadyGroup, Unsettled, Used
 from harness.prompts.render import render, uses_context
 from harness.supervisor.judging import store_accepted, verdicts_on
 from harness.supervisor.setting import Setting
@@ -168,12 +170,29 @@ def start(setting: Setting, group: ReadyGroup, *, lead: bool = False) -> Attempt
     return spec
 
 
-async def judge_and_settle(setting: Setting, spec: AttemptSpec, ending: Ending) -> Judgement:
-    """Judge what was frozen, store the accepted records, and commit the end of the attempt with all that follows."""
-    judgement = await verdicts_on(setting, spec, ending.artifacts, ending.output_faults)
+async def judge_and_settle(setting: Setting, spec: AttemptSpec, ending: Ending) -> None:
+    """Judge what was frozen, and settle the attempt."""
+    settle_as_judged(setting, spec, ending, await verdicts_on(setting, spec, ending.artifacts, ending.output_faults))
+
+
+def settle_as_judged(setting: Setting, spec: AttemptSpec, ending: Ending, judgement: Judgement) -> None:
+    """Store the accepted records, and commit the end of the attempt with all that follows."""
     spans = store_accepted(setting.store, spec, judgement)
     open_ = open_attempt(setting.ledger.db, spec.id, setting.job.strikes)
     with setting.ledger.transaction() as transaction:
         transaction.record(settle(open_, ending, judgement, spans, setting.clock.now()))
         follow(transaction, spec.batch.phase, spec.batch.number)
-    return judgement
+
+
+async def salvage(setting: Setting, lost: Unsettled) -> tuple[AttemptSpec, Ending]:
+    """What an attempt that a lost supervisor left open had been given, and what it has left."""
+    spec = make_spec(
+        setting, lost.group, Identity(lost.attempt, lost.token, lost.session_id, lost.folder, lost.started_seq)
+    )
+    return spec, await setting.executor.salvage(spec)
+
+
+def ending_of_a_broken_executor(error: Exception) -> Ending:
+    """An error of ours where none is allowed: it costs no item anything."""
+    fault = Fault(UNKNOWN, "host", f"the executor failed: {type(error).__name__}: {error}")
+    return Ending((), (), fault, SessionFacts(), timedelta(0))

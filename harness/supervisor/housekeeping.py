@@ -15,7 +15,7 @@ from harness.core.faults import classify
 from harness.core.symptoms import Symptoms
 from harness.job.job import Job
 from harness.ledger import ballast, queries
-from harness.supervisor.attempt import Identity, judge_and_settle, make_spec
+from harness.supervisor.attempt import judge_and_settle, salvage
 from harness.supervisor.merging import Merger
 from harness.supervisor.setting import Setting
 
@@ -46,9 +46,7 @@ async def give_up(setting: Setting, merger: Merger, reason: str) -> None:
     ballast.let_go(ballast_path(setting.job))
     with suppress(OSError, sqlite3.OperationalError):
         for lost in queries.unsettled(setting.ledger.db):
-            identity = Identity(lost.attempt, lost.token, lost.session_id, lost.folder, lost.started_seq)
-            spec = make_spec(setting, lost.group, identity)
-            ending = await setting.executor.salvage(spec)
+            spec, ending = await salvage(setting, lost)
             try:
                 await judge_and_settle(setting, spec, ending)
             except (OSError, sqlite3.OperationalError) as error:  # no room for what it left: it goes again

@@ -33,6 +33,7 @@ from harness.ledger.examining import refused
 from harness.ledger.lock import JobLock
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
+from harness.supervisor.finished import Finished
 from harness.supervisor.housekeeping import ballast_path, give_up, progress_path, tidy
 from harness.supervisor.judging import judge_in
 from harness.supervisor.merging import Merger
@@ -49,7 +50,7 @@ from harness.supervisor.progress import ProgressWriter
 from harness.supervisor.requests import RequestDesk
 from harness.supervisor.setting import Setting
 from harness.supervisor.signals import as_requests
-from harness.supervisor.supervisor import Finished, Supervisor
+from harness.supervisor.supervisor import Supervisor
 
 _LOOK_S = 5.0
 

@@ -3,24 +3,35 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
 from harness.base.clock import to_text
-from harness.base.errors import UsageError
+from harness.base.errors import UsageError, first_of
 from harness.base.halt import HaltedError
 from harness.base.ids import AttemptId
 from harness.core.advance import broken_machine
-from harness.core.decide import NOTHING_LEFT, Snapshot, Start, Stop, Wait, decide
+from harness.core.decide import Snapshot, Start, Stop, Wait, decide
 from harness.core.events import CancelAsked, HoldPlaced, RunEnded, RunStarted
-from harness.core.faults import AUTH, UNKNOWN, USAGE_LIMIT
+from harness.core.faults import AUTH, USAGE_LIMIT
 from harness.core.gate import CACHE_LIFE_S, Gate, Passing, closed, held_back, too_long
 from harness.core.money import to_micro
-from harness.core.types import AttemptSpec, Ending, Fault, SessionEvent, SessionFacts
+from harness.core.types import AttemptSpec, Ending, SessionEvent
 from harness.ledger import queries
 from harness.ledger.waiting import WaitingNote
-from harness.supervisor.attempt import Identity, cap_reached, judge_and_settle, make_spec, reservation, start
+from harness.supervisor.attempt import (
+    cap_reached,
+    ending_of_a_broken_executor,
+    judge_and_settle,
+    reservation,
+    salvage,
+    settle_as_judged,
+    start,
+)
+from harness.supervisor.finished import Finished, how_it_ended
+from harness.supervisor.judging import verdicts_on
 from harness.supervisor.merging import Merger
 from harness.supervisor.pilot import Pilot
 from harness.supervisor.progress import ProgressWriter
@@ -34,14 +45,6 @@ _LAST_VERDICTS_S = 2.0
 
 _LONGEST_NAP_S = 30.0
 """The wall clock is looked at this often during a hold: monotonic time stands still while a machine sleeps."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """How a run ended."""
-
-    exit_code: int
-    reason: str
 
 
 @dataclass(slots=True)
@@ -70,10 +73,12 @@ class Supervisor:
         self._setting = setting
         self._merger = merger
         self._progress = progress
+        self._beside = ((merger.due_in_s, merger.merge_due), (progress.due_in_s, progress.write_due))
         self._requests = requests
         self._on_event = on_event
         self._is_lock_in_place = is_lock_in_place
         self._running: dict[AttemptId, _Running] = {}
+        self._tasks = asyncio.TaskGroup()
         self._gate = Gate.of(setting.job.parallel, probing=False)
         self._primed: dict[tuple[int, str | None], float] = {}
         self._pilot = Pilot(setting)
@@ -102,15 +107,15 @@ class Supervisor:
             choose()
             if self._stop is None and not queries.has_parked_groups(self._setting.ledger.db):
                 self._pilot.begin()
-            async with asyncio.TaskGroup() as tasks:
-                stop = await self._loop(tasks)
+            async with self._tasks:
+                stop = await self._loop()
         except BaseExceptionGroup as errors:
-            raise _first_of(errors) from errors
+            raise first_of(errors) from errors
         finally:
             for timer in self._timers:
                 timer.cancel()
         await self._merger.merge_all()
-        finished = self._finished(stop)
+        finished = how_it_ended(self._setting.ledger.db, stop, self._exit_code_of_stop if self.is_ending_now() else 3)
         self._setting.ledger.record(RunEnded(finished.exit_code, finished.reason))
         self._progress.write_now()
         return finished
@@ -161,9 +166,7 @@ class Supervisor:
         """Settle every attempt that a lost supervisor left open, from its folder; a valid file counts."""
         await self._setting.executor.sweep()
         for lost in queries.unsettled(self._setting.ledger.db):
-            identity = Identity(lost.attempt, lost.token, lost.session_id, lost.folder, lost.started_seq)
-            spec = make_spec(self._setting, lost.group, identity)
-            ending = await self._setting.executor.salvage(spec)
+            spec, ending = await salvage(self._setting, lost)
             try:
                 await judge_and_settle(self._setting, spec, ending)
             except HaltedError:
@@ -173,30 +176,42 @@ class Supervisor:
                 self._stop = self._stop or Stop("broken", reason)
                 return
 
-    async def _loop(self, tasks: asyncio.TaskGroup) -> Stop:
+    async def _loop(self) -> Stop:
         while True:
             self._wake.clear()
-            self._is_lock_in_place()
-            self._requests.take(self)
-            self._heed_deadline()
-            snapshot = self._snapshot()
-            decision = decide(snapshot)
-            self._waiting.tell(snapshot.closed if isinstance(decision, Wait) and decision.until else None)
+            self._heed()
+            seen, decision = self._step()
+            self._waiting.tell(seen.closed if isinstance(decision, Wait) and decision.until else None)
             match decision:
                 case Stop(why="finished") if self._pilot.is_on:
                     self._judge_pilot()
                 case Stop():
                     return decision
                 case Start():
-                    self._start(tasks, is_lead=decision.lead)
                     await asyncio.sleep(0)
-                case Wait():
-                    if self._merger.due_in_s() == 0.0:
-                        tasks.create_task(self._then_look(self._merger.merge_due))
-                    if self._progress.due_in_s() == 0.0:
-                        tasks.create_task(self._then_look(self._progress.write_due))
+                case Wait(until):
+                    for due_in_s, work in self._beside:
+                        if due_in_s() == 0.0:
+                            self._tasks.create_task(self._then_look(work))
                     await asyncio.sleep(0)
-                    await self._nap(decision.until)
+                    await self._nap(until)
+
+    def _heed(self) -> None:
+        """What comes from outside, before every step: the folder, people, the clock."""
+        self._is_lock_in_place()
+        self._requests.take(self)
+        deadline = self._setting.job.bounds.deadline
+        is_over = self._deadline is not None and self._setting.clock.now() >= self._deadline
+        if deadline is not None and is_over and self._stop is None:
+            self.ask_stop(deadline.in_words())
+
+    def _step(self) -> tuple[Snapshot, Start | Wait | Stop]:
+        """Look, decide, and start if that is it."""
+        snapshot = self._snapshot()
+        decision = decide(snapshot)
+        if isinstance(decision, Start):
+            self._start(is_lead=decision.lead)
+        return snapshot, decision
 
     async def _then_look(self, work: Callable[[], Awaitable[None]]) -> None:
         """What was noted while it was at work is due some time after; nobody else would say so."""
@@ -239,12 +254,6 @@ class Supervisor:
         renewal = self._setting.supply.hold(now) if self._setting.supply else None
         return max((hold for hold in (own, shared, renewal) if hold), key=lambda hold: hold[0], default=None)
 
-    def _heed_deadline(self) -> None:
-        deadline = self._setting.job.bounds.deadline
-        is_over = self._deadline is not None and self._setting.clock.now() >= self._deadline
-        if deadline is not None and is_over and self._stop is None:
-            self.ask_stop(deadline.in_words())
-
     def _needs_lead(self, phase: int) -> bool:
         session = self._setting.job.phase(phase).session
         if self._gate.probing or session.backend == "command":
@@ -260,36 +269,18 @@ class Supervisor:
 
     async def _nap(self, until: datetime | None) -> None:
         """Until something happens, the hold may be over, or a merge or the progress file is due."""
-        naps = [self._merger.due_in_s(), self._progress.due_in_s()]
+        naps = [due_in_s() for due_in_s, _ in self._beside]
         for moment in (until, self._deadline if self._stop is None else None):
             if moment is not None:
                 naps.append(min(max((moment - self._setting.clock.now()).total_seconds(), 0.0), _LONGEST_NAP_S))
         soonest = min((nap for nap in naps if nap is not None), default=None)
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(soonest):
                 await self._wake.wait()
-        except TimeoutError:
-            pass
-
-    def _finished(self, stop: Stop) -> Finished:
-        db = self._setting.ledger.db
-        is_settled, is_parked = not queries.has_open_items(db), queries.has_parked_groups(db)
-        if stop.why == "finished" and not is_settled and not is_parked:
-            raise AssertionError("items are open, but no group waits for them")
-        if stop.why == "finished" or (is_settled and stop.why != "broken"):  # a stop that came too late stops nothing
-            left = f"{queries.open_roots(db):,} left for another run (--first, --only)" if is_parked else ""
-            return Finished(1 if queries.has_failed_items(db) else 0, left or NOTHING_LEFT)
-        match stop.why:
-            case "budget" | "late":
-                return Finished(3, stop.reason)
-            case "operator":
-                return Finished(self._exit_code_of_stop if self.is_ending_now() else 3, stop.reason)
-            case "broken":
-                return Finished(4, stop.reason)
 
     # one attempt ------------------------------------------------------------------------------------------------
 
-    def _start(self, tasks: asyncio.TaskGroup, *, is_lead: bool) -> None:
+    def _start(self, *, is_lead: bool) -> None:
         group = self._sight.now().group
         if group is None:
             raise AssertionError("decided to start a group that is not there")
@@ -301,21 +292,29 @@ class Supervisor:
             return
         self._running[spec.id] = _Running(spec, is_lead)
         self._starts.append(self._setting.clock.now())
-        tasks.create_task(self._play(spec), name=f"attempt {spec.id}")
+        self._tasks.create_task(self._play(spec), name=f"attempt {spec.id}")
 
     async def _play(self, spec: AttemptSpec) -> None:
         try:
             ending = await self._setting.executor.run(spec, self._heard)
         except Exception as error:  # the edge of an attempt: a bug in an executor costs no item anything
-            ending = _ending_of_a_broken_executor(error)
-        self._is_lock_in_place()
+            ending = ending_of_a_broken_executor(error)
         try:
-            await judge_and_settle(self._setting, spec, ending)
+            judgement = await verdicts_on(self._setting, spec, ending.artifacts, ending.output_faults)
         except HaltedError:  # it stays open; the next start judges what is frozen
             del self._running[spec.id]
             self.wake()
-        else:
+            return
+        self._heed()
+        with self._setting.ledger.joined():  # who takes its place is in the same transaction: a sync less for each
+            settle_as_judged(self._setting, spec, ending, judgement)
             self._settled(spec, ending)
+            self._step()
+        if ending.fault is not None and ending.fault.kind == USAGE_LIMIT:
+            self._share_hold()
+        self._on_event(SessionEvent(spec.id, "settled"))
+        await asyncio.sleep(0)  # the new session goes first, then the next look
+        self.wake()
 
     def _heard(self, event: SessionEvent) -> None:
         running = self._running.get(event.attempt)
@@ -350,10 +349,6 @@ class Supervisor:
             self._auth_doubted_by = None
             if ending.facts.reached_model:
                 self._answered(spec)
-        if ending.fault is not None and ending.fault.kind == USAGE_LIMIT and self._setting.shared_holds is not None:
-            hold = queries.run_state(self._setting.ledger.db).hold
-            if hold is not None:
-                self._setting.shared_holds.place(*hold)
         reason = queries.stopped_by(self._setting.ledger.db, spec.id)
         if reason is not None and not self._is_probed_once_more(spec, ending):
             self._stop = self._stop or Stop("broken", reason)
@@ -361,8 +356,12 @@ class Supervisor:
             self._stop = self._stop or Stop("broken", broken)
         self._merger.note(spec.batch.phase)
         self._progress.note()
-        self._on_event(SessionEvent(spec.id, "settled"))
-        self.wake()
+
+    def _share_hold(self) -> None:
+        """Other jobs on the same credential are held too."""
+        shared, hold = self._setting.shared_holds, queries.run_state(self._setting.ledger.db).hold
+        if shared is not None and hold is not None:
+            shared.place(*hold)
 
     def _is_probed_once_more(self, spec: AttemptSpec, ending: Ending) -> bool:
         """A credential that has worked in this run gets one probe before the run stops."""
@@ -382,14 +381,3 @@ class Supervisor:
             task = asyncio.ensure_future(self._setting.executor.interrupt(running.spec.token, hard=hard))
             self._interrupting.add(task)
             task.add_done_callback(self._interrupting.discard)
-
-
-def _first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first error that is no group: what a person has to read."""
-    first = errors.exceptions[0]
-    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
-
-
-def _ending_of_a_broken_executor(error: Exception) -> Ending:
-    fault = Fault(UNKNOWN, "host", f"the executor failed: {type(error).__name__}: {error}")
-    return Ending((), (), fault, SessionFacts(), timedelta(0))

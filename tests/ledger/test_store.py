@@ -15,8 +15,10 @@ from harness.core.events import (
     JobPlanned,
     Paused,
     PlannedPhase,
+    Resumed,
     RunStarted,
 )
+from harness.ledger.queries import last_seq
 from harness.ledger.store import Ledger, entries, opened_for_reading, rebuild, state_of
 
 
@@ -58,6 +60,37 @@ def test_nothing_of_a_failed_transaction_stays(tmp_path: Path) -> None:
         raise RuntimeError
     assert list(entries(ledger.db)) == before
     assert ledger.db.execute("SELECT paused FROM job").fetchone() == (0,)
+
+
+def test_joined_transactions_are_seen_inside_at_once_and_outside_together(tmp_path: Path) -> None:
+    ledger = a_ledger(tmp_path / "ledger.db")
+    before = last_seq(ledger.db)
+    with ledger.joined():
+        ledger.record(Paused("a"))
+        seen_after_one = ledger.transactions
+        ledger.record(Resumed("b"))
+        assert ledger.transactions == seen_after_one + 1
+        assert last_seq(ledger.db) == before + 2
+        with opened_for_reading(ledger.path) as outside:
+            assert last_seq(outside) == before
+    with opened_for_reading(ledger.path) as outside:
+        assert last_seq(outside) == before + 2
+    ledger.record(Paused("c"))
+    with opened_for_reading(ledger.path) as outside:
+        assert last_seq(outside) == before + 3
+
+
+def test_joined_transactions_are_undone_together_and_what_was_asked_meanwhile_is_asked_again(tmp_path: Path) -> None:
+    ledger = a_ledger(tmp_path / "ledger.db")
+    before = last_seq(ledger.db)
+    with pytest.raises(RuntimeError), ledger.joined():
+        ledger.record(Paused("a"))
+        seen = ledger.transactions
+        raise RuntimeError
+    assert last_seq(ledger.db) == before
+    assert ledger.transactions > seen
+    ledger.record(Paused("b"))
+    assert last_seq(ledger.db) == before + 1
 
 
 def test_a_reader_can_not_write_and_does_not_create(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from harness.ledger import progress
 from harness.ledger.counts import job_counts, phase_counts
 from harness.ledger.store import rebuild, state_of
 from harness.supervisor.attempt import reservation
-from harness.supervisor.supervisor import Finished, Supervisor
+from harness.supervisor.finished import Finished
+from harness.supervisor.supervisor import Supervisor
 from tests.simulation.script import Script
 from tests.simulation.virtual import VirtualClock
 from tests.simulation.watcher import Watcher

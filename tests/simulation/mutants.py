@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
@@ -19,20 +18,23 @@ from harness.core import events as e
 from harness.core import gate as gates
 from harness.core import settle as settling
 from harness.core.events import Event, HoldPlaced, ItemFailed, ItemStruck, UsageSettled
+from harness.core.faults import USAGE_LIMIT
 from harness.core.gate import Gate, Passing, hold_until
 from harness.core.settle import settle
 from harness.core.types import Ending
 from harness.ledger import apply, apply_items, pieces, queries
 from harness.ledger.contents import Contents
-from harness.ledger.store import Ledger, Transaction
+from harness.ledger.store import Ledger
 from harness.outputs import match, merge
 from harness.outputs.merge import fragment
 from harness.supervisor import attempt as attempting
+from harness.supervisor import finished as finishing
 from harness.supervisor import judging, merging
 from harness.supervisor import seen as seeing
 from harness.supervisor import supervisor as supervising
+from harness.supervisor.finished import Finished
 from harness.supervisor.merging import Merger
-from harness.supervisor.supervisor import Finished, Supervisor
+from harness.supervisor.supervisor import Supervisor
 from tests.simulation.world import World
 
 Layer = Literal["night", "clock", "order", "law"]
@@ -84,22 +86,25 @@ def _no_fsync_of_folders(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("V0")
 def _acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
-    @contextmanager
-    def eager(self: Ledger) -> Iterator[Transaction]:
-        self.db.execute("BEGIN IMMEDIATE")
-        try:
-            yield Transaction(self.db, self._clock)
-            written = self.contents.write(self.db)
-            self.around_commit("after")
-            self.db.execute("COMMIT")
-        except BaseException:
-            if self.db.in_transaction:
-                self.db.execute("ROLLBACK")
-            raise
-        self.transactions += 1
+    def eager(self: Ledger) -> None:
+        written = self.contents.write(self.db)
+        self.around_commit("after")
+        self.db.execute("COMMIT")
         self.contents.forget(written)
 
-    patch.setattr(Ledger, "transaction", eager)
+    patch.setattr(Ledger, "_commit", eager)
+
+
+@mutant("V7b")
+def _a_hold_is_told_to_others_before_the_commit(patch: pytest.MonkeyPatch) -> None:
+    settled = Supervisor._settled
+
+    def hasty(self: Supervisor, spec: Any, ending: Ending) -> None:
+        settled(self, spec, ending)
+        if ending.fault is not None and ending.fault.kind == USAGE_LIMIT:
+            self._share_hold()
+
+    patch.setattr(Supervisor, "_settled", hasty)
 
 
 @mutant("expected to change")
@@ -400,13 +405,13 @@ def _files_wait_for_the_next_event(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("V9")
 def _failed_items_do_not_show_in_the_exit_code(patch: pytest.MonkeyPatch) -> None:
-    finished = Supervisor._finished
+    finished = finishing.how_it_ended
 
-    def cheerful(self: Supervisor, stop: Any) -> Finished:
-        ended = finished(self, stop)
+    def cheerful(*told: Any) -> Finished:
+        ended = finished(*told)
         return replace(ended, exit_code=0) if ended.exit_code == 1 else ended
 
-    patch.setattr(Supervisor, "_finished", cheerful)
+    patch.setattr(supervising, "how_it_ended", cheerful)
 
 
 class _WallClock:

@@ -14,9 +14,9 @@ from harness.core.types import Accepted, AttemptSpec, Item, Json, SessionEvent, 
 from harness.ledger import apply_items, control, history, pieces, queries, withdrawal
 from harness.ledger.store import Entry
 from harness.supervisor import requests
+from harness.supervisor.finished import Finished
 from harness.supervisor.second_thoughts import rejudge
 from harness.supervisor.setting import Setting
-from harness.supervisor.supervisor import Finished
 from tests.simulation.judging import SimulatedJudge
 from tests.simulation.script import draw
 from tests.simulation.universe import Universe

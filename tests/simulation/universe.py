@@ -29,13 +29,14 @@ from harness.ledger import control, queries, store
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger, entries
 from harness.supervisor import merging, progress
+from harness.supervisor.finished import Finished
 from harness.supervisor.housekeeping import give_up
 from harness.supervisor.merging import Merger
 from harness.supervisor.opening import Choice, add_items, choose, plan_job
 from harness.supervisor.progress import ProgressWriter
 from harness.supervisor.requests import RequestDesk
 from harness.supervisor.setting import Setting
-from harness.supervisor.supervisor import Finished, Supervisor
+from harness.supervisor.supervisor import Supervisor
 from tests.simulation.building import job_of
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.ending import check_end, check_files_are_not_late, check_idleness, merged
