@@ -166,14 +166,13 @@ def _write(path: Path, text: str) -> None:
 
 def _shell(place: Place, sessions: int, line: str, prepare: Callable[[Path], None] = lambda folder: None) -> Measured:
     """Run a line of shell in a folder of its own; each session appends to the file that BENCH_TIMES names."""
-    with tempfile.TemporaryDirectory(dir=place.root) as name:
-        folder = Path(name)
-        prepare(folder)
-        ran = run(["/bin/sh", "-c", line], folder, {"BENCH_TIMES": str(folder / "times"), "PYTHONPATH": ""})
-        gaps = gaps_ms([folder / "times"]) if (folder / "times").exists() else []
-        if len(gaps) != sessions - 1:
-            raise UnavailableError(f"{len(gaps) + 1 if gaps else 0} of {sessions} sessions ran: {_last_words(ran)}")
-        return Measured(gaps, must(ran))
+    folder = Path(tempfile.mkdtemp(dir=place.root))
+    prepare(folder)
+    ran = run(["/bin/sh", "-c", line], folder, {"BENCH_TIMES": str(folder / "times"), "PYTHONPATH": ""})
+    gaps = gaps_ms([folder / "times"]) if (folder / "times").exists() else []
+    if len(gaps) != sessions - 1:
+        raise UnavailableError(f"{len(gaps) + 1 if gaps else 0} of {sessions} sessions ran: {_last_words(ran)}")
+    return Measured(gaps, must(ran))
 
 
 def _last_words(ran: Ran) -> str:
