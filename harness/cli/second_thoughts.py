@@ -232,14 +232,23 @@ def _rejudged_lines(job: "Job", rejudged: "Rejudged", *, only_looked: bool) -> l
     phases = {each.phase for each in rejudged.recovered}
     noun = job.phase(phases.pop()).noun if len(phases) == 1 else job.noun if not phases else "item"
     found = [f"  {named(each.phase, each.item)}, from attempt {each.attempt}" for each in rejudged.recovered]
-    lines = [*found[:_MOST_LINES], *([f"  and {len(found) - _MOST_LINES} more"] if found[_MOST_LINES:] else [])]
+    left = [
+        f"  {named(each.phase, each.item)} is left: {clean('; '.join(each.reasons) or 'it wrote nothing to judge')}"
+        for each in rejudged.left
+    ]
     would = "would be " if only_looked else ""
-    lines.append(f"{counted(len(found), clean(noun))} {would}recovered for $0.00; {rejudged.left:,} left as they were")
+    lines = [*_first(found), *_first(left)]
+    lines.append(f"{counted(len(found), clean(noun))} {would}recovered for $0.00; {len(left):,} left as they were")
     for doubt in rejudged.doubtful:
         lines.append(f"  {named(doubt.phase, doubt.item)} is done, but: {clean('; '.join(doubt.reasons))}")
     if only_looked:
         lines.append(f"{len(rejudged.doubtful):,} done would not pass today; nothing was changed")
     return lines
+
+
+def _first(lines: list[str]) -> list[str]:
+    """The first so many, and how many more there are."""
+    return [*lines[:_MOST_LINES], *([f"  and {len(lines) - _MOST_LINES:,} more"] if lines[_MOST_LINES:] else [])]
 
 
 def _named(taken: "Sequence[Acceptance]") -> str:

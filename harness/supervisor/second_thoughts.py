@@ -52,21 +52,21 @@ class Recovered:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubtful:
-    """A done item that the checks of today reject."""
+class NotGood:
+    """An item that the checks of today reject, and why; no reasons where it left nothing that could be judged."""
 
     phase: int
     item: ItemId
-    reasons: tuple[str, ...]
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Rejudged:
-    """`left` are rejected again, or left nothing that could be judged. `doubtful` only when it was asked for."""
+    """`left` stay as they were. `doubtful` are done, and looked at only when that was asked for."""
 
     recovered: tuple[Recovered, ...]
-    left: int
-    doubtful: tuple[Doubtful, ...] = ()
+    left: tuple[NotGood, ...]
+    doubtful: tuple[NotGood, ...] = ()
 
 
 class _NoSessions:
@@ -167,7 +167,11 @@ async def rejudge(setting: Setting, wanted: Sequence[ItemId] | None) -> Rejudged
     """One transaction for each attempt that has something to give, with all that follows from it."""
     recovered: list[Recovered] = []
     rejected = history.rejected_items(setting.ledger.db, wanted)
+    left = {(each.batch.phase, each.item): NotGood(each.batch.phase, each.item) for each in rejected}
     async for again in _judged_again(setting, rejected):
+        _take_off(left, again)
+        if not again.good:
+            continue
         batch = again.past.batch
         spans = store_accepted(setting.store, again.spec, again.judgement)
         members = [member_of(setting.ledger.db, batch.phase, item) for item in again.past.items]
@@ -175,20 +179,24 @@ async def rejudge(setting: Setting, wanted: Sequence[ItemId] | None) -> Rejudged
             transaction.record(recover(again.past.attempt, batch, members, again.judgement, spans))
             follow(transaction, batch.phase, batch.number)
         recovered += again.recovered()
-    return Rejudged(tuple(recovered), len(rejected) - len(recovered))
+    return Rejudged(tuple(recovered), tuple(left.values()))
 
 
 async def _look(setting: Setting, wanted: Sequence[ItemId] | None) -> Rejudged:
     """What `rejudge` would recover, and which done items would not pass; nothing is written."""
+    recovered: list[Recovered] = []
     rejected = history.rejected_items(setting.ledger.db, wanted)
-    recovered = [one async for again in _judged_again(setting, rejected) for one in again.recovered()]
+    left = {(each.batch.phase, each.item): NotGood(each.batch.phase, each.item) for each in rejected}
+    async for again in _judged_again(setting, rejected):
+        _take_off(left, again)
+        recovered += again.recovered()
     doubtful = [doubt async for doubt in _doubts(setting, wanted)]
-    return Rejudged(tuple(recovered), len(rejected) - len(recovered), tuple(doubtful))
+    return Rejudged(tuple(recovered), tuple(left.values()), tuple(doubtful))
 
 
 @dataclass(frozen=True, slots=True)
 class _Again:
-    """What one old attempt left, judged today; `good` is not empty."""
+    """What one old attempt left, judged today."""
 
     past: PastAttempt
     spec: AttemptSpec
@@ -197,6 +205,16 @@ class _Again:
 
     def recovered(self) -> list[Recovered]:
         return [Recovered(self.past.batch.phase, item, self.past.attempt) for item in self.good]
+
+
+def _take_off(left: dict[tuple[int, ItemId], NotGood], again: _Again) -> None:
+    """Those that are good; of the others the newest attempt, which comes first, says why they are not."""
+    for item, verdict in again.judgement.verdicts.items():
+        key = (again.past.batch.phase, item)
+        if isinstance(verdict, Accepted):
+            left.pop(key, None)
+        elif key in left and not left[key].reasons:
+            left[key] = NotGood(*key, verdict.reasons)
 
 
 async def _judged_again(setting: Setting, rejected: Sequence[Rejected]) -> AsyncIterator[_Again]:
@@ -211,12 +229,11 @@ async def _judged_again(setting: Setting, rejected: Sequence[Rejected]) -> Async
         judgement = await verdicts_on(setting, spec, past.artifacts, ())
         _refuse_broken_check(judgement)
         good = tuple(item for item in items if isinstance(judgement.verdicts[item], Accepted))
-        if good:
-            yield _Again(past, spec, judgement, good)
-            open_ -= {(past.batch.phase, item) for item in good}
+        yield _Again(past, spec, judgement, good)
+        open_ -= {(past.batch.phase, item) for item in good}
 
 
-async def _doubts(setting: Setting, wanted: Sequence[ItemId] | None) -> AsyncIterator[Doubtful]:
+async def _doubts(setting: Setting, wanted: Sequence[ItemId] | None) -> AsyncIterator[NotGood]:
     """Done items whose attempt's output is rejected now, with what was accepted before that attempt in sight."""
     db = setting.ledger.db
     members: dict[AttemptId, list[ItemId]] = {}
@@ -230,7 +247,7 @@ async def _doubts(setting: Setting, wanted: Sequence[ItemId] | None) -> AsyncIte
         _refuse_broken_check(judgement)
         for item, verdict in judgement.verdicts.items():
             if not isinstance(verdict, Accepted):
-                yield Doubtful(past.batch.phase, item, verdict.reasons)
+                yield NotGood(past.batch.phase, item, verdict.reasons)
 
 
 def _refuse_broken_check(judgement: Judgement) -> None:

@@ -82,6 +82,7 @@ def test_a_mended_check_recovers_every_wrongly_failed_item_without_a_session(fai
     said = desk.types("rejudge")
     assert said.code == 0
     assert "3 numbers recovered for $0.00; 1 left as they were" in said.out
+    assert "  3 is left: n must be positive" in said.out.splitlines(), said
     told = desk.types("status", "--json").json()
     assert (told["counts"]["done"], told["counts"]["failed"]) == (3, 1)
     assert told["usage"]["sessions"] == sessions
@@ -100,7 +101,7 @@ def test_what_a_broken_check_saw_is_judged_by_the_mended_one_without_a_session(d
     assert stopped.code == 4 and "harness rejudge" in stopped.err, stopped
     checks.write_text("def check(items, records, context):\n    return {'2': ['bad']}\n")
     said = desk.types("rejudge")
-    assert said.code == 0 and "1 number recovered for $0.00; 1 left" in said.out, said
+    assert said.code == 0 and "  2 is left: bad\n1 number recovered for $0.00; 1 left" in said.out, said
     assert [record["id"] for record in merged(desk.folder)] == ["1"]
     assert count(desk.folder, "AttemptStarted") == 1
     assert_sound(desk.folder)
