@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.base.ids import Sha
+from harness.ledger.examining import read_only_uri
 
 MOST_BYTES: Final = 64 * 1024
 """Of one content; a larger one is a file. Above about 100 KB SQLite is the slower of the two."""
@@ -82,7 +83,7 @@ def contents_of(ledger: Path) -> Contents:
 
     def read(sha: Sha) -> bytes | None:
         if not opened:
-            uri = f"{ledger.resolve().as_uri()}?mode=ro"
+            uri = read_only_uri(ledger)
             opened.append(sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False))
         return content_of(opened[0], sha)
 

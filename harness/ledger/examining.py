@@ -1,6 +1,7 @@
 """Before a ledger is written to: whether its file, its chain of entries and its contents can be trusted. Reads only."""
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -54,10 +55,17 @@ def examine(path: Path) -> Examined:
         return Examined(end, state_is_doubtful=sealed == "broken")
 
 
+def read_only_uri(path: Path) -> str:
+    """For SQLite. A ledger that was closed has no log, and SQLite makes one to read it; where it may not, as in a
+    backup that is mounted read-only, it must be told that nothing changes there."""
+    may_make_one = path.with_name(f"{path.name}-wal").exists() or os.access(path.parent, os.W_OK)
+    return f"{path.resolve().as_uri()}?mode=ro{'' if may_make_one else '&immutable=1'}"
+
+
 @contextmanager
 def read_only(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that never writes, checkpoints or creates; for a short time."""
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)) as db:
+    with closing(sqlite3.connect(read_only_uri(path), uri=True, isolation_level=None)) as db:
         db.execute("PRAGMA busy_timeout=5000")
         yield db
 

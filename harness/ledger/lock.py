@@ -80,7 +80,7 @@ def _take(descriptor: int) -> bool:
 def is_held(path: Path) -> bool:
     """Does a supervisor hold the lock now?"""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # also where nothing may be written
     except FileNotFoundError:
         return False
     try:

@@ -4,6 +4,7 @@ Half of the seeds are always the same, half are of today. A seed that violates s
 commit, as an entry for regressions.py.
 """
 
+import gc
 import os
 import subprocess
 import sys
@@ -33,7 +34,7 @@ def soak(seeds: int = SEEDS, first: int | None = None) -> bool:
     fixed = range(seeds // 2) if first is None else range(0)
     drawn = range(today, today + seeds - len(fixed))
     print(f"seeds 0 to {len(fixed) - 1} and {drawn.start} to {drawn.stop - 1}" if fixed else f"seeds from {first}")
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), initializer=_collect_seldom) as pool:
         began = time.monotonic()
         tally = Tally()
         chunks = [range(at, min(at + _CHUNK, each.stop)) for each in (fixed, drawn) for at in each[::_CHUNK]]
@@ -47,6 +48,13 @@ def soak(seeds: int = SEEDS, first: int | None = None) -> bool:
     missing = never_met(tally.situations) if seeds >= _ENOUGH_FOR_ALL else []
     print(f"situations: {len(tally.situations)} kinds met, never met: {', '.join(missing) or 'none'}")
     return not tally.violations and not survivors and not missing
+
+
+def _collect_seldom() -> None:
+    """Of a night hardly anything is garbage before its end: looked for at each 700 new objects, it took a tenth of the
+    time."""
+    gc.freeze()
+    gc.set_threshold(10_000)
 
 
 def _tell(tally: Tally, took_s: float) -> None:

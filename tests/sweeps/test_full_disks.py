@@ -111,3 +111,38 @@ def test_H01_a_full_disk_under_the_log_of_a_run_does_not_end_it(tmp_path: Path) 
         ended = subprocess.run(words, cwd=tmp_path, env=env, stdout=full, stderr=full, check=False)
     assert ended.returncode == 0
     assert json.loads((tmp_path / "output" / "all.json").read_bytes()) == MERGED
+
+
+_LOOKS = """
+set -e
+python -m harness launch --plain > /dev/null 2>&1
+mount --bind . "$MOUNTED" && mount -o remount,ro,bind "$MOUNTED"
+cd "$MOUNTED"
+for words in "status" "status --json" "why i1" "show i5" "log"; do
+    code=0; said=$(python -m harness $words 2>&1) || code=$?
+    [ $code = 0 ] || echo "$words: exit code $code: $said"
+done
+python -m harness launch --plain 2>&1 || echo "launch: $?"
+"""
+
+
+def test_T15_a_job_that_is_mounted_read_only_can_be_looked_at(tmp_path: Path) -> None:
+    """A backup, say: status, why, show and log say what they always say."""
+    job, mounted = tmp_path / "job", tmp_path / "mounted"
+    for folder in (job, mounted):
+        folder.mkdir()
+    (job / "job.yaml").write_text(json.dumps(MANIFEST))
+    (job / "items.json").write_text(json.dumps([{"id": item} for item in ITEMS]))
+    (job / "work.sh").write_text(WORK)
+    (job / "more").write_text(MORE)
+    env = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "MOUNTED": str(mounted),
+    }
+    argv = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _LOOKS]
+    ended = subprocess.run(argv, cwd=job, env={**env, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert "exit code" not in ended.stdout, ended.stdout
+    assert "is read-only" in ended.stdout, ended.stdout
+    assert ended.stdout.rstrip().endswith("launch: 4"), ended.stdout
