@@ -213,7 +213,7 @@ TABLE: Final[tuple[Row, ...]] = (
         (
             {"limit": {"stated"}},
             {"api_error": {"usage_limit_reached"}},
-            {"api_error_status": {429}, "text": r"hit your .*limit|usage limit reached"},
+            {"api_error_status": {429}, "text": r"hit your .*limit|usage limit reached|limit reached\b.*\bresets?\b"},
         ),
     ),
     Row(OVERLOADED, "provider", "hold", "the provider is overloaded", ({"api_error_status": {529}},)),
@@ -264,7 +264,7 @@ TABLE: Final[tuple[Row, ...]] = (
         "provider",
         "wait",
         "the usage limit is reached",
-        ({"text": r"^(you've hit your .*limit|.*usage limit reached)"},),
+        ({"text": r"^(you've hit your .*limit|.*usage limit reached|[\w -]{1,40} limit reached\b.*\bresets?\b)"},),
     ),
     Row(TOO_LONG, "session", "halve", "the prompt is too long", ({"text": r"prompt is too long"},)),
     Row(CREDIT, "config", "stop", "the credit is used up", ({"text": r"credit balance is too low"},)),

@@ -78,6 +78,30 @@ def test_the_old_text_of_a_limit_gives_its_epoch() -> None:
     assert fault.until == datetime.fromtimestamp(1795190409, tz=UTC)
 
 
+@pytest.mark.parametrize("status", [None, 429])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You've hit your Opus limit · resets Nov 24, 9am (UTC)",
+        "Weekly limit reached · resets Nov 24, 11am (UTC)",
+        "5-hour limit reached ∙ resets 3pm (UTC)",
+        "Opus weekly limit reached ∙ resets Nov 24, 9am (UTC)",
+    ],
+)
+def test_P09_a_limit_that_is_told_in_words_alone_is_a_limit_whichever_words_the_cli_has(
+    text: str, status: int | None
+) -> None:
+    fault = classify(replace(API_FAILURE, api_error_status=status, text=text))
+    assert fault is not None
+    assert fault.kind == "usage_limit"
+
+
+@pytest.mark.parametrize("text", ["Turn limit reached", "the item said: limit reached, resets tomorrow\nand failed"])
+def test_P10_other_limits_are_no_usage_limits(text: str) -> None:
+    fault = classify(replace(API_FAILURE, text=text))
+    assert fault is None or fault.kind != "usage_limit"
+
+
 def test_P10_words_about_limits_in_a_good_result_are_nothing() -> None:
     assert classify(Symptoms(exit_code=0, is_error=False, subtype="success", text="usage limit reached, 429")) is None
 
