@@ -5,7 +5,7 @@ Where `INDEXED BY` is written, SQLite alone would take the primary key and walk 
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -336,5 +336,7 @@ def open_roots(db: sqlite3.Connection) -> int:
     return int(db.execute(query).fetchone()[0])
 
 
-def has_failed_items(db: sqlite3.Connection) -> bool:
-    return db.execute("SELECT 1 FROM items WHERE state IN ('failed', 'blocked') LIMIT 1").fetchone() is not None
+def has_failed_items(db: sqlite3.Connection, roots: Container[str] | None = None) -> bool:
+    """Anything that failed or cannot begin any more, of these first-phase items; None = of all."""
+    failed = db.execute("SELECT root FROM items WHERE state IN ('failed', 'blocked')")
+    return any(roots is None or root in roots for (root,) in failed)

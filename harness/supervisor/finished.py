@@ -1,6 +1,7 @@
 """How a run ended: its exit code, and why."""
 
 import sqlite3
+from collections.abc import Container
 from dataclasses import dataclass
 
 from harness.core.decide import NOTHING_LEFT, Stop
@@ -15,15 +16,17 @@ class Finished:
     reason: str
 
 
-def how_it_ended(db: sqlite3.Connection, stop: Stop, exit_code_of_stop: int) -> Finished:
+def how_it_ended(
+    db: sqlite3.Connection, stop: Stop, exit_code_of_stop: int, roots: Container[str] | None = None
+) -> Finished:
     """What is left decides: a stop that came too late stops nothing. `exit_code_of_stop`: of one that a person asked
-    for."""
+    for; `roots`: the first-phase items that the run was about, None = all."""
     is_settled, is_parked = not queries.has_open_items(db), queries.has_parked_groups(db)
     if stop.why == "finished" and not is_settled and not is_parked:
         raise AssertionError("items are open, but no group waits for them")
     if stop.why == "finished" or (is_settled and stop.why != "broken"):
         left = f"{queries.open_roots(db):,} left for another run (--first, --only)" if is_parked else ""
-        return Finished(1 if queries.has_failed_items(db) else 0, left or NOTHING_LEFT)
+        return Finished(1 if queries.has_failed_items(db, roots) else 0, left or NOTHING_LEFT)
     match stop.why:
         case "budget" | "late":
             return Finished(3, stop.reason)

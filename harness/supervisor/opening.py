@@ -240,13 +240,16 @@ def _added(job: Job, item: Item, place: int, number: int) -> ItemAdded:
     return ItemAdded(1, item.id, None, item.id, f"{place:08d}", number, dict(item.data), hash_of(item), file)
 
 
-def choose(ledger: Ledger, choice: Choice) -> None:
-    """Park every queued group that this run does not look at; groups that hold both kinds are cut in two."""
+def choose(ledger: Ledger, choice: Choice) -> set[str] | None:
+    """Park every queued group that this run does not look at; groups that hold both kinds are cut in two.
+
+    Returns the first-phase items that it looks at; None = all.
+    """
     db = ledger.db
     if choice.first is None and not choice.only:
         if queries.has_parked_groups(db):
             ledger.record(GroupsChosen(None))
-        return
+        return None
     roots = queries.first_phase_items(db)
     wanted = {*choice.only, *roots[: choice.first or 0]}
     chosen: list[int] = []
@@ -263,6 +266,7 @@ def choose(ledger: Ledger, choice: Choice) -> None:
                 )
                 chosen.append(group)
         transaction.record([GroupsChosen(tuple(chosen))])
+    return wanted
 
 
 def refuse_unknown(job: Job, known: Sequence[str], choice: Choice) -> None:

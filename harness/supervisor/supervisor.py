@@ -96,15 +96,17 @@ class Supervisor:
 
     # what others call -------------------------------------------------------------------------------------------
 
-    async def run(self, started: RunStarted, choose: Callable[[], None] = lambda: None) -> Finished:
+    async def run(self, started: RunStarted, choose: Callable[[], set[str] | None] = lambda: None) -> Finished:
         """Run until nothing is left, or a stop. Leaves no session behind, however it ends.
 
-        `choose` parks what this run does not look at, once everything that was left open is settled.
+        `choose` parks what this run does not look at, once everything that was left open is settled, and what people
+        had asked for before is queued; it returns the first-phase items that the run is about, None for all.
         """
         self._begin(started)
         try:
             await self._salvage()
-            choose()
+            self._requests.take(self)
+            roots = choose()
             if self._stop is None and not queries.has_parked_groups(self._setting.ledger.db):
                 self._pilot.begin()
             async with self._tasks:
@@ -115,7 +117,8 @@ class Supervisor:
             for timer in self._timers:
                 timer.cancel()
         await self._merger.merge_all()
-        finished = how_it_ended(self._setting.ledger.db, stop, self._exit_code_of_stop if self.is_ending_now() else 3)
+        exit_code_of_stop = self._exit_code_of_stop if self.is_ending_now() else 3
+        finished = how_it_ended(self._setting.ledger.db, stop, exit_code_of_stop, roots)
         self._setting.ledger.record(RunEnded(finished.exit_code, finished.reason))
         self._progress.write_now()
         return finished

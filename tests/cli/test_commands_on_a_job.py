@@ -103,6 +103,20 @@ def test_first_and_only_look_at_some_items_this_time(desk: "Desk") -> None:
     assert desk.types("launch").code == 0
 
 
+def test_a_chosen_run_answers_for_what_was_chosen_alone(desk: "Desk") -> None:
+    """Exit code 1 and new sessions are for the items that were named, whatever has failed or is retried besides."""
+    desk.job({"1": "good", "2": "bad", "3": "good"})
+    assert desk.types("launch", "--only", "2").code == 1
+    assert desk.types("launch", "--only", "1").code == 0
+    assert desk.types("launch", "--only", "1").code == 0, "it is done already"
+    assert desk.types("retry", "2").code == 0
+    sessions = desk.types("status", "--json").json()["usage"]["sessions"]
+    chosen = desk.types("launch", "--only", "3")
+    assert chosen.code == 0
+    assert desk.types("status", "--json").json()["usage"]["sessions"] == sessions + 1, chosen.err
+    assert desk.types("launch").code == 1, "the retried one is next"
+
+
 def test_a_changed_job_is_refused_until_it_is_kept_or_reset(desk: "Desk") -> None:
     desk.job({"1": "good"})
     assert desk.types("launch").code == 0
