@@ -1,9 +1,10 @@
 """The rehearsal server beside a run, and what it has to say afterwards."""
 
 import asyncio
+import json
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,9 +106,15 @@ def _refused_made_up(job: Job) -> list[tuple[PhaseSpec, int]]:
     if job.scene is not None or job.is_free() or not judged:
         return []
     with reading(job.state) as db:
-        refused = "SELECT count(*) FROM items WHERE phase = ? AND strikes > 0 AND state != 'done'"
-        counts = [(phase, db.execute(refused, (phase.number,)).fetchone()[0]) for phase in judged]
+        struck = "SELECT reasons FROM items WHERE phase = ? AND strikes > 0 AND state != 'done'"
+        reasons = {phase: [json.loads(row[0]) for row in db.execute(struck, (phase.number,))] for phase in judged}
+    counts = [(phase, sum(map(_is_refused, of_items))) for phase, of_items in reasons.items()]
     return [(phase, count) for phase, count in counts if count]
+
+
+def _is_refused(reasons: Sequence[str]) -> bool:
+    """By a check: a record that never came, as of a trouble on purpose, says nothing about checks."""
+    return any(not reason.startswith("missing: ") for reason in reasons)
 
 
 def _costs(sums: Account) -> Iterator[str]:

@@ -116,5 +116,6 @@ def broken_machine(newest_first: Sequence[Ended]) -> str | None:
         if before is None or attempt.ended_seq < before:
             in_a_row, before = in_a_row + 1, attempt.started_seq
         if in_a_row == BREAKDOWNS:
-            return f"ten sessions in a row were broken by this machine: {newest_first[0].detail}; {_IF_IT_IS_WELL}"
+            detail = newest_first[0].detail
+            return f"sessions broke down ten times in a row, by this machine: {detail}; {_IF_IT_IS_WELL}"
     return None

@@ -1,5 +1,6 @@
 """Sessions as the phases see them: job, phase and rehearsal laid over each other field by field, files read."""
 
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ BUILT_IN_TOOLS = frozenset(
 """Claude Code 2.1.329: sent by default, deferred, by name only, and interactive."""
 
 _WRITERS = frozenset({"Write", "Bash"})
+_INTERPRETER = re.compile(r"(python|pypy)[0-9.]*|(ba|da|z|k|a)?sh|node|perl|ruby|php|Rscript")
 _CLAUDE_ONLY = ("model", "instructions", "tools", "max_turns", "env")
 
 Level = tuple[ValuePath, Session | None]
@@ -141,6 +143,10 @@ def check_program(desk: Inspection, path: ValuePath, words: Sequence[str]) -> No
     elif shutil.which(words[0]) is None:
         hint = "a file of the job needs its executable bit, or its interpreter as the first word"
         desk.complain(path, f"there is no program {words[0]!r}", hint)
+    elif _INTERPRETER.fullmatch(Path(words[0]).name) and len(words) > 1 and not words[1].startswith("-"):
+        is_there = Path(words[1]).exists() if words[1].startswith("/") else shutil.which(words[1]) is not None
+        if not is_there:
+            desk.complain(path, f"there is no program {words[1]!r}", "it is looked for beside the manifest")
 
 
 def _word(desk: Inspection, word: str) -> str:

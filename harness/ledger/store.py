@@ -135,9 +135,9 @@ class Ledger:
         try:
             yield
         except BaseException:
+            self.transactions += 1  # what was asked since is not so; a full disk makes SQLite undo it by itself
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK")
-                self.transactions += 1  # what was asked since is not so
             raise
 
     def record(self, *events: Event) -> None:

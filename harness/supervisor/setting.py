@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from harness.backends.credentials import Supply
 from harness.base.artifacts import ArtifactStore
@@ -35,3 +36,9 @@ class Setting:
     """Ends judgements that are going on: they raise HaltedError, and so does every later one."""
     clashing: dict[int, set[ItemId]] = field(default_factory=dict)
     """Phase -> items of this run that make items of it, and have not found ids that nobody has."""
+
+    def hold(self, own: tuple[datetime, str] | None, now: datetime) -> tuple[datetime, str] | None:
+        """The latest of this job's hold, one that another job on the same credential has met, and a renewal of that."""
+        shared = self.shared_holds.current(now) if self.shared_holds else None
+        renewal = self.supply.hold(now) if self.supply else None
+        return max((hold for hold in (own, shared, renewal) if hold), key=lambda hold: hold[0], default=None)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from harness.base.clock import to_text
-from harness.base.errors import UsageError, first_of
+from harness.base.errors import LedgerDamagedError, UsageError, first_of
 from harness.base.halt import HaltedError
 from harness.base.ids import AttemptId
 from harness.core.advance import broken_machine
@@ -79,6 +79,7 @@ class Supervisor:
         self._is_lock_in_place = is_lock_in_place
         self._running: dict[AttemptId, _Running] = {}
         self._tasks = asyncio.TaskGroup()
+        self._to_begin: list[AttemptSpec] = []
         self._gate = Gate.of(setting.job.parallel, probing=False)
         self._primed: dict[tuple[int, str | None], float] = {}
         self._pilot = Pilot(setting)
@@ -157,7 +158,7 @@ class Supervisor:
     def _begin(self, started: RunStarted) -> None:
         self._setting.ledger.record(started)
         job, db, now = self._setting.job, self._setting.ledger.db, self._setting.clock.now()
-        hold = self._hold(queries.run_state(db).hold, now)
+        hold = self._setting.hold(queries.run_state(db).hold, now)
         self._gate = Gate.of(job.parallel, probing=hold is not None)
         self._deadline = job.bounds.deadline.moment(now) if job.bounds.deadline else None
         remembered = max(1, job.bounds.rate.starts if job.bounds.rate else 1)
@@ -184,6 +185,7 @@ class Supervisor:
             self._wake.clear()
             self._heed()
             seen, decision = self._step()
+            self._begin_sessions()
             self._waiting.tell(seen.closed if isinstance(decision, Wait) and decision.until else None)
             match decision:
                 case Stop(why="finished") if self._pilot.is_on:
@@ -232,7 +234,7 @@ class Supervisor:
         group, state, money = seen.group, seen.state, seen.money
         now = self._setting.clock.now()
         is_ramping = self._gate.allowed < self._gate.parallel
-        passing = Passing(job.bounds, self._hold(state.hold, now), self._starts, is_ramping, self._deadline)
+        passing = Passing(job.bounds, self._setting.hold(state.hold, now), self._starts, is_ramping, self._deadline)
         closing = closed(passing, now)
         return Snapshot(
             next_group=group.id if group else None,
@@ -250,12 +252,6 @@ class Supervisor:
             budget_microusd=to_micro(job.budget) if job.budget is not None else None,
             stop=self._stop or self._broken(),
         )
-
-    def _hold(self, own: tuple[datetime, str] | None, now: datetime) -> tuple[datetime, str] | None:
-        """The latest of this job's hold, one that another job on the same credential has met, and a renewal of that."""
-        shared = self._setting.shared_holds.current(now) if self._setting.shared_holds else None
-        renewal = self._setting.supply.hold(now) if self._setting.supply else None
-        return max((hold for hold in (own, shared, renewal) if hold), key=lambda hold: hold[0], default=None)
 
     def _needs_lead(self, phase: int) -> bool:
         session = self._setting.job.phase(phase).session
@@ -295,7 +291,13 @@ class Supervisor:
             return
         self._running[spec.id] = _Running(spec, is_lead)
         self._starts.append(self._setting.clock.now())
-        self._tasks.create_task(self._play(spec), name=f"attempt {spec.id}")
+        self._to_begin.append(spec)
+
+    def _begin_sessions(self) -> None:
+        """Only when their starts are committed: a task that was made takes its first step whatever becomes of those."""
+        for spec in self._to_begin:
+            self._tasks.create_task(self._play(spec), name=f"attempt {spec.id}")
+        self._to_begin.clear()
 
     async def _play(self, spec: AttemptSpec) -> None:
         try:
@@ -312,12 +314,23 @@ class Supervisor:
         with self._setting.ledger.joined():  # who takes its place is in the same transaction: a sync less for each
             settle_as_judged(self._setting, spec, ending, judgement)
             self._settled(spec, ending)
-            self._step()
+            damage = self._step_unless_damaged()
+        if damage is not None:
+            raise damage
+        self._begin_sessions()
         if ending.fault is not None and ending.fault.kind == USAGE_LIMIT:
             self._share_hold()
         self._on_event(SessionEvent(spec.id, "settled"))
         await asyncio.sleep(0)  # the new session goes first, then the next look
         self.wake()
+
+    def _step_unless_damaged(self) -> LedgerDamagedError | None:
+        """What the next one needs may be lost: whoever has ended is settled all the same."""
+        try:
+            self._step()
+        except LedgerDamagedError as error:
+            return error
+        return None
 
     def _heard(self, event: SessionEvent) -> None:
         running = self._running.get(event.attempt)

@@ -286,6 +286,28 @@ def test_a_command_forbids_what_only_claude_has(folder: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("command", "is_missing"),
+    [
+        ("[python3, nothere.py]", True),
+        ("[sh, /nowhere/work.sh]", True),
+        ("[sh, -c, nothing]", False),
+        ("[python3, -m, json.tool]", False),
+        ("[bash, env]", False),
+    ],
+)
+def test_a_script_that_is_not_there_is_noticed_before_the_night(
+    folder: Path, command: str, *, is_missing: bool
+) -> None:
+    found = problems(COMMAND.replace("[python3, checks.py]", command)) if is_missing else []
+    assert [problem.partition(": session.command: ")[2] for problem in found] == (
+        [f"there is no program '{command.split()[1][:-1]}'"] if is_missing else []
+    )
+    if not is_missing:
+        Path("job.yaml").write_text(COMMAND.replace("[python3, checks.py]", command))
+        assert load(Path("job.yaml"))
+
+
 def test_a_command_without_its_backend_is_noticed(folder: Path) -> None:
     (problem,) = problems(GOOD.replace("  model: sonnet", "  model: sonnet\n  command: [python3]"))
     assert problem == "job.yaml:10:3: session.command: is for backend: command"

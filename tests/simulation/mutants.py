@@ -34,6 +34,7 @@ from harness.supervisor import seen as seeing
 from harness.supervisor import supervisor as supervising
 from harness.supervisor.finished import Finished
 from harness.supervisor.merging import Merger
+from harness.supervisor.setting import Setting
 from harness.supervisor.supervisor import Supervisor
 from tests.simulation.world import World
 
@@ -105,6 +106,18 @@ def _a_hold_is_told_to_others_before_the_commit(patch: pytest.MonkeyPatch) -> No
             self._share_hold()
 
     patch.setattr(Supervisor, "_settled", hasty)
+
+
+@mutant("V12")
+def _a_session_begins_before_its_start_is_committed(patch: pytest.MonkeyPatch) -> None:
+    step = Supervisor._step
+
+    def hasty(self: Supervisor) -> Any:
+        seen = step(self)
+        self._begin_sessions()
+        return seen
+
+    patch.setattr(Supervisor, "_step", hasty)
 
 
 @mutant("expected to change")
@@ -340,7 +353,7 @@ def _hold_forgotten_at_a_restart(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("V10")
 def _hold_of_another_job_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Supervisor, "_hold", lambda self, own, now: own)
+    patch.setattr(Setting, "hold", lambda self, own, now: own)
 
 
 @mutant("V10")

@@ -81,6 +81,7 @@ class Universe:
         self.world = World(seed, self.script, self.store, self.clock, self.job.max_output)
         self.world.met = self.met
         self.watcher = Watcher(self.job, self.world, self.clock)
+        self.world.begins = self.watcher.begins
         self.disk = SimulatedDisk(folder, random.Random(f"disk {seed}"), remembers=self.script.power_rate > 0)
         self.disk.is_full = self._is_disk_full
         self.disk.around_fsync = lambda: self._maybe_kill("at an fsync")

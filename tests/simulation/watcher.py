@@ -65,6 +65,7 @@ class Watcher:
         self._fruitless: Counter[int] = Counter()
         self._wholes: list[tuple[str, ...]] = []
         """Members of the whole failures in a row, in this run."""
+        self._too_early: list[int] = []
         self._excused: dict[Key, list[int]] = {}
         """The entries of the no-strike faults that an item was believed."""
         self._stays_doubted: set[Key] = set()
@@ -96,8 +97,14 @@ class Watcher:
             found = next(entries(db, self.last.seq - 1), None)
             assert found == self.last, f"V0: the acknowledged entry {self.last.seq} is gone or another one"
 
+    def begins(self, attempt: int) -> None:
+        """V12: no session without its start, committed. Told later: what an executor raises is an ending like others."""
+        if attempt not in self.open:
+            self._too_early.append(attempt)
+
     def follow(self, db: sqlite3.Connection) -> None:
         """Look at every entry that was committed since."""
+        assert not self._too_early, f"V12: sessions of attempts {self._too_early} began, and no entry said so"
         new = list(entries(db, self.last.seq if self.last else 0))
         for entry in new:
             self._digest.update(f"{entry.seq} {entry.time} {without_tokens(entry.event)!r}\n".encode())

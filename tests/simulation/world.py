@@ -94,6 +94,8 @@ class World:
         self.sessions: dict[int, Session] = {}
         self.met: Callable[[str], None] = lambda what: None
         """Told of everything that goes wrong, for the count of situations."""
+        self.begins: Callable[[int], None] = lambda attempt: None
+        """Told of every session before anything of it happens."""
         self._worst = worst_response_usd("sonnet", max_output) or Decimal(0)
         self._tried: Counter[tuple[int, str]] = Counter()
         self._excused: Counter[tuple[int, str]] = Counter()
@@ -103,6 +105,7 @@ class World:
     # the executor's seam ------------------------------------------------------------------------------------------
 
     async def run(self, spec: AttemptSpec, on_event: Callable[[SessionEvent], None]) -> Ending:
+        self.begins(spec.id)
         rng = random.Random(f"session {self.seed} {spec.id}")
         plan = self._plan(spec, rng)
         now = self.clock.monotonic()
