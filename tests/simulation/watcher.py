@@ -98,7 +98,7 @@ class Watcher:
             assert found == self.last, f"V0: the acknowledged entry {self.last.seq} is gone or another one"
 
     def begins(self, attempt: int) -> None:
-        """V12: no session without its start, committed. Told later: what an executor raises is an ending like others."""
+        """V12: no session without its start, committed. Told later: what an executor raises is an ending."""
         if attempt not in self.open:
             self._too_early.append(attempt)
 

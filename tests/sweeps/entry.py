@@ -14,8 +14,7 @@ import secrets
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NoReturn
 from unittest.mock import patch
 
@@ -23,7 +22,7 @@ from harness.base import artifacts
 from harness.base.ids import Sha
 from harness.cli.main import run
 from harness.core.settle import settle
-from harness.ledger.store import Ledger, Transaction
+from harness.ledger.store import Ledger
 from harness.outputs import merge
 from harness.supervisor import attempt
 
@@ -53,7 +52,7 @@ def publish_before_commit() -> None:
 
 def commit_before_artifact() -> None:
     """What was accepted is written after the transaction that accepts it."""
-    original, transaction = artifacts.ArtifactStore.put, Ledger.transaction
+    original, commit = artifacts.ArtifactStore.put, Ledger._commit
     late: list[tuple[artifacts.ArtifactStore, bytes]] = []
 
     def put(self: artifacts.ArtifactStore, content: bytes) -> Sha:
@@ -66,16 +65,14 @@ def commit_before_artifact() -> None:
 
     read = artifacts.ArtifactStore.get
 
-    @contextmanager
-    def transacted(self: Ledger) -> Iterator[Transaction]:
-        with transaction(self) as opened:
-            yield opened
+    def committed(self: Ledger) -> None:
+        commit(self)
         while late:
             original(*late.pop())
 
     patch.object(artifacts.ArtifactStore, "put", put).start()
     patch.object(artifacts.ArtifactStore, "get", get).start()
-    patch.object(Ledger, "transaction", transacted).start()
+    patch.object(Ledger, "_commit", committed).start()
 
 
 def say_before_commit() -> None:
