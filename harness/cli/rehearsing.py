@@ -107,8 +107,8 @@ def _refused_made_up(job: Job) -> list[tuple[PhaseSpec, int]]:
         return []
     with reading(job.state) as db:
         struck = "SELECT reasons FROM items WHERE phase = ? AND strikes > 0 AND state != 'done'"
-        reasons = {phase: [json.loads(row[0]) for row in db.execute(struck, (phase.number,))] for phase in judged}
-    counts = [(phase, sum(map(_is_refused, of_items))) for phase, of_items in reasons.items()]
+        reasons = [[json.loads(row[0]) for row in db.execute(struck, (phase.number,))] for phase in judged]
+    counts = [(phase, sum(map(_is_refused, of_items))) for phase, of_items in zip(judged, reasons, strict=True)]
     return [(phase, count) for phase, count in counts if count]
 
 

@@ -64,6 +64,13 @@ def test_troubles_on_purpose_are_not_blamed_on_made_up_answers(small: MakeJob) -
     assert "were made up" not in said.out
 
 
+def test_records_that_were_left_out_on_purpose_are_not_called_refused(small: MakeJob) -> None:
+    output = {"fields": {"text": "string"}, "check": [{"jq": ".text != 5"}]}
+    said = small("plain", 1, rehearsal={}, output=output).play("--faults", "missing_item:*")
+    assert said.code == 1, said.all
+    assert "were made up" not in said.out
+
+
 def test_of_several_phases_the_one_whose_checks_refuse_is_named(small: MakeJob) -> None:
     wants = {"fields": {"text": "string"}, "check": [{"jq": ".text == 5"}]}
     phases = {"first": {"output": {"fields": {"text": "string"}}}, "second": {"from": "first", "output": wants}}
