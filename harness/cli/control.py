@@ -38,10 +38,13 @@ def resume(
 
 def _is_stopping(place: Place) -> bool:
     """The run was asked to stop before, and has not ended."""
-    from harness.views.reading import head, reading
+    from harness.views.reading import head, is_planned, reading
 
+    if not is_planned(place.state):  # it has just begun
+        return False
     with reading(place.state) as db:
-        return head(db).stopping_until is not None
+        job = head(db)
+        return job.run_is_open and job.stopping_until is not None
 
 
 def cancel(

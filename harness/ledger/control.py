@@ -92,6 +92,13 @@ def waiting(folder: Path) -> list[Posted]:
     return posted
 
 
+def forget_cancels(folder: Path) -> None:
+    """By who has just taken the job's lock: a cancel that nobody took was meant for a run that is over."""
+    for posted in waiting(folder):
+        if posted.request.verb == "cancel":
+            posted.done()
+
+
 def _content(path: Path) -> bytes:
     """Of a plain file of a request's size; anything else is an OSError or ValueError, and nothing is waited for."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)

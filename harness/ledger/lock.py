@@ -61,7 +61,10 @@ class JobLock:
             hint = "all sessions were ended; without the folder the job starts anew"
             return BrokenSetupError(f"{job}: the job's folder was deleted while it ran", hint=hint)
         moved = f"moved to {Path(now).parent}" if now else "moved or deleted"
-        hint = "all sessions were ended; put it back, or launch where it is now: it goes on, nothing accepted is lost"
+        hint = (
+            "all sessions were ended, nothing accepted is lost; put it back, or launch where it is now (a job that was "
+            "named by its folder needs its old name there, `job: NAME`)"
+        )
         return BrokenSetupError(f"{self.path.parent} was {moved} while the job ran", hint=hint)
 
 

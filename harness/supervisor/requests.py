@@ -35,12 +35,6 @@ class RequestDesk:
         self._withdrawn = withdrawn
         self._shared_holds = shared_holds
 
-    def forget_cancels(self) -> None:
-        """A cancel that nobody took was meant for a run that is over."""
-        for posted in control.waiting(self._folder):
-            if posted.request.verb == "cancel":
-                posted.done()
-
     def take(self, supervisor: Stoppable) -> None:
         """Carry out everything that waits in the spool, but what has to wait for running sessions."""
         for posted in control.waiting(self._folder):

@@ -99,6 +99,7 @@ def _run_held(
     clock = SystemClock()
     make_state_folder(job)
     with JobLock(job.state / "lock", clock) as lock, Awake("a job is running") as awake:
+        control.forget_cancels(job.state / "control")
         tidy(job)
         ballast.lay(ballast_path(job))
         asyncio.run(preflight(containment, job))

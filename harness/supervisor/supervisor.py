@@ -163,7 +163,6 @@ class Supervisor:
         self._deadline = job.bounds.deadline.moment(now) if job.bounds.deadline else None
         remembered = max(1, job.bounds.rate.starts if job.bounds.rate else 1)
         self._starts = deque(queries.last_starts(db, remembered), maxlen=remembered)
-        self._requests.forget_cancels()
         self._waiting.forget()
 
     async def _salvage(self) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.ledger.control import Request, post
 from tests.rehearsals.conftest import MakeJob
 from tests.rehearsals.playing import GATED_WORKER, WORKER, Job, Running, until
 
@@ -30,6 +31,33 @@ def open_the_gate(job: Job) -> None:
     (job.folder / "gate.txt").write_text("go on")
     until(lambda: not job.sessions() or job.count("ItemAccepted") > 0, "the session to go on")
     (job.folder / "gate.txt").write_text("")
+
+
+_CANCELLED_WHILE_IT_BEGINS = """
+from harness.cli.main import run
+from harness.ledger import control
+from harness.supervisor import running
+tidy = running.tidy
+def tidied(job):
+    tidy(job)
+    control.post(job.state / "control", control.Request("cancel", "anna"))
+running.tidy = tidied
+raise SystemExit(run(["launch", "--plain"]))
+"""
+
+
+def test_C01_a_cancel_between_the_lock_and_the_first_look_is_heeded(programs: MakeJob) -> None:
+    """Planning a long job takes seconds. One that nobody took before the lock was for a run that is over."""
+    job = programs(WORKER, 3, parallel=1)
+    post(job.state / "control", Request("cancel", "of the night before"))
+    env = {"PATH": os.environ["PATH"], "HOME": str(job.home), "LANG": "C.UTF-8"}
+    words = [sys.executable, "-c", _CANCELLED_WHILE_IT_BEGINS]
+    ended = subprocess.run(words, cwd=job.folder, env=env, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 3, ended.stderr
+    assert "stopped by anna" in ended.stderr
+    assert job.count("AttemptStarted") == 0 and job.count("CancelAsked", who="anna") == 1
+    post(job.state / "control", Request("cancel", "of the night before"))
+    assert_nobody_was_hurt(job)
 
 
 def assert_nobody_was_hurt(job: Job) -> None:

@@ -172,6 +172,7 @@ class Universe:
         judge = SimulatedJudge(self.store, self._making)
         setting = Setting(self.job, ledger, self.store, self.clock, self.world, judge, holds)
         writer = ProgressWriter(self.job.state / "progress.json", ledger, self.clock, _very_slowly)
+        control.forget_cancels(self.job.state / "control")
         desk = RequestDesk(self.job.state / "control", ledger, shared_holds=holds)
         merger = Merger(setting, _slowly)
         supervisor = Supervisor(setting, merger, writer, desk, self._heard, lambda: True)
