@@ -96,7 +96,7 @@ def _acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Ledger, "_commit", eager)
 
 
-@mutant("V7b")
+@mutant("V0")
 def _a_hold_is_told_to_others_before_the_commit(patch: pytest.MonkeyPatch) -> None:
     settled = Supervisor._settled
 

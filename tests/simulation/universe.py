@@ -11,7 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -65,6 +65,16 @@ class Played:
     digest: str
     merges: dict[str, bytes]
     situations: Counter[str] = field(default_factory=Counter)
+
+
+class _HeardHolds(SharedHolds):
+    """As other jobs see them."""
+
+    tells: Callable[[datetime], None]
+
+    def place(self, until: datetime, reason: str) -> bool:
+        self.tells(until)
+        return super().place(until, reason)
 
 
 class Universe:
@@ -168,7 +178,8 @@ class Universe:
             self._supervisor = None
 
     async def _supervise(self, ledger: Ledger) -> Finished:
-        holds = SharedHolds(self.job.state, "key", "simulated")
+        holds = _HeardHolds(self.job.state, "key", "simulated")
+        holds.tells = self.watcher.tells_others
         judge = SimulatedJudge(self.store, self._making)
         setting = Setting(self.job, ledger, self.store, self.clock, self.world, judge, holds)
         writer = ProgressWriter(self.job.state / "progress.json", ledger, self.clock, _very_slowly)
@@ -240,7 +251,7 @@ class Universe:
             self.met("stopped by a refused credential")
             self.clock.elapsed_s = max(self.clock.monotonic(), *(end for _, end in self.script.refusals))
             return False
-        if finished.exit_code == 4 and "broken by this machine" in finished.reason and self._launches_left:
+        if finished.exit_code == 4 and "broke down ten times" in finished.reason and self._launches_left:
             self.met("launched again after breakdowns")
             self._launches_left -= 1
             return False

@@ -102,6 +102,10 @@ class Watcher:
         if attempt not in self.open:
             self._too_early.append(attempt)
 
+    def tells_others(self, until: datetime) -> None:
+        """V0: other jobs hear of a hold when it is committed."""
+        assert self.door.hold is not None and until <= self.door.hold, f"V0: a hold until {until}, and no entry says so"
+
     def follow(self, db: sqlite3.Connection) -> None:
         """Look at every entry that was committed since."""
         assert not self._too_early, f"V12: sessions of attempts {self._too_early} began, and no entry said so"
