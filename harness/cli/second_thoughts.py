@@ -198,9 +198,10 @@ def _agree(place: Place, taken: "Sequence[Acceptance]", *, yes: bool, always: bo
             number: (name, noun) for number, name, noun in db.execute("SELECT phase, name, noun FROM phases")
         }
         lost = [made.phase for made in made_from_all(db, taken)]
-    for line in _consequences([each.batch.phase for each in taken], lost, phases):
+    is_asked = not yes and (always or bool(lost))
+    for line in _consequences([each.batch.phase for each in taken], lost, phases, "would" if is_asked else "will"):
         say(line)
-    if yes or not (always or lost):
+    if not is_asked:
         return
     if not sys.stdin.isatty():
         raise UsageError(
@@ -210,16 +211,17 @@ def _agree(place: Place, taken: "Sequence[Acceptance]", *, yes: bool, always: bo
         raise UsageError([Problem("stopped", "nothing was changed", None)])
 
 
-def _consequences(taken: list[int], lost: list[int], phases: dict[int, tuple[str, str]]) -> list[str]:
+def _consequences(taken: list[int], lost: list[int], phases: dict[int, tuple[str, str]], will: str) -> list[str]:
     from harness.views.wording import clean, counted
 
     def told(numbers: list[int], number: int) -> str:
         name, noun = phases[number]
         return counted(numbers.count(number), clean(noun)) + (f" of {clean(name)}" if len(phases) > 1 else "")
 
-    lines = [f"taken back and made again: {told(taken, number)}" for number in sorted(set(taken))]
+    lines = [f"{will} be taken back and made again: {told(taken, number)}" for number in sorted(set(taken))]
     return lines + [
-        f"made from that, and removed until it is made again: {told(lost, number)}" for number in sorted(set(lost))
+        f"made from that, and {will} be removed until it is made again: {told(lost, number)}"
+        for number in sorted(set(lost))
     ]
 
 

@@ -335,9 +335,11 @@ def words(desk: "Desk") -> "Desk":
 def test_what_was_made_of_a_rejected_item_is_removed_and_made_again(words: "Desk") -> None:
     unasked = words.types("reject", "b", "--why", "too long")
     assert unasked.code == 2
-    assert "made from that, and removed until it is made again: 3 letters of letters" in unasked.err
+    assert "would be taken back and made again: 1 word of words\n" in unasked.err
+    assert "made from that, and would be removed until it is made again: 3 letters of letters" in unasked.err
     assert len(merged(words.folder, "letters")) == 5, "nothing is taken back before somebody agreed"
-    assert words.types("reject", "b", "--why", "too long", "--yes").code == 0
+    agreed = words.types("reject", "b", "--why", "too long", "--yes")
+    assert (agreed.code, "will be taken back and made again: 1 word of words\n" in agreed.err) == (0, True)
     assert [record["id"] for record in merged(words.folder, "words")] == ["a"]
     assert [record["id"] for record in merged(words.folder, "letters")] == ["a-o", "a-x"]
     assert_sound(words.folder)
