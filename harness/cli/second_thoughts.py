@@ -43,6 +43,8 @@ def rejudge(
     print_lines(_rejudged_lines(job, rejudged, only_looked=check))
     if rejudged.recovered and not check:
         say(f"merged; if later phases have new work now, {place.command('launch')} goes on with it")
+    if rejudged.doubtful:
+        say(f"{place.command('reject', 'ITEM', '--why', 'TEXT')} takes one back")
 
 
 def reject(

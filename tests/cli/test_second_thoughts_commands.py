@@ -129,13 +129,16 @@ def test_rejudging_twice_does_nothing_the_second_time(failed_wrongly: "Desk") ->
 
 def test_a_look_changes_nothing_and_tells_of_done_items_that_would_not_pass(failed_wrongly: "Desk") -> None:
     desk = failed_wrongly
-    assert "3 numbers would be recovered" in desk.types("rejudge", "--check").out
+    looked = desk.types("rejudge", "--check")
+    assert "3 numbers would be recovered" in looked.out
+    assert "harness reject" not in looked.err
     assert desk.types("status", "--json").json()["counts"]["failed"] == 4
     assert count(desk.folder, "FingerprintKept") == 0
     desk.types("rejudge", "1")
     change_check(desk, ".n > 0", ".n > 100")
     said = desk.types("rejudge", "--check")
     assert "1 is done, but: n must be positive" in said.out
+    assert "`harness reject ITEM --why TEXT` takes one back" in said.err
     assert desk.types("status", "--json").json()["counts"]["done"] == 1, "acceptance is never judged again by itself"
 
 
