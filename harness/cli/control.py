@@ -111,11 +111,16 @@ def _failed_ones(place: Place, items: list[str]) -> list[str]:
     from harness.views.reading import reading
     from harness.views.why import state_in_words
 
+    def take_back(item: str) -> str:
+        return f"{place.command('reject', item, '--why', 'TEXT')} takes it back"
+
     with reading(place.state) as db:
         wanted = [ItemId(item) for item in items] or None
         found = [str(each.item) for each in failed_items(db, wanted)]
         problems = [
-            Problem(repr(item), *state_in_words(db, item)) for item in items if not failed_items(db, [ItemId(item)])
+            Problem(repr(item), *state_in_words(db, item, if_done=take_back(item)))
+            for item in items
+            if not failed_items(db, [ItemId(item)])
         ]
     if problems:
         raise UsageError(problems)

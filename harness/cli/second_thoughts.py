@@ -103,7 +103,8 @@ def redo(
     place, rest = split_words(manifest or [], rehearsal)
     if rest or not where:
         message = f"expected --where with one of {FORMS}"
-        raise UsageError([Problem("redo", message, f"single items: {place.command('reject', 'ITEM')} --why TEXT")])
+        single = place.command("reject", "ITEM", "--why", "TEXT")
+        raise UsageError([Problem("redo", message, f"single items: {single}")])
     job = _load(place, settings)
     conditions = parse(where, job)
     refuse_if_held(job.state)
@@ -169,7 +170,7 @@ def _done_ones(place: Place, items: list[str], phase: str) -> "tuple[list[Accept
                 where = _or(names[each.batch.phase] for each in found)
                 problems.append(Problem(repr(item), "is done in several phases", f"say --phase {where}"))
             else:
-                problems.append(Problem(repr(item), *_not_done(db, item)))
+                problems.append(Problem(repr(item), *_not_done(db, item, place)))
     if not problems and len({each.batch.phase for each in taken}) > 1:
         problems = [Problem("reject", "these items are of several phases", "reject those of one phase at a time")]
     if problems:
@@ -181,12 +182,15 @@ def _or(names: Iterable[str]) -> str:
     return " or ".join(names)
 
 
-def _not_done(db: "sqlite3.Connection", item: str) -> tuple[str, str | None]:
+def _not_done(db: "sqlite3.Connection", item: str, place: Place) -> tuple[str, str | None]:
     """Message and hint about an id that was expected to be done."""
     from harness.views.why import unknown_in_words
 
     states = [row[0] for row in db.execute("SELECT DISTINCT state FROM items WHERE item = ?", (item,))]
-    return (f"is not done, it is {' and '.join(states)}", None) if states else unknown_in_words(db, item)
+    if not states:
+        return unknown_in_words(db, item)
+    again = f"{place.command('retry', item)} gives it a new round" if "failed" in states else None
+    return f"is not done, it is {' and '.join(states)}", again
 
 
 def _agree(place: Place, taken: "Sequence[Acceptance]", *, yes: bool, always: bool) -> None:

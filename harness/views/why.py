@@ -268,9 +268,9 @@ def near_ids(db: sqlite3.Connection, item: str) -> list[str]:
     return list(dict.fromkeys([*sorted(holding, key=len)[:3], *close]))[:3]
 
 
-def state_in_words(db: sqlite3.Connection, item: str) -> tuple[str, str | None]:
-    """Message and hint about an id that was expected to have failed."""
+def state_in_words(db: sqlite3.Connection, item: str, if_done: str | None = None) -> tuple[str, str | None]:
+    """Message and hint about an id that was expected to have failed; `if_done` is the hint for one that is done."""
     states = [row[0] for row in db.execute("SELECT DISTINCT state FROM items WHERE item = ?", (item,))]
     if not states:
         return unknown_in_words(db, item)
-    return f"has not failed, it is {' and '.join(states)}", None
+    return f"has not failed, it is {' and '.join(states)}", if_done if "done" in states else None

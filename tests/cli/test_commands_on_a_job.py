@@ -185,7 +185,8 @@ def test_a_failed_item_gets_a_new_round_by_retry(desk: "Desk") -> None:
     [
         (("retry",), "expected the ids of failed items, or --failed"),
         (("retry", "--failed", "1"), "not both"),
-        (("retry", "2"), "'2': has not failed, it is done"),
+        (("retry", "2"), "'2': has not failed, it is done\n  hint: `harness reject 2 --why TEXT` takes it back"),
+        (("reject", "1", "--why", "x"), "is not done, it is failed\n  hint: `harness retry 1` gives it a new round"),
         (("retry", "11"), "'11': no number has this id"),
         (("why", "nobody"), "'nobody': no number has this id"),
         (("show", "nobody"), "'nobody': no number has this id"),

@@ -378,6 +378,7 @@ _MEANINGLESS: list[tuple[tuple[str, ...], str]] = [
     (("reject", "a", "a-x", "--why", "x"), "reject those of one phase at a time"),
     (("reject", "a", "--why", "x", "--phase", "word"), "no phase is called 'word'"),
     (("redo",), "expected --where with one of prompt=old"),
+    (("redo",), "hint: single items: `harness reject ITEM --why TEXT`\n"),
     (("redo", "--where", "promt=old"), "did you mean 'prompt'?"),
     (("redo", "--where", "prompt=odl"), "did you mean 'old'?"),
     (("redo", "--where", "phase=leters"), "did you mean 'letters'?"),
