@@ -99,7 +99,7 @@ def rehearse(
 ) -> None:
     """Play the whole job without a model: real sessions, a local stand-in for the provider; costs nothing."""
     from harness.cli.printing import print_lines, say
-    from harness.cli.rehearsing import advice, aftermath, must_be_playable, serving
+    from harness.cli.rehearsing import advice, aftermath, must_be_playable, nothing_played, serving, sessions_so_far
     from harness.cli.resetting import (
         changed_in_words,
         is_there_anything,
@@ -124,11 +124,14 @@ def rehearse(
         reset_now(job, changed_in_words(changes) if changes else "")
     make_state_folder(job)
     say("rehearsal: no model, no cost; nothing of it counts as done")
+    before = sessions_so_far(job)
     with serving(job, faults, seed) as server:
         credential = server.credential if server else None
         options = RunOptions(credential, choice, Again(keep, add))
         code = _play(place, job, options, words_of(settings), plain=plain, advice=partial(advice, job, place))
     print_lines(aftermath(job))
+    if faults and code < 2 and sessions_so_far(job) == before:
+        say(nothing_played(job, place.command("launch", "--reset", "--faults", faults, *words_of(settings))))
     raise typer.Exit(code)
 
 

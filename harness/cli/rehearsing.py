@@ -14,9 +14,10 @@ from harness.cli.options import Place
 from harness.core.money import in_words as money
 from harness.core.money import to_micro
 from harness.job.job import Job, PhaseSpec
+from harness.ledger.queries import has_open_items
 from harness.rehearsal.process import RehearsalServer
 from harness.rehearsal.requests import Account, account
-from harness.views.reading import reading
+from harness.views.reading import head, is_planned, reading
 from harness.views.wording import clean, counted
 
 
@@ -80,6 +81,21 @@ def aftermath(job: Job) -> Iterator[str]:
     for error in sums.errors:
         yield f"Error in the scene: {clean(error)}"
     yield from _made_up_in_vain(job)
+
+
+def sessions_so_far(job: Job) -> int:
+    """Started ones, over all rehearsals since the last that began anew."""
+    if not is_planned(job.state):
+        return 0
+    with reading(job.state) as db:
+        return head(db).sessions
+
+
+def nothing_played(job: Job, anew: str) -> str:
+    """What is said of troubles that were ordered and that no session was there to meet."""
+    with reading(job.state) as db:
+        which = "every item asked for" if has_open_items(db) else "every item"
+    return f"nothing was played: {which} is settled; {anew} plays it anew"
 
 
 def advice(job: Job, place: Place) -> str | None:

@@ -147,7 +147,14 @@ def test_a_fresh_job_rehearses_at_once_and_says_rehearsal(desk: "Desk") -> None:
     state = desk.folder / ".harness/job.rehearsal"
     assert len(json.loads((state / "output/results.json").read_text())) == 3
     assert not (desk.folder / "output").exists()
+    again = desk.types("rehearse", "--faults", "529:1, stall")
+    anew = "`harness rehearse --reset --faults '529:1, stall'` plays it anew"
+    assert f"nothing was played: every item is settled; {anew}\n" in again.err
+    assert "nothing was played" not in desk.types("rehearse").err
     healed = desk.types("rehearse", "--reset", "--faults", "529:1", "--only", "Ada Lovelace", "--plain")
+    assert "nothing was played" not in healed.err
+    chosen = desk.types("rehearse", "--faults", "529:1", "--only", "Ada Lovelace")
+    assert "nothing was played: every item asked for is settled" in chosen.err
     assert "Troubles on purpose: 529 x1" in healed.out
     assert "Ada Lovelace" in desk.types("why", "Ada Lovelace", "--rehearsal").out
     assert list((desk.folder / ".harness").glob("job.rehearsal.backup-*"))
