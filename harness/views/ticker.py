@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from harness.base.clock import from_text
+from harness.base.commands import command_at
 from harness.base.durations import in_words
 from harness.base.errors import HarnessError
 from harness.core import events as e
@@ -17,7 +18,7 @@ from harness.ledger.queries import last_seq, open_roots
 from harness.ledger.store import Entry
 from harness.views.attempts import AttemptView, Verdict, attempt, verdicts
 from harness.views.pilot import Night, pilot_advice
-from harness.views.reading import is_planned, reading
+from harness.views.reading import head, is_planned, reading
 from harness.views.timeline import Words
 from harness.views.wording import at_moment, clean, clock_time, counted, shorten
 
@@ -57,15 +58,16 @@ class Ticker:
         try:
             with reading(self._state) as db:
                 newest = last_seq(db)
-                ticks = list(_ticks(db, self._seq, self._bounds))
+                ticks = list(_ticks(db, self._seq, self._bounds, self._state))
                 self._seq = newest
                 return ticks
         except (HarnessError, sqlite3.Error, OSError):
             return []
 
 
-def _ticks(db: sqlite3.Connection, after: int, bounds: Bounds | None) -> Iterator[Tick]:
+def _ticks(db: sqlite3.Connection, after: int, bounds: Bounds | None, state: Path) -> Iterator[Tick]:
     words, resumed_by = Words(db), ""
+    until_resumed = f"nothing new starts until `{clean(command_at(state, 'resume'))}`"
     marks = ", ".join("?" * len(_KINDS))
     query = f"SELECT seq, time, kind, body FROM entries WHERE seq > ? AND kind IN ({marks}) ORDER BY seq"  # noqa: S608
     for seq, time, kind, body in db.execute(query, (after, *_KINDS)).fetchall():
@@ -74,8 +76,12 @@ def _ticks(db: sqlite3.Connection, after: int, bounds: Bounds | None) -> Iterato
             continue  # `resume` lifts whatever there is, and has been told already
         resumed_by = entry.event.who if isinstance(entry.event, e.Resumed) else ""
         starts = isinstance(entry.event, e.AttemptStarted) and not entry.event.lead
+        at = clock_time(from_text(time))
         if text := _text(db, words, entry, bounds):
-            yield Tick(f"{clock_time(from_text(time))}  {text}", starts, _grace_ends(entry))
+            paused = f"; {until_resumed}" if isinstance(entry.event, e.Paused) else ""
+            yield Tick(f"{at}  {text}{paused}", starts, _grace_ends(entry))
+        if isinstance(entry.event, e.RunStarted) and _was_paused(db, seq):
+            yield Tick(f"{at}  still paused; {until_resumed}", starts)
 
 
 def _text(db: sqlite3.Connection, words: Words, entry: Entry, bounds: Bounds | None) -> str:
@@ -94,6 +100,15 @@ def _text(db: sqlite3.Connection, words: Words, entry: Entry, bounds: Bounds | N
             advice = pilot_advice(judged, _night(db, entry, bounds))
             return f"{words.of_event(judged)} {advice}".rstrip()
     return words.of_event(entry.event)
+
+
+def _was_paused(db: sqlite3.Connection, seq: int) -> bool:
+    """Before this entry; looks through the entries only of a job that is paused now."""
+    if not head(db).paused:
+        return False
+    query = "SELECT kind FROM entries WHERE seq < ? AND kind IN ('Paused', 'Resumed') ORDER BY seq DESC LIMIT 1"
+    last = db.execute(query, (seq,)).fetchone()
+    return last is not None and str(last[0]) == "Paused"
 
 
 def _end_line(deadline: Deadline, began: datetime) -> str:

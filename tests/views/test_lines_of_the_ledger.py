@@ -132,6 +132,24 @@ def test_a_fault_is_told_once(night: "Night") -> None:
     assert any("hold (overloaded) until" in text for text in texts)
 
 
+def test_a_pause_names_the_command_that_ends_it(night: "Night", rehearsed: "Night") -> None:
+    for played, manifest in ((night, "job.yaml"), (rehearsed, "job.yaml --rehearsal")):
+        played.plan(["A"])
+        ticker = Ticker(played.state)
+        played.begin()
+        played.ledger.record(e.Paused("anna"))
+        (paused,) = ticker.new()
+        until = f"nothing new starts until `harness resume {played.state.parent.parent}/{manifest}`"
+        assert paused.text.endswith(f"paused by anna; {until}")
+        played.begin()
+        (still,) = ticker.new()
+        assert still.text.endswith(f"still paused; {until}")
+        played.ledger.record(e.Resumed("anna"))
+        assert len(ticker.new()) == 1
+        played.begin()
+        assert ticker.new() == []
+
+
 def test_elsewhere_than_on_a_terminal_progress_is_plain_lines(night: "Night") -> None:
     night.plan(["A"])
     stream = io.StringIO()
