@@ -37,6 +37,8 @@ class Tick:
     starts: bool
     grace_ends: datetime | None = None
     """A stop was asked: sessions have until then."""
+    hold: str | None = None
+    """What this line says of a hold, with its end and its reason; empty for one that was lifted."""
 
 
 class Ticker:
@@ -46,6 +48,8 @@ class Ticker:
         self._state = state
         self._bounds = bounds
         self._seq = self._newest()
+        self._hold = ""
+        """The hold that was told last: each session that meets it places it anew."""
 
     def _newest(self) -> int:
         if not is_planned(self._state):
@@ -60,9 +64,16 @@ class Ticker:
                 newest = last_seq(db)
                 ticks = list(_ticks(db, self._seq, self._bounds, self._state))
                 self._seq = newest
-                return ticks
+                return [tick for tick in ticks if not self._is_told(tick)]
         except (HarnessError, sqlite3.Error, OSError):
             return []
+
+    def _is_told(self, tick: Tick) -> bool:
+        """Is it the hold that was told last, and not lifted since?"""
+        if tick.hold is None:
+            return False
+        told, self._hold = self._hold, tick.hold
+        return told == tick.hold != ""
 
 
 def _ticks(db: sqlite3.Connection, after: int, bounds: Bounds | None, state: Path) -> Iterator[Tick]:
@@ -79,7 +90,7 @@ def _ticks(db: sqlite3.Connection, after: int, bounds: Bounds | None, state: Pat
         at = clock_time(from_text(time))
         if text := _text(db, words, entry, bounds):
             paused = f"; {until_resumed}" if isinstance(entry.event, e.Paused) else ""
-            yield Tick(f"{at}  {text}{paused}", starts, _grace_ends(entry))
+            yield Tick(f"{at}  {text}{paused}", starts, _grace_ends(entry), _hold(entry, text))
         if isinstance(entry.event, e.RunStarted) and _was_paused(db, seq):
             yield Tick(f"{at}  still paused; {until_resumed}", starts)
 
@@ -100,6 +111,15 @@ def _text(db: sqlite3.Connection, words: Words, entry: Entry, bounds: Bounds | N
             advice = pilot_advice(judged, _night(db, entry, bounds))
             return f"{words.of_event(judged)} {advice}".rstrip()
     return words.of_event(entry.event)
+
+
+def _hold(entry: Entry, text: str) -> str | None:
+    match entry.event:
+        case e.HoldPlaced():
+            return text
+        case e.HoldLifted() | e.Resumed():
+            return ""
+    return None
 
 
 def _was_paused(db: sqlite3.Connection, seq: int) -> bool:

@@ -132,6 +132,25 @@ def test_a_fault_is_told_once(night: "Night") -> None:
     assert any("hold (overloaded) until" in text for text in texts)
 
 
+def test_a_hold_that_several_sessions_meet_is_told_once(night: "Night") -> None:
+    night.plan(["A"])
+    ticker = Ticker(night.state)
+    night.begin()
+    until = "2026-11-20T23:00:00+00:00"
+
+    def told(*events: e.Event) -> int:
+        night.ledger.record(*events)
+        return sum("hold (" in tick.text for tick in ticker.new())
+
+    assert told(e.HoldPlaced(1, "usage_limit", until), e.HoldPlaced(2, "usage_limit", until)) == 1
+    assert told(e.HoldPlaced(3, "usage_limit", until)) == 0
+    assert told(e.HoldPlaced(3, "overloaded", until)) == 1
+    assert told(e.HoldPlaced(3, "overloaded", "2026-11-20T23:01:00+00:00")) == 1
+    assert told(e.HoldLifted("anna"), e.HoldPlaced(4, "overloaded", "2026-11-20T23:01:00+00:00")) == 1
+    assert told(e.Resumed("anna"), e.HoldLifted("anna")) == 0
+    assert told(e.HoldPlaced(5, "overloaded", "2026-11-20T23:01:00+00:00")) == 1
+
+
 def test_a_pause_names_the_command_that_ends_it(night: "Night", rehearsed: "Night") -> None:
     for played, manifest in ((night, "job.yaml"), (rehearsed, "job.yaml --rehearsal")):
         played.plan(["A"])
