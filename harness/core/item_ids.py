@@ -1,9 +1,13 @@
 """Which texts may be the id of an item, and which ids are too alike to be told apart."""
 
 import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
+from itertools import islice
 from typing import Final
 
 MOST_CHARACTERS: Final = 200
+_MOST_SEARCHED = 50_000
 
 _FORBIDDEN = {
     "Cc": "a control character",
@@ -36,3 +40,12 @@ def trouble_with(id_: str) -> str | None:
 def folded(id_: str) -> str:
     """Ids with the same folded form are the same: composed, then without case."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", id_).casefold())
+
+
+def near(id_: str, known: Iterable[str]) -> list[str]:
+    """Known ids that look alike: the same but for case, holding it, or close by letters; at most three."""
+    wanted = id_.casefold()
+    by_fold = {name.casefold(): name for name in islice(known, _MOST_SEARCHED)}
+    holding = [name for fold, name in by_fold.items() if wanted in fold]
+    close = [by_fold[fold] for fold in get_close_matches(wanted, by_fold, n=3)]
+    return list(dict.fromkeys([*sorted(holding, key=len)[:3], *close]))[:3]

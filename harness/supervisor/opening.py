@@ -25,7 +25,7 @@ from harness.core.events import (
     JobPlanned,
     PlannedPhase,
 )
-from harness.core.item_ids import folded
+from harness.core.item_ids import folded, near
 from harness.core.money import in_words, to_micro
 from harness.core.names import same_stem
 from harness.core.types import BatchView, Item
@@ -272,7 +272,12 @@ def choose(ledger: Ledger, choice: Choice) -> set[str] | None:
 def refuse_unknown(job: Job, known: Sequence[str], choice: Choice) -> None:
     """UsageError for every `--only` that names no item."""
     if unknown := set(choice.only) - set(known):
-        raise UsageError([Problem("--only", f"no {job.noun} has the id {item!r}") for item in sorted(unknown)])
+        raise UsageError([_unknown(job, known, item) for item in sorted(unknown)])
+
+
+def _unknown(job: Job, known: Sequence[str], item: str) -> Problem:
+    meant = ", ".join(map(repr, near(item, known)))
+    return Problem("--only", f"no {job.noun} has the id {item!r}", f"did you mean {meant}?" if meant else None)
 
 
 def backup(job: Job, stamp: str) -> Path:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from harness.base.errors import Problem, UsageError
 from harness.base.ids import Sha
 from harness.core.codec import decode
 from harness.core.events import Event, ItemAccepted, ItemWithdrawn
+from harness.core.item_ids import near
 from harness.core.money import to_usd
 from harness.core.types import Json
 from harness.ledger.contents import contents_of
@@ -23,8 +23,6 @@ from harness.views.attempts import AttemptView, Verdict, attempts_of, verdicts
 from harness.views.reading import head, reading
 from harness.views.rejected import wrote
 from harness.views.wording import listed
-
-_MOST_SEARCHED = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,18 +252,8 @@ def _read(store: ArtifactStore, event: Event) -> Kept:
 def unknown_in_words(db: sqlite3.Connection, item: str) -> tuple[str, str | None]:
     """Message and hint about an id that nobody knows: what it may have been meant for."""
     noun = head(db).noun
-    near = near_ids(db, item)
-    return f"no {noun} has this id", f"did you mean {listed([repr(name) for name in near])}?" if near else None
-
-
-def near_ids(db: sqlite3.Connection, item: str) -> list[str]:
-    """Known ids that look alike: the same but for case, holding it, or close by letters; at most three."""
-    folded = item.casefold()
-    known = [row[0] for row in db.execute("SELECT DISTINCT item FROM items LIMIT ?", (_MOST_SEARCHED,))]
-    holding = [name for name in known if folded in name.casefold()]
-    by_fold = {name.casefold(): name for name in known}
-    close = [by_fold[name] for name in get_close_matches(folded, by_fold, n=3)]
-    return list(dict.fromkeys([*sorted(holding, key=len)[:3], *close]))[:3]
+    meant = near(item, (row[0] for row in db.execute("SELECT DISTINCT item FROM items")))
+    return f"no {noun} has this id", f"did you mean {listed([repr(name) for name in meant])}?" if meant else None
 
 
 def state_in_words(db: sqlite3.Connection, item: str, if_done: str | None = None) -> tuple[str, str | None]:

@@ -132,7 +132,10 @@ def test_one_typo_of_several_jobs_keeps_all_of_them_where_they_are(desk: "Desk")
 
 def test_a_choice_that_names_nothing_is_told_before_a_new_job_is_planned(desk: "Desk") -> None:
     desk.job({"1": "good"})
-    assert desk.types("launch", "--only", "typo").code == 2
+    assert "hint" not in desk.types("launch", "--only", "typo").err
+    mistyped = desk.types("launch", "--only", "10")
+    assert mistyped.code == 2
+    assert "--only: no number has the id '10'\n  hint: did you mean '1'?\n" in mistyped.err
     assert desk.types("status", "--json").json()["state"] == "new"
 
 
