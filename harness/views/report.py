@@ -186,11 +186,9 @@ def _usage(db: sqlite3.Connection, status: Status) -> Iterator[str]:
     if status.reserved_microusd:
         yield f"- {money(status.reserved_microusd)} reserved for sessions that run now"
     if sums.not_told:
-        which = counted(sums.not_told, "session")
-        yield (
-            f"- **{which} did not tell the cost**: {money(sums.not_told_microusd)} of the sum is the whole "
-            "reservation of each, the true cost is lower or equal"
-        )
+        of_the_sum = f"{money(sums.not_told_microusd)} of the sum is the whole reservation of each"
+        charged = f"{of_the_sum}, the true cost is lower or equal" if sums.not_told_microusd else "nothing was reserved"
+        yield f"- **{counted(sums.not_told, 'session')} did not tell the cost**: {charged}"
     yield (
         f"- tokens: {sums.input_tokens:,} in, {sums.cache_read_tokens:,} from the cache, "
         f"{sums.cache_write_tokens:,} into it, {sums.output_tokens:,} out"

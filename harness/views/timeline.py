@@ -89,6 +89,8 @@ class Words:
                 fault = f": {event.fault} ({event.blame}): {shorten(event.detail, 160)}" if event.fault else ""
                 took = in_words(timedelta(seconds=event.duration_s))
                 return f"attempt {event.attempt} ended {_ENDED[event.outcome]} after {took}{fault}"
+            case e.UsageSettled() if not event.known and not event.charged_microusd:  # nothing was reserved
+                return f"attempt {event.attempt} did not tell its cost"
             case e.UsageSettled():
                 known = "" if event.known else " (cost not told: the whole reservation is charged)"
                 return f"attempt {event.attempt} cost {money(event.charged_microusd)}{known}"

@@ -75,9 +75,11 @@ def _took(view: AttemptView) -> str:
 def _cost(view: AttemptView) -> str:
     if view.charged_microusd is None:
         return f", {money(view.reserved_microusd)} reserved" if view.reserved_microusd else ""
-    known = "" if view.cost_known else " (not told: its whole reservation was charged)"
+    cost = money(view.charged_microusd)
+    if not view.cost_known:
+        cost = f"{cost} (not told: its whole reservation was charged)" if view.charged_microusd else "cost not told"
     tokens = f"{view.input_tokens + view.cache_read_tokens + view.cache_write_tokens:,} tokens in"
-    return f", {money(view.charged_microusd)}{known}, {tokens}, {view.output_tokens:,} out"
+    return f", {cost}, {tokens}, {view.output_tokens:,} out"
 
 
 def _verdict(verdict: Verdict) -> str:

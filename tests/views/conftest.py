@@ -48,6 +48,7 @@ class Night:
         self.store = ArtifactStore(self.state / "artifacts", self.ledger.contents)
         self.rehearsal = rehearsal
         self.strikes = 3
+        self.reserved_microusd = 2_460_000
 
     def plan(
         self, ids: Sequence[str], *, size: int = 1, noun: str = "school", phases: Sequence[str] = ("main",)
@@ -82,7 +83,7 @@ class Night:
         self.ledger.record(
             e.AttemptStarted(
                 number, f"{number:032x}", group.id, batch.phase, batch.number, batch.part, items,
-                f"session-{number}", "claude", "sonnet", f"{number:064x}", 2_460_000,
+                f"session-{number}", "claude", "sonnet", f"{number:064x}", self.reserved_microusd,
                 f"attempts/{number:06d}-p{batch.phase}-b{batch.number:03d}",
             )
         )  # fmt: skip

@@ -73,6 +73,15 @@ def test_an_attempt_of_which_nothing_was_accepted_is_not_told_as_well(night: "Ni
     assert "attempt 1 ended with items not accepted after" in line
 
 
+def test_a_cost_that_was_not_told_is_charged_only_where_something_was_reserved(night: "Night") -> None:
+    night.plan(["A"])
+    words = Words(night.ledger.db)
+    charged = words.of_event(e.UsageSettled(1, 70_000, False, 1, 2, 3, 4, 5))
+    assert charged == "attempt 1 cost $0.07 (cost not told: the whole reservation is charged)"
+    assert words.of_event(e.UsageSettled(1, 0, False, 1, 2, 3, 4, 5)) == "attempt 1 did not tell its cost"
+    assert words.of_event(e.UsageSettled(1, 0, True, 1, 2, 3, 4, 5)) == "attempt 1 cost $0.00"
+
+
 def test_an_event_without_words_of_its_own_is_told_by_its_name() -> None:
     @dataclass
     class ItemAdmired:

@@ -15,6 +15,8 @@ from harness.core.faults import OVERLOADED, SUPERVISOR_LOST
 from harness.core.types import Fault
 from harness.views.report import Asked, Written, write_report
 from harness.views.tables import Table, as_csv
+from harness.views.why import history
+from harness.views.why_text import lines
 from harness.views.workbook import as_workbook
 
 if TYPE_CHECKING:
@@ -64,6 +66,17 @@ def test_every_failed_item_has_its_reason_and_its_attempts(told: Written) -> Non
 
 def test_unknown_costs_are_marked(told: Written) -> None:
     assert "**1 session did not tell the cost**: $2.46 of the sum" in told.markdown
+
+
+def test_a_cost_that_was_not_told_where_nothing_was_reserved_is_no_part_of_the_sum(
+    night: "Night", tmp_path: Path
+) -> None:
+    night.reserved_microusd = 0
+    night.plan(["A"])
+    night.begin()
+    night.attempt(cost=None)
+    assert "**1 session did not tell the cost**: nothing was reserved\n" in _report(night, tmp_path / "r").markdown
+    assert ", cost not told, " in "\n".join(lines(history(night.state, "A")))
 
 
 def test_each_run_tells_how_it_ended_and_what_held_it_in(told: Written) -> None:
