@@ -242,3 +242,27 @@ def test_launch_does_nothing_when_a_person_says_no(folder: Path, answer: str) ->
     asked.close()
     assert asked.exitstatus == 0
     assert _progress(folder)["completed"] == []
+
+
+_DEMO = """\
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import demo
+demo.SCRATCH, sys.executable = Path("scratch").absolute(), sys.argv[2]
+sys.exit(demo.main())
+"""
+
+
+def test_in_a_file_the_demo_says_first_what_comes(tmp_path: Path) -> None:
+    commands = tmp_path / "commands"
+    commands.write_text('#!/bin/sh\necho "$*"\n[ "$3" = report ]\n')
+    commands.chmod(0o755)
+    played = [sys.executable, "-c", _DEMO, str(ROOT / "tools"), str(commands)]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with (tmp_path / "told").open("w") as told:
+        assert subprocess.run(played, cwd=tmp_path, stdout=told, env=environment).returncode == 0
+    lines = (tmp_path / "told").read_text().splitlines()
+    assert lines[0].startswith("24 schools")
+    assert [line for line in lines if line.startswith("-m")] == ["-m harness rehearse", "-m harness report --rehearsal"]
+    assert lines[-1].endswith("harness status --rehearsal")
