@@ -10,6 +10,7 @@ from typing import Any, Literal
 from harness.base.clock import from_text
 from harness.core import events as e
 from harness.core.codec import decode
+from harness.core.faults import SUPERVISOR_LOST
 from harness.views.reading import moment
 from harness.views.wording import clean, counted, shorten
 
@@ -157,7 +158,7 @@ def _view(row: sqlite3.Row, batches: Batches) -> AttemptView:
         fault=row["fault"],
         blame=row["blame"],
         detail=row["detail"] or "",
-        duration_s=row["duration_s"],
+        duration_s=known_duration(row["fault"], row["duration_s"]),
         reserved_microusd=row["reserved_microusd"],
         charged_microusd=row["charged_microusd"],
         cost_known=bool(row["cost_known"]),
@@ -172,6 +173,11 @@ def _view(row: sqlite3.Row, batches: Batches) -> AttemptView:
         notes=tuple(json.loads(row["notes"] or "[]")),
         evidence=json.loads(row["evidence"] or "{}"),
     )
+
+
+def known_duration(fault: str | None, duration_s: float | None) -> float | None:
+    """None for a session whose supervisor was lost: nobody saw when it ended."""
+    return None if fault == SUPERVISOR_LOST and not duration_s else duration_s
 
 
 def verdicts(db: sqlite3.Connection, of: AttemptView) -> dict[str, Verdict]:

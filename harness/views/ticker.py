@@ -160,9 +160,9 @@ def outcome_line(ended: AttemptView, said: dict[str, Verdict]) -> str:
     parts += [_named("again", again, is_alone=len(said) == 1)] if again else []
     if ended.fault is not None and not _is_told(ended.fault, said):
         parts.append(f"{clean(ended.fault)}: {shorten(ended.detail, 120)}")
-    took = in_words(timedelta(seconds=ended.duration_s or 0))
-    cost = f" {money(ended.charged_microusd)}" if ended.charged_microusd else ""
-    return f"{ended.batch}  {', '.join(parts)}  {took}{cost}"
+    took = [] if ended.duration_s is None else [in_words(timedelta(seconds=ended.duration_s))]
+    cost = [money(ended.charged_microusd)] if ended.charged_microusd else []
+    return f"{ended.batch}  {', '.join(parts)}  {' '.join([*took, *cost])}".rstrip()
 
 
 def _stopping(asked: e.CancelAsked, sessions: int) -> str:

@@ -13,7 +13,7 @@ from harness.base.durations import in_words
 from harness.core import events as e
 from harness.core.money import in_words as money
 from harness.ledger.store import Entry, entries
-from harness.views.attempts import Batches, BatchName
+from harness.views.attempts import Batches, BatchName, known_duration
 from harness.views.pilot import pilot_lines
 from harness.views.reading import reading
 from harness.views.wording import clean, counted, date_time, listed, shorten
@@ -87,8 +87,9 @@ class Words:
                 return f"attempt {event.attempt} started: {batch}, {event.model or event.backend}{reserved}"
             case e.AttemptEnded():
                 fault = f": {event.fault} ({event.blame}): {shorten(event.detail, 160)}" if event.fault else ""
-                took = in_words(timedelta(seconds=event.duration_s))
-                return f"attempt {event.attempt} ended {_ENDED[event.outcome]} after {took}{fault}"
+                duration_s = known_duration(event.fault, event.duration_s)
+                took = "" if duration_s is None else f" after {in_words(timedelta(seconds=duration_s))}"
+                return f"attempt {event.attempt} ended {_ENDED[event.outcome]}{took}{fault}"
             case e.UsageSettled() if not event.known and not event.charged_microusd:  # nothing was reserved
                 return f"attempt {event.attempt} did not tell its cost"
             case e.UsageSettled():

@@ -10,6 +10,7 @@ import pytest
 from harness.base.artifacts import ArtifactStore
 from harness.base.ids import AttemptId, ItemId
 from harness.core import events as e
+from harness.core.faults import SUPERVISOR_LOST
 from harness.core.settle import Span, settle
 from harness.core.types import Accepted, Ending, Fault, Json, Judgement, Rejected, SessionFacts, Verdict
 from harness.ledger import queries
@@ -124,7 +125,9 @@ class Night:
         sha = self.store.put(kept.content) if accepted else ""
         spans = {id_: Span(sha, span.offset, span.length_bytes, span.records) for id_, span in kept.spans.items()}
         facts = SessionFacts(model="claude-sonnet-5", cost_usd=Decimal(cost) if cost else None, output_tokens=120)
-        ending = Ending((), (), fault, facts, timedelta(seconds=34), tuple(notes))
+        is_lost = fault is not None and fault.kind == SUPERVISOR_LOST  # nobody saw it end
+        duration = timedelta(0) if is_lost else timedelta(seconds=34)
+        ending = Ending((), (), fault, facts, duration, tuple(notes))
         number = int(self.ledger.db.execute("SELECT max(id) FROM attempts").fetchone()[0])
         open_ = open_attempt(self.ledger.db, AttemptId(number), self.strikes)
         judgement = Judgement(verdicts, usable=fault is None)

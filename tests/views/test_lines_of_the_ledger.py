@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 from harness.base.clock import SystemClock, to_text
 from harness.base.ids import AttemptId
 from harness.core import events as e
-from harness.core.faults import OVERLOADED, REFUSED
+from harness.core.faults import OVERLOADED, REFUSED, SUPERVISOR_LOST
 from harness.core.types import Fault, SessionEvent
 from harness.ledger.lock import JobLock
 from harness.ledger.store import Entry
@@ -71,6 +71,17 @@ def test_an_attempt_of_which_nothing_was_accepted_is_not_told_as_well(night: "Ni
     night.attempt({"A": ["no coach"]})
     (line,) = [line for line in Timeline(night.state, everything=True, as_json=False).new_lines() if "1 ended" in line]
     assert "attempt 1 ended with items not accepted after" in line
+
+
+def test_a_session_of_a_lost_supervisor_has_no_duration(night: "Night") -> None:
+    night.plan(["A"])
+    ticker = Ticker(night.state)
+    night.begin()
+    night.attempt(fault=Fault(SUPERVISOR_LOST, "host", "the supervisor ended while this session ran"))
+    log = list(Timeline(night.state, everything=True, as_json=False).new_lines())
+    (ended,) = [line for line in log if "1 ended" in line]
+    assert "attempt 1 ended excused: supervisor_lost (host): the supervisor ended" in ended
+    assert ticker.new()[-1].text.endswith("again, supervisor_lost: the supervisor ended while this session ran  $0.07")
 
 
 def test_a_cost_that_was_not_told_is_charged_only_where_something_was_reserved(night: "Night") -> None:

@@ -186,6 +186,8 @@ def test_a_killed_attempt_costs_its_reservation_and_says_why(night: "Night", tmp
     attempts = next(f for f in _report(night, tmp_path / "r").files if f.name == "attempts.csv").read_text()
     assert "supervisor_lost,host" in attempts
     assert "2.46,no" in attempts
+    (row,) = csv.DictReader(io.StringIO(attempts))
+    assert row["duration_s"] == "", "nobody saw when it ended"
 
 
 def test_a_cell_that_is_too_long_is_cut_with_a_notice() -> None:
