@@ -41,7 +41,7 @@ def report(
             {"schema_version": 1, "status": written.status.as_json(), "files": [str(file) for file in written.files]}
         )
     else:
-        print_lines(written.markdown.splitlines())
+        print_lines(written.text.splitlines())
     say(f"written: {', '.join(shown(file) for file in written.files)}")
 
 

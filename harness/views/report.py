@@ -27,6 +27,8 @@ _TRESPASS = "trespass: "
 _MARKS = re.compile(r"([\\`*{}\[\]<>|~&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 """All that can mean something within a line; an underscore inside a word cannot."""
 
+_MARKED = re.compile(r"\\(.)")
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -43,6 +45,11 @@ class Written:
     markdown: str
     files: tuple[Path, ...]
     status: Status
+
+    @property
+    def text(self) -> str:
+        """The same to be read as it stands, on a terminal: without the backslashes of `mark`."""
+        return _MARKED.sub(r"\1", self.markdown)
 
 
 def write_report(state: Path, folder: Path, asked: Asked, now: datetime) -> Written:

@@ -109,6 +109,16 @@ def test_I16_markdown_of_items_means_nothing(told: Written) -> None:
     assert all(line.replace("\\|", "").count("|") == 5 for line in rows)
 
 
+def test_the_backslashes_of_markdown_are_only_in_the_file(night: "Night", tmp_path: Path) -> None:
+    night.plan(["A\\*b*"])
+    night.begin()
+    night.ledger.record(e.FingerprintKept({}, ("output.check[0] was .a | .b, is now .c",)))
+    told = _report(night, tmp_path / "r", Asked((("session", "C:\\new"),), ()))
+    assert "output.check[0] was .a | .b, is now .c" in told.text
+    assert "C:\\new" in told.text
+    assert "output.check\\[0\\] was .a \\| .b, is now .c" in told.files[0].read_text() == told.markdown
+
+
 def test_I16_no_cell_of_a_csv_file_begins_like_a_formula(told: Written) -> None:
     for file in told.files:
         if file.suffix == ".csv":
