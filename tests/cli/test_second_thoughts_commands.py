@@ -301,6 +301,15 @@ def test_redo_takes_what_came_from_another_prompt_and_agrees_to_the_new_one(desk
     assert_sound(desk.folder)
 
 
+def test_redo_of_a_rehearsal_comes_before_it_is_rehearsed_anew(desk: "Desk") -> None:
+    desk.job({"1": "good", "2": "good"})
+    assert desk.types("rehearse").code == 0
+    change_check(desk, "count them", "count them well")
+    assert desk.types("redo", "--where", "prompt=old", "--rehearsal", "--yes").code == 0
+    again = desk.types("rehearse")
+    assert (again.code, "anew" in again.err, again.err.count("started, attempt")) == (0, False, 2)
+
+
 def test_a_running_supervisor_takes_a_rejection_and_makes_the_item_again(desk: "Desk", waiting_run: "Start") -> None:
     desk.job({"1": "good", "2": "wait"})
     assert desk.types("launch", "--first", "1").code in (0, 3)
