@@ -171,6 +171,8 @@ def next_command(status: Status, manifest: str, settings: Sequence[str] = ()) ->
             verb, words = "watch", ()
         case "paused":
             verb, words = "resume", ()
+        case "finished" if status.waiting_requests:
+            verb, words = "launch", tuple(settings)
         case "finished" if failed:
             return " or ".join(
                 f"`{command_line(verb, manifest, *words, rehearsal=status.rehearsal)}`"

@@ -115,6 +115,9 @@ def test_a_chosen_run_answers_for_what_was_chosen_alone(desk: "Desk") -> None:
     assert chosen.code == 0
     assert desk.types("status", "--json").json()["usage"]["sessions"] == sessions + 1, chosen.err
     assert desk.types("launch").code == 1, "the retried one is next"
+    assert "Next: `harness retry --failed` or " in desk.types("status").out
+    assert desk.types("retry", "2").code == 0
+    assert "Next: `harness launch`" in desk.types("status").out
 
 
 def test_a_changed_job_is_refused_until_it_is_kept_or_reset(desk: "Desk") -> None:
@@ -216,7 +219,6 @@ def test_before_the_first_launch_there_is_nothing_to_look_at(words: tuple[str, .
 def test_status_of_a_new_job_is_new(desk: "Desk") -> None:
     desk.job({"1": "good"})
     assert desk.types("status", "--json").json()["state"] == "new"
-    assert "Next: `harness launch`" in desk.types("status").out
 
 
 LOOKS = [("status",), ("status", "--json"), ("watch",), ("show", "1"), ("why", "1"), ("log",), ("report",)]
