@@ -16,7 +16,7 @@ from harness.core.advance import broken_machine
 from harness.core.decide import Snapshot, Start, Stop, Wait, decide
 from harness.core.events import CancelAsked, HoldPlaced, RunEnded, RunStarted
 from harness.core.faults import AUTH, USAGE_LIMIT
-from harness.core.gate import CACHE_LIFE_S, Gate, Passing, closed, held_back, too_long
+from harness.core.gate import CACHE_LIFE_S, Closed, Gate, Passing, closed, held_back, too_long
 from harness.core.money import to_micro
 from harness.core.types import AttemptSpec, Ending, SessionEvent
 from harness.ledger import queries
@@ -56,6 +56,15 @@ class _Running:
     """A limit has refused it, and it has not ended yet: nothing starts until it is known what that means."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What was decided, what keeps the gate closed, and the session that begins when its start is committed."""
+
+    decision: Start | Wait | Stop
+    closed: Closed | None
+    spec: AttemptSpec | None
+
+
 class Supervisor:
     """One run of one job. The caller holds the job's lock and has planned or checked the ledger."""
 
@@ -79,7 +88,6 @@ class Supervisor:
         self._is_lock_in_place = is_lock_in_place
         self._running: dict[AttemptId, _Running] = {}
         self._tasks = asyncio.TaskGroup()
-        self._to_begin: list[AttemptSpec] = []
         self._gate = Gate.of(setting.job.parallel, probing=False)
         self._primed: dict[tuple[int, str | None], float] = {}
         self._pilot = Pilot(setting)
@@ -129,8 +137,7 @@ class Supervisor:
         last_verdicts_s = 0.0 if self.is_ending_now() else _LAST_VERDICTS_S
         self._stops_asked += 2 if now else 1
         self._exit_code_of_stop = exit_code
-        at_once = self.is_ending_now()
-        grace_s = self._setting.job.grace.total_seconds()
+        at_once, grace_s = self.is_ending_now(), self._setting.job.grace.total_seconds()
         self._stop = self._stop or Stop("operator", f"stopped by {who}")
         if at_once:
             self._interrupt_all(hard=True)
@@ -183,14 +190,14 @@ class Supervisor:
         while True:
             self._wake.clear()
             self._heed()
-            seen, decision = self._step()
-            self._begin_sessions()
-            self._waiting.tell(seen.closed if isinstance(decision, Wait) and decision.until else None)
-            match decision:
+            step = self._step()
+            self._begin_session(step)
+            self._waiting.tell(step.closed if isinstance(step.decision, Wait) and step.decision.until else None)
+            match step.decision:
                 case Stop(why="finished") if self._pilot.is_on:
                     self._judge_pilot()
-                case Stop():
-                    return decision
+                case Stop() as stop:
+                    return stop
                 case Start():
                     await asyncio.sleep(0)
                 case Wait(until):
@@ -209,13 +216,12 @@ class Supervisor:
         if deadline is not None and is_over and self._stop is None:
             self.ask_stop(deadline.in_words())
 
-    def _step(self) -> tuple[Snapshot, Start | Wait | Stop]:
-        """Look, decide, and start if that is it."""
+    def _step(self) -> _Step:
+        """Look, decide, and record the start if that is it."""
         snapshot = self._snapshot()
         decision = decide(snapshot)
-        if isinstance(decision, Start):
-            self._start(is_lead=decision.lead)
-        return snapshot, decision
+        spec = self._start(is_lead=decision.lead) if isinstance(decision, Start) else None
+        return _Step(decision, snapshot.closed, spec)
 
     async def _then_look(self, work: Callable[[], Awaitable[None]]) -> None:
         """What was noted while it was at work is due some time after; nobody else would say so."""
@@ -262,8 +268,7 @@ class Supervisor:
     def _broken(self) -> Stop | None:
         if not self._is_lock_in_place():
             return Stop("broken", "the job's lock file was removed while it ran; another supervisor could start")
-        reason = self._sight.now().broken
-        return Stop("broken", reason) if reason else None
+        return Stop("broken", reason) if (reason := self._sight.now().broken) else None
 
     async def _nap(self, until: datetime | None) -> None:
         """Until something happens, the hold may be over, or a merge or the progress file is due."""
@@ -278,25 +283,23 @@ class Supervisor:
 
     # one attempt ------------------------------------------------------------------------------------------------
 
-    def _start(self, *, is_lead: bool) -> None:
+    def _start(self, *, is_lead: bool) -> AttemptSpec | None:
         group = self._sight.now().group
-        if group is None:
-            raise AssertionError("decided to start a group that is not there")
+        assert group is not None, "decided to start a group that is not there"
         try:
             others_wait = is_lead and self._gate.parallel > 1 and queries.is_another_ready(self._setting.ledger.db)
             spec = start(self._setting, group, lead=others_wait)
         except UsageError as error:  # the template asks for what these items do not have
             self._stop = self._stop or Stop("broken", error.message)
-            return
+            return None
         self._running[spec.id] = _Running(spec, is_lead)
         self._starts.append(self._setting.clock.now())
-        self._to_begin.append(spec)
+        return spec
 
-    def _begin_sessions(self) -> None:
-        """Only when their starts are committed: a task that was made takes its first step whatever becomes of those."""
-        for spec in self._to_begin:
-            self._tasks.create_task(self._play(spec), name=f"attempt {spec.id}")
-        self._to_begin.clear()
+    def _begin_session(self, step: _Step) -> None:
+        """Only when its start is committed: a task that was made takes its first step whatever becomes of that."""
+        if step.spec is not None:
+            self._tasks.create_task(self._play(step.spec), name=f"attempt {step.spec.id}")
 
     async def _play(self, spec: AttemptSpec) -> None:
         try:
@@ -313,23 +316,22 @@ class Supervisor:
         with self._setting.ledger.joined():  # who takes its place is in the same transaction: a sync less for each
             settle_as_judged(self._setting, spec, ending, judgement)
             self._settled(spec, ending)
-            damage = self._step_unless_damaged()
-        if damage is not None:
-            raise damage
-        self._begin_sessions()
+            step = self._step_unless_damaged()
+        if isinstance(step, LedgerDamagedError):
+            raise step
+        self._begin_session(step)
         if ending.fault is not None and ending.fault.kind == USAGE_LIMIT:
             self._share_hold()
         self._on_event(SessionEvent(spec.id, "settled"))
         await asyncio.sleep(0)  # the new session goes first, then the next look
         self.wake()
 
-    def _step_unless_damaged(self) -> LedgerDamagedError | None:
+    def _step_unless_damaged(self) -> _Step | LedgerDamagedError:
         """What the next one needs may be lost: whoever has ended is settled all the same."""
         try:
-            self._step()
+            return self._step()
         except LedgerDamagedError as error:
             return error
-        return None
 
     def _heard(self, event: SessionEvent) -> None:
         running = self._running.get(event.attempt)
@@ -364,9 +366,9 @@ class Supervisor:
             self._auth_doubted_by = None
             if ending.facts.reached_model:
                 self._answered(spec)
-        reason = queries.stopped_by(self._setting.ledger.db, spec.id)
-        if reason is not None and not self._is_probed_once_more(spec, ending):
-            self._stop = self._stop or Stop("broken", reason)
+        stopped_by = queries.stopped_by(self._setting.ledger.db, spec.id)
+        if stopped_by is not None and not self._is_probed_once_more(spec, ending):
+            self._stop = self._stop or Stop("broken", stopped_by)
         if blame == "host" and (broken := broken_machine(queries.newest_ended(self._setting.ledger.db))):
             self._stop = self._stop or Stop("broken", broken)
         self._merger.note(spec.batch.phase)
