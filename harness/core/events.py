@@ -339,11 +339,8 @@ class CancelAsked:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The merge of a phase, committed before the rename; `target` is relative to the job folder.
-
-    `reflects` is the newest acceptance that it surely holds. `set_aside` is the new name of what somebody had put or
-    changed at `target`.
-    """
+    """The merge of a phase, committed before the rename; `target` is relative to the job folder, and `set_aside` the
+    new name of what somebody had put or changed there. `reflects` is the newest acceptance that it surely holds."""
 
     phase: int
     target: str
@@ -362,10 +359,8 @@ class PilotStarted:
 
 @dataclass(frozen=True, slots=True)
 class PilotJudged:
-    """What the pilot says. Costs are of the whole job, times of the rest; `unknown` names phases it did not reach.
-
-    `plan_share` is what the rest would use of the plan's window, as far as the provider tells.
-    """
+    """What the pilot says: costs of the whole job, times of the rest. `unknown`: phases it did not reach; `plan_share`:
+    what the rest would use of the plan's window; `left_*`: of the `open` items, at the run's `deadline` ("" = none)."""
 
     is_good: bool
     accepted: int
@@ -376,6 +371,10 @@ class PilotJudged:
     seconds_high: float
     unknown: tuple[str, ...]
     plan_share: float | None = None
+    open: int = 0
+    deadline: str = ""
+    left_low: int = 0
+    left_high: int = 0
 
 
 @dataclass(frozen=True, slots=True)

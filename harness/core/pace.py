@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import ceil
 
 from harness.base.durations import LONGEST
 from harness.core.forecast import Forecast, Range
@@ -27,6 +28,13 @@ def open_time(window: Window | None, since: datetime, until: datetime) -> timede
         passed += min(closes, until) - at
         at = window.opens(closes) or closes
     return passed
+
+
+def left_at(deadline: datetime, now: datetime, seconds: float, bounds: Bounds, items: int) -> int:
+    """How many of `items` will be left at the deadline, when all of them take so long from `now` on."""
+    needed = open_time(bounds.window, now, now + timedelta(seconds=seconds))
+    share = open_time(bounds.window, now, deadline) / needed if needed else 1.0
+    return ceil(items * max(0.0, 1 - share))
 
 
 def _at_rate(rate: Rate, starts: float) -> float:

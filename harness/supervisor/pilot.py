@@ -1,10 +1,12 @@
 """The pilot: a few batches run ahead, then one verdict on what the rest will cost and when it will be ready."""
 
 import sqlite3
+from datetime import datetime
 
+from harness.base.clock import to_text
 from harness.core.events import GroupsChosen, PilotJudged, PilotStarted
 from harness.core.forecast import forecast, judge_pilot
-from harness.core.pace import by_the_clock
+from harness.core.pace import by_the_clock, left_at
 from harness.ledger import queries
 from harness.ledger.samples import rests, samples
 from harness.supervisor.setting import Setting
@@ -41,12 +43,18 @@ class Pilot:
         if self._is_on and utilization is not None:
             self._used.append(utilization)
 
-    def judge(self) -> PilotJudged:
-        """Commit the verdict and let the other batches go, good or not: a person decides by running on."""
-        db, job = self._setting.ledger.db, self._setting.job
+    def judge(self, deadline: datetime | None) -> PilotJudged:
+        """Commit the verdict and let the other batches go, good or not: a person decides by running on. `deadline`: of
+        this run."""
+        db, job, now = self._setting.ledger.db, self._setting.job, self._setting.clock.now()
         done, settled = queries.done_and_settled(db)
         verdict = judge_pilot(done, settled)
-        to_come = by_the_clock(forecast(samples(db), rests(db, job.parallel)), job.bounds, self._setting.clock.now())
+        to_come = by_the_clock(forecast(samples(db), rests(db, job.parallel)), job.bounds, now)
+        open_ = queries.open_roots(db)
+
+        def left(seconds: float) -> int:
+            return left_at(deadline, now, seconds, job.bounds, open_) if deadline is not None else 0
+
         spent = queries.money(db).spent
         names = {phase.number: phase.name for phase in job.phases}
         judged = PilotJudged(
@@ -59,6 +67,10 @@ class Pilot:
             seconds_high=round(to_come.seconds.high, 1),
             unknown=tuple(names[phase] for phase in to_come.unknown),
             plan_share=self._plan_share(),
+            open=open_,
+            deadline=to_text(deadline) if deadline is not None else "",
+            left_low=left(to_come.seconds.low),
+            left_high=left(to_come.seconds.high),
         )
         self._setting.ledger.record(judged, GroupsChosen(None))
         self._is_on = False

@@ -229,7 +229,7 @@ class Supervisor:
         self.wake()
 
     def _judge_pilot(self) -> None:
-        judged = self._pilot.judge()
+        judged = self._pilot.judge(self._deadline)
         self._progress.note()
         if not judged.is_good and queries.next_ready(self._setting.ledger.db) is not None:
             self._stop = Stop("late", f"the pilot accepted {judged.accepted} of {judged.of}: mend that first")

@@ -49,7 +49,7 @@ def showing(
 ) -> Iterator[Display]:
     """A display for the length of the block, on standard error: live on a terminal, else one line per event.
 
-    It follows the ledger by itself, whoever writes it. `bounds` of the job that runs say whether one can go to bed.
+    It follows the ledger by itself, whoever writes it. `bounds` of the job that runs say when it ends.
     """
     stream = stream or sys.stderr
     if plain or not stream.isatty() or os.environ.get("TERM", "dumb") == "dumb":

@@ -14,10 +14,9 @@ from harness.core import events as e
 from harness.core.codec import decode
 from harness.core.money import in_words as money
 from harness.job.bounds import Bounds, Deadline
-from harness.ledger.queries import last_seq, open_roots
+from harness.ledger.queries import last_seq
 from harness.ledger.store import Entry
 from harness.views.attempts import AttemptView, Verdict, attempt, verdicts
-from harness.views.pilot import Night, pilot_advice
 from harness.views.reading import head, is_planned, reading
 from harness.views.timeline import Words
 from harness.views.wording import at_moment, clean, clock_time, counted, shorten
@@ -42,7 +41,7 @@ class Tick:
 
 
 class Ticker:
-    """Reads on from the moment it was made. Who knows the job's bounds is told what they make of a pilot's verdict."""
+    """Reads on from the moment it was made. Who knows the job's bounds is told when a run ends."""
 
     def __init__(self, state: Path, bounds: Bounds | None = None) -> None:
         self._state = state
@@ -107,9 +106,6 @@ def _text(db: sqlite3.Connection, words: Words, entry: Entry, bounds: Bounds | N
             return _stopping(asked, unended(db))
         case e.RunStarted():
             return _end_line(bounds.deadline, from_text(entry.time)) if bounds and bounds.deadline else ""
-        case e.PilotJudged() as judged if bounds is not None:
-            advice = pilot_advice(judged, _night(db, entry, bounds))
-            return f"{words.of_event(judged)} {advice}".rstrip()
     return words.of_event(entry.event)
 
 
@@ -134,13 +130,6 @@ def _was_paused(db: sqlite3.Connection, seq: int) -> bool:
 def _end_line(deadline: Deadline, began: datetime) -> str:
     """`this run ends tomorrow at 04:28, its deadline, whatever is left then`."""
     return f"this run ends {at_moment(deadline.moment(began), began)}, its deadline, whatever is left then"
-
-
-def _night(db: sqlite3.Connection, judged: Entry, bounds: Bounds) -> Night:
-    query = "SELECT max(time) FROM entries WHERE kind = 'RunStarted' AND seq < ?"
-    (began,) = db.execute(query, (judged.seq,)).fetchone()
-    (noun,) = db.execute("SELECT noun FROM phases ORDER BY phase LIMIT 1").fetchone()
-    return Night(from_text(began or judged.time), from_text(judged.time), bounds, open_roots(db), noun)
 
 
 def _start_line(started: AttemptView, *, leads: bool) -> str:

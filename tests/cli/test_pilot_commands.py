@@ -41,3 +41,19 @@ def test_check_and_plan_say_which_batches_a_pilot_runs_ahead(desk: "Desk") -> No
 def test_a_pilot_of_one_batch_is_said_in_the_singular(desk: "Desk") -> None:
     desk.job({str(n): "good" for n in range(1, 10)}, more="pilot: 1\n")
     assert "pilot     batch 1 runs ahead of all others" in desk.types("check").out
+
+
+def test_whether_you_can_go_to_bed_is_in_the_terminal_the_log_and_the_report(desk: "Desk") -> None:
+    desk.job({str(n): "good" for n in range(1, 7)}, more="pilot: 1\nrate: 2/s\ndeadline: 30m\n")
+    launched = desk.types("launch")
+    assert launched.code == 0, launched
+    for told in (launched.err, desk.types("log").out, desk.types("report").out):
+        assert "The pilot accepted 1 of 1." in told and "You can go to bed." in told, told
+
+
+def test_a_deadline_that_comes_too_early_is_told_with_how_much_will_be_left(desk: "Desk") -> None:
+    desk.job({str(n): "good" for n in range(1, 7)}, more="pilot: 1\nrate: 4/min\ndeadline: 4s\n")
+    launched = desk.types("launch")
+    assert launched.code == 3, launched
+    for told in (launched.err, desk.types("log").out, desk.types("report").out):
+        assert "not be ready by the deadline" in told and "of 5 " in told and "bed" not in told, told
