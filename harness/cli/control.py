@@ -135,8 +135,9 @@ def ask(place: Place, request: "Request") -> bool:
     from harness.ledger.lock import is_held
     from harness.views.reading import reading
 
-    with reading(place.state):  # there is a job to ask something of
-        pass
+    if not is_held(place.state / "lock"):  # where somebody is at it there is a job, though it may not be planned yet
+        with reading(place.state):
+            pass
     posted = post(place.state / "control", request)
     if not is_held(place.state / "lock"):
         say(f"no supervisor runs: {request.verb} waits for the next {place.command('launch')}")

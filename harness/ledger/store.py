@@ -102,7 +102,7 @@ class Ledger:
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Commit what is recorded inside; durable when the block ends. Any exception inside undoes all of it."""
-        if not self.db.in_transaction:
+        if not (self._is_joining and self.db.in_transaction):  # one within another, where none are joined, is an error
             self.db.execute("BEGIN IMMEDIATE")
         with self._undone_by_errors():
             yield Transaction(self.db, self._clock)

@@ -93,6 +93,16 @@ def test_joined_transactions_are_undone_together_and_what_was_asked_meanwhile_is
     assert last_seq(ledger.db) == before + 1
 
 
+def test_a_transaction_within_another_is_refused_where_none_are_joined(tmp_path: Path) -> None:
+    """The inner one would commit what the outer one has only begun."""
+    ledger = a_ledger(tmp_path / "ledger.db")
+    before = last_seq(ledger.db)
+    with pytest.raises(sqlite3.OperationalError), ledger.transaction() as outer:
+        outer.record([Paused("a")])
+        ledger.record(Resumed("b"))
+    assert last_seq(ledger.db) == before
+
+
 def test_a_reader_can_not_write_and_does_not_create(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), opened_for_reading(tmp_path / "none.db"):
         pass

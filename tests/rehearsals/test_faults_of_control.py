@@ -60,6 +60,20 @@ def test_C01_a_cancel_between_the_lock_and_the_first_look_is_heeded(programs: Ma
     assert_nobody_was_hurt(job)
 
 
+def test_C01_a_job_that_is_just_being_planned_for_the_first_time_can_be_cancelled(programs: MakeJob) -> None:
+    job = programs(WORKER, 3, parallel=1)
+    ask = _CANCELLED_WHILE_IT_BEGINS.replace(
+        'control.post(job.state / "control", control.Request("cancel", "anna"))',
+        'import subprocess, sys; print(subprocess.run([sys.executable, "-m", "harness", "cancel"]).returncode)',
+    )
+    env = {"PATH": os.environ["PATH"], "HOME": str(job.home), "LANG": "C.UTF-8"}
+    words = [sys.executable, "-c", ask]
+    ended = subprocess.run(words, cwd=job.folder, env=env, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 3, ended.stderr
+    assert "cancel waits in its folder" in ended.stderr and "has not been launched" not in ended.stderr
+    assert job.count("AttemptStarted") == 0 and job.count("CancelAsked") == 1
+
+
 def assert_nobody_was_hurt(job: Job) -> None:
     """A plain run finishes the work, and one more does nothing."""
     said = job.play()
