@@ -29,13 +29,13 @@ conftest = importlib.util.module_from_spec(spec)
 sys.modules["conftest"] = conftest
 spec.loader.exec_module(conftest)
 bench = conftest.Bench(Path(sys.argv[2]))
-program = "import os, sys, time; time.sleep(0.5); open('ready', 'w')\\nwhile not os.path.exists('go'): time.sleep(0.02)\\n"
-program += sys.argv[4]
+program = "import os, sys, time; time.sleep(0.5); open('ready', 'w')\\n"
+program += "while not os.path.exists('go'): time.sleep(0.02)\\n" + sys.argv[4]
 attempt = bench.program(program, timeout=timedelta(seconds=float(sys.argv[5])))
 ending = asyncio.run(bench.run(attempt, tools={"standstill_s": float(sys.argv[3])}))
 print(ending.fault.kind if ending.fault else "well", ending.fault.blame if ending.fault else "", ending.notes)
 """
-"""Ready is the program only when its supervisor surely knows that it was started: under load it may take a while."""
+"""The program is ready when its supervisor surely knows that it was started: under load that may take a while."""
 GOOD = "open('output.json', 'w').write('[]')"
 
 
