@@ -1,0 +1,106 @@
+"""A court for what sessions have written: it judges one work folder, and says what came of each item."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.base.artifacts import ArtifactStore
+from harness.base.bounded import Bounded
+from harness.base.ids import AttemptId, GroupId, ItemId, Token
+from harness.core.types import Accepted, Artifact, AttemptSpec, BatchRef, Item, Judgement, OutputFault, Rejected
+from harness.job.job import CheckSpec, OutputSpec, PhaseSpec, SessionSpec, Shape
+from harness.outputs.checks import Breakdowns, Checker
+from harness.outputs.freeze import freeze
+from harness.outputs.judge import judge
+
+SESSION = SessionSpec(
+    "command", None, "", "<prompt>", "", (), ("true",), None, None, None, timedelta(seconds=1), None
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bounded() -> Iterator[Bounded]:
+    bounded = Bounded()
+    yield bounded
+    bounded.close()
+
+
+class Court:
+    """Judges what is written into one work folder."""
+
+    def __init__(self, folder: Path, bounded: Bounded) -> None:
+        self.folder = folder
+        self.bounded = bounded
+        self.store = ArtifactStore(folder / "artifacts")
+        self.store.root.mkdir()
+        (folder / "work").mkdir()
+        self.ids = ["A1", "A2", "A3"]
+        self.output = OutputSpec("out.json", "array", ".id", ".id", (), None, None)
+        self.making: Sequence[PhaseSpec] = ()
+        self.breakdowns = Breakdowns()
+        self.context: Mapping[str, Sequence[Any]] = {}
+
+    def shape(self, shape: Shape, file: str = "out.json") -> None:
+        self.output = replace(self.output, shape=shape, file=file)
+
+    def check(self, **fields: Any) -> None:
+        (kind,) = fields.keys() - {"says"}
+        check = CheckSpec(kind, fields.pop("says", None), **fields)  # type: ignore[arg-type]  # one of the four words
+        self.output = replace(self.output, checks=(*self.output.checks, check))
+
+    def python(self, text: str) -> None:
+        (self.folder / "checks.py").write_text(text)
+        self.check(python=(self.folder / "checks.py", "check"))
+
+    def write(self, name: str, content: bytes | str) -> None:
+        (self.folder / "work" / name).write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def judge(self, records: Any = None) -> Judgement:
+        if records is not None:
+            self.write("out.json", json.dumps(records))
+        frozen = freeze(self.folder / "work", self.output, self.ids, self.store)
+        return self.judge_frozen(frozen.artifacts, frozen.output_faults)
+
+    def judge_frozen(self, artifacts: Sequence[Artifact], faults: Sequence[OutputFault]) -> Judgement:
+        checker = Checker(self.spec(), self.bounded, {"limit": 3}, self.breakdowns)
+        made = judge(self.spec(), artifacts, faults, self.store, checker, self.making)
+        return asyncio.run(made)
+
+    def spec(self) -> AttemptSpec:
+        items = tuple(Item(ItemId(id_), {"id": id_, "n": place}) for place, id_ in enumerate(self.ids))
+        return AttemptSpec(
+            AttemptId(1), Token("0" * 32), GroupId(1), BatchRef(1, 1), "main", items, 0, {}, "", "", "uuid", SESSION,
+            self.output, self.context, Decimal(1), 1000, self.folder, (), False,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def court(tmp_path: Path, bounded: Bounded) -> Court:
+    return Court(tmp_path, bounded)
+
+
+def outcome_of(judgement: Judgement) -> dict[str, Any]:
+    """Records of accepted items, reasons of rejected ones, `missing` for missing ones."""
+    told: dict[str, Any] = {}
+    for item, verdict in judgement.verdicts.items():
+        if isinstance(verdict, Accepted):
+            told[item] = list(verdict.records)
+        else:
+            told[item] = "missing" if verdict.missing else list(verdict.reasons)
+    return told
+
+
+def reasons_for(judgement: Judgement, item: str) -> tuple[str, ...]:
+    verdict = judgement.verdicts[ItemId(item)]
+    assert isinstance(verdict, Rejected)
+    return verdict.reasons
+
+
+GOOD = [{"id": "A1"}, {"id": "A2"}, {"id": "A3"}]

@@ -1,0 +1,220 @@
+"""The checks of a judge: each in its order, broken ones told apart from verdicts, and none that holds up anybody."""
+
+import json
+import os
+import sys
+import threading
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from harness.base.bounded import Bounded
+from harness.base.halt import HaltedError
+from harness.base.ids import ItemId
+from harness.core.types import Accepted
+from tests.ended import goes
+from tests.outputs.conftest import GOOD, Court, outcome_of, reasons_for
+
+
+def test_checks_go_in_order_and_the_next_sees_only_what_passed(court: Court) -> None:
+    court.output = replace(court.output, schema={"required": ["n"]})
+    court.check(jq=".n > 1", says="n above 1")
+    court.python(
+        "def check(items, records, context):\n"
+        "    return {item['id']: [str([items, records])] for item in items}\n"
+    )  # fmt: skip
+    judgement = court.judge([{"id": "A1"}, {"id": "A2", "n": 1}, {"id": "A3", "n": 2}])
+    seen = [[{"id": "A3", "data": {"id": "A3", "n": 2}, "records": []}], {"A3": [{"id": "A3", "n": 2}]}]
+    assert outcome_of(judgement) == {"A1": ["$: 'n' is a required property"], "A2": ["n above 1"], "A3": [str(seen)]}
+
+
+def test_jq_checks_beside_each_other_all_say_what_they_find(court: Court) -> None:
+    court.check(jq=".n > 1", says="n above 1")
+    court.check(jq=".words | length > 0", says="some words")
+    court.check(jq=".words[0].x == 1", says="x in words")
+    court.python("def check(items, records, context):\n    return {item['id']: ['late'] for item in items}\n")
+    judgement = court.judge([{"id": "A1", "n": 1, "words": []}, {"id": "A2", "n": 2, "words": "two"}, {"id": "A3"}])
+    assert reasons_for(judgement, "A1") == ("n above 1", "some words", "x in words")
+    assert "x in words (jq: Cannot index" in reasons_for(judgement, "A2")[0]
+    assert reasons_for(judgement, "A3") == ("n above 1", "some words", "x in words")
+
+
+def test_a_jq_check_that_cannot_be_asked_about_a_rejected_record_adds_nothing(court: Court) -> None:
+    court.check(jq='.words | type == "array"', says="a list of words")
+    court.check(jq=".words[0].x == 1", says="x in words")
+    judgement = court.judge(
+        [{"id": "A1", "words": "none"}, {"id": "A2", "words": []}, {"id": "A3", "words": [{"x": 1}]}]
+    )
+    assert reasons_for(judgement, "A1") == ("a list of words",)
+    assert reasons_for(judgement, "A2") == ("x in words",)
+    assert isinstance(judgement.verdicts[ItemId("A3")], Accepted)
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        (".m", "must be true: .m"),
+        ("empty", "must be true: empty"),
+        ("true, false", "must be true: true, false"),
+        (".n.x", ".n.x (jq: Cannot index number with"),
+    ],
+)
+def test_only_true_and_nothing_else_passes_a_jq_check(court: Court, program: str, reason: str) -> None:
+    court.ids = ["A1"]
+    court.check(jq=program)
+    judgement = court.judge([{"id": "A1", "n": 1}])
+    assert reason in reasons_for(judgement, "A1")[0]
+    assert judgement.broken_check is None
+
+
+def test_the_context_of_a_python_check_is_what_was_waited_for(court: Court) -> None:
+    court.context = {"translate": [{"id": "S1"}]}
+    court.python("def check(items, records, context):\n    return {'A1': [str(context)]}\n")
+    assert reasons_for(court.judge(GOOD), "A1") == ("{'translate': [{'id': 'S1'}]}",)
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome"),
+    [
+        ("exit 0", {}),
+        ("echo fail; exit 0", {}),
+        ('echo \'{"A2": ["too short"]}\'; exit 1', {"A2": ["too short"]}),
+        ("echo all bad; exit 1", {"A1": ["all bad"], "A2": ["all bad"], "A3": ["all bad"]}),
+        ('read -r given; [ -n "$given" ] && [ -z "$CANARY" ] && [ "$PWD" = / ]', {}),
+    ],
+)
+def test_a_command_check_rejects_by_its_exit_code(
+    court: Court, script: str, outcome: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CANARY", "seen")
+    court.check(command=("/bin/sh", "-c", script))
+    judgement = court.judge(GOOD)
+    assert judgement.broken_check is None
+    assert {item: told for item, told in outcome_of(judgement).items() if told[0] not in GOOD} == outcome
+
+
+def test_a_command_check_reads_items_records_and_context(court: Court) -> None:
+    court.context = {"p": [1]}
+    court.check(command=("/bin/sh", "-c", "cat; exit 1"))
+    court.ids = ["A1"]
+    given = {"items": [{"id": "A1", "data": {"id": "A1", "n": 0}, "records": []}], "records": {"A1": [{"id": "A1"}]}}
+    judgement = court.judge([{"id": "A1"}])
+    assert judgement.broken_check is not None  # what it was given is JSON, but no {id: [reason]}
+    assert "'items'" in judgement.broken_check.detail
+    court.output = replace(court.output, checks=())
+    court.check(command=("/bin/sh", "-c", "echo got; cat; exit 1"))
+    text = reasons_for(court.judge([{"id": "A1"}]), "A1")[0]
+    assert json.loads(text.removeprefix("got\n")) == {**given, "context": {"p": [1]}}
+
+
+@pytest.mark.parametrize(
+    ("check", "said"),
+    [
+        ({"command": ("/bin/sh", "-c", "exit 2")}, "exit code 2"),
+        ({"command": ("/nowhere/check",)}, r"cannot be run \(exit 127\).*nowhere"),
+        ({"command": ("/bin/sh", "-c", "kill -9 $$")}, "SIGKILL"),
+        ({"command": ("/bin/sh", "-c", "yes | head -c 2000000; exit 1")}, "printed more than"),
+        ({"command": ("/bin/sh", "-c", "yes; exit 1")}, "printed more than"),
+        ({"command": ("/bin/sh", "-c", "echo 'Traceback (most recent call last):' >&2; exit 1")}, "exit code 1"),
+        ({"command": ("/bin/sh", "-c", 'echo \'{"Z9": ["x"]}\'; exit 1')}, "no item of this group"),
+        ({"jq": "def f: f; f"}, "no answer within|processor time|memory"),
+        ({"jq": ".n |"}, "syntax error"),
+        ({"jq": ".id"}, 'it yields "A[123]", expected true or false'),
+        ({"schema": {"$ref": "http://127.0.0.1:9/x"}}, "the schema is broken"),
+    ],
+)
+def test_O12_a_broken_check_is_a_fault_of_the_configuration_and_no_verdict(
+    court: Court, check: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.outputs.checks.JQ_S", 0.5)
+    court.check(**check)
+    judgement = court.judge(GOOD)
+    assert judgement.broken_check is not None
+    assert (judgement.broken_check.kind, judgement.broken_check.blame) == ("broken_check", "config")
+    with pytest.raises(AssertionError, match=said):
+        raise AssertionError(judgement.broken_check.detail)
+    assert not any(isinstance(verdict, Accepted) for verdict in judgement.verdicts.values())
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise KeyError('x')", r"check checks\.py:check is broken: checks\.py:2: KeyError: 'x'"),
+        ("return {'Z9': ['x']}", "no item of this group"),
+        ("return ['A1']", "must return"),
+        ("import os; os.abort()", "SIGABRT"),
+    ],
+)
+def test_O12_a_python_check_that_fails_is_broken(court: Court, body: str, said: str) -> None:
+    court.python(f"def check(items, records, context):\n    {body}\n")
+    judgement = court.judge(GOOD)
+    assert judgement.broken_check is not None
+    with pytest.raises(AssertionError, match=said):
+        raise AssertionError(judgement.broken_check.detail)
+
+
+def test_O12_a_command_that_hangs_is_ended_with_all_it_started(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.outputs.checks.COMMAND_S", 2.0)
+    court.check(command=("/bin/sh", "-c", f"sleep 600 & echo $! > {court.folder}/pid; sleep 600"))
+    judgement = court.judge(GOOD)
+    assert judgement.broken_check is not None
+    assert "no end within 2 s" in judgement.broken_check.detail
+    assert goes(int((court.folder / "pid").read_text()))
+
+
+HANGS = """
+    with open(__file__ + ".asked", "a") as asked:
+        asked.write("x")
+    while True:
+        pass
+"""
+"""The body of a check that notes each time it is asked, and never answers."""
+
+
+def test_O12_a_check_that_ran_out_of_time_is_not_run_again_by_those_who_wait_for_it(
+    court: Court, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.outputs.checks.PYTHON_S", 0.5)
+    court.python(f"def check(items, records, context):{HANGS}")
+    first, second = court.judge(GOOD).broken_check, court.judge(GOOD).broken_check
+    assert first is not None and first == second
+    assert (court.folder / "checks.py.asked").read_text() == "x"
+
+
+@pytest.mark.parametrize("kind", ["python", "command"])
+def test_a_check_that_hangs_ends_when_nobody_waits_for_it_any_more(court: Court, kind: str) -> None:
+    court.python(f"def check(items, records, context):{HANGS}")
+    if kind == "command":
+        (court.folder / "checks.py").write_text(f"if True:{HANGS}")
+        court.output = replace(court.output, checks=())
+        court.check(command=(sys.executable, str(court.folder / "checks.py")))
+    court.bounded = Bounded()
+    told: list[Exception] = []
+
+    def judge_it() -> None:
+        try:
+            court.judge(GOOD)
+        except HaltedError as error:
+            told.append(error)
+
+    thread = threading.Thread(target=judge_it)
+    thread.start()
+    asked = court.folder / "checks.py.asked"
+    while not (asked.exists() and asked.read_text()):
+        os.sched_yield()
+    court.bounded.halt.call()
+    thread.join()
+    assert told
+    with pytest.raises(HaltedError):
+        court.judge(GOOD)
+    court.bounded.close()
+    assert (court.folder / "checks.py.asked").read_text() == "x"
+
+
+def test_reasons_are_bounded_in_number_and_length(court: Court) -> None:
+    court.python("def check(items, records, context):\n    return {'A1': [f'{n}' + 'x' * 9999 for n in range(99)]}\n")
+    reasons = reasons_for(court.judge(GOOD), "A1")
+    assert len(reasons) == 20
+    assert max(map(len, reasons)) == 500
+    assert reasons[-1] == "and 80 more reasons"
