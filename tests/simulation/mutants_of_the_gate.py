@@ -1,0 +1,117 @@
+"""Mutants of the gate: what it waits for, whatever people and providers ask of it."""
+
+import sqlite3
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any, cast
+
+import pytest
+
+from harness.core import decide as deciding
+from harness.core import events as e
+from harness.core import gate as gates
+from harness.core import settle as settling
+from harness.core.events import Event, HoldPlaced
+from harness.core.gate import Gate, Passing, hold_until
+from harness.core.settle import settle
+from harness.ledger import apply
+from harness.supervisor import attempt as attempting
+from harness.supervisor import supervisor as supervising
+from harness.supervisor.setting import Setting
+from harness.supervisor.supervisor import Supervisor
+from tests.simulation.mutant import Mutant, Plant, listed_in
+
+MUTANTS: list[Mutant] = []
+mutant = partial(listed_in, MUTANTS)
+
+
+def _closed_without(field: str) -> Plant:
+    closed = gates.closed
+    blank: dict[str, Any] = {"hold": None, "starts": (), "is_ramping": False}
+
+    def open_(passing: Passing, now: datetime) -> gates.Closed | None:
+        if field in blank:
+            return closed(replace(passing, **{field: blank[field]}), now)
+        return closed(replace(passing, bounds=replace(passing.bounds, **cast(Any, {field: None}))), now)
+
+    return lambda patch: patch.setattr(supervising, "closed", open_)
+
+
+for _field, _name in {
+    "hold": "hold ignored",
+    "window": "window ignored",
+    "rate": "rate ignored",
+    "is_ramping": "no stagger",
+}.items():
+    MUTANTS.append(Mutant(_name, _closed_without(_field), ("V10", "V11")))
+
+
+@mutant("V10")
+def _no_ramp(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Gate, "after_provider_fault", lambda self: self)
+
+
+@mutant("V7b", "V7")
+def _gate_never_opens_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Gate, "after_success", lambda self: replace(self, probing=False))
+
+
+@mutant("V10")
+def _hold_forgotten_at_a_restart(patch: pytest.MonkeyPatch) -> None:
+    begun = apply._run_started
+
+    def forgetful(db: sqlite3.Connection, seq: int, time: str, event: Any) -> None:
+        begun(db, seq, time, event)
+        db.execute("UPDATE job SET hold_until = NULL")
+
+    patch.setitem(apply._APPLY, e.RunStarted, forgetful)
+
+
+@mutant("V10")
+def _hold_of_another_job_ignored(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Setting, "hold", lambda self, own, now: own)
+
+
+@mutant("V10")
+def _stated_reset_not_believed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(settling, "hold_until", lambda fault, row, now: hold_until(replace(fault, until=None), row, now))
+
+
+@mutant("V10")
+def _no_hold_after_a_fault(patch: pytest.MonkeyPatch) -> None:
+
+    def careless(*asked: Any) -> list[Event]:
+        return [event for event in settle(*asked) if not isinstance(event, HoldPlaced)]
+
+    patch.setattr(attempting, "settle", careless)
+
+
+@mutant("V10")
+def _reserve_of_the_plan_ignored(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(supervising, "held_back", lambda bounds, event: None)
+
+
+@mutant("V10")
+def _no_lead(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Supervisor, "_needs_lead", lambda self, phase: False)
+
+
+def _decides_without(**fields: Any) -> Plant:
+    decide = deciding.decide
+    return lambda patch: patch.setattr(supervising, "decide", lambda seen: decide(replace(seen, **fields)))
+
+
+MUTANTS.append(Mutant("pause ignored", _decides_without(paused=False), ("V10",)))
+MUTANTS.append(Mutant("requests to stop ignored", _decides_without(stop=None), ("V10", "V11", "V7")))
+
+
+@mutant("V10")
+def _deadline_ignored(patch: pytest.MonkeyPatch) -> None:
+    begin = Supervisor._begin
+
+    def forgetful(self: Supervisor, started: Any) -> None:
+        begin(self, started)
+        self._deadline = None
+
+    patch.setattr(Supervisor, "_begin", forgetful)

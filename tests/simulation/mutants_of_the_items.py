@@ -1,0 +1,138 @@
+"""Mutants of what becomes of items: their strikes, the attempts that a lost supervisor left, and the merge."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+
+from harness.core import events as e
+from harness.core import settle as settling
+from harness.core.events import Event, ItemFailed, ItemStruck
+from harness.core.settle import settle
+from harness.core.types import Ending
+from harness.ledger import apply, apply_items, pieces, queries
+from harness.supervisor import attempt as attempting
+from harness.supervisor import merging
+from harness.supervisor import seen as seeing
+from harness.supervisor.supervisor import Supervisor
+from tests.simulation.mutant import Mutant, Plant, listed_in
+from tests.simulation.world import World
+
+MUTANTS: list[Mutant] = []
+mutant = partial(listed_in, MUTANTS)
+
+
+# strikes ------------------------------------------------------------------------------------------------------------
+
+
+def _without(blame: str) -> Plant:
+    kept = tuple(each for each in settling._NO_STRIKE if each != blame)
+    return lambda patch: patch.setattr(settling, "_NO_STRIKE", kept)
+
+
+for _blame in ("provider", "host", "operator"):
+    MUTANTS.append(Mutant(f"strikes for faults of the {_blame}", _without(_blame), ("V3", "V10")))
+
+
+@mutant("V3")
+def _belief_without_proof(patch: pytest.MonkeyPatch) -> None:
+    believed = settling._believed_or_not
+    patch.setattr(
+        settling,
+        "_believed_or_not",
+        lambda open_, fault: believed(replace(open_, believed=3, others_ended_well=True), fault),
+    )
+
+
+@mutant("V3")
+def _last_strike_in_company(patch: pytest.MonkeyPatch) -> None:
+    def strike_each(self: settling._Rest) -> list[Event]:
+        open_, phase = self.open_, self.open_.batch.phase
+        events: list[Event] = [ItemStruck(open_.attempt, phase, each.id, ("wrong",)) for each in self.members]
+        out = [each for each in self.members if each.strikes + 1 >= open_.strikes_allowed]
+        events += [ItemFailed(open_.attempt, phase, each.id, "wrong") for each in out]
+        rest = [each for each in self.members if each not in out]
+        return [*events, *([settling._again(open_, rest, "retry", open_.next_group)] if rest else [])]
+
+    patch.setattr(settling._Rest, "_strike_each", strike_each)
+
+
+@mutant("V3")
+def _strikes_kept_in_a_new_round(patch: pytest.MonkeyPatch) -> None:
+    def reopened(db: sqlite3.Connection, seq: int, time: str, event: Any) -> None:
+        apply_items._settle_item(db, time, event.phase, event.item, "pending", "failed")
+
+    patch.setitem(apply._APPLY, e.ItemReopened, reopened)
+
+
+@mutant("V11", "V7")
+def _repeated_for_ever_instead_of_halved(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(attempting, "settle", lambda open_, *rest: settle(replace(open_, batch_repeated=False), *rest))
+
+
+@mutant("V11")
+def _broken_set_up_never_stops(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(seeing, "broken_setup", lambda tail, fruitless: None)
+
+
+# lost supervisors -----------------------------------------------------------------------------------------------------
+
+
+@mutant("V5", "V7", "V10", "V12")
+def _lost_attempts_left_open(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(queries, "unsettled", lambda db: [])
+
+
+def _salvage(change: Callable[[Supervisor, Any], Any]) -> Plant:
+    """Replaces what the supervisor does with one attempt that a lost supervisor left open."""
+
+    async def salvage(self: Supervisor) -> None:
+        setting = self._setting
+        for lost in queries.unsettled(setting.ledger.db):
+            identity = attempting.Identity(lost.attempt, lost.token, lost.session_id, lost.folder, lost.started_seq)
+            spec = attempting.make_spec(setting, lost.group, identity)
+            await attempting.judge_and_settle(setting, spec, await change(self, spec))
+
+    return lambda patch: patch.setattr(Supervisor, "_salvage", salvage)
+
+
+async def _believe_nothing(supervisor: Supervisor, spec: Any) -> Ending:
+    return replace(await supervisor._setting.executor.salvage(spec), artifacts=())
+
+
+async def _end_nothing(supervisor: Supervisor, spec: Any) -> Ending:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(World, "_end_orphan", lambda world, session: None)
+        return await supervisor._setting.executor.salvage(spec)
+
+
+MUTANTS.append(Mutant("salvage trusts nothing", _salvage(_believe_nothing), ("V2",)))
+MUTANTS.append(Mutant("salvage ends nothing", _salvage(_end_nothing), ("V5", "V12")))
+
+
+# the merge ------------------------------------------------------------------------------------------------------------
+
+
+@mutant("V2")
+def _merged_in_order_of_acceptance(patch: pytest.MonkeyPatch) -> None:
+    def by_sequence(db: sqlite3.Connection, phase: int) -> Iterator[pieces.Piece]:
+        rows = db.execute(
+            "SELECT item, sha, offset, length_bytes, records FROM accepted WHERE phase = ? ORDER BY seq", (phase,)
+        )
+        return (pieces.Piece(*row) for row in rows)
+
+    patch.setattr(pieces, "merge_pieces", by_sequence)
+
+
+@mutant("V2")
+def _merge_skips_the_last(patch: pytest.MonkeyPatch) -> None:
+    whole = pieces.merge_pieces
+    patch.setattr(pieces, "merge_pieces", lambda db, phase: iter(list(whole(db, phase))[:-1]))
+
+
+@mutant("V2", "V0")
+def _merge_is_current_for_ever(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(merging, "_is_current", lambda ledger, phase, target: target.exists())

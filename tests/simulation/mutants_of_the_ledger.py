@@ -1,0 +1,156 @@
+"""Mutants of what the ledger keeps: that nothing is told before it is durable, and that no money is forgotten."""
+
+import sqlite3
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.base import artifacts, files
+from harness.base.ids import Sha
+from harness.core import events as e
+from harness.core import settle as settling
+from harness.core.events import Event, UsageSettled
+from harness.core.faults import USAGE_LIMIT
+from harness.core.types import Ending
+from harness.ledger.contents import Contents
+from harness.ledger.store import Ledger
+from harness.outputs import merge
+from harness.supervisor import attempt as attempting
+from harness.supervisor import seen as seeing
+from harness.supervisor import supervisor as supervising
+from harness.supervisor.supervisor import Supervisor
+from tests.simulation.mutant import Mutant, listed_in
+
+MUTANTS: list[Mutant] = []
+mutant = partial(listed_in, MUTANTS)
+
+
+# durability ---------------------------------------------------------------------------------------------------------
+
+
+@mutant("is missing", "has been changed", "V0", "V18")
+def _no_fsync_of_files(patch: pytest.MonkeyPatch) -> None:
+    def careless(path: Path, content: Any, *, mode: int = 0o600, staging: Path | None = None) -> None:
+        beside = (staging or path.parent) / f".{path.name}.00000000.tmp"
+        beside.write_bytes(content if isinstance(content, bytes) else b"".join(content))
+        beside.replace(path)
+        files.sync_folder(path.parent)
+
+    patch.setattr(artifacts, "write_atomic", careless)
+
+
+@mutant("is missing", "V0", "V18")
+def _no_fsync_of_folders(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(files, "sync_folder", lambda path: None)
+    patch.setattr(artifacts, "sync_folder", lambda path: None)
+
+
+@mutant("V0")
+def _acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
+    def eager(self: Ledger) -> None:
+        written = self.contents.write(self.db)
+        self.around_commit("after")
+        self.db.execute("COMMIT")
+        self.contents.forget(written)
+
+    patch.setattr(Ledger, "_commit", eager)
+
+
+@mutant("V0")
+def _a_hold_is_told_to_others_before_the_commit(patch: pytest.MonkeyPatch) -> None:
+    settled = Supervisor._settled
+
+    def hasty(self: Supervisor, spec: Any, ending: Ending) -> None:
+        settled(self, spec, ending)
+        if ending.fault is not None and ending.fault.kind == USAGE_LIMIT:
+            self._share_hold()
+
+    patch.setattr(Supervisor, "_settled", hasty)
+
+
+@mutant("V12")
+def _a_session_begins_before_its_start_is_committed(patch: pytest.MonkeyPatch) -> None:
+    step = Supervisor._step
+
+    def hasty(self: Supervisor) -> Any:
+        taken = step(self)
+        self._begin_session(taken)
+        return replace(taken, spec=None)
+
+    patch.setattr(Supervisor, "_step", hasty)
+
+
+@mutant("expected to change")
+def _an_old_look_at_the_ledger(patch: pytest.MonkeyPatch) -> None:
+    """What the ledger said is believed after it has said something else."""
+    look = seeing.Sight.now
+
+    def now(self: seeing.Sight) -> seeing.Seen:
+        if self._transactions != self._ledger.transactions and self._ledger.transactions % 2:
+            self._transactions = self._ledger.transactions
+        return look(self)
+
+    patch.setattr(seeing.Sight, "now", now)
+
+
+@mutant("is missing")
+def _contents_are_left_for_later(patch: pytest.MonkeyPatch) -> None:
+    """Written by the transaction after the one whose entries name them."""
+    seen = set[Sha]()
+
+    def late(self: Contents, db: sqlite3.Connection) -> list[Sha]:
+        ready = [sha for sha in self._waiting if sha in seen]
+        seen.update(self._waiting)
+        db.executemany("INSERT OR IGNORE INTO contents VALUES(?, ?)", [(sha, self._waiting[sha]) for sha in ready])
+        return ready
+
+    patch.setattr(Contents, "write", late)
+
+
+@mutant("V18")
+def _published_before_it_is_committed(patch: pytest.MonkeyPatch) -> None:
+    """A merge that a kill leaves between the two looks like the work of a person."""
+    publish, record, waiting = merge.publish, Ledger.record, list[merge.Prepared]()
+
+    def hasty(self: Ledger, *events: Event) -> None:
+        if isinstance(events[0], e.Merged):
+            publish(waiting.pop())
+        record(self, *events)
+
+    prepare = merge.prepare
+
+    def prepared(*asked: Any) -> merge.Prepared:
+        waiting[:] = [prepare(*asked)]
+        return waiting[0]
+
+    patch.setattr(merge, "prepare", prepared)
+    patch.setattr(merge, "publish", lambda prepared: None)
+    patch.setattr(Ledger, "record", hasty)
+
+
+# money --------------------------------------------------------------------------------------------------------------
+
+
+@mutant("V4")
+def _no_reservation(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(supervising, "reservation", lambda job, phase: 0)
+    patch.setattr(attempting, "reservation", lambda job, phase: 0)
+
+
+@mutant("V4b")
+def _cost_forgotten_at_a_crash(patch: pytest.MonkeyPatch) -> None:
+    usage = settling._usage
+
+    def forgetful(open_: settling.Open, ending: Ending) -> UsageSettled:
+        told = usage(open_, ending)
+        return told if told.known else replace(told, charged_microusd=0)
+
+    patch.setattr(settling, "_usage", forgetful)
+
+
+@mutant("V4")
+def _cap_ignored(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(supervising, "cap_reached", lambda *asked: None)

@@ -1,0 +1,134 @@
+"""Mutants of the loop, and of what the simulation has a stand-in for."""
+
+import sqlite3
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from itertools import count
+from typing import Any
+
+import pytest
+
+from harness.base.clock import Clock
+from harness.core import events as e
+from harness.core import gate as gates
+from harness.ledger import apply
+from harness.outputs import match
+from harness.outputs.merge import fragment
+from harness.supervisor import finished as finishing
+from harness.supervisor import judging
+from harness.supervisor import supervisor as supervising
+from harness.supervisor.finished import Finished
+from harness.supervisor.merging import Merger
+from harness.supervisor.supervisor import Supervisor
+from tests.simulation.mutant import Mutant, listed_in
+
+MUTANTS: list[Mutant] = []
+mutant = partial(listed_in, MUTANTS)
+
+
+# the loop ----------------------------------------------------------------------------------------------------
+
+
+@mutant("V7")
+def _wake_ups_lost(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Supervisor, "wake", lambda self: None)
+
+
+@mutant("V7b: Merger", "V7b: ProgressWriter")
+def _files_wait_for_the_next_event(patch: pytest.MonkeyPatch) -> None:
+    async def work_only(self: Supervisor, work: Callable[[], Awaitable[None]]) -> None:
+        await work()
+
+    patch.setattr(Supervisor, "_then_look", work_only)
+
+
+@mutant("V9")
+def _failed_items_do_not_show_in_the_exit_code(patch: pytest.MonkeyPatch) -> None:
+    finished = finishing.how_it_ended
+
+    def cheerful(*told: Any) -> Finished:
+        ended = finished(*told)
+        return replace(ended, exit_code=0) if ended.exit_code == 1 else ended
+
+    patch.setattr(supervising, "how_it_ended", cheerful)
+
+
+class _WallClock:
+    """Measures spans with the clock on the wall."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.now = clock.now
+        self.sleep = clock.sleep
+
+    def monotonic(self) -> float:
+        return self.now().timestamp()
+
+
+@mutant("V16", layer="clock")
+def _wall_clock_for_the_merge(patch: pytest.MonkeyPatch) -> None:
+    begin = Merger.__init__
+    patch.setattr(
+        Merger,
+        "__init__",
+        lambda self, setting, *rest: begin(self, replace(setting, clock=_WallClock(setting.clock)), *rest),
+    )
+
+
+@mutant("V16", layer="clock")
+def _wall_clock_for_the_cache(patch: pytest.MonkeyPatch) -> None:
+    def needs_lead(self: Supervisor, phase: int) -> bool:
+        model, now = self._setting.job.phase(phase).session.model, self._setting.clock.now().timestamp()
+        primed = self._primed.get((phase, model))
+        return self._gate.probing or primed is None or not 0 <= now - primed < gates.CACHE_LIFE_S
+
+    def answered(self: Supervisor, spec: Any) -> None:
+        self._primed[spec.batch.phase, spec.session.model] = self._setting.clock.now().timestamp()
+        self._gate = self._gate.after_answer()
+        self.wake()
+
+    patch.setattr(Supervisor, "_needs_lead", needs_lead)
+    patch.setattr(Supervisor, "_answered", answered)
+
+
+@mutant("V14", layer="order")
+def _records_tell_of_their_attempt(patch: pytest.MonkeyPatch) -> None:
+    number = count()
+
+    def marked(accepted: Mapping[Any, Any], order: Any) -> Any:
+        mark = next(number)
+        kept = {
+            item: replace(each, records=tuple({**record, "by": mark} for record in each.records))
+            for item, each in accepted.items()
+        }
+        return fragment(kept, order)
+
+    patch.setattr(judging, "fragment", marked)
+
+
+# what the simulation has a stand-in for, or cannot meet -----------------------------------------------------
+
+
+@mutant("V2", "V3")
+def _ids_that_look_alike_are_taken(patch: pytest.MonkeyPatch) -> None:
+    take = match._Matcher.take
+
+    def generous(self: Any, one: Any) -> None:
+        by_look = {match._folded(item): item for item in self._expected}
+        id_ = one.record.get("id")
+        take(self, replace(one, record={**one.record, "id": by_look.get(match._folded(id_), id_)}))
+
+    patch.setattr(match._Matcher, "take", generous)
+
+
+@mutant("accepted twice", layer="law")
+def _second_acceptance(patch: pytest.MonkeyPatch) -> None:
+    def accepted(db: sqlite3.Connection, seq: int, time: str, event: Any) -> None:
+        place = (event.sha, event.offset, event.length_bytes, event.records)
+        db.execute(
+            "INSERT OR REPLACE INTO accepted VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+            (event.phase, event.item, event.attempt, seq, *place),
+        )
+        db.execute("UPDATE items SET state = 'done' WHERE phase = ? AND item = ?", (event.phase, event.item))
+
+    patch.setitem(apply._APPLY, e.ItemAccepted, accepted)
