@@ -12,9 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cache
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -25,7 +23,7 @@ from harness.base.ids import ItemId
 from harness.core.events import Event, RunStarted
 from harness.core.types import Item, SessionEvent
 from harness.job.job import PhaseSpec
-from harness.ledger import control, queries, store
+from harness.ledger import control, queries
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger, entries
 from harness.supervisor import merging, progress
@@ -41,13 +39,13 @@ from tests.simulation.building import job_of
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.ending import check_end, check_files_are_not_late, check_idleness, merged
 from tests.simulation.judging import SimulatedJudge
+from tests.simulation.memory import View, new_database
 from tests.simulation.script import Ask, Script, draw
-from tests.simulation.virtual import VirtualClock
+from tests.simulation.virtual import VirtualClock, slowly, very_slowly
 from tests.simulation.watcher import Watcher
 from tests.simulation.world import World
 
 MOST_LIVES = 400
-T = TypeVar("T")
 
 
 class SimulatedKill(BaseException):
@@ -97,7 +95,7 @@ class Universe:
         self.disk.around_fsync = lambda: self._maybe_kill("at an fsync")
         self.rng = random.Random(f"lives {seed}")
         self.kills = 0
-        self._db = _new_database()
+        self._db = new_database()
         self._asks = list(self.script.asks)
         self._raises = self.script.raises
         self._source = self.script.items
@@ -182,10 +180,10 @@ class Universe:
         holds.tells = self.watcher.tells_others
         judge = SimulatedJudge(self.store, self._making)
         setting = Setting(self.job, ledger, self.store, self.clock, self.world, judge, holds)
-        writer = ProgressWriter(self.job.state / "progress.json", ledger, self.clock, _very_slowly)
+        writer = ProgressWriter(self.job.state / "progress.json", ledger, self.clock, very_slowly)
         control.forget_cancels(self.job.state / "control")
         desk = RequestDesk(self.job.state / "control", ledger, shared_holds=holds)
-        merger = Merger(setting, _slowly)
+        merger = Merger(setting, slowly)
         supervisor = Supervisor(setting, merger, writer, desk, self._heard, lambda: True)
         self._supervisor = supervisor
         people = asyncio.create_task(self._people(supervisor))
@@ -353,7 +351,7 @@ class Universe:
     def _sandboxed(self) -> Iterator[None]:
         """Time zone, random names, the ledger's readers and the disk are those of the simulation."""
         names, zone = random.Random(f"names {self.seed}"), os.environ.get("TZ")
-        view = _View(self._db)
+        view = View(self._db)
         _set_zone("UTC")
         try:
             with self.disk.installed(), pytest.MonkeyPatch.context() as patch:
@@ -368,47 +366,9 @@ class Universe:
             _set_zone(zone)
 
 
-@cache
-def _template() -> bytes:
-    """An empty ledger; to make one takes 3 ms, to copy it 0.1."""
-    db = sqlite3.connect(":memory:", isolation_level=None)
-    store._create(db)
-    return db.serialize()
-
-
-def _new_database() -> sqlite3.Connection:
-    db = sqlite3.connect(":memory:", isolation_level=None)
-    db.deserialize(_template())
-    return db
-
-
-class _View:
-    """A reader's connection on the ledger in memory: the same one, which stays open."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self.execute = db.execute
-
-    def close(self) -> None:
-        """The writer's connection lives on."""
-
-
 def _set_zone(zone: str | None) -> None:
     if zone is None:
         os.environ.pop("TZ", None)
     else:
         os.environ["TZ"] = zone
     time.tzset()
-
-
-async def _slowly(work: Callable[[], T]) -> T:
-    """Off the loop, for half a second: others go on meanwhile."""
-    done = work()
-    await asyncio.sleep(0.5)
-    return done
-
-
-async def _very_slowly(work: Callable[[], T]) -> T:
-    """As if the job were large: the progress file then follows a minute later."""
-    done = work()
-    await asyncio.sleep(3)
-    return done

@@ -96,3 +96,17 @@ class VirtualClock:
         self._loop = None
         asyncio.set_event_loop(None)
         loop.close()
+
+
+async def slowly(work: Callable[[], T]) -> T:
+    """Off the loop, for half a second: others go on meanwhile."""
+    done = work()
+    await asyncio.sleep(0.5)
+    return done
+
+
+async def very_slowly(work: Callable[[], T]) -> T:
+    """As if the job were large: the progress file then follows a minute later."""
+    done = work()
+    await asyncio.sleep(3)
+    return done
