@@ -1,7 +1,8 @@
-"""Jobs of a program that does as its items say, and the command line, run in this process or in one of its own."""
+"""Jobs of a program that does as its items say; the command line, here or in a process of its own; what came of it."""
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 
 from harness.cli.main import run
+from harness.ledger.store import rebuild, state_of
+from tests.checker.laws import broken_laws
 
 WORKER = """\
 import json, os, signal
@@ -74,6 +77,33 @@ class Desk:
             cwd=self.folder, env={**os.environ, "NO_COLOR": "1"},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+
+
+def merged(folder: Path, name: str = "job") -> list[Any]:
+    records: list[Any] = json.loads((folder / f"output/{name}.json").read_bytes())
+    return records
+
+
+def assert_sound(folder: Path, *, is_merged: bool = True) -> None:
+    """The tables are what the entries say, and the independent checker finds nothing."""
+    state = folder / ".harness/job"
+    db = sqlite3.connect(state / "ledger.db")
+    assert state_of(db) == state_of(rebuild(db))
+    db.close()
+    assert [law for law in broken_laws(state) if is_merged or "the_merge_is" not in law] == []
+
+
+def count(folder: Path, kind: str) -> int:
+    db = sqlite3.connect(folder / ".harness/job/ledger.db")
+    (found,) = db.execute("SELECT count(*) FROM entries WHERE kind = ?", (kind,)).fetchone()
+    db.close()
+    return int(found)
+
+
+def change_check(desk: Desk, old: str, new: str) -> None:
+    text = (desk.folder / "job.yaml").read_text()
+    assert old in text
+    (desk.folder / "job.yaml").write_text(text.replace(old, new))
 
 
 @pytest.fixture

@@ -1,21 +1,18 @@
 """Second thoughts as a person types them: what failed wrongly is recovered, what is bad is taken back."""
 
 import errno
-import json
 import shutil
-import sqlite3
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from harness.base.clock import Clock
-from harness.ledger.store import Ledger, rebuild, state_of
+from harness.ledger.store import Ledger
 from harness.supervisor import changes
-from tests.checker.laws import broken_laws
+from tests.cli.conftest import assert_sound, change_check, count, merged
 
 if TYPE_CHECKING:
     import subprocess
@@ -23,46 +20,6 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Desk
 
     Start = Callable[[Sequence[str]], subprocess.Popen[str]]
-
-_WORKER = """\
-import json, os
-items, phase = json.load(open("items.json")), os.environ["HARNESS_PHASE"]
-def record(item):
-    if phase == "letters":
-        return {"id": item["id"], "letter": item["data"]["letter"]}
-    word = item["data"].get("word") or item["records"][0]["word"]
-    if item["reasons"]:
-        word = word[:-1]
-    return {"id": item["id"], "word": word, "letters": [{"id": f"{item['id']}-{c}", "letter": c} for c in word]}
-json.dump([record(item) for item in items], open(os.environ["HARNESS_OUTPUT"], "w"))
-"""
-
-
-def merged(folder: Path, name: str = "job") -> list[Any]:
-    records: list[Any] = json.loads((folder / f"output/{name}.json").read_bytes())
-    return records
-
-
-def assert_sound(folder: Path, *, is_merged: bool = True) -> None:
-    """The tables are what the entries say, and the independent checker finds nothing."""
-    state = folder / ".harness/job"
-    db = sqlite3.connect(state / "ledger.db")
-    assert state_of(db) == state_of(rebuild(db))
-    db.close()
-    assert [law for law in broken_laws(state) if is_merged or "the_merge_is" not in law] == []
-
-
-def count(folder: Path, kind: str) -> int:
-    db = sqlite3.connect(folder / ".harness/job/ledger.db")
-    (found,) = db.execute("SELECT count(*) FROM entries WHERE kind = ?", (kind,)).fetchone()
-    db.close()
-    return int(found)
-
-
-def change_check(desk: "Desk", old: str, new: str) -> None:
-    text = (desk.folder / "job.yaml").read_text()
-    assert old in text
-    (desk.folder / "job.yaml").write_text(text.replace(old, new))
 
 
 @pytest.fixture
@@ -325,92 +282,6 @@ def test_a_running_supervisor_takes_a_rejection_and_makes_the_item_again(desk: "
     process.wait()
     assert count(desk.folder, "ItemWithdrawn") == 1
     (desk.folder / ".harness/job/control").rmdir()
-
-
-@pytest.fixture
-def words(desk: "Desk") -> "Desk":
-    """Words, of which letters are made: `a` has two, `b` has three."""
-    (desk.folder / "worker.py").write_text(_WORKER)
-    (desk.folder / "words.jsonl").write_text('{"id": "a", "word": "ox"}\n{"id": "b", "word": "cat"}\n')
-    session = f"{{backend: command, command: [{sys.executable}, worker.py], prompt: spell them}}"
-    (desk.folder / "job.yaml").write_text(
-        f"job: Words\nnoun: word\nitems: {{file: words.jsonl}}\nbatch: {{size: 2}}\nsession: {session}\nphases:\n"
-        "  words: {output: {merge: output/words.json}}\n"
-        "  letters:\n    from: words\n    items: {rows: '.letters[]', id: .id, noun: letter}\n"
-        "    output: {merge: output/letters.json}\n"
-    )
-    assert desk.types("launch").code == 0
-    assert len(merged(desk.folder, "letters")) == 5
-    return desk
-
-
-def test_what_was_made_of_a_rejected_item_is_removed_and_made_again(words: "Desk") -> None:
-    unasked = words.types("reject", "b", "--why", "too long")
-    assert unasked.code == 2
-    assert "would be taken back and made again: 1 word of words\n" in unasked.err
-    assert "made from that, and would be removed until it is made again: 3 letters of letters" in unasked.err
-    assert len(merged(words.folder, "letters")) == 5, "nothing is taken back before somebody agreed"
-    agreed = words.types("reject", "b", "--why", "too long", "--yes")
-    assert (agreed.code, "will be taken back and made again: 1 word of words\n" in agreed.err) == (0, True)
-    assert [record["id"] for record in merged(words.folder, "words")] == ["a"]
-    assert [record["id"] for record in merged(words.folder, "letters")] == ["a-o", "a-x"]
-    assert_sound(words.folder)
-    assert words.types("launch").code == 0
-    assert [record["word"] for record in merged(words.folder, "words")] == ["ox", "ca"]
-    assert [record["id"] for record in merged(words.folder, "letters")] == ["a-o", "a-x", "b-c", "b-a"]
-    assert_sound(words.folder)
-    assert "which was withdrawn: too long" in words.types("why", "b-c").out
-    assert words.types("launch").code == 0
-
-
-def test_a_made_item_is_rejected_alone(words: "Desk") -> None:
-    assert words.types("reject", "a-x", "--why", "unclear").code == 0
-    assert len(merged(words.folder, "words")) == 2
-    assert [record["id"] for record in merged(words.folder, "letters")] == ["a-o", "b-c", "b-a", "b-t"]
-    assert words.types("launch").code == 0
-    assert len(merged(words.folder, "letters")) == 5
-    assert_sound(words.folder)
-
-
-def test_redo_of_a_phase_leaves_the_others_alone(words: "Desk") -> None:
-    assert words.types("redo", "--where", "phase=letters", "--where", "attempt<99", "--yes").code == 0
-    assert (len(merged(words.folder, "words")), len(merged(words.folder, "letters"))) == (2, 0)
-    assert words.types("launch").code == 0
-    assert len(merged(words.folder, "letters")) == 5
-    assert_sound(words.folder)
-
-
-_MEANINGLESS: list[tuple[tuple[str, ...], str]] = [
-    (("reject", "a"), "expected the ids of done items, and --why"),
-    (("reject", "--why", "x"), "expected the ids of done items, and --why"),
-    (("reject", "c", "--why", "x"), "'c': no word has this id"),
-    (("reject", "a", "a-x", "--why", "x"), "reject those of one phase at a time"),
-    (("reject", "a", "--why", "x", "--phase", "word"), "no phase is called 'word'"),
-    (("redo",), "expected --where with one of prompt=old"),
-    (("redo",), "hint: single items: `harness reject ITEM --why TEXT`\n"),
-    (("redo", "--where", "promt=old"), "did you mean 'prompt'?"),
-    (("redo", "--where", "prompt=odl"), "did you mean 'old'?"),
-    (("redo", "--where", "phase=leters"), "did you mean 'letters'?"),
-    (("redo", "--where", "attempt<x"), "attempt knows no 'x'"),
-    (("redo", "--where", "attempt=3"), "is no condition"),
-    (
-        ("redo", "--where", "attempt<99"),
-        "not asked: nobody can answer here, so nothing was changed\n  hint: `--yes` goes on unasked",
-    ),
-    (("rejudge", "a"), "'a': has not failed, it is done"),
-    (("rejudge", "zz"), "'zz': no word has this id"),
-]
-"""What is typed, and what is said to it."""
-
-
-def test_what_cannot_be_meant_is_said_and_changes_nothing(words: "Desk") -> None:
-    before = words.types("log", "--json").out
-    for typed, told in _MEANINGLESS:
-        said = words.types(*typed)
-        assert said.code == 2, typed
-        assert told in said.err, typed
-    assert words.types("log", "--json").out == before
-    assert len(merged(words.folder, "letters")) == 5
 
 
 def test_nothing_is_rejudged_of_a_job_that_was_never_launched(desk: "Desk") -> None:
