@@ -7,48 +7,7 @@ import pytest
 
 from harness.base.errors import UsageError
 from harness.job.load import load
-
-GOOD = """\
-job: Test
-vars: {course: ita}
-items:
-  file: items.json
-  rows: ".rows[]"
-  id: .id
-order: [.priority]
-session:
-  model: sonnet
-  prompt: prompt.md
-  tools: [Read, Write]
-output:
-  key: .id
-  schema: schema.json
-  check:
-    - jq: ".x | length > 0"
-    - python: "checks.py:check"
-  merge: out.json
-strikes: 3
-budget: $40
-"""
-LINES = {line.split(":")[0].strip(" -"): number for number, line in enumerate(GOOD.splitlines(), 1)}
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "items.json").write_text('{"rows": [{"id": "a"}]}')
-    (tmp_path / "prompt.md").write_text("Work on {{ item.id }}.\n")
-    (tmp_path / "schema.json").write_text('{"type": "object"}')
-    (tmp_path / "checks.py").write_text("def check(items, records, context):\n    return {}\n")
-    return tmp_path
-
-
-def problems(text: str, *settings: str, rehearsal: bool = False) -> list[str]:
-    Path("job.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(UsageError) as caught:
-        load(Path("job.yaml"), settings=settings, rehearsal=rehearsal)
-    assert caught.value.exit_code == 2
-    return [f"{problem.where}: {problem.message}" for problem in caught.value.problems]
+from tests.job.conftest import GOOD, problems
 
 
 def test_the_pattern_of_these_tests_is_right(folder: Path) -> None:
@@ -263,70 +222,6 @@ def test_a_check_has_exactly_one_kind(folder: Path) -> None:
         "job.yaml:16:7: output.check[0]: expected exactly one of schema, jq, python, command, got schema and jq",
         "job.yaml:17:7: output.check[1]: expected exactly one of schema, jq, python, command, got none",
     ]
-
-
-COMMAND = """
-items: {file: items.json}
-session: {backend: command, command: [python3, checks.py]}
-output: {}
-"""
-
-
-def test_a_command_forbids_what_only_claude_has(folder: Path) -> None:
-    text = COMMAND.replace("backend: command,", "backend: command, model: sonnet, tools: [Read],")
-    assert problems(text) == [
-        "job.yaml:3:29: session.model: is for backend: claude; a command has none",
-        "job.yaml:3:44: session.tools: is for backend: claude; a command has none",
-    ]
-    assert problems(COMMAND.replace(", command: [python3, checks.py]", "")) == [
-        "job.yaml:3:10: session.command: missing: backend: command needs a program, for instance [python3, worker.py]"
-    ]
-    assert problems(COMMAND.replace("[python3,", "[pyhton3-no-such,"))[0].startswith(
-        "job.yaml:3:38: session.command: there is no program 'pyhton3-no-such'"
-    )
-
-
-@pytest.mark.parametrize(
-    ("command", "is_missing"),
-    [
-        ("[python3, nothere.py]", True),
-        ("[sh, /nowhere/work.sh]", True),
-        ("[sh, -c, nothing]", False),
-        ("[python3, -m, json.tool]", False),
-        ("[bash, env]", False),
-    ],
-)
-def test_a_script_that_is_not_there_is_noticed_before_the_night(
-    folder: Path, command: str, *, is_missing: bool
-) -> None:
-    found = problems(COMMAND.replace("[python3, checks.py]", command)) if is_missing else []
-    assert [problem.partition(": session.command: ")[2] for problem in found] == (
-        [f"there is no program '{command.split()[1][:-1]}'"] if is_missing else []
-    )
-    if not is_missing:
-        Path("job.yaml").write_text(COMMAND.replace("[python3, checks.py]", command))
-        assert load(Path("job.yaml"))
-
-
-def test_a_command_without_its_backend_is_noticed(folder: Path) -> None:
-    (problem,) = problems(GOOD.replace("  model: sonnet", "  model: sonnet\n  command: [python3]"))
-    assert problem == "job.yaml:10:3: session.command: is for backend: command"
-
-
-def test_a_rehearsal_never_starts_the_real_command(folder: Path) -> None:
-    (problem,) = problems(COMMAND, rehearsal=True)
-    assert problem.endswith("rehearsal.session.command: missing: a rehearsal does not start the command of the job")
-    Path("job.yaml").write_text(COMMAND + "rehearsal: {session: {command: [python3, checks.py]}}\n")
-    assert load(Path("job.yaml"), rehearsal=True).phases[0].session.backend == "command"
-
-
-def test_a_scene_must_have_its_function(folder: Path) -> None:
-    (folder / "scenes.py").write_text("def scene():\n    pass\n")
-    (problem,) = problems(GOOD + "rehearsal: {scene: scenes.py}\n")
-    assert problem == "scenes.py:1:1: scene must take 1 argument: scene(ask)"
-    (folder / "scenes.py").write_text("def scene(ask:\n")
-    (problem,) = problems(GOOD + "rehearsal: {scene: scenes.py}\n")
-    assert problem.startswith("scenes.py:1:10: is no Python: ")
 
 
 def test_all_problems_are_told_at_once_in_the_order_of_the_lines(folder: Path) -> None:
