@@ -1,8 +1,6 @@
-"""Items: read from each kind of source, named, told apart, ordered; or refused with the place of each problem."""
+"""Items: read from each kind of source, named, told apart; or refused with the place of each problem."""
 
 import json
-import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,51 +11,8 @@ from harness.base.bounded import Bounded
 from harness.base.errors import UsageError
 from harness.base.ids import ItemId
 from harness.core.types import Item
-from harness.job.job import Job
-from harness.job.load import load
-from harness.sources.order import ordered
-from harness.sources.read import Reading, hash_of, read
-
-REST = """
-session: {model: sonnet, prompt: "work on {{ item.id }}"}
-output: {merge: out.json}
-budget: none
-"""
-
-
-@pytest.fixture(scope="module")
-def bounded() -> Iterator[Bounded]:
-    child = Bounded()
-    yield child
-    child.close()
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def job_of(items: str, **more: object) -> Job:
-    extra = "".join(f"{key}: {json.dumps(value)}\n" for key, value in more.items())
-    Path("job.yaml").write_text(f"items: {items}\n{REST}{extra}")
-    return load(Path("job.yaml"))
-
-
-def reading(bounded: Bounded, content: str | bytes, name: str, spec: str = "", **more: object) -> Reading:
-    Path(name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read(job_of(f"{{file: {name}{spec}}}", **more), bounded)
-
-
-def refusals(bounded: Bounded, content: str | bytes, name: str, spec: str = "", **more: object) -> list[str]:
-    with pytest.raises(UsageError) as caught:
-        reading(bounded, content, name, spec, **more)
-    assert caught.value.exit_code == 2
-    return [f"{problem.where}: {problem.message}" for problem in caught.value.problems]
-
-
-def ids(found: Reading) -> list[str]:
-    return [item.id for item in found.items]
+from harness.sources.read import read
+from tests.sources.conftest import ids, job_of, reading, refusals
 
 
 def test_rows_of_json_by_a_plain_path_keep_big_integers(bounded: Bounded) -> None:
@@ -302,122 +257,3 @@ def test_A87_what_was_garbled_is_noticed(text: str) -> None:
         for byte in (bytes([number]) for number in text.encode())
     )
     assert mojibake_in(garbled) is not None
-
-
-# --- aliases ----------------------------------------------------------------------------------------------------------
-
-ALIASES = {
-    "_comment": "canonical: aliases",
-    "University of Oregon": ["Oregon", "UO", "Ducks"],
-    "Oregon State University": ["Oregon State", "OSU", "Beavers"],
-    "Ohio State University": ["Ohio State", "OSU", "Buckeyes"],
-    "San José State University": ["San José State", "SJSU"],
-    "University of Hawaiʻi at Mānoa": ["Hawaii", "Texas A&M–Nowhere"],
-}
-
-
-def matched(bounded: Bounded, *names: str) -> Reading:
-    Path("aliases.json").write_text(json.dumps(ALIASES))
-    return reading(bounded, json.dumps([{"id": name} for name in names]), "i.json", ", match: aliases.json")
-
-
-@pytest.mark.parametrize(
-    ("name", "canonical"),
-    [
-        ("University of Oregon", "University of Oregon"),
-        ("  oregon ", "University of Oregon"),
-        ("sjsu", "San José State University"),
-        ("San Jose\u0301 State", "San José State University"),
-        ("University of Hawai'i at Mānoa", "University of Hawaiʻi at Mānoa"),
-        ("Texas A&M-Nowhere", "University of Hawaiʻi at Mānoa"),
-        ("Texas\u00a0A&M\u2011Nowhere", "University of Hawaiʻi at Mānoa"),
-    ],
-)
-def test_names_become_canonical(bounded: Bounded, name: str, canonical: str) -> None:
-    found = matched(bounded, name)
-    assert ids(found) == [canonical]
-    assert found.items[0].data["id"] == name
-
-
-def test_acceptance_an_ambiguous_alias_is_refused_with_its_candidates(bounded: Bounded) -> None:
-    with pytest.raises(UsageError) as caught:
-        matched(bounded, "UO", "OSU", "Orgeon Stat", "zzz")
-    assert [str(problem).split("\n")[0] for problem in caught.value.problems] == [
-        "i.json:1:16: 'OSU' is ambiguous: it may be 'Oregon State University' or 'Ohio State University'",
-        "i.json:1:31: 'Orgeon Stat' is not among the known names; close are 'Oregon State University'"
-        " and 'Ohio State University'",
-        "i.json:1:54: 'zzz' is not among the known names",
-    ]
-
-
-def test_two_names_of_one_school_are_a_duplicate(bounded: Bounded) -> None:
-    with pytest.raises(UsageError, match=r"duplicate id 'University of Oregon': it is also at i\.json:1:2"):
-        matched(bounded, "UO", "Ducks")
-
-
-def test_a_wrong_alias_file_is_refused(bounded: Bounded) -> None:
-    for wrong, words in [
-        ('{"A": "x"}', "the aliases of 'A' must be a list of text"),
-        ("[]", "expected an object"),
-        ('{"A b": [], "a  B": []}', "'A b' and 'a  B' are the same name"),
-        ('{"A": [],\n "A": []}', "aliases.json:2:2: duplicate key 'A'"),
-    ]:
-        Path("aliases.json").write_text(wrong)
-        with pytest.raises(UsageError, match=words):
-            reading(bounded, '[{"id": "a"}]', "i.json", ", match: aliases.json")
-
-
-# --- order and hash ---------------------------------------------------------------------------------------------------
-
-
-def item(id_: str, **row: object) -> Item:
-    return Item(ItemId(id_), row)
-
-
-def names(items: list[Item]) -> str:
-    return "".join(each.id for each in items)
-
-
-def test_order_is_stable_and_missing_values_come_last() -> None:
-    items = [item("a", p=2, q="x"), item("b"), item("c", p=1, q="y"), item("d", p=2, q="a"), item("e", p=None)]
-    assert names(ordered(items, [".p"])) == "cadbe"
-    assert names(ordered(items, ["-.p"])) == "adcbe"
-    assert names(ordered(items, [".p", ".q"])) == "cdabe"
-    assert names(ordered(items, [])) == "abcde"
-
-
-def test_numbers_in_csv_are_ordered_as_numbers() -> None:
-    items = [item("a", score="9"), item("b", score="10"), item("c", score=""), item("d", score="-1.5")]
-    assert names(ordered(items, ["-.score"])) == "badc"
-
-
-def test_numbers_come_before_text_and_big_ones_keep_their_order() -> None:
-    items = [item("a", p="x"), item("b", p=2), item("c", p=True), item("d", p=[1])]
-    assert names(ordered(items, [".p"]))[:2] == "cb"
-    big = [item("a", p=2**60 + 1), item("b", p=2**60)]
-    assert names(ordered(big, [".p"])) == "ba"
-
-
-def test_an_order_that_no_item_has_is_refused_with_the_fields_there_are(bounded: Bounded) -> None:
-    (refusal,) = refusals(bounded, '[{"id": "a", "rank": 1}]', "i.json", order=[".priority"])
-    assert refusal == "job.yaml: order: no item has anything at .priority; they have .id, .rank"
-
-
-def test_the_order_of_a_source_does_not_matter_once_ordered(bounded: Bounded) -> None:
-    rows = [{"id": f"S{n:03}", "rank": n} for n in range(50)]
-    shuffled = random.Random(7).sample(rows, len(rows))
-    first, second = (ids(reading(bounded, json.dumps(each), "i.json", order=["-.rank"])) for each in (rows, shuffled))
-    assert first == second == [f"S{n:03}" for n in reversed(range(50))]
-
-
-def test_T12_the_hash_of_an_item_is_that_of_its_content(tmp_path: Path) -> None:
-    assert hash_of(item("a", x=1, y=[1, 2])) == hash_of(item("a", y=[1, 2], x=1))
-    assert (
-        len({hash_of(item("a", x=1)), hash_of(item("b", x=1)), hash_of(item("a", x=2)), hash_of(item("a", x="1"))}) == 4
-    )
-    file = tmp_path / "a.pdf"
-    file.write_bytes(b"one")
-    of_file = Item(ItemId("a"), {}, file)
-    before = hash_of(of_file)
-    file.write_bytes(b"two")
-    assert hash_of(of_file) != before
