@@ -1,11 +1,7 @@
 """Guards taken out of the product, one at a time; whoever trusts the simulation must see each of them caught."""
 
-from functools import partial
-
 from tests.simulation import mutants_of_the_gate, mutants_of_the_items, mutants_of_the_ledger, mutants_of_the_loop
-from tests.simulation.mutant import Mutant, listed_in
-
-__all__ = ["MUTANTS", "Mutant", "mutant"]
+from tests.simulation.mutant import Mutant
 
 MUTANTS: list[Mutant] = [
     *mutants_of_the_ledger.MUTANTS,
@@ -13,4 +9,3 @@ MUTANTS: list[Mutant] = [
     *mutants_of_the_gate.MUTANTS,
     *mutants_of_the_loop.MUTANTS,
 ]
-mutant = partial(listed_in, MUTANTS)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from harness.core.events import AttemptEnded
-from tests.simulation.mutants import MUTANTS, Mutant
+from tests.simulation.mutant import Mutant
+from tests.simulation.mutants import MUTANTS
 from tests.simulation.regressions import REGRESSIONS
 from tests.simulation.script import Script, draw
 from tests.simulation.shrinking import as_regression, shrink

@@ -11,7 +11,7 @@ import pytest
 
 from harness.core import events as e
 from harness.ledger.store import Ledger
-from tests.simulation.mutants import Mutant
+from tests.simulation.mutant import Mutant
 from tests.simulation.script import Script, draw, fair
 from tests.simulation.universe import Played, Universe
 from tests.simulation.virtual import VirtualClock
