@@ -228,7 +228,9 @@ def test_what_a_person_has_rejected_is_never_recovered(desk: "Desk") -> None:
     desk.job({"1": "good", "2": "good"})
     assert desk.types("launch").code == 0
     desk.types("reject", "2", "--why", "bad")
-    assert "0 numbers recovered" in desk.types("rejudge").out
+    said = desk.types("rejudge").out
+    assert "0 numbers recovered" in said
+    assert "  2 is left: it has left nothing that may be judged" in said, "what it wrote was taken back by a person"
     assert desk.types("status", "--json").json()["counts"]["pending"] == 1
 
 
