@@ -240,8 +240,9 @@ def _rejudged_lines(job: "Job", rejudged: "Rejudged", *, only_looked: bool) -> l
     phases = {each.phase for each in rejudged.recovered}
     noun = job.phase(phases.pop()).noun if len(phases) == 1 else job.noun if not phases else "item"
     found = [f"  {named(each.phase, each.item)}, from attempt {each.attempt}" for each in rejudged.recovered]
+    nothing = "it has left nothing that may be judged"
     left = [
-        f"  {named(each.phase, each.item)} is left: {clean('; '.join(each.reasons) or 'it has left nothing that may be judged')}"
+        f"  {named(each.phase, each.item)} is left: {clean('; '.join(each.reasons) or nothing)}"
         for each in rejudged.left
     ]
     would = "would be " if only_looked else ""
