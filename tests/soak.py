@@ -1,4 +1,4 @@
-"""The long sweeps: `python -m tests.soak [course|kills|nights|sweep|weather|ids]...`; without words, all."""
+"""The long sweeps: `python -m tests.soak [course|kills|starts|nights|sweep|weather|ids]...`; without words, all."""
 
 import random
 import sys
@@ -15,6 +15,7 @@ from tests.simulation.soak import soak
 from tests.sweeps.sweep import sweep
 
 KILLS = 30
+STARTS = 40
 LEAST_IDS = 110
 LEFT_S = 1.0
 """What the acceptance gives the processes of sessions to be gone after a kill."""
@@ -27,6 +28,7 @@ def main(words: Sequence[str]) -> int:
     sweeps: dict[str, Callable[[Path], bool]] = {
         "course": course,
         "kills": kills,
+        "starts": starts,
         "nights": nights,
         "sweep": sweep,
         "weather": weather,
@@ -80,6 +82,27 @@ def kills(scratch: Path) -> bool:
     print(f"merged files of the killed, the calm and the serial course are the same bytes: {same}")
     print(f"verdicts on the killed course's files: {course_verdicts(job) or 'none'}")
     return well and same and not course_verdicts(job) and max(seen.gone_after_s) <= LEFT_S
+
+
+def starts(scratch: Path) -> bool:
+    """Kills aimed at the moment in which a session is being started, when no walls hold it yet."""
+    draw, longest = random.Random(9), 0.0
+    aimed: list[Sign] = ["attempt"] * STARTS
+    for sandbox in ("bubblewrap", "guardian", "off"):
+        settings = (PLENTY, "budget_per_session=$1", f'sandbox="{sandbox}"')
+        job, seen = _job(scratch, sandbox, "course-command.yaml", 668, *settings), Kills()
+        said = play_killed(job, aimed, draw, seen, longest_s=0.03)
+        met, slowest = sum(map(bool, seen.alive)), max(seen.gone_after_s)
+        print(
+            f"sandbox {sandbox}: {len(seen.signs)} kills at the start of a session, {met} with one alive; "
+            f"all gone after {slowest * 1000:.0f} ms at most; exit code {said.code}",
+            flush=True,
+        )
+        if said.code != 0 or len(seen.signs) < STARTS:
+            print(said.all)
+            return False
+        longest = max(longest, slowest)
+    return longest <= LEFT_S
 
 
 def nights(scratch: Path) -> bool:

@@ -19,7 +19,7 @@ from harness.backends.launch import Launch, Starter
 from harness.backends.pulse import Pulse
 from harness.backends.record import Blotter, Drain, Recorder
 from harness.backends.session import MOST_COST_USD, Paths
-from harness.base.processes import wait_gone
+from harness.base.ending import wait_gone
 from harness.core.symptoms import Symptoms
 from harness.core.types import AttemptSpec, SessionFacts
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from harness.backends.launch import Launch, Starter
 from harness.backends.record import MOST_LINE_BYTES, Blotter, Drain, Liner, Recorder
-from harness.base.processes import wait_gone
+from harness.base.ending import wait_gone
 
 _CHUNK_BYTES = 262_144
 _STREAM_HEAD_BYTES = 128 * 1024 * 1024

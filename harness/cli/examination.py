@@ -23,6 +23,7 @@ from harness.base.errors import HarnessError, UsageError
 from harness.base.watching import FolderWatch
 from harness.executors.awake import Awake
 from harness.executors.containment import choose
+from harness.executors.guardian import Guardian
 from harness.executors.preflight import preflight
 from harness.job.job import Job
 from harness.job.load import load
@@ -100,7 +101,8 @@ def _sandbox(job: Job) -> Iterator[Finding]:
     """Not only looked at: a probe tries to get out."""
     try:
         containment = choose(job)
-        refused = asyncio.run(preflight(containment, job))
+        with Guardian() as guardian:
+            refused = asyncio.run(preflight(containment, job, guardian))
     except UsageError as error:
         yield from (Finding("sandbox", "broken", clean(f"{p.message}; {p.hint or ''}")) for p in error.problems)
         return

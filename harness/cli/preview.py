@@ -15,8 +15,10 @@ from harness.base.errors import Problem, UsageError
 from harness.cli.later_phases import foreseen_prompt
 from harness.core.money import to_micro, to_usd
 from harness.core.types import Artifact, AttemptSpec, BatchView, Item, Judgement, OutputFault
+from harness.executors.attempt import Tools
 from harness.executors.containment import choose
 from harness.executors.folder import AttemptFolder
+from harness.executors.guardian import Guardian
 from harness.executors.local import LocalExecutor
 from harness.job.job import Job
 from harness.ledger import queries
@@ -173,7 +175,11 @@ def _next_spec(job: Job, db: sqlite3.Connection) -> AttemptSpec | None:
     clock = SystemClock()
     store = ArtifactStore(job.state / "artifacts", contents_of(job.state / "ledger.db"))
     executor = LocalExecutor(
-        job=job, store=store, clock=clock, containment=choose(job), credential=None, preview=_never_complete
+        job=job,
+        tools=Tools(store, clock, _never_complete),
+        containment=choose(job),
+        guardian=Guardian(),
+        credential=None,
     )
     setting = Setting(job, Ledger(db, clock, job.state / "ledger.db"), store, clock, executor, _never_judged)
     return make_spec(setting, group, new_identity(setting, group))

@@ -1,7 +1,6 @@
-"""Which walls a session gets: bubblewrap where the kernel allows it, else a guardian, or none if that was typed out."""
+"""Which walls a session gets: bubblewrap where the kernel allows it, else permission rules only."""
 
 import shutil
-import sys
 from collections.abc import Sequence
 from typing import Literal
 
@@ -10,7 +9,6 @@ from harness.base.errors import Problem, UsageError
 from harness.base.processes import descendants
 from harness.executors.bubblewrap import Bubblewrap, why_not
 from harness.executors.folder import AttemptFolder
-from harness.executors.guardian import Guardian
 from harness.executors.walls import Containment, Wrapped
 from harness.job.job import Job
 
@@ -18,11 +16,22 @@ _NEEDS_KERNEL = frozenset({"Bash", "Monitor", "PowerShell", "REPL", "Workflow"})
 """Tools that run programs: no permission rule holds what they start."""
 
 
-class Off:
-    """No walls: the session sees and may do what the user may."""
+_SAYS = {
+    "guardian": "guardian: sessions end with the supervisor; tools are kept in by permission rules only",
+    "off": 'off: sessions run without any walls (sandbox: "off")',
+}
 
-    name: Literal["off"] = "off"
+
+class NoWalls:
+    """The session sees what the user sees. `guardian`: no tool may run programs; `off`: it may do what the user may.
+
+    Permission rules (`dontAsk`) keep the tools for files in its own folder.
+    """
+
     is_kernel_sandbox = False
+
+    def __init__(self, name: Literal["guardian", "off"]) -> None:
+        self.name: Literal["guardian", "off"] = name
 
     def view(self, folder: AttemptFolder) -> View:
         return folder.view()
@@ -34,7 +43,7 @@ class Off:
         return [pid, *descendants(pid)]
 
     def describe(self) -> str:
-        return 'off: sessions run without any walls (sandbox: "off")'
+        return _SAYS[self.name]
 
 
 def choose(job: Job, *, search_path: str | None = None) -> Containment:
@@ -44,14 +53,14 @@ def choose(job: Job, *, search_path: str | None = None) -> Containment:
     Bubblewrap is looked for in `search_path`, by default the PATH of this process.
     """
     if job.sandbox == "off":
-        return Off()
+        return NoWalls("off")
     missing = "" if job.sandbox == "guardian" else why_not(search_path)
     if job.sandbox in ("auto", "bubblewrap") and not missing:
         return Bubblewrap(shutil.which("bwrap", path=search_path) or "bwrap")
     if job.sandbox == "bubblewrap":
         raise UsageError([Problem("sandbox", f"bubblewrap cannot be used: {missing}", _REMEDY)])
     _refuse_programs(job, missing)
-    return Guardian(sys.executable)
+    return NoWalls("guardian")
 
 
 _REMEDY = (

@@ -15,27 +15,26 @@ from harness.backends.credentials import Supply
 from harness.backends.pulse import Pulse
 from harness.backends.session import Paths, Session
 from harness.backends.stream import Reading
-from harness.base.artifacts import ArtifactStore
-from harness.base.clock import Clock
+from harness.base.ending import end_found
 from harness.base.ids import Token
-from harness.base.processes import (
+from harness.base.marks import (
     FOLDER_MARK,
     STATE_MARK,
     TOKEN_MARK,
-    become_subreaper,
-    end_found,
     folder_identity,
     has_mark,
     of_job,
     state_digest,
 )
+from harness.base.processes import become_subreaper
 from harness.base.removal import remove_tree
 from harness.core.faults import TOO_BIG, classify
 from harness.core.symptoms import Symptoms
 from harness.core.types import AttemptSpec, Ending, SessionEvent, SessionFacts
 from harness.executors.allowance import written
-from harness.executors.attempt import LiveAttempt, Preview, Tools, freeze_output, not_started, of_the_disk
+from harness.executors.attempt import LiveAttempt, Tools, freeze_output, not_started, of_the_disk
 from harness.executors.folder import AttemptFolder
+from harness.executors.guardian import Guardian
 from harness.executors.starter import AttemptStarter
 from harness.executors.trespass import guarded, ignored, looks, trespasses
 from harness.executors.walls import Containment
@@ -45,7 +44,6 @@ from harness.job.job import Job
 class LocalExecutor:
     """Runs attempts of one job on this machine; implements `core.seam.Executor`.
 
-    `preview` tells whether every item of the group is there and accepted in what was frozen of a running session.
     `credential` may be None when no phase needs one of Anthropic's. Of `environ`, sessions get PATH, LANG, TZ, proxies
     and what `session.env` names.
     """
@@ -54,16 +52,16 @@ class LocalExecutor:
         self,
         *,
         job: Job,
-        store: ArtifactStore,
-        clock: Clock,
+        tools: Tools,
         containment: Containment,
+        guardian: Guardian,
         credential: Supply | None,
-        preview: Preview,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._job = job
-        self._tools = Tools(store, clock, preview)
+        self._tools = tools
         self._containment = containment
+        self._guardian = guardian
         self._credential = credential
         self._environ = environ
         self._marks = {STATE_MARK: state_digest(job.state), FOLDER_MARK: folder_identity(job.state)}
@@ -82,7 +80,7 @@ class LocalExecutor:
         except OSError as error:
             return not_started(spec, error)
         marks = {TOKEN_MARK: spec.token, **self._marks}
-        starter = AttemptStarter(self._containment, folder, marks, self._tools.allowance)
+        starter = AttemptStarter(self._containment, self._guardian, folder, marks, self._tools.allowance)
         speaks = spec.session.backend == "claude"
         pulse = Pulse(spec.id, self._tools.clock.monotonic, on_event, speaks)
         live = LiveAttempt(spec, self._session(spec, folder, starter, pulse), starter, pulse, self._tools)

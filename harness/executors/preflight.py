@@ -11,11 +11,12 @@ from pathlib import Path
 from harness.backends.launch import Launch
 from harness.base.errors import BrokenSetupError
 from harness.base.files import make_folder, write_private
-from harness.base.processes import TOKEN_MARK
+from harness.base.marks import TOKEN_MARK
 from harness.base.removal import remove_tree
 from harness.executors import probe_program
 from harness.executors.allowance import Allowance
 from harness.executors.folder import AttemptFolder
+from harness.executors.guardian import Guardian
 from harness.executors.starter import AttemptStarter
 from harness.executors.walls import Containment
 from harness.job.job import Job
@@ -23,7 +24,7 @@ from harness.job.job import Job
 _PROBE_S = 30.0
 
 
-async def preflight(containment: Containment, job: Job) -> tuple[str, ...]:
+async def preflight(containment: Containment, job: Job, guardian: Guardian) -> tuple[str, ...]:
     """Try to break out; returns what was refused, in words. About 0.1 s.
 
     BrokenSetupError when anything got out, or when a session could not even write in its own folder. Without a kernel
@@ -31,12 +32,12 @@ async def preflight(containment: Containment, job: Job) -> tuple[str, ...]:
     """
     root = job.state / f"preflight-{secrets.token_hex(4)}"
     try:
-        return await _probe(containment, job, root)
+        return await _probe(containment, job, root, guardian)
     finally:
         remove_tree(root)
 
 
-async def _probe(containment: Containment, job: Job, root: Path) -> tuple[str, ...]:
+async def _probe(containment: Containment, job: Job, root: Path, guardian: Guardian) -> tuple[str, ...]:
     folder = AttemptFolder(root)
     for path in (folder.root, folder.work, folder.tmp, folder.config):
         make_folder(path)
@@ -53,7 +54,7 @@ async def _probe(containment: Containment, job: Job, root: Path) -> tuple[str, .
             "started": _started(),
         }
     write_private(folder.prompt, json.dumps(targets).encode())
-    said, errors = await _run(containment, folder)
+    said, errors = await _run(containment, folder, guardian)
     trespasses = [path for path in outside if _remove(path)]
     wrote = (folder.work / "inside").is_file()
     try:
@@ -74,8 +75,8 @@ def _got_out(name: str, told: str) -> bool:
     return not told.startswith("refused") and not name.startswith("write ")
 
 
-async def _run(containment: Containment, folder: AttemptFolder) -> tuple[str, str]:
-    starter = AttemptStarter(containment, folder, {TOKEN_MARK: secrets.token_hex(16)}, Allowance())
+async def _run(containment: Containment, folder: AttemptFolder, guardian: Guardian) -> tuple[str, str]:
+    starter = AttemptStarter(containment, guardian, folder, {TOKEN_MARK: secrets.token_hex(16)}, Allowance())
     program = Path(probe_program.__file__)
     launch = Launch(
         (sys.executable, "-I", "-S", str(program)),

@@ -8,19 +8,12 @@ from contextlib import ExitStack
 from functools import partial
 
 from harness.backends.launch import Launch
-from harness.base.processes import (
-    IS_LINUX,
-    TOKEN_MARK,
-    children,
-    descendants,
-    end_tree,
-    has_mark,
-    lock_limit,
-    reap,
-    reap_namespaces,
-)
+from harness.base.ending import end_found, end_tree
+from harness.base.marks import TOKEN_MARK, has_mark, lock_limit, marked
+from harness.base.processes import IS_LINUX, children, descendants, reap, reap_namespaces
 from harness.executors.allowance import Allowance, limited
 from harness.executors.folder import AttemptFolder
+from harness.executors.guardian import Guardian
 from harness.executors.walls import Containment
 
 _STREAM_LIMIT_BYTES = 1 << 20
@@ -30,13 +23,19 @@ class AttemptStarter:
     """Starts the process of one attempt and ends everything that came of it."""
 
     def __init__(
-        self, containment: Containment, folder: AttemptFolder, marks: Mapping[str, str], allowance: Allowance
+        self,
+        containment: Containment,
+        guardian: Guardian,
+        folder: AttemptFolder,
+        marks: Mapping[str, str],
+        allowance: Allowance,
     ) -> None:
         self.view = containment.view(folder)
         self.is_kernel_sandbox = containment.is_kernel_sandbox
         self._containment = containment
+        self._guardian = guardian
         self._folder = folder
-        self._marks = marks
+        self._marks = {**marks, **guardian.mark}
         self._allowance = allowance
         self._process: Process | None = None
         self._transport: asyncio.SubprocessTransport | None = None
@@ -46,6 +45,7 @@ class AttemptStarter:
 
         Must be called on the main thread: PR_SET_PDEATHSIG, on which --die-with-parent rests, is tied to the thread.
         """
+        self._guardian.stand()
         wrapped = self._containment.wrap(self._folder, launch)
         with ExitStack() as closing:
             source = PIPE if launch.stdin is None else closing.enter_context(launch.stdin.open("rb")).fileno()
@@ -58,7 +58,6 @@ class AttemptStarter:
                 stderr=PIPE,
                 env={**wrapped.env, **self._marks},
                 cwd=wrapped.cwd,
-                pass_fds=wrapped.pass_fds,
                 start_new_session=True,
             )
         self._process = Process(self._transport, protocol, loop)
@@ -92,8 +91,10 @@ class AttemptStarter:
         return [process.pid, *below] if process.returncode is None else below
 
     async def _end_adopted(self) -> None:
-        """End what lost its parent and was adopted by us, the subreaper."""
+        """End what lost its parent: adopted by us, the subreaper; elsewhere than on Linux it is looked for."""
         if not IS_LINUX:
+            token = self._marks[TOKEN_MARK]
+            await end_found(lambda: marked(TOKEN_MARK, token), 0)
             return
         mine = self._adopted(reap_namespaces())
         if mine:

@@ -1,4 +1,4 @@
-"""What every kind of containment can do; the kinds are in bubblewrap, guardian and containment."""
+"""What every kind of containment can do; the kinds are in bubblewrap and containment."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,6 @@ class Wrapped:
     argv: tuple[str, ...]
     env: dict[str, str]
     cwd: Path | None
-    pass_fds: tuple[int, ...] = ()
 
 
 class Containment(Protocol):

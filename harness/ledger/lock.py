@@ -11,7 +11,7 @@ from types import TracebackType
 from harness.base.clock import Clock, to_text
 from harness.base.commands import command_at
 from harness.base.errors import BrokenSetupError, JobHeldError
-from harness.base.processes import folder_identity
+from harness.base.marks import folder_identity
 
 
 class JobLock:

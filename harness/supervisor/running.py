@@ -15,15 +15,18 @@ from harness.backends.credentials import Supply
 from harness.base.artifacts import ArtifactStore
 from harness.base.bounded import Bounded
 from harness.base.clock import Clock, SystemClock
+from harness.base.ending import end_found
 from harness.base.errors import BrokenSetupError, HarnessError, LedgerDamagedError
 from harness.base.halt import HaltedError
-from harness.base.processes import STATE_MARK, end_found, lock_limit, of_job, state_digest
+from harness.base.marks import STATE_MARK, lock_limit, of_job, state_digest
 from harness.base.troubles import in_words, is_of_the_machine
 from harness.core.events import RunEnded, RunStarted
 from harness.core.money import to_micro
 from harness.core.types import Artifact, AttemptSpec, OutputFault, SessionEvent
+from harness.executors.attempt import Tools
 from harness.executors.awake import Awake
 from harness.executors.containment import choose as choose_containment
+from harness.executors.guardian import Guardian
 from harness.executors.local import LocalExecutor
 from harness.executors.preflight import preflight
 from harness.executors.walls import Containment
@@ -98,18 +101,18 @@ def _run_held(
     """With the job's lock, and with nothing left of a run that was killed."""
     clock = SystemClock()
     make_state_folder(job)
-    with JobLock(job.state / "lock", clock) as lock, Awake("a job is running") as awake:
+    with JobLock(job.state / "lock", clock) as lock, Awake("a job is running") as awake, Guardian() as guardian:
         control.forget_cancels(job.state / "control")
         tidy(job)
         ballast.lay(ballast_path(job))
-        asyncio.run(preflight(containment, job))
-        bounded = Bounded(lock_limit=lock_limit({STATE_MARK: state_digest(job.state)}))
+        asyncio.run(preflight(containment, job, guardian))
+        bounded = Bounded(lock_limit=lock_limit({STATE_MARK: state_digest(job.state), **guardian.mark}))
         try:
             with open_ledger(job, clock) as ledger, closing(bounded):
                 if not ledger.is_planned():
                     refuse_past_deadline(job, clock.now())
                 plan_or_check(job, ledger, bounded, options.again, options.choice)
-                setting = _setting(job, ledger, bounded, clock, containment, options)
+                setting = _setting(job, ledger, bounded, clock, containment, guardian, options)
                 started = _started(job, containment, options.credential, awake)
                 return asyncio.run(_run(setting, options, started, on_event, lock.is_in_place))
         finally:
@@ -117,7 +120,13 @@ def _run_held(
 
 
 def _setting(
-    job: Job, ledger: Ledger, bounded: Bounded, clock: Clock, containment: Containment, options: RunOptions
+    job: Job,
+    ledger: Ledger,
+    bounded: Bounded,
+    clock: Clock,
+    containment: Containment,
+    guardian: Guardian,
+    options: RunOptions,
 ) -> Setting:
     credential = options.credential
     store = ArtifactStore(job.state / "artifacts", ledger.contents)
@@ -132,7 +141,11 @@ def _setting(
             return False
 
     executor = LocalExecutor(
-        job=job, store=store, clock=clock, containment=containment, credential=credential, preview=is_complete
+        job=job,
+        tools=Tools(store, clock, is_complete),
+        containment=containment,
+        guardian=guardian,
+        credential=credential,
     )
     shared = options.shared_state or job.state / "holds"
     holds = SharedHolds(shared, credential.fingerprint, job.name) if credential else None

@@ -1,4 +1,4 @@
-"""Laws of processes: found by descent and by mark, ended whole, never mistaken for another."""
+"""Laws of processes: found by descent, ended whole, never mistaken for another."""
 
 import asyncio
 import os
@@ -10,35 +10,15 @@ from pathlib import Path
 import pytest
 
 from harness.base import processes
-from harness.base.processes import Identity, identity_of, is_alive, state_digest
-
-TREE = """
-import os, signal, sys, time
-if os.fork() == 0:
-    if os.fork() == 0:
-        os.setsid()
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        print("ready", flush=True)
-    time.sleep(3600)
-time.sleep(3600)
-"""
-
-
-def tree(**environ: str) -> "subprocess.Popen[str]":
-    """A leader, its child, and a grandchild that is in a session of its own and ignores SIGTERM."""
-    leader = subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", TREE], env=environ, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    assert leader.stdout is not None
-    assert leader.stdout.readline() == "ready\n"
-    leader.stdout.close()
-    return leader
+from harness.base.ending import end_tree, wait_gone
+from harness.base.processes import Identity, identity_of, is_alive
+from tests.base.family import tree
 
 
 def end(leader: "subprocess.Popen[str]", grace: float) -> None:
     below = processes.descendants(leader.pid)
     family = [*below, leader.pid]
-    asyncio.run(processes.end_tree(family, lambda: [pid for pid in family if identity_of(pid)], grace))
+    asyncio.run(end_tree(family, lambda: [pid for pid in family if identity_of(pid)], grace))
     leader.wait()
 
 
@@ -48,31 +28,6 @@ def test_a_tree_is_ended_to_its_last_leaf() -> None:
     assert len(below) == 2
     end(leader, 0.2)
     assert [identity_of(pid) for pid in below] == [None, None]
-
-
-@pytest.mark.linux
-def test_marked_processes_are_found_whatever_they_did_with_their_environment(tmp_path: Path) -> None:
-    marks = {processes.STATE_MARK: state_digest(tmp_path), processes.TOKEN_MARK: str(tmp_path)}
-    limit = "ulimit -w $1 2>/dev/null || ulimit -x $1; exec env -i sleep 3600"
-    program = subprocess.Popen(["/bin/sh", "-c", limit, "sh", str(processes.lock_limit(marks))])
-    while Path(f"/proc/{program.pid}/comm").read_text() != "sleep\n":
-        os.sched_yield()
-    assert Path(f"/proc/{program.pid}/environ").read_bytes() == b""
-    assert processes.marked(processes.TOKEN_MARK, str(tmp_path)) == processes.of_job(tmp_path) == [program.pid]
-    assert processes.marked(processes.TOKEN_MARK, "another") == processes.of_job(tmp_path / "other") == []
-    assert asyncio.run(processes.end_found(lambda: processes.of_job(tmp_path), 0)) == 1
-    assert processes.of_job(tmp_path) == []
-    program.wait()
-
-
-def test_marked_processes_are_found_wherever_they_went() -> None:
-    leader = tree(HARNESS_TOKEN="feed")
-    found = processes.marked("HARNESS_TOKEN", "feed")
-    assert len(found) == 3
-    assert processes.marked("HARNESS_TOKEN", "fee") == []
-    assert asyncio.run(processes.end_marked("HARNESS_TOKEN", "feed", 0)) == 3
-    assert processes.marked("HARNESS_TOKEN", "feed") == []
-    leader.wait()
 
 
 def test_T10_a_number_alone_is_no_identity() -> None:
@@ -85,14 +40,14 @@ def test_T10_a_number_alone_is_no_identity() -> None:
 
 def test_a_zombie_is_nobody() -> None:
     child = subprocess.Popen([sys.executable, "-I", "-S", "-c", ""])
-    asyncio.run(processes.wait_gone([child.pid], None))
+    asyncio.run(wait_gone([child.pid], None))
     assert identity_of(child.pid) is None
     child.wait()
 
 
 def test_waiting_for_the_living_is_bounded() -> None:
-    assert asyncio.run(processes.wait_gone([os.getpid()], 0.01)) is False
-    assert asyncio.run(processes.wait_gone([2**22 - 3], 1)) is True
+    assert asyncio.run(wait_gone([os.getpid()], 0.01)) is False
+    assert asyncio.run(wait_gone([2**22 - 3], 1)) is True
 
 
 @pytest.mark.linux
@@ -130,9 +85,3 @@ assert children(os.getpid()) == [mine.pid]
 assert mine.wait() == 7
 """
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
-
-
-def test_the_same_state_has_the_same_digest_by_any_path(tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(tmp_path)
-    assert state_digest(tmp_path / "link" / "x") == state_digest(tmp_path / "x")
-    assert state_digest(tmp_path / "x") != state_digest(tmp_path / "y")

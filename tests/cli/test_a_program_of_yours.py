@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.base.marks import FOLDER_MARK, RUN_MARK, STATE_MARK, TOKEN_MARK
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk
 
@@ -64,7 +66,7 @@ def test_a_program_finds_what_the_page_says(desk: "Desk") -> None:
     assert {"id", "data", "file", "records", "reasons"} == set(re.findall(r'"(\w+)"', keys[1])) <= set(record)
     rows = re.findall(r"^\| ((?:`[A-Z_]+`(?:, )?)+) \|", PAGE, re.MULTILINE)
     told = {name for row in rows for name in re.findall(r"[A-Z_]+", row)}
-    ours = {"HARNESS_FOLDER", "HARNESS_STATE", "HARNESS_TOKEN"}  # marks, by which what it starts is found again
+    ours = {TOKEN_MARK, RUN_MARK, STATE_MARK, FOLDER_MARK}
     assert set(record["names"]) - told - ours - {"LC_CTYPE", "PWD"} == set()
     assert record["files"] == ["input", "items.json"]
 

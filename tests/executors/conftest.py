@@ -6,7 +6,7 @@ import os
 import secrets
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -22,7 +22,9 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.clock import SystemClock
 from harness.base.ids import AttemptId, GroupId, ItemId, Token
 from harness.core.types import AttemptSpec, BatchRef, Ending, Item, SessionEvent
-from harness.executors.containment import Off
+from harness.executors.attempt import Tools
+from harness.executors.containment import NoWalls
+from harness.executors.guardian import Guardian
 from harness.executors.local import LocalExecutor
 from harness.executors.walls import Containment
 from harness.job.job import ItemsSpec, Job, OutputSpec, PhaseSpec, SessionSpec
@@ -59,6 +61,7 @@ class Bench:
     events: list[SessionEvent] = field(default_factory=list)
     attempts: int = 0
     on_event: Callable[[SessionEvent], None] = lambda event: None
+    guardian: Guardian = field(default_factory=Guardian)
 
     @property
     def store(self) -> ArtifactStore:
@@ -98,17 +101,14 @@ class Bench:
         **job: Any,
     ) -> LocalExecutor:
         """`tools` changes what its attempts are run with: `allowance`, `standstill_s`."""
-        executor = LocalExecutor(
+        return LocalExecutor(
             job=self.job(**job),
-            store=self.store,
-            clock=SystemClock(),
-            containment=containment or Off(),
+            tools=Tools(self.store, SystemClock(), preview, **tools),
+            containment=containment or NoWalls("off"),
+            guardian=self.guardian,
             credential=credential,
-            preview=preview,
             environ={"PATH": os.environ["PATH"]},
         )
-        executor._tools = replace(executor._tools, **tools)
-        return executor
 
     def program(self, text: str, ids: Sequence[str] = ("a",), **session: Any) -> AttemptSpec:
         """An attempt of a Python program, given as its text."""
@@ -165,8 +165,10 @@ def laid_out(folder: Path) -> Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return laid_out(tmp_path)
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = laid_out(tmp_path)
+    with bench.guardian:
+        yield bench
 
 
 @pytest.fixture(scope="session")

@@ -4,17 +4,15 @@ import asyncio
 import json
 import os
 import resource
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.base.processes import TOKEN_MARK, marked
+from harness.base.marks import TOKEN_MARK, marked
 from harness.executors.allowance import Allowance, written
 from harness.executors.bubblewrap import Bubblewrap
-from harness.executors.containment import Off
-from harness.executors.guardian import Guardian
+from harness.executors.containment import NoWalls
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.linux
 MIB = 1 << 20
 
-ALL_WALLS = [Bubblewrap("bwrap"), Guardian(sys.executable), Off()]
+ALL_WALLS = [Bubblewrap("bwrap"), NoWalls("guardian"), NoWalls("off")]
 GOOD = 'open("output.json", "w").write(\'[{"id": "a"}]\')\n'
 
 
@@ -59,7 +57,7 @@ def test_limits_that_are_lower_already_stay(bench: "Bench") -> None:
     program = "import resource, json\n" + GOOD.replace('\'[{"id": "a"}]\'', "json.dumps([{'id': 'a', 'value': found}])")
     program = program.replace("json\n", "json\nfound = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n")
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    ending = asyncio.run(bench.run(bench.program(program), Off(), tools=allowing(open_files=before[1] + 1)))
+    ending = asyncio.run(bench.run(bench.program(program), NoWalls("off"), tools=allowing(open_files=before[1] + 1)))
     assert json.loads(bench.content(ending))[0]["value"] == before[1]
 
 
@@ -109,7 +107,7 @@ def test_memory_that_processes_share_is_counted_once(bench: "Bench") -> None:
         "for _ in range(4):\n  if os.fork() == 0:\n    os.close(w); os.read(r, 1); os._exit(0)\n"
     )
     spec = bench.program(f"{program}time.sleep(2.5)\n{GOOD}")
-    ending = asyncio.run(bench.run(spec, Off(), tools=allowing(resident_bytes=400 * MIB)))
+    ending = asyncio.run(bench.run(spec, NoWalls("off"), tools=allowing(resident_bytes=400 * MIB)))
     assert ending.fault is None
 
 
@@ -141,14 +139,14 @@ def test_I12_a_million_files_are_stopped_and_removed(bench: "Bench", where: str)
 
 def test_I12_a_short_session_that_leaves_too_much_is_found_at_its_end(bench: "Bench") -> None:
     spec = bench.program(f'{GOOD}WHERE = "."{FILES.replace("1_000_000", "300")}')
-    said, ending = too_much(bench, spec, Off(), files=200)
+    said, ending = too_much(bench, spec, NoWalls("off"), files=200)
     assert "more than 200 files" in said
     assert len(ending.artifacts) == 1
 
 
 def test_I12_bytes_are_counted_as_the_disk_counts_them(bench: "Bench") -> None:
     spec = bench.program(GOOD + "import time\nopen('big', 'wb').write(b'x' * (30 << 20))\ntime.sleep(3600)\n")
-    said, _ = too_much(bench, spec, Off(), written_bytes=20 * MIB + 512)
+    said, _ = too_much(bench, spec, NoWalls("off"), written_bytes=20 * MIB + 512)
     assert "file" in said
 
 

@@ -21,6 +21,7 @@ from harness.backends.claude import cli_folder
 from harness.backends.login import LoginHome, LoginSupply, Renewal
 from harness.base.clock import SystemClock
 from harness.core.types import AttemptSpec
+from harness.executors.attempt import Tools
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.local import LocalExecutor
 from harness.rehearsal.process import RehearsalServer
@@ -79,11 +80,10 @@ def executor(bench: "Bench", supply: LoginSupply | None, environ: dict[str, str]
 
     return LocalExecutor(
         job=bench.job(),
-        store=bench.store,
-        clock=SystemClock(),
+        tools=Tools(bench.store, SystemClock(), nothing_good),
         containment=Bubblewrap("bwrap"),
+        guardian=bench.guardian,
         credential=supply,
-        preview=nothing_good,
         environ={"PATH": os.environ["PATH"], **environ},
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.base.processes import wait_gone
+from harness.base.ending import wait_gone
 from harness.executors.awake import Awake
 
 pytestmark = pytest.mark.linux

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.backends.credentials import Credential, rehearsal_credential
-from harness.base.processes import TOKEN_MARK, marked
+from harness.base.marks import TOKEN_MARK, marked
 from harness.core.types import AttemptSpec, Ending
 from harness.executors.bubblewrap import Bubblewrap
-from harness.executors.guardian import Guardian
+from harness.executors.containment import NoWalls
 from harness.executors.walls import Containment
 from harness.rehearsal.process import RehearsalServer
 
@@ -95,14 +94,15 @@ def staged(bench: "Bench") -> Iterator[Stage]:
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, make_bench: Any) -> Iterator[Stage]:
-    with staged(make_bench(tmp_path_factory.mktemp("stage"))) as stage:
+    bench = make_bench(tmp_path_factory.mktemp("stage"))
+    with bench.guardian, staged(bench) as stage:
         yield stage
 
 
 @pytest.mark.parametrize("walls", ["bubblewrap", "guardian"])
 def test_a_session_writes_its_file_and_tells_its_cost(stage: Stage, walls: str) -> None:
     spec = stage.spec("a", "b")
-    ending = asyncio.run(stage.run(spec, stage.walls if walls == "bubblewrap" else Guardian(sys.executable)))
+    ending = asyncio.run(stage.run(spec, stage.walls if walls == "bubblewrap" else NoWalls("guardian")))
     assert ending.fault is None
     assert [record["id"] for record in json.loads(stage.bench.content(ending))] == ["a", "b"]
     facts = ending.facts
@@ -244,7 +244,7 @@ def test_P19_a_session_that_spends_its_cap_is_ended_by_it(stage: Stage) -> None:
 def test_S09_a_write_elsewhere_is_denied_by_the_rules_where_there_is_no_kernel_sandbox(stage: Stage) -> None:
     outside = stage.bench.folder / "outside.txt"
     credential = rehearsal_credential(stage.server.url)
-    executor = stage.bench.executor(Guardian(sys.executable), credential, vars={"outside": str(outside)})
+    executor = stage.bench.executor(NoWalls("guardian"), credential, vars={"outside": str(outside)})
     ending = asyncio.run(executor.run(stage.spec("outside"), stage.bench.hear))
     assert not outside.exists()
     assert ending.fault is not None
@@ -267,7 +267,7 @@ def test_a_session_reads_the_copy_of_an_items_file(stage: Stage, walls: str) -> 
     scan.write_text("words of the scan")
     spec = stage.spec("lookaround")
     spec = replace(spec, items=(replace(spec.items[0], file=scan),))
-    ending = asyncio.run(stage.run(spec, stage.walls if walls == "bubblewrap" else Guardian(sys.executable)))
+    ending = asyncio.run(stage.run(spec, stage.walls if walls == "bubblewrap" else NoWalls("guardian")))
     assert ending.fault is None
     assert "words of the scan" in json.loads(stage.bench.content(ending))[0]["seen"]
 
@@ -334,7 +334,7 @@ def test_S18_a_missing_cli_is_for_a_person_to_mend(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("harness.backends.claude.cli_folder", lambda: tmp_path / "nothing")
-    ending = asyncio.run(stage.run(stage.spec("a"), Guardian(sys.executable)))
+    ending = asyncio.run(stage.run(stage.spec("a"), NoWalls("guardian")))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("cli_missing", "config")
 

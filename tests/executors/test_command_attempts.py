@@ -5,7 +5,6 @@ import gc
 import json
 import os
 import signal
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -17,11 +16,11 @@ import pytest
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.ids import ItemId
-from harness.base.processes import TOKEN_MARK, identity_of, marked
+from harness.base.marks import TOKEN_MARK, marked
+from harness.base.processes import identity_of
 from harness.core.types import Artifact, AttemptSpec, Ending, Item, OutputFault, SessionEvent
 from harness.executors.bubblewrap import Bubblewrap
-from harness.executors.containment import Off
-from harness.executors.guardian import Guardian
+from harness.executors.containment import NoWalls
 from harness.executors.walls import Containment
 
 if TYPE_CHECKING:
@@ -33,13 +32,13 @@ WALLS = ("off", "guardian", pytest.param("bubblewrap", marks=pytest.mark.linux))
 @pytest.fixture(params=WALLS)
 def walls(request: pytest.FixtureRequest) -> Containment:
     if request.param == "off":
-        return Off()
-    return Guardian(sys.executable) if request.param == "guardian" else Bubblewrap("bwrap")
+        return NoWalls("off")
+    return NoWalls("guardian") if request.param == "guardian" else Bubblewrap("bwrap")
 
 
 @pytest.fixture
 def quick() -> Containment:
-    return Off()
+    return NoWalls("off")
 
 
 def test_a_good_program_leaves_a_frozen_output_and_no_fault(bench: "Bench", walls: Containment) -> None:
@@ -261,6 +260,7 @@ def test_I10_a_program_sees_nothing_of_our_environment(
         "HARNESS_PHASE",
         "HARNESS_BATCH",
         "HARNESS_OUTPUT",
+        "HARNESS_RUN",
         "HARNESS_TOKEN",
         "HARNESS_STATE",
         "HARNESS_FOLDER",

@@ -13,7 +13,7 @@ from harness.backends import claude
 from harness.backends.credentials import Credential
 from harness.base.ids import ItemId
 from harness.core.types import Ending, Item
-from harness.executors.containment import Off
+from harness.executors.containment import NoWalls
 from tests.executors.test_claude_attempts import Stage, staged
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def play(stage: Stage, walls: Any, capture: Any) -> tuple[Ending, str, list[str]
 
 @pytest.mark.parametrize("walls", ["bubblewrap", "off"])
 def test_I11_planted_settings_reach_nobody_and_run_nothing(stage: Stage, capture: Any, walls: str) -> None:
-    ending, told, ran = play(stage, stage.walls if walls == "bubblewrap" else Off(), capture)
+    ending, told, ran = play(stage, stage.walls if walls == "bubblewrap" else NoWalls("off"), capture)
     assert ending.fault is None
     assert "words of the scan" in told
     assert "PLANTED" not in told

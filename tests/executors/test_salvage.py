@@ -6,7 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from harness.base.processes import FOLDER_MARK, STATE_MARK, TOKEN_MARK, folder_identity, marked, state_digest
+from harness.base.marks import FOLDER_MARK, STATE_MARK, TOKEN_MARK, folder_identity, marked, state_digest
 from harness.core.types import Ending
 
 if TYPE_CHECKING:

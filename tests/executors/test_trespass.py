@@ -1,7 +1,6 @@
 """Laws of trespass: what was not the session's to change is watched, and what it cannot load is said."""
 
 import asyncio
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +8,7 @@ import pytest
 
 from harness.core.types import Ending
 from harness.executors.bubblewrap import Bubblewrap
-from harness.executors.containment import Off
-from harness.executors.guardian import Guardian
+from harness.executors.containment import NoWalls
 from harness.job.job import ItemsSpec
 
 if TYPE_CHECKING:
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.linux
 
 GOOD = 'open("output.json", "w").write(\'[{"id": "a"}]\')\n'
-OPEN_WALLS = [Guardian(sys.executable), Off()]
+OPEN_WALLS = [NoWalls("guardian"), NoWalls("off")]
 
 
 def play(bench: "Bench", program: str, walls: Any, **job: Any) -> Ending:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.backends.launch import Launch
+from harness.base.ending import end_found, wait_gone
 from harness.base.errors import BrokenSetupError, UsageError
-from harness.base.processes import TOKEN_MARK, end_marked, marked, wait_gone
+from harness.base.marks import TOKEN_MARK, marked
 from harness.executors.bubblewrap import Bubblewrap, why_not
-from harness.executors.containment import Off, choose
+from harness.executors.containment import NoWalls, choose
 from harness.executors.folder import AttemptFolder
-from harness.executors.guardian import Guardian
 from harness.executors.preflight import preflight
 from harness.executors.walls import Wrapped
 
@@ -130,14 +130,14 @@ def homes_shown() -> list[list[str]]:
 
 @pytest.mark.linux
 def test_A47_the_preflight_passes_behind_whole_walls(bench: "Bench") -> None:
-    refused = asyncio.run(preflight(Bubblewrap("bwrap"), bench.job()))
+    refused = asyncio.run(preflight(Bubblewrap("bwrap"), bench.job(), bench.guardian))
     assert {"read a secret", "open the ledger", "unmount /usr", "make a device"} <= set(refused)
     assert not list(bench.job().state.glob("preflight-*"))
 
 
-@pytest.mark.parametrize("walls", [Off(), Guardian(sys.executable)])
+@pytest.mark.parametrize("walls", [NoWalls("off"), NoWalls("guardian")])
 def test_the_preflight_without_a_kernel_sandbox_tries_a_start_and_a_write(bench: "Bench", walls: Any) -> None:
-    assert asyncio.run(preflight(walls, bench.job())) == ()
+    assert asyncio.run(preflight(walls, bench.job(), bench.guardian)) == ()
 
 
 class WithHole(Bubblewrap):
@@ -174,7 +174,7 @@ class WithHole(Bubblewrap):
 def test_A47_I13_the_preflight_finds_every_planted_hole(bench: "Bench", walls: WithHole, said: str) -> None:
     mounts_before = Path("/proc/self/mountinfo").read_text()
     with pytest.raises(BrokenSetupError) as failure:
-        asyncio.run(preflight(walls, bench.job()))
+        asyncio.run(preflight(walls, bench.job(), bench.guardian))
     assert said in failure.value.message
     assert Path("/proc/self/mountinfo").read_text() == mounts_before
 
@@ -184,7 +184,7 @@ def test_A47_I13_the_preflight_finds_every_planted_hole(bench: "Bench", walls: W
 @pytest.mark.parametrize("walls", [WithHole(drop=("--cap-drop", "ALL")), WithHole(is_root=True)])
 def test_I15_one_of_two_walls_is_enough_to_keep_root_in(bench: "Bench", walls: WithHole) -> None:
     """Without capabilities, or in a user namespace of its own."""
-    assert "unmount /usr" in asyncio.run(preflight(walls, bench.job()))
+    assert "unmount /usr" in asyncio.run(preflight(walls, bench.job(), bench.guardian))
 
 
 @pytest.mark.linux
@@ -203,7 +203,7 @@ def test_I15_a_session_of_root_is_nobody_and_reads_and_writes_what_is_its_own(be
 @pytest.mark.linux
 def test_no_secret_is_ever_an_argument(bench: "Bench") -> None:
     folder = AttemptFolder(bench.folder / "attempt")
-    for walls in (Bubblewrap("bwrap"), Guardian(sys.executable), Off()):
+    for walls in (Bubblewrap("bwrap"), NoWalls("guardian"), NoWalls("off")):
         wrapped = walls.wrap(folder, Launch(("/usr/bin/true",), {"ANTHROPIC_API_KEY": "canary"}))
         assert "canary" not in " ".join(wrapped.argv)
         assert wrapped.env["ANTHROPIC_API_KEY"] == "canary"
@@ -261,8 +261,8 @@ conftest = importlib.util.module_from_spec(spec)
 sys.modules["conftest"] = conftest
 spec.loader.exec_module(conftest)
 from harness.executors.bubblewrap import Bubblewrap
-from harness.executors.guardian import Guardian
-walls = Bubblewrap("bwrap") if sys.argv[3] == "bubblewrap" else Guardian(sys.executable)
+from harness.executors.containment import NoWalls
+walls = Bubblewrap("bwrap") if sys.argv[3] == "bubblewrap" else NoWalls(sys.argv[3])
 async def main():
     bench = conftest.Bench(Path(sys.argv[2]))
     spec = bench.stub("daemon-and-hang")
@@ -277,7 +277,7 @@ asyncio.run(main())
 
 
 @pytest.mark.linux
-@pytest.mark.parametrize("walls", ["bubblewrap", "guardian"])
+@pytest.mark.parametrize("walls", ["bubblewrap", "guardian", "off"])
 def test_C04_nothing_of_a_session_outlives_a_killed_supervisor(bench: "Bench", walls: str) -> None:
     """Its child, and a daemon that went into a session of its own and ignores SIGTERM."""
     conftest = str(Path(__file__).parent / "conftest.py")
@@ -291,7 +291,7 @@ def test_C04_nothing_of_a_session_outlives_a_killed_supervisor(bench: "Bench", w
     supervisor.wait()
     supervisor.stdout.close()
     gone = asyncio.run(wait_gone(left, MERCY_S))
-    asyncio.run(end_marked(TOKEN_MARK, token, 0))
+    asyncio.run(end_found(lambda: marked(TOKEN_MARK, token), 0))
     assert len(left) >= 2
     assert gone
 

@@ -40,11 +40,23 @@ def test_kills_of_a_hundred_seeds_change_no_byte(course: MakeJob) -> None:
     job.assert_laws_hold()
 
 
+def test_C04_kills_in_the_moment_of_a_start_leave_no_session(course: MakeJob) -> None:
+    """No walls hold a session that is just being started. How long it takes is measured by `tests.soak starts`."""
+    job, seen = course("course-command.yaml", 100, "budget=$2000", "budget_per_session=$1"), Kills()
+    said = play_killed(job, ("attempt",) * 8, random.Random(9), seen, longest_s=0.03)
+    assert said.code == 0, said.all
+    assert len(seen.signs) == 8 and max(seen.gone_after_s) < _MERCY_S, seen
+
+
+_MERCY_S = 10
+"""A session that nobody ends would run for a minute."""
+
+
 def _sleepers(pids: list[int]) -> list[int]:
     return [pid for pid in pids if words_of(pid)[:2] == ["sleep", "100000"]]
 
 
-@pytest.mark.parametrize("sandbox", ["bubblewrap", "guardian"])
+@pytest.mark.parametrize("sandbox", ["bubblewrap", "guardian", "off"])
 def test_sessions_that_listen_to_nobody_end_with_their_supervisor(programs: MakeJob, sandbox: str) -> None:
     job = programs(STUBBORN, 3, sandbox=sandbox)
     running = job.begin()

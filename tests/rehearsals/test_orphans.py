@@ -1,21 +1,25 @@
 """V12: at every quiet point no process of a session is left, whatever it started and however the supervisor went."""
 
 import json
+import os
 import secrets
+import signal
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.base.processes import children
+from harness.executors import guardian_program
 from tests.rehearsals.conftest import MakeJob
 from tests.rehearsals.playing import WORKER, Job, all_pids, until, words_of
 
 SESSIONS = 4
 
 
-def hung(small: MakeJob, **fields: Any) -> Job:
-    """Four real sessions run: each has a daemon of its own and hangs in its Bash tool."""
+def hung(small: MakeJob, *, guarded: bool = True, **fields: Any) -> Job:
+    """Four real sessions, each with a daemon of its own and hanging in its Bash tool, whose supervisor was killed."""
     tools = {
         "model": "sonnet",
         "tools": ["Read", "Write", "Bash"],
@@ -26,25 +30,41 @@ def hung(small: MakeJob, **fields: Any) -> Job:
     until(lambda: running.is_over() or len(daemons(job)) == SESSIONS, "a daemon of each session")
     assert not running.is_over(), running.end().all
     assert job.orphans() == [], "what belongs to a living supervisor is no orphan"
+    if not guarded:
+        os.kill(guardian_of(running.pid), signal.SIGKILL)
     running.kill()
     return job
+
+
+def guardian_of(supervisor: int) -> int:
+    (found,) = (pid for pid in children(supervisor) if guardian_program.__name__ in words_of(pid))
+    return found
 
 
 def daemons(job: Job) -> list[Path]:
     return [path for path in job.state.glob("attempts/*/work/daemon.pid") if path.read_text()]
 
 
-def test_C04_V12_nothing_outlives_a_killed_supervisor_in_bubblewrap(
-    small: MakeJob, capsys: pytest.CaptureFixture[str]
+@pytest.mark.linux
+@pytest.mark.parametrize("sandbox", ["bubblewrap", "off"])
+def test_C04_V12_nothing_outlives_a_killed_supervisor(
+    small: MakeJob, sandbox: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    job = hung(small)
+    job = hung(small, sandbox=sandbox)
     killed = time.monotonic()
     until(lambda: not job.orphans(), "everything to end with the supervisor", 30)
-    told(capsys, f"{SESSIONS} sessions in bubblewrap: 0 processes {time.monotonic() - killed:.2f} s after kill -9")
+    told(capsys, f"{SESSIONS} sessions, sandbox {sandbox}: no process {time.monotonic() - killed:.2f} s after kill -9")
 
 
-def test_T09_V12_the_next_start_ends_what_no_walls_held(small: MakeJob, capsys: pytest.CaptureFixture[str]) -> None:
-    job = hung(small, sandbox="off")
+@pytest.mark.linux
+def test_C04_V12_walls_end_with_their_supervisor_when_the_guardian_was_killed_too(small: MakeJob) -> None:
+    job = hung(small, guarded=False)
+    until(lambda: not job.orphans(), "everything to end with the supervisor", 30)
+
+
+@pytest.mark.linux
+def test_T09_V12_the_next_start_ends_what_nothing_held(small: MakeJob, capsys: pytest.CaptureFixture[str]) -> None:
+    job = hung(small, guarded=False, sandbox="off")
     left = until(lambda: sorted(job.orphans()), "orphans to be seen", 30)
     assert len(left) >= SESSIONS, "their daemons, at least, live on"
     started = time.monotonic()
