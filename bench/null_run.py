@@ -27,6 +27,7 @@ from unittest.mock import patch
 from bench.children import peak_mb
 from harness.base.ids import Token
 from harness.core.types import Artifact, AttemptSpec, Ending, SessionEvent, SessionFacts
+from harness.executors.attempt import Tools
 from harness.job.job import PhaseSpec
 from harness.job.load import load
 from harness.supervisor import running
@@ -125,8 +126,8 @@ def main() -> None:
         )
         print(json.dumps(asdict(told)), flush=True)
 
-    def executor(*, store: Any, **others: object) -> NullExecutor:
-        return NullExecutor(store, starts, stop_after, say)
+    def executor(*, tools: Tools, **others: object) -> NullExecutor:
+        return NullExecutor(tools.store, starts, stop_after, say)
 
     with patch.object(running, "LocalExecutor", executor), _timed_merges(merging):
         finished = run_job(load(folder / "job.yaml"), RunOptions(credential=None), lambda event: None)

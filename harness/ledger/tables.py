@@ -85,6 +85,7 @@ CREATE TABLE groups(
     state TEXT NOT NULL CHECK (state IN ('waiting', 'ready', 'running', 'closed')), parked INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX groups_ready ON groups(tries, phase, number, part, id) WHERE state = 'ready' AND parked = 0;
+CREATE INDEX groups_reopened ON groups(id) WHERE state = 'ready' AND why = 'reopened';
 CREATE INDEX groups_waiting ON groups(phase, number) WHERE state = 'waiting';
 
 CREATE TABLE attempts(
