@@ -3,17 +3,20 @@
 import json
 import secrets
 import uuid
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
-from harness.base.ids import AttemptId, Sha, Token
+from harness.base.errors import LedgerDamagedError
+from harness.base.ids import AttemptId, ItemId, Sha, Token
 from harness.core.events import AttemptStarted
-from harness.core.faults import UNKNOWN
+from harness.core.faults import UNKNOWN, classify
 from harness.core.money import to_micro
 from harness.core.prices import worst_response_usd
-from harness.core.settle import settle
-from harness.core.types import AttemptSpec, BatchView, Ending, Fault, Json, Judgement, SessionFacts
+from harness.core.settle import Span, settle
+from harness.core.symptoms import Symptoms
+from harness.core.types import AttemptSpec, BatchView, Ending, Fault, Json, Judgement, Rejected, SessionFacts
 from harness.job.job import Job, PhaseSpec
 from harness.ledger import queries
 from harness.ledger.ending import open_attempt
@@ -177,19 +180,43 @@ async def judge_and_settle(setting: Setting, spec: AttemptSpec, ending: Ending) 
 
 def settle_as_judged(setting: Setting, spec: AttemptSpec, ending: Ending, judgement: Judgement) -> None:
     """Store the accepted records, and commit the end of the attempt with all that follows."""
-    spans = store_accepted(setting.store, spec, judgement)
-    open_ = open_attempt(setting.ledger.db, spec.id, setting.job.strikes)
+    _settle(setting, spec.id, ending, judgement, store_accepted(setting.store, spec, judgement))
+
+
+def _settle(
+    setting: Setting, attempt: AttemptId, ending: Ending, judgement: Judgement, spans: Mapping[ItemId, Span]
+) -> None:
+    open_ = open_attempt(setting.ledger.db, attempt, setting.job.strikes)
     with setting.ledger.transaction() as transaction:
         transaction.record(settle(open_, ending, judgement, spans, setting.clock.now()))
-        follow(transaction, spec.batch.phase, spec.batch.number)
+        follow(transaction, open_.batch.phase, open_.batch.number)
 
 
 async def salvage(setting: Setting, lost: Unsettled) -> tuple[AttemptSpec, Ending]:
     """What an attempt that a lost supervisor left open had been given, and what it has left."""
-    spec = make_spec(
-        setting, lost.group, Identity(lost.attempt, lost.token, lost.session_id, lost.folder, lost.started_seq)
-    )
+    spec = _spec_again(setting, lost)
     return spec, await setting.executor.salvage(spec)
+
+
+def settle_unjudgeable(setting: Setting, taken_back: Container[tuple[int, ItemId]]) -> None:
+    """Settle as ones that left nothing those open attempts on these items of which it is lost what they had been given.
+
+    What they left could be judged if a backup were restored: only for items (phase, id) that a person takes back.
+    """
+    for lost in queries.unsettled(setting.ledger.db):
+        if not any((lost.group.batch.phase, item) in taken_back for item in lost.group.items):
+            continue
+        try:
+            _spec_again(setting, lost)
+        except LedgerDamagedError as error:
+            unseen = Ending((), (), classify(Symptoms(lost=True)), SessionFacts(), timedelta(0), (error.message,))
+            nothing = {item: Rejected((), missing=True) for item in lost.group.items}
+            _settle(setting, lost.attempt, unseen, Judgement(nothing, usable=False), {})
+
+
+def _spec_again(setting: Setting, lost: Unsettled) -> AttemptSpec:
+    identity = Identity(lost.attempt, lost.token, lost.session_id, lost.folder, lost.started_seq)
+    return make_spec(setting, lost.group, identity)
 
 
 def ending_of_a_broken_executor(error: Exception) -> Ending:

@@ -27,9 +27,9 @@ from harness.ledger.history import Acceptance, PastAttempt, Rejected
 from harness.ledger.lock import JobLock
 from harness.ledger.queries import ReadyGroup
 from harness.ledger.store import Ledger
-from harness.ledger.withdrawal import Word, is_busy, withdraw
+from harness.ledger.withdrawal import Word, is_busy, made_from_all, withdraw
 from harness.sources.read import read
-from harness.supervisor.attempt import context_of
+from harness.supervisor.attempt import context_of, settle_unjudgeable
 from harness.supervisor.changes import CHECKS, Changes, changed_items, recorded_fingerprint, refusal
 from harness.supervisor.housekeeping import progress_path
 from harness.supervisor.judging import judge_with, store_accepted, verdicts_on
@@ -110,6 +110,7 @@ def withdraw_from_job(job: Job, taken: Sequence[Acceptance], word: Word, *, keep
     `keep`: what has changed about prompts and checks is what the items are made again with. JobHeldError, UsageError.
     """
     with _desk(job, ASKED) as (setting, kept):
+        settle_unjudgeable(setting, {(made.phase, made.item) for made in made_from_all(setting.ledger.db, taken)})
         if is_busy(setting.ledger.db, taken):
             raise BrokenSetupError(
                 "a run was killed while sessions worked on what was made from these items",
