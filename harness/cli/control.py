@@ -32,8 +32,25 @@ def resume(
     from harness.ledger.control import Request, who_am_i
 
     place = Place(manifest, rehearsal)
+    if not _is_held_back(place):
+        say("nothing is paused or held, so there is nothing to resume")
+        say_if_rehearsed(place, "resume")
+        return
     if ask(place, Request("resume", who_am_i())):
         say("resumed: a pause or hold is lifted")
+
+
+def _is_held_back(place: Place) -> bool:
+    """Or will be, by a request that nobody has taken yet."""
+    from datetime import UTC, datetime
+
+    from harness.views.reading import is_planned
+    from harness.views.status import read_status
+
+    if not is_planned(place.state):
+        return True  # who asks says what is to be said about that
+    found = read_status(place.state, datetime.now(UTC))
+    return bool((found.head and found.head.paused) or found.hold or found.waiting_requests)
 
 
 def _is_stopping(place: Place) -> bool:

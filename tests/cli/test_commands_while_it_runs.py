@@ -24,13 +24,16 @@ def test_with_nothing_running_cancel_says_so_and_pause_waits(desk: "Desk") -> No
     assert "nothing runs" in desk.types("cancel").err
     desk.types("launch")
     assert "nothing runs" in desk.types("cancel").err
+    assert "nothing is paused or held" in desk.types("resume").err
     assert "pause waits for the next `harness launch`" in desk.types("pause").err
+    assert "resume waits for the next `harness launch`" in desk.types("resume").err
     assert "nothing runs at the moment" in desk.types("watch").err
 
 
 def test_pause_retry_and_why_work_from_another_terminal_while_it_runs(desk: "Desk", waiting_run: "Start") -> None:
     desk.job({"1": "wait", "2": "good"})
     running = waiting_run(("launch",))
+    assert "nothing is paused or held" in desk.types("resume").err
     paused = desk.types("pause")
     assert "paused: running sessions go on to their end" in paused.err
     assert desk.types("status", "--json").json()["state"] == "paused"
