@@ -360,7 +360,9 @@ class PilotStarted:
 @dataclass(frozen=True, slots=True)
 class PilotJudged:
     """What the pilot says: costs of the whole job, times of the rest. `unknown`: phases it did not reach; `plan_share`:
-    what the rest would use of the plan's window; `left_*`: of the `open` items, at the run's `deadline` ("" = none)."""
+    what the rest would use of the plan's window; `left_*`: of the `open` items, at the run's `deadline` ("" = none);
+    `short`: each bound that will, or may, be used up before, in words, and how many will be left, at least and at most.
+    """
 
     is_good: bool
     accepted: int
@@ -375,6 +377,7 @@ class PilotJudged:
     deadline: str = ""
     left_low: int = 0
     left_high: int = 0
+    short: tuple[tuple[str, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

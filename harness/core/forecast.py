@@ -6,7 +6,7 @@ Costs of attempts are taken as a sample; the range is mean +- t x standard error
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import ceil, sqrt
 
 _T90 = {1: 6.31, 2: 2.92, 3: 2.35, 4: 2.13, 5: 2.02, 6: 1.94, 7: 1.89, 8: 1.86, 9: 1.83, 10: 1.81}
 _T90_LARGE = 1.7
@@ -102,6 +102,15 @@ def _sum(ranges: Sequence[Range]) -> Range:
     for each in ranges:
         total = total.plus(each)
     return total
+
+
+def left_over(room: float, needed: Range, items: int) -> tuple[int, int]:
+    """How many of `items` are left when there is `room` for some of what all of them need: at least, and at most."""
+
+    def left(amount: float) -> int:
+        return ceil(items * max(0.0, 1 - max(0.0, room) / amount)) if amount else 0
+
+    return left(needed.low), left(needed.high)
 
 
 @dataclass(frozen=True, slots=True)

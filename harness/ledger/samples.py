@@ -13,7 +13,14 @@ def samples(db: sqlite3.Connection) -> list[Sample]:
            FROM attempts WHERE outcome IN ('well', 'partly', 'whole') GROUP BY phase"""
     ).fetchall()
     settled = dict(
-        db.execute("SELECT phase, count(*) FROM items WHERE state IN ('done', 'failed') GROUP BY phase").fetchall()
+        db.execute(
+            """SELECT phase, count(*) FROM (
+                 SELECT phase FROM items WHERE state = 'failed'
+                 UNION ALL
+                 SELECT accepted.phase FROM accepted JOIN attempts ON attempts.id = accepted.attempt
+                 WHERE attempts.outcome IN ('well', 'partly', 'whole')
+               ) GROUP BY phase"""
+        ).fetchall()
     )
     return [
         Sample(phase, attempts, settled.get(phase, 0), cost, cost_squares, seconds, seconds_squares)

@@ -5,10 +5,12 @@ from datetime import datetime
 
 from harness.base.clock import to_text
 from harness.core.events import GroupsChosen, PilotJudged, PilotStarted
-from harness.core.forecast import forecast, judge_pilot
+from harness.core.forecast import Forecast, Range, forecast, judge_pilot, left_over
+from harness.core.money import in_words, to_micro
 from harness.core.pace import by_the_clock, left_at
 from harness.ledger import queries
 from harness.ledger.samples import rests, samples
+from harness.supervisor.attempt import reservation
 from harness.supervisor.setting import Setting
 
 
@@ -71,10 +73,33 @@ class Pilot:
             deadline=to_text(deadline) if deadline is not None else "",
             left_low=left(to_come.seconds.low),
             left_high=left(to_come.seconds.high),
+            short=self._short_of(to_come, open_),
         )
         self._setting.ledger.record(judged, GroupsChosen(None))
         self._is_on = False
         return judged
+
+    def _short_of(self, to_come: Forecast, open_: int) -> tuple[tuple[str, int, int], ...]:
+        """What the rest will not, or may not, fit into: the budget and the caps."""
+        job, db = self._setting.job, self._setting.ledger.db
+        used, caps = queries.run_state(db).used, job.bounds.caps
+        bounds: list[tuple[str, float, Range]] = []
+        if job.budget is not None:
+            budget, cost = to_micro(job.budget), to_come.cost_microusd
+            each = (cost.low + cost.high) / 2 / max(1.0, to_come.starts)
+            set_aside = max(reservation(job, phase) for phase in job.phases)  # also for the last one
+            room = budget - queries.money(db).spent - max(0.0, set_aside - each)
+            bounds.append((f"the budget of {in_words(budget)}", room, cost))
+        for what, cap, so_far in (
+            ("sessions", caps.sessions, used.sessions),
+            ("turns", caps.turns, used.turns),
+            ("tokens", caps.tokens, used.tokens),
+        ):
+            if cap is not None and used.sessions:
+                needed = to_come.starts * so_far / used.sessions
+                bounds.append((f"the cap of {cap:,} {what}", cap - so_far, Range(needed, needed)))
+        left = ((bound, *left_over(room, needed, open_)) for bound, room, needed in bounds)
+        return tuple(each for each in left if each[2])
 
     def _plan_share(self) -> float | None:
         """What the rest would use of the plan's window, by what the pilot used of it."""

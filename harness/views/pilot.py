@@ -22,19 +22,30 @@ def _lines(judged: PilotJudged) -> Iterator[str]:
             yield f"The rest would use about {judged.plan_share:.0%} of the plan's window."
         if judged.unknown:
             yield f"Not known yet: {', '.join(judged.unknown)}."
-        yield _good_night(judged)
+        yield from _what_stops_it(judged) or ["You can go to bed."]
     else:
         yield "Mend that first: the report gives the reasons; the same command then runs the rest."
 
 
-def _good_night(judged: PilotJudged) -> str:
-    if not judged.left_high:
-        return "You can go to bed."
-    at = from_text(judged.deadline).astimezone().strftime("%a %d %b %H:%M")
-    left = f"{_range(f'{judged.left_low:,}', f'{judged.left_high:,}')} of {judged.open:,}"
-    if judged.left_low:
-        return f"It will not be ready by the deadline, {at}: about {left} will be left, and the same command goes on."
-    return f"It may not be ready by the deadline, {at}: {left} may be left, and the same command goes on."
+def _what_stops_it(judged: PilotJudged) -> list[str]:
+    """The bounds that the job will, or may, come to before its end."""
+    lines = []
+    for bound, low, high in judged.short:
+        may, is_about = ("will", "about ") if low else ("may", "")
+        left = f"{is_about}{_of(judged, low, high)} {may} be left"
+        lines.append(f"It {may} stop at {bound}: {left}. Raise it for the rest.")
+    if judged.left_high:
+        at, left = from_text(judged.deadline).astimezone(), _of(judged, judged.left_low, judged.left_high)
+        may, is_about = ("will", "about ") if judged.left_low else ("may", "")
+        lines.append(
+            f"It {may} not be ready by the deadline, {at:%a %d %b %H:%M}: {is_about}{left} {may} be left, "
+            "and the same command goes on."
+        )
+    return lines
+
+
+def _of(judged: PilotJudged, low: int, high: int) -> str:
+    return f"{_range(f'{low:,}', f'{high:,}')} of {judged.open:,}"
 
 
 def _money(judged: PilotJudged) -> str:

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk
 
@@ -57,3 +59,47 @@ def test_a_deadline_that_comes_too_early_is_told_with_how_much_will_be_left(desk
     assert launched.code == 3, launched
     for told in (launched.err, desk.types("log").out, desk.types("report").out):
         assert "not be ready by the deadline" in told and "of 5 " in told and "bed" not in told, told
+
+
+@pytest.mark.parametrize(
+    ("bound", "told"),
+    [
+        ("caps: {sessions: 4}\n", "It will stop at the cap of 4 sessions: about 2 of 4 will be left."),
+        (
+            "budget: $0.35\nbudget_per_session: $0.10\n",
+            "It will stop at the budget of $0.35: about 3 of 4 will be left.",
+        ),
+        ("budget: $0.60\nbudget_per_session: $0.10\n", "You can go to bed."),
+        (
+            "budget: $0.60\nbudget_per_session: $0.15\n",
+            "It will stop at the budget of $0.60: about 1 of 4 will be left.",
+        ),
+    ],
+)
+def test_a_budget_or_cap_that_will_not_do_is_told_before_you_go_to_bed(desk: "Desk", bound: str, told: str) -> None:
+    desk.job({str(n): "good" for n in range(1, 7)}, more=f"pilot: 2\nparallel: 1\n{bound}")
+    costing(desk, 0.1)
+    launched = desk.types("launch")
+    assert told in launched.err, launched
+    assert ("bed" in launched.err) == (launched.code == 0)
+    assert told in desk.types("report").out
+
+
+def test_what_was_recovered_is_no_measure_of_what_a_session_makes(desk: "Desk") -> None:
+    """The session that a broken check had stopped is in nobody's mean, so its item must not be either."""
+    desk.job({str(n): "good" for n in range(1, 7)}, more="pilot: 3\nparallel: 1\n")
+    costing(desk, 0.1)
+    manifest = desk.folder / "job.yaml"
+    mended = manifest.read_text()
+    manifest.write_text(mended.replace(".n > 0", ".n"))
+    assert desk.types("launch").code == 4
+    manifest.write_text(mended)
+    assert desk.types("rejudge").code == 0
+    launched = desk.types("launch")
+    assert "The whole job will cost $0.60;" in launched.err, launched
+
+
+def costing(desk: "Desk", dollars: float) -> None:
+    """Each session of the job says that it cost so much."""
+    worker = desk.folder / "worker.py"
+    worker.write_text(worker.read_text() + f"json.dump({{'cost_usd': {dollars}}}, open('usage.json', 'w'))\n")
