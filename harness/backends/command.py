@@ -46,6 +46,7 @@ class CommandSession:
         self._symptoms = Symptoms()
         self._notes: tuple[str, ...] = ()
         self._left: tuple[str, ...] = ()
+        self._was_interrupted = False
 
     async def run(self) -> None:
         try:
@@ -74,10 +75,14 @@ class CommandSession:
         self._symptoms = _symptoms_of(code, next((failure for failure in failures if failure), None))
 
     async def interrupt(self) -> None:
+        self._was_interrupted = True
         await self._starter.end(_GRACE_S)
 
     def facts(self) -> SessionFacts:
-        cost, self._notes = _read_usage(self._paths.work / _USAGE_FILE)
+        usage = self._paths.work / _USAGE_FILE
+        cost, self._notes = _read_usage(usage)
+        if (self._was_interrupted or self._symptoms.signal is not None) and not usage.exists():
+            cost = None  # it may have been about to say
         return SessionFacts(session_id=self._spec.session_id, cost_usd=cost, turns=1)
 
     def symptoms(self) -> Symptoms:

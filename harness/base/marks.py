@@ -51,13 +51,14 @@ def lock_limit(marks: Mapping[str, str]) -> int:
 def has_mark(pid: int, name: str, value: str) -> bool:
     """Whether a process was started with `name=value` in its environment, or carries that mark as its `lock_limit`.
 
-    False for zombies, and when it may not be looked into.
+    False for zombies, and when it may not be looked into. Few bits of a mark fit into the limit: where the environment
+    names another value that has the same ones, that is whose it is.
     """
     if IS_LINUX:
-        with suppress(OSError):
-            environment = Path(f"/proc/{pid}/environ").read_bytes()
-            return f"{name}={value}".encode() in environment.split(b"\0") or _has_limit(pid, name, value)
-        return False
+        named = _named(pid, name)
+        if value in named:
+            return True
+        return _has_limit(pid, name, value) and not any(_bits(other) == _bits(value) for other in named)
     import psutil
 
     try:
@@ -83,6 +84,15 @@ def _all_others() -> Iterator[int]:
     import psutil
 
     return (pid for pid in psutil.pids() if pid != os.getpid())
+
+
+def _named(pid: int, name: str) -> list[str]:
+    """What its environment says of a mark; nothing for a process that may not be looked into."""
+    with suppress(OSError):
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        mark = f"{name}=".encode()
+        return [variable[len(mark) :].decode(errors="replace") for variable in variables if variable.startswith(mark)]
+    return []
 
 
 def _has_limit(pid: int, name: str, value: str) -> bool:

@@ -12,6 +12,9 @@ from pathlib import Path
 IS_LINUX = sys.platform.startswith("linux")
 _PR_SET_CHILD_SUBREAPER = 36
 
+_THREADS = 17
+"""Place of their number in /proc/PID/stat, behind the name."""
+
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -144,10 +147,11 @@ def _children_elsewhere(pid: int) -> list[int]:
 
 
 def is_zombie(pid: int) -> bool:
-    """Or gone."""
+    """Or gone. A process whose first thread has ended looks like one, and is none while others go on."""
     if IS_LINUX:
         with suppress(OSError):
-            return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in (b"Z", b"X")
+            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+            return fields[0] in (b"Z", b"X") and int(fields[_THREADS]) < 2
         return True
     import psutil
 

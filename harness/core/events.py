@@ -361,8 +361,7 @@ class PilotStarted:
 class PilotJudged:
     """What the pilot says: costs of the whole job, times of the rest. `unknown`: phases it did not reach; `plan_share`:
     what the rest would use of the plan's window; `left_*`: of the `open` items, at the run's `deadline` ("" = none);
-    `short`: each bound that will, or may, be used up before, in words, and how many will be left, at least and at most.
-    """
+    `short`: bounds that will, or may, be used up before, and how many of them are left then, at least and at most."""
 
     is_good: bool
     accepted: int

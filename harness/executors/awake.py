@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Self
 
 _PATIENCE_S = 3.0
@@ -46,8 +45,11 @@ class Awake:
         if process is None:
             return
         process.terminate()
-        with suppress(OSError):
+        try:
             process.communicate(timeout=_PATIENCE_S)
+        except (OSError, subprocess.TimeoutExpired):
+            process.kill()
+            process.communicate()
 
     def __enter__(self) -> Self:
         return self

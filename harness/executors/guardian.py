@@ -4,7 +4,9 @@ Walls end with the supervisor too (`--die-with-parent`), but only once they stan
 a session before the next launch.
 """
 
+import os
 import secrets
+import select
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,10 +14,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from harness.base.errors import BrokenSetupError
 from harness.base.marks import RUN_MARK
 from harness.executors import guardian_program
 
+_START_S = 20.0
 _PATIENCE_S = 3.0
+_PROGRAM = f"import sys; sys.path.append(sys.argv[1]); from {guardian_program.__name__} import main; main(sys.argv[2])"
+"""Behind what is installed: nothing of ours may stand before the standard library."""
 
 
 class Guardian:
@@ -31,20 +37,33 @@ class Guardian:
         return {RUN_MARK: self._run}
 
     def stand(self) -> None:
-        """Start it, unless it is there (it may have been killed). OSError when this machine starts nothing more."""
+        """Start it, unless it is there (it may have been killed), and wait until it is at its post: about 40 ms.
+
+        OSError when this machine starts nothing more, BrokenSetupError when it does not come up.
+        """
         if self._process is not None and self._process.poll() is None:
             return
         self._let_go()
         package = Path(guardian_program.__file__).parents[2]
-        self._process = subprocess.Popen(
-            (sys.executable, "-P", "-s", "-m", guardian_program.__name__, self._run),
+        self._process = process = subprocess.Popen(
+            (sys.executable, "-I", "-c", _PROGRAM, str(package), self._run),
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={"PYTHONPATH": str(package)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={},
             cwd="/",
             start_new_session=True,  # Ctrl-C in the terminal must not end it before us
         )
+        assert process.stdout is not None and process.stderr is not None
+        ready, _, _ = select.select([process.stdout], [], [], _START_S)
+        if not (ready and os.read(process.stdout.fileno(), 1)):
+            process.kill()
+            said = process.stderr.read().decode(errors="replace").strip().splitlines()
+            self._let_go()
+            raise BrokenSetupError(
+                f"the guardian of this run does not start: {said[-1] if said else 'it does not answer'}",
+                hint="it is a Python program beside each run, which ends its sessions should the run be killed",
+            )
 
     def close(self) -> None:
         """Tell it that nothing is left to end."""
@@ -65,5 +84,8 @@ class Guardian:
         process, self._process = self._process, None
         if process is None:
             return
-        with suppress(OSError):
+        try:
             process.communicate(timeout=_PATIENCE_S)
+        except (OSError, subprocess.TimeoutExpired):  # it was stopped, or waits for a disk
+            process.kill()
+            process.communicate()

@@ -1,15 +1,13 @@
 """A small program beside each run that ends what the run leaves behind when it is killed.
 
-    python -m harness.executors.guardian_program RUN
-
-Its standard input is a pipe whose other end only the supervisor has. A byte means that the run has seen to everything
-itself. The end of the pipe without one: the supervisor is gone, and everything with the run's mark is killed, round
-after round, until nothing was found for `_QUIET_S`: a process that was just being started has no mark yet.
+Started by `executors.guardian`. It says that it is at its post with a byte on standard output. Its standard input is a
+pipe whose other end only the supervisor has. A byte there means that the run has seen to everything itself. The end of
+the pipe without one: the supervisor is gone, and everything with the run's mark is killed, round after round, until
+nothing was found for `_QUIET_S`: a process that was just being started has no mark yet.
 """
 
 import os
 import signal
-import sys
 import time
 from contextlib import suppress
 
@@ -25,6 +23,7 @@ def main(run: str) -> None:
     """Wait for the end of the run, and do what is left to do."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # who ends a whole group of processes means the run
         signal.signal(number, signal.SIG_IGN)
+    os.write(1, b"\n")
     if not os.read(0, 1):
         _end_all(run)
 
@@ -37,7 +36,3 @@ def _end_all(run: str) -> None:
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(_PAUSE_S)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -122,7 +122,7 @@ class LocalExecutor:
             fault=classify(
                 Symptoms(**of_the_disk(failure, self._tools.store.root)) if failure else Symptoms(lost=True)
             ),
-            facts=_facts_left(spec, folder),
+            facts=facts_left(spec.session.backend, spec.session_id, folder),
             duration=timedelta(0),
             notes=tuple(frozen.notes),
         )
@@ -147,11 +147,11 @@ class LocalExecutor:
         return ClaudeSession(spec, paths, starter, pulse, credential, self._environ)
 
 
-def _facts_left(spec: AttemptSpec, folder: AttemptFolder) -> SessionFacts:
+def facts_left(backend: str, session_id: str, folder: AttemptFolder) -> SessionFacts:
     """What a lost session had told by then."""
-    if spec.session.backend == "command":
-        return SessionFacts(session_id=spec.session_id, cost_usd=told_cost(folder.work))
-    reading = Reading(spec.session_id)
+    if backend == "command":
+        return SessionFacts(session_id=session_id, cost_usd=told_cost(folder.work))
+    reading = Reading(session_id)
     with suppress(OSError), folder.stream.open("rb") as lines:
         for line in lines:
             with suppress(ValueError, RecursionError):

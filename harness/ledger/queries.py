@@ -336,6 +336,19 @@ def open_roots(db: sqlite3.Connection) -> int:
     return int(db.execute(query).fetchone()[0])
 
 
+def roots_on_the_way(db: sqlite3.Connection) -> set[str]:
+    """First-phase items that something is left to be done for, also where their batch must be settled first."""
+    rows = db.execute(
+        """SELECT root FROM items WHERE state IN ('pending', 'running')
+           UNION SELECT done.root FROM items done
+             JOIN phases later ON later.from_phase = done.phase
+             JOIN items other ON other.phase = done.phase AND other.number = done.number
+               AND other.state IN ('pending', 'running')
+             WHERE done.state = 'done'"""
+    )
+    return {root for (root,) in rows}
+
+
 def has_failed_items(db: sqlite3.Connection, roots: Container[str] | None = None) -> bool:
     """Anything that failed or cannot begin any more, of these first-phase items; None = of all."""
     failed = db.execute("SELECT root FROM items WHERE state IN ('failed', 'blocked')")

@@ -17,6 +17,8 @@ from harness.core.prices import worst_response_usd
 from harness.core.settle import Span, settle
 from harness.core.symptoms import Symptoms
 from harness.core.types import AttemptSpec, BatchView, Ending, Fault, Json, Judgement, Rejected, SessionFacts
+from harness.executors.folder import AttemptFolder
+from harness.executors.local import facts_left
 from harness.job.job import Job, PhaseSpec
 from harness.ledger import queries
 from harness.ledger.ending import open_attempt
@@ -209,7 +211,9 @@ def settle_unjudgeable(setting: Setting, taken_back: Container[tuple[int, ItemId
         try:
             _spec_again(setting, lost)
         except LedgerDamagedError as error:
-            unseen = Ending((), (), classify(Symptoms(lost=True)), SessionFacts(), timedelta(0), (error.message,))
+            backend = setting.job.phase(lost.group.batch.phase).session.backend
+            facts = facts_left(backend, lost.session_id, AttemptFolder(setting.job.state / lost.folder))
+            unseen = Ending((), (), classify(Symptoms(lost=True)), facts, timedelta(0), (error.message,))
             nothing = {item: Rejected((), missing=True) for item in lost.group.items}
             _settle(setting, lost.attempt, unseen, Judgement(nothing, usable=False), {})
 

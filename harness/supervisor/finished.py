@@ -26,6 +26,9 @@ def how_it_ended(
         raise AssertionError("items are open, but no group waits for them")
     if stop.why == "finished" or (is_settled and stop.why != "broken"):
         left = f"{queries.open_roots(db):,} left for another run (--first, --only)" if is_parked else ""
+        waiting = sum(root in roots for root in queries.roots_on_the_way(db)) if is_parked and roots is not None else 0
+        if waiting:
+            return Finished(3, f"{waiting:,} of the chosen must wait for others of their batch; {left}")
         return Finished(1 if queries.has_failed_items(db, roots) else 0, left or NOTHING_LEFT)
     match stop.why:
         case "budget" | "late":

@@ -12,12 +12,15 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.bounded import Bounded
 from harness.base.clock import SystemClock
 from harness.base.commands import command_at
+from harness.base.ending import end_found
 from harness.base.errors import BrokenSetupError, Problem, UsageError
 from harness.base.ids import AttemptId, GroupId, ItemId, Token
+from harness.base.marks import RUN_MARK, STATE_MARK, lock_limit, marked, state_digest
 from harness.base.troubles import in_words, is_of_the_machine
 from harness.core.events import FingerprintKept
 from harness.core.settle import recover
 from harness.core.types import Accepted, AttemptSpec, Ending, Judgement, SessionEvent
+from harness.executors.guardian import Guardian
 from harness.job.fingerprint import Fingerprint, differences, fingerprint
 from harness.job.job import Job
 from harness.ledger import history, queries
@@ -132,7 +135,7 @@ def _desk(job: Job, expected: re.Pattern[str]) -> Iterator[tuple[Setting, Finger
         with (
             JobLock(job.state / "lock", clock),
             open_ledger(job, clock) as ledger,
-            closing(Bounded()) as bounded,
+            _bounded(job) as bounded,
         ):
             store = ArtifactStore(job.state / "artifacts", ledger.contents)
             setting = Setting(job, ledger, store, clock, _NoSessions(), judge_with(job, store, bounded))
@@ -141,6 +144,19 @@ def _desk(job: Job, expected: re.Pattern[str]) -> Iterator[tuple[Setting, Finger
         if is_of_the_machine(error):
             raise in_words(error, job.state) from error
         raise
+
+
+@contextmanager
+def _bounded(job: Job) -> Iterator[Bounded]:
+    """For checks; what their programs leave behind is ended, also when this process is killed."""
+    with Guardian() as guardian:
+        guardian.stand()
+        try:
+            marks = {STATE_MARK: state_digest(job.state), **guardian.mark}
+            with closing(Bounded(lock_limit=lock_limit(marks))) as bounded:
+                yield bounded
+        finally:
+            asyncio.run(end_found(lambda: marked(RUN_MARK, guardian.mark[RUN_MARK]), 0))
 
 
 def _as_expected(job: Job, ledger: Ledger, bounded: Bounded, expected: re.Pattern[str]) -> FingerprintKept | None:

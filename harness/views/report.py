@@ -191,7 +191,8 @@ def _usage(db: sqlite3.Connection, status: Status) -> Iterator[str]:
     yield f"- {counted(status.head.sessions, 'session')}, {money(spent)} charged{played}"
     yield from _overspent(db, spent)
     if status.reserved_microusd:
-        yield f"- {money(status.reserved_microusd)} reserved for sessions that run now"
+        whose = "run now" if status.current else "were killed with their run: the next launch settles them"
+        yield f"- {money(status.reserved_microusd)} reserved for sessions that {whose}"
     if sums.not_told:
         of_the_sum = f"{money(sums.not_told_microusd)} of the sum is the whole reservation of each"
         charged = f"{of_the_sum}, the true cost is lower or equal" if sums.not_told_microusd else "nothing was reserved"

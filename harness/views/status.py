@@ -123,7 +123,7 @@ def status_of(
         head=job,
         counts=counts,
         phases=tuple(phases),
-        reserved_microusd=queries.money(db).reserved if is_held else 0,
+        reserved_microusd=queries.money(db).reserved,
         current=current,
         failed=tuple(Failed(f["name"], f["phase"], f["reason"], f["attempts"]) for f in failed_items(db)),
         hold=hold,

@@ -139,3 +139,15 @@ def test_many_items_that_have_ids_of_their_own_show_that_three_slips_are_slips(d
     assert desk.types("launch").code == 1
     assert desk.types("status", "--json").json()["counts"]["failed"] == 4
     assert_sound(desk.folder)
+
+
+def test_a_chosen_item_that_must_wait_for_its_batch_is_not_done(desk: "Desk") -> None:
+    """A later phase waits for whole batches, so a run of one item of a batch ends on the way, and says so."""
+    letters(desk, {word: ([word.upper()], []) for word in ("a", "b", "c")}, batch={"size": 2})
+    chosen = desk.types("launch", "--only", "a")
+    assert chosen.code == 3, chosen
+    assert "1 of the chosen must wait for others of their batch; 3 left for another run" in chosen.out
+    assert desk.types("launch", "--first", "2").code == 0
+    assert desk.types("launch", "--only", "a").code == 0
+    assert desk.types("launch").code == 0
+    assert_sound(desk.folder)

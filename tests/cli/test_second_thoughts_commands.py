@@ -1,6 +1,7 @@
 """Second thoughts as a person types them: what failed wrongly is recovered, what is bad is taken back."""
 
 import errno
+import secrets
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,6 +14,7 @@ from harness.base.clock import Clock
 from harness.ledger.store import Ledger
 from harness.supervisor import changes
 from tests.cli.conftest import assert_sound, change_check, count, merged
+from tests.rehearsals.playing import all_pids, words_of
 
 if TYPE_CHECKING:
     import subprocess
@@ -292,3 +294,17 @@ def test_nothing_is_rejudged_of_a_job_that_was_never_launched(desk: "Desk") -> N
     assert not (desk.folder / ".harness").exists()
     assert changes.CHECKS.fullmatch("phases.words.output.check[0]")
     assert not changes.CHECKS.fullmatch("output.key")
+
+
+@pytest.mark.linux
+def test_what_a_check_leaves_behind_is_ended_when_it_is_judged_again(desk: "Desk") -> None:
+    seconds = str(100_000 + secrets.randbelow(800_000))
+    check = f"(setsid env -i sleep {seconds} >/dev/null 2>&1 &); exit 1"
+    desk.job({"1": "good"}, more="strikes: 1\n")
+    manifest = desk.folder / "job.yaml"
+    before = manifest.read_text()
+    manifest.write_text(before.replace("jq: '.n > 0', says: n must be positive", "jq: '.n > 1'"))
+    assert desk.types("launch").code == 1
+    manifest.write_text(before.replace("jq: '.n > 0', says: n must be positive", f"command: [sh, -c, '{check}']"))
+    assert "would" not in desk.types("rejudge", "--check").err
+    assert not [pid for pid in all_pids() if seconds in words_of(pid)]

@@ -148,6 +148,7 @@ def test_the_time_limit_ends_a_program_that_hangs_and_is_charged_to_it(bench: "B
     ending = asyncio.run(bench.run(spec, walls))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("time_limit", "session")
+    assert ending.facts.cost_usd is None, "it was not let say what it cost"
     assert len(json.loads(bench.content(ending))) == 2
     assert marked(TOKEN_MARK, spec.token) == []
 

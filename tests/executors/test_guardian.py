@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.base.errors import BrokenSetupError
 from harness.base.marks import RUN_MARK, lock_limit
 from harness.base.processes import children, is_zombie
-from harness.executors import guardian_program
-from harness.executors.guardian import Guardian
+from harness.executors.guardian import _PROGRAM, Guardian
 
 RUN = """
 import os, sys, time
@@ -135,9 +135,25 @@ def test_a_guardian_that_was_killed_is_replaced_before_the_next_session() -> Non
     assert guardians(guardian) == []
 
 
+def test_a_guardian_that_does_not_answer_any_more_is_killed_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.executors.guardian._PATIENCE_S", 0.2)
+    with Guardian() as guardian:
+        guardian.stand()
+        (first,) = guardians(guardian)
+        os.kill(first, signal.SIGSTOP)
+    assert guardians(guardian) == []
+
+
+def test_a_guardian_that_does_not_come_up_lets_nothing_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.executors.guardian._PROGRAM", "raise SystemExit('no such module')")
+    with Guardian() as guardian, pytest.raises(BrokenSetupError, match="does not start: no such module"):
+        guardian.stand()
+    assert guardians(guardian) == []
+
+
 def guardians(guardian: Guardian) -> list[int]:
     run = guardian.mark[RUN_MARK]
-    return [pid for pid in children(os.getpid()) if {run, guardian_program.__name__} <= {*words(pid)}]
+    return [pid for pid in children(os.getpid()) if {run, _PROGRAM} <= {*words(pid)}]
 
 
 def words(pid: int) -> list[str]:

@@ -42,6 +42,7 @@ _HANGING = """\
 import json, os, sys, time
 items = json.load(open("items.json"))
 if os.environ["HARNESS_PHASE"] == "fin" and os.path.exists("../../../../../hang"):
+    json.dump({"cost_usd": 0.25}, open("usage.json", "w"))
     time.sleep(1000)
 size = 70_000 if os.environ["HARNESS_PHASE"] == "draft" else 1
 json.dump([{"id": item["id"], "text": "x" * size} for item in items], open(os.environ["HARNESS_OUTPUT"], "w"))
@@ -54,7 +55,8 @@ def test_T04_what_a_killed_run_worked_on_can_be_taken_back_when_it_is_lost(progr
     hang = job.folder / "hang"
     hang.touch()
     running = job.begin()
-    until(lambda: running.is_over() or job.count("AttemptStarted") == 4, "both attempts of the second phase")
+    told = job.state.glob
+    until(lambda: running.is_over() or len([*told("attempts/*-p2-*/work/usage.json")]) == 2, "both of the second phase")
     running.kill()
     hang.unlink()
     shutil.rmtree(job.state / "artifacts")
@@ -65,5 +67,6 @@ def test_T04_what_a_killed_run_worked_on_can_be_taken_back_when_it_is_lost(progr
     assert taken.code == 0, taken.all
     assert job.count("AttemptEnded") == 4
     assert job.count("ItemStruck") == 0
+    assert job.count("UsageSettled", charged_microusd=250_000) == 2, "what they had told to cost is known"
     assert job.play().code == 0
     job.assert_laws_hold()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.base.processes import children
-from harness.executors import guardian_program
+from harness.executors.guardian import _PROGRAM
 from tests.rehearsals.conftest import MakeJob
 from tests.rehearsals.playing import WORKER, Job, all_pids, until, words_of
 
@@ -37,7 +37,7 @@ def hung(small: MakeJob, *, guarded: bool = True, **fields: Any) -> Job:
 
 
 def guardian_of(supervisor: int) -> int:
-    (found,) = (pid for pid in children(supervisor) if guardian_program.__name__ in words_of(pid))
+    (found,) = (pid for pid in children(supervisor) if _PROGRAM in words_of(pid))
     return found
 
 
