@@ -181,8 +181,14 @@ async def _bring_up_to_date(setting: Setting) -> None:
 
 
 async def rejudge(setting: Setting, wanted: Sequence[ItemId] | None) -> Rejudged:
-    """One transaction for each attempt that has something to give, with all that follows from it."""
+    """One transaction for all: what was recovered of a batch by several attempts goes on together."""
+    with setting.ledger.joined():
+        return await _rejudge(setting, wanted)
+
+
+async def _rejudge(setting: Setting, wanted: Sequence[ItemId] | None) -> Rejudged:
     recovered: list[Recovered] = []
+    batches: set[tuple[int, int]] = set()
     rejected = history.rejected_items(setting.ledger.db, wanted)
     left = {(each.batch.phase, each.item): NotGood(each.batch.phase, each.item) for each in rejected}
     async for again in _judged_again(setting, rejected):
@@ -194,8 +200,11 @@ async def rejudge(setting: Setting, wanted: Sequence[ItemId] | None) -> Rejudged
         members = [member_of(setting.ledger.db, batch.phase, item) for item in again.past.items]
         with setting.ledger.transaction() as transaction:
             transaction.record(recover(again.past.attempt, batch, members, again.judgement, spans))
-            follow(transaction, batch.phase, batch.number)
+        batches.add((batch.phase, batch.number))
         recovered += again.recovered()
+    for phase, number in sorted(batches):
+        with setting.ledger.transaction() as transaction:
+            follow(transaction, phase, number)
     return Rejudged(tuple(recovered), tuple(left.values()))
 
 

@@ -151,3 +151,23 @@ def test_a_chosen_item_that_must_wait_for_its_batch_is_not_done(desk: "Desk") ->
     assert desk.types("launch", "--only", "a").code == 0
     assert desk.types("launch").code == 0
     assert_sound(desk.folder)
+
+
+def test_what_is_recovered_of_a_finished_job_goes_on_in_batches(desk: "Desk") -> None:
+    """Each item had failed alone; the next phase must not have a session for each of them."""
+    words = [f"w{number}" for number in range(6)]
+    letters(desk, {word: ([word.upper()], [word.upper()]) for word in words}, batch={"size": 3})
+    manifest = json.loads((desk.folder / "job.yaml").read_text())
+    del manifest["phases"]["letters"]["items"]
+    check = manifest["phases"]["words"]["output"].setdefault("check", [{"jq": "(.letters | length) > 1"}])
+    (desk.folder / "job.yaml").write_text(json.dumps(manifest))
+    desk.types("launch")
+    assert len(desk.types("status", "--json").json()["failed"]) == 6
+    check[0]["jq"] = "(.letters | length) > 0"
+    (desk.folder / "job.yaml").write_text(json.dumps(manifest))
+    assert "6 items recovered" in desk.types("rejudge").out
+    sessions = desk.types("status", "--json").json()["usage"]["sessions"]
+    assert desk.types("launch").code == 0
+    assert desk.types("status", "--json").json()["usage"]["sessions"] == sessions + 2
+    assert merged(desk) == words
+    assert_sound(desk.folder)
