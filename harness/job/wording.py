@@ -50,7 +50,7 @@ def problem_of(error: ErrorDetails, document: Document) -> Found:
     kind = error["type"]
     if kind == "extra_forbidden":
         meant = _what_was_meant(path)
-        hint = f", did you mean {_meant_in_words(path, meant)!r}?" if meant else ""
+        hint = f", did you mean {_meant_in_words(path, meant)}?" if meant else ""
         return Found(path, Problem(document.where(path, of_key=True), f"{dotted(path)}: unknown key{hint}"), meant)
     if kind == "missing":
         return Found(path, Problem(document.where(path[:-1], of_key=True), f"{dotted(path)}: missing"))
@@ -61,7 +61,10 @@ def problem_of(error: ErrorDetails, document: Document) -> Found:
 
 
 def _meant_in_words(path: Path, meant: Path) -> str:
-    return str(meant[-1]) if meant[:-1] == path[:-1] else dotted(meant)
+    """In quotes, with where it belongs."""
+    beside = meant[:-1] == path[:-1]
+    top_level = " at the top level" if len(meant) == 1 and not beside else ""
+    return f"{(str(meant[-1]) if beside else dotted(meant))!r}{top_level}"
 
 
 def _message(error: ErrorDetails) -> str:
@@ -123,13 +126,15 @@ def _path_in(document: Document, location: tuple[int | str, ...]) -> Path:
 
 
 def _what_was_meant(path: Path) -> Path | None:
-    """The same key one level further in, or a key beside it that is spelled nearly so."""
+    """The same key one level further in or at the top, or a key beside it that is spelled nearly so."""
     word = str(path[-1])
     if len(path) == 1:
         for outer, model in _keys_of(Manifest):
             if word in dict(_keys_of(model)):
                 return outer, word
     near = _nearest(word, dict(_keys_of(_model_at(path[:-1]))))
+    if near is None and len(path) > 1 and word in dict(_keys_of(Manifest)):
+        return (word,)
     return (*path[:-1], near) if near else None
 
 

@@ -162,11 +162,11 @@ def _last_run(status: Status, now: datetime) -> Iterator[str]:
 def next_command(status: Status, manifest: str, settings: Sequence[str] = ()) -> str:
     """The one command that helps most now."""
     failed = status.counts.failed or status.failed
+    is_paused = status.head is not None and status.head.paused
     words: tuple[str, ...]
     match status.state:
         case "new" | "stopped":
-            is_paused = status.head is not None and status.head.paused
-            verb, words = ("resume", ()) if is_paused else ("launch", tuple(settings))
+            verb, words = "launch", tuple(settings)
         case "running" | "holding":
             verb, words = "watch", ()
         case "paused":
@@ -183,6 +183,8 @@ def next_command(status: Status, manifest: str, settings: Sequence[str] = ()) ->
     bound = _bound_reached(status) if verb == "launch" else ""
     how = "name a later" if bound == "deadline" else "raise"
     first = f"{how} `{bound}` in {manifest}, then " if bound else ""
+    if is_paused and verb == "launch":
+        first = f"`{command_line('resume', manifest, rehearsal=status.rehearsal)}`, then {first}"
     return f"{first}`{command_line(verb, manifest, *words, rehearsal=status.rehearsal)}`"
 
 

@@ -27,6 +27,15 @@ def test_with_nothing_running_cancel_says_so_and_pause_waits(desk: "Desk") -> No
     assert "nothing is paused or held" in desk.types("resume").err
     assert "pause waits for the next `harness launch`" in desk.types("pause").err
     assert "resume waits for the next `harness launch`" in desk.types("resume").err
+
+
+def test_a_paused_job_that_was_cancelled_needs_both_commands(desk: "Desk", waiting_run: "Start") -> None:
+    desk.job({"1": "wait"})
+    running = waiting_run(("launch",))
+    desk.types("pause")
+    assert desk.types("cancel", "--now").code == 0
+    running.wait(timeout=60)
+    assert "Next: `harness resume`, then `harness launch`" in desk.types("status").out
     assert "nothing runs at the moment" in desk.types("watch").err
 
 

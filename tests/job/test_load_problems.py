@@ -22,6 +22,7 @@ def test_the_pattern_of_these_tests_is_right(folder: Path) -> None:
         ("strikes: 3", "strikes: three", "job.yaml:19:10: strikes: expected a whole number, got 'three'"),
         ("strikes: 3", "strikes: 0", "job.yaml:19:10: strikes: expected greater than or equal to 1, got 0"),
         ("job: Test", "job: 5", "job.yaml:1:6: job: expected text, got 5"),
+        ("  model: sonnet", "  model: sonnet\n  budget: $1", "job.yaml:10:3: session.budget: unknown key, did you mean 'budget' at the top level?"),
         ("strikes: 3", "model: opus", "job.yaml:19:1: model: unknown key, did you mean 'session.model'?"),
         ("budget: $40", "budget: lots", "job.yaml:20:9: budget: expected dollars such as $40 or 0.50, or none, got 'lots'"),
         ("budget: $40", "", "job.yaml:1:1: budget: missing: a real run needs a budget"),
