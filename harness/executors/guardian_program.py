@@ -23,7 +23,8 @@ def main(run: str) -> None:
     """Wait for the end of the run, and do what is left to do."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # who ends a whole group of processes means the run
         signal.signal(number, signal.SIG_IGN)
-    os.write(1, b"\n")
+    with suppress(OSError):  # who waits for it may be gone already
+        os.write(1, b"\n")
     if not os.read(0, 1):
         _end_all(run)
 
