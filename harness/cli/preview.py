@@ -86,7 +86,7 @@ _WHY = {
     "halved": "its last try left nothing usable: cut in half",
     "alone": "one strike short of failing: goes alone",
     "chosen": "chosen by --first or --only",
-    "reopened": "retried by hand",
+    "reopened": "reopened: retried, rejected or redone",
 }
 
 

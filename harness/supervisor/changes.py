@@ -98,7 +98,8 @@ def refusal(job: Job, changes: Changes, typed: str = "harness launch") -> Proble
     listed = "".join(f"\n    {line}" for line in [*lines[:_LONGEST_DIFF], *more])
     ways = [f"`{typed} --reset` starts anew and moves ledger and outputs to a backup"]
     if changes.others:
-        ways.insert(0, f"`{typed} --keep` goes on with the items as they were planned and keeps every done record")
+        kept = "goes on, with rows as they were planned and files as they are; every done record stays"
+        ways.insert(0, f"`{typed} --keep` {kept}")
     if changes.others and all(CHECKS.fullmatch(line.split(" ", 1)[0]) for line in changes.others):
         again = typed.replace("harness launch", "harness rejudge", 1)
         ways.insert(0, f"`{again}` judges by it what was rejected, without a new session, and goes on with it")

@@ -156,7 +156,7 @@ def second_thoughts(db: sqlite3.Connection) -> list[tuple[datetime, str, str, st
 
 
 def joined_late(db: sqlite3.Connection) -> list[tuple[str, str]]:
-    """`(phase, item)` of items that were retried by hand and went on beside the plan."""
+    """`(phase, item)` of items that went on beside the plan: reopened by a person, or made from one that came late."""
     rows = db.execute(
         """SELECT p.name, i.item FROM items i JOIN phases p ON p.phase = i.phase
            LEFT JOIN batches b ON b.phase = i.phase AND b.number = i.number AND b.part = i.part

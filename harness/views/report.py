@@ -243,7 +243,7 @@ def _second_thoughts(db: sqlite3.Connection) -> Iterator[str]:
 def _joined_late(db: sqlite3.Connection) -> Iterator[str]:
     late = facts.joined_late(db)
     if late:
-        yield "Retried by hand, and alone through the phases they lacked; no other record was made with them in sight."
+        yield "Reopened or recovered, and so beside the plan; no other record was made with them in sight."
         yield ""
     yield from _table(("phase", "item"), late)
 
