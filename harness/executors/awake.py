@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Self
 
+from harness.base.ending import wait_or_kill
+
 _PATIENCE_S = 3.0
 _HELD = b"held\n"
 _HOLDING = ("/bin/sh", "-c", "echo held; exec cat >/dev/null")
@@ -45,11 +47,7 @@ class Awake:
         if process is None:
             return
         process.terminate()
-        try:
-            process.communicate(timeout=_PATIENCE_S)
-        except (OSError, subprocess.TimeoutExpired):
-            process.kill()
-            process.communicate()
+        wait_or_kill(process, _PATIENCE_S)
 
     def __enter__(self) -> Self:
         return self

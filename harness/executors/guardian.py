@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from harness.base.ending import wait_or_kill
 from harness.base.errors import BrokenSetupError
 from harness.base.marks import RUN_MARK
 from harness.executors import guardian_program
@@ -82,10 +83,5 @@ class Guardian:
 
     def _let_go(self) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        try:
-            process.communicate(timeout=_PATIENCE_S)
-        except (OSError, subprocess.TimeoutExpired):  # it was stopped, or waits for a disk
-            process.kill()
-            process.communicate()
+        if process is not None:
+            wait_or_kill(process, _PATIENCE_S)
