@@ -3,8 +3,9 @@
 import asyncio
 import sys
 import time
-from datetime import UTC, datetime
-from typing import Protocol
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import time as TimeOfDay
+from typing import Final, Protocol
 
 
 class Clock(Protocol):
@@ -41,6 +42,48 @@ def seconds_asleep() -> float:
     if sys.platform == "darwin":
         return time.clock_gettime(time.CLOCK_MONOTONIC) - time.clock_gettime(time.CLOCK_UPTIME_RAW)
     return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
+class _LocalZone(tzinfo):
+    """The zone of this machine with its rules (TZ, else /etc/localtime), by the C library.
+
+    `datetime.astimezone()` gives the offset of one moment only, which is wrong on the other side of a clock change.
+    """
+
+    def utcoffset(self, moment: datetime | None, /) -> timedelta | None:
+        return None if moment is None else moment.replace(tzinfo=None).astimezone().utcoffset()
+
+    def dst(self, moment: datetime | None, /) -> timedelta | None:
+        return None
+
+    def tzname(self, moment: datetime | None, /) -> str | None:
+        return None if moment is None else moment.replace(tzinfo=None).astimezone().tzname()
+
+    def fromutc(self, moment: datetime, /) -> datetime:
+        local = moment.replace(tzinfo=UTC).astimezone()
+        here = local.replace(tzinfo=self, fold=0)
+        return here if here.utcoffset() == local.utcoffset() else here.replace(fold=1)
+
+
+LOCAL_ZONE: Final[tzinfo] = _LocalZone()
+
+
+def first_moment(day: date, clock: TimeOfDay, zone: tzinfo) -> datetime:
+    """The first moment, in UTC, at which the clocks of `zone` show `clock` on `day`.
+
+    Where the clocks skip that time, the moment at which they jump over it.
+    """
+    wall = datetime.combine(day, clock)
+    before, moment = sorted(wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    if before == moment or before.astimezone(zone).replace(tzinfo=None, fold=0) == wall:
+        return before
+    while (seconds := int((moment - before).total_seconds())) > 1:
+        middle = before + timedelta(seconds=seconds // 2)
+        if middle.astimezone(zone).replace(tzinfo=None) < wall:
+            before = middle
+        else:
+            moment = middle
+    return moment
 
 
 def to_text(moment: datetime) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
+from harness.base.clock import LOCAL_ZONE
+
 _TOLD = re.compile(
     r"[^\n]{0,80}?\b(?P<window>[\w-]+ )?limit\b[^\n]{0,40}?\bresets?(?: at)? "
     r"(?:(?P<month>[a-z]{3}) (?P<day>\d{1,2})(?:, (?P<year>\d{4}))?(?:,| at) )?"
@@ -22,17 +24,17 @@ _DAY = timedelta(hours=23)
 """A time of day that is further ahead is one that has just passed."""
 
 
-def told_reset(text: str, now: datetime, zone: tzinfo | None = None) -> datetime | None:
+def told_reset(text: str, now: datetime, zone: tzinfo = LOCAL_ZONE) -> datetime | None:
     """The end of the minute that `text` names, in UTC; None when it names none, or one that cannot be meant.
 
-    `text` is the CLI's own synthetic result. `zone` is that of this machine when None. A time that the clocks show
-    twice is the later one, and one that they skip is as much later.
+    `text` is the CLI's own synthetic result. A time that the clocks show twice is the later one, and one that they
+    skip is as much later.
     """
     told = _TOLD.match(text)
     if told is None:
         return None
     try:
-        there = ZoneInfo(told["zone"]) if told["zone"] else zone or now.astimezone().tzinfo
+        there = ZoneInfo(told["zone"]) if told["zone"] else zone
         clock = time(int(told["hour"]) % 12 + (12 if told["half"] in "pP" else 0), int(told["minute"] or 0))
         moments = [_latest(day, clock, there) + _NOT_TOLD for day in _days(told, now.astimezone(there).date())]
     except (KeyError, ValueError, OverflowError, OSError):  # no such zone, no such day
@@ -53,7 +55,7 @@ def _days(told: re.Match[str], today: date) -> Iterator[date]:
     yield from (date(year, month, day) for year in years)
 
 
-def _latest(day: date, clock: time, zone: tzinfo | None) -> datetime:
+def _latest(day: date, clock: time, zone: tzinfo) -> datetime:
     return max(datetime.combine(day, clock, zone).replace(fold=fold).astimezone(UTC) for fold in (0, 1))
 
 

@@ -1,14 +1,15 @@
 """When and how much a job may start: rate, window, deadline, caps, and the share of a plan left to people.
 
-Times of day are of this machine's zone; everything else is UTC.
+Times of day are of this machine's zone, by its rules on the day that is meant; everything else is UTC.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 from typing import Literal
 
+from harness.base.clock import LOCAL_ZONE, first_moment
 from harness.base.durations import LONGEST, in_words, parse_duration
 
 _RATE = re.compile(r"\s*(\d{1,9})\s*/\s*(s|sec|min|m|h|hour|d|day)\s*", re.IGNORECASE)
@@ -46,30 +47,42 @@ class Window:
     opens_at: time
     closes_at: time
 
-    def opens(self, now: datetime, zone: tzinfo | None = None) -> datetime | None:
-        """When the window opens next, or None when it is open. `zone` None = this machine's."""
-        local = now.astimezone(zone)
-        clock = local.time()
-        if self.opens_at <= self.closes_at:
-            is_open = self.opens_at <= clock < self.closes_at
-        else:
-            is_open = clock >= self.opens_at or clock < self.closes_at
-        return None if is_open else _next(self.opens_at, local).astimezone(now.tzinfo)
+    def opens(self, now: datetime, zone: tzinfo = LOCAL_ZONE) -> datetime | None:
+        """When the window opens next, or None when it is open."""
+        if self._open_at(now, zone) is not None:
+            return None
+        return next(opens for opens, closes in self._around(now, zone) if now < opens < closes)
 
-    def closes(self, now: datetime, zone: tzinfo | None = None) -> datetime:
-        """When the window, open at `now`, closes."""
-        return _next(self.closes_at, now.astimezone(zone)).astimezone(now.tzinfo)
+    def closes(self, now: datetime, zone: tzinfo = LOCAL_ZONE) -> datetime:
+        """When the window, open at `now`, closes. ValueError when it is not open."""
+        if (closes := self._open_at(now, zone)) is None:
+            raise ValueError(f"the window {self.in_words()} is not open at {now}")
+        return closes
+
+    def _open_at(self, now: datetime, zone: tzinfo) -> datetime | None:
+        return next((closes for opens, closes in self._around(now, zone) if opens <= now < closes), None)
+
+    def _around(self, now: datetime, zone: tzinfo) -> Iterator[tuple[datetime, datetime]]:
+        """The windows from yesterday's on. One that the clocks skip is empty, a time that they show twice counts once.
+
+        Three days ahead, because the clocks have skipped a whole day.
+        """
+        today = now.astimezone(zone).date()
+        for day in (today + timedelta(days=number) for number in range(-1, 4)):
+            ends = day if self.opens_at < self.closes_at else day + timedelta(days=1)
+            opens, closes = first_moment(day, self.opens_at, zone), first_moment(ends, self.closes_at, zone)
+            yield opens.astimezone(now.tzinfo), closes.astimezone(now.tzinfo)
 
     def in_words(self) -> str:
         """`22:00-07:00`."""
         return f"{self.opens_at:%H:%M}-{self.closes_at:%H:%M}"
 
 
-def _next(clock: time, local: datetime) -> datetime:
+def _next(clock: time, now: datetime, zone: tzinfo) -> datetime:
     """The next moment at which the clock on the wall shows `clock`."""
-    zone = local.tzinfo
-    today = datetime.combine(local.date(), clock, zone)
-    return today if today > local else datetime.combine(local.date() + timedelta(days=1), clock, zone)
+    today = now.astimezone(zone).date()
+    moments = (first_moment(today + timedelta(days=number), clock, zone) for number in range(3))
+    return next(moment for moment in moments if moment > now).astimezone(now.tzinfo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +91,13 @@ class Deadline:
 
     at: timedelta | time | datetime
 
-    def moment(self, started: datetime, zone: tzinfo | None = None) -> datetime:
+    def moment(self, started: datetime, zone: tzinfo = LOCAL_ZONE) -> datetime:
         """The moment for a run that started at `started`."""
         if isinstance(self.at, timedelta):
             return started + self.at
         if isinstance(self.at, datetime):
             return self.at.astimezone(started.tzinfo)
-        return _next(self.at, started.astimezone(zone)).astimezone(started.tzinfo)
+        return _next(self.at, started, zone)
 
     def in_words(self) -> str:
         """`the deadline`, with its date where it is a moment: once that has passed, nothing can start any more."""
