@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from harness.base.errors import Problem
@@ -26,6 +27,8 @@ BUILT_IN_TOOLS = frozenset(
 
 _WRITERS = frozenset({"Write", "Bash"})
 _INTERPRETER = re.compile(r"(python|pypy)[0-9.]*|(ba|da|z|k|a)?sh|node|perl|ruby|php|Rscript")
+_PROMPT_SUFFIXES = (".md", ".markdown", ".txt", ".j2", ".jinja", ".jinja2", ".prompt", ".tmpl", ".template")
+_ENDS_OF_SENTENCES = (".", "!", "?", ":", ";")
 _CLAUDE_ONLY = ("model", "instructions", "tools", "max_turns", "env")
 
 Level = tuple[ValuePath, Session | None]
@@ -166,7 +169,8 @@ def _program(desk: Inspection, path: ValuePath, command: Sequence[str] | None) -
 
 
 def _prompt(desk: Inspection, layered: Layered, batch_size: int) -> tuple[str, str]:
-    """The template and what it is called. A text with white space that names no file is the template itself."""
+    """The template and what it is called. A text with white space that names no file, and looks like the name of none,
+    is the template itself."""
     path, text = layered.origin["prompt"], layered.session.prompt
     if text is None:
         if layered.session.backend == "claude":
@@ -179,6 +183,9 @@ def _prompt(desk: Inspection, layered: Layered, batch_size: int) -> tuple[str, s
         return "", "<prompt>"
     named = desk.folder / desk.fill_known(text)
     if any(map(str.isspace, text.strip())) and not _is_file(named):
+        if _looks_like_a_file(desk, text.strip()):
+            _complain_of_no_file(desk, path, desk.fill_known(text.strip()))
+            return "", "<prompt>"
         _check_template(desk, path, text, batch_size, file=None)
         return text, "<prompt>"
     file = desk.file(path, text)
@@ -189,6 +196,33 @@ def _prompt(desk: Inspection, layered: Layered, batch_size: int) -> tuple[str, s
         desk.note(Problem(desk.shown(file), "the prompt is empty"))
     _check_template(desk, path, content, batch_size, file=file)
     return content, desk.shown(file)
+
+
+def _looks_like_a_file(desk: Inspection, text: str) -> bool:
+    """One line that ends as names of prompt files do, or that is a path: a misspelt name, never a task."""
+    if "\n" in text or text.endswith(_ENDS_OF_SENTENCES):
+        return False
+    folder, slash, _ = desk.fill_known(text).rpartition("/")
+    return (
+        text.lower().endswith(_PROMPT_SUFFIXES)
+        or "/" in text.split()[-1]
+        or (bool(slash) and (desk.folder / folder).is_dir())
+    )
+
+
+def _complain_of_no_file(desk: Inspection, path: ValuePath, name: str) -> None:
+    hint = "if this is the task itself, end it with a full stop"
+    near = get_close_matches(name, [each.relative_to(desk.folder).as_posix() for each in _beside(desk.folder / name)])
+    if near:
+        hint = f"did you mean {near[0]!r}? {hint[0].upper()}{hint[1:]}"
+    desk.complain(path, f"there is no file {name!r}", hint)
+
+
+def _beside(file: Path) -> list[Path]:
+    try:
+        return sorted(file.parent.iterdir())
+    except (OSError, ValueError):
+        return []
 
 
 def _is_file(path: Path) -> bool:
