@@ -78,7 +78,7 @@ def _answer(question: Mapping[str, Any]) -> Answer:
 def _jq(question: Mapping[str, Any]) -> list[Answer]:
     """For each value `{"results": [...]}`, or `{"results": [], "error": text}`. The program can open no file."""
     with _nothing_to_open():
-        program = _compiled(question["program"], json.dumps(question["variables"]))
+        program = _as_texts(question["program"], json.dumps(question["variables"]))
         left = question["most"]
         outcomes: list[Answer] = []
         for text in question["texts"]:
@@ -88,16 +88,22 @@ def _jq(question: Mapping[str, Any]) -> list[Answer]:
         return outcomes
 
 
-def _jq_once(stream: Iterable[Any], left: int) -> Answer:
+def _jq_once(stream: Iterable[str], left: int) -> Answer:
     results: list[Any] = []
     try:
         for result in stream:
             if len(results) == left:
                 raise TooBigError("more results than asked for")
-            results.append(result)
+            results.append(json.loads(result, parse_float=_number))
     except ValueError as error:
         return {"results": [], "error": str(error)}
     return {"results": results}
+
+
+def _number(text: str) -> int | float:
+    """jq makes no difference between 1 and 1.0, and neither does what is hashed of an item."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def _check_jq(question: Mapping[str, Any]) -> None:
@@ -106,6 +112,15 @@ def _check_jq(question: Mapping[str, Any]) -> None:
 
 
 @lru_cache(maxsize=64)
+def _as_texts(program: str, variables: str) -> Any:
+    """The program with each result as its JSON text, in which jq writes every number as it read it.
+
+    As values, numbers are floats, which know no integer above 2^53.
+    """
+    _compiled(program, variables)  # what is wrong is said of the program as it was written
+    return _compiled(f"({program}\n) | tojson", variables)
+
+
 def _compiled(program: str, variables: str) -> Any:
     import jq
 

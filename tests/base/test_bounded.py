@@ -49,6 +49,27 @@ def test_a_value_that_makes_jq_raise_spoils_only_its_own_outcome(bounded: Bounde
         bounded.jq(".[]", [[1], 7], {})
 
 
+BIG = 9007199254740993  # 2**53 + 1, which is no float
+
+
+@pytest.mark.parametrize(
+    ("program", "value", "results"),
+    [
+        (".[] | .id |= tostring", [{"id": BIG, "n": [-BIG, 10**30]}], [{"id": str(BIG), "n": [-BIG, 10**30]}]),
+        ("{a: .x} # said by the way", {"x": BIG}, [{"a": BIG}]),
+        ("def f: .x; [f, $big]", {"x": -BIG}, [[-BIG, BIG]]),
+        ("sort_by(.n) | .[1:] | to_entries[] | .value", [{"n": 1}, {"n": BIG}], [{"n": BIG}]),
+        (".[]", [1.0, 1.5, 1e3, -0.0], [1, 1.5, 1000, 0]),
+    ],
+)  # fmt: skip
+def test_whole_numbers_of_any_size_come_through_jq_unchanged(
+    bounded: Bounded, program: str, value: object, results: list[object]
+) -> None:
+    (found,) = bounded.jq(program, [value], {"big": BIG})
+    assert found == results
+    assert [type(each) for each in found] == [type(each) for each in results]
+
+
 def test_many_values_are_sent_in_portions_and_come_back_in_order(bounded: Bounded) -> None:
     values = [f"{number}:{'x' * 700_000}" for number in range(14)]
     answer = bounded.jq('split(":")[0] | tonumber', values, {})
