@@ -7,6 +7,13 @@ Money is in micro-dollars (`*_microusd`, whole numbers, rounded up); times are i
 from dataclasses import dataclass, field
 from typing import Literal
 
+from harness.core.run_events import CancelAsked as CancelAsked
+from harness.core.run_events import Paused as Paused
+from harness.core.run_events import PilotJudged as PilotJudged
+from harness.core.run_events import PilotStarted as PilotStarted
+from harness.core.run_events import Resumed as Resumed
+from harness.core.run_events import RunEnded as RunEnded
+from harness.core.run_events import RunStarted as RunStarted
 from harness.core.types import Json
 
 
@@ -292,52 +299,6 @@ class AttemptEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class RunStarted:
-    """One life of the supervisor began."""
-
-    pid: int
-    host: str
-    version: str
-    parallel: int
-    budget_microusd: int | None
-    sandbox: str
-    credential: str
-    awake: str = ""
-    """What keeps this machine from falling asleep, or why nothing does."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunEnded:
-    """The supervisor stopped in order. A run without this entry was killed."""
-
-    exit_code: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Paused:
-    """A person asked that nothing new starts."""
-
-    who: str
-
-
-@dataclass(frozen=True, slots=True)
-class Resumed:
-    """A person asked to go on."""
-
-    who: str
-
-
-@dataclass(frozen=True, slots=True)
-class CancelAsked:
-    """A person asked the run to end; `now` = without grace. `grace_s` is what running sessions get from here."""
-
-    who: str
-    now: bool
-    grace_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Merged:
     """The merge of a phase, committed before the rename; `target` is relative to the job folder, and `set_aside` the
     new name of what somebody had put or changed there. `reflects` is the newest acceptance that it surely holds."""
@@ -348,35 +309,6 @@ class Merged:
     records: int
     reflects: int
     set_aside: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PilotStarted:
-    """These batches of the first phase run ahead of all others."""
-
-    batches: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PilotJudged:
-    """What the pilot says: costs of the whole job, times of the rest. `unknown`: phases it did not reach; `plan_share`:
-    what the rest would use of the plan's window; `left_*`: of the `open` items, at the run's `deadline` ("" = none);
-    `short`: bounds that will, or may, be used up before, and how many of them are left then, at least and at most."""
-
-    is_good: bool
-    accepted: int
-    of: int
-    cost_low_microusd: int
-    cost_high_microusd: int
-    seconds_low: float
-    seconds_high: float
-    unknown: tuple[str, ...]
-    plan_share: float | None = None
-    open: int = 0
-    deadline: str = ""
-    left_low: int = 0
-    left_high: int = 0
-    short: tuple[tuple[str, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
