@@ -1,6 +1,7 @@
 """Before a ledger is written to: whether its file, its chain of entries and its contents can be trusted. Reads only."""
 
 import hashlib
+import itertools
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -12,7 +13,12 @@ from harness.base.commands import command_at
 from harness.base.errors import HarnessError, LedgerDamagedError
 from harness.base.troubles import in_words, is_of_the_machine
 from harness.ledger import seal
+from harness.ledger.shapes import stranger_in
 from harness.ledger.tables import VERSION
+
+_STEPS_AT_ONCE = 1_000_000
+_MOST_LOOKS = 20_000
+"""Of a reader, in steps of SQLite's machine: two minutes of nothing but work. A million entries take a thousandth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +70,21 @@ def read_only_uri(path: Path) -> str:
 
 @contextmanager
 def read_only(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that never writes, checkpoints or creates; for a short time."""
+    """A connection that never writes, checkpoints or creates; for a short time, and a bounded amount of work."""
     with closing(sqlite3.connect(read_only_uri(path), uri=True, isolation_level=None)) as db:
+        harden(db)
         db.execute("PRAGMA busy_timeout=5000")
+        looks = itertools.count(1)
+        db.set_progress_handler(lambda: next(looks) > _MOST_LOOKS, _STEPS_AT_ONCE)
         yield db
+
+
+def harden(db: sqlite3.Connection) -> None:
+    """For a file that may have come from anybody: nothing is attached, no function runs because its schema says so."""
+    db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    db.execute("PRAGMA trusted_schema=OFF")
+    db.execute("PRAGMA cell_size_check=ON")
+    db.execute("PRAGMA mmap_size=0")
 
 
 def verify(db: sqlite3.Connection, path: Path, start: Link = Link()) -> Link:
@@ -91,6 +108,7 @@ def verify(db: sqlite3.Connection, path: Path, start: Link = Link()) -> Link:
 
 
 def refuse_other_versions(db: sqlite3.Connection, path: Path) -> None:
+    """LedgerDamagedError for a newer version, and for a schema that is not exactly one of ours."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
         raise LedgerDamagedError(
@@ -99,6 +117,8 @@ def refuse_other_versions(db: sqlite3.Connection, path: Path) -> None:
         )
     if version < 1:
         raise damaged(path, f"it has the unknown version {version}")
+    if stranger := stranger_in(db):
+        raise damaged(path, stranger)
     if version > 1 and not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'contents'").fetchone():
         raise damaged(path, "its contents are gone")
 
@@ -127,6 +147,8 @@ def _refuse_broken_contents(db: sqlite3.Connection, path: Path) -> None:
 
 def refused(path: Path, error: sqlite3.DatabaseError) -> HarnessError:
     """An error of SQLite in words: of the disk under the ledger, or of what is in it."""
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+        return damaged(path, "reading it takes more work than any ledger does")
     return in_words(error, path) if is_of_the_machine(error) else damaged(path, str(error))
 
 

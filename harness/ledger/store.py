@@ -19,7 +19,7 @@ from harness.core.events import Event
 from harness.ledger import seal
 from harness.ledger.apply import apply
 from harness.ledger.contents import Contents, content_of, contents_of
-from harness.ledger.examining import Link, damaged, examine, read_only, refuse_other_versions, refused, verify
+from harness.ledger.examining import Link, damaged, examine, harden, read_only, refuse_other_versions, refused, verify
 from harness.ledger.tables import CONTENTS, ENTRIES, SHAPE, STATE, STATE_TABLES, VERSION
 
 
@@ -86,6 +86,7 @@ class Ledger:
                 _create_file(path)
             examined = examine(path)
             db = sqlite3.connect(path, isolation_level=None)
+            harden(db)
             db.execute("PRAGMA journal_mode=WAL")
             db.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
             db.execute("PRAGMA journal_size_limit=67108864")
@@ -260,11 +261,17 @@ def _remake_state(db: sqlite3.Connection) -> None:
         " AND name NOT IN ('entries', 'contents')"
     )
     names = [row[0] for row in db.execute(tables)]
-    db.executescript(f"BEGIN; {' '.join(f'DROP TABLE {name};' for name in names)} {STATE}")
+    drops = "".join(f"DROP TABLE {_quoted(name)};" for name in names)
+    db.executescript(f"BEGIN; {drops} {STATE}")
     for seq, time, kind, body in db.execute("SELECT seq, time, kind, body FROM entries ORDER BY seq").fetchall():
         apply(db, seq, time, decode(kind, body))
     db.execute(f"PRAGMA application_id={SHAPE}")
     db.execute("COMMIT")
+
+
+def _quoted(name: str) -> str:
+    """As an identifier, whatever is in it."""
+    return '"{}"'.format(name.replace('"', '""'))
 
 
 def _bring_up_to_version(db: sqlite3.Connection) -> None:

@@ -19,7 +19,9 @@ from harness.core.events import (
     RunStarted,
 )
 from harness.ledger.queries import last_seq
+from harness.ledger.shapes import stranger_in
 from harness.ledger.store import Ledger, entries, opened_for_reading, rebuild, state_of
+from harness.ledger.tables import STATE_TABLES
 
 
 def a_ledger(path: Path) -> Ledger:
@@ -172,13 +174,16 @@ def test_T06_state_tables_of_an_older_shape_are_made_anew_from_the_entries(tmp_p
     path = tmp_path / "ledger.db"
     ledger = a_ledger(path)
     expected = state_of(ledger.db)
-    ledger.db.executescript(
-        "BEGIN; DROP TABLE groups; ALTER TABLE job DROP COLUMN turns; CREATE TABLE old(x);"
-        "PRAGMA application_id=7; COMMIT;"
-    )
+    old = sqlite3.connect(Path(__file__).parents[1] / "golden/ledgers/0.1.0/ledger.db")
+    made = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'entries' ORDER BY type DESC"
+    older = "; ".join(sql for (sql,) in old.execute(made))
+    (shape,) = old.execute("PRAGMA application_id").fetchone()
+    old.close()
+    drops = "; ".join(f"DROP TABLE {table}" for table in STATE_TABLES)
+    ledger.db.executescript(f"BEGIN; {drops}; {older}; PRAGMA application_id={shape}; COMMIT;")
     ledger.close()
     with opened_for_reading(path) as db:
         assert state_of(db) == expected
     opened = Ledger.open(path, SystemClock())
     assert state_of(opened.db) == expected
-    assert opened.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'old'").fetchone() is None
+    assert stranger_in(opened.db) is None
