@@ -1,4 +1,4 @@
-"""The events of a run and of its pilot: a part of `core.events`, where everybody takes them from, with the same rules."""
+"""The events of a run and of its pilot: a part of `core.events`, which passes them on; the same rules hold."""
 
 from dataclasses import dataclass
 
