@@ -28,7 +28,7 @@ from harness.job.environment import uses_cloud
 if TYPE_CHECKING:
     from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient, Transport
 
-_INSIDE = "/opt/claude"
+INSIDE = "/opt/claude"
 """Where the CLI lies in the sandbox; the same on every machine."""
 
 _INSTRUCTIONS = "instructions.md"
@@ -159,12 +159,12 @@ class ClaudeSession:
         view = self._starter.view
         folder = cli_folder()
         sandboxed = self._starter.is_kernel_sandbox
-        program = f"{_INSIDE}/claude" if sandboxed else str(folder / "claude")
+        program = f"{INSIDE}/claude" if sandboxed else str(folder / "claude")
         return Launch(
             argv=(program, *_arguments(self._spec, view, sandboxed=sandboxed)),
             env=self._environment(view, passed, sandboxed=sandboxed),
             readable=(*self._spec.readable, *passed.files),
-            shown=((folder, _INSIDE),) if sandboxed else (),
+            shown=((folder, INSIDE),) if sandboxed else (),
         )
 
     def _environment(self, view: View, passed: Passed, *, sandboxed: bool) -> dict[str, str]:

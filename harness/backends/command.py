@@ -109,7 +109,7 @@ class CommandSession:
 
     def _launch(self) -> Launch:
         spec, view = self._spec, self._starter.view
-        program = _find_program(spec.session.command[0], self._environ)
+        program = find_program(spec.session.command[0], self._environ)
         variables = {
             "PATH": f"{program.parent}:{_SYSTEM_PATH}" if str(program.parent) not in _SYSTEM_PATH else _SYSTEM_PATH,
             "LANG": self._environ.get("LANG", "C.UTF-8"),
@@ -133,7 +133,7 @@ def told_cost(work: Path) -> Decimal | None:
     return _read_usage(work / _USAGE_FILE)[0] if (work / _USAGE_FILE).exists() else None
 
 
-def _find_program(word: str, environ: Mapping[str, str]) -> Path:
+def find_program(word: str, environ: Mapping[str, str]) -> Path:
     """The program's absolute path, by the user's own PATH. FileNotFoundError when there is none."""
     found = shutil.which(word, path=environ.get("PATH") or os.defpath)
     if found is None:

@@ -1,12 +1,15 @@
 """Commands that look before anything runs: check, plan, schema."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, OfRehearsal, Place, Settings, typed
 from harness.cli.printing import print_json, print_lines, say
+
+if TYPE_CHECKING:
+    from harness.job.job import Job
 
 
 def check(
@@ -43,6 +46,7 @@ def plan(
     phase: Annotated[
         str, typer.Option("--phase", metavar="NAME", help="With --prompt: of a later phase, about made-up records.")
     ] = "",
+    mounts: Annotated[bool, typer.Option("--mounts", help="Print what sessions would see of this machine.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what would run and why, and what it may cost; start nothing."""
@@ -52,6 +56,9 @@ def plan(
     from harness.job.load import load
 
     job = load(manifest, settings=settings or (), rehearsal=rehearsal)
+    if mounts:
+        _print_mounts(job, as_json=as_json)
+        return
     items = preview.read_items(job).items
     for line in unlike_planned(job, items, typed(Place(manifest, rehearsal), settings)):
         say(line)
@@ -70,6 +77,16 @@ def plan(
         print_lines([f"  pilot: {pilot_line(ahead)}"])
     if gate := gate_line(job.bounds, datetime.now(UTC)):
         print_lines([f"  gate: {gate}"])
+
+
+def _print_mounts(job: "Job", *, as_json: bool) -> None:
+    from harness.cli.mounts import mount_lines, mounts_as_json, seen_by_phase
+
+    says, seen = seen_by_phase(job)
+    if as_json:
+        print_json(mounts_as_json(job, says, seen))
+    else:
+        print_lines(mount_lines(job, says, seen))
 
 
 def _print_prompt(told: object) -> None:

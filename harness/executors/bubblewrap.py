@@ -3,19 +3,29 @@
 import os
 import shutil
 import subprocess
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
 from harness.backends.launch import Launch, View
 from harness.base.processes import IS_LINUX, children
 from harness.executors.folder import AttemptFolder
-from harness.executors.walls import Wrapped
+from harness.executors.installations import (
+    LINKED_FOLDERS,
+    SECRETS_OF_THE_SYSTEM,
+    SYSTEM,
+    Shown,
+    covered,
+    forbidden_in,
+    is_of_the_system,
+    needed_by,
+)
+from harness.executors.walls import Mount, Wrapped
 
 VIEW = View("/mnt/work", "/mnt/config", "/mnt/tmp", "/mnt/input")
 """The same in every attempt, so that prompts are the same too."""
 
-_LINKED_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = (
     "passwd",
     "group",
@@ -66,7 +76,6 @@ _MEMORY = ("--size", str(1 << 30), "--tmpfs")
 _NO_MORE = ("--remount-ro", "/mnt", "--remount-ro", "/")
 """Both are in memory too, and hold nothing but mounts."""
 
-_SYSTEM = ("/usr", *_LINKED_FOLDERS)
 _TRIAL_S = 20
 
 
@@ -76,19 +85,23 @@ class Bubblewrap:
     name: Literal["bubblewrap"] = "bubblewrap"
     is_kernel_sandbox = True
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, kept_out: Sequence[Path] = ()) -> None:
+        """`kept_out`: folders that no mount may show: the job and its state."""
         self._program = program
+        self._kept_out = tuple(kept_out)
 
     def view(self, folder: AttemptFolder) -> View:
         return VIEW
 
     def wrap(self, folder: AttemptFolder, launch: Launch) -> Wrapped:
-        shown = [*self._folders(folder)]
-        for here, there in (*((path, str(path)) for path in self._readable(launch)), *launch.shown):
-            shown += ["--ro-bind", str(here), there]
-        walls = (*shown, "--chdir", VIEW.work, *_NO_MORE, *_WALLS, *self._user)
-        argv = (self._program, *self._system, *walls, "--", *launch.argv)
-        return Wrapped(argv, dict(launch.env), None)
+        programs = [Path(launch.argv[0]), *launch.programs]
+        own = tuple(path for path in programs if not any(path.is_relative_to(there) for _, there in launch.shown))
+        seen = _seen(launch.readable, own, self._kept_out)
+        covered_folders = [*self._kept_in_system, *(str(path) for path, is_folder in seen.hidden if is_folder)]
+        closed = [word for path in covered_folders for word in ("--remount-ro", path)]
+        walls = (*self._system, *self._folders(folder), *_shown(seen, launch.shown), *closed)
+        walls = (*walls, "--chdir", VIEW.work, *_NO_MORE, *_WALLS, *self._user)
+        return Wrapped((self._program, *walls, "--", *launch.argv), dict(launch.env), None)
 
     def polite(self, pid: int) -> list[int]:
         """All but bubblewrap itself: the one outside takes everything down at once when it ends, the one inside is
@@ -115,11 +128,13 @@ class Bubblewrap:
     @cached_property
     def _system(self) -> tuple[str, ...]:
         arguments = ["--ro-bind", "/usr", "/usr"]
-        for folder in map(Path, _LINKED_FOLDERS):
+        for folder in map(Path, LINKED_FOLDERS):
             if folder.is_symlink():
                 arguments += ["--symlink", str(folder.readlink()), str(folder)]
             elif folder.is_dir():
                 arguments += ["--ro-bind", str(folder), str(folder)]
+        for path in filter(os.path.isfile, SECRETS_OF_THE_SYSTEM):
+            arguments += ["--ro-bind", os.devnull, path]
         for name in _ETC:
             path = f"/etc/{name}"
             if Path(path).exists():
@@ -128,7 +143,8 @@ class Bubblewrap:
         if zone.is_symlink() and zone.resolve().is_relative_to("/usr"):
             arguments += ["--symlink", str(zone.resolve()), "/etc/localtime"]
         devices = ("--dev", "/dev", *_MEMORY, "/dev/shm", "--remount-ro", "/dev")  # noqa: S108
-        return (*arguments, *devices, *_PROC, *_MEMORY, "/tmp", "--tmpfs", "/mnt")  # noqa: S108
+        kept = (word for path in self._kept_in_system for word in (*_MEMORY, path))
+        return (*arguments, *devices, *_PROC, *_MEMORY, "/tmp", "--tmpfs", "/mnt", *kept)  # noqa: S108
 
     def _folders(self, folder: AttemptFolder) -> tuple[str, ...]:
         bound = ["--bind", str(folder.work), VIEW.work, "--bind", str(folder.tmp), VIEW.tmp]
@@ -138,12 +154,53 @@ class Bubblewrap:
             bound += ["--ro-bind", str(folder.input), VIEW.input]
         return tuple(bound)
 
-    def _readable(self, launch: Launch) -> list[Path]:
-        """What is to be seen at its own path, parents before children, nothing twice."""
-        wanted = set(launch.readable)
-        if not any(launch.argv[0].startswith(f"{there}/") for _, there in launch.shown):
-            wanted |= _home_of(Path(launch.argv[0]))
-        return sorted(path for path in wanted if not any(path.is_relative_to(system) for system in _SYSTEM))
+    @cached_property
+    def _kept_in_system(self) -> tuple[str, ...]:
+        """A job in /usr/src, as containers have them; a home in /usr."""
+        found = (path for folder in map(Path, SYSTEM) for path in forbidden_in(folder, self._kept_out))
+        return tuple(str(path) for path in found if path.is_dir())
+
+
+def mounts_of(argv: Sequence[str]) -> list[Mount]:
+    """The mounts that such a command makes, in its order; later ones lie over earlier ones."""
+    found = []
+    words = iter(argv)
+    for word in words:
+        if word == "--":
+            break
+        if word in _KINDS:
+            given = [next(words) for _ in range(1 + (word in _TWO))]
+            found.append(Mount(_KINDS[word], given[-1], given[0] if word in _TWO else ""))
+    return found
+
+
+_KINDS = {
+    "--bind": "writable",
+    "--ro-bind": "read-only",
+    "--symlink": "link",
+    "--tmpfs": "in memory",
+    "--dev": "devices",
+    "--proc": "processes",
+}  # fmt: skip
+_TWO = ("--bind", "--ro-bind", "--symlink")
+
+
+@lru_cache(maxsize=256)
+def _seen(readable: tuple[Path, ...], programs: tuple[Path, ...], kept_out: tuple[Path, ...]) -> Shown:
+    """Everything that is shown at its own path. Looked for once in a run: its installations stay where they are."""
+    needed = (path for program in programs for path in needed_by(program, kept_out))
+    return covered((*readable, *needed), named=readable)
+
+
+def _shown(seen: Shown, shown: Iterable[tuple[Path, str]]) -> Iterator[str]:
+    """Parents before children, nothing twice."""
+    for path in sorted(seen.paths):
+        if not is_of_the_system(path):
+            yield from ("--ro-bind", str(path), str(path))
+    for here, there in shown:
+        yield from ("--ro-bind", str(here), there)
+    for path, is_folder in sorted(seen.hidden):
+        yield from ("--tmpfs", str(path)) if is_folder else ("--ro-bind", os.devnull, str(path))
 
 
 def why_not(search_path: str | None = None) -> str:
@@ -168,23 +225,3 @@ def _failure(trial: tuple[str, ...]) -> str:
 def _below(pid: int) -> list[int]:
     found = children(pid)
     return [*found, *(deeper for child in found for deeper in _below(child))]
-
-
-def _home_of(program: Path) -> set[Path]:
-    """The folders a program outside the system needs: its prefix (a virtual environment, an interpreter's home).
-
-    Never a folder that holds the user's home or that is no installation: then only the file itself.
-    """
-    if not program.is_absolute():
-        return set()
-    found: set[Path] = set()
-    for path in {program, program.resolve()}:
-        prefix = path.parent.parent
-        is_installed = path.parent.name in ("bin", "shims") and prefix.name != ".local" and not _holds_home(prefix)
-        found.add(prefix if is_installed else path)
-    return found
-
-
-def _holds_home(folder: Path) -> bool:
-    home = Path(os.path.expanduser("~")).resolve()  # noqa: PTH111  Path.home() raises where there is no home
-    return home.is_relative_to(folder.resolve())

@@ -2,13 +2,16 @@
 
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from harness.backends.launch import Launch, View
 from harness.base.errors import Problem, UsageError
 from harness.base.processes import descendants
+from harness.base.texts import shown
 from harness.executors.bubblewrap import Bubblewrap, why_not
 from harness.executors.folder import AttemptFolder
+from harness.executors.installations import NEVER, forbidden_in
 from harness.executors.walls import Containment, Wrapped
 from harness.job.job import Job
 
@@ -56,7 +59,8 @@ def choose(job: Job, *, search_path: str | None = None) -> Containment:
         return NoWalls("off")
     missing = "" if job.sandbox == "guardian" else why_not(search_path)
     if job.sandbox in ("auto", "bubblewrap") and not missing:
-        return Bubblewrap(shutil.which("bwrap", path=search_path) or "bwrap")
+        _refuse_wide(job)
+        return Bubblewrap(shutil.which("bwrap", path=search_path) or "bwrap", (job.folder, job.state))
     if job.sandbox == "bubblewrap":
         raise UsageError([Problem("sandbox", f"bubblewrap cannot be used: {missing}", _REMEDY)])
     _refuse_programs(job, missing)
@@ -67,6 +71,27 @@ _REMEDY = (
     "install bubblewrap and allow user namespaces (sysctl kernel.unprivileged_userns_clone=1), "
     'or give up the walls knowingly with sandbox: "off"'
 )
+
+
+def _refuse_wide(job: Job) -> None:
+    """UsageError for what a command names in the job's folder although no session may ever see it."""
+    problems = []
+    home = job.folder.resolve()
+    for path in job.readable:
+        parts = [*_below(path, job.folder), *_below(path.resolve(), home)]
+        held = next(forbidden_in(path, (job.folder, job.state)), None)
+        private = next((part for part in parts if part in NEVER), None)
+        if held is not None or private is not None:
+            named = path.relative_to(job.folder) if path.is_relative_to(job.folder) else path
+            what = f"it holds {held.resolve()}" if held is not None else f"it lies in {private}"
+            message = f"a command names {str(named)!r}, which no session may see: {what}"
+            problems.append(Problem(shown(job.manifest), message, "name the file or the folder that the program reads"))
+    if problems:
+        raise UsageError(problems)
+
+
+def _below(path: Path, folder: Path) -> tuple[str, ...]:
+    return path.relative_to(folder).parts if path.is_relative_to(folder) else path.parts
 
 
 def _refuse_programs(job: Job, missing: str) -> None:

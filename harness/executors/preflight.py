@@ -5,9 +5,12 @@ import json
 import os
 import secrets
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+from harness.backends.exposure import exposed
 from harness.backends.launch import Launch
 from harness.base.errors import BrokenSetupError
 from harness.base.files import make_folder, write_private
@@ -15,30 +18,36 @@ from harness.base.marks import TOKEN_MARK
 from harness.base.removal import remove_tree
 from harness.executors import probe_program
 from harness.executors.allowance import Allowance
+from harness.executors.bubblewrap import mounts_of
 from harness.executors.folder import AttemptFolder
 from harness.executors.guardian import Guardian
 from harness.executors.starter import AttemptStarter
-from harness.executors.walls import Containment
-from harness.job.job import Job
+from harness.executors.walls import Containment, Mount
+from harness.job.job import Job, PhaseSpec
 
 _PROBE_S = 30.0
+_FIND = "find the program "
 
 
-async def preflight(containment: Containment, job: Job, guardian: Guardian) -> tuple[str, ...]:
-    """Try to break out; returns what was refused, in words. About 0.1 s.
+async def preflight(
+    containment: Containment, job: Job, guardian: Guardian, environ: Mapping[str, str] = os.environ
+) -> tuple[str, ...]:
+    """Try to break out, seeing all that the job's sessions would see; returns what was refused, in words. About 0.1 s.
 
-    BrokenSetupError when anything got out, or when a session could not even write in its own folder. Without a kernel
-    sandbox there are no walls to try: then only starting and writing is tested.
+    BrokenSetupError when anything got out, when a program of the job could not be found inside, or when a session could
+    not even write in its own folder. Without a kernel sandbox there are no walls to try: then only starting and writing
+    is tested.
     """
     root = job.state / f"preflight-{secrets.token_hex(4)}"
     try:
-        return await _probe(containment, job, root, guardian)
+        return await _probe(containment, job, root, guardian, _launch(job, environ))
     finally:
         remove_tree(root)
 
 
-async def _probe(containment: Containment, job: Job, root: Path, guardian: Guardian) -> tuple[str, ...]:
+async def _probe(containment: Containment, job: Job, root: Path, guardian: Guardian, launch: Launch) -> tuple[str, ...]:
     folder = AttemptFolder(root)
+    launch = replace(launch, stdin=folder.prompt)
     for path in (folder.root, folder.work, folder.tmp, folder.config):
         make_folder(path)
     secret = secrets.token_hex(16)
@@ -50,11 +59,13 @@ async def _probe(containment: Containment, job: Job, root: Path, guardian: Guard
             "outside": list(map(str, outside)),
             "secret": str(root / "secret"),
             "ledger": str(_ledger(job, root)),
+            "folders": _folders(job, mounts_of(containment.wrap(folder, launch).argv)),
+            "programs": list(map(str, launch.programs)),
             "pid": os.getpid(),
             "started": _started(),
         }
     write_private(folder.prompt, json.dumps(targets).encode())
-    said, errors = await _run(containment, folder, guardian)
+    said, errors = await _run(containment, folder, guardian, launch)
     trespasses = [path for path in outside if _remove(path)]
     wrote = (folder.work / "inside").is_file()
     try:
@@ -63,27 +74,46 @@ async def _probe(containment: Containment, job: Job, root: Path, guardian: Guard
         raise _broken(containment, f"a program could not be run in it: {errors or said!r}") from None
     if not wrote:
         raise _broken(containment, f"a session could not write in its own folder: {outcomes['write inside']}")
+    if lost := [name for name, told in outcomes.items() if name.startswith(_FIND) and told.startswith("refused")]:
+        raise _broken(containment, f"a session could not {', '.join(lost)}")
     possible = [name for name, told in outcomes.items() if name != "write inside" and _got_out(name, told)]
     possible += [f"write {path}" for path in trespasses]
     if possible or secret in said:
         raise _broken(containment, f"a session could {', '.join(possible) or 'read a secret'}")
-    return tuple(name for name in outcomes if name != "write inside")
+    return tuple(name for name in outcomes if name != "write inside" and not name.startswith(_FIND))
 
 
 def _got_out(name: str, told: str) -> bool:
     """Writes are judged by what is there afterwards: some paths lie on the sandbox's own, passing file system."""
-    return not told.startswith("refused") and not name.startswith("write ")
+    return not told.startswith("refused") and not name.startswith(("write ", _FIND))
 
 
-async def _run(containment: Containment, folder: AttemptFolder, guardian: Guardian) -> tuple[str, str]:
-    starter = AttemptStarter(containment, guardian, folder, {TOKEN_MARK: secrets.token_hex(16)}, Allowance())
+def _launch(job: Job, environ: Mapping[str, str]) -> Launch:
+    """The probe, with all before it that sessions of any phase have before them."""
     program = Path(probe_program.__file__)
-    launch = Launch(
+    found = [exposed(job, phase, environ) for phase in job.phases if _is_there(job, phase, environ)]
+    shown = tuple(dict.fromkeys(pair for launch in found for pair in launch.shown))
+    programs = [Path(launch.argv[0]) for launch in found]
+    readable = dict.fromkeys((program, *(path for launch in found for path in launch.readable)))
+    return Launch(
         (sys.executable, "-I", "-S", str(program)),
         {"PATH": os.defpath, "LANG": "C.UTF-8"},
-        readable=(program,),
-        stdin=folder.prompt,
+        readable=tuple(path for path in readable if path.exists()),
+        shown=shown,
+        programs=tuple(dict.fromkeys(programs)),
     )
+
+
+def _is_there(job: Job, phase: PhaseSpec, environ: Mapping[str, str]) -> bool:
+    try:
+        exposed(job, phase, environ)
+    except FileNotFoundError:  # each of its sessions will say so
+        return False
+    return True
+
+
+async def _run(containment: Containment, folder: AttemptFolder, guardian: Guardian, launch: Launch) -> tuple[str, str]:
+    starter = AttemptStarter(containment, guardian, folder, {TOKEN_MARK: secrets.token_hex(16)}, Allowance())
     try:
         async with asyncio.timeout(_PROBE_S):
             process = await starter.start(launch)
@@ -99,6 +129,17 @@ def _places(job: Job, name: str) -> list[Path]:
     """Files that a session must not be able to make."""
     home = Path(os.path.expanduser("~"))  # noqa: PTH111  Path.home() raises where there is no home
     return [Path(folder, f".{name}") for folder in (job.state, job.folder, home, "/usr", "/etc", "/var/tmp")]  # noqa: S108
+
+
+def _folders(job: Job, mounts: Sequence[Mount]) -> dict[str, list[str]]:
+    """Folders to look into, each with the names in it on the way to what is meant to be seen."""
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111  Path.home() raises where there is no home
+    paths = [Path(mount.path) for mount in mounts]
+    folders = (job.folder, job.state, home)
+    return {
+        str(folder): [path.relative_to(folder).parts[0] for path in paths if folder in path.parents]
+        for folder in folders
+    }
 
 
 def _ledger(job: Job, root: Path) -> Path:

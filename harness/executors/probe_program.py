@@ -2,7 +2,8 @@
 
     probe_program.py < targets.json
 
-targets: {"inside"} to only write inside, or also {"outside": [path], "secret": path, "ledger": path, "pid", "started"}.
+targets: {"inside"} to only write inside, or also {"outside": [path], "secret": path, "ledger": path, "pid", "started",
+"folders": {path: [names that may be seen in it]}, "programs": [path]}.
 Prints {attempt: outcome}; an outcome that begins with "refused" is what is wanted. Started by path, alone: it imports
 nothing of the package.
 
@@ -34,7 +35,12 @@ def main(targets: dict[str, Any]) -> dict[str, str]:
     outcomes = {"write inside": _outcome(lambda: _append(targets["inside"]))}
     if "outside" not in targets:
         return outcomes
-    attempts = {f"write {path}": partial(_append, path) for path in targets["outside"]} | _attempts(targets)
+    attempts: dict[str, Callable[[], object]] = {
+        f"find the program {path}": partial(_find, path) for path in targets["programs"]
+    }
+    attempts |= {f"look into {path}": partial(_look, path, names) for path, names in targets["folders"].items()}
+    attempts |= {f"write {path}": partial(_append, path) for path in targets["outside"]}
+    attempts |= _attempts(targets)
     return outcomes | {name: _outcome(attempt) for name, attempt in attempts.items()}
 
 
@@ -70,6 +76,25 @@ def _read(path: str) -> str:
 def _append(path: str, content: bytes = b"probe\n") -> None:
     with Path(path).open("ab") as file:
         file.write(content)
+
+
+def _find(path: str) -> None:
+    """A program that may be started, and what its first line names."""
+    if not os.access(path, os.X_OK):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    with Path(path).open("rb") as file:
+        line = file.read(256).partition(b"\n")[0]
+    words = line[2:].split() if line.startswith(b"#!") else []
+    if words and not os.access(words[0], os.X_OK):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+
+def _look(folder: str, expected: list[str]) -> list[str]:
+    """What is there to see; refused when it is nothing but what leads to something that is shown."""
+    found = sorted({path.name for path in Path(folder).iterdir()} - {*expected})
+    if not found:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return found[:3]
 
 
 def _see(pid: int, started: str) -> str:

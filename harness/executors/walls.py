@@ -17,6 +17,15 @@ class Wrapped:
     cwd: Path | None
 
 
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One thing that a session sees. `source` is its path on this machine, empty where it is made for the session."""
+
+    kind: str
+    path: str
+    source: str
+
+
 class Containment(Protocol):
     """One kind of walls; the same object serves every attempt of a run."""
 

@@ -1,6 +1,7 @@
 """What check and plan find before anything runs: later prompts, slips in models, small budgets, a job that differs."""
 
 import json
+import sys
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -181,3 +182,28 @@ def test_a_time_of_day_that_has_passed_is_told_to_be_tomorrow(desk: "Desk") -> N
         for command in ("check", "plan", "launch"):
             said = desk.types(command, f"{stem}.yaml")
             assert told in said.out + said.err, command
+
+
+@pytest.mark.linux
+def test_H4_plan_prints_the_very_mounts_that_a_session_finds(desk: "Desk") -> None:
+    (desk.folder / "look.py").write_text(
+        "import json, os\n"
+        "lines = [line.split()[4] for line in open('/proc/self/mountinfo')]\n"
+        "json.dump([{'id': '1', 'mounts': lines}], open(os.environ['HARNESS_OUTPUT'], 'w'))\n"
+    )
+    (desk.folder / "list.csv").write_text("id\n1\n")
+    (desk.folder / "job.yaml").write_text(
+        f"items: {{file: list.csv}}\nsession: {{backend: command, command: [{sys.executable}, look.py]}}\n"
+        "output: {merge: out.json}\n"
+    )
+    told = desk.types("plan", "--mounts", "--json").json()
+    assert told["sandbox"].startswith("bubblewrap") and [phase["phase"] for phase in told["phases"]] == ["main"]
+    mounts = told["phases"][0]["mounts"]
+    assert f"    read-only  {desk.folder / 'look.py'}\n" in desk.types("plan", "--mounts").out
+    assert not desk.folder.joinpath(".harness").exists()
+    assert desk.types("launch", "--plain").code == 0
+    (record,) = json.loads((desk.folder / "out.json").read_text())
+    found = {path for path in record["mounts"] if path != "/" and not path.startswith(("/dev/", "/proc/"))}
+    assert found == {mount["path"] for mount in mounts if mount["kind"] != "link"} - {"/dev/shm"}
+    (desk.folder / "job.yaml").write_text((desk.folder / "job.yaml").read_text() + "sandbox: guardian\n")
+    assert "there are no mounts: sessions see what you see" in desk.types("plan", "--mounts").out
