@@ -7,13 +7,7 @@ Money is in micro-dollars (`*_microusd`, whole numbers, rounded up); times are i
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness.core.run_events import CancelAsked as CancelAsked
-from harness.core.run_events import Paused as Paused
-from harness.core.run_events import PilotJudged as PilotJudged
-from harness.core.run_events import PilotStarted as PilotStarted
-from harness.core.run_events import Resumed as Resumed
-from harness.core.run_events import RunEnded as RunEnded
-from harness.core.run_events import RunStarted as RunStarted
+from harness.core.run_events import CancelAsked, Paused, PilotJudged, PilotStarted, Resumed, RunEnded, RunStarted
 from harness.core.types import Json
 
 

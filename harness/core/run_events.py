@@ -1,4 +1,4 @@
-"""The events of a run and of its pilot: a part of `core.events`, which passes them on; the same rules hold."""
+"""The events of a run, of its pilot and of what people ask of it; the others, and their rules, are in core.events."""
 
 from dataclasses import dataclass
 

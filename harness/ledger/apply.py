@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from harness.core import events as e
+from harness.core import run_events as r
 from harness.core.advance import Needs, is_ready
 from harness.ledger.apply_items import OF_ITEMS, Appliers, changed, to_json
 
@@ -261,7 +262,7 @@ def _attempt_ended(db: sqlite3.Connection, seq: int, time: str, event: e.Attempt
         )
 
 
-def _run_started(db: sqlite3.Connection, seq: int, time: str, event: e.RunStarted) -> None:
+def _run_started(db: sqlite3.Connection, seq: int, time: str, event: r.RunStarted) -> None:
     db.execute(
         "UPDATE job SET run = run + 1, run_started_at = ?, run_is_open = 1, run_exit_code = NULL, run_reason = NULL,"
         " run_ended_at = NULL, stop_asked_at = NULL, stop_grace_s = NULL",
@@ -270,22 +271,22 @@ def _run_started(db: sqlite3.Connection, seq: int, time: str, event: e.RunStarte
     db.execute("UPDATE phases SET fruitless = 0")
 
 
-def _run_ended(db: sqlite3.Connection, seq: int, time: str, event: e.RunEnded) -> None:
+def _run_ended(db: sqlite3.Connection, seq: int, time: str, event: r.RunEnded) -> None:
     db.execute(
         "UPDATE job SET run_is_open = 0, run_exit_code = ?, run_reason = ?, run_ended_at = ?",
         (event.exit_code, event.reason, time),
     )
 
 
-def _paused(db: sqlite3.Connection, seq: int, time: str, event: e.Paused) -> None:
+def _paused(db: sqlite3.Connection, seq: int, time: str, event: r.Paused) -> None:
     db.execute("UPDATE job SET paused = 1")
 
 
-def _resumed(db: sqlite3.Connection, seq: int, time: str, event: e.Resumed) -> None:
+def _resumed(db: sqlite3.Connection, seq: int, time: str, event: r.Resumed) -> None:
     db.execute("UPDATE job SET paused = 0")
 
 
-def _cancel_asked(db: sqlite3.Connection, seq: int, time: str, event: e.CancelAsked) -> None:
+def _cancel_asked(db: sqlite3.Connection, seq: int, time: str, event: r.CancelAsked) -> None:
     db.execute("UPDATE job SET stop_asked_at = ?, stop_grace_s = ?", (time, event.grace_s))
 
 
@@ -300,11 +301,11 @@ def _merged(db: sqlite3.Connection, seq: int, time: str, event: e.Merged) -> Non
     )
 
 
-def _pilot_started(db: sqlite3.Connection, seq: int, time: str, event: e.PilotStarted) -> None:
+def _pilot_started(db: sqlite3.Connection, seq: int, time: str, event: r.PilotStarted) -> None:
     db.execute("UPDATE job SET pilot = 'started'")
 
 
-def _pilot_judged(db: sqlite3.Connection, seq: int, time: str, event: e.PilotJudged) -> None:
+def _pilot_judged(db: sqlite3.Connection, seq: int, time: str, event: r.PilotJudged) -> None:
     db.execute("UPDATE job SET pilot = 'judged'")
 
 
@@ -325,13 +326,13 @@ _APPLY: Appliers = {
     e.HoldPlaced: _hold_placed,
     e.HoldLifted: _hold_lifted,
     e.AttemptEnded: _attempt_ended,
-    e.RunStarted: _run_started,
-    e.RunEnded: _run_ended,
-    e.Paused: _paused,
-    e.Resumed: _resumed,
-    e.CancelAsked: _cancel_asked,
+    r.RunStarted: _run_started,
+    r.RunEnded: _run_ended,
+    r.Paused: _paused,
+    r.Resumed: _resumed,
+    r.CancelAsked: _cancel_asked,
     e.Merged: _merged,
-    e.PilotStarted: _pilot_started,
-    e.PilotJudged: _pilot_judged,
+    r.PilotStarted: _pilot_started,
+    r.PilotJudged: _pilot_judged,
     e.FingerprintKept: _fingerprint_kept,
 }

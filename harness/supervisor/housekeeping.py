@@ -10,8 +10,8 @@ from harness.base.errors import BrokenSetupError, HarnessError
 from harness.base.files import remove_half_written
 from harness.base.removal import remove_tree
 from harness.base.troubles import number_of
-from harness.core.events import RunEnded
 from harness.core.faults import classify
+from harness.core.run_events import RunEnded
 from harness.core.symptoms import Symptoms
 from harness.job.job import Job
 from harness.ledger import ballast, queries

@@ -4,10 +4,11 @@ import sqlite3
 from datetime import datetime
 
 from harness.base.clock import to_text
-from harness.core.events import GroupsChosen, PilotJudged, PilotStarted
+from harness.core.events import GroupsChosen
 from harness.core.forecast import Forecast, Range, forecast, judge_pilot, left_over
 from harness.core.money import in_words, to_micro
 from harness.core.pace import by_the_clock, left_at
+from harness.core.run_events import PilotJudged, PilotStarted
 from harness.ledger import queries
 from harness.ledger.samples import rests, samples
 from harness.supervisor.attempt import reservation

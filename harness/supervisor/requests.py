@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.base.ids import ItemId
-from harness.core.events import GroupQueued, HoldLifted, ItemReopened, Paused, Resumed
+from harness.core.events import GroupQueued, HoldLifted, ItemReopened
+from harness.core.run_events import Paused, Resumed
 from harness.ledger import control, queries
 from harness.ledger.history import acceptance
 from harness.ledger.shared_holds import SharedHolds

@@ -20,8 +20,8 @@ from harness.base.errors import BrokenSetupError, HarnessError, LedgerDamagedErr
 from harness.base.halt import HaltedError
 from harness.base.marks import STATE_MARK, lock_limit, of_job, state_digest
 from harness.base.troubles import in_words, is_of_the_machine
-from harness.core.events import RunEnded, RunStarted
 from harness.core.money import to_micro
+from harness.core.run_events import RunEnded, RunStarted
 from harness.core.types import Artifact, AttemptSpec, OutputFault, SessionEvent
 from harness.executors.attempt import Tools
 from harness.executors.awake import Awake

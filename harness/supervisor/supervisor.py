@@ -14,10 +14,11 @@ from harness.base.halt import HaltedError
 from harness.base.ids import AttemptId
 from harness.core.advance import broken_machine
 from harness.core.decide import Snapshot, Start, Stop, Wait, decide
-from harness.core.events import CancelAsked, HoldPlaced, RunEnded, RunStarted
+from harness.core.events import HoldPlaced
 from harness.core.faults import AUTH, USAGE_LIMIT
 from harness.core.gate import CACHE_LIFE_S, Closed, Gate, Passing, closed, held_back, too_long
 from harness.core.money import to_micro
+from harness.core.run_events import CancelAsked, RunEnded, RunStarted
 from harness.core.types import AttemptSpec, Ending, SessionEvent
 from harness.ledger import queries
 from harness.ledger.waiting import WaitingNote

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.base.clock import from_text
 from harness.core import events as e
+from harness.core import run_events as r
 from harness.core.codec import decode
 from harness.views.wording import counted
 
@@ -19,9 +20,9 @@ class Run:
 
     number: int
     started_at: datetime
-    began: e.RunStarted
+    began: r.RunStarted
     ended_at: datetime | None = None
-    ended: e.RunEnded | None = None
+    ended: r.RunEnded | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,9 @@ def runs(db: sqlite3.Connection) -> list[Run]:
     """Every run, oldest first."""
     found: list[Run] = []
     for at, event in _of_kinds(db, "RunStarted", "RunEnded"):
-        if isinstance(event, e.RunStarted):
+        if isinstance(event, r.RunStarted):
             found.append(Run(len(found) + 1, at, event))
-        elif isinstance(event, e.RunEnded) and found:
+        elif isinstance(event, r.RunEnded) and found:
             found[-1] = replace(found[-1], ended_at=at, ended=event)
     return found
 
@@ -76,7 +77,7 @@ def holds(db: sqlite3.Connection) -> list[Hold]:
     return [Hold(at, from_text(event.until), event.reason) for at, event in _of_kinds(db, "HoldPlaced")]
 
 
-def pilot(db: sqlite3.Connection) -> e.PilotJudged | None:
+def pilot(db: sqlite3.Connection) -> r.PilotJudged | None:
     """The last verdict of a pilot."""
     verdicts = [event for _, event in _of_kinds(db, "PilotJudged")]
     return verdicts[-1] if verdicts else None

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from harness.base.clock import from_text
 from harness.base.durations import in_words
-from harness.core.events import PilotJudged
 from harness.core.money import in_words as money
+from harness.core.run_events import PilotJudged
 
 
 def pilot_lines(judged: PilotJudged) -> list[str]:

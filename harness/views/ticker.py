@@ -11,6 +11,7 @@ from harness.base.commands import command_at
 from harness.base.durations import in_words
 from harness.base.errors import HarnessError
 from harness.core import events as e
+from harness.core import run_events as r
 from harness.core.codec import decode
 from harness.core.money import in_words as money
 from harness.job.bounds import Bounds, Deadline
@@ -84,13 +85,13 @@ def _ticks(db: sqlite3.Connection, after: int, bounds: Bounds | None, state: Pat
         entry = Entry(seq, time, decode(kind, body))
         if isinstance(entry.event, e.HoldLifted) and entry.event.who == resumed_by:
             continue  # `resume` lifts whatever there is, and has been told already
-        resumed_by = entry.event.who if isinstance(entry.event, e.Resumed) else ""
+        resumed_by = entry.event.who if isinstance(entry.event, r.Resumed) else ""
         starts = isinstance(entry.event, e.AttemptStarted) and not entry.event.lead
         at = clock_time(from_text(time))
         if text := _text(db, words, entry, bounds):
-            paused = f"; {until_resumed}" if isinstance(entry.event, e.Paused) else ""
+            paused = f"; {until_resumed}" if isinstance(entry.event, r.Paused) else ""
             yield Tick(f"{at}  {text}{paused}", starts, _grace_ends(entry), _hold(entry, text))
-        if isinstance(entry.event, e.RunStarted) and _was_paused(db, seq):
+        if isinstance(entry.event, r.RunStarted) and _was_paused(db, seq):
             yield Tick(f"{at}  still paused; {until_resumed}", starts)
 
 
@@ -102,9 +103,9 @@ def _text(db: sqlite3.Connection, words: Words, entry: Entry, bounds: Bounds | N
         case e.AttemptEnded():
             ended = attempt(db, entry.event.attempt)
             return outcome_line(ended, verdicts(db, ended))
-        case e.CancelAsked() as asked:
+        case r.CancelAsked() as asked:
             return _stopping(asked, unended(db))
-        case e.RunStarted():
+        case r.RunStarted():
             return _end_line(bounds.deadline, from_text(entry.time)) if bounds and bounds.deadline else ""
     return words.of_event(entry.event)
 
@@ -113,7 +114,7 @@ def _hold(entry: Entry, text: str) -> str | None:
     match entry.event:
         case e.HoldPlaced():
             return text
-        case e.HoldLifted() | e.Resumed():
+        case e.HoldLifted() | r.Resumed():
             return ""
     return None
 
@@ -154,7 +155,7 @@ def outcome_line(ended: AttemptView, said: dict[str, Verdict]) -> str:
     return f"{ended.batch}  {', '.join(parts)}  {' '.join([*took, *cost])}".rstrip()
 
 
-def _stopping(asked: e.CancelAsked, sessions: int) -> str:
+def _stopping(asked: r.CancelAsked, sessions: int) -> str:
     if asked.now:
         return f"stop asked by {clean(asked.who)}: running sessions are ended now"
     return f"stop asked by {clean(asked.who)}; {stopping_line(sessions, asked.grace_s or 0)}"
@@ -176,7 +177,7 @@ def unended(db: sqlite3.Connection) -> int:
 
 def _grace_ends(entry: Entry) -> datetime | None:
     asked = entry.event
-    if not isinstance(asked, e.CancelAsked) or asked.grace_s is None:
+    if not isinstance(asked, r.CancelAsked) or asked.grace_s is None:
         return None
     return from_text(entry.time) + timedelta(seconds=asked.grace_s)
 

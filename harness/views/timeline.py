@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.base.clock import from_text
 from harness.base.durations import in_words
 from harness.core import events as e
+from harness.core import run_events as r
 from harness.core.money import in_words as money
 from harness.ledger.store import Entry, entries
 from harness.views.attempts import Batches, BatchName, known_duration
@@ -127,24 +128,24 @@ class Words:
 
     def _of_runs(self, event: e.Event) -> str | None:
         match event:
-            case e.RunStarted():
+            case r.RunStarted():
                 awake = f"; this machine {event.awake}" if event.awake else ""
                 return f"run started: pid {event.pid} on {event.host}, {event.parallel} at once, {event.sandbox}{awake}"
-            case e.RunEnded():
+            case r.RunEnded():
                 return f"run ended with exit code {event.exit_code}: {event.reason}"
-            case e.Paused():
+            case r.Paused():
                 return f"paused by {event.who}"
-            case e.Resumed():
+            case r.Resumed():
                 return f"resumed by {event.who}"
-            case e.CancelAsked():
+            case r.CancelAsked():
                 grace = f", with {event.grace_s:g} s of grace" if event.grace_s is not None else ""
                 return f"stop asked by {event.who}{', at once' if event.now else grace}"
             case e.Merged():
                 aside = f"; it had been changed, and is kept as {event.set_aside}" if event.set_aside else ""
                 return f"merged {counted(event.records, 'record')} into {event.target}{aside}"
-            case e.PilotStarted():
+            case r.PilotStarted():
                 return f"pilot: batches {listed([str(number) for number in event.batches])} run ahead"
-            case e.PilotJudged():
+            case r.PilotJudged():
                 return "pilot: " + " ".join(pilot_lines(event))
             case e.JobExtended():
                 return f"{counted(event.items, 'new item')} planned behind the {event.behind:,} already there"

@@ -9,7 +9,7 @@ import pytest
 from harness.base.artifacts import ArtifactStore, sha_of
 from harness.base.clock import SystemClock
 from harness.base.errors import LedgerDamagedError
-from harness.core.events import Paused
+from harness.core.run_events import Paused
 from harness.ledger.contents import MOST_BYTES, MOST_WAITING_BYTES, Contents, contents_of
 from harness.ledger.store import Ledger
 from tests.ledger.test_store import a_ledger

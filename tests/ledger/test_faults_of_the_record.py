@@ -10,7 +10,8 @@ import pytest
 
 from harness.base.clock import SystemClock
 from harness.base.errors import LedgerDamagedError
-from harness.core.events import BatchPlanned, ItemAdded, JobPlanned, Paused, PlannedPhase, Resumed, RunStarted
+from harness.core.events import BatchPlanned, ItemAdded, JobPlanned, PlannedPhase
+from harness.core.run_events import Paused, Resumed, RunStarted
 from harness.ledger.store import Ledger, entries, rebuild, state_of
 
 

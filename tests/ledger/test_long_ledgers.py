@@ -14,9 +14,9 @@ from harness.core.events import (
     ItemStruck,
     JobPlanned,
     PlannedPhase,
-    RunStarted,
     UsageSettled,
 )
+from harness.core.run_events import RunStarted
 from harness.ledger.store import Ledger, rebuild, state_of
 
 ITEMS = 1500

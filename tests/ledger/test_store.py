@@ -9,15 +9,8 @@ import pytest
 from harness.base.clock import SystemClock
 from harness.base.errors import LedgerDamagedError
 from harness.core.codec import decode, encode
-from harness.core.events import (
-    BatchPlanned,
-    ItemAdded,
-    JobPlanned,
-    Paused,
-    PlannedPhase,
-    Resumed,
-    RunStarted,
-)
+from harness.core.events import BatchPlanned, ItemAdded, JobPlanned, PlannedPhase
+from harness.core.run_events import Paused, Resumed, RunStarted
 from harness.ledger.queries import last_seq
 from harness.ledger.shapes import stranger_in
 from harness.ledger.store import Ledger, entries, opened_for_reading, rebuild, state_of

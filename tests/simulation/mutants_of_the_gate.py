@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 
 from harness.core import decide as deciding
-from harness.core import events as e
 from harness.core import gate as gates
+from harness.core import run_events as r
 from harness.core import settle as settling
 from harness.core.events import Event, HoldPlaced
 from harness.core.gate import Gate, Passing, hold_until
@@ -65,7 +65,7 @@ def _hold_forgotten_at_a_restart(patch: pytest.MonkeyPatch) -> None:
         begun(db, seq, time, event)
         db.execute("UPDATE job SET hold_until = NULL")
 
-    patch.setitem(apply._APPLY, e.RunStarted, forgetful)
+    patch.setitem(apply._APPLY, r.RunStarted, forgetful)
 
 
 @mutant("V10")

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from harness.core.events import PilotJudged
 from harness.core.money import to_micro
+from harness.core.run_events import PilotJudged
 from harness.supervisor.pilot import spread
 from tests.simulation.script import Script
 from tests.simulation.universe import Universe

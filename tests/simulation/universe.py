@@ -20,7 +20,8 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.errors import BrokenSetupError
 from harness.base.files import make_folder
 from harness.base.ids import ItemId
-from harness.core.events import Event, RunStarted
+from harness.core.events import Event
+from harness.core.run_events import RunStarted
 from harness.core.types import Item, SessionEvent
 from harness.job.job import PhaseSpec
 from harness.ledger import control, queries

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from harness.base.clock import from_text
 from harness.core import events as e
+from harness.core import run_events as r
 from harness.core.money import to_micro
 from harness.core.types import Fault
 from harness.job.job import Job
@@ -139,14 +140,14 @@ class Watcher:
                 self._paid(event)
             case e.AttemptEnded() as event:
                 self._ended(event, entry.seq)
-            case e.HoldPlaced() | e.HoldLifted() | e.RunStarted() as event:
+            case e.HoldPlaced() | e.HoldLifted() | r.RunStarted() as event:
                 self._run_or_hold(event)
-            case e.Paused() | e.Resumed() | e.CancelAsked() | e.RunEnded() as event:
-                self.paused = isinstance(event, e.Paused) or (self.paused and not isinstance(event, e.Resumed))
-                self.stop_asked |= isinstance(event, e.CancelAsked)
-                self.is_running &= not isinstance(event, e.RunEnded)
+            case r.Paused() | r.Resumed() | r.CancelAsked() | r.RunEnded() as event:
+                self.paused = isinstance(event, r.Paused) or (self.paused and not isinstance(event, r.Resumed))
+                self.stop_asked |= isinstance(event, r.CancelAsked)
+                self.is_running &= not isinstance(event, r.RunEnded)
 
-    def _run_or_hold(self, event: e.HoldPlaced | e.HoldLifted | e.RunStarted) -> None:
+    def _run_or_hold(self, event: e.HoldPlaced | e.HoldLifted | r.RunStarted) -> None:
         match event:
             case e.HoldPlaced():
                 self.door.held(from_text(event.until))
@@ -154,7 +155,7 @@ class Watcher:
                     self.door.halve()
             case e.HoldLifted():
                 self.door.hold = self.door.shared = None
-            case e.RunStarted():
+            case r.RunStarted():
                 self.stop_asked, self.is_running = False, True
                 self.door = self.door.of_next_run(self.job.parallel, self._clock)
                 self._signatures.clear()

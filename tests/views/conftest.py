@@ -10,6 +10,7 @@ import pytest
 from harness.base.artifacts import ArtifactStore
 from harness.base.ids import AttemptId, ItemId
 from harness.core import events as e
+from harness.core import run_events as r
 from harness.core.faults import SUPERVISOR_LOST
 from harness.core.settle import Span, settle
 from harness.core.types import Accepted, Ending, Fault, Json, Judgement, Rejected, SessionFacts, Verdict
@@ -69,10 +70,10 @@ class Night:
                 transaction.record([*added, e.BatchPlanned(1, number, 0, batch, number)])
 
     def begin(self) -> None:
-        self.ledger.record(e.RunStarted(4711, "box", "0.1.0", 3, 40_000_000, "bubblewrap", "ANTHROPIC_API_KEY"))
+        self.ledger.record(r.RunStarted(4711, "box", "0.1.0", 3, 40_000_000, "bubblewrap", "ANTHROPIC_API_KEY"))
 
     def end(self, code: int = 0, reason: str = "nothing is left to do") -> None:
-        self.ledger.record(e.RunEnded(code, reason))
+        self.ledger.record(r.RunEnded(code, reason))
 
     def start(self) -> queries.ReadyGroup:
         """Start the next ready group; its attempt is open when this returns."""

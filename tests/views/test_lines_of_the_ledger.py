@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, get_args
 from harness.base.clock import SystemClock, to_text
 from harness.base.ids import AttemptId
 from harness.core import events as e
+from harness.core import run_events as r
 from harness.core.faults import OVERLOADED, REFUSED, SUPERVISOR_LOST
 from harness.core.types import Fault, SessionEvent
 from harness.ledger.lock import JobLock
@@ -40,14 +41,14 @@ def _one_of_each(now: str) -> list[e.Event]:
         e.HoldPlaced(1, "overloaded", now),
         e.HoldLifted("anna"),
         e.AttemptEnded(1, "excused", "overloaded", "provider", "529", 34.0, None, None, None),
-        e.RunStarted(1, "box", "0.1", 3, None, "bubblewrap", "none"),
-        e.RunEnded(0, "nothing is left to do"),
-        e.Paused("anna"),
-        e.Resumed("anna"),
-        e.CancelAsked("anna", True),
+        r.RunStarted(1, "box", "0.1", 3, None, "bubblewrap", "none"),
+        r.RunEnded(0, "nothing is left to do"),
+        r.Paused("anna"),
+        r.Resumed("anna"),
+        r.CancelAsked("anna", True),
         e.Merged(1, "output/x.json", "sha", 3, 7),
-        e.PilotStarted((1, 17, 34)),
-        e.PilotJudged(True, 3, 3, 1, 2, 3.0, 4.0, ()),
+        r.PilotStarted((1, 17, 34)),
+        r.PilotJudged(True, 3, 3, 1, 2, 3.0, 4.0, ()),
         e.FingerprintKept({}, ("session.model was a, is now b",)),
     ]
 
@@ -167,7 +168,7 @@ def test_a_hold_that_several_sessions_meet_is_told_once(night: "Night") -> None:
     assert told(e.HoldPlaced(3, "overloaded", until)) == 1
     assert told(e.HoldPlaced(3, "overloaded", "2026-11-20T23:01:00+00:00")) == 1
     assert told(e.HoldLifted("anna"), e.HoldPlaced(4, "overloaded", "2026-11-20T23:01:00+00:00")) == 1
-    assert told(e.Resumed("anna"), e.HoldLifted("anna")) == 0
+    assert told(r.Resumed("anna"), e.HoldLifted("anna")) == 0
     assert told(e.HoldPlaced(5, "overloaded", "2026-11-20T23:01:00+00:00")) == 1
 
 
@@ -176,14 +177,14 @@ def test_a_pause_names_the_command_that_ends_it(night: "Night", rehearsed: "Nigh
         played.plan(["A"])
         ticker = Ticker(played.state)
         played.begin()
-        played.ledger.record(e.Paused("anna"))
+        played.ledger.record(r.Paused("anna"))
         (paused,) = ticker.new()
         until = f"nothing new starts until `harness resume {played.state.parent.parent}/{manifest}`"
         assert paused.text.endswith(f"paused by anna; {until}")
         played.begin()
         (still,) = ticker.new()
         assert still.text.endswith(f"still paused; {until}")
-        played.ledger.record(e.Resumed("anna"))
+        played.ledger.record(r.Resumed("anna"))
         assert len(ticker.new()) == 1
         played.begin()
         assert ticker.new() == []
@@ -216,7 +217,7 @@ def test_I16_on_a_terminal_no_markup_and_no_sequence_of_a_session_is_obeyed(nigh
     with JobLock(night.state / "lock", SystemClock()):
         display.heard(SessionEvent(AttemptId(1), "tool", "Write [bold]\x1b]52;c;cm0=\x07"))
         display.look()
-        night.ledger.record(e.Paused("an[link]na\x1b]8;;http://x\x07"))
+        night.ledger.record(r.Paused("an[link]na\x1b]8;;http://x\x07"))
         display.look()
         display.close()
     drawn = stream.getvalue()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.base.clock import SystemClock
-from harness.core import events as e
+from harness.core import run_events as r
 from harness.core.faults import OVERLOADED, USAGE_LIMIT
 from harness.core.gate import Closed
 from harness.core.types import Fault
@@ -83,11 +83,11 @@ def test_a_run_that_was_asked_to_stop_says_how_long_its_sessions_have(night: "Ni
     night.begin()
     night.start()
     with supervised(night):
-        night.ledger.record(e.CancelAsked("anna", False, 30.0))
+        night.ledger.record(r.CancelAsked("anna", False, 30.0))
         asked = read_status(night.state, night.clock.now())
         assert "Stopping: nothing new starts; running sessions are ended in 30s at the latest" in text_of(asked, night)
         assert "At this pace" not in text_of(asked, night)
-        night.ledger.record(e.CancelAsked("anna", True))
+        night.ledger.record(r.CancelAsked("anna", True))
         again = read_status(night.state, night.clock.now())
         assert "running sessions are being ended" in text_of(again, night)
     assert "Stopping" not in text_of(read_status(night.state, night.clock.now()), night)
@@ -149,7 +149,7 @@ def test_a_wait_between_two_starts_is_nothing_to_tell_and_a_full_disk_no_fault(n
 def test_a_pause_is_told_with_the_command_that_ends_it(night: "Night") -> None:
     night.plan(["A"])
     night.begin()
-    night.ledger.record(e.Paused("anna"))
+    night.ledger.record(r.Paused("anna"))
     with supervised(night):
         status = read_status(night.state, night.clock.now())
     assert status.state == "paused"
@@ -208,7 +208,7 @@ def test_the_pace_so_far_gives_the_estimated_end(night: "Night") -> None:
     night.attempt()
     with supervised(night):
         status = read_status(night.state, night.clock.now())
-        night.ledger.record(e.Paused("anna"))
+        night.ledger.record(r.Paused("anna"))
         paused = read_status(night.state, night.clock.now())
     assert status.estimated_completion == night.clock.now() + timedelta(seconds=3 * 34)
     assert "At this pace: done about" in text_of(status, night)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.base.clock import to_text
-from harness.core.events import PilotJudged
 from harness.core.pace import left_at
+from harness.core.run_events import PilotJudged
 from harness.job.bounds import Bounds, Window
 from harness.views.facts import pilot
 from harness.views.pilot import pilot_lines
