@@ -11,6 +11,7 @@ from harness.base.ids import ItemId
 from harness.core.seam import Executor
 from harness.core.types import Artifact, AttemptSpec, Judgement, OutputFault
 from harness.job.job import Job
+from harness.ledger import queries
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
 
@@ -42,3 +43,9 @@ class Setting:
         shared = self.shared_holds.current(now) if self.shared_holds else None
         renewal = self.supply.hold(now) if self.supply else None
         return max((hold for hold in (own, shared, renewal) if hold), key=lambda hold: hold[0], default=None)
+
+    def share_hold(self) -> None:
+        """Other jobs on the same credential are held by this job's hold too."""
+        hold = queries.run_state(self.ledger.db).hold
+        if self.shared_holds is not None and hold is not None:
+            self.shared_holds.place(*hold)

@@ -322,7 +322,7 @@ class Supervisor:
             raise step
         self._begin_session(step)
         if ending.fault is not None and ending.fault.kind == USAGE_LIMIT:
-            self._share_hold()
+            self._setting.share_hold()
         self._on_event(SessionEvent(spec.id, "settled"))
         await asyncio.sleep(0)  # the new session goes first, then the next look
         self.wake()
@@ -374,12 +374,6 @@ class Supervisor:
             self._stop = self._stop or Stop("broken", broken)
         self._merger.note(spec.batch.phase)
         self._progress.note()
-
-    def _share_hold(self) -> None:
-        """Other jobs on the same credential are held too."""
-        shared, hold = self._setting.shared_holds, queries.run_state(self._setting.ledger.db).hold
-        if shared is not None and hold is not None:
-            shared.place(*hold)
 
     def _is_probed_once_more(self, spec: AttemptSpec, ending: Ending) -> bool:
         """A credential that has worked in this run gets one probe before the run stops."""

@@ -66,7 +66,7 @@ def _a_hold_is_told_to_others_before_the_commit(patch: pytest.MonkeyPatch) -> No
     def hasty(self: Supervisor, spec: Any, ending: Ending) -> None:
         settled(self, spec, ending)
         if ending.fault is not None and ending.fault.kind == USAGE_LIMIT:
-            self._share_hold()
+            self._setting.share_hold()
 
     patch.setattr(Supervisor, "_settled", hasty)
 
