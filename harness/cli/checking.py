@@ -23,6 +23,7 @@ def check(
     from harness.cli.outline import outline, outline_as_json
     from harness.cli.preview import read_items
     from harness.job.load import load
+    from harness.job.synthetic import refuse_synthetic
     from harness.views.wording import clean
 
     job = load(manifest, settings=settings or (), rehearsal=rehearsal)
@@ -34,6 +35,7 @@ def check(
         print_json(outline_as_json(job, found.items, warnings))
     else:
         print_lines(outline(job, found.items, datetime.now(UTC)))
+    refuse_synthetic(job)
     refuse_what_launch_would(job, found.items, typed(Place(manifest, rehearsal), settings))
     say(f"{clean(str(manifest))} is fine")
 

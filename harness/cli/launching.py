@@ -55,6 +55,7 @@ def launch(
     from harness.cli.resetting import is_there_anything, must_start_anew, reset_now
     from harness.cli.together import together
     from harness.job.load import load
+    from harness.job.synthetic import refuse_synthetic
     from harness.ledger.shared_holds import state_home
     from harness.supervisor.opening import Again
     from harness.supervisor.running import RunOptions
@@ -66,6 +67,7 @@ def launch(
     jobs = together([partial(load, place.manifest, settings=settings or ()) for place in places])
     shared = state_home(os.environ, Path.home())
     supplies = together([partial(find_supply, job, os.environ, Path.home(), shared) for job in jobs])
+    together([partial(refuse_synthetic, job) for job in jobs])
     together([partial(refuse_bad_prompts_ahead, job) for job in jobs if reset or not is_there_anything(job)])
     old = [job for job in jobs if reset and is_there_anything(job)]
     together([partial(must_start_anew, job, choice) for job in old])

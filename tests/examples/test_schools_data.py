@@ -110,7 +110,7 @@ def test_a_real_run_may_search_the_web_and_a_rehearsal_may_not() -> None:
 
 def test_the_donor_drives_say_that_they_are_synthetic() -> None:
     drives = _json("data/donor_drives.json")
-    assert drives.pop("_comment").startswith("SYNTHETIC")
+    assert drives.pop("_comment").startswith("SYNTHETIC") and drives.pop("_synthetic")
     assert drives.keys() <= ALIASES.keys()
     assert all(years == sorted(set(years)) and years for years in drives.values())
 
