@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from harness.backends.credentials import Credential
+from harness.backends.credentials import VARIABLE, Credential
 from harness.backends.launch import Launch, Starter, View
 from harness.backends.passing import Passed, passed_on
 from harness.backends.pulse import Pulse
@@ -23,13 +23,16 @@ from harness.backends.transport import RecordedTransport
 from harness.base.files import write_private
 from harness.core.symptoms import Symptoms
 from harness.core.types import AttemptSpec, SessionFacts
-from harness.job.environment import uses_cloud
+from harness.job.environment import ALLOWED, uses_cloud
 
 if TYPE_CHECKING:
     from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient, Transport
 
 INSIDE = "/opt/claude"
 """Where the CLI lies in the sandbox; the same on every machine."""
+
+_NOBODYS_HOME = "/"
+"""Of the CLI behind walls, where it has CLAUDE_CONFIG_DIR: a folder that no tool can write into."""
 
 _INSTRUCTIONS = "instructions.md"
 _MOST_RETRIES = 4
@@ -183,7 +186,17 @@ class ClaudeSession:
             variables |= self._credential.environment()
         if sandboxed:
             variables["IS_SANDBOX"] = "1"
+        if self._starter.tool_shell is not None:
+            # The CLI starts that program with a shell of its own, which reads ~/.bash_profile when it is a login shell.
+            variables["HOME"] = _NOBODYS_HOME
+            variables["CLAUDE_CODE_SHELL_PREFIX"] = self._starter.tool_shell
+            variables["HARNESS_WITHHELD"] = " ".join(sorted(_secret_names(variables)))
         return variables
+
+
+def _secret_names(variables: Mapping[str, str]) -> set[str]:
+    """Those that only the CLI itself needs: nothing that a tool starts asks a model."""
+    return {name for name in variables if name in VARIABLE.values() or ALLOWED.get(name) == "secret"}
 
 
 def cli_folder() -> Path:

@@ -41,6 +41,10 @@ class Starter(Protocol):
     is_kernel_sandbox: bool
     """The kernel keeps the session in: only then may permission checks be bypassed."""
 
+    tool_shell: str | None
+    """A program that runs `COMMAND` as `tool_shell COMMAND`, where it sees and reaches nothing of the session's own
+    processes, and without the variables that HARNESS_WITHHELD names. None where there is none."""
+
     async def start(self, launch: Launch) -> Process:
         """Start it with pipes for output and errors. OSError when it cannot be started."""
         ...

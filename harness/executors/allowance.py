@@ -21,6 +21,9 @@ _MIB, _GIB = 1 << 20, 1 << 30
 _RESERVED_BY_CLI = 12 * _GIB
 """Address space that the CLI reserves and hardly uses: 5.5 GiB at the start, 9.9 GiB at its peak (2.1.329)."""
 
+MEMORY_FOLDER_BYTES = 256 * _MIB
+"""The most that each of a sandbox's folders in memory may hold: /tmp and /dev/shm. TMPDIR is on disk."""
+
 _LOOK_S = 1.0
 _LOOK_SHARE = 50
 """A look that takes long is repeated less often: at most 2 % of the time is spent looking."""

@@ -3,13 +3,15 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
 from harness.backends.launch import Launch, View
 from harness.base.processes import IS_LINUX, children
+from harness.executors.allowance import MEMORY_FOLDER_BYTES
+from harness.executors.confinement import Confinement, Given, possible
 from harness.executors.folder import AttemptFolder
 from harness.executors.installations import (
     LINKED_FOLDERS,
@@ -21,7 +23,7 @@ from harness.executors.installations import (
     is_of_the_system,
     needed_by,
 )
-from harness.executors.walls import Mount, Wrapped
+from harness.executors.walls import Mount, Wrapped, handed
 
 VIEW = View("/mnt/work", "/mnt/config", "/mnt/tmp", "/mnt/input")
 """The same in every attempt, so that prompts are the same too."""
@@ -70,12 +72,13 @@ _USERS = (("--unshare-user", "--disable-userns"), ("--unshare-user",), ())
 """The best that this kernel and this bubblewrap can do: a user namespace of its own, in which no further ones can be
 made; there a session of root is nobody, and still reads and writes what is ours."""
 
-_MEMORY = ("--size", str(1 << 30), "--tmpfs")
+_MEMORY = ("--size", str(MEMORY_FOLDER_BYTES), "--tmpfs")
 """Folders in memory are bounded; TMPDIR is on disk, and watched."""
 
 _NO_MORE = ("--remount-ro", "/mnt", "--remount-ro", "/")
 """Both are in memory too, and hold nothing but mounts."""
 
+_WRITABLE = (VIEW.work, VIEW.tmp, "/tmp", "/dev")  # noqa: S108  in the sandbox
 _TRIAL_S = 20
 
 
@@ -99,9 +102,15 @@ class Bubblewrap:
         seen = _seen(launch.readable, own, self._kept_out)
         covered_folders = [*self._kept_in_system, *(str(path) for path, is_folder in seen.hidden if is_folder)]
         closed = [word for path in covered_folders for word in ("--remount-ro", path)]
-        walls = (*self._system, *self._folders(folder), *_shown(seen, launch.shown), *closed)
+        given = self._confinement.given(_WRITABLE, (VIEW.config,) if folder.config.exists() else ())
+        walls = (*self._system, *self._folders(folder), *_shown(seen, launch.shown), *closed, *given.before)
         walls = (*walls, "--chdir", VIEW.work, *_NO_MORE, *_WALLS, *self._user)
-        return Wrapped((self._program, *walls, "--", *launch.argv), dict(launch.env), None)
+        argv = (self._program, *walls, "--", *given.program, *launch.argv)
+        return Wrapped(argv, dict(launch.env), None, given.contents)
+
+    @property
+    def tool_shell(self) -> str | None:
+        return self._confinement.tool_shell
 
     def polite(self, pid: int) -> list[int]:
         """All but bubblewrap itself: the one outside takes everything down at once when it ends, the one inside is
@@ -111,19 +120,33 @@ class Bubblewrap:
 
     def describe(self) -> str:
         own = "user, pid, ipc and uts" if self._user else "pid, ipc and uts"
-        return f"bubblewrap: own {own} namespaces, no capabilities, narrow mounts ({self._program})"
+        parts = [f"own {own} namespaces", "no capabilities", "narrow mounts", self._confinement.describe()]
+        return f"bubblewrap: {', '.join(filter(None, parts))} ({self._program})"
+
+    def weaknesses(self) -> Mapping[str, str]:
+        return self._confinement.weaknesses()
 
     def why_not(self) -> str:
         """Why it cannot be used here; empty when it works."""
-        return _failure((self._program, *self._system, *_WALLS, *self._user, "--", "/usr/bin/env", "true"))
+        return self._tried(self._user, self._confinement)
 
     @cached_property
     def _user(self) -> tuple[str, ...]:
         for own in _USERS:
             user = (*own, *(_NOBODY if own and os.getuid() == 0 else ()))
-            if not _failure((self._program, *self._system, *_WALLS, *user, "--", "/usr/bin/env", "true")):
+            if not self._tried(user, Confinement(None, 0)):
                 return user
         return ()
+
+    @cached_property
+    def _confinement(self) -> Confinement:
+        kinds = possible()
+        return next((kind for kind in kinds if not self._tried(self._user, kind)), kinds[-1])
+
+    def _tried(self, user: tuple[str, ...], confinement: Confinement) -> str:
+        given = confinement.given(("/tmp",), ("/dev",))  # noqa: S108  both are the sandbox's own
+        options = (*self._system, *given.before, *_WALLS, *user)
+        return _failure((self._program, *options, "--", *given.program, "/usr/bin/env", "true"), given)
 
     @cached_property
     def _system(self) -> tuple[str, ...]:
@@ -170,19 +193,21 @@ def mounts_of(argv: Sequence[str]) -> list[Mount]:
             break
         if word in _KINDS:
             given = [next(words) for _ in range(1 + (word in _TWO))]
-            found.append(Mount(_KINDS[word], given[-1], given[0] if word in _TWO else ""))
+            is_of_this_machine = word in _TWO and word != "--ro-bind-data"
+            found.append(Mount(_KINDS[word], given[-1], given[0] if is_of_this_machine else ""))
     return found
 
 
 _KINDS = {
     "--bind": "writable",
     "--ro-bind": "read-only",
+    "--ro-bind-data": "read-only",
     "--symlink": "link",
     "--tmpfs": "in memory",
     "--dev": "devices",
     "--proc": "processes",
 }  # fmt: skip
-_TWO = ("--bind", "--ro-bind", "--symlink")
+_TWO = ("--bind", "--ro-bind", "--ro-bind-data", "--symlink")
 
 
 @lru_cache(maxsize=256)
@@ -213,9 +238,17 @@ def why_not(search_path: str | None = None) -> str:
     return Bubblewrap(program).why_not()
 
 
-def _failure(trial: tuple[str, ...]) -> str:
+def _failure(trial: tuple[str, ...], given: Given) -> str:
     try:
-        ended = subprocess.run(trial, capture_output=True, timeout=_TRIAL_S, check=False, stdin=subprocess.DEVNULL)
+        with handed(trial, given.contents) as (argv, descriptors):
+            ended = subprocess.run(
+                argv,
+                capture_output=True,
+                timeout=_TRIAL_S,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                pass_fds=descriptors,
+            )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"it did not start: {error}"
     said = ended.stderr.decode(errors="replace").strip()[:200]

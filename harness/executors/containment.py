@@ -1,7 +1,7 @@
 """Which walls a session gets: bubblewrap where the kernel allows it, else permission rules only."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +32,7 @@ class NoWalls:
     """
 
     is_kernel_sandbox = False
+    tool_shell = None
 
     def __init__(self, name: Literal["guardian", "off"]) -> None:
         self.name: Literal["guardian", "off"] = name
@@ -47,6 +48,9 @@ class NoWalls:
 
     def describe(self) -> str:
         return _SAYS[self.name]
+
+    def weaknesses(self) -> Mapping[str, str]:
+        return {"": _SAYS[self.name]}
 
 
 def choose(job: Job, *, search_path: str | None = None) -> Containment:

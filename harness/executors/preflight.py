@@ -4,9 +4,10 @@ import asyncio
 import json
 import os
 import secrets
+import socket
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from harness.backends.launch import Launch
 from harness.base.errors import BrokenSetupError
 from harness.base.files import make_folder, write_private
 from harness.base.marks import TOKEN_MARK
+from harness.base.processes import IS_LINUX
 from harness.base.removal import remove_tree
 from harness.executors import probe_program
-from harness.executors.allowance import Allowance
+from harness.executors.allowance import MEMORY_FOLDER_BYTES, Allowance
 from harness.executors.bubblewrap import mounts_of
 from harness.executors.folder import AttemptFolder
 from harness.executors.guardian import Guardian
@@ -33,6 +35,8 @@ async def preflight(
     containment: Containment, job: Job, guardian: Guardian, environ: Mapping[str, str] = os.environ
 ) -> tuple[str, ...]:
     """Try to break out, seeing all that the job's sessions would see; returns what was refused, in words. About 0.1 s.
+
+    What `containment.weaknesses` names may be possible: that is for the user to know, and no reason not to start.
 
     BrokenSetupError when anything got out, when a program of the job could not be found inside, or when a session could
     not even write in its own folder. Without a kernel sandbox there are no walls to try: then only starting and writing
@@ -50,7 +54,7 @@ async def _probe(containment: Containment, job: Job, root: Path, guardian: Guard
     launch = replace(launch, stdin=folder.prompt)
     for path in (folder.root, folder.work, folder.tmp, folder.config):
         make_folder(path)
-    secret = secrets.token_hex(16)
+    secret, door = secrets.token_hex(16), f"harness-{root.name}"
     write_private(root / "secret", secret.encode())
     outside = [folder.root / "trespass", *_places(job, root.name)]
     targets: dict[str, object] = {"inside": f"{containment.view(folder).work}/inside"}
@@ -63,9 +67,13 @@ async def _probe(containment: Containment, job: Job, root: Path, guardian: Guard
             "programs": list(map(str, launch.programs)),
             "pid": os.getpid(),
             "started": _started(),
+            "socket": door,
+            "tool_shell": containment.tool_shell,
+            "memory": MEMORY_FOLDER_BYTES,
         }
     write_private(folder.prompt, json.dumps(targets).encode())
-    said, errors = await _run(containment, folder, guardian, launch)
+    with _listening(door):
+        said, errors = await _run(containment, folder, guardian, launch)
     trespasses = [path for path in outside if _remove(path)]
     wrote = (folder.work / "inside").is_file()
     try:
@@ -76,11 +84,24 @@ async def _probe(containment: Containment, job: Job, root: Path, guardian: Guard
         raise _broken(containment, f"a session could not write in its own folder: {outcomes['write inside']}")
     if lost := [name for name, told in outcomes.items() if name.startswith(_FIND) and told.startswith("refused")]:
         raise _broken(containment, f"a session could not {', '.join(lost)}")
-    possible = [name for name, told in outcomes.items() if name != "write inside" and _got_out(name, told)]
+    known = {"write inside", *containment.weaknesses()}
+    possible = [name for name, told in outcomes.items() if name not in known and _got_out(name, told)]
     possible += [f"write {path}" for path in trespasses]
     if possible or secret in said:
         raise _broken(containment, f"a session could {', '.join(possible) or 'read a secret'}")
-    return tuple(name for name in outcomes if name != "write inside" and not name.startswith(_FIND))
+    return tuple(name for name in outcomes if name not in known and not name.startswith(_FIND))
+
+
+@contextmanager
+def _listening(name: str) -> Iterator[None]:
+    """An abstract socket of this machine, which exists in no folder; only Linux has them."""
+    if not IS_LINUX:
+        yield
+        return
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(f"\0{name}")
+        door.listen()
+        yield
 
 
 def _got_out(name: str, told: str) -> bool:

@@ -3,7 +3,8 @@
     probe_program.py < targets.json
 
 targets: {"inside"} to only write inside, or also {"outside": [path], "secret": path, "ledger": path, "pid", "started",
-"folders": {path: [names that may be seen in it]}, "programs": [path]}.
+"folders": {path: [names that may be seen in it]}, "programs": [path], "socket": name of an abstract one outside,
+"tool_shell": path or None, "memory": most bytes of a folder in memory}.
 Prints {attempt: outcome}; an outcome that begins with "refused" is what is wanted. Started by path, alone: it imports
 nothing of the package.
 
@@ -15,7 +16,10 @@ import ctypes
 import errno
 import json
 import os
+import platform
+import socket
 import stat
+import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -27,7 +31,17 @@ _MS_PRIVATE_ALL = (1 << 18) | (1 << 14)
 _MNT_DETACH = 2
 _CLONE_NEWNS = 0x20000
 _PTRACE_SEIZE = 0x4206
+_GET_KEYRING, _SESSION_KEYRING = 0, -3
+_VSOCK = 40
 _LIBC = ctypes.CDLL(None, use_errno=True)
+
+KEYRING = "use the kernel's keyrings"
+IO_URING = "use io_uring"
+OTHER_SOCKETS = "open sockets that are no network's"
+ABSTRACT_SOCKETS = "reach abstract sockets of this machine"
+STREAM = "speak in the name of its CLI through a tool"
+CREDENTIAL = "read the CLI's credential through a tool"
+MEMORY = "fill the memory through a folder"
 
 
 def main(targets: dict[str, Any]) -> dict[str, str]:
@@ -59,6 +73,13 @@ def _attempts(targets: dict[str, Any]) -> dict[str, Callable[[], object]]:
         "make a device": lambda: _make_device(f"{targets['inside']}.device"),
         "change the kernel's settings": lambda: os.close(os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY)),
         "keep a capability": _capability,
+        KEYRING: lambda: _system_call({"x86_64": 250}.get(platform.machine(), 219), _GET_KEYRING, _SESSION_KEYRING, 0),
+        IO_URING: lambda: _system_call(425, 0, None),
+        OTHER_SOCKETS: lambda: socket.socket(_VSOCK, socket.SOCK_STREAM).close(),
+        ABSTRACT_SOCKETS: lambda: _connect(targets["socket"]),
+        STREAM: lambda: _in_a_tool(targets["tool_shell"], "exec 3>/proc/$PROBE/fd/1"),
+        CREDENTIAL: lambda: _in_a_tool(targets["tool_shell"], "exec 3</proc/$PROBE/environ"),
+        MEMORY: lambda: _folders_in_memory(targets["memory"]),
     }
 
 
@@ -135,6 +156,37 @@ def _capability() -> str:
     if not held:
         raise PermissionError(errno.EPERM, "no capabilities")
     return ", ".join(held)
+
+
+def _system_call(number: int, *arguments: object) -> str:
+    """Only asks: without its arguments an allowed call fails too, in another way."""
+    answer = 0 if _LIBC.syscall(number, *arguments) >= 0 else ctypes.get_errno()
+    if answer in (errno.EPERM, errno.EACCES, errno.ENOSYS):
+        raise OSError(answer, os.strerror(answer))
+    return os.strerror(answer)
+
+
+def _connect(name: str) -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.connect(f"\0{name}")
+
+
+def _in_a_tool(shell: str | None, command: str) -> None:
+    """This program stands for the CLI, and `command` for one that its Bash tool was told to run."""
+    words = [*([shell] if shell else ["/bin/bash", "-c"]), f"echo started; {command}"]
+    ended = subprocess.run(words, env={**os.environ, "PROBE": str(os.getpid())}, capture_output=True, check=False)
+    if ended.stdout != b"started\n":
+        sys.exit(f"a tool could not run a command: {ended.stderr.decode(errors='replace')[:200]}")
+    if ended.returncode != 0:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _folders_in_memory(most: int) -> str:
+    sizes = {folder: os.statvfs(folder) for folder in ("/tmp", "/dev/shm")}  # noqa: S108
+    large = [folder for folder, size in sizes.items() if size.f_blocks * size.f_frsize > most]
+    if not large:
+        raise PermissionError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return ", ".join(large)
 
 
 def _call(function: Any, *arguments: object) -> None:

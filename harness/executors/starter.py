@@ -14,7 +14,7 @@ from harness.base.processes import IS_LINUX, children, descendants, reap, reap_n
 from harness.executors.allowance import Allowance, limited
 from harness.executors.folder import AttemptFolder
 from harness.executors.guardian import Guardian
-from harness.executors.walls import Containment
+from harness.executors.walls import Containment, handed
 
 _STREAM_LIMIT_BYTES = 1 << 20
 
@@ -32,6 +32,7 @@ class AttemptStarter:
     ) -> None:
         self.view = containment.view(folder)
         self.is_kernel_sandbox = containment.is_kernel_sandbox
+        self.tool_shell = containment.tool_shell
         self._containment = containment
         self._guardian = guardian
         self._folder = folder
@@ -48,16 +49,18 @@ class AttemptStarter:
         self._guardian.stand()
         wrapped = self._containment.wrap(self._folder, launch)
         with ExitStack() as closing:
+            argv, descriptors = closing.enter_context(handed(wrapped.argv, wrapped.contents))
             source = PIPE if launch.stdin is None else closing.enter_context(launch.stdin.open("rb")).fileno()
             loop = asyncio.get_running_loop()
             self._transport, protocol = await loop.subprocess_exec(
                 partial(SubprocessStreamProtocol, _STREAM_LIMIT_BYTES, loop),
-                *limited(wrapped.argv, self._allowance, lock_limit(self._marks)),
+                *limited(argv, self._allowance, lock_limit(self._marks)),
                 stdin=source,
                 stdout=PIPE,
                 stderr=PIPE,
                 env={**wrapped.env, **self._marks},
                 cwd=wrapped.cwd,
+                pass_fds=descriptors,
                 start_new_session=True,
             )
         self._process = Process(self._transport, protocol, loop)

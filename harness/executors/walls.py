@@ -1,5 +1,8 @@
 """What every kind of containment can do; the kinds are in bubblewrap and containment."""
 
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -15,6 +18,8 @@ class Wrapped:
     argv: tuple[str, ...]
     env: dict[str, str]
     cwd: Path | None
+    contents: tuple[tuple[str, bytes], ...] = ()
+    """Words of `argv` that stand for the number of a descriptor; the started process can read these bytes from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,11 @@ class Containment(Protocol):
     @property
     def is_kernel_sandbox(self) -> bool: ...
 
+    @property
+    def tool_shell(self) -> str | None:
+        """As in `Starter`."""
+        ...
+
     def view(self, folder: AttemptFolder) -> View:
         """Where a session finds its folders."""
         ...
@@ -50,3 +60,23 @@ class Containment(Protocol):
     def describe(self) -> str:
         """One line for `doctor` and the report."""
         ...
+
+    def weaknesses(self) -> Mapping[str, str]:
+        """What these walls do not hold on this machine: a way of the preflight's -> what to tell the user before a
+        start. Other ways, when the preflight finds them open, are holes."""
+        ...
+
+
+@contextmanager
+def handed(argv: Sequence[str], contents: Sequence[tuple[str, bytes]]) -> Iterator[tuple[list[str], tuple[int, ...]]]:
+    """`argv` with numbers of descriptors in place of the words of `contents`; and the descriptors, to be passed on."""
+    numbers: dict[str, int] = {}
+    try:
+        for word, content in contents:
+            numbers[word] = os.memfd_create("harness")
+            os.write(numbers[word], content)
+            os.lseek(numbers[word], 0, os.SEEK_SET)
+        yield [str(numbers.get(word, word)) for word in argv], tuple(numbers.values())
+    finally:
+        for number in numbers.values():
+            os.close(number)

@@ -17,6 +17,7 @@ from harness.base.ending import end_found, wait_gone
 from harness.base.errors import BrokenSetupError, UsageError
 from harness.base.marks import TOKEN_MARK, marked
 from harness.executors.bubblewrap import Bubblewrap, why_not
+from harness.executors.confinement import CONFINE, TOOL_SHELL, Confinement
 from harness.executors.containment import NoWalls, choose
 from harness.executors.folder import AttemptFolder
 from harness.executors.preflight import preflight
@@ -143,11 +144,22 @@ def test_the_preflight_without_a_kernel_sandbox_tries_a_start_and_a_write(bench:
 class WithHole(Bubblewrap):
     """Walls with a hole in them."""
 
-    def __init__(self, drop: tuple[str, ...] = (), add: tuple[str, ...] = (), *, is_root: bool = False) -> None:
+    def __init__(
+        self,
+        drop: tuple[str, ...] = (),
+        add: tuple[str, ...] = (),
+        *,
+        is_root: bool = False,
+        is_bare: bool = False,
+        shell: bytes = b"",
+    ) -> None:
+        """`is_bare`: without a filter of system calls and Landlock, which close some holes a second time."""
         super().__init__("bwrap")
-        self.drop, self.add = drop, add
+        self.drop, self.add, self.shell = drop, add, shell
         if is_root:
             self._user = ()
+        if is_bare:
+            self._confinement = Confinement(None, 0)
 
     def wrap(self, folder: AttemptFolder, launch: Launch) -> Wrapped:
         wrapped = super().wrap(folder, launch)
@@ -156,7 +168,8 @@ class WithHole(Bubblewrap):
         for start in range(len(words)):
             if self.drop and tuple(words[start : start + len(self.drop)]) == self.drop:
                 del words[start : start + len(self.drop)]
-        return replace(wrapped, argv=tuple(words))
+        contents = tuple((word, self.shell if word.endswith(TOOL_SHELL) else it) for word, it in wrapped.contents)
+        return replace(wrapped, argv=tuple(words), contents=contents if self.shell else wrapped.contents)
 
 
 @pytest.mark.linux
@@ -164,11 +177,16 @@ class WithHole(Bubblewrap):
 @pytest.mark.parametrize(
     ("walls", "said"),
     [
-        (WithHole(drop=("--cap-drop", "ALL"), is_root=True), "unmount /usr"),
-        (WithHole(drop=("--remount-ro", "/proc")), "change the kernel's settings"),
+        (WithHole(drop=("--cap-drop", "ALL"), is_root=True, is_bare=True), "unmount /usr"),
+        (WithHole(drop=("--remount-ro", "/proc"), is_bare=True), "change the kernel's settings"),
         (WithHole(drop=("--unshare-pid",)), "see the supervisor"),
         (WithHole(add=("--bind", "STATE", "STATE")), "read a secret"),
-        (WithHole(add=("--bind", "/var/tmp", "/var/tmp")), "write /var/tmp"),
+        (WithHole(add=("--bind", "/var/tmp", "/var/tmp"), is_bare=True), "write /var/tmp"),
+        (WithHole(drop=("--seccomp", "\0filter")), "use the kernel's keyrings, use io_uring, open sockets"),
+        (WithHole(drop=("--", CONFINE)), "reach abstract sockets"),
+        (WithHole(shell=b'#!/bin/bash\neval "$1"\n'), "speak in the name of its CLI through a tool"),
+        (WithHole(shell=b'#!/bin/bash\neval "$1"\n'), "read the CLI's credential through a tool"),
+        (WithHole(add=("--size", str(1 << 30), "--tmpfs", "/dev/shm")), "fill the memory through a folder"),
     ],
 )
 def test_A47_I13_the_preflight_finds_every_planted_hole(bench: "Bench", walls: WithHole, said: str) -> None:
@@ -181,7 +199,9 @@ def test_A47_I13_the_preflight_finds_every_planted_hole(bench: "Bench", walls: W
 
 @pytest.mark.linux
 @pytest.mark.root
-@pytest.mark.parametrize("walls", [WithHole(drop=("--cap-drop", "ALL")), WithHole(is_root=True)])
+@pytest.mark.parametrize(
+    "walls", [WithHole(drop=("--cap-drop", "ALL"), is_bare=True), WithHole(is_root=True, is_bare=True)]
+)
 def test_I15_one_of_two_walls_is_enough_to_keep_root_in(bench: "Bench", walls: WithHole) -> None:
     """Without capabilities, or in a user namespace of its own."""
     assert "unmount /usr" in asyncio.run(preflight(walls, bench.job(), bench.guardian))

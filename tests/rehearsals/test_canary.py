@@ -50,7 +50,10 @@ def test_I10_the_credential_is_in_no_file_of_the_house_and_in_no_argument(small:
     canary = f"sk-ant-api03-{secrets.token_hex(20)}"
     in_item = f"sk-ant-oat01-{secrets.token_hex(20)}"
     job: Job = small(
-        "telling", 1, session={"model": "sonnet", "tools": ["Read", "Write", "Bash"], "prompt": "{{ item }}"}
+        "telling",
+        1,
+        session={"model": "sonnet", "tools": ["Read", "Write", "Bash"], "prompt": "{{ item }}"},
+        sandbox="off",  # behind walls nothing that Bash starts has it
     )
     job.rehearsal = False
     rows = json.loads((job.folder / "items.json").read_text())
@@ -79,14 +82,15 @@ def test_I10_the_credential_is_in_no_file_of_the_house_and_in_no_argument(small:
 
 @pytest.mark.linux
 def test_I10_a_credential_that_a_session_puts_into_its_output_is_the_sessions_own_record(small: MakeJob) -> None:
-    """What is not promised: a session can read its credential and write it where its work goes. Then it is there, and
-    nowhere else."""
+    """What is not promised without walls: a session can read its credential and write it where its work goes. Then it
+    is there, and nowhere else."""
     canary = f"sk-ant-api03-{secrets.token_hex(20)}"
     job: Job = small(
         "telling",
         1,
         session={"model": "sonnet", "tools": ["Bash", "Write"], "prompt": "{{ item }}"},
         vars={"leak": True},
+        sandbox="off",
     )
     job.rehearsal = False
     with serving(job.state, job.folder / "scene.py") as url:

@@ -1,0 +1,105 @@
+"""What a session behind bubblewrap is put into beyond mounts and namespaces: a filter of system calls and Landlock
+domains, as far as this kernel, this processor and this bubblewrap have them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from harness.executors.landlock import SCOPES_FROM, confining_program, version
+from harness.executors.probe_program import (
+    ABSTRACT_SOCKETS,
+    CREDENTIAL,
+    IO_URING,
+    KEYRING,
+    OTHER_SOCKETS,
+    STREAM,
+)
+from harness.executors.seccomp import filter_for
+from harness.executors.syscalls import Processor, processor
+
+_FOLDER = "/opt/harness"
+CONFINE, _CONFINE_TOOL, TOOL_SHELL = f"{_FOLDER}/confine", f"{_FOLDER}/confine-tool", f"{_FOLDER}/shell"
+WITHHELD = "HARNESS_WITHHELD"
+"""Names, separated by blanks, of variables that nothing which a tool starts gets."""
+
+_SHELL = f"""#!/bin/sh
+for name in ${WITHHELD} {WITHHELD}; do unset "$name"; done
+HOME=$TMPDIR
+exec {_CONFINE_TOOL} /bin/bash -c "$1"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Arguments for bubblewrap; those in `contents` stand for descriptors with these bytes."""
+
+    before: tuple[str, ...] = ()
+    """To be among the options."""
+    program: tuple[str, ...] = ()
+    """To stand before the program that is started."""
+    contents: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """How far it goes. `landlock` is the version of the kernel's, 0 for none; there is none without a processor."""
+
+    processor: Processor | None
+    landlock: int
+
+    def given(self, writable: tuple[str, ...], own: tuple[str, ...] = ()) -> Given:
+        """For one start. Files can be changed beneath `writable`, which must be there; in `own` by the program that is
+        started, and by nothing that its tools start."""
+        if self.processor is None:
+            return Given()
+        contents = [("\0filter", self._filter)]
+        before = ["--seccomp", "\0filter"]
+        if not self.landlock:
+            return Given(tuple(before), (), tuple(contents))
+        files = {
+            CONFINE: confining_program(self.processor, self.landlock, (*writable, *own)),
+            _CONFINE_TOOL: confining_program(self.processor, self.landlock, writable),
+            TOOL_SHELL: _SHELL.encode(),
+        }
+        for path, content in files.items() if own else [(CONFINE, files[CONFINE])]:
+            word = f"\0{path}"
+            before += ["--perms", "0555", "--ro-bind-data", word, path]
+            contents.append((word, content))
+        return Given(tuple(before), (CONFINE,), tuple(contents))
+
+    @property
+    def tool_shell(self) -> str | None:
+        """What tools run their commands with, as `shell COMMAND`; None where there is no such thing."""
+        return TOOL_SHELL if self.landlock else None
+
+    def describe(self) -> str:
+        parts = ["a filter of system calls"] if self.processor else []
+        return ", ".join([*parts, f"Landlock {self.landlock}"] if self.landlock else parts)
+
+    def weaknesses(self) -> Mapping[str, str]:
+        """As in `Containment`."""
+        said: dict[str, str] = {}
+        if self.processor is None:
+            what = "no filter of system calls for this processor: sessions can use the kernel's keyrings and io_uring"
+            said |= dict.fromkeys((KEYRING, IO_URING, OTHER_SOCKETS), what)
+        if not self.landlock:
+            what = (
+                "no Landlock in this kernel: what Bash starts in a session can write into the stream of its CLI, read "
+                "its credential and reach abstract sockets of this machine (D-Bus, X11)"
+            )
+            said |= dict.fromkeys((STREAM, CREDENTIAL, ABSTRACT_SOCKETS), what)
+        elif self.landlock < SCOPES_FROM:
+            what = "a kernel before Linux 6.12: sessions can reach abstract sockets of this machine (D-Bus, X11)"
+            said[ABSTRACT_SOCKETS] = what
+        return said
+
+    @cached_property
+    def _filter(self) -> bytes:
+        assert self.processor is not None
+        return filter_for(self.processor)
+
+
+def possible() -> tuple[Confinement, ...]:
+    """What could be had here, the best first; the last one is none at all."""
+    here, none = processor(), Confinement(None, 0)
+    return (none,) if here is None else tuple(dict.fromkeys((Confinement(here, version()), Confinement(here, 0), none)))
