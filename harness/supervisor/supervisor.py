@@ -5,18 +5,16 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
-from harness.base.clock import to_text
 from harness.base.errors import LedgerDamagedError, UsageError, first_of
 from harness.base.halt import HaltedError
 from harness.base.ids import AttemptId
 from harness.core.advance import broken_machine
 from harness.core.decide import Snapshot, Start, Stop, Wait, decide
-from harness.core.events import HoldPlaced
-from harness.core.faults import AUTH, USAGE_LIMIT
-from harness.core.gate import CACHE_LIFE_S, Closed, Gate, Passing, closed, held_back, too_long
+from harness.core.faults import USAGE_LIMIT
+from harness.core.gate import Closed, Passing, closed, too_long
 from harness.core.money import to_micro
 from harness.core.run_events import CancelAsked, RunEnded, RunStarted
 from harness.core.types import AttemptSpec, Ending, SessionEvent
@@ -31,6 +29,7 @@ from harness.supervisor.attempt import (
     settle_as_judged,
     start,
 )
+from harness.supervisor.door import Door
 from harness.supervisor.finished import Finished, how_it_ended
 from harness.supervisor.judging import verdicts_on
 from harness.supervisor.merging import Merger
@@ -40,7 +39,6 @@ from harness.supervisor.requests import RequestDesk
 from harness.supervisor.seen import Sight
 from harness.supervisor.setting import Setting
 
-_AUTH_PROBE_AFTER = timedelta(seconds=10)
 _LAST_VERDICTS_S = 2.0
 """What judgements get when the run is to end now; what is not judged by then is at the next start."""
 
@@ -89,18 +87,16 @@ class Supervisor:
         self._is_lock_in_place = is_lock_in_place
         self._running: dict[AttemptId, _Running] = {}
         self._tasks = asyncio.TaskGroup()
-        self._gate = Gate.of(setting.job.parallel, probing=False)
-        self._primed: dict[tuple[int, str | None], float] = {}
         self._pilot = Pilot(setting)
         self._waiting = WaitingNote(setting.job.state)
         self._starts: deque[datetime] = deque()
         self._deadline: datetime | None = None
-        self._auth_doubted_by: AttemptId | None = None
         self._stop: Stop | None = None
         self._stops_asked = 0
         self._sight = Sight(setting.ledger)
         self._exit_code_of_stop = 130
         self._wake = asyncio.Event()
+        self._door = Door(setting, self._wake.set)
         self._timers: list[asyncio.TimerHandle] = []
         self._interrupting: set[asyncio.Future[None]] = set()
 
@@ -166,8 +162,7 @@ class Supervisor:
     def _begin(self, started: RunStarted) -> None:
         self._setting.ledger.record(started)
         job, db, now = self._setting.job, self._setting.ledger.db, self._setting.clock.now()
-        hold = self._setting.hold(queries.run_state(db).hold, now)
-        self._gate = Gate.of(job.parallel, probing=hold is not None)
+        self._door.open()
         self._deadline = job.bounds.deadline.moment(now) if job.bounds.deadline else None
         remembered = max(1, job.bounds.rate.starts if job.bounds.rate else 1)
         self._starts = deque(queries.last_starts(db, remembered), maxlen=remembered)
@@ -239,16 +234,16 @@ class Supervisor:
         job, seen = self._setting.job, self._sight.now()
         group, state, money = seen.group, seen.state, seen.money
         now = self._setting.clock.now()
-        is_ramping = self._gate.allowed < self._gate.parallel
-        passing = Passing(job.bounds, self._setting.hold(state.hold, now), self._starts, is_ramping, self._deadline)
+        hold = self._setting.hold(state.hold, now)
+        passing = Passing(job.bounds, hold, self._starts, self._door.is_ramping, self._deadline)
         closing = closed(passing, now)
         return Snapshot(
             next_group=group.id if group else None,
             reservation_microusd=reservation(job, job.phase(group.batch.phase)) if group else 0,
-            needs_lead=group is not None and self._needs_lead(group.batch.phase),
+            needs_lead=group is not None and self._door.needs_lead(group.batch.phase),
             lead_in_flight=any(each.is_lead and not each.has_answered for each in self._running.values()),
             running=len(self._running),
-            allowed=0 if any(each.is_rejected for each in self._running.values()) else self._gate.allowed,
+            allowed=0 if any(each.is_rejected for each in self._running.values()) else self._door.gate.allowed,
             closed=closing,
             hopeless=too_long(closing, self._deadline, now) if closing else None,
             cap_reached=cap_reached(job, state.used, len(self._running), group.batch.phase) if group else None,
@@ -258,13 +253,6 @@ class Supervisor:
             budget_microusd=to_micro(job.budget) if job.budget is not None else None,
             stop=self._stop or self._broken(),
         )
-
-    def _needs_lead(self, phase: int) -> bool:
-        session = self._setting.job.phase(phase).session
-        if self._gate.probing or session.backend == "command":
-            return self._gate.probing
-        primed_at = self._primed.get((phase, session.model))
-        return primed_at is None or self._setting.clock.monotonic() - primed_at > CACHE_LIFE_S
 
     def _broken(self) -> Stop | None:
         if not self._is_lock_in_place():
@@ -288,7 +276,7 @@ class Supervisor:
         group = self._sight.now().group
         assert group is not None, "decided to start a group that is not there"
         try:
-            others_wait = is_lead and self._gate.parallel > 1 and queries.is_another_ready(self._setting.ledger.db)
+            others_wait = is_lead and self._door.gate.parallel > 1 and queries.is_another_ready(self._setting.ledger.db)
             spec = start(self._setting, group, lead=others_wait)
         except UsageError as error:  # the template asks for what these items do not have
             self._stop = self._stop or Stop("broken", error.message)
@@ -338,52 +326,24 @@ class Supervisor:
         running = self._running.get(event.attempt)
         if running is not None and event.kind == "responded" and not running.has_answered:
             running.has_answered = True
-            self._answered(running.spec)
+            self._door.answered(running.spec)
         if running is not None and event.is_rejected:
             running.is_rejected = True
         self._pilot.note_use(event.utilization)
-        if event.kind == "limit" and (reserve := held_back(self._setting.job.bounds, event)):
-            self._place_hold(event.attempt, *reserve)
+        self._door.used(event)
         self._on_event(event)
-
-    def _place_hold(self, attempt: AttemptId, until: datetime, reason: str) -> None:
-        hold = queries.run_state(self._setting.ledger.db).hold
-        if hold is None or hold[0] < until:
-            self._setting.ledger.record(HoldPlaced(attempt, reason, to_text(until)))
-            self.wake()
-
-    def _answered(self, spec: AttemptSpec) -> None:
-        self._primed[spec.batch.phase, spec.session.model] = self._setting.clock.monotonic()
-        self._gate = self._gate.after_answer()
-        self.wake()
 
     def _settled(self, spec: AttemptSpec, ending: Ending) -> None:
         del self._running[spec.id]
-        blame = ending.fault.blame if ending.fault else None
-        if blame == "provider":
-            self._gate = self._gate.after_provider_fault()
-        elif blame in (None, "item", "session"):
-            self._gate = self._gate.after_success()
-            self._auth_doubted_by = None
-            if ending.facts.reached_model:
-                self._answered(spec)
+        self._door.ended(spec, ending)
         stopped_by = queries.stopped_by(self._setting.ledger.db, spec.id)
-        if stopped_by is not None and not self._is_probed_once_more(spec, ending):
+        if stopped_by is not None and not self._door.is_probed_once_more(spec, ending, self._running):
             self._stop = self._stop or Stop("broken", stopped_by)
-        if blame == "host" and (broken := broken_machine(queries.newest_ended(self._setting.ledger.db))):
+        is_breakdown = ending.fault is not None and ending.fault.blame == "host"
+        if is_breakdown and (broken := broken_machine(queries.newest_ended(self._setting.ledger.db))):
             self._stop = self._stop or Stop("broken", broken)
         self._merger.note(spec.batch.phase)
         self._progress.note()
-
-    def _is_probed_once_more(self, spec: AttemptSpec, ending: Ending) -> bool:
-        """A credential that has worked in this run gets one probe before the run stops."""
-        if ending.fault is None or ending.fault.kind != AUTH or not self._primed:
-            return False
-        if self._auth_doubted_by is None:
-            self._auth_doubted_by = max([spec.id, *self._running])
-            self._gate = self._gate.after_provider_fault()
-            self._place_hold(spec.id, self._setting.clock.now() + _AUTH_PROBE_AFTER, "the credential was refused")
-        return spec.id <= self._auth_doubted_by
 
     def _later(self, seconds: float, call: Callable[[], None]) -> None:
         self._timers.append(asyncio.get_running_loop().call_later(seconds, call))

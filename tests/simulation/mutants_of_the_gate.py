@@ -17,7 +17,9 @@ from harness.core.gate import Gate, Passing, hold_until
 from harness.core.settle import settle
 from harness.ledger import apply
 from harness.supervisor import attempt as attempting
+from harness.supervisor import door as doors
 from harness.supervisor import supervisor as supervising
+from harness.supervisor.door import Door
 from harness.supervisor.setting import Setting
 from harness.supervisor.supervisor import Supervisor
 from tests.simulation.mutant import Mutant, Plant, listed_in
@@ -89,12 +91,12 @@ def _no_hold_after_a_fault(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("V10")
 def _reserve_of_the_plan_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(supervising, "held_back", lambda bounds, event: None)
+    patch.setattr(doors, "held_back", lambda bounds, event: None)
 
 
 @mutant("V10")
 def _no_lead(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Supervisor, "_needs_lead", lambda self, phase: False)
+    patch.setattr(Door, "needs_lead", lambda self, phase: False)
 
 
 def _decides_without(**fields: Any) -> Plant:

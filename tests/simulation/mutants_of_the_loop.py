@@ -18,6 +18,7 @@ from harness.outputs.merge import fragment
 from harness.supervisor import finished as finishing
 from harness.supervisor import judging
 from harness.supervisor import supervisor as supervising
+from harness.supervisor.door import Door
 from harness.supervisor.finished import Finished
 from harness.supervisor.merging import Merger
 from harness.supervisor.supervisor import Supervisor
@@ -77,18 +78,18 @@ def _wall_clock_for_the_merge(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("V16", layer="clock")
 def _wall_clock_for_the_cache(patch: pytest.MonkeyPatch) -> None:
-    def needs_lead(self: Supervisor, phase: int) -> bool:
+    def needs_lead(self: Door, phase: int) -> bool:
         model, now = self._setting.job.phase(phase).session.model, self._setting.clock.now().timestamp()
         primed = self._primed.get((phase, model))
-        return self._gate.probing or primed is None or not 0 <= now - primed < gates.CACHE_LIFE_S
+        return self.gate.probing or primed is None or not 0 <= now - primed < gates.CACHE_LIFE_S
 
-    def answered(self: Supervisor, spec: Any) -> None:
+    def answered(self: Door, spec: Any) -> None:
         self._primed[spec.batch.phase, spec.session.model] = self._setting.clock.now().timestamp()
-        self._gate = self._gate.after_answer()
-        self.wake()
+        self.gate = self.gate.after_answer()
+        self._wake()
 
-    patch.setattr(Supervisor, "_needs_lead", needs_lead)
-    patch.setattr(Supervisor, "_answered", answered)
+    patch.setattr(Door, "needs_lead", needs_lead)
+    patch.setattr(Door, "answered", answered)
 
 
 @mutant("V14", layer="order")

@@ -1,0 +1,81 @@
+"""The door that every start passes, as one run keeps it: the gate, whose prefix is in the cache, holds and doubts."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from harness.base.clock import to_text
+from harness.base.ids import AttemptId
+from harness.core.events import HoldPlaced
+from harness.core.faults import AUTH
+from harness.core.gate import CACHE_LIFE_S, Gate, held_back
+from harness.core.types import AttemptSpec, Ending, SessionEvent
+from harness.ledger import queries
+from harness.supervisor.setting import Setting
+
+_AUTH_PROBE_AFTER = timedelta(seconds=10)
+
+
+class Door:
+    """Told of answers and ends, it knows how many may run and who goes ahead. Holds live in the ledger."""
+
+    def __init__(self, setting: Setting, wake: Callable[[], None]) -> None:
+        self._setting = setting
+        self._wake = wake
+        self._primed: dict[tuple[int, str | None], float] = {}
+        self._auth_doubted_by: AttemptId | None = None
+        self.gate = Gate.of(setting.job.parallel, probing=False)
+
+    def open(self) -> None:
+        """A run begins: what the ledger, or another job, still holds is probed first."""
+        hold = self._setting.hold(queries.run_state(self._setting.ledger.db).hold, self._setting.clock.now())
+        self.gate = Gate.of(self._setting.job.parallel, probing=hold is not None)
+
+    @property
+    def is_ramping(self) -> bool:
+        return self.gate.allowed < self.gate.parallel
+
+    def needs_lead(self, phase: int) -> bool:
+        """Whether one start goes ahead and the others wait for its first response."""
+        session = self._setting.job.phase(phase).session
+        if self.gate.probing or session.backend == "command":
+            return self.gate.probing
+        primed_at = self._primed.get((phase, session.model))
+        return primed_at is None or self._setting.clock.monotonic() - primed_at > CACHE_LIFE_S
+
+    def answered(self, spec: AttemptSpec) -> None:
+        """The provider gave this session its first response."""
+        self._primed[spec.batch.phase, spec.session.model] = self._setting.clock.monotonic()
+        self.gate = self.gate.after_answer()
+        self._wake()
+
+    def used(self, event: SessionEvent) -> None:
+        """A session told how far the plan is used: there may be a reserve to keep."""
+        if event.kind == "limit" and (reserve := held_back(self._setting.job.bounds, event)):
+            self._place_hold(event.attempt, *reserve)
+
+    def ended(self, spec: AttemptSpec, ending: Ending) -> None:
+        """An attempt is settled."""
+        blame = ending.fault.blame if ending.fault else None
+        if blame == "provider":
+            self.gate = self.gate.after_provider_fault()
+        elif blame in (None, "item", "session"):
+            self.gate = self.gate.after_success()
+            self._auth_doubted_by = None
+            if ending.facts.reached_model:
+                self.answered(spec)
+
+    def is_probed_once_more(self, spec: AttemptSpec, ending: Ending, running: Iterable[AttemptId]) -> bool:
+        """A credential that has worked in this run gets one probe before the run stops."""
+        if ending.fault is None or ending.fault.kind != AUTH or not self._primed:
+            return False
+        if self._auth_doubted_by is None:
+            self._auth_doubted_by = max([spec.id, *running])
+            self.gate = self.gate.after_provider_fault()
+            self._place_hold(spec.id, self._setting.clock.now() + _AUTH_PROBE_AFTER, "the credential was refused")
+        return spec.id <= self._auth_doubted_by
+
+    def _place_hold(self, attempt: AttemptId, until: datetime, reason: str) -> None:
+        hold = queries.run_state(self._setting.ledger.db).hold
+        if hold is None or hold[0] < until:
+            self._setting.ledger.record(HoldPlaced(attempt, reason, to_text(until)))
+            self._wake()
