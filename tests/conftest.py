@@ -19,6 +19,7 @@ def _a_home_without_credentials(tmp_path_factory: pytest.TempPathFactory) -> Ite
     """No test can come across a login, a key or the state folder of whoever runs it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("HARNESS_TRUST", "1")  # what is played here was written here; tests of trust unset it
         for name in list(os.environ):
             if name.startswith(("ANTHROPIC_", "CLAUDE_", "AWS_", "XDG_")):
                 patch.delenv(name)

@@ -12,6 +12,7 @@ from harness.job.job import HelperSpec
 _LOOK = timedelta(seconds=15)
 _HELPER_S = 60.0
 _MOST_KEY_CHARS = 16384
+_ALWAYS = ("PATH", "HOME", "LANG")
 
 
 class HelperSupply:
@@ -52,7 +53,7 @@ class HelperSupply:
     async def ask(self, now: datetime) -> str:
         """Run it; why that gave no key, or nothing. A key that still lives stays in use."""
         try:
-            printed = await output_of(self._helper.command, self._environ, self._folder, timeout_s=_HELPER_S)
+            printed = await output_of(self._helper.command, self._variables(), self._folder, timeout_s=_HELPER_S)
         except OSError as error:
             self._trouble = f"the helper cannot be started: {error}"
             return self._trouble
@@ -66,6 +67,11 @@ class HelperSupply:
         else:
             self._key, self._since, self._trouble = key, now, ""
         return self._trouble
+
+    def _variables(self) -> dict[str, str]:
+        """Of the environment, little and what the manifest names: no key of another account is among it."""
+        names = (*_ALWAYS, *self._helper.env)
+        return {name: self._environ[name] for name in names if name in self._environ}
 
     def _age(self, now: datetime) -> timedelta:
         """Of the key; as old as can be without one, or when the clock went back."""

@@ -64,12 +64,22 @@ def detach_and_wait(place: Place, words: Words) -> int:
 def _start(place: Place, words: Words, out: int) -> "subprocess.Popen[bytes]":
     """SIGHUP is ignored from before the first instruction: the end of the terminal is no reason to stop.
 
-    `-P`: a module of the job's folder is not taken for one of ours.
+    `-P`: a module of the job's folder is not taken for one of ours. `--trust`: a person was asked, here.
     """
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "harness", "launch", str(place.manifest), "--plain", *words.as_arguments()],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "harness",
+                "launch",
+                str(place.manifest),
+                "--plain",
+                "--trust",
+                *words.as_arguments(),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,

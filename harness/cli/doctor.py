@@ -1,10 +1,11 @@
 """The command that examines this machine, and prints the fault table."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, Settings
+from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, Settings, Trust
 from harness.cli.printing import print_json, print_lines
 
 _BROKEN_SETUP = 4
@@ -16,6 +17,10 @@ def doctor(
     faults: Annotated[
         bool, typer.Option("--faults", help="Print every kind of fault and what follows from it.")
     ] = False,
+    helper: Annotated[
+        bool, typer.Option("--helper", help="Run the job's helper, to see whether it prints a key.")
+    ] = False,
+    trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
     """Try what a run needs on this machine: CLI, sandbox, credential, disk. Exit code 4 when something is broken."""
@@ -27,7 +32,9 @@ def doctor(
     from harness.cli.examination import examine
 
     found = []
-    for finding in examine(manifest, settings or []):
+    if helper:
+        _must_be_trusted(manifest, settings, trust=trust)
+    for finding in examine(manifest, settings or [], run_helper=helper):
         found.append(finding)
         if not as_json:
             print_lines([f"{finding.grade:<6}  {finding.what:<10}  {finding.says}"])
@@ -35,6 +42,15 @@ def doctor(
         print_json({"schema_version": 1, "findings": [asdict(finding) for finding in found]})
     if any(finding.grade == "broken" for finding in found):
         raise typer.Exit(_BROKEN_SETUP)
+
+
+def _must_be_trusted(manifest: Path, settings: list[str] | None, *, trust: bool) -> None:
+    from harness.cli.options import Place, words_of
+    from harness.cli.trusting import must_be_trusted
+    from harness.job.load import load
+
+    asked = Place(manifest, rehearsal=False).command("doctor", "--helper", *words_of(settings)).strip("`")
+    must_be_trusted(load(manifest, settings=settings or ()), settings or (), asked, trust=trust)
 
 
 def _print_faults(*, as_json: bool) -> None:

@@ -45,8 +45,11 @@ class Finding:
     says: str
 
 
-def examine(manifest: Path, settings: list[str]) -> Iterator[Finding]:
-    """One finding after the other. Without a manifest, the machine is examined for a job that needs nothing special."""
+def examine(manifest: Path, settings: list[str], *, run_helper: bool = False) -> Iterator[Finding]:
+    """One finding after the other. Nothing of the job is run, except its helper when that is asked for.
+
+    Without a manifest, the machine is examined for a job that needs nothing special.
+    """
     yield Finding("harness", "ok", f"{__version__}, Python {sys.version.split()[0]} at {sys.executable}")
     with tempfile.TemporaryDirectory(prefix="harness-doctor-") as scratch:
         job, finding = _job(manifest, settings, Path(scratch))
@@ -54,7 +57,7 @@ def examine(manifest: Path, settings: list[str]) -> Iterator[Finding]:
         yield _claude(Path(scratch))
         yield _sqlite()
         yield from _sandbox(replace(job, state=Path(scratch) / "state"))
-        yield _credential(job, is_own=finding.grade == "ok")
+        yield _credential(job, is_own=finding.grade == "ok", run_helper=run_helper)
         yield _disk(job.folder if finding.grade == "ok" else Path.cwd())
         yield _watching(Path(scratch))
         yield _awake()
@@ -118,7 +121,7 @@ def _sandbox(job: Job) -> Iterator[Finding]:
         )
 
 
-def _credential(job: Job, *, is_own: bool) -> Finding:
+def _credential(job: Job, *, is_own: bool, run_helper: bool) -> Finding:
     """Which one would be used, never its value."""
     if is_own and job.is_free():
         return Finding("credential", "ok", "none is needed: every phase is a program of your own")
@@ -129,11 +132,13 @@ def _credential(job: Job, *, is_own: bool) -> Finding:
         return Finding("credential", "broken" if is_own else "note", clean(f"{says}; a rehearsal needs none"))
     if found is None:
         return Finding("credential", "ok", "none of Anthropic's is needed: sessions ask a cloud, as session.env says")
+    if isinstance(found, HelperSupply) and not run_helper:
+        return Finding("credential", "note", clean(f"{found.describe()}; not run: `harness doctor --helper` does"))
     return _supply(found)
 
 
 def _supply(found: Supply) -> Finding:
-    """A helper is run; a login is only read."""
+    """A login is only read."""
     now = datetime.now(UTC)
     if isinstance(found, HelperSupply) and (trouble := asyncio.run(found.ask(now))):
         return Finding("credential", "broken", clean(f"{found.describe()}: {trouble}"))

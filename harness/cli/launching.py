@@ -17,6 +17,7 @@ from harness.cli.options import (
     Plain,
     Reset,
     Settings,
+    Trust,
     typed,
     words_of,
 )
@@ -39,6 +40,7 @@ def launch(
     add: Add = False,
     reset: Reset = False,
     detach: Annotated[bool, typer.Option("--detach", help="Run without this terminal; say how to follow it.")] = False,
+    trust: Trust = False,
     plain: Plain = False,
 ) -> None:
     """Run the job; the same command continues it after any stop. A finished job does nothing.
@@ -49,11 +51,13 @@ def launch(
     from pathlib import Path
 
     from harness.backends.supply import find_supply
+    from harness.base.commands import command_line
     from harness.base.errors import Problem, UsageError
     from harness.cli.detaching import Words, detach_and_wait
     from harness.cli.foresight import refuse_bad_prompts_ahead
     from harness.cli.resetting import is_there_anything, must_start_anew, reset_now
     from harness.cli.together import together
+    from harness.cli.trusting import must_be_trusted
     from harness.job.load import load
     from harness.job.synthetic import refuse_synthetic
     from harness.ledger.shared_holds import state_home
@@ -64,17 +68,20 @@ def launch(
     if len(places) > 1 and (first or only or detach):
         raise UsageError([Problem("launch", "--first, --only and --detach are for one job")])
     choice = _choice(first, only)
+    words = Words(tuple(settings or ()), first, tuple(only or ()), Again(keep, add))
     jobs = together([partial(load, place.manifest, settings=settings or ()) for place in places])
+    together([partial(refuse_synthetic, job) for job in jobs])
+    asked = [*words.as_arguments(), *(["--reset"] if reset else [])]
+    wanted = command_line("launch", *map(str, manifests or [DEFAULT_MANIFEST]), *asked)
+    together([partial(must_be_trusted, job, settings or (), wanted, trust=trust) for job in jobs])
     shared = state_home(os.environ, Path.home())
     supplies = together([partial(find_supply, job, os.environ, Path.home(), shared) for job in jobs])
-    together([partial(refuse_synthetic, job) for job in jobs])
     together([partial(refuse_bad_prompts_ahead, job) for job in jobs if reset or not is_there_anything(job)])
     old = [job for job in jobs if reset and is_there_anything(job)]
     together([partial(must_start_anew, job, choice) for job in old])
     for job in old:
         reset_now(job)
     if detach:
-        words = Words(tuple(settings or ()), first, tuple(only or ()), Again(keep, add))
         raise typer.Exit(detach_and_wait(places[0], words))
     code = 0
     for place, job, supply in zip(places, jobs, supplies, strict=True):
@@ -97,6 +104,7 @@ def rehearse(
     keep: Keep = False,
     add: Add = False,
     reset: Reset = False,
+    trust: Trust = False,
     plain: Plain = False,
 ) -> None:
     """Play the whole job without a model: real sessions, a local stand-in for the provider; costs nothing."""
@@ -109,6 +117,7 @@ def rehearse(
         reset_now,
         what_is_new,
     )
+    from harness.cli.trusting import must_be_trusted
     from harness.job.load import load
     from harness.ledger.lock import refuse_if_held
     from harness.rehearsal.faults import parse_faults
@@ -118,6 +127,8 @@ def rehearse(
     job = load(manifest, settings=settings or (), rehearsal=True)
     parse_faults(faults)
     place, choice = Place(manifest, rehearsal=True), _choice(first, only)
+    asked = [*words_of(settings), *(["--faults", faults] if faults else []), *(["--seed", str(seed)] if seed else [])]
+    must_be_trusted(job, settings or (), place.command("launch", *asked).strip("`"), trust=trust)
     refuse_if_held(job.state)
     changes = [] if keep or add or reset else what_is_new(job)
     if changes or (reset and is_there_anything(job)):

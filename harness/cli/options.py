@@ -34,6 +34,9 @@ Add = Annotated[
     bool, typer.Option("--add", help="Plan new items of the source behind the others; done records stay as they are.")
 ]
 Reset = Annotated[bool, typer.Option("--reset", help="Start anew; ledger and outputs move to a backup folder.")]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Trust this folder with all that its job runs; without it you are asked once.")
+]
 Plain = Annotated[bool, typer.Option("--plain", help="One line per event, no live display.")]
 
 DEFAULT_MANIFEST = Path("job.yaml")

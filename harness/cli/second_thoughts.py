@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.control import ask, split_words
-from harness.cli.options import OfRehearsal, Place, Settings
+from harness.cli.options import OfRehearsal, Place, Settings, Trust, words_of
 from harness.cli.printing import print_lines, say
 
 if TYPE_CHECKING:
@@ -30,15 +30,19 @@ def rejudge(
         bool, typer.Option("--check", help="Only say what would be recovered, and which done items would not pass.")
     ] = False,
     settings: Settings = None,
+    trust: Trust = False,
     rehearsal: OfRehearsal = False,
 ) -> None:
     """Judge what earlier attempts left of failed items by the checks of today; what is good is done, at no cost."""
     from harness.base.ids import ItemId
+    from harness.cli.trusting import must_be_trusted
     from harness.supervisor.second_thoughts import rejudge_job
 
     place, items = split_words(words or [], rehearsal)
     _refuse_unrejected(place, items, done_too=check)
     job = _load(place, settings)
+    asked = [*items, *(["--check"] if check else []), *words_of(settings)]
+    must_be_trusted(job, settings or (), place.command("rejudge", *asked).strip("`"), trust=trust)
     rejudged = rejudge_job(job, [ItemId(item) for item in items] or None, only_look=check)
     print_lines(_rejudged_lines(job, rejudged, only_looked=check))
     if rejudged.recovered and not check:

@@ -20,6 +20,7 @@ def init(
     from harness.base.errors import Problem, UsageError
     from harness.cli.blueprint import Survey, survey
     from harness.cli.first_job import first_job
+    from harness.cli.trusting import trust_own
 
     if folder.exists() and not folder.is_dir():
         raise UsageError([Problem(str(folder), "is no folder", "name a folder, or none for this one")])
@@ -34,6 +35,7 @@ def init(
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content, encoding="utf-8")
+    trust_own(folder / "job.yaml")
     for line in _found(seen):
         say(line)
     print_lines(str(folder / name) for name in files)

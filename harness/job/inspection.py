@@ -37,6 +37,8 @@ class Inspection:
         self._bounded = bounded
         self._silenced = tuple(silenced)
         self._compiled: set[str] = set()
+        self.files: list[Path] = []
+        """Every file that was found by the name it has in the manifest."""
 
     def complain(self, path: ValuePath, message: str, hint: str | None = None, *, of_key: bool = False) -> None:
         """Note a problem at a value of the manifest; once, and not where the value was already found unreadable."""
@@ -84,6 +86,7 @@ class Inspection:
         except TextError as error:
             self.complain(path, _below(error.message, self.folder), _below(error.hint, self.folder))
             return None
+        self.files.append(target)
         return target
 
     def text(self, path: ValuePath, file: Path, *, most_bytes: int = MOST_PROMPT_BYTES) -> str | None:

@@ -99,6 +99,8 @@ class HelperSpec:
     command: tuple[str, ...]
     lifetime: timedelta
     gives: Literal["api_key", "auth_token"]
+    env: tuple[str, ...] = ()
+    """Variables of the user's environment that it gets, beside PATH, HOME and LANG."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,8 @@ class Job:
     pilot: int | None = None
     bounds: Bounds = field(default_factory=Bounds)
     helper: HelperSpec | None = None
+    named: tuple[Path, ...] = ()
+    """Every file that the manifest names, by its path as written below the folder; links are not followed."""
 
     def phase(self, number: int) -> PhaseSpec:
         return self.phases[number - 1]

@@ -170,6 +170,7 @@ def _resolved(desk: Inspection, manifest: Manifest, file_name: str, *, rehearsal
         pilot=manifest.pilot,
         bounds=_bounds(manifest),
         helper=resolve_helper(desk, manifest),
+        named=tuple(dict.fromkeys(desk.files)),
     )
 
 

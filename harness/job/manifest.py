@@ -211,7 +211,9 @@ class Helper(Model):
     """A program that prints a key."""
 
     command: Annotated[list[str], Field(min_length=1)]
-    """The program and its arguments; it runs in the job's folder with your environment and prints one line."""
+    """The program and its arguments; it runs in the job's folder and prints one line."""
+    env: list[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]] = []
+    """Names of variables of your environment that it gets; beside them only PATH, HOME and LANG."""
     lifetime: Duration = timedelta(minutes=5)
     """How long a printed key is used for new sessions."""
     gives: Literal["api_key", "auth_token"] = "api_key"

@@ -130,7 +130,7 @@ def resolve_helper(desk: Inspection, manifest: Manifest) -> HelperSpec | None:
         return None
     words = words_of(desk, helper.command)
     check_program(desk, ("helper", "command"), words)
-    return HelperSpec(words, helper.lifetime, helper.gives)
+    return HelperSpec(words, helper.lifetime, helper.gives, tuple(helper.env))
 
 
 def files_of(desk: Inspection, words: Sequence[str]) -> tuple[Path, ...]:

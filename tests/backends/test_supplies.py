@@ -115,11 +115,18 @@ def test_a_file_that_is_not_there_is_told(path: str) -> None:
 
 
 def helper(folder: Path, program: str, gives: Any = "api_key") -> HelperSupply:
-    spec = HelperSpec((sys.executable, "-c", program), timedelta(minutes=5), gives)
-    return HelperSupply(spec, folder, {"PATH": "/usr/bin:/bin", "ACCOUNT": "prod"})
+    spec = HelperSpec((sys.executable, "-c", program), timedelta(minutes=5), gives, env=("ACCOUNT", "NOT_SET"))
+    environ = {"PATH": "/usr/bin:/bin", "HOME": "/home/me", "ACCOUNT": "prod", "CLAUDE_CODE_OAUTH_TOKEN": "canary"}
+    return HelperSupply(spec, folder, environ)
 
 
-def test_a_helper_runs_with_the_users_environment_and_its_key_lives_its_time(tmp_path: Path) -> None:
+def test_a_helper_gets_path_home_lang_and_what_the_manifest_names_of_the_environment(tmp_path: Path) -> None:
+    supply = helper(tmp_path, "import os; print(' '.join(sorted(set(os.environ) - {'LC_CTYPE'})))")
+    assert asyncio.run(supply.ask(NOW)) == ""
+    assert supply.current().secret == "ACCOUNT HOME PATH"
+
+
+def test_a_key_that_a_helper_prints_lives_its_time(tmp_path: Path) -> None:
     supply = helper(tmp_path, "import os; print('key-of-' + os.environ['ACCOUNT'])")
     assert supply.hold(NOW) is not None
     assert asyncio.run(supply.ask(NOW)) == ""

@@ -43,11 +43,12 @@ def test_doctor_says_that_the_login_is_used_and_that_a_key_comes_before_it(
     assert "canary" not in said.out + said.err + with_key.out + with_key.err
 
 
-def test_doctor_runs_the_helper_and_tells_what_came_of_it(desk: "Desk", home: Path) -> None:
+def test_doctor_runs_the_helper_when_asked_and_tells_what_came_of_it(desk: "Desk", home: Path) -> None:
     (desk.folder / "key.sh").write_text("#!/bin/sh\nexit 3\n")
     (desk.folder / "key.sh").chmod(0o755)
     (desk.folder / "job.yaml").write_text(MANIFEST + "helper: {command: [./key.sh]}\n")
-    said = desk.types("doctor")
+    assert "credential  what key.sh prints (api_key); not run" in desk.types("doctor").out
+    said = desk.types("doctor", "--helper")
     assert said.code == 4
     assert "the helper ended with exit code 3" in said.out
 

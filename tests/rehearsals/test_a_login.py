@@ -58,6 +58,7 @@ def launched(folder: Path, home: Path, url: str) -> "subprocess.CompletedProcess
         "PATH": f"{home / 'bin'}:{os.environ['PATH']}",
         "ANTHROPIC_BASE_URL": url,
         "NO_COLOR": "1",
+        "HARNESS_TRUST": "1",
     }
     words = [sys.executable, "-m", "harness", "launch", "--plain"]
     return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False)

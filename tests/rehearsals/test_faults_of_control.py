@@ -50,7 +50,7 @@ def test_C01_a_cancel_between_the_lock_and_the_first_look_is_heeded(programs: Ma
     """Planning a long job takes seconds. One that nobody took before the lock was for a run that is over."""
     job = programs(WORKER, 3, parallel=1)
     post(job.state / "control", Request("cancel", "of the night before"))
-    env = {"PATH": os.environ["PATH"], "HOME": str(job.home), "LANG": "C.UTF-8"}
+    env = {"PATH": os.environ["PATH"], "HOME": str(job.home), "LANG": "C.UTF-8", "HARNESS_TRUST": "1"}
     words = [sys.executable, "-c", _CANCELLED_WHILE_IT_BEGINS]
     ended = subprocess.run(words, cwd=job.folder, env=env, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 3, ended.stderr
@@ -66,7 +66,7 @@ def test_C01_a_job_that_is_just_being_planned_for_the_first_time_can_be_cancelle
         'control.post(job.state / "control", control.Request("cancel", "anna"))',
         'import subprocess, sys; print(subprocess.run([sys.executable, "-m", "harness", "cancel"]).returncode)',
     )
-    env = {"PATH": os.environ["PATH"], "HOME": str(job.home), "LANG": "C.UTF-8"}
+    env = {"PATH": os.environ["PATH"], "HOME": str(job.home), "LANG": "C.UTF-8", "HARNESS_TRUST": "1"}
     words = [sys.executable, "-c", ask]
     ended = subprocess.run(words, cwd=job.folder, env=env, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 3, ended.stderr
@@ -155,8 +155,8 @@ def test_H10_in_a_bare_environment_all_is_the_same_and_private(programs: MakeJob
     job = programs(WORKER.replace('"about "', '"\N{EM DASH} é "'), 3)
     said = subprocess.run(
         [sys.executable, "-m", "harness", "launch", "job.yaml"],
-        cwd=job.folder, env={"TZ": "Nowhere/At-All", "LC_ALL": "C", "PATH": os.defpath}, umask=umask,
-        stdin=subprocess.DEVNULL, capture_output=True, check=False,
+        cwd=job.folder, umask=umask, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+        env={"TZ": "Nowhere/At-All", "LC_ALL": "C", "PATH": os.defpath, "HARNESS_TRUST": "1"},
     )  # fmt: skip
     assert said.returncode == 0, (said.stdout, said.stderr)
     assert b"Traceback" not in said.stderr
@@ -183,7 +183,7 @@ def test_H06_where_every_sync_and_every_start_takes_its_time_nobody_is_called_hu
             *("-e", "inject=fsync,fdatasync,clone,clone3,vfork:delay_enter=200000"),
             *(sys.executable, "-m", "harness", "launch", "job.yaml"),
         ],
-        cwd=job.folder, env={"PATH": os.environ["PATH"], "HOME": str(job.home)},
+        cwd=job.folder, env={"PATH": os.environ["PATH"], "HOME": str(job.home), "HARNESS_TRUST": "1"},
         stdin=subprocess.DEVNULL, capture_output=True, check=False,
     )  # fmt: skip
     assert said.returncode == 0, (said.stdout, said.stderr)

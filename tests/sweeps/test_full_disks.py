@@ -83,7 +83,7 @@ def test_H01_H02_H03_T15_a_disk_that_fails_costs_nothing_but_time(tmp_path: Path
     (tmp_path / "spoil.sh").write_text(case.spoil.replace("{0}", case.place))
     (tmp_path / "heal.sh").write_text(case.heal)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    env = {"PATH": path, "HOME": str(tmp_path), "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT)}
+    env = {"PATH": path, "HOME": str(tmp_path), "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT), "HARNESS_TRUST": "1"}
     env |= {"PLACE": str(tmp_path / case.place), "OPTIONS": case.options}
     words = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _NIGHT]
     subprocess.run(words, cwd=tmp_path, env=env, check=True, timeout=300)
@@ -105,7 +105,7 @@ def test_H01_a_full_disk_under_the_log_of_a_run_does_not_end_it(tmp_path: Path) 
     (tmp_path / "items.json").write_text(json.dumps([{"id": item} for item in ITEMS]))
     (tmp_path / "work.sh").write_text(WORK)
     (tmp_path / "more").write_text(MORE)
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "HARNESS_TRUST": "1"}
     with Path("/dev/full").open("w") as full:
         words = [sys.executable, "-m", "harness", "launch", "--plain"]
         ended = subprocess.run(words, cwd=tmp_path, env=env, stdout=full, stderr=full, check=False)
@@ -141,7 +141,9 @@ def test_T15_a_job_that_is_mounted_read_only_can_be_looked_at(tmp_path: Path) ->
         "MOUNTED": str(mounted),
     }
     argv = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _LOOKS]
-    ended = subprocess.run(argv, cwd=job, env={**env, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    ended = subprocess.run(
+        argv, cwd=job, env={**env, "PYTHONPATH": str(ROOT), "HARNESS_TRUST": "1"}, capture_output=True, text=True
+    )
     assert ended.returncode == 0, ended.stderr
     assert "exit code" not in ended.stdout, ended.stdout
     assert "is read-only" in ended.stdout, ended.stdout

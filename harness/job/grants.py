@@ -1,0 +1,115 @@
+"""What a job would run on this machine and let out of it: the list that a person trusts a folder with.
+
+The list names things, not their contents: an edited check is the same grant, a second one is a new grant. The words of
+a command are its name, because `sh -c TEXT` is a program too.
+"""
+
+import os
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from harness.job.job import Job, PhaseSpec
+
+Kind = Literal["program", "check", "helper", "scene", "tool", "sandbox", "variable", "setting", "files", "merge"]
+
+_SAYS: dict[Kind, str] = {
+    "program": "runs as you: {} (its sessions)",
+    "check": "runs as you: {} (a check)",
+    "helper": "runs as you: {} (prints the key)",
+    "scene": "runs as you: {} (the scene of rehearsals)",
+    "tool": "lets sessions run programs: {}",
+    "sandbox": "runs sessions without a kernel sandbox: {}",
+    "variable": "passes on of your environment: {}",
+    "setting": "sets for sessions: {}",
+    "files": "shows to sessions: {}",
+    "merge": "writes outside of its folder: {}",
+}
+RUNNING_TOOLS = frozenset({"Bash", "Monitor", "PowerShell", "REPL", "Workflow"})
+"""Tools that run programs."""
+OWN_FILES = "./"
+"""The grant of files of the folder that the manifest names one by one; which they are may change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One line of the list. `what` is what is remembered; `shown` says more where that is coarse."""
+
+    kind: Kind
+    what: str
+    shown: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind} {self.what}"
+
+    def in_words(self) -> str:
+        return _SAYS[self.kind].format(self.shown or self.what)
+
+
+def grants_of(jobs: Sequence[Job]) -> tuple[Grant, ...]:
+    """What these readings of one manifest (the real one, the rehearsal) would do together, each once."""
+    found = {grant.key: grant for job in jobs for grant in _grants(job)}
+    return tuple(sorted(found.values(), key=lambda grant: tuple(_SAYS).index(grant.kind)))
+
+
+def _grants(job: Job) -> Iterator[Grant]:
+    for phase in job.phases:
+        yield from _of_phase(job, phase)
+    if job.helper is not None:
+        yield Grant("helper", _words(job, job.helper.command))
+        yield from (Grant("variable", f"${name}") for name in job.helper.env)
+    if job.scene is not None:
+        yield Grant("scene", _relative(job, job.scene))
+    if job.sandbox not in ("auto", "bubblewrap"):
+        yield Grant("sandbox", job.sandbox)
+    yield from _files(job)
+
+
+def _of_phase(job: Job, phase: PhaseSpec) -> Iterator[Grant]:
+    session = phase.session
+    if session.command:
+        yield Grant("program", _words(job, session.command))
+    for check in phase.output.checks:
+        if check.python is not None:
+            yield Grant("check", _relative(job, check.python[0]))
+        if check.command is not None:
+            yield Grant("check", _words(job, check.command))
+    yield from (Grant("tool", tool) for tool in session.tools if tool.split("(")[0] in RUNNING_TOOLS)
+    for name, value in session.env.items():
+        if value.startswith("$"):
+            yield Grant("variable", value if value == f"${name}" else f"{value} as {name}")
+        else:
+            yield Grant("setting", f"{name}={value}")
+    if phase.output.merge is not None and not _is_inside(job, phase.output.merge):
+        yield Grant("merge", str(phase.output.merge))
+
+
+def _files(job: Job) -> Iterator[Grant]:
+    """Patterns as they are written; what lies elsewhere, links followed, by its path; files of the folder as one."""
+    if job.items.files is not None:
+        yield Grant("files", job.items.files)
+    inside = []
+    for file in dict.fromkeys((*job.named, *job.readable)):
+        if not _is_inside(job, file):
+            yield Grant("files", os.path.realpath(file))
+        elif file.is_dir():
+            yield Grant("files", f"{_relative(job, file)}/")
+        else:
+            inside.append(_relative(job, file))
+    if inside:
+        yield Grant("files", OWN_FILES, ", ".join(inside))
+
+
+def _is_inside(job: Job, path: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(job.folder)
+
+
+def _words(job: Job, words: Sequence[str]) -> str:
+    return shlex.join(_relative(job, Path(word)) if word.startswith(f"{job.folder}/") else word for word in words)
+
+
+def _relative(job: Job, path: Path) -> str:
+    return path.relative_to(job.folder).as_posix() if path.is_relative_to(job.folder) else str(path)
