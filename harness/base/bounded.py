@@ -133,6 +133,10 @@ class Bounded:
         reasons: dict[str, list[str]] = self._ask(question, timeout_s)
         return reasons
 
+    def check_python(self, file: Path, function: str, timeout_s: float) -> None:
+        """BoundedError when `file` cannot be loaded or has no such function; it is not called."""
+        self._ask({"do": "load", "file": str(file), "function": function}, timeout_s)
+
     def close(self) -> None:
         """End the child, for good."""
         with self._lock:

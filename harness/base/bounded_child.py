@@ -52,7 +52,7 @@ def main() -> None:
         _limit(_RLIMIT_LOCKS, locks)
     while question := _receive(questions):
         _allow_cpu(_cpu_used() + float(question["timeout_s"]) + 1)
-        answer = _fork(question, (questions, answers)) if question["do"] == "python" else _answer(question)
+        answer = _fork(question, (questions, answers)) if question["do"] in _IN_A_FORK else _answer(question)
         _send(answers, answer)
         if answer.get("kind") == "memory":
             return
@@ -288,6 +288,15 @@ def _ended(code: int) -> Answer:
 
 
 def _python(question: Mapping[str, Any]) -> dict[str, list[str]]:
+    answer = _load(question)(question["items"], question["records"], question["context"])
+    return _reasons(answer, question["function"])
+
+
+def _check_python(question: Mapping[str, Any]) -> None:
+    _load(question)
+
+
+def _load(question: Mapping[str, Any]) -> Any:
     file: str = question["file"]
     sys.path.insert(0, os.path.dirname(file))  # noqa: PTH120  (start-up of this program counts)
     spec = importlib.util.spec_from_file_location("harness_user_check", file)
@@ -296,9 +305,7 @@ def _python(question: Mapping[str, Any]) -> dict[str, list[str]]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    function = getattr(module, question["function"])
-    answer = function(question["items"], question["records"], question["context"])
-    return _reasons(answer, question["function"])
+    return getattr(module, question["function"])
 
 
 def _reasons(answer: Any, function: str) -> dict[str, list[str]]:
@@ -382,7 +389,15 @@ def _cpu_used() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-_DO = {"jq": _jq, "check_jq": _check_jq, "schema": _schema, "check_schema": _check_schema, "python": _python}
+_DO = {
+    "jq": _jq,
+    "check_jq": _check_jq,
+    "schema": _schema,
+    "check_schema": _check_schema,
+    "python": _python,
+    "load": _check_python,
+}
+_IN_A_FORK = ("python", "load")
 
 if __name__ == "__main__":
     try:

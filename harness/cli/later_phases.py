@@ -12,8 +12,8 @@ from harness.core.types import BatchRef, BatchView, Item, Json
 from harness.executors.containment import choose
 from harness.executors.folder import AttemptFolder
 from harness.job.job import Job, PhaseSpec
-from harness.outputs.checks import BrokenCheckError
 from harness.outputs.making import make
+from harness.outputs.suspects import BrokenCheckError
 from harness.prompts.render import Rendered, UnknownNameError, render
 from harness.rehearsal.invent import InventionError, made_up_records
 from harness.rehearsal.scene import Ask

@@ -52,6 +52,7 @@ CREDIT: Final = FaultKind("credit")
 UNKNOWN_MODEL: Final = FaultKind("unknown_model")
 CLI_MISSING: Final = FaultKind("cli_missing")
 BROKEN_CHECK: Final = FaultKind("broken_check")
+CHECK_RAISED: Final = FaultKind("check_raised")
 NO_INPUT: Final = FaultKind("no_input")
 NO_INPUT_FOLDER: Final = FaultKind("no_input_folder")
 BROKEN_SCENE: Final = FaultKind("broken_scene")
@@ -287,6 +288,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(REJECTED, "item", "strike", "a record was rejected"),
     Row(MISSING, "item", "strike", "no record came back"),
     Row(BROKEN_CHECK, "config", "stop", "a check itself is broken"),
+    Row(CHECK_RAISED, "config", "again", "a check raised, and no record is known yet on which it works"),
 )
 
 _DENIED: Final = Row(DENIED, "session", "whole", "tools were denied and nothing was written")

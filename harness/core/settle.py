@@ -8,6 +8,7 @@ The one retry rule (design section 5). Good records are accepted at once, whatev
     nothing usable (a whole failure)       repeated once per batch, then halved; refused, too long: halved at once
     a whole failure alone                  the item's strike; refused or too long: failed at once
     an item's file is gone                 that item failed, alone; the others again, no strike
+    a check raised, not known to work      the group again, behind the others, no strike; three groups in a row: stop
 
 The strike that fails an item is earned alone, so an item that is one strike short goes alone.
 """
@@ -34,9 +35,19 @@ from harness.core.events import (
     QueuedWhy,
     UsageSettled,
 )
-from harness.core.faults import DISK, NO_INPUT, SUPERVISOR_LOST, SUSPENDED, USAGE_LIMIT, halves_at_once, hopeless_alone
+from harness.core.faults import (
+    BROKEN_CHECK,
+    DISK,
+    NO_INPUT,
+    SUPERVISOR_LOST,
+    SUSPENDED,
+    USAGE_LIMIT,
+    halves_at_once,
+    hopeless_alone,
+)
 from harness.core.gate import hold_until
 from harness.core.money import to_micro
+from harness.core.standing import Member, Open, Span
 from harness.core.types import Accepted, BatchRef, Ending, Fault, Judgement, Rejected
 
 BELIEVED = 3
@@ -45,55 +56,10 @@ BELIEVED = 3
 MOST_BREAKDOWNS = BELIEVED + BREAKDOWNS
 """Breakdowns that a group is believed where no other is left to end well: they have stopped a run, and it was launched
 again."""
+MOST_DOUBTED = 3
+"""Attempts in a row on whose records a check may raise before the check itself is called broken."""
 _DOUBTED = "it has broken down too often to be this machine's doing"
 _NO_STRIKE = ("provider", "host", "operator", "config")
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One item of the attempt's group, as the ledger knows it."""
-
-    id: ItemId
-    strikes: int
-    root: str
-    place: str
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Where an item's records lie: bytes of the fragment `sha` in the store."""
-
-    sha: str
-    offset: int
-    length_bytes: int
-    records: int
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """An attempt without its end: what settle has to know about it and its surroundings."""
-
-    attempt: int
-    group: int
-    batch: BatchRef
-    members: tuple[Member, ...]
-    tries: int
-    believed: int
-    last_excused: int | None
-    doubted: bool
-    """Its breakdowns are its own: it was doubted before, in other company or alone."""
-    breakdowns: int
-    """How often this machine has broken a session of its first item; 0 while it is believed anyway."""
-    others_withstood: bool
-    """Some attempt that started after the first breakdown of those in a row has ended well."""
-    others_ended_well: bool
-    """Some attempt that started after this group's last no-strike fault has ended well."""
-    batch_repeated: bool
-    """This batch has had its one repeat of a whole failure."""
-    reserved_microusd: int
-    provider_faults_in_a_row: int
-    next_group: int
-    strikes_allowed: int
 
 
 def settle(
@@ -103,12 +69,14 @@ def settle(
 
     `spans` has an entry for each accepted item; its bytes are durable in the store already.
     """
-    if judgement.broken_check is not None:
+    if (broken := _broken_check(open_, judgement)) is not None:
         return [
             _usage(open_, ending),
             _again(open_, open_.members, "again", open_.next_group),
-            _ended(open_, ending, judgement, judgement.broken_check, "stopped"),
+            _ended(open_, ending, judgement, broken, "stopped"),
         ]
+    if judgement.doubted_check is not None and not (ending.fault and ending.fault.blame in _NO_STRIKE):
+        return _raised(open_, ending, judgement, judgement.doubted_check)
     fault = _believed_or_not(open_, ending.fault)
     if fault is not None and fault.blame == "session" and ending.fault is not None and ending.fault.blame == "host":
         open_ = replace(open_, doubted=True)
@@ -130,10 +98,30 @@ def recover(
     Nobody is struck and nothing is charged; items that are rejected again stay as they are. `members` have failed, or
     wait for another try.
     """
-    if judgement.broken_check is not None:
+    if judgement.broken_check is not None or judgement.doubted_check is not None:
         return []
     events = _accept(attempt, batch, members, judgement, spans)
     return [replace(event, rejudged=True) if isinstance(event, ItemAccepted) else event for event in events]
+
+
+def _broken_check(open_: Open, judgement: Judgement) -> Fault | None:
+    """The check that is broken: that fails on a record known to be good, or for the third attempt in a row."""
+    doubted = judgement.doubted_check
+    if judgement.broken_check is not None or doubted is None or open_.checks_raised + 1 < MOST_DOUBTED:
+        return judgement.broken_check
+    return replace(doubted, kind=BROKEN_CHECK, detail=f"{doubted.detail} (in {MOST_DOUBTED} groups in a row)")
+
+
+def _raised(open_: Open, ending: Ending, judgement: Judgement, fault: Fault) -> list[Event]:
+    """Nobody knows yet who is to blame: the others go first, so that a record known to be good may turn up."""
+    settled = _Rest(open_, judgement, fault, open_.members, has_accepted=False)
+    again = _again(open_, open_.members, "again", open_.next_group, tries=open_.tries + 1)
+    return [
+        *settled.returned(),
+        _usage(open_, ending),
+        replace(again, believed=open_.believed, last_excused=open_.last_excused),
+        _ended(open_, ending, judgement, fault, "excused"),
+    ]
 
 
 def _believed_or_not(open_: Open, fault: Fault | None) -> Fault | None:
@@ -202,11 +190,11 @@ class _Rest:
         if self.fault is not None and self.fault.kind == NO_INPUT:
             return self._without_input(self.fault)
         if self.fault is not None and self.fault.blame in _NO_STRIKE:
-            return [*self._returned(), self._believed_again()]
+            return [*self.returned(), self._believed_again()]
         if self._is_whole_failure():
             return self._whole_failure()
         if self.fault is not None and self.has_accepted:
-            return [*self._returned(), *self._requeue(struck=False)]
+            return [*self.returned(), *self._requeue(struck=False)]
         return self._strike_each()
 
     def outcome(self) -> Outcome:
@@ -226,7 +214,7 @@ class _Rest:
         verdict = self.judgement.verdicts[member.id]
         return verdict.reasons if isinstance(verdict, Rejected) else ()
 
-    def _returned(self) -> list[Event]:
+    def returned(self) -> list[Event]:
         """Reasons that cost no strike, for the next prompt: of records that came back and were rejected."""
         return [
             ItemReturned(self.open_.attempt, self.open_.batch.phase, member.id, self._reasons(member))

@@ -1,11 +1,13 @@
 """What settle has to know about an attempt that is about to end, and about its surroundings."""
 
+import itertools
 import json
 import sqlite3
 from collections.abc import Sequence
 
 from harness.base.ids import AttemptId, ItemId
-from harness.core.settle import BELIEVED, Member, Open
+from harness.core.settle import BELIEVED, MOST_DOUBTED
+from harness.core.standing import Member, Open
 from harness.core.types import BatchRef
 
 
@@ -40,6 +42,19 @@ def open_attempt(db: sqlite3.Connection, attempt: AttemptId, strikes_allowed: in
         next_group=next_group,
         strikes_allowed=strikes_allowed,
     )
+
+
+def checks_raised(db: sqlite3.Connection, phase: int) -> int:
+    """Of the attempts of this phase that were judged in this run: how many of the last ones ended because a check
+    raised; among the last few hundred attempts."""
+    rows = db.execute(
+        """SELECT fault = 'check_raised' FROM attempts WHERE id > (SELECT next_attempt FROM job) - 300
+           AND run = (SELECT run FROM job) AND phase = ?
+           AND (outcome IN ('well', 'partly', 'whole') OR fault = 'check_raised')
+           ORDER BY ended_seq DESC LIMIT ?""",
+        (phase, MOST_DOUBTED),
+    )
+    return sum(1 for _ in itertools.takewhile(lambda row: row[0], rows))
 
 
 def member_of(db: sqlite3.Connection, phase: int, item: str) -> Member:

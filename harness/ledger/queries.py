@@ -144,7 +144,7 @@ def _item(db: sqlite3.Connection, phase: int, item: ItemId, store: ArtifactStore
         (phase, item),
     ).fetchone()
     row, file = _row(db, phase, item)
-    records = _records(db, from_phase, parent, store) if parent is not None else ()
+    records = records_of(db, from_phase, parent, store) if parent is not None else ()
     return Item(item, row, folder / file if file else None, records)
 
 
@@ -160,7 +160,8 @@ def _row(db: sqlite3.Connection, phase: int, item: str) -> tuple[dict[str, Json]
     return _row(db, from_phase, parent)
 
 
-def _records(db: sqlite3.Connection, phase: int, item: str, store: ArtifactStore) -> tuple[Json, ...]:
+def records_of(db: sqlite3.Connection, phase: int, item: str, store: ArtifactStore) -> tuple[Json, ...]:
+    """The accepted records of an item; none when it has none."""
     row = db.execute(
         "SELECT sha, offset, length_bytes FROM accepted WHERE phase = ? AND item = ?", (phase, item)
     ).fetchone()
@@ -243,23 +244,33 @@ def stopped_by(db: sqlite3.Connection, attempt: AttemptId) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class FailedItem:
-    """An item that is out of strikes or hopeless, and the batch it belongs to."""
+class ItemOfBatch:
+    """An item, and the batch it belongs to."""
 
     item: ItemId
     batch: BatchRef
 
 
-def failed_items(db: sqlite3.Connection, wanted: Sequence[ItemId] | None) -> list[FailedItem]:
+def failed_items(db: sqlite3.Connection, wanted: Sequence[ItemId] | None) -> list[ItemOfBatch]:
     """Failed items in phase and item order; `wanted` names items or first-phase items, None means all."""
     rows = db.execute(
         "SELECT phase, item, number, part, root FROM items WHERE state = 'failed' ORDER BY phase, place"
     ).fetchall()
     return [
-        FailedItem(ItemId(item), BatchRef(phase, number, part))
+        ItemOfBatch(ItemId(item), BatchRef(phase, number, part))
         for phase, item, number, part, root in rows
         if wanted is None or item in wanted or root in wanted
     ]
+
+
+def newest_accepted(db: sqlite3.Connection, phase: int) -> ItemOfBatch | None:
+    """The item of a phase that was accepted last."""
+    row = db.execute(
+        """SELECT a.item, i.number, i.part FROM accepted a JOIN items i ON i.phase = a.phase AND i.item = a.item
+           WHERE a.phase = ? ORDER BY a.seq DESC LIMIT 1""",
+        (phase,),
+    ).fetchone()
+    return ItemOfBatch(ItemId(row[0]), BatchRef(phase, row[1], row[2] or 0)) if row else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,65 +2,71 @@
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from harness.base.bounded import Bounded, BoundedError
 from harness.base.ids import ItemId
 from harness.base.paths import read_path
-from harness.core.faults import BROKEN_CHECK
-from harness.core.types import AttemptSpec, Fault, Json
+from harness.core.faults import BROKEN_CHECK, CHECK_RAISED
+from harness.core.settle import MOST_DOUBTED
+from harness.core.types import AttemptSpec, Fault, Item, Json
 from harness.job.job import CheckSpec
 from harness.outputs.command import CommandError, run_command
+from harness.outputs.suspects import BrokenCheckError, DoubtedCheckError, Known, Raised, Reasons, Records, suspects
 
 JQ_S: Final = 10.0
 SCHEMA_S: Final = 10.0
 PYTHON_S: Final = 60.0
 COMMAND_S: Final = 120.0
 
-Reasons = dict[ItemId, list[str]]
 
-
-class BrokenCheckError(Exception):
-    """A check itself failed; `fault` says which and how. Nothing may be concluded from it."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.detail)
-        self.fault = fault
+def _nothing_known() -> Known | None:
+    return None
 
 
 class Breakdowns:
-    """The checks that ran out of time in this run: judgements that wait for one do not run it again."""
+    """What this run knows of its checks: the broken ones, which are not run again, and records that each let pass."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
-        self._known: dict[tuple[int, int], Fault] = {}
+        self._broken: dict[tuple[int, int], Fault] = {}
+        self._slow: Counter[tuple[int, int]] = Counter()
+        self._passed: dict[tuple[int, int], Known] = {}
 
     @contextmanager
-    def turn(self, phase: int, number: int, check: CheckSpec) -> Iterator[None]:
-        """To run a check in, the phase's `number`-th. BrokenCheckError when it is known to be broken, or breaks now."""
-        if check.kind == "command":  # these run beside each other
-            with self._noted(phase, number, check):
-                yield
-        else:
-            with self._turn, self._noted(phase, number, check):
-                yield
+    def turn(self, place: tuple[int, int], check: CheckSpec) -> Iterator[None]:
+        """To run a check in: phase and number of it. BrokenCheckError when it is known to be broken.
 
-    @contextmanager
-    def _noted(self, phase: int, number: int, check: CheckSpec) -> Iterator[None]:
-        if known := self._known.get((phase, number)):
-            raise BrokenCheckError(known)
-        try:
+        One at a time, so that nobody waits long for what is broken; commands run beside each other.
+        """
+        with nullcontext() if check.kind == "command" else self._turn:
+            if place in self._broken:
+                raise BrokenCheckError(self._broken[place])
             yield
-        except (BoundedError, CommandError) as error:
-            fault = _broken(check, error)
-            if error.kind == "timeout":  # any other breakdown costs no time, and may be of one group only
-                self._known[phase, number] = fault
-            raise BrokenCheckError(fault) from None
+
+    def passed(self, place: tuple[int, int], known: Known) -> None:
+        """The check let these records pass."""
+        self._passed[place] = known
+        self._slow.pop(place, None)
+
+    def known(self, place: tuple[int, int]) -> Known | None:
+        """Records that the check let pass in this run."""
+        return self._passed.get(place)
+
+    def broke(self, place: tuple[int, int], fault: Fault) -> None:
+        """The check is broken; whoever waits for it is told so at once."""
+        self._broken[place] = fault
+
+    def was_slow(self, place: tuple[int, int]) -> bool:
+        """It ran out of time, and nothing shows that it works: True when that is enough."""
+        self._slow[place] += 1
+        return self._slow[place] >= MOST_DOUBTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,8 @@ class Checker:
     variables: Mapping[str, Json]
     breakdowns: Breakdowns = field(default_factory=Breakdowns)
     """The same for all attempts of a run."""
+    accepted: Callable[[], Known | None] = _nothing_known
+    """An item of this phase that was accepted before; asked only when a check raises."""
 
     def run(self, records: Mapping[ItemId, Sequence[Json]]) -> Reasons:
         """Why items are rejected. An item that one check rejects is not shown to the next, which may rely on it.
@@ -87,10 +95,76 @@ class Checker:
                 shown = {item: group for item, group in clean.items() if kind == "jq" or item not in rejected}
                 if not shown:
                     return rejected
-                with self.breakdowns.turn(self.spec.batch.phase, number, check):
-                    for item, reasons in self._one(check, shown, rejected).items():
-                        rejected[item] = [*rejected.get(item, ()), *reasons]
+                place = (self.spec.batch.phase, number)
+                with self.breakdowns.turn(place, check):
+                    found = self._answer(place, check, shown, rejected)
+                for item, reasons in found.items():
+                    rejected[item] = [*rejected.get(item, ()), *reasons]
         return rejected
+
+    def _answer(self, place: tuple[int, int], check: CheckSpec, shown: Records, rejected: Reasons) -> Reasons:
+        """Why items are rejected; where the check raises, at which of them it does (outputs/suspects.py)."""
+
+        def ask(records: Records) -> Reasons:
+            return self._one(check, records, rejected)
+
+        try:
+            found = ask(shown)
+            passed = [item for item in shown if item not in found and item not in rejected]
+        except (BoundedError, CommandError) as error:
+            self._must_load(place, check)
+            suspected = suspects(shown, ask, error, sees_all=check.kind in ("python", "command"))
+            found, passed = suspected.answer(), suspected.passed
+            if not passed:
+                self._must_work(place, check, error, rejected | found)
+        for item in passed[:1]:
+            self.breakdowns.passed(place, Known(self._item(item), shown[item]))
+        return found
+
+    def _must_load(self, place: tuple[int, int], check: CheckSpec) -> None:
+        """BrokenCheckError when it does not even work without a record: no record is to blame."""
+        try:
+            match check.kind:
+                case "schema":
+                    self.bounded.check_schema(check.schema)
+                case "jq":
+                    self.bounded.check_jq(check.jq or "", tuple(self.variables))
+                case "python":
+                    file, function = check.python or (Path(), "")
+                    self.bounded.check_python(file, function, PYTHON_S)
+                case "command":
+                    self._command(check, {})
+        except (BoundedError, CommandError) as error:
+            if check.kind == "command" and error.kind != "not_run":
+                return  # it may well raise when there is nothing to look at
+            self._is_broken(place, check, error)
+
+    def _must_work(self, place: tuple[int, int], check: CheckSpec, error: Raised, reasons: Reasons) -> None:
+        """BrokenCheckError when it raises at a record known to be good too, DoubtedCheckError when none is known.
+
+        One that this run has seen it let pass, else one that was accepted before.
+        """
+        known = self.breakdowns.known(place) or self.accepted()
+        if known is None:
+            slow = error.kind == "timeout" and self.breakdowns.was_slow(place)
+            if slow:
+                self._is_broken(place, check, error)
+            detail = f"{name_of(check)} raised, and no record is known yet on which it works: {error.message}"
+            raise DoubtedCheckError(Fault(CHECK_RAISED, "config", detail[:1000], evidence=_told(check, error)), reasons)
+        asked = replace(self, spec=replace(self.spec, items=(known.item,)))
+        try:
+            asked._one(check, {known.item.id: known.records}, {})
+        except (BoundedError, CommandError) as again:
+            self._is_broken(place, check, again)
+
+    def _is_broken(self, place: tuple[int, int], check: CheckSpec, error: Raised) -> NoReturn:
+        fault = _broken(check, error)
+        if error.kind == "timeout":  # any other breakdown costs no time
+            self.breakdowns.broke(place, fault)
+        raise BrokenCheckError(fault)
+
+    def _item(self, id_: ItemId) -> Item:
+        return next(item for item in self.spec.items if item.id == id_)
 
     def _checks(self) -> list[CheckSpec]:
         output = self.spec.output
@@ -134,7 +208,7 @@ class Checker:
         reasons: list[list[str]] = []
         outcomes = self.bounded.jq_each(check.jq, records, self.variables, timeout_s=JQ_S)
         if self.spec.output.shape == "files":
-            self._must_ask_about_text(check.jq, records, [outcome.error for outcome in outcomes])
+            self._must_ask_about_text(check, records, [outcome.error for outcome in outcomes])
         for outcome, is_doubtful in zip(outcomes, doubtful, strict=True):
             if outcome.error is not None:
                 reasons.append([] if is_doubtful else [f"{check.says or check.jq} (jq: {outcome.error})"])
@@ -145,15 +219,16 @@ class Checker:
                 reasons.append([check.says or f"must be true: {check.jq}"])
         return reasons
 
-    def _must_ask_about_text(self, program: str, records: list[Json], errors: Sequence[str | None]) -> None:
+    def _must_ask_about_text(self, check: CheckSpec, records: list[Json], errors: Sequence[str | None]) -> None:
         """The record of a file is ours but for its text: what raises whatever the text is, no session can mend."""
         record, error = next(
             ((record, error) for record, error in zip(records, errors, strict=True) if error), ({}, "")
         )
         blanks: list[Json] = [{**record, "text": text} for text in ("x", None)]
-        others = self.bounded.jq_each(program, blanks, self.variables, timeout_s=JQ_S) if error else ()
+        others = self.bounded.jq_each(check.jq or "", blanks, self.variables, timeout_s=JQ_S) if error else ()
         if error and "null" in error and all(outcome.error == error for outcome in others):
-            raise CommandError(f"{error}; it looks at {{{', '.join(record)}}} of each file, whatever the text")
+            said = f"{error}; it looks at {{{', '.join(record)}}} of each file, whatever the text"
+            raise BrokenCheckError(_broken(check, CommandError(said)))
 
     def _python(self, check: CheckSpec, records: Mapping[ItemId, Sequence[Json]]) -> Reasons:
         assert check.python is not None
@@ -219,6 +294,10 @@ def _said(check: CheckSpec, reason: str) -> str:
     return f"{check.says}: {reason}" if check.says else reason
 
 
-def _broken(check: CheckSpec, error: BoundedError | CommandError) -> Fault:
-    evidence: dict[str, Any] = {"check": name_of(check), "kind": error.kind, "message": error.message}
-    return Fault(BROKEN_CHECK, "config", f"{name_of(check)} is broken: {error.message}"[:1000], evidence=evidence)
+def _broken(check: CheckSpec, error: Raised) -> Fault:
+    detail = f"{name_of(check)} is broken: {error.message}"
+    return Fault(BROKEN_CHECK, "config", detail[:1000], evidence=_told(check, error))
+
+
+def _told(check: CheckSpec, error: Raised) -> dict[str, Any]:
+    return {"check": name_of(check), "kind": error.kind, "message": error.message}

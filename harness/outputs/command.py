@@ -26,7 +26,7 @@ _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 
 
 class CommandError(Exception):
-    """The program did not do what a check does; `kind` is one of the words of BoundedError."""
+    """The program did not do what a check does; `kind` is one of the words of BoundedError, or `not_run`."""
 
     def __init__(self, message: str, kind: str = "error") -> None:
         super().__init__(message)
@@ -49,7 +49,7 @@ def run_command(command: Sequence[str], given: bytes, timeout_s: float, bounded:
     if code == 0:
         return {}
     if code != 1 or (not said.strip() and b"Traceback (most recent call last)" in complained):
-        raise CommandError(f"{_how(code)}{_last_line(complained)}", "error" if code > 0 else "crashed")
+        raise CommandError(f"{_how(code)}{_last_line(complained)}", _kind(code))
     return _reasons(said)
 
 
@@ -118,6 +118,10 @@ def _reasons(said: bytes) -> dict[str, list[str]] | str:
             raise CommandError(f"expected {{id: [reason]}} on its standard output, got {id_!r:.80}: {words!r:.80}")
         reasons[id_] = listed
     return reasons
+
+
+def _kind(code: int) -> str:
+    return "not_run" if code in (126, 127) else "error" if code > 0 else "crashed"
 
 
 def _how(code: int) -> str:

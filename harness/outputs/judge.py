@@ -17,11 +17,12 @@ from harness.core.types import (
     Rejected,
     Verdict,
 )
-from harness.job.job import PhaseSpec
-from harness.outputs.checks import BrokenCheckError, Checker, Reasons
+from harness.job.job import OutputSpec, PhaseSpec
+from harness.outputs.checks import Checker
 from harness.outputs.making import Made, make
 from harness.outputs.match import Matched, match
 from harness.outputs.parse import Unparsed, parse
+from harness.outputs.suspects import BrokenCheckError, DoubtedCheckError, Reasons
 
 _MOST_REASONS: Final = 20
 _MOST_CHARACTERS: Final = 500
@@ -67,13 +68,18 @@ def judge_here(
         matched = _match_files(spec, artifacts, output_faults, store)
     else:
         matched = _match_file(spec, artifacts, output_faults, store)
+    verdicts: dict[ItemId, Verdict]
     try:
-        rejected = checker.run(_for_checks(spec, matched.records, store))
+        rejected = checker.run(for_checks(spec.output, matched.records, store))
         rest = {item: group for item, group in matched.records.items() if item not in rejected}
         made, unmade = make(making, rest, checker.bounded, checker.variables)
+    except DoubtedCheckError as doubted:
+        verdicts = _verdicts(spec, matched, doubted.reasons, {})
+        notes = tuple(matched.notes)
+        return Judgement(verdicts, _usable(matched), matched.invented, notes, doubted_check=doubted.fault)
     except BrokenCheckError as broken:
         nothing = Rejected(("not judged: a check is broken",))
-        verdicts: dict[ItemId, Verdict] = {item.id: nothing for item in spec.items}
+        verdicts = {item.id: nothing for item in spec.items}
         return Judgement(verdicts, _usable(matched), matched.invented, tuple(matched.notes), broken.fault)
     verdicts = _verdicts(spec, matched, rejected | unmade, made)
     return Judgement(verdicts, _usable(matched), matched.invented, tuple(matched.notes))
@@ -126,11 +132,11 @@ def _of_fault(fault: OutputFault) -> str:
     return fault.reason if fault.reason.startswith("there is no") else f"{fault.name}: {fault.reason}"
 
 
-def _for_checks(
-    spec: AttemptSpec, records: Mapping[ItemId, tuple[Json, ...]], store: ArtifactStore
+def for_checks(
+    output: OutputSpec, records: Mapping[ItemId, tuple[Json, ...]], store: ArtifactStore
 ) -> Mapping[ItemId, Sequence[Json]]:
-    """For shape `files` a check also sees the `text`: null when it is not UTF-8 or more than 4 MB."""
-    if spec.output.shape != "files":
+    """As checks see them: for shape `files` also with the `text`, null when it is not UTF-8 or more than 4 MB."""
+    if output.shape != "files":
         return records
     return {item: [{**record, "text": _text_of(record, store)} for record in group] for item, group in records.items()}
 

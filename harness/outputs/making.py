@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from harness.base.bounded import Bounded, BoundedError
+from harness.base.bounded import Bounded, BoundedError, JqOutcome
 from harness.base.ids import ItemId
 from harness.base.paths import MISSING, is_plain, read_path
 from harness.core.faults import BROKEN_CHECK
 from harness.core.item_ids import folded, trouble_with
 from harness.core.types import Fault, Item, Json
 from harness.job.job import PhaseSpec
-from harness.outputs.checks import JQ_S, BrokenCheckError, Reasons
+from harness.outputs.checks import JQ_S
+from harness.outputs.suspects import BrokenCheckError, Reasons
 
 Made = dict[ItemId, dict[int, tuple[Item, ...]]]
 """Item -> phase number -> the items that this phase makes out of its records, in record order."""
@@ -56,14 +57,34 @@ def _rows(
         for item, record in flat:
             rows[item] += _plain_rows(record, plain)
         return rows
-    try:
-        outcomes = bounded.jq_each(phase.rows, [record for _, record in flat], variables, timeout_s=JQ_S)
-    except BoundedError as error:
-        detail = f"rows of phase {phase.name} are broken: {error.message}"
-        raise BrokenCheckError(Fault(BROKEN_CHECK, "config", detail[:1000], evidence={"kind": error.kind})) from None
+    outcomes = _outcomes(phase, [record for _, record in flat], bounded, variables)
     for (item, record), outcome in zip(flat, outcomes, strict=True):
         rows[item] += [f"jq: {outcome.error}"] if outcome.error else [(row, record) for row in outcome.results]
     return rows
+
+
+def _outcomes(
+    phase: PhaseSpec, records: Sequence[Json], bounded: Bounded, variables: Mapping[str, Json]
+) -> list[JqOutcome]:
+    """What `rows` yields for each record. One record for which it runs out of time or memory is to blame alone."""
+    program = phase.rows or ""
+    try:
+        return bounded.jq_each(program, records, variables, timeout_s=JQ_S)
+    except BoundedError as error:
+        if len(records) == 1:
+            _must_compile(phase, bounded, variables)
+            return [JqOutcome([], error.message)]
+        middle = len(records) // 2
+        halves = (records[:middle], records[middle:])
+        return [outcome for half in halves for outcome in _outcomes(phase, half, bounded, variables)]
+
+
+def _must_compile(phase: PhaseSpec, bounded: Bounded, variables: Mapping[str, Json]) -> None:
+    try:
+        bounded.check_jq(phase.rows or "", tuple(variables))
+    except BoundedError as error:
+        detail = f"rows of phase {phase.name} are broken: {error.message}"
+        raise BrokenCheckError(Fault(BROKEN_CHECK, "config", detail[:1000], evidence={"kind": error.kind})) from None
 
 
 def _plain_rows(record: Json, path: str) -> list[_Row | str]:

@@ -14,14 +14,15 @@ from harness.core.events import AttemptStarted
 from harness.core.faults import UNKNOWN, classify
 from harness.core.money import to_micro
 from harness.core.prices import worst_response_usd
-from harness.core.settle import Span, settle
+from harness.core.settle import settle
+from harness.core.standing import Span
 from harness.core.symptoms import Symptoms
 from harness.core.types import AttemptSpec, BatchView, Ending, Fault, Json, Judgement, Rejected, SessionFacts
 from harness.executors.folder import AttemptFolder
 from harness.executors.local import facts_left
 from harness.job.job import Job, PhaseSpec
 from harness.ledger import queries
-from harness.ledger.ending import open_attempt
+from harness.ledger.ending import checks_raised, open_attempt
 from harness.ledger.flow import follow
 from harness.ledger.pieces import Piece, context_pieces
 from harness.ledger.queries import ReadyGroup, Unsettled, Used
@@ -189,6 +190,8 @@ def _settle(
     setting: Setting, attempt: AttemptId, ending: Ending, judgement: Judgement, spans: Mapping[ItemId, Span]
 ) -> None:
     open_ = open_attempt(setting.ledger.db, attempt, setting.job.strikes)
+    if judgement.doubted_check is not None:
+        open_ = replace(open_, checks_raised=checks_raised(setting.ledger.db, open_.batch.phase))
     with setting.ledger.transaction() as transaction:
         transaction.record(settle(open_, ending, judgement, spans, setting.clock.now()))
         follow(transaction, open_.batch.phase, open_.batch.number)

@@ -1,17 +1,23 @@
 """From what an attempt left to verdicts and stored records: the same for a normal end and for second thoughts."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.bounded import Bounded
-from harness.base.ids import ItemId, Sha
-from harness.core.settle import Span
+from harness.base.ids import GroupId, ItemId, Sha
+from harness.core.standing import Span
 from harness.core.types import Accepted, Artifact, AttemptSpec, Json, Judgement, OutputFault
 from harness.job.job import Job
+from harness.ledger import queries
+from harness.ledger.contents import contents_of
+from harness.ledger.queries import ReadyGroup
+from harness.ledger.store import opened_for_reading
 from harness.outputs.checks import Breakdowns, Checker
-from harness.outputs.judge import judge
+from harness.outputs.judge import for_checks, judge
 from harness.outputs.merge import fragment
+from harness.outputs.suspects import Known
 from harness.supervisor.clashes import without_clashes
 from harness.supervisor.setting import Judge, Setting
 
@@ -32,10 +38,25 @@ def judge_in(job: Job, bounded: Bounded) -> JudgeIn:
         store: ArtifactStore, spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
     ) -> Judgement:
         making = [later for later in job.phases if later.from_ == spec.batch.phase and later.rows is not None]
-        checker = Checker(spec, bounded, dict[str, Json](job.vars), breakdowns)
+        accepted = partial(accepted_before, job, spec.batch.phase)
+        checker = Checker(spec, bounded, dict[str, Json](job.vars), breakdowns, accepted)
         return await judge(spec, artifacts, output_faults, store, checker, making)
 
     return judged
+
+
+def accepted_before(job: Job, phase: int) -> Known | None:
+    """The item of a phase that was accepted last, as checks are shown it; for any thread. None when there is none."""
+    ledger = job.state / "ledger.db"
+    with opened_for_reading(ledger) as db, closing(contents_of(ledger)) as contents:
+        store = ArtifactStore(job.state / "artifacts", contents)
+        newest = queries.newest_accepted(db, phase)
+        if newest is None:
+            return None
+        group = ReadyGroup(GroupId(0), newest.batch, (newest.item,), 0, late=True)
+        (item,) = queries.items_of(db, group, store, job.folder)
+        records = queries.records_of(db, phase, newest.item, store)
+        return Known(item, for_checks(job.phase(phase).output, {newest.item: records}, store)[newest.item])
 
 
 async def verdicts_on(

@@ -246,13 +246,17 @@ def _take_off(left: dict[tuple[int, ItemId], NotGood], again: _Again) -> None:
 async def _judged_again(setting: Setting, rejected: Sequence[Rejected]) -> AsyncIterator[_Again]:
     """Attempt by attempt, items that are not good yet; each sees what the ones before gave, if that was recorded."""
     open_ = {(each.batch.phase, each.item) for each in rejected}
-    for whole in history.past_attempts(setting.ledger.db, rejected):
+    queue = [(whole, True) for whole in history.past_attempts(setting.ledger.db, rejected)]
+    for whole, may_wait in queue:
         items = tuple(item for item in whole.items if (whole.batch.phase, item) in open_)
         if not items:
             continue
         past = replace(whole, items=items)
         spec = _spec(setting, past, queries.last_seq(setting.ledger.db) + 1)
         judgement = await verdicts_on(setting, spec, past.artifacts, ())
+        if judgement.doubted_check is not None and may_wait:  # the others may show that the check works
+            queue.append((whole, False))
+            continue
         _refuse_broken_check(judgement)
         good = tuple(item for item in items if isinstance(judgement.verdicts[item], Accepted))
         yield _Again(past, spec, judgement, good)
@@ -277,8 +281,10 @@ async def _doubts(setting: Setting, wanted: Sequence[ItemId] | None) -> AsyncIte
 
 
 def _refuse_broken_check(judgement: Judgement) -> None:
-    if judgement.broken_check is not None:
-        raise BrokenSetupError(judgement.broken_check.detail, hint="mend that, then ask again")
+    """Or one that is only doubted: here a person waits, who can look at it."""
+    broken = judgement.broken_check or judgement.doubted_check
+    if broken is not None:
+        raise BrokenSetupError(broken.detail, hint="mend that, then ask again")
 
 
 def _spec(setting: Setting, past: PastAttempt, before_seq: int) -> AttemptSpec:

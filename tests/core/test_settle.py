@@ -29,6 +29,7 @@ from harness.core.faults import (
     AUTH,
     BROKEN_CHECK,
     CANCELLED,
+    CHECK_RAISED,
     CRASHED,
     DISK,
     OUTPUT_LIMIT,
@@ -39,7 +40,8 @@ from harness.core.faults import (
     TURN_LIMIT,
     USAGE_LIMIT,
 )
-from harness.core.settle import MOST_BREAKDOWNS, Member, Open, Span, recover, settle
+from harness.core.settle import MOST_BREAKDOWNS, recover, settle
+from harness.core.standing import Member, Open, Span
 from harness.core.types import (
     Accepted,
     BatchRef,
@@ -273,6 +275,33 @@ def test_O12_a_broken_check_concludes_nothing() -> None:
     ending = Ending((), (), None, SessionFacts(), timedelta(0))
     events = settle(attempt, ending, judgement, {}, NOW)
     assert [type(event) for event in events] == [UsageSettled, GroupQueued, AttemptEnded]
+
+
+@pytest.mark.parametrize(("before", "stops"), [(0, False), (1, False), (2, True)])
+def test_a_check_that_raises_where_none_is_known_to_work_costs_no_strike_and_is_broken_the_third_time(
+    before: int, stops: bool
+) -> None:
+    attempt = replace(an_attempt([2, 2], allowed=3), checks_raised=before)
+    odd = Rejected(("the check cannot look at it",))
+    verdicts: dict[ItemId, Verdict] = {ItemId("i0"): odd, ItemId("i1"): MISSING}
+    judgement = Judgement(verdicts, True, doubted_check=a_fault(CHECK_RAISED, "config"))
+    events = settle(attempt, Ending((), (), None, SessionFacts(), timedelta(0)), judgement, {}, NOW)
+    assert not struck(events) and not failed(events)
+    (again,) = [event for event in events if isinstance(event, GroupQueued)]
+    (ended,) = [event for event in events if isinstance(event, AttemptEnded)]
+    assert (again.items, again.why) == (("i0", "i1"), "again")
+    assert (again.tries, ended.fault, ended.outcome) == (
+        (0, "broken_check", "stopped") if stops else (1, "check_raised", "excused")
+    )
+    assert [event.item for event in events if isinstance(event, ItemReturned)] == ([] if stops else ["i0"])
+
+
+def test_a_limit_is_held_for_also_when_a_check_raised() -> None:
+    attempt = an_attempt([0])
+    judgement = Judgement({ItemId("i0"): BAD}, True, doubted_check=a_fault(CHECK_RAISED, "config"))
+    ending = Ending((), (), a_fault(USAGE_LIMIT, "provider"), SessionFacts(), timedelta(0))
+    events = settle(attempt, ending, judgement, {}, NOW)
+    assert any(isinstance(event, HoldPlaced) for event in events) and not struck(events)
 
 
 @pytest.mark.parametrize("cost", [None, Decimal("NaN"), Decimal("-1"), Decimal("Infinity")])

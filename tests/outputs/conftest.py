@@ -19,6 +19,7 @@ from harness.job.job import CheckSpec, OutputSpec, PhaseSpec, SessionSpec, Shape
 from harness.outputs.checks import Breakdowns, Checker
 from harness.outputs.freeze import freeze
 from harness.outputs.judge import judge
+from harness.outputs.suspects import Known
 
 SESSION = SessionSpec(
     "command", None, "", "<prompt>", "", (), ("true",), None, None, None, timedelta(seconds=1), None
@@ -45,6 +46,7 @@ class Court:
         self.output = OutputSpec("out.json", "array", ".id", ".id", (), None, None)
         self.making: Sequence[PhaseSpec] = ()
         self.breakdowns = Breakdowns()
+        self.accepted: Known | None = None
         self.context: Mapping[str, Sequence[Any]] = {}
 
     def shape(self, shape: Shape, file: str = "out.json") -> None:
@@ -69,7 +71,7 @@ class Court:
         return self.judge_frozen(frozen.artifacts, frozen.output_faults)
 
     def judge_frozen(self, artifacts: Sequence[Artifact], faults: Sequence[OutputFault]) -> Judgement:
-        checker = Checker(self.spec(), self.bounded, {"limit": 3}, self.breakdowns)
+        checker = Checker(self.spec(), self.bounded, {"limit": 3}, self.breakdowns, lambda: self.accepted)
         made = judge(self.spec(), artifacts, faults, self.store, checker, self.making)
         return asyncio.run(made)
 

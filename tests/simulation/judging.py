@@ -1,13 +1,15 @@
 """Judges records of the simulation with the product's own parser and matching, without child processes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.ids import ItemId
+from harness.core.faults import CHECK_RAISED
 from harness.core.types import (
     Accepted,
     Artifact,
     AttemptSpec,
+    Fault,
     Item,
     Json,
     Judgement,
@@ -28,16 +30,31 @@ def made_of(item: str) -> list[dict[str, str]]:
 class SimulatedJudge:
     """A record is good when it says so."""
 
-    def __init__(self, store: ArtifactStore, making: Callable[[int], Sequence[PhaseSpec]]) -> None:
+    def __init__(
+        self,
+        store: ArtifactStore,
+        making: Callable[[int], Sequence[PhaseSpec]],
+        has_accepted: Callable[[int], bool] = lambda phase: True,
+    ) -> None:
         self._store = store
         self._making = making
+        self._has_accepted = has_accepted
 
     async def __call__(
         self, spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
     ) -> Judgement:
         matched = self._matched(spec, artifacts)
         verdicts = {item.id: self._verdict(spec, matched.records.get(item.id)) for item in spec.items}
-        return Judgement(verdicts, usable=bool(matched.records or matched.rejected), invented=matched.invented)
+        usable = bool(matched.records or matched.rejected)
+        return Judgement(verdicts, usable, matched.invented, doubted_check=self._doubt(spec, matched, verdicts))
+
+    def _doubt(self, spec: AttemptSpec, matched: Matched, verdicts: Mapping[ItemId, Verdict]) -> Fault | None:
+        """An odd record makes the check raise; it is known to work by what it accepts here, or has accepted before."""
+        odd = any(record.get("odd") for group in matched.records.values() for record in group)
+        works = any(isinstance(verdict, Accepted) for verdict in verdicts.values())
+        if not odd or works or self._has_accepted(spec.batch.phase):
+            return None
+        return Fault(CHECK_RAISED, "config", "the check raised")
 
     def _matched(self, spec: AttemptSpec, artifacts: Sequence[Artifact]) -> Matched:
         parsed = parse(self._store.get(artifacts[0].sha), spec.output) if artifacts else Unparsed("nothing is there")
@@ -48,6 +65,8 @@ class SimulatedJudge:
     def _verdict(self, spec: AttemptSpec, records: tuple[Json, ...] | None) -> Verdict:
         if not records:
             return Rejected(("missing",), missing=True)
+        if any(record.get("odd") for record in records):
+            return Rejected(("the check cannot look at it",))
         if not all(record["ok"] for record in records):
             return Rejected(("wrong",))
         made = tuple(Item(ItemId(each["id"]), each) for record in records for each in record["makes"])

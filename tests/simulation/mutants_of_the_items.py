@@ -78,6 +78,27 @@ def _broken_set_up_never_stops(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(seeing, "broken_setup", lambda tail, fruitless: None)
 
 
+# checks that raise ----------------------------------------------------------------------------------------------------
+
+
+@mutant("V3c")
+def _struck_by_a_check_that_never_worked(patch: pytest.MonkeyPatch) -> None:
+    def blind(open_: Any, ending: Any, judgement: Any, *rest: Any) -> list[Event]:
+        return settle(open_, ending, replace(judgement, doubted_check=None), *rest)
+
+    patch.setattr(attempting, "settle", blind)
+
+
+@mutant("V11c")
+def _one_odd_record_stops_the_night(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(settling, "MOST_DOUBTED", 1)
+
+
+@mutant("V11c")
+def _a_check_that_never_works_is_asked_for_ever(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(settling, "MOST_DOUBTED", 10**9)
+
+
 # lost supervisors -----------------------------------------------------------------------------------------------------
 
 

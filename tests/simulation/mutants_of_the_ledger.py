@@ -14,6 +14,7 @@ from harness.core import events as e
 from harness.core import settle as settling
 from harness.core.events import Event, UsageSettled
 from harness.core.faults import USAGE_LIMIT
+from harness.core.standing import Open
 from harness.core.types import Ending
 from harness.ledger.contents import Contents
 from harness.ledger.store import Ledger
@@ -144,7 +145,7 @@ def _no_reservation(patch: pytest.MonkeyPatch) -> None:
 def _cost_forgotten_at_a_crash(patch: pytest.MonkeyPatch) -> None:
     usage = settling._usage
 
-    def forgetful(open_: settling.Open, ending: Ending) -> UsageSettled:
+    def forgetful(open_: Open, ending: Ending) -> UsageSettled:
         told = usage(open_, ending)
         return told if told.known else replace(told, charged_microusd=0)
 

@@ -8,9 +8,9 @@ from typing import Literal
 
 from harness.job.bounds import Bounds, Caps, Deadline, Rate, Window
 
-Poison = Literal["rejected", "refused", "silent", "dear", "deadly"]
+Poison = Literal["rejected", "refused", "silent", "dear", "deadly", "odd"]
 """An item whose record is always wrong; one that the model refuses in any company; one that makes the output empty;
-one that costs more than a session may spend; one on which every session crashes."""
+one that costs more than a session may spend; one on which every session crashes; one at whose record a check raises."""
 
 Ask = Literal["cancel", "cancel now", "pause", "resume", "retry"]
 Span = tuple[float, float]
@@ -123,7 +123,7 @@ def draw(seed: int) -> Script:
         asks=_asks(rng, calm_s),
     )
     script = _with_added(random.Random(f"added {seed}"), _with_windows(rng, _with_bounds(rng, drawn)))
-    return _with_deadly(random.Random(f"deadly {seed}"), script)
+    return _with_odd(random.Random(f"odd {seed}"), _with_deadly(random.Random(f"deadly {seed}"), script))
 
 
 def fair(seed: int) -> Script:
@@ -162,6 +162,13 @@ def _with_deadly(rng: random.Random, script: Script) -> Script:
     if rng.random() < 0.9:
         return script
     return replace(script, poison=script.poison | {f"i{rng.randrange(script.items):03d}": "deadly"})
+
+
+def _with_odd(rng: random.Random, script: Script) -> Script:
+    if rng.random() < 0.85:
+        return script
+    odd = rng.sample(range(script.items), min(script.items, rng.choice([1, 1, 2, 4])))
+    return replace(script, poison=script.poison | {f"i{number:03d}": "odd" for number in odd})
 
 
 def _fault_rates(rng: random.Random) -> dict[str, float]:

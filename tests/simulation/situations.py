@@ -14,6 +14,7 @@ LISTED: Final[dict[str, str]] = {
     "orphan wrote late": "working, ramping",
     "salvage of a file": "working, ramping",
     "salvage of nothing": "working, ramping, holding",
+    "odd record": "working, ramping",
     "limit": "working, ramping, holding",
     "limit while a session works": "working, ramping, holding",
     "outage": "working, ramping",

@@ -179,7 +179,9 @@ class Universe:
     async def _supervise(self, ledger: Ledger) -> Finished:
         holds = _HeardHolds(self.job.state, "key", "simulated")
         holds.tells = self.watcher.tells_others
-        judge = SimulatedJudge(self.store, self._making)
+        judge = SimulatedJudge(
+            self.store, self._making, lambda phase: queries.newest_accepted(ledger.db, phase) is not None
+        )
         setting = Setting(self.job, ledger, self.store, self.clock, self.world, judge, holds)
         writer = ProgressWriter(self.job.state / "progress.json", ledger, self.clock, very_slowly)
         control.forget_cancels(self.job.state / "control")

@@ -75,6 +75,8 @@ class Watcher:
         """The entries of the breakdowns of an item, since it last had an attempt that was not excused."""
         self._well_since = 0
         """The latest start of an attempt that ended well."""
+        self._raised: dict[int, list[tuple[str, ...]]] = {}
+        """Phase -> members of the attempts, the last ones in this run, that ended because a check raised."""
         self._doubted: set[int] = set()
         self.doubted_items: set[Key] = set()
         self._signatures: Counter[tuple[int, tuple[str, ...], str]] = Counter()
@@ -161,6 +163,7 @@ class Watcher:
                 self._signatures.clear()
                 self._fruitless.clear()
                 self._wholes.clear()
+                self._raised.clear()
 
     def _goes(self, phase: int, item: str, state: str) -> None:
         was = self.states.get((phase, item), "")
@@ -211,6 +214,9 @@ class Watcher:
         is_doubted = blame in ("provider", "host") and self._may_be_doubted(key)
         is_doubted |= blame == "host" and key in self._stays_doubted
         is_fair = blame in ("item", "session") and event.item in session.plan.blamed
+        is_odd = blame == "item" and self._world.is_odd(event.item) and b'"odd"' in (session.written or b"")
+        works = any(phase == event.phase for phase, _ in self.accepted)
+        assert works or not is_odd, f"V3c: {event.item} was struck by a check that is not known to work"
         assert is_fair or is_doubted, f"V3: {event.item} was struck for what it did not do (attempt {event.attempt})"
         if is_doubted:
             self._doubted.add(event.attempt)
@@ -250,9 +256,27 @@ class Watcher:
         if event.blame == "session" and session.fault is not None and session.fault.blame == "host":
             self._doubt(event.attempt, [(attempted.phase, item) for item in attempted.items])
         self._count(event, attempted, seq)
+        self._check_raised(event, attempted)
         if event.outcome == "whole":
             self._check_repeats(event.attempt, attempted, str(event.fault))
         self.door.ended(session, self._clock.monotonic())
+
+    def _check_raised(self, event: e.AttemptEnded, attempted: Attempted) -> None:
+        """V11c: a check is called broken when it has raised for three groups in a row, and then at once."""
+        raised = self._raised.setdefault(attempted.phase, [])
+        if event.fault in ("check_raised", "broken_check"):
+            raised.append(attempted.items)
+            is_stopped, last = event.fault == "broken_check", raised[-3:]
+            assert is_stopped == (len(raised) >= 3), f"V11c: a check raised {len(raised)} times: {event.outcome}"
+            others = [
+                item
+                for (phase, item), state in self.states.items()
+                if phase == 1 and state == "pending" and not any(item in group for group in last)
+            ]
+            is_early = is_stopped and attempted.phase == 1 and len(set(last)) < 3 and others
+            assert not is_early, f"V11c: stopped by {last} while {others} had not been tried"
+        elif event.outcome in ("well", "partly", "whole"):
+            raised.clear()
 
     def _doubt(self, attempt: int, keys: list[Key]) -> None:
         """V3: a breakdown is doubted only after proof, once; then for good."""

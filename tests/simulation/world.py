@@ -287,7 +287,10 @@ class World:
         records: list[dict[str, object]] = []
         good: set[str] = set()
         for item in spec.items:
-            if self._poison(item.id) == "rejected" or self._is_wrong(spec, item.id, rng):
+            if self._poison(item.id) == "odd":
+                self.met("odd record")
+                records.append({"id": item.id, "ok": True, "odd": True})
+            elif self._poison(item.id) == "rejected" or self._is_wrong(spec, item.id, rng):
                 records.append({"id": item.id, "ok": False})
             elif self._happens("mistaken", rng):
                 records.append({"id": item.id.upper(), "ok": True, "makes": []})
@@ -310,6 +313,10 @@ class World:
 
     def _poison(self, item: str) -> str | None:
         return self.script.poison.get(item.split(".")[0])
+
+    def is_odd(self, item: str) -> bool:
+        """Its record makes the check raise."""
+        return self._poison(item) == "odd"
 
     def _happens(self, kind: str, rng: random.Random) -> bool:
         is_calm = self.clock.monotonic() >= self.script.calm_s
