@@ -16,10 +16,8 @@ import struct
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, time
 from functools import lru_cache
 from typing import IO, Any
-from urllib.parse import urlsplit
 
 Answer = dict[str, Any]
 
@@ -29,8 +27,6 @@ _RLIMIT_LOCKS = 10
 """Marks processes; see base/processes.py, from where nothing is imported here."""
 """Exit code for a question that did not even fit; no signal and no usual code of Python."""
 _MOST_ANSWER_BYTES = 64 * 1024 * 1024
-_MOST_MESSAGES = 20
-_MOST_CHARACTERS = 500
 
 
 class TooBigError(Exception):
@@ -140,122 +136,23 @@ def _nothing_to_open() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-# --- JSON Schema ------------------------------------------------------------------------------------------------------
+# --- modules beside this one ------------------------------------------------------------------------------------------
+
+
+@lru_cache
+def _beside(name: str) -> Any:
+    """A module that lies beside this file and needs nothing of ours, loaded when it is asked for."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")  # noqa: PTH100, PTH118, PTH120
+    return _loaded(f"harness_{name}", path)
 
 
 def _schema(question: Mapping[str, Any]) -> list[list[str]]:
-    validator = _validator(json.dumps(question["schema"]))
-    return [_complaints(validator, json.loads(text)) for text in question["texts"]]
-
-
-def _complaints(validator: Any, record: Any) -> list[str]:
-    found: list[tuple[str, str]] = []
-    for error in validator.iter_errors(record):
-        found.append((error.json_path, _shortened(error.message, repr(error.instance))))
-        if len(found) == _MOST_MESSAGES:
-            break
-    return [f"{path}: {message}" for path, message in sorted(found, key=lambda pair: pair[0])]
-
-
-def _shortened(message: str, instance: str) -> str:
-    """jsonschema says the whole instance first; of a long one only its beginning helps."""
-    if len(instance) > 120 and message.startswith(instance):
-        message = f"{instance[:100]}… {message[len(instance) :].strip()}"
-    return message if len(message) <= _MOST_CHARACTERS else message[: _MOST_CHARACTERS - 1] + "…"
+    complaints: list[list[str]] = _beside("bounded_schema").complaints(question["schema"], question["texts"])
+    return complaints
 
 
 def _check_schema(question: Mapping[str, Any]) -> None:
-    from jsonschema.exceptions import SchemaError
-    from jsonschema.validators import validator_for
-
-    schema = question["schema"]
-    kind = validator_for(schema, default=_default_validator())
-    try:
-        kind.check_schema(schema)
-    except SchemaError as error:
-        raise ValueError(f"{error.json_path}: {_shortened(error.message, repr(error.instance))}") from None
-    _check_references(schema)
-    samples: tuple[Any, ...] = (None, True, 0, "", [], [None], {})
-    for record in samples:
-        list(_validator(json.dumps(schema)).iter_errors(record))  # raises for a pattern that is no regular expression
-
-
-def _check_references(schema: Any) -> None:
-    """Every `$ref` must lead somewhere inside the schema; nothing is ever fetched."""
-    from referencing import Registry, Resource
-    from referencing.exceptions import Unresolvable
-    from referencing.jsonschema import DRAFT202012
-
-    if not isinstance(schema, dict):
-        return
-    resolver = Registry().resolver_with_root(Resource.from_contents(schema, default_specification=DRAFT202012))
-    for reference in _references(schema, top=True):
-        try:
-            resolver.lookup(reference)
-        except Unresolvable:
-            said = f"$ref {reference!r} leads to nothing in this schema (other files and addresses are never read)"
-            raise ValueError(said) from None
-
-
-def _references(part: Any, *, top: bool = False) -> Iterator[str]:
-    if isinstance(part, list):
-        for inner in part:
-            yield from _references(inner)
-    if not isinstance(part, dict) or ("$id" in part and not top):
-        return  # below another $id references have another base; they are found when they are used
-    for key, inner in part.items():
-        if key == "$ref" and isinstance(inner, str):
-            yield inner
-        elif key not in {"enum", "const", "default", "examples"}:
-            yield from _references(inner)
-
-
-@lru_cache(maxsize=16)
-def _validator(schema: str) -> Any:
-    """An empty registry: a reference to a file or an address is refused instead of fetched (measured)."""
-    from jsonschema.validators import validator_for
-    from referencing import Registry
-
-    contents = json.loads(schema)
-    kind = validator_for(contents, default=_default_validator())
-    return kind(contents, registry=Registry(), format_checker=_formats(kind))
-
-
-def _default_validator() -> Any:
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator
-
-
-def _formats(kind: Any) -> Any:
-    """The draft's own formats, and those that jsonschema would silently accept without extra packages."""
-    from jsonschema import FormatChecker
-
-    checker = FormatChecker(())
-    checker.checkers = dict(kind.FORMAT_CHECKER.checkers)
-    for name, reads in (("date", _is_date), ("date-time", _is_moment), ("time", _is_time), ("uri", _is_uri)):
-        checker.checks(name, raises=ValueError)(reads)
-    return checker
-
-
-def _is_date(value: object) -> bool:
-    return not isinstance(value, str) or (len(value) == 10 and bool(date.fromisoformat(value)))
-
-
-def _is_moment(value: object) -> bool:
-    return not isinstance(value, str) or (
-        value[10:11] in {"T", "t"} and datetime.fromisoformat(value.upper()).tzinfo is not None
-    )
-
-
-def _is_time(value: object) -> bool:
-    return not isinstance(value, str) or time.fromisoformat(value.upper()).tzinfo is not None
-
-
-def _is_uri(value: object) -> bool:
-    if not isinstance(value, str):
-        return True
-    return bool(urlsplit(value).scheme) and not any(character.isspace() for character in value)
+    _beside("bounded_schema").check_schema(question["schema"])
 
 
 # --- the user's Python ------------------------------------------------------------------------------------------------
@@ -299,13 +196,17 @@ def _check_python(question: Mapping[str, Any]) -> None:
 def _load(question: Mapping[str, Any]) -> Any:
     file: str = question["file"]
     sys.path.insert(0, os.path.dirname(file))  # noqa: PTH120  (start-up of this program counts)
-    spec = importlib.util.spec_from_file_location("harness_user_check", file)
+    return getattr(_loaded("harness_user_check", file), question["function"])
+
+
+def _loaded(name: str, file: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    return getattr(module, question["function"])
+    return module
 
 
 def _reasons(answer: Any, function: str) -> dict[str, list[str]]:

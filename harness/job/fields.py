@@ -9,9 +9,9 @@ from typing import Any, Final
 _TYPES: Final[Mapping[str, Mapping[str, Any]]] = {
     "string": {"type": "string", "pattern": r"\S"},
     "number": {"type": "number"},
-    "integer": {"type": "integer"},
+    "integer": {"type": "integer", "format": "integer"},
     "boolean": {"type": "boolean"},
-    "date": {"type": "string", "pattern": r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"},
+    "date": {"type": "string", "format": "date"},
     "array": {"type": "array", "minItems": 1},
     "object": {"type": "object", "minProperties": 1},
 }
@@ -70,13 +70,13 @@ def _is_json(text: str) -> bool:
 
 
 def _range(kind: str, low: str | None, high: str | None) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": kind}
+    schema: dict[str, Any] = dict(_TYPES[kind])
     for name, text in (("minimum", low), ("maximum", high)):
         if text is not None:
             if kind == "integer" and "." in text:
                 raise ValueError(f"expected whole numbers for an integer, got {text}; for others write number")
             schema[name] = float(text) if "." in text else int(text)
-    if len(schema) == 1:
+    if len(schema) == len(_TYPES[kind]):
         raise ValueError(f"expected a number beside the dots, such as {kind} 1..5")
     if low and high and schema["minimum"] > schema["maximum"]:
         raise ValueError(f"the range {low}..{high} goes downwards")

@@ -1,13 +1,15 @@
 """`fields`: the short form of a schema, what it stands for, and where it is refused."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from harness.base.bounded import Bounded
 from harness.base.errors import UsageError
-from harness.job.fields import parse_field
+from harness.job.fields import parse_field, schema_of_fields
 from harness.job.load import load
 from harness.job.schema import manifest_schema
 
@@ -58,3 +60,33 @@ def test_an_editor_takes_every_form() -> None:
     for text in WELL:
         assert editor.is_valid({"items": {"file": "a.csv"}, "output": {"fields": {"a": text}}}), text
     assert not editor.is_valid({"items": {"file": "a.csv"}, "output": {"fields": {"a": "integr"}}})
+
+
+@pytest.mark.parametrize(
+    ("text", "good", "bad"),
+    [
+        (
+            "date",
+            ["2028-02-29"],
+            ["2026-02-31", "2025-02-29", "0000-01-01", "2026-11-20\n", "２０２６-11-20", "2026-W01-1"],
+        ),
+        ("integer", [1, -(10**30)], [1.0, True, "1", 1.5]),
+        ("integer 1..5", [1, 5], [1.0, 6]),
+        ("string", ["a", " a\n"], ["", " \n", "\ufeff", 1]),
+        ("number 0..", [0, 1.0], ["1", -1]),
+        ("good | bad", ["good"], ["good\n", "Good"]),
+    ],
+)
+def test_every_short_type_takes_what_it_says_and_nothing_else(
+    bounded: Bounded, text: str, good: list[Any], bad: list[Any]
+) -> None:
+    records = [{"x": value} for value in (*good, *bad)]
+    complaints = bounded.schema(schema_of_fields({"x": text}), records)
+    assert [not found for found in complaints] == [True] * len(good) + [False] * len(bad)
+
+
+@pytest.fixture(scope="module")
+def bounded() -> Iterator[Bounded]:
+    bounded = Bounded()
+    yield bounded
+    bounded.close()
