@@ -24,6 +24,7 @@ from harness.base.files import write_private
 from harness.core.symptoms import Symptoms
 from harness.core.types import AttemptSpec, SessionFacts
 from harness.job.environment import ALLOWED, uses_cloud
+from harness.job.tools import EDITING, READING
 
 if TYPE_CHECKING:
     from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient, Transport
@@ -41,7 +42,6 @@ _MOST_RETRIES = 4
 _INTERRUPT_S = 3.0
 _DISCONNECT_S = 30.0
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
-_WRITING_TOOLS = frozenset({"Write", "Edit", "MultiEdit", "NotebookEdit"})
 
 _SWITCHES: Mapping[str, str] = {
     "LANG": "C.UTF-8",
@@ -252,13 +252,13 @@ def _arguments(spec: AttemptSpec, view: View, *, sandboxed: bool) -> list[str]:
 def _rules(tools: tuple[str, ...], view: View) -> list[str]:
     """Permission rules for `dontAsk`: reading and writing in the session's own folder, everything else as named.
 
-    Rules for Write are written as Edit rules; a rule for Write(...) would match nothing (measured).
+    Rules for Write are written as Edit rules, and rules for Grep and Glob as Read rules; those by their own names would
+    match nothing, and Grep without a path would match the whole machine (measured).
     """
-    rules = {"Edit(./**)"} if _WRITING_TOOLS & set(tools) else set()
-    if "Read" in tools:
+    rules = {"Edit(./**)"} if EDITING & set(tools) else set()
+    if READING & set(tools):
         rules |= {"Read(./**)", f"Read(/{view.input}/**)"}
-    rules |= {tool for tool in tools if tool not in _WRITING_TOOLS and tool != "Read"}
-    return sorted(rules)
+    return sorted(rules | set(tools) - EDITING - READING)
 
 
 def _quiet_its_logger() -> None:

@@ -22,7 +22,7 @@ from harness.backends.supply import find_supply
 from harness.base.errors import HarnessError, UsageError
 from harness.base.watching import FolderWatch
 from harness.executors.awake import Awake
-from harness.executors.containment import choose
+from harness.executors.containment import choose, in_words
 from harness.executors.guardian import Guardian
 from harness.executors.preflight import preflight
 from harness.job.job import Job
@@ -115,6 +115,8 @@ def _sandbox(job: Job) -> Iterator[Finding]:
     grade: Grade = "ok" if containment.is_kernel_sandbox else "note"
     tried = f"; {len(refused)} ways out were tried, all refused" if refused else "; it hides nothing from a session"
     yield Finding("sandbox", grade, clean(f"{containment.describe()}{tried}"))
+    if containment.is_kernel_sandbox:
+        yield from (Finding("sandbox", "note", clean(weakness)) for weakness in in_words(containment))
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         yield Finding(
             "user", "note", "this is root; sessions lose all capabilities in the sandbox, still another user is safer"

@@ -16,7 +16,7 @@ machines."""
 Backend = Literal["claude", "command"]
 Shape = Literal["array", "object", "one", "files"]
 Needs = Literal["own", "earlier", "previous"]
-SandboxChoice = Literal["auto", "bubblewrap", "guardian", "off"]
+SandboxChoice = Literal["auto", "bubblewrap", "permissions", "off"]
 CredentialKind = Literal["api_key", "oauth_token", "auth_token", "login", "helper"]
 
 

@@ -64,6 +64,11 @@ def _text(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def _of_old(value: object) -> object:
+    """`permissions` was called `guardian`."""
+    return "permissions" if value == "guardian" else value
+
+
 def _none_word(value: object) -> object:
     """The word `none` switches a bound off."""
     return None if value == "none" else value
@@ -304,8 +309,9 @@ class Manifest(Model):
     """Batches that run ahead (first, middle, last, ...): then a verdict on cost, time and success, and the rest."""
     grace: Duration = timedelta(seconds=30)
     """What running sessions get to finish after the first Ctrl-C."""
-    sandbox: Literal["auto", "bubblewrap", "guardian", "off"] = "auto"
-    """auto: bubblewrap where the kernel allows it, else the guardian; off must be typed out, in quotes."""
+    sandbox: Annotated[Literal["auto", "bubblewrap", "permissions", "off"], BeforeValidator(_of_old)] = "auto"
+    """auto: bubblewrap where the kernel allows it, else permissions, the CLI's rules alone; off must be typed out, in
+    quotes."""
     auth: Literal["api_key", "oauth_token", "auth_token", "login", "helper"] | None = None
     """Which credential sessions use when more than one is set; `login` is that of Claude Code on this machine."""
     helper: Helper | None = None
