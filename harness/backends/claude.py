@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from harness.backends.credentials import VARIABLE, Credential
 from harness.backends.launch import Launch, Starter, View
+from harness.backends.managed import forbids_bypass
 from harness.backends.passing import Passed, passed_on
 from harness.backends.pulse import Pulse
 from harness.backends.record import Blotter
@@ -234,10 +235,11 @@ def _arguments(spec: AttemptSpec, view: View, *, sandboxed: bool) -> list[str]:
     arguments = ["--output-format", "stream-json", "--verbose", "--input-format", "stream-json"]
     arguments += [f"--session-id={spec.session_id}", "--strict-mcp-config", "--setting-sources="]
     arguments += ["--disable-slash-commands", "--tools", ",".join(session.tools)]
-    if sandboxed:
+    if sandboxed and not forbids_bypass():
         arguments += ["--permission-mode", "bypassPermissions"]
     else:
-        arguments += ["--permission-mode", "dontAsk", "--allowedTools", ",".join(_rules(session.tools, view))]
+        rules = _everything(session.tools) if sandboxed else _rules(session.tools, view)
+        arguments += ["--permission-mode", "dontAsk", "--allowedTools", ",".join(rules)]
     if session.model is not None:
         arguments += ["--model", session.model]
     if session.max_turns is not None:
@@ -259,6 +261,12 @@ def _rules(tools: tuple[str, ...], view: View) -> list[str]:
     if READING & set(tools):
         rules |= {"Read(./**)", f"Read(/{view.input}/**)"}
     return sorted(rules | set(tools) - EDITING - READING)
+
+
+def _everything(tools: tuple[str, ...]) -> list[str]:
+    """Rules that hold nothing back: the sandbox does, and whatever a company's own settings say."""
+    files = {"Edit(//**)"} if EDITING & set(tools) else set()
+    return sorted(files | set(tools) - EDITING)
 
 
 def _quiet_its_logger() -> None:

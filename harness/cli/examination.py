@@ -18,6 +18,7 @@ from harness.backends.claude import cli_folder
 from harness.backends.credentials import Supply
 from harness.backends.helper import HelperSupply
 from harness.backends.login import LoginHome, LoginSupply
+from harness.backends.managed import forbids_bypass, managed_files
 from harness.backends.supply import find_supply
 from harness.base.errors import HarnessError, UsageError
 from harness.base.watching import FolderWatch
@@ -57,6 +58,7 @@ def examine(manifest: Path, settings: list[str], *, run_helper: bool = False) ->
         yield _claude(Path(scratch))
         yield _sqlite()
         yield from _sandbox(replace(job, state=Path(scratch) / "state"))
+        yield from _managed()
         yield _credential(job, is_own=finding.grade == "ok", run_helper=run_helper)
         yield _disk(job.folder if finding.grade == "ok" else Path.cwd())
         yield _watching(Path(scratch))
@@ -121,6 +123,14 @@ def _sandbox(job: Job) -> Iterator[Finding]:
         yield Finding(
             "user", "note", "this is root; sessions lose all capabilities in the sandbox, still another user is safer"
         )
+
+
+def _managed() -> Iterator[Finding]:
+    """A company's settings for Claude Code; most machines have none."""
+    files = managed_files()
+    if files:
+        rules = "; they forbid bypassPermissions, so sessions run under rules (dontAsk)" if forbids_bypass() else ""
+        yield Finding("managed", "ok", clean(f"settings of {', '.join(map(str, files))} reach every session{rules}"))
 
 
 def _credential(job: Job, *, is_own: bool, run_helper: bool) -> Finding:
