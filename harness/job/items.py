@@ -53,6 +53,8 @@ def why_no_list(name: str) -> tuple[str, str | None]:
     suffix = Path(name).suffix.lower()
     if suffix in _SPREADSHEETS:
         return "is a workbook, which cannot be read yet", "save the sheet as CSV UTF-8"
+    if suffix in (".gz", ".zip", ".bz2", ".xz", ".zst", ".parquet"):
+        return f"{name!r} is no text", "unpack or save it as CSV UTF-8"
     return f"expected a file that ends with {', '.join(ITEM_SUFFIXES)}, got {name!r}", None
 
 
