@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness import __version__
+from harness.backends.bundled import bundled_version, is_as_released, untested
 from harness.backends.claude import cli_folder
 from harness.backends.credentials import Supply
 from harness.backends.helper import HelperSupply
@@ -56,6 +57,7 @@ def examine(manifest: Path, settings: list[str], *, run_helper: bool = False) ->
         job, finding = _job(manifest, settings, Path(scratch))
         yield finding
         yield _claude(Path(scratch))
+        yield from _bundle()
         yield _sqlite()
         yield from _sandbox(replace(job, state=Path(scratch) / "state"))
         yield from _managed()
@@ -90,6 +92,21 @@ def _claude(scratch: Path) -> Finding:
     except (OSError, subprocess.SubprocessError) as error:
         return Finding("claude", "broken", f"the bundled CLI does not run: {clean(str(error))}")
     return Finding("claude", "ok", f"{clean(asked.stdout).strip()}, bundled with the SDK")
+
+
+def _bundle() -> Iterator[Finding]:
+    """Is the CLI what was released, and one that was tested?"""
+    try:
+        version, is_released = bundled_version(), is_as_released()
+    except OSError:  # said already
+        return
+    if is_released is None:
+        yield Finding("claude", "note", "nothing lists what bytes the bundled CLI should have")
+    elif not is_released:
+        hint = "the bundled CLI is not the file that its package lists (sha256 differs); install claude-agent-sdk anew"
+        yield Finding("claude", "broken", hint)
+    if says := untested(version):
+        yield Finding("claude", "note", clean(says))
 
 
 def _sqlite() -> Finding:

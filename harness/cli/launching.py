@@ -170,6 +170,7 @@ def _play(
     from dataclasses import replace
     from datetime import UTC, datetime
 
+    from harness.backends.bundled import bundled_version, untested
     from harness.base.files import make_folder
     from harness.cli.printing import print_last, say
     from harness.executors.containment import choose, in_words
@@ -182,6 +183,8 @@ def _play(
     from harness.views.status_text import lines
     from harness.views.wording import clean, counted
 
+    if not job.is_free() and (says := untested(bundled_version())):
+        say(f"warning: {clean(says)}; its switches, rules and messages may differ")
     refuse_if_held(job.state)  # before its progress is shown as if it were ours
     containment = choose(job)
     for weakness in in_words(containment):

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.base.errors import Problem, UsageError
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk
 
@@ -60,3 +62,16 @@ def test_launch_refuses_what_is_not_set_before_anything_is_started(desk: "Desk",
     assert said.code == 2
     assert "session.env.AWS_BEARER_TOKEN_BEDROCK: $TOKEN is not set" in said.err
     assert not (desk.folder / ".harness").exists()
+
+
+def test_a_start_on_a_cli_that_was_not_tested_says_so(
+    desk: "Desk", home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise UsageError([Problem("test", "stops here")])
+
+    monkeypatch.setattr("harness.supervisor.running.run_job", stop)
+    assert "was not tested" not in desk.types("launch").err
+    monkeypatch.setattr("harness.backends.bundled.TESTED", ("2.0.0", "2.0.1"))
+    assert "was not tested with this harness (tested: 2.0.0 to 2.0.1)" in desk.types("launch").err
+    assert "was not tested with this harness" in desk.types("doctor").out
