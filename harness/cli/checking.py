@@ -77,7 +77,7 @@ def plan(
     print_lines([*preview.plan_lines(job, groups), f"  {money_line(job)}"])
     if ahead := preview.pilot_to_come(job, items):
         print_lines([f"  pilot: {pilot_line(ahead)}"])
-    if gate := gate_line(job.bounds, datetime.now(UTC)):
+    if gate := gate_line(job.gate, datetime.now(UTC)):
         print_lines([f"  gate: {gate}"])
 
 

@@ -29,7 +29,7 @@ def outline(job: Job, items: Sequence[Item], now: datetime) -> Iterator[str]:
     yield f"money     {money_line(job)}"
     if job.pilot is not None:
         yield f"pilot     {pilot_line(spread(batches, job.pilot))}"
-    if bounds := gate_line(job.bounds, now):
+    if bounds := gate_line(job.gate, now):
         yield f"gate      {bounds}"
 
 

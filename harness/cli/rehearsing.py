@@ -15,6 +15,7 @@ from harness.core.money import in_words as money
 from harness.core.money import to_micro
 from harness.job.job import Job, PhaseSpec
 from harness.ledger.queries import has_open_items
+from harness.rehearsal.briefing import Briefing
 from harness.rehearsal.process import RehearsalServer
 from harness.rehearsal.requests import Account, account
 from harness.views.reading import head, is_planned, reading
@@ -42,7 +43,9 @@ def serving(job: Job, faults: str, seed: int) -> Iterator[Serving | None]:
     tending = threading.Thread(target=loop.run_forever, name="rehearsal server", daemon=True)
     tending.start()
     try:
-        starting = asyncio.run_coroutine_threadsafe(RehearsalServer.start(job.state, job.scene, faults, seed), loop)
+        starting = asyncio.run_coroutine_threadsafe(
+            RehearsalServer.start(job.state, job.scene, faults, seed, Briefing.of(job)), loop
+        )
         server = starting.result()
         try:
             yield Serving(rehearsal_credential(server.url), server.log)
@@ -80,6 +83,8 @@ def aftermath(job: Job) -> Iterator[str]:
         yield f"Troubles on purpose: {met}"
     for error in sums.errors:
         yield f"Error in the scene: {clean(error)}"
+    for untold in sums.untold:
+        yield f"Not told: {clean(untold)}"
     yield from _made_up_in_vain(job)
 
 

@@ -56,11 +56,14 @@ CHECK_RAISED: Final = FaultKind("check_raised")
 NO_INPUT: Final = FaultKind("no_input")
 NO_INPUT_FOLDER: Final = FaultKind("no_input_folder")
 BROKEN_SCENE: Final = FaultKind("broken_scene")
+UNTOLD: Final = FaultKind("untold")
 CANCELLED: Final = FaultKind("cancelled")
 CUT_OFF: Final = FaultKind("cut_off")
 
 STATUS_OF_A_BROKEN_SCENE: Final = 418
 """An HTTP status that no provider uses: a rehearsal's server answers with it when its scene does not."""
+STATUS_OF_AN_UNTOLD_ITEM: Final = 417
+"""The same, when the request does not say what the session would need to know of an item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +208,13 @@ TABLE: Final[tuple[Row, ...]] = (
         "the stand-in of a rehearsal had no answer",
         ({"api_error_status": {STATUS_OF_A_BROKEN_SCENE}},),
     ),
+    Row(
+        UNTOLD,
+        "config",
+        "stop",
+        "the prompt does not tell a session what it needs",
+        ({"api_error_status": {STATUS_OF_AN_UNTOLD_ITEM}},),
+    ),
     # The provider.
     Row(
         USAGE_LIMIT,
@@ -343,16 +353,17 @@ def _detail(row: Row, symptoms: Symptoms) -> str:
     parts = [row.says]
     if symptoms.denials and row is _DENIED:
         parts.append(", ".join(symptoms.denials))
-    if symptoms.api_error_status:
-        parts.append(f"status {symptoms.api_error_status}")
+    status, text = symptoms.api_error_status, symptoms.text
+    if status in (STATUS_OF_A_BROKEN_SCENE, STATUS_OF_AN_UNTOLD_ITEM):
+        text = text.removeprefix(f"API Error: {status} ")  # ours, and no error of any API
+    elif status:
+        parts.append(f"status {status}")
     if symptoms.signal:
         parts.append(f"signal {symptoms.signal}")
     elif symptoms.exit_code and symptoms.is_error is None:
         parts.append(f"exit code {symptoms.exit_code}")
     parts += [
-        " ".join(said.split())
-        for said in (symptoms.missing_folder, symptoms.excess, symptoms.text, symptoms.stderr)
-        if said
+        " ".join(said.split()) for said in (symptoms.missing_folder, symptoms.excess, text, symptoms.stderr) if said
     ]
     return ": ".join(parts)[:_DETAIL_CHARACTERS]
 

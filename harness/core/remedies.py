@@ -16,6 +16,9 @@ _REMEDIES: Final[Mapping[str, str]] = {
     faults.DISK: "mend that, then the same command again; nothing accepted is lost and nobody was struck",
     faults.NO_INPUT_FOLDER: "put it back, then the same command again",
     faults.BROKEN_SCENE: "mend the scene, or write one (docs/rehearsal.md), then the same command",
+    faults.UNTOLD: "name it in the prompt, {{ item.company }} for one field or {{ item.data | tojson }} for all "
+    "(`harness plan --prompt` shows what a session reads), then the same command; if a session needs no more than "
+    "the id, write rehearsal: {strict: false} into the manifest",
     faults.BROKEN_CHECK: "mend that; `harness rejudge` then takes what is good already without paying again, "
     "and the same command goes on",
 }

@@ -39,7 +39,7 @@ def fingerprint(job: Job) -> Fingerprint:
         prefix = f"phases.{phase.name}." if len(job.phases) > 1 else ""
         parts |= {f"{prefix}{name}": value for name, value in _of_phase(job, phase)}
     if job.rehearsal:
-        parts["rehearsal.scene"] = _file(job.scene) if job.scene is not None else _value(None)
+        parts |= dict(_of_rehearsal(job))
     for phase in job.phases:
         prefix = f"phases.{phase.name}." if len(job.phases) > 1 else ""
         parts |= {
@@ -85,15 +85,31 @@ def _of_items(job: Job) -> Iterator[tuple[str, str]]:
         yield "items.id", _value(items.id)
     else:
         yield "items.files", _value(items.files)
-        if items.id != ".file":
-            yield "items.id", _value(items.id)
-    if items.exact:
-        yield "items.ids", _value("exact")
     if items.match is not None:
         yield "items.match", _file(items.match)
     yield "order", _value(items.order)
     for name, value in sorted(job.vars.items()):
         yield f"vars.{name}", _value(value)
+
+
+def _of_rehearsal(job: Job) -> Iterator[tuple[str, str]]:
+    """What decides how a rehearsal ends, and what of a real run only decides how long it takes and what it costs.
+
+    A rehearsal is there to try the settings out: one that was played under others has tried something else.
+    """
+    yield "rehearsal.scene", _file(job.scene) if job.scene is not None else _value(None)
+    yield "rehearsal.records", _file(job.samples.file) if job.samples is not None else _value(None)
+    yield "rehearsal.strict", _value(job.strict)
+    yield "sandbox", _value(job.sandbox)
+    yield "strikes", _value(job.strikes)
+    yield "max_output", _value(job.max_output)
+    yield "budget_per_session", _value(None if job.budget_per_session is None else str(job.budget_per_session))
+    for phase in job.phases:
+        prefix = f"phases.{phase.name}." if len(job.phases) > 1 else ""
+        for name in ("timeout", "first_event", "silence", "linger"):
+            bound = getattr(phase.session, name)
+            yield f"{prefix}session.{name}", _value(None if bound is None else bound.total_seconds())
+        yield f"{prefix}session.max_turns", _value(phase.session.max_turns)
 
 
 def _of_phase(job: Job, phase: PhaseSpec) -> Iterator[tuple[str, str]]:

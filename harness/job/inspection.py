@@ -7,8 +7,8 @@ from typing import Any
 
 from harness.base.bounded import Bounded, BoundedError
 from harness.base.errors import Problem
-from harness.base.paths import is_plain, path_to
-from harness.base.texts import TextError, in_yaml, must_be_file, read_text
+from harness.base.paths import is_plain
+from harness.base.texts import TextError, must_be_file, read_text
 from harness.job.document import Document, dotted
 from harness.job.wording import nearest
 from harness.job.yaml_text import Path as ValuePath
@@ -111,9 +111,7 @@ class Inspection:
     def plain_path(self, path: ValuePath, text: str) -> None:
         """Complain unless `text` is a plain path such as `.id` or `.a[0].b`."""
         if not is_plain(text):
-            name = text.removeprefix(".")
-            meant = f".{name}" if is_plain(f".{name}") else path_to(name)
-            hint = f"did you mean {in_yaml(meant)}?" if name and name[0] not in "[." else None
+            hint = f"did you mean {f'.{text}'!r}?" if is_plain(f".{text}") else None
             self.complain(path, f"expected a path such as .id or .a[0].b, got {text!r}", hint)
 
     def jq(self, path: ValuePath, program: str) -> None:
@@ -125,6 +123,21 @@ class Inspection:
             self._bounded.check_jq(program, tuple(self.vars))
         except BoundedError as error:
             self.complain(path, f"{program!r} is no jq program: {one_line(error.message)}")
+
+    def judged(self, schema: Any, records: Sequence[Any]) -> list[list[str]]:
+        """What a schema says against each record; nothing when it cannot be asked: that is noted elsewhere."""
+        try:
+            return self._bounded.schema(schema, records)
+        except BoundedError:
+            return [[] for _ in records]
+
+    def is_true(self, program: str, records: Sequence[Any]) -> list[bool]:
+        """Whether a jq check takes each record; true when it cannot be asked: that is noted elsewhere."""
+        try:
+            outcomes = self._bounded.jq_each(program, records, self.vars)
+        except BoundedError:
+            return [True for _ in records]
+        return [bool(each.results) and all(result is True for result in each.results) for each in outcomes]
 
     def schema(self, path: ValuePath, file: Path, schema: Any) -> bool:
         """Complain, and False, unless `schema` is a JSON Schema that needs no other file."""

@@ -9,14 +9,10 @@ from typing import Any, Literal
 
 from harness.job.bounds import Bounds
 
-EXACT_ID = "{exact_id}"
-"""What `{id}` in an output's name becomes with `ids: exact`: names that differ in case only are one file on many
-machines."""
-
 Backend = Literal["claude", "command"]
 Shape = Literal["array", "object", "one", "files"]
 Needs = Literal["own", "earlier", "previous"]
-SandboxChoice = Literal["auto", "bubblewrap", "permissions", "off"]
+SandboxChoice = Literal["auto", "bubblewrap", "guardian", "off"]
 CredentialKind = Literal["api_key", "oauth_token", "auth_token", "login", "helper"]
 
 
@@ -82,13 +78,11 @@ class PhaseSpec:
     batch_size: int
     session: SessionSpec
     output: OutputSpec
-    exact: bool = False
-    """As `ItemsSpec.exact`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemsSpec:
-    """Where the first phase's items come from; exactly one of `file` and `files`. `id` is a plain path or `$row`."""
+    """Where the first phase's items come from; exactly one of `file` and `files`."""
 
     file: Path | None
     files: str | None
@@ -96,13 +90,6 @@ class ItemsSpec:
     id: str
     match: Path | None
     order: tuple[str, ...]
-    encoding: str | None = None
-    delimiter: str | None = None
-    columns: tuple[str, ...] = ()
-    exact: bool = False
-    """`ids: exact`: ids that differ in case only are different ones, in every phase."""
-    first_only: bool = False
-    """`unique: first`: of rows with one id the first is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +101,14 @@ class HelperSpec:
     gives: Literal["api_key", "auth_token"]
     env: tuple[str, ...] = ()
     """Variables of the user's environment that it gets, beside PATH, HOME and LANG."""
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Records to rehearse with, by the name of their phase."""
+
+    file: Path
+    by_phase: Mapping[str, tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +141,15 @@ class Job:
     helper: HelperSpec | None = None
     named: tuple[Path, ...] = ()
     """Every file that the manifest names, by its path as written below the folder; links are not followed."""
+    strict: bool = True
+    """In a rehearsal: what a scene is asked is what the session was told."""
+    samples: Samples | None = None
+    """In place of a scene."""
+
+    @property
+    def gate(self) -> Bounds:
+        """The bounds on when sessions start: a rehearsal keeps the caps and waits for no time, rate or window."""
+        return Bounds(overage=self.bounds.overage, caps=self.bounds.caps) if self.rehearsal else self.bounds
 
     def phase(self, number: int) -> PhaseSpec:
         return self.phases[number - 1]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 NAMES = frozenset({"item", "items", "batch", "output", "vars", "reasons", "context"})
 BATCH_NAMES = frozenset({"number", "first", "last", "size", "label"})
 OUTPUT_NAMES = frozenset({"file", "shape", "path", "key", "item"})
+CONTRACT_HEADING = "## Output"
+"""Begins what the harness itself appends to every prompt; the task is above it."""
 
 _UNSEEN = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _BACKTICKS = re.compile(r"`{3,}")

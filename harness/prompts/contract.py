@@ -7,7 +7,7 @@ from harness.base.paths import steps_of
 from harness.core.names import file_name_for
 from harness.core.types import Item, Json
 from harness.job.job import OutputSpec, PhaseSpec
-from harness.job.template import fenced, to_json, visible
+from harness.job.template import CONTRACT_HEADING, fenced, to_json, visible
 
 _MOST_SCHEMA_CHARACTERS = 60_000
 _ANYTHING = "..."
@@ -17,7 +17,7 @@ _DOTS = "with what you fill in for the dots"
 def contract(phase: PhaseSpec, items: Sequence[Item], path: str) -> str:
     """Markdown. `path` is the output file as the session sees it, for shape `files` still with `{id}` in it."""
     output, noun = phase.output, visible(phase.noun)
-    parts = ["## Output", _where(output, items, path)]
+    parts = [CONTRACT_HEADING, _where(output, items, path)]
     if output.shape != "files":
         parts.append(_shape(output, items[0].id))
     parts.append(_expected(items, noun))

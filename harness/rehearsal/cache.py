@@ -3,7 +3,8 @@
 The rules are the provider's: the cache sees tools, then system, then messages; an entry is the exact prefix up to a
 block that carries `cache_control`; it lives 5 minutes or 1 hour, anew with each use; a request finds an entry at one of
 its breakpoints or up to 20 blocks before it; below 1,024 tokens nothing is kept; an entry can be used only after the
-response that wrote it has begun. Tokens are estimated as a quarter of the characters, rounded up.
+response that wrote it has begun. Tokens are estimated as a quarter of the characters, rounded up; images and documents
+are four characters for each of their tokens (`core.media`).
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from harness.core.media import chars_of
 from harness.rehearsal.requests import Breakpoint
 
 Ttl = Literal["5m", "1h"]
@@ -122,7 +124,7 @@ def _prefixes(body: Mapping[str, Any]) -> Iterator[Prefix]:
         content = {key: value for key, value in block.items() if key != "cache_control"}
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         running.update(f"\x1e{part}\x1f{role}\x1f{text}".encode(errors="surrogatepass"))
-        chars += len(text)
+        chars += chars_of(content, text, str(body.get("model", "")))
         ttl = _ttl(block) or (whole if number == len(blocks) else None)
         yield Prefix(running.hexdigest(), chars, ttl, part)
 

@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -24,6 +24,25 @@ def made_up(ask: Ask) -> Records:
     """The whole answer of a rehearsal without a scene. InventionError when the schema is beyond making up."""
     records = made_up_records(ask)
     return Records(records[:1] if ask.output["shape"] == "one" else records)
+
+
+def sampled(ask: Ask, samples: Sequence[Any]) -> Records:
+    """The answer out of sample records: for an item those that name it, else one of all of them with its id put in."""
+    if ask.output["shape"] == "files" and all(isinstance(sample, str) for sample in samples):
+        return Records({id_: ask.rng_of(id_).choice(samples) for id_ in ask.ids})
+    records = [record for id_ in ask.ids for record in _samples_of(ask, id_, samples)]
+    return Records(records[:1] if ask.output["shape"] == "one" else records)
+
+
+def _samples_of(ask: Ask, id_: str, samples: Sequence[Any]) -> list[Any]:
+    output = ask.output
+    own = [sample for sample in samples if str(read_path(sample, str(output["item"]))) == id_]
+    if own or output["shape"] == "files":
+        return own[:1] if output["shape"] == "files" and own else own or [ask.rng_of(id_).choice(samples)]
+    record = ask.rng_of(id_).choice(samples)
+    for path in (str(output["key"]), str(output["item"])):
+        record = _named(record, path, id_)
+    return [record]
 
 
 def made_up_records(ask: Ask) -> list[Any]:

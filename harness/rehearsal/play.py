@@ -6,7 +6,7 @@ from typing import Literal, assert_never
 
 from harness.rehearsal.faults import FaultOrder
 from harness.rehearsal.history import RequestHistory
-from harness.rehearsal.invent import made_up
+from harness.rehearsal.invent import made_up, sampled
 from harness.rehearsal.question import Question
 from harness.rehearsal.refusals import Refuse, refusal_of, usage_limit
 from harness.rehearsal.scene import Records, Reply, Text, Trouble, Turn
@@ -150,9 +150,9 @@ class _Player:
 
 
 def without_scene(question: Question) -> Reply:
-    """What is answered when no scene says otherwise: records made up, or to a stranger a line of text."""
+    """What is answered when no scene says otherwise: records sampled or made up, or to a stranger a line of text."""
     if question.known:
-        return made_up(question.ask)
+        return sampled(question.ask, question.samples) if question.samples else made_up(question.ask)
     return Turn([Text(f"rehearsal: no model is here. The prompt has {len(question.ask.prompt)} characters.")])
 
 

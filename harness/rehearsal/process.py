@@ -11,7 +11,8 @@ from typing import Final, Self
 
 import harness
 from harness.base.errors import BrokenSetupError, Problem, UsageError
-from harness.base.files import make_folder
+from harness.base.files import make_folder, write_private
+from harness.rehearsal.briefing import Briefing
 
 _START_S: Final = 60.0
 """Longest wait for the server to listen; it takes half a second on a quiet machine."""
@@ -31,8 +32,12 @@ class RehearsalServer:
         """The request log, `<state>/rehearsal/requests.jsonl`; it is continued by the next server."""
 
     @classmethod
-    async def start(cls, state: Path, scene: Path | None = None, faults: str = "", seed: int = 0) -> Self:
+    async def start(
+        cls, state: Path, scene: Path | None = None, faults: str = "", seed: int = 0, briefing: Briefing | None = None
+    ) -> Self:
         """Start a server for the job whose state folder this is; it listens when this returns.
+
+        Without a briefing nothing is demanded of the prompts.
 
         UsageError when the scene or the faults are wrong; BrokenSetupError when it does not come up. The server gets
         an empty environment: no credential can reach a scene.
@@ -42,6 +47,9 @@ class RehearsalServer:
         words = ["--state", str(state), "--log", str(log), "--port-file", str(folder / "port"), "--seed", str(seed)]
         words += [f"--faults={faults}"] if faults else []
         words += ["--scene", str(scene)] if scene else []
+        if briefing is not None:
+            write_private(folder / "briefing.json", briefing.to_json())
+            words += ["--briefing", str(folder / "briefing.json")]
         stderr = os.open(folder / "server.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             process = await asyncio.create_subprocess_exec(

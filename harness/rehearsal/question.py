@@ -1,13 +1,17 @@
 """From the body of a request to the question that a scene is asked."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from harness.job.template import CONTRACT_HEADING
+from harness.rehearsal.briefing import Briefing
 from harness.rehearsal.cache import as_blocks
 from harness.rehearsal.scene import Ask, History
 from harness.rehearsal.script import writes_output
+from harness.rehearsal.strictness import Asked, asked
+from harness.rehearsal.told import Telling
 
 SCRIPTED_ID: Final = "toolu_rehearsal_script_"
 """Tool calls that come from Records begin with this; so the next request tells how far the script has been played."""
@@ -35,26 +39,42 @@ class Question:
     stream: bool
     most_tokens: int
     """The request's own limit on the answer (`max_tokens`)."""
+    untold: str | None = None
+    """Why the session cannot do its work: the prompt passes nothing of an item. None when it does."""
+    samples: Sequence[Any] = ()
+    """Records of the job's own to answer with where no scene says otherwise; none = they are made up."""
+
+
+_LENIENT: Final = Briefing(strict=False)
 
 
 def question_of(
-    body: Mapping[str, Any], spec: Mapping[str, Any] | None, session: str | None, seed: int, history: History
+    body: Mapping[str, Any],
+    spec: Mapping[str, Any] | None,
+    session: str | None,
+    seed: int,
+    history: History,
+    briefing: Briefing = _LENIENT,
 ) -> Question:
-    """`spec` is the attempt's spec.json; None for a session that no attempt owns."""
+    """`spec` is the attempt's spec.json; None for a session that no attempt owns.
+
+    With a strict briefing, items, vars and context are what of them is found in `body`.
+    """
     messages = body.get("messages") or []
     own = spec or _NO_ATTEMPT
+    told = _told(body, own, briefing)
     answers = [as_blocks(message.get("content")) for message in messages if message.get("role") == "assistant"]
     ask = Ask(
         phase=own["phase"],
         batch=own["batch"],
-        items=list(own.get("items", ())),
-        ids=[item["id"] for item in own.get("items", ())],
+        items=told.items,
+        ids=[item["id"] for item in told.items],
         tries=own.get("tries", 0),
         attempt=own["attempt"] or 0,
         reasons=dict(own.get("reasons") or {}),
-        vars=dict(own.get("vars") or {}),
+        vars=told.vars,
         output=_output(own["output"]),
-        context=dict(own.get("context") or {}),
+        context=told.context,
         cwd=own.get("cwd") or "/mnt/work",
         turn=len(answers),
         prompt=_prompt(messages),
@@ -75,9 +95,24 @@ def question_of(
     has_written = any(call.get("name") == "Write" for turn in calls for call in turn)
     most = body.get("max_tokens")
     stream = body.get("stream") is True
-    return Question(
-        ask, spec is not None, step, has_written, stream, most if isinstance(most, int) and most > 0 else 128_000
-    )
+    most_tokens = most if isinstance(most, int) and most > 0 else 128_000
+    samples = briefing.records.get(ask.phase, ())
+    return Question(ask, spec is not None, step, has_written, stream, most_tokens, told.untold, samples)
+
+
+def _told(body: Mapping[str, Any], own: Mapping[str, Any], briefing: Briefing) -> Asked:
+    """What the session was told of its items; everything where nobody is strict."""
+    phase = briefing.phases.get(own["phase"])
+    if phase is None or not briefing.strict:
+        return Asked(
+            items=list(own.get("items", ())), vars=dict(own.get("vars") or {}), context=dict(own.get("context") or {})
+        )
+    messages = body.get("messages") or []
+    prompt = _prompt(messages)
+    task, heading, contract = prompt.rpartition(f"\n{CONTRACT_HEADING}\n")
+    system = "\n".join(_text(block) for block in as_blocks(body.get("system")))
+    telling = Telling(task if heading else prompt, [system, *_tool_results(messages)])
+    return asked(own, phase, telling, contract if heading else None)
 
 
 def _is_scripted(call: Mapping[str, Any]) -> bool:

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from harness.core.faults import STATUS_OF_A_BROKEN_SCENE
+from harness.core.faults import STATUS_OF_A_BROKEN_SCENE, STATUS_OF_AN_UNTOLD_ITEM
 from harness.rehearsal.attempts import Attempts
+from harness.rehearsal.briefing import Briefing
 from harness.rehearsal.cache import Lookup, PromptCache
 from harness.rehearsal.faults import FaultOrder
 from harness.rehearsal.history import RequestHistory
@@ -25,6 +26,11 @@ from harness.rehearsal.stage import SceneError, Stage
 from harness.rehearsal.wire import Message, message_of
 
 SCENE_ERROR = "rehearsal_scene_error"
+PROMPT_ERROR = "rehearsal_prompt_error"
+
+
+class UntoldItemError(Exception):
+    """The prompt passes nothing of an item on; the message says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +49,16 @@ class Rehearsal:
     """Everything the server knows. Requests are decided one after the other, so that counts are exact."""
 
     def __init__(
-        self, attempts: Attempts, history: RequestHistory, scene: Stage | None, orders: Sequence[FaultOrder], seed: int
+        self,
+        attempts: Attempts,
+        history: RequestHistory,
+        scene: Stage | None,
+        orders: Sequence[FaultOrder],
+        seed: int,
+        briefing: Briefing,
     ) -> None:
         self._attempts = attempts
+        self._briefing = briefing
         self._history = history
         self._scene = scene
         self._orders = orders
@@ -60,11 +73,11 @@ class Rehearsal:
         async with self._turnstile:
             now_s = time.time()
             spec = self._attempts.spec(session)
-            question = question_of(body, spec, session, self._seed, self._history)
+            question = question_of(body, spec, session, self._seed, self._history, self._briefing)
             lookup = self._cache.look(body, now_s)
             try:
                 played = await self._played(question, now_s)
-            except (SceneError, ReplyError, InventionError) as error:
+            except (SceneError, ReplyError, InventionError, UntoldItemError) as error:
                 return self._scene_failed(error, question, lookup, now_s)
             answer = self._answered(played, question, lookup, now_s)
         if isinstance(answer, Speech):
@@ -80,6 +93,8 @@ class Rehearsal:
         return speech
 
     async def _played(self, question: Question, now_s: float) -> Played:
+        if question.untold:
+            raise UntoldItemError(question.untold)
         if self._scene is None or not question.known:
             reply = without_scene(question)
         else:
@@ -99,10 +114,10 @@ class Rehearsal:
 
     def _scene_failed(self, error: Exception, question: Question, lookup: Lookup, now_s: float) -> Refuse:
         print(getattr(error, "trace", "") or error, file=sys.stderr, flush=True)
-        self._log(
-            question, lookup, now_s, played=Played(Vanish("drop")), status=STATUS_OF_A_BROKEN_SCENE, error=str(error)
-        )
-        return Refuse(STATUS_OF_A_BROKEN_SCENE, SCENE_ERROR, str(error), {"x-should-retry": "false"})
+        is_untold = isinstance(error, UntoldItemError) or (isinstance(error, SceneError) and error.is_untold)
+        status = STATUS_OF_AN_UNTOLD_ITEM if is_untold else STATUS_OF_A_BROKEN_SCENE
+        self._log(question, lookup, now_s, played=Played(Vanish("drop")), status=status, error=str(error))
+        return Refuse(status, PROMPT_ERROR if is_untold else SCENE_ERROR, str(error), {"x-should-retry": "false"})
 
     def _log(
         self,

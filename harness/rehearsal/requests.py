@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from harness.base.clock import from_text, to_text
+from harness.core.faults import STATUS_OF_AN_UNTOLD_ITEM
 from harness.rehearsal.troubles import TROUBLES
 
 Breakpoint = tuple[str, int, str]
@@ -126,6 +127,8 @@ class Account:
     """Trouble -> how often it was met, in requests or in sessions, whichever it is counted by."""
     errors: tuple[str, ...] = ()
     """Faults of the scene, each once, in order."""
+    untold: tuple[str, ...] = ()
+    """What prompts did not tell, each once, in order."""
 
 
 def _is_the_same_trouble(request: LoggedRequest, met: set[tuple[str, str]]) -> bool:
@@ -138,7 +141,7 @@ def _is_the_same_trouble(request: LoggedRequest, met: set[tuple[str, str]]) -> b
 
 def account(path: Path) -> Account:
     """The sums over the log at `path`; all zero when there is none."""
-    sums, sessions, errors = Account(), set[str](), dict[str, None]()
+    sums, sessions, errors, untold = Account(), set[str](), dict[str, None](), dict[str, None]()
     met: set[tuple[str, str]] = set()
     for request in _requests(path):
         sums.requests += 1
@@ -147,9 +150,9 @@ def account(path: Path) -> Account:
         if request.trouble and not _is_the_same_trouble(request, met):
             sums.troubles[request.trouble] = sums.troubles.get(request.trouble, 0) + 1
         if request.error:
-            errors[request.error] = None
+            (untold if request.status == STATUS_OF_AN_UNTOLD_ITEM else errors)[request.error] = None
         sums.by_model.setdefault(request.model, ModelAccount()).add(request)
     sums.sessions = len(sessions)
     sums.cost_usd = sum((model.cost_usd for model in sums.by_model.values()), Decimal(0))
-    sums.errors = tuple(errors)
+    sums.errors, sums.untold = tuple(errors), tuple(untold)
     return sums

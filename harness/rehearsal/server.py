@@ -1,6 +1,7 @@
 """The rehearsal server: a local Messages API, in a process of its own, that a job's scene answers for.
 
-    python -m harness.rehearsal.server --state DIR --log FILE --port-file FILE [--scene FILE] [--faults SPEC] [--seed N]
+    python -m harness.rehearsal.server --state DIR --log FILE --port-file FILE [--scene FILE] [--briefing FILE]
+        [--faults SPEC] [--seed N]
 
 Listens on a free port of 127.0.0.1, writes the number to the port file (whole or not at all) and one line of JSON to
 standard output: `{"port": 40123}`, or `{"where": ..., "problem": ...}` before it exits with 2. It ends when its
@@ -25,6 +26,7 @@ from starlette.routing import Route
 from harness.base.errors import UsageError
 from harness.base.files import write_atomic
 from harness.rehearsal.attempts import Attempts
+from harness.rehearsal.briefing import Briefing
 from harness.rehearsal.endpoints import CountTokens, Hello, Messages, Models, not_found
 from harness.rehearsal.faults import parse_faults
 from harness.rehearsal.history import RequestHistory
@@ -48,6 +50,7 @@ def main() -> None:
         scene=scene,
         orders=orders,
         seed=arguments.seed,
+        briefing=Briefing.read(arguments.briefing) if arguments.briefing else Briefing(strict=False),
     )
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _serve(rehearsal, arguments.port_file)
@@ -59,6 +62,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--port-file", type=Path, required=True)
     parser.add_argument("--scene", type=Path)
+    parser.add_argument("--briefing", type=Path)
     parser.add_argument("--faults", default="")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()

@@ -13,19 +13,24 @@ from types import FrameType
 from typing import Any, Final, Protocol
 
 from harness.rehearsal.scene import Ask, Records, Reply, Text, Tool, Trouble, Turn
+from harness.rehearsal.told import UntoldError
 
 _LONGEST_S: Final = 10.0
 """What a scene gets for one answer."""
 
 
 class SceneError(Exception):
-    """The scene is wrong: `scenes.py:12: ZeroDivisionError: division by zero`. `trace` is the whole traceback."""
+    """The scene is wrong: `scenes.py:12: ZeroDivisionError: division by zero`. `trace` is the whole traceback.
 
-    def __init__(self, where: str, message: str, trace: str = "") -> None:
+    `is_untold`: not the scene is, but the prompt, which does not pass on what the scene asks for.
+    """
+
+    def __init__(self, where: str, message: str, trace: str = "", *, is_untold: bool = False) -> None:
         super().__init__(f"{where}: {message}")
         self.where = where
         self.message = message
         self.trace = trace
+        self.is_untold = is_untold
 
 
 class Stage(Protocol):
@@ -101,6 +106,8 @@ class SceneStage:
         own = [frame for frame in frames if Path(frame.filename).parent == self._path.parent]
         at = (own or list(frames))[-1:]
         where = f"{Path(at[0].filename).name}:{at[0].lineno}" if at else self._path.name
+        if isinstance(error, UntoldError):
+            return SceneError(where, str(error), trace, is_untold=True)
         return SceneError(where, f"{type(error).__name__}: {error}", trace)
 
     def _too_slow(self, thread: threading.Thread) -> SceneError:

@@ -50,7 +50,7 @@ class Door:
 
     def used(self, event: SessionEvent) -> None:
         """A session told how far the plan is used: there may be a reserve to keep."""
-        if event.kind == "limit" and (reserve := held_back(self._setting.job.bounds, event)):
+        if event.kind == "limit" and (reserve := held_back(self._setting.job.gate, event)):
             self._place_hold(event.attempt, *reserve)
 
     def ended(self, spec: AttemptSpec, ending: Ending) -> None:

@@ -164,7 +164,7 @@ def refuse_small_budget(job: Job) -> None:
 
 def refuse_past_deadline(job: Job, now: datetime) -> None:
     """For a job that is about to be planned: a deadline that is a moment of the past lets nothing start."""
-    deadline = job.bounds.deadline
+    deadline = job.gate.deadline
     if deadline is not None and deadline.moment(now) <= now:
         message = f"{deadline.in_words()} has passed, so nothing could start"
         raise UsageError([Problem(shown(job.manifest), message, "name a later one, or take it out")])
@@ -183,16 +183,15 @@ def add_items(job: Job, ledger: Ledger, items: Sequence[Item], source: str = "")
     UsageError, and nothing is written, for ids that are too like old ones, and for prompts that cannot be rendered.
     """
     planned = queries.first_phase_items(ledger.db)
-    known = {folded(item, exact=job.items.exact): item for item in planned}
-    alike = [(item.id, known.get(folded(item.id, exact=job.items.exact))) for item in items]
+    known = {folded(item): item for item in planned}
     problems = [
         Problem(
             shown(job.manifest),
-            f"the new item {str(new)!r} is called like {old!r}, which was planned before",
+            f"the new item {str(item.id)!r} is called like {known[folded(item.id)]!r}, which was planned before",
             "give it another id",
         )
-        for new, old in alike
-        if old is not None
+        for item in items
+        if folded(item.id) in known
     ]
     if problems:
         raise UsageError(problems)

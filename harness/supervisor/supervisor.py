@@ -163,8 +163,8 @@ class Supervisor:
         self._setting.ledger.record(started)
         job, db, now = self._setting.job, self._setting.ledger.db, self._setting.clock.now()
         self._door.open()
-        self._deadline = job.bounds.deadline.moment(now) if job.bounds.deadline else None
-        remembered = max(1, job.bounds.rate.starts if job.bounds.rate else 1)
+        self._deadline = job.gate.deadline.moment(now) if job.gate.deadline else None
+        remembered = max(1, job.gate.rate.starts if job.gate.rate else 1)
         self._starts = deque(queries.last_starts(db, remembered), maxlen=remembered)
         self._waiting.forget()
 
@@ -207,7 +207,7 @@ class Supervisor:
         """What comes from outside, before every step: the folder, people, the clock."""
         self._is_lock_in_place()
         self._requests.take(self)
-        deadline = self._setting.job.bounds.deadline
+        deadline = self._setting.job.gate.deadline
         is_over = self._deadline is not None and self._setting.clock.now() >= self._deadline
         if deadline is not None and is_over and self._stop is None:
             self.ask_stop(deadline.in_words())
@@ -235,7 +235,7 @@ class Supervisor:
         group, state, money = seen.group, seen.state, seen.money
         now = self._setting.clock.now()
         hold = self._setting.hold(state.hold, now)
-        passing = Passing(job.bounds, hold, self._starts, self._door.is_ramping, self._deadline)
+        passing = Passing(job.gate, hold, self._starts, self._door.is_ramping, self._deadline)
         closing = closed(passing, now)
         return Snapshot(
             next_group=group.id if group else None,

@@ -14,6 +14,8 @@ import httpx2
 import pytest
 
 from harness.base.errors import UsageError
+from harness.job.naming import named_in
+from harness.rehearsal.briefing import Briefing, PhaseBriefing
 from harness.rehearsal.process import RehearsalServer
 from harness.rehearsal.requests import account, read_log
 
@@ -351,3 +353,21 @@ def test_no_credential_reaches_a_scene(state: Path, add_attempt: Any, monkeypatc
         assert set(names) <= {"PYTHONPATH", "LANG", "LC_CTYPE", "PATH"}
 
     with_server(state, use, scene="import os\ndef scene(ask): return Turn([Text(' '.join(os.environ))])")
+
+
+def test_a_scene_that_asks_for_what_was_not_told_is_not_blamed_itself(state: Path, add_attempt: Any) -> None:
+    session = add_attempt("A1")
+    briefing = Briefing(True, {"main": PhaseBriefing("prompts/task.md", ".id", named_in("About {{ item.id }}"))})
+
+    async def use(server: RehearsalServer, call: Call) -> None:
+        told = await call(session, messages=[{"role": "user", "content": "About A1\n## Output\nA1"}])
+        assert (told.status_code, told.json()["error"]["type"]) == (417, "rehearsal_prompt_error")
+        assert told.json()["error"]["message"].startswith("scenes.py:3: vars.course is not in the request")
+        silent = await call(session, messages=[{"role": "user", "content": "Be good.\n## Output\nA1"}])
+        assert "prompts/task.md tells a session nothing of 'A1' but its id" in silent.json()["error"]["message"]
+        assert len(account(server.log).untold) == 2 and not account(server.log).errors
+
+    spec = next((state / "attempts").iterdir()) / "spec.json"
+    spec.write_text(json.dumps({**json.loads(spec.read_text()), "vars": {"course": "ita"}}))
+    scene = "def scene(ask):\n    return Records([{'id': id, 'course': ask.vars['course']} for id in ask.ids])\n"
+    with_server(state, use, scene, briefing=briefing)

@@ -220,7 +220,7 @@ def small_job(folder: Path, home: Path, scene: str, items: int = 4, **fields: An
         "batch": {"size": 1},
         "session": {
             "model": "sonnet",
-            "prompt": "Say something about {% for item in items %}{{ item.word }}, {% endfor %}",
+            "prompt": "Say something about {% for item in items %}{{ item.word }}, {% endfor %} {{ vars | tojson }}",
         },
         "output": {"fields": {"id": "string", "text": "string"}, "merge": "output/all.json"},
         "parallel": 2,

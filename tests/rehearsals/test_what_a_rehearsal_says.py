@@ -30,6 +30,23 @@ def test_a_scene_with_a_bug_stops_the_rehearsal_at_once_and_names_the_line(small
     job.assert_laws_hold()
 
 
+def test_a_prompt_that_passes_nothing_on_stops_the_rehearsal_and_says_what_to_write(small: MakeJob) -> None:
+    job = small("plain", 2, session={"model": "sonnet", "prompt": "Write a good summary. Be careful."})
+    said = job.play()
+    assert said.code == 4, said.all
+    assert "the prompt tells a session nothing of 'i01' but its id: word is not in the request" in said.err
+    assert "name it in the prompt, {{ item.company }} for one field" in said.err
+    assert "Not told: the prompt tells a session nothing of 'i01'" in said.out
+    assert not job.has("ItemStruck") and "scene" not in said.out
+    warned = job.ask("check")
+    assert "session.prompt names no field of the item but its id (job.yaml:" in warned.err
+    assert "no session is told word: write {{ item.word }}" in warned.err
+    job.settings = ("rehearsal.strict=false",)
+    loose = job.play()
+    assert loose.code == 0, loose.all
+    assert "rehearsed anew, for the job has changed (rehearsal.strict was true, is now false)" in loose.err
+
+
 def test_checks_that_made_up_answers_cannot_meet_are_said_to_need_fields_or_a_scene(small: MakeJob) -> None:
     output = {"fields": {"text": "string"}, "check": [{"jq": '.text | startswith("http")', "says": "give a link"}]}
     job = small("plain", 2, output=output, rehearsal={})
