@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.base.clock import Clock
-from harness.base.processes import resident_bytes
+from harness.executors.memory import held_bytes
 
 _MIB, _GIB = 1 << 20, 1 << 30
 _RESERVED_BY_CLI = 12 * _GIB
@@ -40,7 +40,7 @@ class Allowance:
     processes: int = 1024
     """Of the whole session; the CLI with a build in its Bash tool has dozens."""
     resident_bytes: int = field(default_factory=_half_of_memory)
-    """Of the whole session, which has about 0.2 GiB; beyond half of the machine the supervisor itself is in danger."""
+    """In memory, of the whole session, which has about 0.2 GiB; beyond half of the machine the supervisor is in danger."""
     files: int = 20_000
     """In the folders that it can write, which hold about 25; an unpacked archive has thousands."""
     written_bytes: int = 4 * _GIB
@@ -77,30 +77,37 @@ def _threads_now() -> int:
 
 
 async def until_excess(
-    allowance: Allowance, processes: Callable[[int], Iterable[int]], folders: Sequence[Path], clock: Clock
+    allowance: Allowance,
+    processes: Callable[[int], Iterable[int]],
+    folders: Sequence[Path],
+    clock: Clock,
+    is_too_much: Callable[[int], str] = lambda held: "",
 ) -> str:
     """Return, in words, when a session takes more than it is allowed; never, while it does not.
 
-    `processes` gives those of the session, at most so many.
+    `processes` gives those of the session, at most so many; `is_too_much` says so of the bytes that it holds in memory.
     """
     pause = _LOOK_S
     while True:
         await clock.sleep(pause)
         began = time.perf_counter()
         found = await asyncio.to_thread(_taken, allowance, processes, folders)
+        if isinstance(found, int):
+            found = is_too_much(found)
         if found:
             return found
         pause = max(_LOOK_S, _LOOK_SHARE * (time.perf_counter() - began))
 
 
-def _taken(allowance: Allowance, processes: Callable[[int], Iterable[int]], folders: Sequence[Path]) -> str:
+def _taken(allowance: Allowance, processes: Callable[[int], Iterable[int]], folders: Sequence[Path]) -> str | int:
+    """What is too much, in words; the bytes that it holds in memory, when nothing is."""
     pids = list(processes(allowance.processes + 1))
     if len(pids) > allowance.processes:
         return f"more than {allowance.processes:,} processes"
-    resident = resident_bytes(pids, allowance.resident_bytes)
-    if resident > allowance.resident_bytes:
-        return f"{resident // _MIB:,} MiB of memory, of {allowance.resident_bytes // _MIB:,}"
-    return written(allowance, folders)
+    held = held_bytes(pids, allowance.resident_bytes)
+    if held > allowance.resident_bytes:
+        return f"{held // _MIB:,} MiB of memory, of {allowance.resident_bytes // _MIB:,}"
+    return written(allowance, folders) or held
 
 
 def written(allowance: Allowance, folders: Sequence[Path]) -> str:

@@ -8,6 +8,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from harness.core.types import Artifact, AttemptSpec, Ending, OutputFault, Sessi
 from harness.executors.allowance import Allowance, until_excess, written
 from harness.executors.clocks import STANDSTILL_S, Expired, Standstill, until_expired, until_quiet
 from harness.executors.folder import AttemptFolder
+from harness.executors.memory import Neighbours
 from harness.executors.starter import AttemptStarter
 from harness.outputs.freeze import Frozen, freeze
 from harness.outputs.watch import changes
@@ -48,6 +50,7 @@ class Tools:
     preview: Preview
     allowance: Allowance = field(default_factory=Allowance)
     standstill_s: float = STANDSTILL_S
+    neighbours: Neighbours = field(default_factory=Neighbours)
 
 
 class LiveAttempt:
@@ -98,7 +101,9 @@ class LiveAttempt:
         """Until the session ends, or there is a reason to end it."""
         spec, clock, allowance = self._spec, self._tools.clock, self._tools.allowance
         expiry = asyncio.create_task(until_expired(spec.session, self._pulse, clock, self._standstill))
-        excess = asyncio.create_task(until_excess(allowance, self._starter.processes, self._writable, clock))
+        too_much = partial(self._tools.neighbours.excess, spec.token)
+        looking = until_excess(allowance, self._starter.processes, self._writable, clock, too_much)
+        excess = asyncio.create_task(looking)
         linger = asyncio.create_task(self._until_good())
         try:
             pending: set[asyncio.Future[Any]] = {running, expiry, excess, linger, self._asked}
@@ -117,6 +122,7 @@ class LiveAttempt:
         finally:
             for watching in (expiry, excess, linger):
                 watching.cancel()
+            self._tools.neighbours.leave(spec.token)
 
     async def _until_good(self) -> None:
         """Return when every item has been there and accepted, on a frozen copy, after a time without any event.

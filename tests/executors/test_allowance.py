@@ -13,6 +13,7 @@ from harness.base.marks import TOKEN_MARK, marked
 from harness.executors.allowance import Allowance, written
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import NoWalls
+from harness.executors.memory import Neighbours
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
@@ -100,6 +101,49 @@ def test_C08_a_memory_hog_is_ended(bench: "Bench", walls: Any) -> None:
     spec = bench.program("import time\nhoard = bytearray(300 << 20)\ntime.sleep(3600)\n")
     said, _ = too_much(bench, spec, walls, resident_bytes=200 * MIB)
     assert "MiB of memory, of 200" in said
+
+
+HOARDS = {
+    "a file in memory": "fd = os.memfd_create('hoard')\nos.posix_fallocate(fd, 0, 150 << 20)\n",
+    "/tmp": "fd = os.open('/tmp/hoard', os.O_CREAT | os.O_RDWR)\nos.posix_fallocate(fd, 0, 150 << 20)\nos.close(fd)\n",
+    "/dev/shm": "fd = os.open('/dev/shm/hoard', os.O_CREAT | os.O_RDWR)\nos.posix_fallocate(fd, 0, 150 << 20)\nos.close(fd)\n",
+}
+
+
+@pytest.mark.parametrize("where", HOARDS)
+def test_M4_memory_that_no_process_has_in_its_own_is_counted(bench: "Bench", where: str) -> None:
+    spec = bench.program(f"import os, time\n{HOARDS[where]}time.sleep(3600)\n")
+    said, _ = too_much(bench, spec, Bubblewrap("bwrap"), resident_bytes=100 * MIB)
+    assert "MiB of memory, of 100" in said
+
+
+def test_M4_folders_in_memory_are_bounded(bench: "Bench") -> None:
+    filling = (
+        "import os\ndef fills(path):\n  try: os.posix_fallocate(os.open(path, os.O_CREAT | os.O_RDWR), 0, 257 << 20)\n"
+    )
+    filling += "  except OSError as error: return error.errno\n"
+    spec = bench.program(f"{filling}assert fills('/tmp/x') == fills('/dev/shm/x') == 28\n{GOOD}")
+    assert asyncio.run(bench.run(spec, Bubblewrap("bwrap"))).fault is None
+
+
+def test_M4_when_the_machine_has_hardly_memory_left_the_largest_session_ends_and_nobody_else() -> None:
+    whole, now = 16 << 30, [0.0]
+    left = [2 << 30]
+    neighbours = Neighbours(lambda: (left[0], whole), lambda: now[0])
+    now[0] = 100.0
+    sizes = {"small": 200 * MIB, "large": 3 << 30, "larger": 4 << 30}
+    assert [neighbours.excess(*one) for one in sizes.items()] == ["", "", ""]
+    left[0] = 1 << 30
+    said = {name: neighbours.excess(name, size) for name, size in sizes.items()}
+    assert {name for name, why in said.items() if why} == {"larger"}
+    assert said["larger"] == "4,096 MiB of memory, the most of all sessions, when this machine had 1,024 left"
+    neighbours.leave("larger")
+    assert not neighbours.excess("large", sizes["large"]), "what it held is being given back"
+    now[0] += 6
+    assert neighbours.excess("large", sizes["large"])
+    neighbours.leave("large")
+    now[0] += 6
+    assert not neighbours.excess("small", sizes["small"]), "what others take is not its doing"
 
 
 def test_memory_that_processes_share_is_counted_once(bench: "Bench") -> None:
