@@ -16,6 +16,8 @@ _MOST_MESSAGES = 20
 _MOST_CHARACTERS = 500
 _NAMED = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
 """Keywords whose members are named by the user, with schemas as their values."""
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+"""Not every day of ISO 8601: 2026-W01-1 is one, too."""
 _NO_SCHEMAS = {"enum", "const", "default", "examples"}
 
 
@@ -153,7 +155,7 @@ def _formats(kind: Any) -> Any:
 
 
 def _is_date(value: object) -> bool:
-    return not isinstance(value, str) or (len(value) == 10 and bool(date.fromisoformat(value)))
+    return not isinstance(value, str) or (bool(_DAY.fullmatch(value)) and bool(date.fromisoformat(value)))
 
 
 def _is_moment(value: object) -> bool:
