@@ -1,8 +1,10 @@
-"""The only writer: every file that must survive goes through here, private (0600 in 0700) and durable."""
+"""The only writer: what must survive goes through here, durable; private (0600 in 0700) but for what is the user's."""
 
+import contextlib
 import glob
 import os
 import secrets
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,6 +22,29 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def make_users_folder(path: Path) -> Path:
+    """Create `path` and its parents for what belongs to the user: with the modes that umask and setgid give it."""
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def open_for_user(path: Path, like: Path) -> int:
+    """A descriptor of the new file `path`, which is to take the place of `like`: with its mode and group, if it is
+    there, else with those that umask and setgid give it. Never more open than `like` at any moment."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        old = like.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return os.open(path, flags, 0o666)
+    if not stat.S_ISREG(old.st_mode):
+        return os.open(path, flags, 0o666)
+    descriptor = os.open(path, flags, 0o600)
+    with contextlib.suppress(OSError):  # a group that this user is not in
+        os.fchown(descriptor, -1, old.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(old.st_mode) & 0o777)
+    return descriptor
+
+
 def sync_folder(path: Path) -> None:
     """Make the names in a folder durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -30,17 +55,18 @@ def sync_folder(path: Path) -> None:
 
 
 def write_atomic(
-    path: Path, content: bytes | Iterable[bytes], *, mode: int = 0o600, staging: Path | None = None
+    path: Path, content: bytes | Iterable[bytes], *, mode: int | None = 0o600, staging: Path | None = None
 ) -> None:
     """Put `content` at `path`, whole or not at all; durable when it returns.
 
     Written in `staging` (default: beside the target; it must be on the same device) as a dot file, fsynced, renamed,
-    folder fsynced. A reader sees the old file or the new one. On an OSError nothing is left behind; after a kill half
+    folder fsynced. `mode` None: it is the user's, see `open_for_user`. A reader sees the old file or the new one. On an OSError nothing is left behind; after a kill half
     a file may be, for `remove_half_written`.
     """
     beside = (staging or path.parent) / f".{path.name}.{secrets.token_hex(4)}.tmp"
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = open_for_user(beside, path) if mode is None else os.open(beside, flags, mode)
         with os.fdopen(descriptor, "wb") as file:
             for piece in (content,) if isinstance(content, bytes) else content:
                 file.write(piece)

@@ -1,5 +1,6 @@
 """A merge that is a folder: the bytes of one file per item, copied out of the store."""
 
+import contextlib
 import ctypes
 import hashlib
 import json
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.base.artifacts import ArtifactStore
-from harness.base.files import make_folder, sync_folder
+from harness.base.files import make_users_folder, open_for_user, sync_folder
 from harness.base.ids import Sha
 from harness.core.names import place_in
 
@@ -19,23 +20,26 @@ _HERE: Final = -100
 _RENAME_EXCHANGE: Final = 2
 
 
-def copy_files(lines: Iterable[bytes], folder: Path, pattern: str, store: ArtifactStore) -> int:
+def copy_files(lines: Iterable[bytes], folder: Path, target: Path, pattern: str, store: ArtifactStore) -> int:
     """Copy the file that each record names into `folder`, durably; returns the bytes written.
+
+    Files and folders that are in `target` already, whose place `folder` is to take, keep the modes they have there.
 
     A fixed folder at the front of the `pattern` (`out/{id}.md`) is left out. LedgerDamagedError when a content is not
     what was stored.
     """
     fixed = pattern.partition(place_in(pattern))[0].rpartition("/")[0]
-    make_folder(folder)
+    _make_like(folder, target)
     folders = {folder}
     size = 0
     for line in lines:
         record = json.loads(line)
         name = record["file"].removeprefix(f"{fixed}/") if fixed else record["file"]
         path = folder / name
-        make_folder(path.parent)
-        folders.add(path.parent)
-        size += _copy(Sha(record["sha"]), path, store)
+        for parent in reversed(Path(name).parents[:-1]):
+            if folder / parent not in folders:
+                folders.add(_make_like(folder / parent, target / parent))
+        size += _copy(Sha(record["sha"]), path, target / name, store)
     for written in folders:
         sync_folder(written)
     return size
@@ -85,11 +89,21 @@ def _below(folder: Path) -> Iterator[Path]:
                 yield Path(entry.path)
 
 
-def _copy(sha: Sha, path: Path, store: ArtifactStore) -> int:
+def _make_like(folder: Path, old: Path) -> Path:
+    """A new folder, with mode and group of the one whose place it is to take."""
+    make_users_folder(folder)
+    if old.is_dir() and not old.is_symlink():
+        status = old.stat()
+        with contextlib.suppress(OSError):  # a group that this user is not in
+            os.chown(folder, -1, status.st_gid)
+        folder.chmod(stat.S_IMODE(status.st_mode) | stat.S_IRWXU)
+    return folder
+
+
+def _copy(sha: Sha, path: Path, old: Path, store: ArtifactStore) -> int:
     digest = hashlib.sha256()
     source = store.open(sha)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with source, os.fdopen(descriptor, "wb") as file:
+    with source, os.fdopen(open_for_user(path, old), "wb") as file:
         while piece := source.read(1 << 20):
             digest.update(piece)
             file.write(piece)

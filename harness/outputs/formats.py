@@ -1,7 +1,5 @@
 """How merged records look in a file: a JSON array or object, JSON lines, or CSV. All stream; all are deterministic."""
 
-import csv
-import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,8 +13,8 @@ from harness.outputs.parse import canonical
 Lines = Iterable[bytes]
 """Canonical records, without line ends."""
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-_NUMBER: Final = re.compile(r"[+-]?\d+([.,]\d+)*")
+_QUOTED: Final = re.compile(r'[",;|\t\r\n\0]|^\s|\s$')
+"""Cells that are put in quotes: also for programs that take another separator than the comma."""
 
 
 def as_array(lines: Lines) -> Iterator[bytes]:
@@ -53,7 +51,8 @@ def as_csv(lines: Lines, output: OutputSpec, spool: IO[bytes]) -> Iterator[bytes
     """A header and one row a record; cells are texts, numbers, `true`, empty for null, or JSON for what is nested.
 
     Columns: the key, those of the schema in its order, then others as they are first seen; `spool` holds the records
-    until all columns are known. A text that a spreadsheet would take for a formula gets a `'` in front.
+    until all columns are known. Whoever reads it back gets each text as it is, also one that a spreadsheet would take
+    for a formula: the workbook of a report is for spreadsheets.
     """
     columns = _columns(output)
     for line in lines:
@@ -73,41 +72,35 @@ def _columns(output: OutputSpec) -> dict[str, None]:
 
 
 def _rows(header: list[str], spool: IO[bytes]) -> Iterator[bytes]:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")  # RFC 4180; with "\n" a bare CR in a cell is not quoted (measured)
-
-    def flushed() -> bytes:
-        content = text.getvalue().encode()
-        text.seek(0)
-        text.truncate()
-        return content
-
+    """RFC 4180, with CRLF."""
     if header:
-        writer.writerow(map(_harmless, header))
+        yield _line(header)
     for line in spool:
         row = _row(json.loads(line))
-        writer.writerow([_cell(row.get(column)) for column in header])
-        yield flushed()
-    yield flushed()
+        yield _line([_cell(row.get(column)) for column in header])
+
+
+def _line(cells: list[str]) -> bytes:
+    line = ",".join(_quoted(cell) for cell in cells) or '""'  # an empty line is no row to most readers
+    return f"{line}\r\n".encode()
+
+
+def _quoted(cell: str) -> str:
+    if not _QUOTED.search(cell):
+        return cell
+    doubled = cell.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def _row(record: Json) -> Mapping[str, Json]:
     return record if isinstance(record, dict) else {"value": record}
 
 
-def _cell(value: Json) -> str | int | float:
+def _cell(value: Json) -> str:
     match value:
         case None:
             return ""
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return value
         case str():
-            return _harmless(value)
+            return value
         case _:
             return canonical(value)
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text

@@ -19,7 +19,7 @@ from typing import IO, Final
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.errors import BrokenSetupError
-from harness.base.files import make_folder, sync_folder
+from harness.base.files import make_users_folder, open_for_user, sync_folder
 from harness.base.ids import ItemId, Sha
 from harness.core.types import Accepted
 from harness.job.job import OutputSpec
@@ -88,7 +88,7 @@ def prepare(target: Path, pieces: Iterable[Piece], output: OutputSpec, store: Ar
     stored, BrokenSetupError when the file system refuses; nothing is left behind then, nor of merges that were killed.
     """
     with _in_words(target):
-        make_folder(target.parent)
+        make_users_folder(target.parent)
         _remove_leftovers(target)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -147,7 +147,7 @@ def _prepare_file(
     target: Path, temporary: Path, pieces: Iterable[Piece], output: OutputSpec, fragments: Fragments
 ) -> Prepared:
     counted = _Counted(_lines(pieces, fragments))
-    with _beside(temporary) as file:
+    with _beside(temporary, target) as file:
         match target.suffix.lower():
             case ".jsonl":
                 written = _write(file, as_lines(counted))
@@ -172,7 +172,7 @@ def _prepare_folder(
     store: ArtifactStore,
 ) -> Prepared:
     counted = _Counted(_lines(pieces, fragments))
-    size_bytes = copy_files(counted, temporary, output.file, store)
+    size_bytes = copy_files(counted, temporary, target, output.file, store)
     return Prepared(temporary, target, hash_of_folder(temporary), counted.count, size_bytes)
 
 
@@ -211,9 +211,8 @@ def _write(file: IO[bytes], content: Iterable[bytes]) -> _Written:
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[IO[bytes]]:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb", buffering=1 << 20) as file:
+def _beside(path: Path, target: Path) -> Iterator[IO[bytes]]:
+    with os.fdopen(open_for_user(path, target), "wb", buffering=1 << 20) as file:
         yield file
 
 

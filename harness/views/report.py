@@ -69,7 +69,7 @@ def write_report(state: Path, folder: Path, asked: Asked, now: datetime) -> Writ
     files = []
     for name, content in contents.items():
         files.append(folder / f"{prefix}{name}")
-        write_atomic(files[-1], content, mode=0o644)
+        write_atomic(files[-1], content, mode=None)
     return Written(markdown, tuple(files), status)
 
 

@@ -98,17 +98,64 @@ def test_csv_columns_are_the_fields_and_then_what_else_was_seen(tmp_path: Path, 
     assert content.decode() == 'id,vendor,total,more\r\nA,é,1.5,\r\nB,,,"[1,{""x"":null}]"\r\n'
 
 
-def test_I16_no_cell_of_a_csv_is_a_formula(tmp_path: Path, store: ArtifactStore) -> None:
-    cells = ["=1+1", "+cmd|x", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "-5", "+39 06", "a=b", "x\ny", '"', -5, True, None]
-    pieces = _put(store, {"A": [{f"=c{n}": cell for n, cell in enumerate(cells)}]})
+def test_I16_every_cell_of_a_csv_is_read_back_as_the_record_says(tmp_path: Path, store: ArtifactStore) -> None:
+    """Also what a spreadsheet would take for a formula, or for two cells; a number keeps all its digits."""
+    cells = ["=1+1", "+cmd|x", "@acme", "- first", "\t=1", "\r=1", "+49 30 1234", "x;=1+1", " a ", "x\ny", '"', "'"]
+    rest: list[Any] = [-(10**20) - 1, 1.5, True, None]
+    pieces = _put(store, {"A": [{f"=c{n}": cell for n, cell in enumerate([*cells, *rest])}], "B": [{"=c0": ""}]})
     content = _merged(tmp_path / "all.csv", list(pieces.values()), _spec(), store).decode()
-    header, row = csv.reader(io.StringIO(content, newline=""))
-    assert header[0] == "'=c0"
-    harmless = ["'=1+1", "'+cmd|x", "'-2+3", "'@SUM(A1)", "'\t=1", "'\r=1", "-5", "'+39 06", "a=b", "x\ny", '"']
-    assert row == [*harmless, "-5", "true", ""]
+    header, row, blank = csv.reader(io.StringIO(content, newline=""))
+    assert header == [f"=c{n}" for n in range(len(cells) + 4)]
+    assert row == [*cells, "-100000000000000000001", "1.5", "true", ""]
+    assert blank == [""] * len(row)
+    assert '"x;=1+1"' in content, "a reader whose separator is ; does not see a second cell"
+
+
+def test_a_row_of_nothing_is_still_a_row(tmp_path: Path, store: ArtifactStore) -> None:
+    pieces = _put(store, {"A": [{"a": None}], "B": [{"a": ""}]})
+    content = _merged(tmp_path / "all.csv", list(pieces.values()), _spec(), store).decode()
+    assert list(csv.reader(io.StringIO(content, newline=""))) == [["a"], [""], [""]]
 
 
 # --- any order, the same bytes ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    before = os.umask(0o027)
+    yield
+    os.umask(before)
+
+
+def _modes(*paths: Path) -> list[str]:
+    return [f"{path.stat().st_mode & 0o7777:o}" for path in paths]
+
+
+@pytest.mark.usefixtures("umask")
+def test_results_have_the_modes_of_the_umask_and_a_persons_chmod_stays(tmp_path: Path, store: ArtifactStore) -> None:
+    pieces = list(_put(store, {"A": [{"id": "A"}]}).values())
+    target = tmp_path / "new" / "below" / "all.json"
+    _merged(target, pieces, _spec(), store)
+    assert _modes(target.parent.parent, target.parent, target) == ["750", "750", "640"]
+    target.chmod(0o604)
+    _merged(target, pieces, _spec(), store)
+    assert _modes(target) == ["604"]
+    target.unlink()
+    target.parent.chmod(0o2770)
+    _merged(target, pieces, _spec(), store)
+    assert target.stat().st_gid == target.parent.stat().st_gid and _modes(target) == ["640"]
+
+
+@pytest.mark.usefixtures("umask")
+def test_a_folder_of_results_and_what_is_in_it_keep_a_persons_chmod(tmp_path: Path, store: ArtifactStore) -> None:
+    pieces = _files(store, {"A": b"a", "B": b"b"})
+    spec, target = _spec("files", "{id}.md"), tmp_path / "all"
+    publish(prepare(target, pieces, spec, store))
+    assert _modes(target, target / "A.md", target / "B.md") == ["750", "640", "640"]
+    target.chmod(0o755)
+    (target / "A.md").chmod(0o644)
+    publish(prepare(target, pieces, spec, store))
+    assert _modes(target, target / "A.md", target / "B.md") == ["755", "644", "640"]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
