@@ -2,7 +2,12 @@
 
 import hashlib
 import io
+import itertools
+import os
+import secrets
 import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +23,17 @@ def sha_of(content: bytes) -> Sha:
     return Sha(hashlib.sha256(content).hexdigest())
 
 
+_MOST_SCRATCH_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A content that was stored, and its length."""
+
+    sha: Sha
+    size_bytes: int
+
+
 class Shelf(Protocol):
     """A place for small contents. The ledger is one: `ledger.contents.Contents`."""
 
@@ -31,12 +47,14 @@ class Shelf(Protocol):
 
 
 class Scratch:
-    """A shelf in memory, for what is looked at once: it takes everything and keeps nothing."""
+    """A shelf in memory, for what is looked at once: it takes what is not big and keeps nothing."""
 
     def __init__(self) -> None:
         self._contents: dict[Sha, bytes] = {}
 
     def put(self, sha: Sha, content: bytes) -> bool:
+        if len(content) > _MOST_SCRATCH_BYTES:
+            return False
         self._contents[sha] = content
         return True
 
@@ -73,6 +91,36 @@ class ArtifactStore:
         else:
             write_atomic(path, content, mode=0o400, staging=self.root)
         return sha
+
+    def put_pieces(self, pieces: Iterator[bytes]) -> Stored:
+        """`put` for what may be too big for memory: only a megabyte or two of it are there at any moment.
+
+        What the pieces raise is raised, and nothing is left behind.
+        """
+        first = next(pieces, b"")
+        second = next(pieces, b"")
+        if not second:
+            return Stored(self.put(first), len(first))
+        digest, size = hashlib.sha256(), 0
+        make_folder(self.root)
+        beside = self.root / f".big.{secrets.token_hex(4)}.tmp"
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            with os.fdopen(os.open(beside, flags, 0o400), "wb") as file:
+                for piece in itertools.chain((first, second), pieces):
+                    digest.update(piece)
+                    size += len(piece)
+                    file.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
+            sha = Sha(digest.hexdigest())
+            self._make_shelf(self.path(sha).parent)
+            beside.replace(self.path(sha))
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+        sync_folder(self.path(sha).parent)
+        return Stored(sha, size)
 
     def _make_shelf(self, shelf: Path) -> None:
         with self._making:

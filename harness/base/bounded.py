@@ -32,6 +32,8 @@ _LENGTH = struct.Struct(">Q")
 _NO_MEMORY = 112
 _MOST_ANSWER_BYTES = 128 * 1024 * 1024
 _PORTION_BYTES = 4 * 1024 * 1024
+_READER_BYTES = 1024 * 1024 * 1024
+_READER_S = 120.0
 _START_S = 20.0
 """A new child may need this much longer for its first answer: a cold disk, a busy machine."""
 
@@ -62,13 +64,14 @@ class Bounded:
     Values are sent in portions of 4 MB; `timeout_s` is for each portion. The child is started by the first call.
     """
 
-    def __init__(self, *, memory_bytes: int = 512 * 1024 * 1024, lock_limit: int = 0) -> None:
+    def __init__(self, *, memory_bytes: int = 512 * 1024 * 1024, lock_limit: int = 0, halt: Halt | None = None) -> None:
         self._memory_bytes = memory_bytes
         self.lock_limit = lock_limit
         """What marks its processes as those of a job (`processes.lock_limit`); 0 = none."""
         self._lock = threading.Lock()
         self._child: _Child | None = None
-        self.halt = Halt()
+        self._reader: Bounded | None = None
+        self.halt = halt or Halt()
         """Called: the child is killed whatever it does, and each call raises HaltedError."""
 
     def jq(
@@ -137,10 +140,28 @@ class Bounded:
         """BoundedError when `file` cannot be loaded or has no such function; it is not called."""
         self._ask({"do": "load", "file": str(file), "function": function}, timeout_s)
 
+    def refusal(self, file: Path, most_bytes: int, most_records: int) -> str | None:
+        """Why a big file is no JSON that may be read here (`strict_json`); None when it is.
+
+        In a child of its own, so that nobody else's check waits for it; one file at a time.
+        """
+        with self._lock:
+            if self._reader is None:
+                self._reader = Bounded(memory_bytes=_READER_BYTES, lock_limit=self.lock_limit, halt=self.halt)
+        question = {"do": "refusal", "path": str(file), "most_bytes": most_bytes, "most_records": most_records}
+        try:
+            refusal: str | None = self._reader._ask(question, _READER_S)
+        except BoundedError as error:
+            return f"it cannot be read: {error.message}"
+        return refusal
+
     def close(self) -> None:
         """End the child, for good."""
         with self._lock:
             self._end()
+            if self._reader is not None:
+                with self._reader._lock:
+                    self._reader._end()
             self.halt.close()
 
     def _ask(self, question: Mapping[str, Json], timeout_s: float) -> Any:

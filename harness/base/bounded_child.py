@@ -151,6 +151,14 @@ def _schema(question: Mapping[str, Any]) -> list[list[str]]:
     return complaints
 
 
+def _refusal(question: Mapping[str, Any]) -> str | None:
+    with open(question["path"], "rb") as file:  # noqa: PTH123  (start-up of this program counts)
+        content = file.read()
+    reader = _beside("strict_json")
+    refusal: str | None = reader.refusal_of(content, question["most_bytes"], question["most_records"])
+    return refusal
+
+
 def _check_schema(question: Mapping[str, Any]) -> None:
     _beside("bounded_schema").check_schema(question["schema"])
 
@@ -297,6 +305,7 @@ _DO = {
     "check_schema": _check_schema,
     "python": _python,
     "load": _check_python,
+    "refusal": _refusal,
 }
 _IN_A_FORK = ("python", "load")
 

@@ -60,8 +60,8 @@ def write_atomic(
     """Put `content` at `path`, whole or not at all; durable when it returns.
 
     Written in `staging` (default: beside the target; it must be on the same device) as a dot file, fsynced, renamed,
-    folder fsynced. `mode` None: it is the user's, see `open_for_user`. A reader sees the old file or the new one. On an OSError nothing is left behind; after a kill half
-    a file may be, for `remove_half_written`.
+    folder fsynced. `mode` None: the file is the user's (`open_for_user`). A reader sees the old file or the new one. On
+    an OSError nothing is left behind; after a kill half a file may be, for `remove_half_written`.
     """
     beside = (staging or path.parent) / f".{path.name}.{secrets.token_hex(4)}.tmp"
     try:

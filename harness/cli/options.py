@@ -6,9 +6,30 @@ from typing import Annotated
 
 import typer
 
-Manifest = Annotated[Path, typer.Argument(metavar="[MANIFEST]", help="The job's manifest.", show_default=True)]
+from harness.base.home import at_home
+
+
+def expanded(path: Path | None) -> Path | None:
+    """A path as it was typed, with `~` expanded where no shell has done so: `--to=~/reports`."""
+    try:
+        return Path(at_home(str(path))) if path is not None else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _each_expanded(paths: list[Path] | None) -> list[Path] | None:
+    return [each for path in paths if (each := expanded(path))] if paths else paths
+
+
+Manifest = Annotated[
+    Path,
+    typer.Argument(metavar="[MANIFEST]", help="The job's manifest.", show_default=True, callback=expanded),
+]
 Manifests = Annotated[
-    list[Path] | None, typer.Argument(metavar="[MANIFEST]...", help="The jobs' manifests, run one after the other.")
+    list[Path] | None,
+    typer.Argument(
+        metavar="[MANIFEST]...", help="The jobs' manifests, run one after the other.", callback=_each_expanded
+    ),
 ]
 Settings = Annotated[
     list[str] | None,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, OfRehearsal, Place, Settings
+from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, OfRehearsal, Place, Settings, expanded
 from harness.cli.printing import print_json, print_lines, say
 
 if TYPE_CHECKING:
@@ -19,7 +19,10 @@ def report(
     settings: Settings = None,
     rehearsal: OfRehearsal = False,
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="FOLDER", help="Where; by default report/ in the job's state folder.")
+        Path | None,
+        typer.Option(
+            "--to", metavar="FOLDER", help="Where; by default report/ in the job's state folder.", callback=expanded
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

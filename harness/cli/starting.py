@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.options import expanded
 from harness.cli.printing import print_lines, say
 
 if TYPE_CHECKING:
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="The job's folder; made if missing.")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(metavar="[FOLDER]", help="The job's folder; made if missing.", callback=expanded)
+    ] = Path(),
 ) -> None:
     """Write a job for what lies in a folder: manifest, schema for editors, prompt. It can be rehearsed at once."""
     from harness.base.errors import Problem, UsageError

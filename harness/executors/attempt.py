@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
@@ -136,14 +137,21 @@ class LiveAttempt:
             async for _ in changed:
                 self._pulse.event("output")
                 await until_quiet(spec.session.linger, self._pulse, clock)
-                glance = ArtifactStore(self._tools.store.root, Scratch())  # a session may write all night
-                frozen, failure = freeze_output(spec, glance)
-                if failure or not frozen.artifacts:
-                    continue
-                if await self._tools.preview(spec, frozen.artifacts, frozen.output_faults, glance):
+                if await self._looks_good():
                     return
-                self._pulse.beat()
         await asyncio.Event().wait()
+
+    async def _looks_good(self) -> bool:
+        """At a copy of what is there now, of which nothing is kept: a session may write all night."""
+        spec = self._spec
+        with tempfile.TemporaryDirectory(prefix="glance-", dir=spec.folder, ignore_cleanup_errors=True) as folder:
+            glance = ArtifactStore(Path(folder), Scratch())
+            frozen, failure = freeze_output(spec, glance)
+            if failure or not frozen.artifacts:
+                return False
+            is_good = await self._tools.preview(spec, frozen.artifacts, frozen.output_faults, glance)
+            self._pulse.beat()
+            return is_good
 
     async def _bring_down(self, running: "asyncio.Task[None]", *, hard: bool) -> None:
         """End the session: politely, then firmly, each for a bounded time."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.base.bounded import Bounded, BoundedError
 from harness.base.errors import Problem
+from harness.base.home import at_home
 from harness.base.paths import is_plain
 from harness.base.texts import TextError, must_be_file, read_text
 from harness.job.document import Document, dotted
@@ -70,17 +71,22 @@ class Inspection:
         return _PLACEHOLDER.sub(value_of, text)
 
     def fill_known(self, text: str) -> str:
-        """`text` with `{name}` replaced where a var of that name is text or a number; anything else stays."""
+        """`text` with `{name}` replaced where a var of that name is text or a number, and `~/` by the home folder;
+        anything else stays."""
 
         def value_of(match: re.Match[str]) -> str:
             value = self.vars.get(match[1])
             return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else match[0]
 
-        return _PLACEHOLDER.sub(value_of, text)
+        filled = _PLACEHOLDER.sub(value_of, text)
+        return at_home(filled) if filled.startswith("~/") else filled
 
     def file(self, path: ValuePath, text: str) -> Path | None:
         """The absolute path of a file that must exist; None and a problem when it does not."""
-        target = self.folder / self.fill(path, text)
+        named = self.named(path, self.fill(path, text))
+        if named is None:
+            return None
+        target = self.folder / named
         try:
             must_be_file(target)
         except TextError as error:
@@ -88,6 +94,14 @@ class Inspection:
             return None
         self.files.append(target)
         return target
+
+    def named(self, path: ValuePath, text: str) -> str | None:
+        """A path with `~` expanded; None and a problem when there is no such home folder."""
+        try:
+            return at_home(text)
+        except ValueError as error:
+            self.complain(path, str(error), "write it out, or relative to the manifest")
+            return None
 
     def text(self, path: ValuePath, file: Path, *, most_bytes: int = MOST_PROMPT_BYTES) -> str | None:
         """The text of a file; None and a problem about the file, or about the value that names it."""

@@ -41,6 +41,10 @@ class OutputSpec:
     schema: Mapping[str, Any] | None
     """Of one record: from `schema`, or made of `fields`; the first check."""
     merge: Path | None
+    limit: int = 8 * 2**20
+    """Most bytes of the file, or of each one for shape `files`."""
+    known: frozenset[str] | None = None
+    """The members of a record that are kept; others are dropped. None = all."""
 
 
 @dataclass(frozen=True, slots=True)

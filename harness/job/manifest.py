@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from harness.base.durations import parse_duration
+from harness.base.sizes import parse_size
 from harness.job.bounds import parse_deadline, parse_rate, parse_share, parse_window
 from harness.job.fields import FIELD_SCHEMA, parse_field
 
@@ -55,6 +56,18 @@ def _none_word(value: object) -> object:
 _DURATION_SCHEMA: dict[str, Any] = {"type": ["string", "number"], "examples": ["90s", "20m", "1h 30m"]}
 _DOLLARS_SCHEMA: dict[str, Any] = {"type": ["string", "number"], "examples": ["$40", 0.5]}
 
+
+def _size(value: object) -> object:
+    return parse_size(value) if isinstance(value, str | int | float) else value
+
+
+_SIZE_SCHEMA: dict[str, Any] = {"type": ["string", "integer"], "examples": ["8 MiB", "512 KB"]}
+Size = Annotated[
+    int,
+    BeforeValidator(_size),
+    Field(ge=1024, le=64 * 2**20),
+    WithJsonSchema(_SIZE_SCHEMA, mode="validation"),
+]
 Duration = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema(_DURATION_SCHEMA, mode="validation")]
 Dollars = Annotated[
     Decimal,
@@ -171,6 +184,11 @@ class Output(Model):
     """A JSON Schema file for one record."""
     check: list[Check] = []
     """Further tests, in order."""
+    extra: Literal["drop", "keep", "refuse"] | None = None
+    """What becomes of members of a record that neither `fields` nor a check names: dropped with a note, by default;
+    kept; or the record is refused."""
+    limit: Size | None = None
+    """Most bytes of the file, `8 MiB` by default; of each file for shape `files`, by default 64 MiB."""
     merge: str | None = None
     """The merged file (.json, .jsonl, .csv) or, for shape `files`, the merged folder."""
 

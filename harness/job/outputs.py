@@ -18,6 +18,8 @@ from harness.job.yaml_text import Path as ValuePath
 MERGE_SUFFIXES = (".json", ".jsonl", ".csv")
 RESERVED_FILES = frozenset({"items.json", "context.json", "usage.json"})
 """Files of the work folder that are written by the harness or mean something to it."""
+_LIMIT = 8 * 2**20
+_LIMIT_OF_FILES = 64 * 2**20
 _OF_A_FILE = frozenset({"id", "file", "sha", "size", "text"})
 _OF_A_CHECK = ("items", "records", "context")
 
@@ -43,6 +45,7 @@ def resolve_output(
         checks=tuple(_checks(desk, path, output)),
         schema=_record_schema(desk, path, output),
         merge=target_of(merge) if merge is not None else None,
+        limit=output.limit if output.limit is not None else (_LIMIT_OF_FILES if output.shape == "files" else _LIMIT),
     )
 
 
@@ -75,7 +78,10 @@ def _merge(desk: Inspection, path: ValuePath, output: Output) -> Path | None:
     if not text.strip() or not all(map(str.isprintable, text)):
         desk.complain(place, f"expected the name of a file, got {text!r}")
         return None
-    merge = _normal(desk.folder / text)
+    named = desk.named(place, text)
+    if named is None:
+        return None
+    merge = _normal(desk.folder / named)
     if merge in (desk.folder, desk.folder / Path(desk.document.name).name):
         desk.complain(place, f"{text!r} is the job itself; choose another name")
     elif ".harness" in merge.parts:

@@ -1,5 +1,6 @@
 """Runs the checks of a phase over the records that came back: schema, jq, the user's Python, a command; in order."""
 
+import asyncio
 import json
 import threading
 from collections import Counter
@@ -18,6 +19,7 @@ from harness.core.settle import MOST_DOUBTED
 from harness.core.types import AttemptSpec, Fault, Item, Json
 from harness.job.job import CheckSpec
 from harness.outputs.command import CommandError, run_command
+from harness.outputs.ids import Ids
 from harness.outputs.suspects import BrokenCheckError, DoubtedCheckError, Known, Raised, Reasons, Records, suspects
 
 JQ_S: Final = 10.0
@@ -38,6 +40,8 @@ class Breakdowns:
         self._broken: dict[tuple[int, int], Fault] = {}
         self._slow: Counter[tuple[int, int]] = Counter()
         self._passed: dict[tuple[int, int], Known] = {}
+        self.big = asyncio.Lock()
+        """Who holds it judges a big file."""
 
     @contextmanager
     def turn(self, place: tuple[int, int], check: CheckSpec) -> Iterator[None]:
@@ -257,11 +261,15 @@ class Checker:
 
     def _from_user(self, check: CheckSpec, answer: Mapping[str, Sequence[str]]) -> Reasons:
         """A reason for an id that nobody asked about would otherwise be lost, and its item accepted."""
-        known = {item.id for item in self.spec.items}
-        for id_ in answer:
-            if id_ not in known:
+        known = Ids(item.id for item in self.spec.items)
+        reasons: Reasons = {}
+        for id_, found in answer.items():
+            item = known.meant(id_)
+            if item is None:
                 raise CommandError(f"it gave reasons for {id_!r:.80}, which is no item of this group")
-        return {ItemId(id_): [_said(check, reason) for reason in found] for id_, found in answer.items() if found}
+            if found:
+                reasons[item] = [*reasons.get(item, ()), *(_said(check, reason) for reason in found)]
+        return reasons
 
 
 def _must_be_a_word(results: Sequence[Json]) -> None:

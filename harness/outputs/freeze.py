@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from harness.base.artifacts import ArtifactStore
 from harness.core.names import file_name_for, place_in
 from harness.core.types import Artifact, OutputFault
 from harness.job.job import OutputSpec
+from harness.outputs.ids import are_one
 
-MOST_BYTES: Final = 64 * 1024 * 1024
 _MOST_NAMES: Final = 8
 _MOST_ENTRIES: Final = 10_000
 
@@ -33,7 +34,7 @@ class _RefusedError(Exception):
 
 
 def freeze(
-    work: Path, output: OutputSpec, ids: Sequence[str], store: ArtifactStore, *, most_bytes: int = MOST_BYTES
+    work: Path, output: OutputSpec, ids: Sequence[str], store: ArtifactStore, *, most_bytes: int | None = None
 ) -> Frozen:
     """Copy the output file, or for shape `files` one file for each of `ids`, into the store.
 
@@ -41,6 +42,7 @@ def freeze(
     counts, and a torn one does not parse. For shape `files` a missing file is no fault here; its item is missing.
     Raises OSError only for what is our trouble: the store cannot be written.
     """
+    most_bytes = output.limit if most_bytes is None else most_bytes
     if output.shape == "files":
         return _freeze_files(work, output, ids, store, most_bytes)
     try:
@@ -69,9 +71,26 @@ def _freeze_files(work: Path, output: OutputSpec, ids: Sequence[str], store: Art
 
 
 def _take(work: Path, name: str, store: ArtifactStore, most_bytes: int) -> Artifact:
-    with _opened(work, name) as descriptor:
-        content = _copy(descriptor, most_bytes)
-    return Artifact(name, store.put(content), len(content))
+    try:
+        return _take_as(work, name, name, store, most_bytes)
+    except FileNotFoundError:
+        other = _spelled_otherwise(work, name)
+        if other is None:
+            raise
+        return _take_as(work, other, name, store, most_bytes)
+
+
+def _take_as(work: Path, found: str, name: str, store: ArtifactStore, most_bytes: int) -> Artifact:
+    with _opened(work, found) as descriptor:
+        stored = store.put_pieces(_pieces(descriptor, most_bytes))
+    return Artifact(name, stored.sha, stored.size_bytes)
+
+
+def _spelled_otherwise(work: Path, name: str) -> str | None:
+    """The one name in the same folder that is the same but for its Unicode form: some systems decompose names."""
+    folder, slash, last = name.rpartition("/")
+    alike = [each for each in _names(work / folder) if are_one(last, each)]
+    return f"{folder}{slash}{alike[0]}" if len(alike) == 1 else None
 
 
 @contextmanager
@@ -107,17 +126,17 @@ def _must_be_plain(status: os.stat_result) -> None:
         raise _RefusedError(f"it is a hard link (the file has {status.st_nlink} names), expected a file of its own")
 
 
-def _copy(descriptor: int, most_bytes: int) -> bytes:
+def _pieces(descriptor: int, most_bytes: int) -> Iterator[bytes]:
     """The bytes; never more than the limit, however fast the file grows or however sparse it is."""
     size = os.fstat(descriptor).st_size
     if size > most_bytes:
-        raise _RefusedError(f"it has {size:,} bytes, more than {most_bytes:,}")
-    content = bytearray()
+        raise _RefusedError(f"it has {size:,} bytes, more than {most_bytes:,} (output.limit)")
+    taken = 0
     while piece := os.read(descriptor, 1 << 20):
-        content += piece
-        if len(content) > most_bytes:
+        taken += len(piece)
+        if taken > most_bytes:
             raise _RefusedError(f"it has more than {most_bytes:,} bytes and still grows")
-    return bytes(content)
+        yield piece
 
 
 def _kind(mode: int) -> str:
@@ -164,5 +183,6 @@ def _invented(work: Path, pattern: str, expected: set[str]) -> tuple[str, ...]:
         return ()
     beside = [f"{folder}/{found}" if folder else found for found in _names(work / folder)]
     alike = [found for found in beside if found.rpartition("/")[2].startswith(before) and found.endswith(after)]
-    invented = [found for found in alike if found not in expected and (before or after)]
+    known = {unicodedata.normalize("NFC", each) for each in expected}
+    invented = [found for found in alike if unicodedata.normalize("NFC", found) not in known and (before or after)]
     return tuple(f"nobody asked for {found!r:.80}; it is not merged" for found in invented[:_MOST_NAMES])

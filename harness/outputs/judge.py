@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from harness.base.artifacts import ArtifactStore
+from harness.base.bounded import Bounded
 from harness.base.ids import ItemId
 from harness.core.names import file_name_for
 from harness.core.types import (
@@ -21,13 +22,17 @@ from harness.job.job import OutputSpec, PhaseSpec
 from harness.outputs.checks import Checker
 from harness.outputs.making import Made, make
 from harness.outputs.match import Matched, match
-from harness.outputs.parse import Unparsed, parse
+from harness.outputs.parse import NO_BOUND, Parsed, Unparsed, most_records, parse
 from harness.outputs.suspects import BrokenCheckError, DoubtedCheckError, Reasons
 
 _MOST_REASONS: Final = 20
 _MOST_CHARACTERS: Final = 500
 _QUICK_BYTES: Final = 16 * 1024
 _MOST_TEXT_BYTES: Final = 4 * 1024 * 1024
+_CHILD_BYTES: Final = 1024 * 1024
+"""A larger file is read in the bounded child first; as a file of the store, which such a one always is."""
+_BIG_BYTES: Final = 1024 * 1024
+"""Larger files are judged one at a time."""
 
 
 async def judge(
@@ -46,6 +51,9 @@ async def judge(
     """
     if _is_quick(spec, artifacts, making):
         return judge_here(spec, artifacts, output_faults, store, checker, making)
+    if _is_big(spec, artifacts):  # one at a time: each may take a hundred times the memory of a small one
+        async with checker.breakdowns.big:
+            return await asyncio.to_thread(judge_here, spec, artifacts, output_faults, store, checker, making)
     return await asyncio.to_thread(judge_here, spec, artifacts, output_faults, store, checker, making)
 
 
@@ -53,6 +61,10 @@ def _is_quick(spec: AttemptSpec, artifacts: Sequence[Artifact], making: Sequence
     """No child is asked, and what there is to read is read before a thread would have begun."""
     asks_nobody = spec.output.schema is None and not spec.output.checks and not making
     return asks_nobody and sum(artifact.size_bytes for artifact in artifacts) <= _QUICK_BYTES
+
+
+def _is_big(spec: AttemptSpec, artifacts: Sequence[Artifact]) -> bool:
+    return spec.output.shape != "files" and any(artifact.size_bytes > _BIG_BYTES for artifact in artifacts)
 
 
 def judge_here(
@@ -67,7 +79,7 @@ def judge_here(
     if spec.output.shape == "files":
         matched = _match_files(spec, artifacts, output_faults, store)
     else:
-        matched = _match_file(spec, artifacts, output_faults, store)
+        matched = _match_file(spec, artifacts, output_faults, store, checker.bounded)
     verdicts: dict[ItemId, Verdict]
     try:
         rejected = checker.run(for_checks(spec.output, matched.records, store))
@@ -86,13 +98,17 @@ def judge_here(
 
 
 def _match_file(
-    spec: AttemptSpec, artifacts: Sequence[Artifact], faults: Sequence[OutputFault], store: ArtifactStore
+    spec: AttemptSpec,
+    artifacts: Sequence[Artifact],
+    faults: Sequence[OutputFault],
+    store: ArtifactStore,
+    bounded: Bounded,
 ) -> Matched:
     """The records of the one output file; every item is missing when there is no file that could be read."""
     ids = [item.id for item in spec.items]
     for artifact in artifacts:
         if artifact.name == spec.output.file:
-            parsed = parse(store.get(artifact.sha), spec.output)
+            parsed = _parsed(artifact, spec, store, bounded)
             if isinstance(parsed, Unparsed):
                 return _all_missing(ids, f"{artifact.name}: {parsed.reason}")
             matched = match(parsed.found, ids, spec.output)
@@ -100,6 +116,18 @@ def _match_file(
             return matched
     reasons = [_of_fault(fault) for fault in faults] or [f"there is no {spec.output.file}"]
     return _all_missing(ids, *reasons)
+
+
+def _parsed(artifact: Artifact, spec: AttemptSpec, store: ArtifactStore, bounded: Bounded) -> Parsed | Unparsed:
+    """A big file is read in a child first: what it holds must be few enough values to be held here."""
+    most = most_records(len(spec.items))
+    if artifact.size_bytes > _CHILD_BYTES:
+        store.open(artifact.sha).close()  # LedgerDamagedError when it is gone: that is nobody's output
+        bound = most if spec.output.shape != "one" else NO_BOUND
+        refusal = bounded.refusal(store.path(artifact.sha), artifact.size_bytes, bound)
+        if refusal is not None:
+            return Unparsed(refusal)
+    return parse(store.get(artifact.sha), spec.output, most_records=most)
 
 
 def _match_files(

@@ -1,4 +1,5 @@
-"""Which record belongs to which item: sets, not counts. Ids are compared exactly; what only looks alike is named."""
+"""Which record belongs to which item: sets, not counts. An id that can only mean one item is taken for it, and spelled
+as planned (outputs/ids.py); what only looks alike is named."""
 
 import json
 import unicodedata
@@ -9,9 +10,10 @@ from itertools import islice
 from typing import Final
 
 from harness.base.ids import ItemId
-from harness.base.paths import read_path
+from harness.base.paths import put_at, read_path
 from harness.core.types import Json
 from harness.job.job import OutputSpec
+from harness.outputs.ids import Ids, is_id
 from harness.outputs.parse import Found, canonical
 
 _MOST_INVENTED: Final = 100
@@ -35,7 +37,7 @@ class Matched:
 
 def match(found: Sequence[Found], ids: Sequence[ItemId], output: OutputSpec) -> Matched:
     """Compare what came back with what was asked for."""
-    matcher = _Matcher(frozenset(ids), output)
+    matcher = _Matcher(Ids(ids), output)
     for one in found:
         matcher.take(one)
     return matcher.matched(ids)
@@ -44,7 +46,7 @@ def match(found: Sequence[Found], ids: Sequence[ItemId], output: OutputSpec) -> 
 class _Matcher:
     """Collects the records of one file."""
 
-    def __init__(self, expected: frozenset[ItemId], output: OutputSpec) -> None:
+    def __init__(self, expected: Ids, output: OutputSpec) -> None:
         self._expected = expected
         self._output = output
         self._records: dict[ItemId, list[Json]] = {}
@@ -54,15 +56,20 @@ class _Matcher:
         self._strange: dict[str, Json] = {}
         self._nameless = 0
         self._equal = 0
+        self._respelled: dict[ItemId, Json] = {}
 
     def take(self, one: Found) -> None:
         id_ = read_path(one.record, self._output.item)
-        if not isinstance(id_, str | int | float) or isinstance(id_, bool):
+        if not is_id(id_):
             self._nameless += 1
-        elif not isinstance(id_, str) or id_ not in self._expected:
+        elif (item := self._expected.meant(id_)) is None:
             self._strange.setdefault(canonical(id_), id_)
         else:
-            self._take_for(ItemId(id_), one)
+            self._take_for(item, one if id_ == item else self._as_planned(one, item, id_))
+
+    def _as_planned(self, one: Found, item: ItemId, id_: Json) -> Found:
+        self._respelled[item] = id_
+        return Found(put_at(one.record, self._output.item, str(item)), one.problem)
 
     def _take_for(self, item: ItemId, one: Found) -> None:
         self._records.setdefault(item, [])
@@ -112,6 +119,9 @@ class _Matcher:
         return f"missing: no record has {_quoted(item)} at {self._output.item}"
 
     def _notes(self) -> Iterator[str]:
+        for item, id_ in islice(self._respelled.items(), 1):
+            example = f"{_quoted(id_)} for {_quoted(item)}"
+            yield f"{len(self._respelled)} ids were written in another form ({example}); they are spelled as planned"
         if self._equal:
             yield f"{self._equal} records were there twice with equal content; each was taken once"
         if self._nameless:

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
     [
         (["bench.scale", "--quick"], "merging"),
         (["bench.overhead", "--quick", "--walls", "off"], "off: median"),
+        (["bench.big_outputs", "--quick"], "reached"),
     ],
 )
 def test_a_bench_prints_its_table(words: list[str], says: str, tmp_path: Path) -> None:
