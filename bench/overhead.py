@@ -16,7 +16,7 @@ from bench.machine import describe
 from bench.stubs import Stub, gaps_ms, make_stub
 from bench.tables import median, p95, spread, table, verdict
 
-WALLS = ("off", "bubblewrap", "guardian")
+WALLS = ("off", "bubblewrap", "permissions")
 SIZES = (100, 1_000, 5_000)
 GOALS_MS = {"off": 8.0, "bubblewrap": 15.0}
 _GROWTH_MS = 1.0

@@ -88,7 +88,7 @@ def starts(scratch: Path) -> bool:
     """Kills aimed at the moment in which a session is being started, when no walls hold it yet."""
     draw, longest = random.Random(9), 0.0
     aimed: list[Sign] = ["attempt"] * STARTS
-    for sandbox in ("bubblewrap", "guardian", "off"):
+    for sandbox in ("bubblewrap", "permissions", "off"):
         settings = (PLENTY, "budget_per_session=$1", f'sandbox="{sandbox}"')
         job, seen = _job(scratch, sandbox, "course-command.yaml", 668, *settings), Kills()
         said = play_killed(job, aimed, draw, seen, longest_s=0.03)

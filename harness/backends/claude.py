@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from harness.backends.credentials import VARIABLE, Credential
 from harness.backends.launch import Launch, Starter, View
+from harness.backends.managed import forbids_bypass
 from harness.backends.passing import Passed, passed_on
 from harness.backends.pulse import Pulse
 from harness.backends.record import Blotter
@@ -24,6 +25,7 @@ from harness.base.files import write_private
 from harness.core.symptoms import Symptoms
 from harness.core.types import AttemptSpec, SessionFacts
 from harness.job.environment import ALLOWED, uses_cloud
+from harness.job.tools import EDITING, READING
 
 if TYPE_CHECKING:
     from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient, Transport
@@ -41,7 +43,6 @@ _MOST_RETRIES = 4
 _INTERRUPT_S = 3.0
 _DISCONNECT_S = 30.0
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
-_WRITING_TOOLS = frozenset({"Write", "Edit", "MultiEdit", "NotebookEdit"})
 
 _SWITCHES: Mapping[str, str] = {
     "LANG": "C.UTF-8",
@@ -234,10 +235,11 @@ def _arguments(spec: AttemptSpec, view: View, *, sandboxed: bool) -> list[str]:
     arguments = ["--output-format", "stream-json", "--verbose", "--input-format", "stream-json"]
     arguments += [f"--session-id={spec.session_id}", "--strict-mcp-config", "--setting-sources="]
     arguments += ["--disable-slash-commands", "--tools", ",".join(session.tools)]
-    if sandboxed:
+    if sandboxed and not forbids_bypass():
         arguments += ["--permission-mode", "bypassPermissions"]
     else:
-        arguments += ["--permission-mode", "dontAsk", "--allowedTools", ",".join(_rules(session.tools, view))]
+        rules = _everything(session.tools) if sandboxed else _rules(session.tools, view)
+        arguments += ["--permission-mode", "dontAsk", "--allowedTools", ",".join(rules)]
     if session.model is not None:
         arguments += ["--model", session.model]
     if session.max_turns is not None:
@@ -252,13 +254,19 @@ def _arguments(spec: AttemptSpec, view: View, *, sandboxed: bool) -> list[str]:
 def _rules(tools: tuple[str, ...], view: View) -> list[str]:
     """Permission rules for `dontAsk`: reading and writing in the session's own folder, everything else as named.
 
-    Rules for Write are written as Edit rules; a rule for Write(...) would match nothing (measured).
+    Rules for Write are written as Edit rules, and rules for Grep and Glob as Read rules; those by their own names would
+    match nothing, and Grep without a path would match the whole machine (measured).
     """
-    rules = {"Edit(./**)"} if _WRITING_TOOLS & set(tools) else set()
-    if "Read" in tools:
+    rules = {"Edit(./**)"} if EDITING & set(tools) else set()
+    if READING & set(tools):
         rules |= {"Read(./**)", f"Read(/{view.input}/**)"}
-    rules |= {tool for tool in tools if tool not in _WRITING_TOOLS and tool != "Read"}
-    return sorted(rules)
+    return sorted(rules | set(tools) - EDITING - READING)
+
+
+def _everything(tools: tuple[str, ...]) -> list[str]:
+    """Rules that hold nothing back: the sandbox does, and whatever a company's own settings say."""
+    files = {"Edit(//**)"} if EDITING & set(tools) else set()
+    return sorted(files | set(tools) - EDITING)
 
 
 def _quiet_its_logger() -> None:

@@ -20,6 +20,8 @@ _STEP = re.compile(
     rf"\.?\[(?P<index>-?\d{{1,9}})\]|\.?\[(?P<inside>{_QUOTED})\]|\.(?P<name>[A-Za-z_]\w*|{_QUOTED})", re.ASCII
 )
 
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+
 
 def is_plain(path: str) -> bool:
     """True for `.` and for a chain of `.name`, `."any name"`, `["any name"]` and `[number]`; false for any other jq."""
@@ -39,6 +41,11 @@ def read_path(value: Any, path: str) -> Any | Missing:
             return MISSING
         value = value[step]
     return value
+
+
+def path_to(name: str) -> str:
+    """The plain path of a name within an object: `.id`, `.["Review ID"]`."""
+    return f".{name}" if _NAME.fullmatch(name) else f".[{json.dumps(name, ensure_ascii=False)}]"
 
 
 def put_at(value: Any, path: str, new: Any) -> Any:

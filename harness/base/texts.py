@@ -53,6 +53,11 @@ def size_in_words(size_bytes: int) -> str:
     return f"{size_bytes / 1024 / 1024:.3g} MB"
 
 
+def in_yaml(text: str) -> str:
+    """The text in single quotes, as it may stand in a manifest wherever a value may: `'.["Review ID"]'`."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def must_be_file(path: Path) -> int:
     """The size in bytes of an ordinary file. TextError when it is missing, a folder, a pipe or out of reach."""
     try:
@@ -90,6 +95,11 @@ def refuse_other_encodings(start: bytes) -> None:
     """TextError when the first bytes of a file are those of UTF-16 or of a compressed file."""
     if start.startswith(_UTF_16):
         raise TextError("is UTF-16, expected UTF-8", hint="save it as UTF-8")
+    refuse_compressed(start)
+
+
+def refuse_compressed(start: bytes) -> None:
+    """TextError when the first bytes of a file are those of a compressed file."""
     for magic, name in _COMPRESSED.items():
         if start.startswith(magic):
             raise TextError(f"is compressed ({name}), expected text", hint="unpack it first")

@@ -1,171 +1,216 @@
 """The job that `init` proposes for a folder: guessed from what lies in it, so that nothing has to be asked."""
 
-import csv
-import io
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from harness.base.errors import Problem
-from harness.base.texts import TextError, read_text
+from harness.base.paths import path_to
+from harness.base.texts import TextError, shown
+from harness.cli.first_job import Source
+from harness.cli.heaps import ABOUT_A_PROJECT, heaps
+from harness.core.item_ids import folded, trouble_with
+from harness.job.items import BY_ROW, ITEM_SUFFIXES, why_no_list
+from harness.job.job import ItemsSpec
+from harness.sources.decoding import LIKELY, OtherEncodingError, text_of
+from harness.sources.json_file import parsed
+from harness.sources.read import rows_of_lines
+from harness.sources.rows import MOST_JSON_BYTES, MOST_LINES_BYTES, Rows, SourceError
 from harness.views.wording import listed
 
-_MOST_BYTES: Final = 64 * 1024 * 1024
-_SUFFIXES: Final = (".json", ".jsonl", ".ndjson", ".csv")
 _OURS: Final = frozenset(
     {"job.schema.json", "batch_progress.json", "package.json", "package-lock.json", "tsconfig.json"}
 )
 _ID_NAMES: Final = ("id", "key", "name", "slug", "title", "url", "email", "code", "value")
-_FILE_SUFFIXES: Final = (".pdf", ".txt", ".md", ".html", ".docx", ".eml", ".png", ".jpg", ".jpeg", ".xml")
-_ABOUT_A_PROJECT: Final = re.compile(r"(readme|licen[cs]e|changelog|contributing|requirements|agents|claude)\b", re.I)
-_OTHER_MARKS: Final = {";": "semicolons", "\t": "tabs", "|": "upright strokes"}
-_PLACES: Final = (".", "data", "input", "inbox", "items")
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where the items would come from. `id` and `rows` are None where the manifest needs none."""
-
-    count: int
-    file: str | None = None
-    files: str | None = None
-    rows: str | None = None
-    id: str | None = None
-    noun: str = "item"
+_MUST_BE_SAVED: Final = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers", ".parquet", ".gz", ".zip")
+_ARE_NAMED: Final = (".xml", ".db", ".sqlite", ".sql", ".dat", ".log")
+_PLACES: Final = (".", "data", "input", "inbox", "in", "items", "lists")
+_DEEPEST: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What lies in a folder: the source that is proposed, other lists, and files that a person has to save anew."""
+    """What lies in a folder: the source that is proposed, other ones, and files that were seen and cannot be taken.
+
+    `unread` are lists that a person has to change first; `passed_over` is in words.
+    """
 
     source: Source | None
     others: tuple[Source, ...] = ()
     unread: tuple[Problem, ...] = ()
+    passed_over: tuple[str, ...] = ()
 
 
 def survey(folder: Path) -> Survey:
-    """The file with the most rows that have a unique field, else the folder with the most alike files, else None."""
+    """The list with the most rows, else the folder with the most alike files, else a text file of lines, else None."""
     tables: list[Source] = []
+    lines: list[Source] = []
     unread: list[Problem] = []
+    passed_over: list[str] = []
     for path in _candidates(folder):
         try:
-            tables += [table] if (table := _table(folder, path)) is not None else []
-        except TextError as error:
-            unread.append(error.at(path.relative_to(folder).as_posix()))
-    lists = tables or list(_heaps(folder))
-    source = max(lists, key=lambda each: each.count) if lists else None
-    return Survey(source, tuple(table for table in tables if table != source), tuple(unread))
+            found = _source(folder, path)
+        except SourceError as error:
+            unread.append(error.problems[0])
+            continue
+        if isinstance(found, str):
+            passed_over.append(f"{shown(path)} {found}")
+        else:
+            (lines if found.id == ".value" and path.suffix.lower() == ".txt" else tables).append(found)
+    tables.sort(key=lambda source: (source.id != BY_ROW and not source.is_exact, source.count), reverse=True)
+    files = sorted(heaps(folder), key=lambda heap: ("/" in (heap.files or "") or _is_document(heap), heap.count))[::-1]
+    sources = [*tables, *files, *lines]
+    return Survey(sources[0] if sources else None, tuple(sources[1:]), tuple(unread), tuple(passed_over))
+
+
+def _is_document(heap: Source) -> bool:
+    return not (heap.files or "").lower().endswith((".txt", ".md"))
 
 
 def _candidates(folder: Path) -> Iterator[Path]:
-    for place in _PLACES:
-        if (folder / place).is_dir():
-            for path in sorted((folder / place).iterdir()):
-                if path.suffix.lower() in _SUFFIXES and path.is_file() and path.name not in _OURS:
-                    yield path
+    """Files that may be lists, or that somebody may take for one. Text files only where there is a single one."""
+    for place in (folder / name for name in _PLACES):
+        if not place.is_dir():
+            continue
+        files = [path for path in sorted(place.iterdir()) if path.is_file() and path.name[0] != "."]
+        texts = [path for path in files if path.suffix.lower() == ".txt" and not ABOUT_A_PROJECT.match(path.name)]
+        for path in files:
+            suffix = path.suffix.lower()
+            if suffix == ".txt" and texts != [path]:
+                continue
+            if suffix in (*ITEM_SUFFIXES, *_MUST_BE_SAVED, *_ARE_NAMED) and path.name not in _OURS:
+                yield path
 
 
-def _table(folder: Path, path: Path) -> Source | None:
-    """None when the file holds no rows, or no field of them tells them apart. TextError when it is to be saved anew."""
-    text = read_text(path, most_bytes=_MOST_BYTES)
+def _source(folder: Path, path: Path) -> Source | str:
+    """What the file would be in a manifest, or in words why it is no list. SourceError where it has to be changed."""
+    suffix, where = path.suffix.lower(), path.relative_to(folder).as_posix()
+    if suffix in _ARE_NAMED:
+        return f"is no list that can be read; {', '.join(ITEM_SUFFIXES)} are"
+    if suffix not in ITEM_SUFFIXES:
+        message, hint = why_no_list(path.name)
+        raise SourceError(Problem(shown(path), message, hint))
+    encoding = _encoding_of(path)
+    found = _of_json(path, encoding) if suffix == ".json" else _of_lines(path, encoding)
+    if isinstance(found, Source):
+        name = f"{shown(path)} is not UTF-8 and was taken for {LIKELY}; see that its accents are right"
+        found = replace(found, file=where, encoding=encoding, notes=((name,) if encoding else ()) + found.notes)
+    return found
+
+
+def _encoding_of(path: Path) -> str | None:
+    """The likely encoding of a file that is not UTF-8; None for any other, and for one that is none of it either."""
     try:
-        steps, rows = _rows(path, text)
-    except (ValueError, csv.Error):
+        text_of(path, None, most_bytes=MOST_LINES_BYTES)
+    except OtherEncodingError:
+        try:
+            text_of(path, LIKELY, most_bytes=MOST_LINES_BYTES)
+        except TextError:
+            return None
+        return LIKELY
+    except TextError:
         return None
-    is_json = path.suffix.lower() == ".json"
-    field = _unique_field(rows, may_be_numbers=is_json)
-    if field is None:
-        return None
-    stream = f"{_path(steps) if steps else '.'}[]{_as_text(field, rows)}" if is_json else None
-    id_ = ".value" if field == "" else _path(field)
-    where = path.relative_to(folder).as_posix()
-    return Source(len(rows), file=where, rows=stream, id=id_, noun=_singular(steps or path.stem))
+    return None
 
 
-def _rows(path: Path, text: str) -> tuple[str, Sequence[Any]]:
-    """The key of the list within a JSON object (else empty), and the rows."""
-    match path.suffix.lower():
-        case ".csv":
-            reader = csv.DictReader(io.StringIO(text))
-            _must_have_commas(reader.fieldnames or ())
-            return "", list(reader)
-        case ".json":
-            return _longest_list(json.loads(text))
-        case _:
-            return "", [json.loads(line) for line in text.splitlines() if line.strip()]
+def _of_lines(path: Path, encoding: str | None) -> Source | str:
+    spec = ItemsSpec(path, None, ".[]", ".id", None, (), encoding=encoding)
+    rows = rows_of_lines(spec)
+    if path.suffix.lower() == ".txt" and rows.warnings:
+        spec = replace(spec, delimiter="\t")
+        rows = rows_of_lines(spec)
+    if rows.item_like:
+        spec = replace(spec, columns=tuple(_names_for(list(_first(rows)))))
+        rows = rows_of_lines(spec)
+    if not rows.values:
+        return "holds no rows"
+    found = _named(rows.values, _singular(path.stem))
+    notes = (*rows.warnings, *found.notes)
+    if rows.item_like or spec.columns:
+        notes = (f"{shown(path)} seems to have no header; `columns` names its columns", *notes)
+    elif rows.mark is not None:
+        notes = (f"{shown(path)} has the columns {listed(list(_first(rows)), 12)}", *notes)
+    return replace(found, delimiter="tab" if spec.delimiter else None, columns=spec.columns, notes=notes)
 
 
-def _must_have_commas(header: Sequence[str]) -> None:
-    """TextError for a header of one cell that another mark cuts into several."""
-    for mark, name in _OTHER_MARKS.items():
-        if len(header) == 1 and mark in header[0]:
-            seen = listed(header[0].split(mark))
-            raise TextError(f"has {name} between its columns ({seen}), expected commas", hint="save it with commas")
+def _first(rows: Rows) -> Mapping[str, Any]:
+    row = rows.values[0] if rows.values else None
+    return row if isinstance(row, dict) else {}
 
 
-def _longest_list(document: Any) -> tuple[str, Sequence[Any]]:
-    if isinstance(document, list):
-        return "", document
-    lists = {key: value for key, value in document.items() if isinstance(value, list)} if _is_row(document) else {}
-    if not lists:
-        return "", ()
-    key = max(lists, key=lambda name: len(lists[name]))
-    return key, lists[key]
+def _names_for(cells: Sequence[str]) -> Iterator[str]:
+    """Names for the columns of a table without a header: what the first row holds, or their numbers."""
+    taken: set[str] = set()
+    for place, cell in enumerate(cells, 1):
+        name = "url" if "://" in cell else "email" if "@" in cell else "value" if len(cells) == 1 else ""
+        name = name if name and name not in taken else f"column_{place}"
+        taken.add(name)
+        yield name
 
 
-def _is_row(value: Any) -> bool:
-    return isinstance(value, dict)
+def _of_json(path: Path, encoding: str | None) -> Source | str:
+    try:
+        text = text_of(path, encoding, most_bytes=MOST_JSON_BYTES)
+    except TextError as error:
+        raise SourceError(error.at(shown(path))) from None
+    document = parsed(path, text)
+    lists = list(_lists(document, (), _DEEPEST))
+    if lists:
+        steps, values = max(lists, key=lambda each: len(each[1]))
+        found = _named(values, _singular(steps[-1] if steps else path.stem))
+        return replace(found, rows=f"{''.join(map(path_to, steps)) or '.'}[]")
+    for steps, value in _objects(document, (), _DEEPEST):
+        rows = f"{''.join(map(path_to, steps))} | to_entries[]".removeprefix(" | ")
+        return Source(len(value), rows=rows, id=".key", noun=_singular(steps[-1] if steps else path.stem))
+    return "holds no list"
 
 
-def _path(name: str) -> str:
-    return f".{name}" if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else f".[{json.dumps(name)}]"
+_Steps = tuple[str, ...]
 
 
-def _as_text(field: str, rows: Sequence[Any]) -> str:
-    """What makes text of ids that are numbers; ids are text."""
-    if all(isinstance(row if field == "" else row[field], str) for row in rows):
-        return ""
-    return " | tostring" if field == "" else f" | {_path(field)} |= tostring"
+def _lists(value: Any, steps: _Steps, deep: int) -> Iterator[tuple[_Steps, list[Any]]]:
+    """Every list with something in it that is reached by names alone, with these names."""
+    if isinstance(value, list) and value:
+        yield steps, value
+    elif isinstance(value, dict) and deep:
+        for name, inner in value.items():
+            yield from _lists(inner, (*steps, name), deep - 1)
 
 
-def _unique_field(rows: Sequence[Any], *, may_be_numbers: bool) -> str | None:
-    """The name of a field that is there in every row, short, and different in each; empty when a row is bare text."""
-    kinds = (str, int) if may_be_numbers else (str,)
-    if not rows:
-        return None
-    if all(isinstance(row, kinds) and not isinstance(row, bool) for row in rows):
-        return "" if _tell_apart([{"value": row} for row in rows], "value", kinds) else None
-    if not all(map(_is_row, rows)):
-        return None
-    names = [name for name in rows[0] if isinstance(name, str)]
-    known = {name.casefold(): name for name in names}
+def _objects(value: Any, steps: _Steps, deep: int) -> Iterator[tuple[_Steps, dict[str, Any]]]:
+    """Objects such as `{"acme": {...}, "beta": {...}}`, whose values are objects with a name in common."""
+    if not isinstance(value, dict) or not deep:
+        return
+    inner = list(value.values())
+    if len(inner) > 1 and all(isinstance(each, dict) for each in inner) and set(inner[0]).intersection(*inner[1:]):
+        yield steps, value
+    for name, each in value.items():
+        yield from _objects(each, (*steps, name), deep - 1)
+
+
+def _named(rows: Sequence[Any], noun: str) -> Source:
+    """The source with the field that tells its rows apart: a usual name of ids first, then the order of the fields."""
+    usual = Source(len(rows), id=BY_ROW, noun=noun, notes=("no field tells its rows apart, so their numbers do",))
+    values: list[Mapping[str, Any]] = [row if isinstance(row, dict) else {"value": row} for row in rows]
+    names = list(values[0])
+    known = {name.casefold(): name for name in reversed(names)}
     ordered = [known[name] for name in _ID_NAMES if name in known]
     ordered += [name for name in names if name not in ordered]
-    return next((name for name in ordered if _tell_apart(rows, name, kinds)), None)
+    for is_exact in (False, True):
+        for name in ordered:
+            if _tell_apart(values, name, is_exact=is_exact):
+                return Source(len(rows), id=path_to(name), noun=noun, is_exact=is_exact)
+    return usual
 
 
-def _tell_apart(rows: Sequence[Mapping[str, Any]], name: str, kinds: tuple[type, ...]) -> bool:
+def _tell_apart(rows: Sequence[Mapping[str, Any]], name: str, *, is_exact: bool) -> bool:
     values = [row.get(name) for row in rows]
-    if not all(isinstance(value, kinds) and not isinstance(value, bool) for value in values):
+    if not all(isinstance(value, str | int) and not isinstance(value, bool) for value in values):
         return False
-    texts = [str(value).strip() for value in values]
-    usable = all(0 < len(text) <= 200 and "\n" not in text for text in texts)
-    return usable and len({text.casefold() for text in texts}) == len(texts)
-
-
-def _heaps(folder: Path) -> Iterator[Source]:
-    """This folder, or ones in it, with at least two files of one kind that people have agents read."""
-    inside = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
-    for place in (folder, *inside):
-        for suffix in _FILE_SUFFIXES:
-            names = [path.stem for path in place.glob(f"*{suffix}") if path.is_file() and path.name[0] != "."]
-            told = [name for name in names if not (place == folder and _ABOUT_A_PROJECT.match(name))]
-            if len(told) >= 2 and place.name != "prompts":
-                pattern = (place / f"*{suffix}").relative_to(folder).as_posix()
-                yield Source(len(names), files=pattern, noun="file")
+    ids = [str(value).strip() for value in values]
+    return not any(map(trouble_with, ids)) and len({folded(id_, exact=is_exact) for id_ in ids}) == len(ids)
 
 
 def _singular(words: str) -> str:

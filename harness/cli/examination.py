@@ -19,11 +19,12 @@ from harness.backends.claude import cli_folder
 from harness.backends.credentials import Supply
 from harness.backends.helper import HelperSupply
 from harness.backends.login import LoginHome, LoginSupply
+from harness.backends.managed import forbids_bypass, managed_files
 from harness.backends.supply import find_supply
 from harness.base.errors import HarnessError, UsageError
 from harness.base.watching import FolderWatch
 from harness.executors.awake import Awake
-from harness.executors.containment import choose
+from harness.executors.containment import choose, in_words
 from harness.executors.guardian import Guardian
 from harness.executors.preflight import preflight
 from harness.job.job import Job
@@ -59,6 +60,7 @@ def examine(manifest: Path, settings: list[str], *, run_helper: bool = False) ->
         yield from _bundle()
         yield _sqlite()
         yield from _sandbox(replace(job, state=Path(scratch) / "state"))
+        yield from _managed()
         yield _credential(job, is_own=finding.grade == "ok", run_helper=run_helper)
         yield _disk(job.folder if finding.grade == "ok" else Path.cwd())
         yield _watching(Path(scratch))
@@ -132,10 +134,20 @@ def _sandbox(job: Job) -> Iterator[Finding]:
     grade: Grade = "ok" if containment.is_kernel_sandbox else "note"
     tried = f"; {len(refused)} ways out were tried, all refused" if refused else "; it hides nothing from a session"
     yield Finding("sandbox", grade, clean(f"{containment.describe()}{tried}"))
+    if containment.is_kernel_sandbox:
+        yield from (Finding("sandbox", "note", clean(weakness)) for weakness in in_words(containment))
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         yield Finding(
             "user", "note", "this is root; sessions lose all capabilities in the sandbox, still another user is safer"
         )
+
+
+def _managed() -> Iterator[Finding]:
+    """A company's settings for Claude Code; most machines have none."""
+    files = managed_files()
+    if files:
+        rules = "; they forbid bypassPermissions, so sessions run under rules (dontAsk)" if forbids_bypass() else ""
+        yield Finding("managed", "ok", clean(f"settings of {', '.join(map(str, files))} reach every session{rules}"))
 
 
 def _credential(job: Job, *, is_own: bool, run_helper: bool) -> Finding:

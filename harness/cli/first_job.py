@@ -1,11 +1,37 @@
 """The files that `init` writes: a commented manifest, its schema, a prompt, and example items where there are none."""
 
 import json
+from dataclasses import dataclass
 
-from harness.cli.blueprint import Source
 from harness.job.schema import manifest_schema
 
 _EXAMPLES = ("Ada Lovelace", "Alan Turing", "Grace Hopper")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the items would come from, in the words of `items` in a manifest; None and empty where it needs none."""
+
+    count: int
+    file: str | None = None
+    files: str | None = None
+    rows: str | None = None
+    id: str | None = None
+    noun: str = "item"
+    encoding: str | None = None
+    delimiter: str | None = None
+    columns: tuple[str, ...] = ()
+    is_exact: bool = False
+    notes: tuple[str, ...] = ()
+    """What a person should know of it."""
+
+    def in_yaml(self) -> str:
+        """The value of `items`, in one line."""
+        words = {"file": self.file, "files": self.files, "encoding": self.encoding, "delimiter": self.delimiter}
+        words |= {"columns": list(self.columns) or None, "rows": self.rows, "id": self.id}  # type: ignore[dict-item]
+        words |= {"ids": "exact" if self.is_exact else None}
+        written = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in words.items() if value)
+        return f"{{{', '.join(written)}}}"
 
 
 def first_job(source: Source | None) -> dict[str, str]:
@@ -47,13 +73,7 @@ budget: $5 # nothing starts that this could not pay for
 
 
 def _items(source: Source) -> str:
-    if source.files is not None:
-        return f"{{files: {json.dumps(source.files, ensure_ascii=False)}}} # each file is an item, its path is the id"
-    parts = [f"file: {json.dumps(source.file, ensure_ascii=False)}"]
-    if source.rows is not None:
-        parts.append(f"rows: {json.dumps(source.rows, ensure_ascii=False)}")
-    parts.append(f"id: {json.dumps(source.id, ensure_ascii=False)}")
-    return f"{{{', '.join(parts)}}}"
+    return f"{source.in_yaml()}{' # each file is an item, its path is the id' if source.files is not None else ''}"
 
 
 def _prompt(source: Source) -> str:

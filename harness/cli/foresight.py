@@ -1,6 +1,6 @@
 """What `check` and `plan` can say before anything runs: prompts, money, models, and what differs from the plan."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -11,6 +11,8 @@ from harness.cli.resetting import changed_in_words
 from harness.cli.silent_prompts import silent_prompts
 from harness.core.prices import known_names, price_of
 from harness.core.types import Item
+from harness.executors.containment import choose, in_words
+from harness.executors.walls import Containment
 from harness.job.job import Job
 from harness.job.wording import nearest
 from harness.ledger.loss import refuse_lost
@@ -21,12 +23,19 @@ from harness.views.wording import clean_lines
 
 
 def look_ahead(job: Job, items: Sequence[Item]) -> list[str]:
-    """Warnings. UsageError for prompts of any phase that would stop the job, and for bounds that let nothing start."""
+    """Warnings. UsageError for prompts of any phase that would stop the job, for bounds that let nothing start, and for
+    tools that the walls of this machine do not hold."""
     problems: list[Problem] = []
-    past_deadline = partial(refuse_past_deadline, job, datetime.now(UTC))
-    for refuse in (partial(refuse_bad_prompts, job, items), partial(refuse_small_budget, job), past_deadline):
+    walls: list[Containment] = []
+    looks: list[Callable[[], object]] = [
+        partial(refuse_bad_prompts, job, items),
+        partial(refuse_small_budget, job),
+        partial(refuse_past_deadline, job, datetime.now(UTC)),
+        lambda: walls.append(choose(job)),
+    ]
+    for look in looks:
         try:
-            refuse()
+            look()
         except UsageError as error:
             problems += error.problems
     ahead, untried = problems_ahead(job, items)
@@ -34,7 +43,7 @@ def look_ahead(job: Job, items: Sequence[Item]) -> list[str]:
     problems += [problem for problem in ahead if problem.where not in told]
     if problems:
         raise UsageError(problems)
-    return [*_unknown_models(job), *silent_prompts(job, items), *untried]
+    return [*_unknown_models(job), *silent_prompts(job, items), *untried, *in_words(walls[0])]
 
 
 def refuse_bad_prompts_ahead(job: Job) -> None:

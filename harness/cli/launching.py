@@ -169,11 +169,13 @@ def _play(
     advice: "Callable[[], str | None]" = lambda: None,
 ) -> int:
     """Run it with live progress on standard error, and say at the end how it went, and what is next."""
+    from dataclasses import replace
     from datetime import UTC, datetime
 
     from harness.backends.bundled import bundled_version, untested
     from harness.base.files import make_folder
     from harness.cli.printing import print_last, say
+    from harness.executors.containment import choose, in_words
     from harness.ledger.lock import refuse_if_held
     from harness.supervisor.running import run_job
     from harness.views.facts import left_out
@@ -186,9 +188,12 @@ def _play(
     if not job.is_free() and (says := untested(bundled_version())):
         say(f"warning: {clean(says)}; its switches, rules and messages may differ")
     refuse_if_held(job.state)  # before its progress is shown as if it were ours
+    containment = choose(job)
+    for weakness in in_words(containment):
+        say(f"warning: {clean(weakness)}")
     make_folder(job.state)
     with showing(job.state, plain=plain, bounds=job.gate) as display:
-        finished = run_job(job, options, display.heard)
+        finished = run_job(job, replace(options, containment=containment), display.heard)
     if finished.exit_code > 1:
         say(_stop_line(finished.reason))
     with reading(job.state) as db:

@@ -47,6 +47,9 @@ def init(
         say(f"  {command}")
 
 
+_MOST_NAMED = 10
+
+
 def _found(seen: "Survey") -> "Iterator[str]":
     from harness.views.wording import clean, counted
 
@@ -54,11 +57,17 @@ def _found(seen: "Survey") -> "Iterator[str]":
         yield "found no list of items and no folder of files, so three example items were written"
     else:
         where = clean(seen.source.file or seen.source.files or "")
-        yield f"found {counted(seen.source.count, seen.source.noun)} in {where}"
-    for other in seen.others:
+        by = f", told apart by {clean(seen.source.id)}" if seen.source.id and seen.source.id != "$row" else ""
+        yield f"found {counted(seen.source.count, seen.source.noun)} in {where}{by}"
+        yield from (f"note: {clean(note)}" for note in seen.source.notes)
+    for other in seen.others[:_MOST_NAMED]:
         yield (
-            f"{clean(other.file or '')} was not taken, with {counted(other.count, other.noun)}: "
-            "is that what you mean, write it into `items` in job.yaml"
+            f"{clean(other.file or other.files or '')} was not taken, with {counted(other.count, other.noun)}; "
+            f"if that is what you mean, write into job.yaml: items: {clean(other.in_yaml())}"
         )
-    for problem in seen.unread:
-        yield clean(f"not read: {problem.where}: {problem.message}")
+    if len(seen.others) > _MOST_NAMED:
+        yield f"and {counted(len(seen.others) - _MOST_NAMED, 'more list')} were not taken"
+    for problem in seen.unread[:_MOST_NAMED]:
+        hint = f"; {problem.hint}" if problem.hint else ""
+        yield clean(f"not read: {problem.where}: {problem.message}{hint}")
+    yield from (f"not taken: {clean(passed)}" for passed in seen.passed_over[:_MOST_NAMED])

@@ -6,7 +6,8 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Final
 
-MOST_CHARACTERS: Final = 200
+MOST_CHARACTERS: Final = 4_096
+"""Addresses and paths are ids; screens shorten them."""
 _MOST_SEARCHED = 50_000
 
 _FORBIDDEN = {
@@ -25,7 +26,7 @@ def trouble_with(id_: str) -> str | None:
     if id_ != id_.strip():
         return f"the id {id_[:80]!r} has white space around it"
     if len(id_) > MOST_CHARACTERS:
-        return f"the id {id_[:40]!r}... has {len(id_):,} characters, more than {MOST_CHARACTERS}"
+        return f"the id {id_[:40]!r}... has {len(id_):,} characters, more than {MOST_CHARACTERS:,}"
     if id_.isascii() and id_.isprintable():
         return None
     for character in id_:
@@ -37,8 +38,10 @@ def trouble_with(id_: str) -> str | None:
     return None
 
 
-def folded(id_: str) -> str:
-    """Ids with the same folded form are the same: composed, then without case."""
+def folded(id_: str, *, exact: bool = False) -> str:
+    """Ids with the same folded form are the same: composed, then without case; with `exact` only composed."""
+    if exact:
+        return unicodedata.normalize("NFC", id_)
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", id_).casefold())
 
 

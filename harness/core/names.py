@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from harness.core.item_ids import folded
+from harness.job.job import EXACT_ID
 
 _ID = "{id}"
 _STEM = "{stem}"
@@ -18,7 +19,7 @@ _LOOKS_MANGLED = re.compile(r"~[0-9a-f]{16}$")
 
 def place_in(pattern: str) -> str:
     """What stands for the item in a pattern: `{id}` or `{stem}`."""
-    return _STEM if _STEM in pattern else _ID
+    return next((name for name in (_STEM, EXACT_ID) if name in pattern), _ID)
 
 
 def file_name_for(pattern: str, id_: str) -> str:
@@ -29,6 +30,8 @@ def file_name_for(pattern: str, id_: str) -> str:
     An id that could become another path, a flag, a hidden file, a device or too long a name is replaced by what is
     readable of it and a hash: `../x` -> `x~3f0a....md`. Different ids give different names.
     """
+    if EXACT_ID in pattern:
+        return pattern.replace(EXACT_ID, _distinct_name(id_))
     return pattern.replace(_ID, safe_name(id_)).replace(_STEM, safe_name(PurePosixPath(id_).stem))
 
 
@@ -49,7 +52,17 @@ def safe_name(id_: str) -> str:
         return id_
     readable = "".join(character if _is_ordinary(character) else "_" for character in unicodedata.normalize("NFC", id_))
     readable = readable.encode()[:80].decode(errors="ignore").strip(" ._-")
-    return f"{readable}~{hashlib.sha256(id_.encode(errors='surrogatepass')).hexdigest()[:16]}"
+    return f"{readable}~{_digits(id_)}"
+
+
+def _distinct_name(id_: str) -> str:
+    """A safe name that no other id has, whatever the case of its letters."""
+    name = safe_name(id_)
+    return name if name != id_ or folded(id_) == id_ else f"{name}~{_digits(id_)}"
+
+
+def _digits(id_: str) -> str:
+    return hashlib.sha256(id_.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def _is_harmless(id_: str) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.backends.launch import Launch, View
+from harness.backends.managed import managed_paths
 from harness.base.processes import IS_LINUX, children
 from harness.executors.allowance import MEMORY_FOLDER_BYTES
 from harness.executors.confinement import Confinement, Given, possible
@@ -103,7 +104,8 @@ class Bubblewrap:
         covered_folders = [*self._kept_in_system, *(str(path) for path, is_folder in seen.hidden if is_folder)]
         closed = [word for path in covered_folders for word in ("--remount-ro", path)]
         given = self._confinement.given(_WRITABLE, (VIEW.config,) if folder.config.exists() else ())
-        walls = (*self._system, *self._folders(folder), *_shown(seen, launch.shown), *closed, *given.before)
+        managed = [word for path in managed_paths() for word in ("--ro-bind", str(path), str(path))]
+        walls = (*self._system, *managed, *self._folders(folder), *_shown(seen, launch.shown), *closed, *given.before)
         walls = (*walls, "--chdir", VIEW.work, *_NO_MORE, *_WALLS, *self._user)
         argv = (self._program, *walls, "--", *given.program, *launch.argv)
         return Wrapped(argv, dict(launch.env), None, given.contents)

@@ -1,7 +1,7 @@
 """Which walls a session gets: bubblewrap where the kernel allows it, else permission rules only."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -14,28 +14,22 @@ from harness.executors.folder import AttemptFolder
 from harness.executors.installations import NEVER, forbidden_in
 from harness.executors.walls import Containment, Wrapped
 from harness.job.job import Job
-
-_NEEDS_KERNEL = frozenset({"Bash", "Monitor", "PowerShell", "REPL", "Workflow"})
-"""Tools that run programs: no permission rule holds what they start."""
-
-
-_SAYS = {
-    "guardian": "guardian: sessions end with the supervisor; tools are kept in by permission rules only",
-    "off": 'off: sessions run without any walls (sandbox: "off")',
-}
+from harness.job.tools import RULES_REMEDY, why_not_by_rules
 
 
 class NoWalls:
-    """The session sees what the user sees. `guardian`: no tool may run programs; `off`: it may do what the user may.
+    """The session sees what the user sees. `permissions`: rules of the CLI (`dontAsk`) keep its tools
+    in, and tools that no rule can hold are refused; `off`: the same rules, and any tool.
 
-    Permission rules (`dontAsk`) keep the tools for files in its own folder.
+    `missing` is why there is no bubblewrap, when that was wanted.
     """
 
     is_kernel_sandbox = False
     tool_shell = None
 
-    def __init__(self, name: Literal["guardian", "off"]) -> None:
-        self.name: Literal["guardian", "off"] = name
+    def __init__(self, name: Literal["permissions", "off"], missing: str = "") -> None:
+        self.name: Literal["permissions", "off"] = name
+        self._missing = missing
 
     def view(self, folder: AttemptFolder) -> View:
         return folder.view()
@@ -47,28 +41,38 @@ class NoWalls:
         return [pid, *descendants(pid)]
 
     def describe(self) -> str:
-        return _SAYS[self.name]
+        if self.name == "off":
+            return 'off: sessions run without any walls (sandbox: "off")'
+        instead = f", because bubblewrap cannot be used here: {self._missing}" if self._missing else ""
+        return f"permissions: the CLI's rules alone keep its tools in{instead}"
 
     def weaknesses(self) -> Mapping[str, str]:
-        return {"": _SAYS[self.name]}
+        if self.name == "off":
+            return {"": f"{self.describe()}: what they start can do whatever you can, and speak in their CLI's name"}
+        return {"": f"no kernel sandbox; {self.describe()}"}
 
 
 def choose(job: Job, *, search_path: str | None = None) -> Containment:
     """The walls for a job. UsageError, with the remedy, where what it asks for cannot be had.
 
-    `auto` is bubblewrap on Linux where it works, else the guardian; tools that run programs need the kernel.
+    `auto` is bubblewrap on Linux where it works, else `permissions`, which takes only tools that rules can hold.
     Bubblewrap is looked for in `search_path`, by default the PATH of this process.
     """
     if job.sandbox == "off":
         return NoWalls("off")
-    missing = "" if job.sandbox == "guardian" else why_not(search_path)
+    missing = "" if job.sandbox == "permissions" else why_not(search_path)
     if job.sandbox in ("auto", "bubblewrap") and not missing:
         _refuse_wide(job)
         return Bubblewrap(shutil.which("bwrap", path=search_path) or "bwrap", (job.folder, job.state))
     if job.sandbox == "bubblewrap":
         raise UsageError([Problem("sandbox", f"bubblewrap cannot be used: {missing}", _REMEDY)])
-    _refuse_programs(job, missing)
-    return NoWalls("guardian")
+    _refuse_tools(job, missing)
+    return NoWalls("permissions", missing)
+
+
+def in_words(containment: Containment) -> list[str]:
+    """Its weaknesses on this machine, each once."""
+    return list(dict.fromkeys(containment.weaknesses().values()))
 
 
 _REMEDY = (
@@ -98,20 +102,14 @@ def _below(path: Path, folder: Path) -> tuple[str, ...]:
     return path.relative_to(folder).parts if path.is_relative_to(folder) else path.parts
 
 
-def _refuse_programs(job: Job, missing: str) -> None:
+def _refuse_tools(job: Job, missing: str) -> None:
+    because = f" ({missing})" if missing else ""
     problems = [
-        Problem(
-            f"{job.manifest.name}: phase {phase.name}",
-            f"tool {tool} runs programs and needs a kernel sandbox{f' ({missing})' if missing else ''}",
-            _REMEDY,
-        )
+        Problem(f"{job.manifest.name}: phase {phase.name}", f"{why}{because}", f"{_REMEDY}; {RULES_REMEDY}")
         for phase in job.phases
         if phase.session.backend == "claude"
-        for tool in _running_tools(phase.session.tools)
+        for tool in phase.session.tools
+        if (why := why_not_by_rules(tool))
     ]
     if problems:
         raise UsageError(problems)
-
-
-def _running_tools(tools: Sequence[str]) -> list[str]:
-    return [tool for tool in tools if tool.split("(")[0] in _NEEDS_KERNEL]

@@ -85,6 +85,10 @@ def _of_items(job: Job) -> Iterator[tuple[str, str]]:
         yield "items.id", _value(items.id)
     else:
         yield "items.files", _value(items.files)
+        if items.id != ".file":
+            yield "items.id", _value(items.id)
+    if items.exact:
+        yield "items.ids", _value("exact")
     if items.match is not None:
         yield "items.match", _file(items.match)
     yield "order", _value(items.order)

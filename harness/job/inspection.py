@@ -8,8 +8,8 @@ from typing import Any
 from harness.base.bounded import Bounded, BoundedError
 from harness.base.errors import Problem
 from harness.base.home import at_home
-from harness.base.paths import is_plain
-from harness.base.texts import TextError, must_be_file, read_text
+from harness.base.paths import is_plain, path_to
+from harness.base.texts import TextError, in_yaml, must_be_file, read_text
 from harness.job.document import Document, dotted
 from harness.job.wording import nearest
 from harness.job.yaml_text import Path as ValuePath
@@ -125,7 +125,9 @@ class Inspection:
     def plain_path(self, path: ValuePath, text: str) -> None:
         """Complain unless `text` is a plain path such as `.id` or `.a[0].b`."""
         if not is_plain(text):
-            hint = f"did you mean {f'.{text}'!r}?" if is_plain(f".{text}") else None
+            name = text.removeprefix(".")
+            meant = f".{name}" if is_plain(f".{name}") else path_to(name)
+            hint = f"did you mean {in_yaml(meant)}?" if name and name[0] not in "[." else None
             self.complain(path, f"expected a path such as .id or .a[0].b, got {text!r}", hint)
 
     def jq(self, path: ValuePath, program: str) -> None:

@@ -9,10 +9,14 @@ from typing import Any, Literal
 
 from harness.job.bounds import Bounds
 
+EXACT_ID = "{exact_id}"
+"""What `{id}` in an output's name becomes with `ids: exact`: names that differ in case only are one file on many
+machines."""
+
 Backend = Literal["claude", "command"]
 Shape = Literal["array", "object", "one", "files"]
 Needs = Literal["own", "earlier", "previous"]
-SandboxChoice = Literal["auto", "bubblewrap", "guardian", "off"]
+SandboxChoice = Literal["auto", "bubblewrap", "permissions", "off"]
 CredentialKind = Literal["api_key", "oauth_token", "auth_token", "login", "helper"]
 
 
@@ -82,11 +86,13 @@ class PhaseSpec:
     batch_size: int
     session: SessionSpec
     output: OutputSpec
+    exact: bool = False
+    """As `ItemsSpec.exact`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemsSpec:
-    """Where the first phase's items come from; exactly one of `file` and `files`."""
+    """Where the first phase's items come from; exactly one of `file` and `files`. `id` is a plain path or `$row`."""
 
     file: Path | None
     files: str | None
@@ -94,6 +100,13 @@ class ItemsSpec:
     id: str
     match: Path | None
     order: tuple[str, ...]
+    encoding: str | None = None
+    delimiter: str | None = None
+    columns: tuple[str, ...] = ()
+    exact: bool = False
+    """`ids: exact`: ids that differ in case only are different ones, in every phase."""
+    first_only: bool = False
+    """`unique: first`: of rows with one id the first is taken."""
 
 
 @dataclass(frozen=True, slots=True)

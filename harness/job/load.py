@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,11 @@ from pydantic import ValidationError
 
 from harness.base.bounded import Bounded
 from harness.base.errors import Problem, UsageError
-from harness.base.paths import is_plain
 from harness.job.bounds import Bounds, Caps, parse_deadline, parse_rate, parse_share, parse_window
 from harness.job.document import Document, read_document
 from harness.job.inspection import Inspection
-from harness.job.job import ItemsSpec, Job, PhaseSpec
+from harness.job.items import resolve_items
+from harness.job.job import EXACT_ID, Job, PhaseSpec
 from harness.job.manifest import Manifest
 from harness.job.outputs import has_function
 from harness.job.phases import resolve_phases
@@ -21,8 +22,6 @@ from harness.job.samples import resolve_samples
 from harness.job.sessions import files_of, resolve_helper
 from harness.job.wording import problem_of
 from harness.job.yaml_text import Path as ValuePath
-
-ITEM_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv")
 
 
 def load(path: Path, *, settings: Sequence[str] = (), rehearsal: bool = False) -> Job:
@@ -138,7 +137,8 @@ def _resolved(desk: Inspection, manifest: Manifest, file_name: str, *, rehearsal
         desk, manifest, rehearsal=rehearsal, target_of=_targets(desk.folder, state if rehearsal else None)
     )
     _check_money(desk, manifest, is_real=not rehearsal and any(p.session.backend == "claude" for p in phases))
-    items = _items(desk, manifest)
+    items = resolve_items(desk, manifest)
+    phases = tuple(_exactly(phase) for phase in phases) if items.exact else phases
     _check_stems(desk, manifest, phases)
     for number, phase in enumerate(phases):
         if phase.output.merge is not None and phase.output.merge == desk.folder / "batch_progress.json":
@@ -188,6 +188,10 @@ def _check_stems(desk: Inspection, manifest: Manifest, phases: Sequence[PhaseSpe
             desk.complain((*place, "file"), "{stem} is for items that are files (items.files); write {id}")
 
 
+def _exactly(phase: PhaseSpec) -> PhaseSpec:
+    return replace(phase, exact=True, output=replace(phase.output, file=phase.output.file.replace("{id}", EXACT_ID)))
+
+
 def _bounds(manifest: Manifest) -> Bounds:
     caps = manifest.caps
     return Bounds(
@@ -234,48 +238,6 @@ def _check_money(desk: Inspection, manifest: Manifest, *, is_real: bool) -> None
     has_cap = "budget_per_session" not in manifest.model_fields_set or manifest.budget_per_session is not None
     if manifest.budget is not None and not has_cap:
         desk.complain(("budget_per_session",), "a budget needs a bound for each session; write an amount")
-
-
-def _items(desk: Inspection, manifest: Manifest) -> ItemsSpec:
-    items = manifest.items
-    if (items.file is None) == (items.files is None):
-        desk.complain(("items",), "expected exactly one of file and files")
-    for number, path in enumerate(manifest.order):
-        desk.plain_path(("order", number), path.removeprefix("-"))
-    file = desk.file(("items", "file"), items.file) if items.file is not None else None
-    if file is not None and file.suffix.lower() not in ITEM_SUFFIXES:
-        desk.complain(
-            ("items", "file"), f"expected a file that ends with {', '.join(ITEM_SUFFIXES)}, got {file.name!r}"
-        )
-    rows_written = "rows" in items.model_fields_set
-    if rows_written and (items.files is not None or (file is not None and file.suffix.lower() != ".json")):
-        desk.complain(("items", "rows"), "is for .json files; .jsonl and .csv have one item a line", of_key=True)
-    elif not is_plain(items.rows.removesuffix("[]") or "."):
-        desk.jq(("items", "rows"), items.rows)
-    if items.files is not None and "id" in items.model_fields_set:
-        desk.complain(("items", "id"), "is for items of one file; the id of a file is its path", of_key=True)
-    desk.plain_path(("items", "id"), items.id)
-    return ItemsSpec(
-        file=file,
-        files=_glob(desk, items.files) if items.files is not None else None,
-        rows=items.rows,
-        id=items.id,
-        match=desk.file(("items", "match"), items.match) if items.match is not None else None,
-        order=tuple(manifest.order),
-    )
-
-
-def _glob(desk: Inspection, text: str) -> str:
-    place = ("items", "files")
-    pattern = desk.fill(place, text)
-    if not pattern.strip() or pattern.startswith(("/", "~")) or ".." in Path(pattern).parts or "\0" in pattern:
-        desk.complain(place, f"expected a pattern below the job's folder such as inbox/*.pdf, got {pattern!r}")
-        return pattern
-    try:
-        next(iter(desk.folder.glob(pattern)), None)
-    except (ValueError, NotImplementedError, IndexError) as error:
-        desk.complain(place, f"{pattern!r} is no pattern: {error}")
-    return pattern
 
 
 def _scene(desk: Inspection, manifest: Manifest) -> Path | None:

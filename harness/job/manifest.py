@@ -1,5 +1,6 @@
 """What a user may write in job.yaml: every field, its place, its type and its default."""
 
+import codecs
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
@@ -44,8 +45,29 @@ def _as(parse: Callable[[Any], object]) -> Callable[[str], str]:
     return checked
 
 
+def _encoding(text: str) -> str:
+    try:
+        info = codecs.lookup(text)
+        info.decode(b"")
+    except (LookupError, ValueError):
+        raise ValueError(f"expected an encoding such as utf-8, windows-1252 or utf-16, got {text!r:.80}") from None
+    return text
+
+
+def _delimiter(text: str) -> str:
+    mark = "\t" if text == "tab" else text
+    if len(mark) != 1 or mark in "\"'\r\n\0":
+        raise ValueError(f'expected one character such as ";", or the word tab, got {text!r:.80}')
+    return mark
+
+
 def _text(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _of_old(value: object) -> object:
+    """`permissions` was called `guardian`."""
+    return "permissions" if value == "guardian" else value
 
 
 def _none_word(value: object) -> object:
@@ -91,13 +113,24 @@ class Items(Model):
     """Where the items come from: one `file` of rows, or `files` by glob."""
 
     file: str | None = None
-    """A .json, .jsonl or .csv file, relative to the manifest."""
+    """A .json, .jsonl, .csv, .tsv or .txt file (one item a line), relative to the manifest."""
     files: str | None = None
     """A glob such as `inbox/*.pdf`: every file is an item, its relative path is the id."""
     rows: str = ".[]"
-    """jq stream that yields the items of a JSON file; JSONL and CSV have one item a line."""
+    """jq stream that yields the items of the file, which is a list of rows unless it is JSON of another shape."""
     id: str = ".id"
-    """Path of the id within a row, `.name` for instance."""
+    """Path of the id within a row, `.name` or `.["Review ID"]`: a text or a whole number; `$row` numbers the rows from
+    1. By default `.id`, in a .txt file the line, for files the path (`.name` is the file's name)."""
+    ids: Literal["any_case", "exact"] = "any_case"
+    """`exact`: ids that differ in case only are different items; otherwise they are refused as the same."""
+    unique: Literal["refuse", "first"] = "refuse"
+    """What becomes of rows with the id of an earlier one: refused, or left out with a warning (`first`)."""
+    encoding: Annotated[str, AfterValidator(_encoding)] | None = None
+    """Of a file that is neither UTF-8 nor marked as UTF-16: `windows-1252`, `latin-1`, ..."""
+    delimiter: Annotated[str, AfterValidator(_delimiter)] | None = None
+    """What stands between the columns of a table, where that is not plain: `";"`, `tab`, ..."""
+    columns: list[str] | None = None
+    """Names of the columns of a table without a header."""
     match: str | None = None
     """Alias file {canonical: [alias, ...]}: ids become canonical names; unknown or ambiguous ones are refused."""
 
@@ -301,8 +334,9 @@ class Manifest(Model):
     """Batches that run ahead (first, middle, last, ...): then a verdict on cost, time and success, and the rest."""
     grace: Duration = timedelta(seconds=30)
     """What running sessions get to finish after the first Ctrl-C."""
-    sandbox: Literal["auto", "bubblewrap", "guardian", "off"] = "auto"
-    """auto: bubblewrap where the kernel allows it, else the guardian; off must be typed out, in quotes."""
+    sandbox: Annotated[Literal["auto", "bubblewrap", "permissions", "off"], BeforeValidator(_of_old)] = "auto"
+    """auto: bubblewrap where the kernel allows it, else permissions, the CLI's rules alone; off must be typed out, in
+    quotes."""
     auth: Literal["api_key", "oauth_token", "auth_token", "login", "helper"] | None = None
     """Which credential sessions use when more than one is set; `login` is that of Claude Code on this machine."""
     helper: Helper | None = None

@@ -104,7 +104,9 @@ def _phase(
         rows=made.rows if made else None,
         id=made.id if made else None,
         batch_size=batch_size,
-        session=resolve_session(desk, layered, batch_size, rehearsal=rehearsal),
+        session=resolve_session(
+            desk, layered, batch_size, rehearsal=rehearsal, by_rules=manifest.sandbox == "permissions"
+        ),
         output=_output(desk, written[number - 1], batch_size, target_of),
     )
 

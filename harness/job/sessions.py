@@ -14,18 +14,10 @@ from harness.job.inspection import Inspection
 from harness.job.job import HelperSpec, SessionSpec
 from harness.job.manifest import Manifest, Session
 from harness.job.template import complaints_about
+from harness.job.tools import BUILT_IN_TOOLS, RULES_REMEDY, WRITERS, why_not_by_rules
 from harness.job.wording import nearest
 from harness.job.yaml_text import Path as ValuePath
 
-BUILT_IN_TOOLS = frozenset(
-    {"Agent", "AskUserQuestion", "Bash", "CronCreate", "CronDelete", "CronList", "DeferredToolPlaceholder", "Edit"}
-    | {"EnterWorktree", "ExitWorktree", "Glob", "Grep", "ListAgents", "Monitor", "NotebookEdit", "Read"}
-    | {"ReportFindings", "ScheduleWakeup", "SendMessage", "Skill", "TaskStop", "ToolSearch", "WebFetch", "WebSearch"}
-    | {"Workflow", "Write"}
-)
-"""Claude Code 2.1.329: sent by default, deferred, by name only, and interactive."""
-
-_WRITERS = frozenset({"Write", "Bash"})
 _INTERPRETER = re.compile(r"(python|pypy)[0-9.]*|(ba|da|z|k|a)?sh|node|perl|ruby|php|Rscript")
 _PROMPT_SUFFIXES = (".md", ".markdown", ".txt", ".j2", ".jinja", ".jinja2", ".prompt", ".tmpl", ".template")
 _ENDS_OF_SENTENCES = (".", "!", "?", ":", ";")
@@ -86,8 +78,13 @@ def complain_about_rehearsal(desk: Inspection, real: Layered, rehearsed: Layered
         desk.complain((*place, "command"), f"missing: a rehearsal does not start {what}", hint)
 
 
-def resolve_session(desk: Inspection, layered: Layered, batch_size: int, *, rehearsal: bool) -> SessionSpec:
-    """Texts read, tools and templates checked, words of `command` made absolute."""
+def resolve_session(
+    desk: Inspection, layered: Layered, batch_size: int, *, rehearsal: bool, by_rules: bool
+) -> SessionSpec:
+    """Texts read, tools and templates checked, words of `command` made absolute.
+
+    `by_rules`: the manifest wants permission rules, and no kernel sandbox, to keep its sessions in.
+    """
     session = layered.session
     is_command = session.backend == "command"
     prompt, prompt_name = _prompt(desk, layered, batch_size)
@@ -110,7 +107,7 @@ def resolve_session(desk: Inspection, layered: Layered, batch_size: int, *, rehe
     if is_command:
         command = _program(desk, layered.origin["command"], session.command)
         return replace(spec, model=None, instructions="", tools=(), max_turns=None, command=command)
-    _check_tools(desk, layered)
+    _check_tools(desk, layered, by_rules=by_rules)
     return replace(spec, env={} if rehearsal else resolve_env(desk, layered.origin["env"], session.env))
 
 
@@ -252,12 +249,14 @@ def _instructions(desk: Inspection, layered: Layered) -> str:
     return "\n\n".join(texts)
 
 
-def _check_tools(desk: Inspection, layered: Layered) -> None:
+def _check_tools(desk: Inspection, layered: Layered, *, by_rules: bool) -> None:
     path = layered.origin["tools"]
     tools = layered.session.tools
     for number, tool in enumerate(tools):
         if tool not in BUILT_IN_TOOLS:
             near = nearest(tool, BUILT_IN_TOOLS) or f", known are {', '.join(sorted(BUILT_IN_TOOLS))}"
             desk.complain((*path, number), f"unknown tool {tool!r}{near}")
-    if not _WRITERS & set(tools) and all(tool in BUILT_IN_TOOLS for tool in tools):
+        elif by_rules and (why := why_not_by_rules(tool)):
+            desk.complain((*path, number), f"{why}, which sandbox: permissions is not", RULES_REMEDY)
+    if not WRITERS & set(tools) and all(tool in BUILT_IN_TOOLS for tool in tools):
         desk.complain(path, "a session without the tool Write cannot leave an output file")

@@ -106,11 +106,12 @@ def _brief(value: object) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """`, did you mean 'model'?`, or nothing."""
-    near = _nearest(word, known)
+    near = nearest_of(word, known)
     return f", did you mean {near!r}?" if near else ""
 
 
-def _nearest(word: str, known: Iterable[str]) -> str | None:
+def nearest_of(word: str, known: Iterable[str]) -> str | None:
+    """The known word that is spelled nearly so."""
     choices = {choice.casefold(): choice for choice in known}
     near = get_close_matches(word.casefold(), choices, n=1, cutoff=0.6)
     return choices[near[0]] if near else None
@@ -132,7 +133,7 @@ def _what_was_meant(path: Path) -> Path | None:
         for outer, model in _keys_of(Manifest):
             if word in dict(_keys_of(model)):
                 return outer, word
-    near = _nearest(word, dict(_keys_of(_model_at(path[:-1]))))
+    near = nearest_of(word, dict(_keys_of(_model_at(path[:-1]))))
     if near is None and len(path) > 1 and word in dict(_keys_of(Manifest)):
         return (word,)
     return (*path[:-1], near) if near else None

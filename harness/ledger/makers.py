@@ -5,16 +5,18 @@ import sqlite3
 from harness.core.item_ids import folded
 
 
-def maker_of(db: sqlite3.Connection, phase: int, item: str) -> str | None:
-    """The item that has made this one, or one whose id is the same, composed and without case; None: it is free."""
+def maker_of(db: sqlite3.Connection, phase: int, item: str, *, exact: bool = False) -> str | None:
+    """The item that has made this one, or one whose id is the same, composed and (unless `exact`) without case; None:
+    it is free."""
     same = folded(item)
     found = db.execute(
-        """SELECT coalesce(parent, item) FROM items WHERE phase = ? AND item IN (?, ?)
-           UNION ALL SELECT coalesce(i.parent, i.item) FROM folded_ids f JOIN items i
-           ON i.phase = f.phase AND i.item = f.item WHERE f.phase = ? AND f.folded = ? LIMIT 1""",
+        """SELECT coalesce(parent, item), item FROM items WHERE phase = ? AND item IN (?, ?)
+           UNION ALL SELECT coalesce(i.parent, i.item), i.item FROM folded_ids f JOIN items i
+           ON i.phase = f.phase AND i.item = f.item WHERE f.phase = ? AND f.folded = ?""",
         (phase, item, same, phase, same),
-    ).fetchone()
-    return found[0] if found else None
+    )
+    alike = folded(item, exact=exact)
+    return next((maker for maker, other in found if folded(other, exact=exact) == alike), None)
 
 
 def makers(db: sqlite3.Connection, phase: int) -> int:

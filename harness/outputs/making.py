@@ -22,8 +22,8 @@ def make(
     bounded: Bounded,
     variables: Mapping[str, Json],
 ) -> tuple[Made, Reasons]:
-    """The made items of every item, and why some records cannot be taken: an id missing, no text, one that no
-    source could have, or given twice by one item.
+    """The made items of every item, and why some records cannot be taken: an id missing, neither text nor a whole
+    number, one that no source could have, or given twice by one item.
 
     `phases` are those that take from this phase; those without `rows` make nothing. Raises
     BrokenCheckError when `rows` does not work.
@@ -107,13 +107,16 @@ def _items(phase: PhaseSpec, rows: Sequence[_Row | str]) -> tuple[tuple[Item, ..
             continue
         value, record = row
         id_ = read_path(value, phase.id or ".id")
+        id_ = str(id_) if isinstance(id_, int) and not isinstance(id_, bool) else id_
         if not isinstance(id_, str) or not id_.strip():
-            reasons.append(f"a {phase.noun} has no text as its id at {phase.id}: {repr(value)[:120]}")
+            reasons.append(
+                f"a {phase.noun} has neither a text nor a whole number as its id at {phase.id}: {repr(value)[:120]}"
+            )
             continue
         if trouble := trouble_with(id_):
             reasons.append(f"no {phase.noun} can be made of it: {trouble}")
             continue
-        same = folded(id_)
+        same = folded(id_, exact=phase.exact)
         if same in seen:
             reasons.append(f"the {phase.noun} {id_!r:.80} is there more than once")
             continue

@@ -2,23 +2,28 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from harness.base.bounded import Bounded, BoundedError
 from harness.base.paths import MISSING, read_path, steps_of
-from harness.base.texts import TextError, place_of, read_text, shown
+from harness.base.texts import TextError, place_of, shown
 from harness.core.types import Json
+from harness.sources.decoding import text_of
+from harness.sources.lines import told_at_once
 from harness.sources.positions import offset_of_repeated_key, offsets_below
 from harness.sources.rows import MOST_ITEMS, MOST_JSON_BYTES, DuplicateKeyError, Rows, refuse, strict_json, too_many
 
 
-def rows_of_json(file: Path, rows: str, variables: Mapping[str, Json], bounded: Bounded) -> Rows:
+def rows_of_json(
+    file: Path, rows: str, variables: Mapping[str, Json], bounded: Bounded, encoding: str | None = None
+) -> Rows:
     """The results of the jq stream `rows` over the file, in order. SourceError when it cannot be read."""
     try:
-        text = read_text(file, most_bytes=MOST_JSON_BYTES)
+        text = text_of(file, encoding, most_bytes=MOST_JSON_BYTES)
     except TextError as error:
-        refuse(file, error.message, line=error.line, column=error.column)
+        told_at_once(file, [error])
     document = parsed(file, text)
     plain, steps = _plain_stream(rows)
     if plain is None:
@@ -27,6 +32,13 @@ def rows_of_json(file: Path, rows: str, variables: Mapping[str, Json], bounded: 
     if len(values) > MOST_ITEMS:
         too_many(file)
     return Rows(values, _placer(file, text, steps))
+
+
+def chosen_rows(file: Path, whole: Rows, rows: str, variables: Mapping[str, Json], bounded: Bounded) -> Rows:
+    """The results of the jq stream `rows` over the list of all rows of a file with one row a line."""
+    if rows.strip() == ".[]":
+        return whole
+    return replace(_through_jq(file, whole.values, rows, variables, bounded), warnings=whole.warnings)
 
 
 def parsed(file: Path, text: str) -> Json:

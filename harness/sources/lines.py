@@ -1,44 +1,24 @@
-"""Items out of files with one item a line: JSONL and CSV, read line by line within limits."""
+"""Items out of files with one item a line, JSONL and plain text, read line by line within limits."""
 
-import csv
-import io
 import json
 from array import array
-from collections.abc import Iterator
 from pathlib import Path
 
-from harness.base.texts import (
-    TextError,
-    must_be_file,
-    not_utf8,
-    refuse_nul,
-    refuse_other_encodings,
-    shown,
-    size_in_words,
-)
+from harness.base.texts import TextError, shown
 from harness.core.types import Json
-from harness.sources.rows import (
-    MOST_ITEM_CHARACTERS,
-    MOST_ITEMS,
-    MOST_LINES_BYTES,
-    DuplicateKeyError,
-    Rows,
-    SourceError,
-    refuse,
-    strict_json,
-    too_many,
-)
+from harness.sources.decoding import lines_of
+from harness.sources.rows import MOST_ITEMS, DuplicateKeyError, Rows, SourceError, strict_json, too_many
 
 _MOST_PROBLEMS = 20
 
 
-def rows_of_jsonl(file: Path) -> Rows:
+def rows_of_jsonl(file: Path, encoding: str | None = None) -> Rows:
     """One JSON value a line; blank lines are passed over. SourceError with every line that is none."""
     values: list[Json] = []
     numbers = array("q")
     problems: list[TextError] = []
     try:
-        for number, line in enumerate(_lines(file, newline=None), 1):
+        for number, line in enumerate(lines_of(file, encoding, newline=None), 1):
             if not line.strip():
                 continue
             try:
@@ -55,95 +35,37 @@ def rows_of_jsonl(file: Path) -> Rows:
                 too_many(file)
     except TextError as error:
         problems.append(error)
-    return _rows(file, values, numbers, problems)
+    told_at_once(file, problems)
+    name = shown(file)
+    return Rows(values, lambda index: f"{name}:{numbers[index]}")
 
 
-def rows_of_csv(file: Path) -> Rows:
-    """One row a line below a header; every cell is text. SourceError with every ragged row."""
+def rows_of_txt(file: Path, encoding: str | None = None) -> Rows:
+    """One text a line, without the white space around it; blank lines are passed over."""
     values: list[Json] = []
     numbers = array("q")
-    problems: list[TextError] = []
-    before = csv.field_size_limit(MOST_ITEM_CHARACTERS)
-    reader = csv.reader(_lines(file, newline=""), strict=True)
-    start = 1
+    tabs: set[int] = set()
     try:
-        header = next(reader, [])
-        _check_header(header)
-        start = reader.line_num + 1
-        for cells in reader:
-            if cells and len(cells) != len(header):
-                message = f"has {len(cells)} cells where the header has {len(header)}"
-                problems.append(TextError(message, line=start))
-            elif cells:
-                values.append(dict(zip(header, cells, strict=True)))
-                numbers.append(start)
+        for number, line in enumerate(lines_of(file, encoding, newline=None), 1):
+            if text := line.strip():
+                values.append(text)
+                numbers.append(number)
+                tabs.add(text.count("\t"))
             if len(numbers) > MOST_ITEMS:
                 too_many(file)
-            start = reader.line_num + 1
-    except csv.Error as error:
-        problems.append(TextError(f"is not CSV: {_csv_in_words(error)}", line=start))
     except TextError as error:
-        problems.append(error)
-    finally:
-        csv.field_size_limit(before)
-    return _rows(file, values, numbers, problems)
+        told_at_once(file, [error])
+    name = shown(file)
+    is_table = len(tabs) == 1 and 0 not in tabs and len(values) > 1
+    hint = "every line has the same number of tabs; if these are columns, write delimiter: tab under items"
+    return Rows(values, lambda index: f"{name}:{numbers[index]}", warnings=(f"{name}: {hint}",) if is_table else ())
 
 
-def _rows(file: Path, values: list[Json], numbers: "array[int]", problems: list[TextError]) -> Rows:
+def told_at_once(file: Path, problems: list[TextError]) -> None:
+    """SourceError with the problems, the first ones in full; nothing where there are none."""
     name = shown(file)
     if problems:
         told = [problem.at(name) for problem in problems[:_MOST_PROBLEMS]]
         if len(problems) > _MOST_PROBLEMS:
             told.append(TextError(f"and {len(problems) - _MOST_PROBLEMS:,} more lines like these").at(name))
         raise SourceError(*told)
-    return Rows(values, lambda index: f"{name}:{numbers[index]}")
-
-
-def _lines(file: Path, *, newline: str | None) -> Iterator[str]:
-    """The lines with their ends (`newline` as in open). TextError with the line for what is too long or not UTF-8."""
-    size = must_be_file(file)
-    if size > MOST_LINES_BYTES:
-        raise TextError(f"is larger than {size_in_words(MOST_LINES_BYTES)}, the most that is read of such a file")
-    try:
-        with file.open("rb") as raw:
-            refuse_other_encodings(raw.peek(8)[:8])
-            yield from _bounded_lines(io.TextIOWrapper(raw, encoding="utf-8-sig", newline=newline))
-    except UnicodeDecodeError:
-        content = file.read_bytes()
-        try:
-            content.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise not_utf8(content, error) from None
-        raise TextError("was changed while it was read") from None
-    except OSError as error:
-        refuse(file, f"cannot be read: {error.strerror}")
-
-
-def _bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
-    number = 0
-    while line := text.readline(MOST_ITEM_CHARACTERS + 1):
-        number += 1
-        if len(line) > MOST_ITEM_CHARACTERS:
-            raise TextError(f"is a line of more than {MOST_ITEM_CHARACTERS:,} characters", line=number)
-        refuse_nul(line, lines_before=number - 1)
-        yield line
-
-
-def _check_header(header: list[str]) -> None:
-    """TextError unless every column has a name of its own."""
-    if not header or not any(header):
-        raise TextError("has no header: the first line must name the columns", line=1)
-    for place, name in enumerate(header, 1):
-        if not name.strip():
-            raise TextError(f"column {place} has no name in the header", line=1)
-        if name in header[: place - 1]:
-            raise TextError(f"columns {header.index(name) + 1} and {place} are both called {name!r}", line=1)
-
-
-def _csv_in_words(error: csv.Error) -> str:
-    message = str(error)
-    if "unexpected end of data" in message:
-        return "a quote that is opened here is never closed"
-    if "field larger than field limit" in message:
-        return f"a cell of more than {MOST_ITEM_CHARACTERS:,} characters"
-    return message

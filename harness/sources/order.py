@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from harness.base.paths import MISSING, read_path
+from harness.base.paths import MISSING, path_to, read_path
 from harness.core.types import Item, Json
 
 Key = tuple[int, int | float, str]
@@ -60,4 +60,4 @@ def _number(value: Json) -> int | float | None:
 
 def _fields(items: Sequence[Item]) -> str:
     names = dict.fromkeys(name for item in items[:100] for name in item.data)
-    return ", ".join(f".{name}" for name in list(names)[:20]) or "no fields"
+    return ", ".join(path_to(name) for name in list(names)[:20]) or "no fields"

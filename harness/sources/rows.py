@@ -27,6 +27,11 @@ class Rows:
     place: Callable[[int], str]
     files: list[Path] | None = None
     """For rows that are files: the originals."""
+    warnings: tuple[str, ...] = ()
+    mark: str | None = None
+    """Of a table: what stands between its columns."""
+    item_like: str = ""
+    """Of a table: a cell of its header that is hardly the name of a column."""
 
 
 class SourceError(Exception):

@@ -66,8 +66,9 @@ def _clashes(setting: Setting, verdicts: Mapping[ItemId, Verdict]) -> Iterator[_
         found = []
         for number, several in verdict.made.items():
             for each in several:
-                same = (number, folded(each.id))
-                maker = made_here.get(same) or maker_of(setting.ledger.db, number, each.id)
+                exact = setting.job.phase(number).exact
+                same = (number, folded(each.id, exact=exact))
+                maker = made_here.get(same) or maker_of(setting.ledger.db, number, each.id, exact=exact)
                 if maker is not None:
                     found.append(_Clash(setting.job.phase(number), item, maker, each.id))
                 new[same] = item

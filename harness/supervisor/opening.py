@@ -183,15 +183,16 @@ def add_items(job: Job, ledger: Ledger, items: Sequence[Item], source: str = "")
     UsageError, and nothing is written, for ids that are too like old ones, and for prompts that cannot be rendered.
     """
     planned = queries.first_phase_items(ledger.db)
-    known = {folded(item): item for item in planned}
+    known = {folded(item, exact=job.items.exact): item for item in planned}
+    alike = [(item.id, known.get(folded(item.id, exact=job.items.exact))) for item in items]
     problems = [
         Problem(
             shown(job.manifest),
-            f"the new item {str(item.id)!r} is called like {known[folded(item.id)]!r}, which was planned before",
+            f"the new item {str(new)!r} is called like {old!r}, which was planned before",
             "give it another id",
         )
-        for item in items
-        if folded(item.id) in known
+        for new, old in alike
+        if old is not None
     ]
     if problems:
         raise UsageError(problems)

@@ -67,6 +67,8 @@ class RunOptions:
     again: Again = field(default_factory=Again)
     shared_state: Path | None = None
     """Folder of this user where jobs on the same credential see each other's holds; None = beside the job."""
+    containment: Containment | None = None
+    """The walls, when they were chosen already; None = as the job says."""
     settle_only: bool = False
     """Settle what a lost run left open, bring the outputs up to date, and start nothing."""
 
@@ -76,7 +78,7 @@ def run_job(job: Job, options: RunOptions, on_event: Callable[[SessionEvent], No
 
     Raises UsageError, BrokenSetupError, JobHeldError or LedgerDamagedError before anything is started.
     """
-    containment = choose_containment(job)
+    containment = options.containment or choose_containment(job)
     try:
         return _run_held(job, options, containment, on_event)
     except (OSError, sqlite3.DatabaseError, RuntimeError) as error:

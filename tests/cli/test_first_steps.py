@@ -108,19 +108,21 @@ def test_files_that_tell_nothing_apart_are_not_taken(desk: "Desk") -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("name", "content", "told"),
     [
-        (b"Name;Alter\nAda;36\nAlan;41\n", "people.csv: has semicolons between its columns (Name, Alter), expected co"),
-        (b"Name\tAlter\nAda\t36\nAlan\t41\n", "people.csv: has tabs between its columns (Name, Alter), expected comma"),
-        ("name\nJosé\nJürgen\n".encode("latin-1"), "people.csv:2:4: is not UTF-8: byte 0xe9 at offset 8"),
+        ("people.xlsx", b"PK", "people.xlsx: is a workbook, which cannot be read yet"),
+        ("people.csv", b"a;b,c\n1;2,3\n", "people.csv:1:1: could be cut by commas ('a;b', 'c') or by semicolons ("),
+        ("people.jsonl", b'{"id": 1}\n{"id": \n', "people.jsonl:2:8: is not JSON: expecting value"),
+        ("people.json", b"{", "people.json:1:2: is not JSON: expecting property name"),
     ],
 )
-def test_a_list_that_has_to_be_saved_anew_is_named_and_not_guessed_at(content: bytes, told: str, desk: "Desk") -> None:
-    (desk.folder / "people.csv").write_bytes(content)
+def test_a_list_that_has_to_be_changed_is_named_and_not_guessed_at(
+    name: str, content: bytes, told: str, desk: "Desk"
+) -> None:
+    (desk.folder / name).write_bytes(content)
     said = desk.types("init")
     assert said.code == 2
     assert told in said.err
-    assert "hint: save it " in said.err
     assert not (desk.folder / "job.yaml").exists()
     _write(desk, {"words.csv": "word\ncasa\ncane\n"})
     said = desk.types("init")
@@ -129,11 +131,62 @@ def test_a_list_that_has_to_be_saved_anew_is_named_and_not_guessed_at(content: b
     assert f"not read: {told}" in said.err
 
 
-def test_a_list_that_was_not_taken_is_named(desk: "Desk") -> None:
-    _write(desk, {"leads.csv": "name\nA\n", "words.csv": "word\ncasa\ncane\n"})
+SEMICOLONS = "Kunde Nr;Name;Umsatz, EUR\n1;Müller, GmbH;3,50\n2;Söhne;4\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "items", "said"),
+    [
+        ("kunden.csv", SEMICOLONS.encode("utf-8-sig"), '{file: "kunden.csv", id: ".Name"}', "has the columns Kunde Nr"),
+        ("kunden.csv", SEMICOLONS.encode("cp1252"), '{file: "kunden.csv", encoding: "windows-1252", id: ".Name"}',
+         "is not UTF-8 and was taken for windows-1252"),
+        ("x.tsv", "a b\tc\n1\t1\n2\t1\n".encode("utf-16"), '{file: "x.tsv", id: ".[\\"a b\\"]"}', "told apart by .["),
+        ("x.txt", "a b\tc\n1\t1\n2\t1\n".encode("utf-16"), '{file: "x.txt", delimiter: "tab", id: ".[\\"a b\\"]"}', ""),
+        ("urls.txt", b"https://a.example/1\nhttps://a.example/2\n", '{file: "urls.txt", id: ".value"}', "found 2 urls"),
+        ("leads.csv", b"https://a.example/1\nhttps://a.example/2\n",
+         '{file: "leads.csv", columns: ["url"], id: ".url"}', "seems to have no header"),
+        ("x.jsonl", b'{"text": "a", "id": 1}\n{"text": "b", "id": 2}\n', '{file: "x.jsonl", id: ".id"}', ""),
+        ("x.json", b'{"acme": {"n": 1}, "beta": {"n": 2}}', '{file: "x.json", rows: "to_entries[]", id: ".key"}', ""),
+        ("x.json", b'{"a b": {"schools": [{"id": 1}, {"id": 2}], "n": 3}}',
+         '{file: "x.json", rows: ".[\\"a b\\"].schools[]", id: ".id"}', "found 2 schools"),
+        ("v.csv", b"id,n\nAb,1\nab,1\n", '{file: "v.csv", id: ".id", ids: "exact"}', ""),
+        ("v.csv", b"a,n\nx,1\nx,1\n", '{file: "v.csv", id: "$row"}', "no field tells its rows apart"),
+        ("in/S2.PDF", b"%PDF", '{files: "in/*.PDF"}', "found 1 file in in/*.PDF"),
+        ("in [x]/2024/S2.pdf", b"%PDF", '{files: "in [[]x]/**/*.pdf"}', "found 1 file"),
+    ],
+)  # fmt: skip
+def test_what_init_writes_for_lists_as_people_have_them_passes_check(
+    name: str, content: bytes, items: str, said: str, desk: "Desk"
+) -> None:
+    path = desk.folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    answer = desk.types("init")
+    assert answer.code == 0, answer.err
+    assert said in answer.err
+    assert f"\nitems: {items}" in (desk.folder / "job.yaml").read_text()
+    checked = desk.types("check")
+    assert checked.code == 0, checked.err
+
+
+def test_capital_endings_beside_small_ones_are_taken_together(desk: "Desk") -> None:
+    _write(desk, {"in/a.pdf": "x", "in/B.PDF": "x", "notes.txt": "x", "todo.txt": "y"})
+    assert "found 2 files in in/*.[pP][dD][fF]" in desk.types("init").err
+    assert desk.types("check").code == 0
+
+
+def test_all_that_was_seen_and_not_taken_is_named_with_what_to_write(desk: "Desk") -> None:
+    other = {"data/scan.pdf": "x", "book.xlsx": "PK", "set.json": "{}", "dump.xml": "<x/>", "lines.txt": "a\nb\n"}
+    _write(desk, {"leads.csv": "name\nA\n", "words.csv": "word\ncasa\ncane\n", **other})
     said = desk.types("init").err
     assert "found 2 words in words.csv" in said
-    assert "leads.csv was not taken, with 1 lead: is that what you mean, write it into `items` in job.yaml" in said
+    write = "if that is what you mean, write into job.yaml: items:"
+    assert f'leads.csv was not taken, with 1 lead; {write} {{file: "leads.csv", id: ".name"}}' in said
+    assert f'data/*.pdf was not taken, with 1 file; {write} {{files: "data/*.pdf"}}' in said
+    assert f'lines.txt was not taken, with 2 lines; {write} {{file: "lines.txt", id: ".value"}}' in said
+    assert "not read: book.xlsx: is a workbook, which cannot be read yet; save the sheet as CSV UTF-8" in said
+    assert "not taken: set.json holds no list" in said
+    assert "not taken: dump.xml is no list that can be read" in said
 
 
 def test_a_fresh_job_rehearses_at_once_and_says_rehearsal(desk: "Desk") -> None:

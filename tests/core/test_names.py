@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.core.item_ids import folded
 from harness.core.names import file_name_for, safe_name, same_stem
 
 
@@ -48,3 +49,9 @@ def _assert_harmless(name: str) -> None:
     assert not set(name) & set('/\\\0\n\r:*?"<>|$`{}')
     assert not name.startswith((".", "-", " "))
     assert len(name.encode()) <= 150
+
+
+@given(st.text(min_size=1))
+def test_with_exact_ids_names_that_differ_in_case_only_are_two_files(id_: str) -> None:
+    names = {file_name_for("{exact_id}.md", each) for each in (id_, id_.upper(), id_.lower(), id_.swapcase())}
+    assert len({folded(name) for name in names}) == len({id_, id_.upper(), id_.lower(), id_.swapcase()})

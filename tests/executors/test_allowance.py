@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.linux
 MIB = 1 << 20
 
-ALL_WALLS = [Bubblewrap("bwrap"), NoWalls("guardian"), NoWalls("off")]
+ALL_WALLS = [Bubblewrap("bwrap"), NoWalls("permissions"), NoWalls("off")]
 GOOD = 'open("output.json", "w").write(\'[{"id": "a"}]\')\n'
 
 

@@ -99,10 +99,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory, make_bench: Any) -> Iterator
         yield stage
 
 
-@pytest.mark.parametrize("walls", ["bubblewrap", "guardian"])
+@pytest.mark.parametrize("walls", ["bubblewrap", "permissions"])
 def test_a_session_writes_its_file_and_tells_its_cost(stage: Stage, walls: str) -> None:
     spec = stage.spec("a", "b")
-    ending = asyncio.run(stage.run(spec, stage.walls if walls == "bubblewrap" else NoWalls("guardian")))
+    ending = asyncio.run(stage.run(spec, stage.walls if walls == "bubblewrap" else NoWalls("permissions")))
     assert ending.fault is None
     assert [record["id"] for record in json.loads(stage.bench.content(ending))] == ["a", "b"]
     facts = ending.facts
@@ -244,7 +244,7 @@ def test_P19_a_session_that_spends_its_cap_is_ended_by_it(stage: Stage) -> None:
 def test_S09_a_write_elsewhere_is_denied_by_the_rules_where_there_is_no_kernel_sandbox(stage: Stage) -> None:
     outside = stage.bench.folder / "outside.txt"
     credential = rehearsal_credential(stage.server.url)
-    executor = stage.bench.executor(NoWalls("guardian"), credential, vars={"outside": str(outside)})
+    executor = stage.bench.executor(NoWalls("permissions"), credential, vars={"outside": str(outside)})
     ending = asyncio.run(executor.run(stage.spec("outside"), stage.bench.hear))
     assert not outside.exists()
     assert ending.fault is not None
@@ -261,13 +261,13 @@ def test_I08_a_write_elsewhere_goes_nowhere_in_the_sandbox(stage: Stage) -> None
     assert ending.artifacts == ()
 
 
-@pytest.mark.parametrize("walls", ["bubblewrap", "guardian"])
+@pytest.mark.parametrize("walls", ["bubblewrap", "permissions"])
 def test_a_session_reads_the_copy_of_an_items_file(stage: Stage, walls: str) -> None:
     scan = stage.bench.folder / "scan.txt"
     scan.write_text("words of the scan")
     spec = stage.spec("lookaround")
     spec = replace(spec, items=(replace(spec.items[0], file=scan),))
-    ending = asyncio.run(stage.run(spec, stage.walls if walls == "bubblewrap" else NoWalls("guardian")))
+    ending = asyncio.run(stage.run(spec, stage.walls if walls == "bubblewrap" else NoWalls("permissions")))
     assert ending.fault is None
     assert "words of the scan" in json.loads(stage.bench.content(ending))[0]["seen"]
 
@@ -334,7 +334,7 @@ def test_S18_a_missing_cli_is_for_a_person_to_mend(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("harness.backends.claude.cli_folder", lambda: tmp_path / "nothing")
-    ending = asyncio.run(stage.run(stage.spec("a"), NoWalls("guardian")))
+    ending = asyncio.run(stage.run(stage.spec("a"), NoWalls("permissions")))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("cli_missing", "config")
 

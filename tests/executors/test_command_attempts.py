@@ -26,14 +26,14 @@ from harness.executors.walls import Containment
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
 
-WALLS = ("off", "guardian", pytest.param("bubblewrap", marks=pytest.mark.linux))
+WALLS = ("off", "permissions", pytest.param("bubblewrap", marks=pytest.mark.linux))
 
 
 @pytest.fixture(params=WALLS)
 def walls(request: pytest.FixtureRequest) -> Containment:
     if request.param == "off":
         return NoWalls("off")
-    return NoWalls("guardian") if request.param == "guardian" else Bubblewrap("bwrap")
+    return NoWalls("permissions") if request.param == "permissions" else Bubblewrap("bwrap")
 
 
 @pytest.fixture

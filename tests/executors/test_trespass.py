@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.linux
 
 GOOD = 'open("output.json", "w").write(\'[{"id": "a"}]\')\n'
-OPEN_WALLS = [NoWalls("guardian"), NoWalls("off")]
+OPEN_WALLS = [NoWalls("permissions"), NoWalls("off")]
 
 
 def play(bench: "Bench", program: str, walls: Any, **job: Any) -> Ending:

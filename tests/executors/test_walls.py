@@ -18,7 +18,7 @@ from harness.base.errors import BrokenSetupError, UsageError
 from harness.base.marks import TOKEN_MARK, marked
 from harness.executors.bubblewrap import Bubblewrap, why_not
 from harness.executors.confinement import CONFINE, TOOL_SHELL, Confinement
-from harness.executors.containment import NoWalls, choose
+from harness.executors.containment import NoWalls, choose, in_words
 from harness.executors.folder import AttemptFolder
 from harness.executors.preflight import preflight
 from harness.executors.walls import Wrapped
@@ -136,7 +136,7 @@ def test_A47_the_preflight_passes_behind_whole_walls(bench: "Bench") -> None:
     assert not list(bench.job().state.glob("preflight-*"))
 
 
-@pytest.mark.parametrize("walls", [NoWalls("off"), NoWalls("guardian")])
+@pytest.mark.parametrize("walls", [NoWalls("off"), NoWalls("permissions")])
 def test_the_preflight_without_a_kernel_sandbox_tries_a_start_and_a_write(bench: "Bench", walls: Any) -> None:
     assert asyncio.run(preflight(walls, bench.job(), bench.guardian)) == ()
 
@@ -223,7 +223,7 @@ def test_I15_a_session_of_root_is_nobody_and_reads_and_writes_what_is_its_own(be
 @pytest.mark.linux
 def test_no_secret_is_ever_an_argument(bench: "Bench") -> None:
     folder = AttemptFolder(bench.folder / "attempt")
-    for walls in (Bubblewrap("bwrap"), NoWalls("guardian"), NoWalls("off")):
+    for walls in (Bubblewrap("bwrap"), NoWalls("permissions"), NoWalls("off")):
         wrapped = walls.wrap(folder, Launch(("/usr/bin/true",), {"ANTHROPIC_API_KEY": "canary"}))
         assert "canary" not in " ".join(wrapped.argv)
         assert wrapped.env["ANTHROPIC_API_KEY"] == "canary"
@@ -239,7 +239,7 @@ def test_the_root_and_the_home_are_never_mounted(bench: "Bench") -> None:
 
 
 def test_I14_bash_without_a_kernel_sandbox_is_refused_with_the_remedy(bench: "Bench") -> None:
-    job = with_tools(bench, "guardian", "Read", "Bash")
+    job = with_tools(bench, "permissions", "Read", "Bash")
     with pytest.raises(UsageError) as refusal:
         choose(job)
     assert "tool Bash" in str(refusal.value)
@@ -252,8 +252,20 @@ def test_I14_a_missing_bubblewrap_is_said_when_it_was_asked_for(bench: "Bench") 
         choose(job, search_path="/nonexistent")
 
 
-def test_without_bubblewrap_auto_is_the_guardian(bench: "Bench") -> None:
-    assert choose(with_tools(bench, "auto", "Read", "Write"), search_path="/nonexistent").name == "guardian"
+def test_without_bubblewrap_auto_is_permission_rules(bench: "Bench") -> None:
+    walls = choose(with_tools(bench, "auto", "Read", "Write"), search_path="/nonexistent")
+    assert walls.name == "permissions"
+    (said,) = in_words(walls)
+    assert "no kernel sandbox" in said and ("bwrap is not installed" in said or "needs Linux" in said)
+
+
+def test_H1_where_bubblewrap_is_missing_tools_that_no_rule_holds_are_refused_all_at_once(bench: "Bench") -> None:
+    with pytest.raises(UsageError) as refusal:
+        choose(with_tools(bench, "auto", "Write", "EnterWorktree", "Bash"), search_path="/nonexistent")
+    assert [problem.message.partition(" and ")[0] for problem in refusal.value.problems] == [
+        "tool EnterWorktree reaches beyond a session's own folder",
+        "tool Bash runs programs",
+    ]
 
 
 def test_off_is_off_only_when_typed_out(bench: "Bench") -> None:
@@ -297,7 +309,7 @@ asyncio.run(main())
 
 
 @pytest.mark.linux
-@pytest.mark.parametrize("walls", ["bubblewrap", "guardian", "off"])
+@pytest.mark.parametrize("walls", ["bubblewrap", "permissions", "off"])
 def test_C04_nothing_of_a_session_outlives_a_killed_supervisor(bench: "Bench", walls: str) -> None:
     """Its child, and a daemon that went into a session of its own and ignores SIGTERM."""
     conftest = str(Path(__file__).parent / "conftest.py")

@@ -7,6 +7,7 @@ import pytest
 
 from harness.base.errors import UsageError
 from harness.job.load import load
+from harness.job.tools import BUILT_IN_TOOLS
 from tests.job.conftest import GOOD, problems
 
 
@@ -46,7 +47,7 @@ def test_the_pattern_of_these_tests_is_right(folder: Path) -> None:
         ("{course: ita}", "{course-x: ita}", "job.yaml:2:8: vars.course-x: 'course-x' cannot name a var; expected letters, digits and _, as in {{ vars.course }}"),
         ("job: Test", 'job: "{cuorse}"', "job.yaml:1:6: job: {cuorse} is not among vars, did you mean 'course'?"),
         ("strikes: 3", "strikes: 3\nstrikes: 4", "job.yaml:20:1: duplicate key 'strikes', first at line 19"),
-        ("strikes: 3", "sandbox: of", "job.yaml:19:10: sandbox: expected 'auto', 'bubblewrap', 'guardian' or 'off', got 'of', did you mean 'off'?"),
+        ("strikes: 3", "sandbox: of", "job.yaml:19:10: sandbox: expected 'auto', 'bubblewrap', 'permissions' or 'off', got 'of', did you mean 'off'?"),
         ("strikes: 3", "session: {}", "job.yaml:19:1: duplicate key 'session', first at line 8"),
         ("strikes: 3", "grace: soon", "job.yaml:19:8: grace: expected a duration such as 90s, 20m or 1h 30m, got 'soon'"),
     ],
@@ -54,6 +55,25 @@ def test_the_pattern_of_these_tests_is_right(folder: Path) -> None:
 def test_each_problem_is_told_at_its_place(folder: Path, old: str, new: str, expected: str) -> None:
     assert old in GOOD
     assert problems(GOOD.replace(old, new)) == [expected]
+
+
+@pytest.mark.parametrize("word", ["permissions", "guardian"])
+def test_H1_without_a_kernel_sandbox_every_tool_that_no_rule_holds_is_refused_at_its_place(
+    folder: Path, word: str
+) -> None:
+    """`guardian` is the old word. Refused is what is not known to be held: a list of what is allowed."""
+    held = ["Read", "Write", "Edit", "NotebookEdit", "Grep", "Glob", "WebFetch", "WebSearch"]
+    others = sorted(BUILT_IN_TOOLS - set(held))
+    walled = GOOD.replace("strikes: 3", f"sandbox: {word}")
+    Path("job.yaml").write_text(walled.replace("[Read, Write]", f"[{', '.join(held)}]"))
+    loaded = load(Path("job.yaml"))
+    assert (loaded.sandbox, list(loaded.phases[0].session.tools)) == ("permissions", held)
+    said = problems(walled.replace("[Read, Write]", f"[Write, {', '.join(others)}]"))
+    assert len(said) == len(others) and {"EnterWorktree", "SendMessage", "ListAgents", "Skill", "Agent"} <= set(others)
+    for at, tool in enumerate(others, start=1):
+        does = "runs programs" if tool in ("Bash", "Monitor", "Workflow") else "reaches beyond a session's own folder"
+        told = f"session.tools[{at}]: tool {tool} {does} and needs a kernel sandbox, which sandbox: permissions is not"
+        assert said[at - 1].endswith(told) and said[at - 1].startswith("job.yaml:11:"), said
 
 
 def test_acceptance_bad_jq_is_told_at_its_line(folder: Path) -> None:

@@ -250,13 +250,17 @@ def test_accepted_records_make_the_items_of_the_next_phases(court: Court, rows: 
 @pytest.mark.parametrize(
     ("legos", "reason"),
     [
-        ([{"n": 1}], "a lego has no text as its id at .lego: {'n': 1}"),
-        ([{"lego": 7}], "a lego has no text as its id at .lego: {'lego': 7}"),
-        ([{"lego": " "}], "a lego has no text as its id at .lego: {'lego': ' '}"),
+        ([{"n": 1}], "a lego has neither a text nor a whole number as its id at .lego: {'n': 1}"),
+        ([{"lego": 7.5}], "a lego has neither a text nor a whole number as its id at .lego: {'lego': 7.5}"),
+        ([{"lego": True}], "a lego has neither a text nor a whole number as its id at .lego: {'lego': True}"),
+        ([{"lego": " "}], "a lego has neither a text nor a whole number as its id at .lego: {'lego': ' '}"),
         ([{"lego": "y"}, {"lego": "Y"}], "the lego 'Y' is there more than once"),
         ([{"lego": "e\u0301"}, {"lego": "É"}], "the lego 'É' is there more than once"),
         ([{"lego": " y"}], "no lego can be made of it: the id ' y' has white space around it"),
-        ([{"lego": "y" * 201}], f"no lego can be made of it: the id '{'y' * 40}'... has 201 characters, more than 200"),
+        (
+            [{"lego": "y" * 4097}],
+            f"no lego can be made of it: the id '{'y' * 40}'... has 4,097 characters, more than 4,096",
+        ),
         ([{"lego": "y\n2"}], "no lego can be made of it: the id 'y\\n2' holds a control character"),
         (
             [{"lego": "y\u202e2"}],

@@ -66,7 +66,7 @@ def test_a_session_that_tries_to_get_out_is_refused_everything_and_leaves_nothin
 
 
 def test_without_a_kernel_sandbox_bash_is_refused_before_anything_starts(small: MakeJob) -> None:
-    job, _ = escaping(small, sandbox="guardian")
+    job, _ = escaping(small, sandbox="permissions")
     said = job.play()
     assert said.code == 2 and "tool Bash runs programs and needs a kernel sandbox" in said.err, said.all
     assert not job.count("JobPlanned") and not job.record().requests

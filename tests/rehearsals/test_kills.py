@@ -56,7 +56,7 @@ def _sleepers(pids: list[int]) -> list[int]:
     return [pid for pid in pids if words_of(pid)[:2] == ["sleep", "100000"]]
 
 
-@pytest.mark.parametrize("sandbox", ["bubblewrap", "guardian", "off"])
+@pytest.mark.parametrize("sandbox", ["bubblewrap", "permissions", "off"])
 def test_sessions_that_listen_to_nobody_end_with_their_supervisor(programs: MakeJob, sandbox: str) -> None:
     job = programs(STUBBORN, 3, sandbox=sandbox)
     running = job.begin()

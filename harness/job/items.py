@@ -1,0 +1,100 @@
+"""Where the items come from, resolved: the file or the pattern, and how its rows are read and named."""
+
+from pathlib import Path
+
+from harness.base.paths import is_plain
+from harness.job.inspection import Inspection
+from harness.job.job import ItemsSpec
+from harness.job.manifest import Items, Manifest
+
+BY_ROW = "$row"
+"""As `items.id`: the number of the row."""
+TABLE_SUFFIXES = (".csv", ".tsv")
+LINE_SUFFIXES = (".jsonl", ".ndjson", ".txt")
+ITEM_SUFFIXES = (".json", *LINE_SUFFIXES, *TABLE_SUFFIXES)
+_SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
+
+
+def resolve_items(desk: Inspection, manifest: Manifest) -> ItemsSpec:
+    """The source of the first phase's items; problems for what does not fit together."""
+    items = manifest.items
+    if (items.file is None) == (items.files is None):
+        desk.complain(("items",), "expected exactly one of file and files")
+    for number, path in enumerate(manifest.order):
+        desk.plain_path(("order", number), path.removeprefix("-"))
+    file = _file(desk, items.file) if items.file is not None else None
+    if items.files is not None:
+        for name in ("rows", "encoding", "delimiter", "columns"):
+            if name in items.model_fields_set:
+                desk.complain(("items", name), "is for items of one file", of_key=True)
+    elif not is_plain(items.rows.removesuffix("[]") or "."):
+        desk.jq(("items", "rows"), items.rows)
+    if file is not None:
+        _check_table(desk, items, file)
+    if items.id != BY_ROW:
+        desk.plain_path(("items", "id"), items.id)
+    return ItemsSpec(
+        file=file,
+        files=_glob(desk, items.files) if items.files is not None else None,
+        rows=items.rows,
+        id=_id(items, file),
+        match=desk.file(("items", "match"), items.match) if items.match is not None else None,
+        order=tuple(manifest.order),
+        encoding=items.encoding,
+        delimiter=items.delimiter,
+        columns=tuple(name.strip() for name in items.columns or ()),
+        exact=items.ids == "exact",
+        first_only=items.unique == "first",
+    )
+
+
+def why_no_list(name: str) -> tuple[str, str | None]:
+    """Why a file of this name is no list of items, and what to do: message and hint."""
+    suffix = Path(name).suffix.lower()
+    if suffix in _SPREADSHEETS:
+        return "is a workbook, which cannot be read yet", "save the sheet as CSV UTF-8"
+    if suffix in (".gz", ".zip", ".bz2", ".xz", ".zst", ".parquet"):
+        return f"{name!r} is no text", "unpack or save it as CSV UTF-8"
+    return f"expected a file that ends with {', '.join(ITEM_SUFFIXES)}, got {name!r}", None
+
+
+def _id(items: Items, file: Path | None) -> str:
+    if "id" in items.model_fields_set:
+        return items.id
+    if items.files is not None:
+        return ".file"
+    return ".value" if file is not None and file.suffix.lower() == ".txt" and items.delimiter is None else items.id
+
+
+def _file(desk: Inspection, text: str) -> Path | None:
+    file = desk.file(("items", "file"), text)
+    if file is not None and file.suffix.lower() not in ITEM_SUFFIXES:
+        message, hint = why_no_list(file.name)
+        desk.complain(("items", "file"), message, hint)
+    return file
+
+
+def _check_table(desk: Inspection, items: Items, file: Path) -> None:
+    is_table = file.suffix.lower() in TABLE_SUFFIXES or (file.suffix.lower() == ".txt" and items.delimiter is not None)
+    for name in ("delimiter", "columns"):
+        if name in items.model_fields_set and not is_table:
+            hint = (
+                "write delimiter: tab, or whatever stands between them, if this is one" if name == "columns" else None
+            )
+            desk.complain(("items", name), f"is for tables, {file.name!r} is none", hint, of_key=True)
+    names = [name.strip() for name in items.columns or ()]
+    if items.columns is not None and (not all(names) or not names or len(set(names)) < len(names)):
+        desk.complain(("items", "columns"), "expected a different name for each column")
+
+
+def _glob(desk: Inspection, text: str) -> str:
+    place = ("items", "files")
+    pattern = desk.fill(place, text)
+    if not pattern.strip() or pattern.startswith(("/", "~")) or ".." in Path(pattern).parts or "\0" in pattern:
+        desk.complain(place, f"expected a pattern below the job's folder such as inbox/*.pdf, got {pattern!r}")
+        return pattern
+    try:
+        next(iter(desk.folder.glob(pattern)), None)
+    except (ValueError, NotImplementedError, IndexError) as error:
+        desk.complain(place, f"{pattern!r} is no pattern: {error}")
+    return pattern
