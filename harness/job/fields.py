@@ -44,7 +44,7 @@ def parse_field(text: object) -> dict[str, Any]:
 
 
 def schema_of_fields(fields: Mapping[str, str]) -> dict[str, Any]:
-    """The schema that `fields` is short for: every field is there and not empty; others may be there too."""
+    """The schema that `fields` is short for: every field is there and not empty."""
     properties = {name: parse_field(text) for name, text in fields.items()}
     return {"type": "object", "required": list(fields), "properties": properties}
 

@@ -133,6 +133,8 @@ def _of_phase(job: Job, phase: PhaseSpec) -> Iterator[tuple[str, str]]:
     yield "output.key", _value(output.key)
     yield "output.item", _value(output.item)
     yield "output.schema", _text(_canonical(output.schema))
+    if output.extra is not None:
+        yield "output.extra", _value(output.extra)
     for number, check in enumerate(output.checks):
         yield f"output.check[{number}]", _check(job, check)
     yield "output.merge", _value(output.merge and _relative(job, output.merge))

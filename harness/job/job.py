@@ -49,6 +49,8 @@ class OutputSpec:
     """Most bytes of the file, or of each one for shape `files`."""
     known: frozenset[str] | None = None
     """The members of a record that are kept; others are dropped. None = all."""
+    extra: Literal["drop", "keep", "refuse"] | None = None
+    """As it is written in the manifest; `known` and `schema` follow from it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness.base.errors import Problem
+from harness.base.paths import steps_of
 from harness.job.fields import schema_of_fields
 from harness.job.inspection import MOST_SCHEMA_BYTES, Inspection
 from harness.job.job import CheckSpec, OutputSpec
+from harness.job.known_members import known_members
 from harness.job.manifest import Check, Output
 from harness.job.room_for_keys import refuses_text_at
 from harness.job.sessions import check_program, words_of
@@ -37,15 +39,22 @@ def resolve_output(
     if output.item is not None:
         desk.plain_path((*path, "item"), output.item)
     merge = _merge(desk, path, output)
+    checks = tuple(_checks(desk, path, output))
+    drops = output.fields is not None and output.shape != "files" and output.extra in (None, "drop")
+    if output.extra is not None and output.fields is None:
+        hint = "a schema says it itself: additionalProperties" if output.schema_ is not None else None
+        desk.complain((*path, "extra"), "is about members that `fields` does not name, and there are no fields", hint)
     return OutputSpec(
         file=file,
         shape=output.shape,
         key=output.key,
         item=item,
-        checks=tuple(_checks(desk, path, output)),
+        checks=checks,
         schema=_record_schema(desk, path, output),
         merge=target_of(merge) if merge is not None else None,
         limit=output.limit if output.limit is not None else (_LIMIT_OF_FILES if output.shape == "files" else _LIMIT),
+        known=known_members(desk, output.fields or (), (output.key, item), checks) if drops else None,
+        extra=output.extra,
     )
 
 
@@ -111,7 +120,28 @@ def _record_schema(desk: Inspection, path: ValuePath, output: Output) -> Mapping
         desk.complain((*path, "fields"), "is short for a schema, and there is a schema as well; write one of them")
     if output.schema_ is not None:
         return _schema(desk, (*path, "schema"), output.schema_, output)
-    return schema_of_fields(output.fields) if output.fields is not None else None
+    return _schema_of_fields(desk, path, output) if output.fields is not None else None
+
+
+def _schema_of_fields(desk: Inspection, path: ValuePath, output: Output) -> Mapping[str, Any]:
+    fields = output.fields or {}
+    schema = schema_of_fields(fields)
+    for carried in _carried(output):
+        if why := refuses_text_at(schema, carried):
+            place = (*path, "fields", *(steps_of(carried) or ())[:1])
+            hint = "leave it out: every record carries the id of its item, a text"
+            desk.complain(place, f"{why}, where the id of the item is, so no record could ever pass", hint)
+    if output.extra == "refuse":
+        own: dict[str | int, Any] = {
+            step: {} for carried in (output.key, *_carried(output)) for step in (steps_of(carried) or ())[:1]
+        }
+        return {**schema, "properties": {**own, **schema["properties"]}, "additionalProperties": False}
+    return schema
+
+
+def _carried(output: Output) -> tuple[str, ...]:
+    """Where a record has the id of its item."""
+    return (".id" if output.shape == "files" else output.item if output.item is not None else output.key,)
 
 
 def _schema(desk: Inspection, path: ValuePath, name: str, output: Output) -> Mapping[str, Any] | None:
@@ -129,7 +159,7 @@ def _schema(desk: Inspection, path: ValuePath, name: str, output: Output) -> Map
         return None
     if not desk.schema(path, file, schema):
         return None
-    carried = ".id" if output.shape == "files" else output.item if output.item is not None else output.key
+    (carried,) = _carried(output)
     if why := refuses_text_at(schema, carried):
         hint = f"every record carries the id of its item, a text, at {carried}; add that to the schema's properties"
         desk.complain(path, f"{desk.shown(file)} {why}, so no record could ever pass", hint)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness.job.inspection import Inspection
 from harness.job.job import OutputSpec, PhaseSpec
+from harness.job.known_members import with_known_by_later
 from harness.job.manifest import Manifest, Output, Phase
 from harness.job.outputs import resolve_output
 from harness.job.sessions import (
@@ -48,7 +49,7 @@ def resolve_phases(
         layered = rehearsed[phase.name] if rehearsal else real[phase.name]
         specs.append(_phase(desk, manifest, written, number, layered, rehearsal=rehearsal, target_of=target_of))
     _check_merges(desk, written, specs)
-    return tuple(specs)
+    return with_known_by_later(desk, specs)
 
 
 def _written(desk: Inspection, manifest: Manifest) -> list[_Written]:

@@ -12,18 +12,25 @@ def refuses_text_at(schema: Any, path: str) -> str | None:
     steps = steps_of(path)
     if steps is None:
         return None
-    for step in steps:
+    for number, step in enumerate(steps):
         if not isinstance(schema, Mapping) or not isinstance(step, str):
             return None
+        if number and (wanted := _wants_other(schema, "object")):
+            return f"wants {wanted} at .{'.'.join(map(str, steps[:number]))}"
         inner = _at(schema, step)
         if inner is False:
             return f"forbids {step!r}"
         schema = inner
+    wanted = _wants_other(schema, "string")
+    return f"wants {wanted} at {path}" if wanted else None
+
+
+def _wants_other(schema: Any, than: str) -> str | None:
+    """The types that a schema asks for, in words, when this one is not among them."""
     type_ = schema.get("type") if isinstance(schema, Mapping) else None
     kinds = [type_] if isinstance(type_, str) else type_
-    if isinstance(kinds, list) and kinds and "string" not in kinds:
-        return f"wants {' or '.join(map(str, kinds))} at {path}"
-    return None
+    is_other = isinstance(kinds, list) and kinds and than not in kinds
+    return " or ".join(map(str, kinds)) if is_other and kinds else None
 
 
 def _at(schema: Mapping[str, Any], name: str) -> Any:

@@ -3,6 +3,7 @@ as planned (outputs/ids.py); what only looks alike is named."""
 
 import json
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -17,6 +18,7 @@ from harness.outputs.ids import Ids, is_id
 from harness.outputs.parse import Found, canonical
 
 _MOST_INVENTED: Final = 100
+_MOST_NAMED: Final = 8
 _MOST_COMPARED: Final = 200
 _MOST_CHARACTERS: Final = 120
 
@@ -57,6 +59,7 @@ class _Matcher:
         self._nameless = 0
         self._equal = 0
         self._respelled: dict[ItemId, Json] = {}
+        self._dropped: Counter[str] = Counter()
 
     def take(self, one: Found) -> None:
         id_ = read_path(one.record, self._output.item)
@@ -65,7 +68,16 @@ class _Matcher:
         elif (item := self._expected.meant(id_)) is None:
             self._strange.setdefault(canonical(id_), id_)
         else:
-            self._take_for(item, one if id_ == item else self._as_planned(one, item, id_))
+            known = self._known(one)
+            self._take_for(item, known if id_ == item else self._as_planned(known, item, id_))
+
+    def _known(self, one: Found) -> Found:
+        """Without members that nobody asked for: no check is written for what may be in them."""
+        known = self._output.known
+        if known is None or not isinstance(one.record, dict) or one.record.keys() <= known:
+            return one
+        self._dropped.update(sorted(one.record.keys() - known))
+        return Found({name: value for name, value in one.record.items() if name in known}, one.problem)
 
     def _as_planned(self, one: Found, item: ItemId, id_: Json) -> Found:
         self._respelled[item] = id_
@@ -119,6 +131,10 @@ class _Matcher:
         return f"missing: no record has {_quoted(item)} at {self._output.item}"
 
     def _notes(self) -> Iterator[str]:
+        if self._dropped:
+            names = ", ".join(f"{_shown(name)!r} ({times})" for name, times in self._dropped.most_common(_MOST_NAMED))
+            more = f" and {len(self._dropped) - _MOST_NAMED} more" if len(self._dropped) > _MOST_NAMED else ""
+            yield f"dropped what neither fields nor a check names: {names}{more}; `extra: keep` keeps it"
         for item, id_ in islice(self._respelled.items(), 1):
             example = f"{_quoted(id_)} for {_quoted(item)}"
             yield f"{len(self._respelled)} ids were written in another form ({example}); they are spelled as planned"

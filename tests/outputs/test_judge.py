@@ -291,6 +291,17 @@ def test_rows_that_raise_for_one_record_reject_that_record(court: Court) -> None
     assert judgement.broken_check is None
 
 
+def test_what_nobody_asked_for_is_dropped_before_any_check_with_a_note(court: Court) -> None:
+    court.output = replace(court.output, known=frozenset({"id", "n"}))
+    court.python("""def check(items, records, context):
+    return {i: [] for i in records if max(len(value) for value in records[i][0].values())}
+""")
+    judgement = court.judge([{"id": "A1", "n": "1", "x": 7}, {"id": "A2", "x": None, "y": {}}, {"id": "A3"}])
+    assert outcome_of(judgement) == {"A1": [{"id": "A1", "n": "1"}], "A2": [{"id": "A2"}], "A3": [{"id": "A3"}]}
+    note = "dropped what neither fields nor a check names: 'x' (2), 'y' (1); `extra: keep` keeps it"
+    assert judgement.notes == (note,)
+
+
 # --- big files --------------------------------------------------------------------------------------------------------
 
 
