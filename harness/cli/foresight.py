@@ -19,6 +19,7 @@ from harness.ledger.loss import refuse_lost
 from harness.ledger.store import opened_for_reading
 from harness.supervisor.changes import Changes, changes_since, refusal
 from harness.supervisor.opening import refuse_bad_prompts, refuse_past_deadline, refuse_small_budget
+from harness.supervisor.renamed import refuse_renamed
 from harness.views.wording import clean_lines
 
 
@@ -66,6 +67,7 @@ def _unknown_models(job: Job) -> Iterator[str]:
 
 def refuse_what_launch_would(job: Job, items: Sequence[Item], typed: str) -> None:
     """UsageError when the job was planned and has changed since; a rehearsal starts anew then, and is not refused."""
+    refuse_renamed(job)
     changes = _changes(job, items)
     if changes.in_words() and not job.rehearsal:
         raise UsageError([refusal(job, changes, typed)])

@@ -62,6 +62,7 @@ def launch(
     from harness.job.synthetic import refuse_synthetic
     from harness.ledger.shared_holds import state_home
     from harness.supervisor.opening import Again
+    from harness.supervisor.renamed import refuse_renamed
     from harness.supervisor.running import RunOptions
 
     places = [Place(manifest, rehearsal=False) for manifest in manifests or [DEFAULT_MANIFEST]]
@@ -74,6 +75,7 @@ def launch(
     asked = [*words.as_arguments(), *(["--reset"] if reset else [])]
     wanted = command_line("launch", *map(str, manifests or [DEFAULT_MANIFEST]), *asked)
     together([partial(must_be_trusted, job, settings or (), wanted, trust=trust) for job in jobs])
+    together([partial(refuse_renamed, job) for job in jobs if not reset])
     shared = state_home(os.environ, Path.home())
     supplies = together([partial(find_supply, job, os.environ, Path.home(), shared) for job in jobs])
     together([partial(refuse_bad_prompts_ahead, job) for job in jobs if reset or not is_there_anything(job)])

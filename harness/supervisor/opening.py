@@ -10,7 +10,6 @@ from pathlib import Path
 from harness import __version__
 from harness.base.bounded import Bounded
 from harness.base.clock import Clock
-from harness.base.commands import command_at
 from harness.base.errors import LedgerDamagedError, Problem, UsageError
 from harness.base.files import make_folder, sync_folder, write_private
 from harness.base.texts import shown
@@ -40,6 +39,7 @@ from harness.sources.read import digest_of_source, hash_of, read
 from harness.supervisor.attempt import reservation
 from harness.supervisor.changes import Changes, changes_since, is_the_same, refusal
 from harness.supervisor.merging import refuse_foreign_targets
+from harness.supervisor.renamed import of_another_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +86,7 @@ def open_ledger(job: Job, clock: Clock) -> Ledger:
         (name,) = ledger.db.execute("SELECT name FROM job").fetchone()
         if name != job.name:
             ledger.close()
-            anew = command_at(job.state, "launch", "--reset")
-            hint = f"give each job a manifest of its own, or start this one anew with `{anew}`"
-            raise UsageError(
-                [Problem(str(job.manifest), f"its ledger belongs to the job {name!r}, not {job.name!r}", hint)]
-            )
+            raise UsageError([of_another_name(job, name)])
     return ledger
 
 

@@ -182,10 +182,17 @@ def next_command(status: Status, manifest: str, settings: Sequence[str] = ()) ->
             verb, words = "report", ()
     bound = _bound_reached(status) if verb == "launch" else ""
     how = "name a later" if bound == "deadline" else "raise"
+    words = _without(words, bound) if bound else words
     first = f"{how} `{bound}` in {manifest}, then " if bound else ""
     if is_paused and verb == "launch":
         first = f"`{command_line('resume', manifest, rehearsal=status.rehearsal)}`, then {first}"
     return f"{first}`{command_line(verb, manifest, *words, rehearsal=status.rehearsal)}`"
+
+
+def _without(words: Sequence[str], bound: str) -> tuple[str, ...]:
+    """The settings but for those of a bound that was reached: with them, the same command would get no further."""
+    pairs = zip(words[::2], words[1::2], strict=True)
+    return tuple(word for pair in pairs if pair[1].split("=")[0].split(".")[0] != bound for word in pair)
 
 
 def _bound_reached(status: Status) -> str:

@@ -18,7 +18,7 @@ from harness.core.types import Fault
 from harness.ledger.lock import JobLock
 from harness.ledger.waiting import WaitingNote
 from harness.views.status import Status, new, read_status
-from harness.views.status_text import lines
+from harness.views.status_text import lines, next_command
 
 if TYPE_CHECKING:
     from tests.views.conftest import Night
@@ -200,6 +200,27 @@ def test_a_bound_that_was_reached_has_to_be_raised_first(reason: str, says: str,
     night.attempt()
     night.end(3, reason)
     assert says in text_of(read_status(night.state, night.clock.now()), night)
+
+
+@pytest.mark.parametrize(
+    ("reason", "setting"),
+    [
+        ("the budget cannot pay for another session", "budget=$0.10"),
+        ("the cap of 3 sessions is reached", "caps.sessions=3"),
+        ("the cap of 3 sessions is reached", "caps={sessions: 3}"),
+        ("stopped by the deadline 2026-11-21 07:00", "deadline=2026-11-21 07:00"),
+    ],
+)
+def test_the_next_command_does_not_repeat_the_setting_that_was_too_small(
+    reason: str, setting: str, night: "Night"
+) -> None:
+    night.plan(["A", "B"])
+    night.begin()
+    night.attempt()
+    night.end(3, reason)
+    status = read_status(night.state, night.clock.now())
+    words = ["--set", setting, "--set", "budget_per_session=$0.05"]
+    assert next_command(status, "job.yaml", words).endswith("then `harness launch --set 'budget_per_session=$0.05'`")
 
 
 def test_the_pace_so_far_gives_the_estimated_end(night: "Night") -> None:
