@@ -71,11 +71,10 @@ def launch(
     choice = _choice(first, only)
     words = Words(tuple(settings or ()), first, tuple(only or ()), Again(keep, add))
     jobs = together([partial(load, place.manifest, settings=settings or ()) for place in places])
-    together([partial(refuse_synthetic, job) for job in jobs])
+    together([partial(refuse, job) for job in jobs for refuse in (refuse_synthetic, refuse_renamed)[: 2 - reset]])
     asked = [*words.as_arguments(), *(["--reset"] if reset else [])]
     wanted = command_line("launch", *map(str, manifests or [DEFAULT_MANIFEST]), *asked)
     together([partial(must_be_trusted, job, settings or (), wanted, trust=trust) for job in jobs])
-    together([partial(refuse_renamed, job) for job in jobs if not reset])
     shared = state_home(os.environ, Path.home())
     supplies = together([partial(find_supply, job, os.environ, Path.home(), shared) for job in jobs])
     together([partial(refuse_bad_prompts_ahead, job) for job in jobs if reset or not is_there_anything(job)])
