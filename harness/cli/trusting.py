@@ -91,7 +91,7 @@ def _asked(job: Job, wanted: Sequence[Grant], known: set[str]) -> Iterator[str]:
 def _refusal(job: Job, wanted: Sequence[Grant], known: set[str], typed: str) -> Problem:
     lines = "\n".join(_asked(job, wanted, known))
     hint = f"if you trust these files, `{typed} --trust` says so once and for all; in scripts {VARIABLE}=1 does"
-    return Problem(shown(job.manifest), f"nobody can be asked here, so nothing was started\n{lines}", hint)
+    return Problem(shown(job.manifest), f"there is no terminal to ask at, so nothing was started\n{lines}", hint)
 
 
 def _path(folder: Path) -> Path:

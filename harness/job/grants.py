@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.job.job import Job, PhaseSpec
+from harness.job.tools import RUNNING
 
 Kind = Literal["program", "check", "helper", "scene", "tool", "sandbox", "variable", "setting", "files", "merge"]
 
@@ -27,8 +28,6 @@ _SAYS: dict[Kind, str] = {
     "files": "shows to sessions: {}",
     "merge": "writes outside of its folder: {}",
 }
-RUNNING_TOOLS = frozenset({"Bash", "Monitor", "PowerShell", "REPL", "Workflow"})
-"""Tools that run programs."""
 OWN_FILES = "./"
 """The grant of files of the folder that the manifest names one by one; which they are may change."""
 
@@ -52,6 +51,9 @@ class Grant:
 def grants_of(jobs: Sequence[Job]) -> tuple[Grant, ...]:
     """What these readings of one manifest (the real one, the rehearsal) would do together, each once."""
     found = {grant.key: grant for job in jobs for grant in _grants(job)}
+    own = dict.fromkeys(name for job in jobs for name in _own_files(job))
+    if own:
+        found["own"] = Grant("files", OWN_FILES, ", ".join(own))
     return tuple(sorted(found.values(), key=lambda grant: tuple(_SAYS).index(grant.kind)))
 
 
@@ -77,7 +79,7 @@ def _of_phase(job: Job, phase: PhaseSpec) -> Iterator[Grant]:
             yield Grant("check", _relative(job, check.python[0]))
         if check.command is not None:
             yield Grant("check", _words(job, check.command))
-    yield from (Grant("tool", tool) for tool in session.tools if tool.split("(")[0] in RUNNING_TOOLS)
+    yield from (Grant("tool", tool) for tool in session.tools if tool.split("(")[0] in RUNNING)
     for name, value in session.env.items():
         if value.startswith("$"):
             yield Grant("variable", value if value == f"${name}" else f"{value} as {name}")
@@ -88,19 +90,21 @@ def _of_phase(job: Job, phase: PhaseSpec) -> Iterator[Grant]:
 
 
 def _files(job: Job) -> Iterator[Grant]:
-    """Patterns as they are written; what lies elsewhere, links followed, by its path; files of the folder as one."""
+    """Patterns and folders as they are written; what lies elsewhere, links followed, by its path."""
     if job.items.files is not None:
         yield Grant("files", job.items.files)
-    inside = []
-    for file in dict.fromkeys((*job.named, *job.readable)):
+    for file in (*job.named, *job.readable):
         if not _is_inside(job, file):
             yield Grant("files", os.path.realpath(file))
         elif file.is_dir():
             yield Grant("files", f"{_relative(job, file)}/")
-        else:
-            inside.append(_relative(job, file))
-    if inside:
-        yield Grant("files", OWN_FILES, ", ".join(inside))
+
+
+def _own_files(job: Job) -> Iterator[str]:
+    """Files of the folder that are named one by one."""
+    for file in (*job.named, *job.readable):
+        if _is_inside(job, file) and not file.is_dir():
+            yield _relative(job, file)
 
 
 def _is_inside(job: Job, path: Path) -> bool:

@@ -17,7 +17,7 @@ HELD_BY_RULES = (*("Read", "Write", "Edit", "NotebookEdit", "Grep", "Glob"), *("
 """What a session may use without a kernel sandbox: rules with paths hold the first six, and the last two touch no file.
 A list of what is allowed: a tool of a later CLI is refused until somebody has looked at it."""
 
-_RUNNING = frozenset({"Bash", "Monitor", "PowerShell", "REPL", "Workflow"})
+RUNNING = frozenset({"Bash", "Monitor", "PowerShell", "REPL", "Workflow"})
 RULES_REMEDY = f"tools that permission rules can hold: {', '.join(HELD_BY_RULES)}"
 
 
@@ -25,5 +25,5 @@ def why_not_by_rules(tool: str) -> str:
     """Why a session may not use it without a kernel sandbox; empty when it may."""
     if tool in HELD_BY_RULES:
         return ""
-    does = "runs programs" if tool in _RUNNING else "reaches beyond a session's own folder"
+    does = "runs programs" if tool in RUNNING else "reaches beyond a session's own folder"
     return f"tool {tool} {does} and needs a kernel sandbox"

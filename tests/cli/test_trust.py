@@ -134,7 +134,7 @@ def test_what_claude_sessions_would_be_given_is_in_the_list(
         f"sets for sessions: NODE_EXTRA_CA_CERTS={theirs / 'ca.pem'}",
         "passes on of your environment: $TOKEN as AWS_BEARER_TOKEN_BEDROCK",
         f"shows to sessions: {tmp_path / 'id_rsa'}",
-        "shows to sessions: list.csv",
+        "shows to sessions: ca.pem, list.csv",
     ):
         assert line in said.err, line
 
