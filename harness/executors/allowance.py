@@ -40,7 +40,7 @@ class Allowance:
     processes: int = 1024
     """Of the whole session; the CLI with a build in its Bash tool has dozens."""
     resident_bytes: int = field(default_factory=_half_of_memory)
-    """In memory, of the whole session, which has about 0.2 GiB; beyond half of the machine the supervisor is in danger."""
+    """In memory, of the whole session, which has about 0.2 GiB; beyond half of the machine all others are in danger."""
     files: int = 20_000
     """In the folders that it can write, which hold about 25; an unpacked archive has thousands."""
     written_bytes: int = 4 * _GIB

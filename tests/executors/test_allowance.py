@@ -105,8 +105,8 @@ def test_C08_a_memory_hog_is_ended(bench: "Bench", walls: Any) -> None:
 
 HOARDS = {
     "a file in memory": "fd = os.memfd_create('hoard')\nos.posix_fallocate(fd, 0, 150 << 20)\n",
-    "/tmp": "fd = os.open('/tmp/hoard', os.O_CREAT | os.O_RDWR)\nos.posix_fallocate(fd, 0, 150 << 20)\nos.close(fd)\n",
-    "/dev/shm": "fd = os.open('/dev/shm/hoard', os.O_CREAT | os.O_RDWR)\nos.posix_fallocate(fd, 0, 150 << 20)\nos.close(fd)\n",
+    "/tmp": "with open('/tmp/hoard', 'wb') as file: os.posix_fallocate(file.fileno(), 0, 150 << 20)\n",
+    "/dev/shm": "with open('/dev/shm/hoard', 'wb') as file: os.posix_fallocate(file.fileno(), 0, 150 << 20)\n",
 }
 
 
