@@ -29,7 +29,7 @@ class Launch:
     shown: tuple[tuple[Path, str], ...] = ()
     """Files and folders shown read-only under another path: (here, there). Only where `View` differs from here."""
     stdin: Path | None = None
-    """A file to read from; None = a pipe that we write to."""
+    """A file whose content it reads; the file itself it cannot reach. None = a pipe that we write to."""
     programs: tuple[Path, ...] = ()
     """Programs beside the one in `argv` that must be able to run: their installations are shown too."""
 

@@ -30,6 +30,8 @@ class Item:
     """For an item that is a file: the original; it is copied read-only into `input/`."""
     records: tuple[Json, ...] = ()
     """In a phase with `from`: the accepted records of this item in that phase, or the record it was made of."""
+    sha: str = ""
+    """Of its input as it was planned (`core.inputs.hash_of_input`), out of the ledger; empty for made items."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

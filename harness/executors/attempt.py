@@ -232,7 +232,12 @@ def _missing_input(spec: AttemptSpec, error: OSError) -> Symptoms | None:
     failed = next((file for file in files.values() if error.filename in (file, str(file))), None)
     if failed is None or error.errno not in _OUT_OF_REACH:
         return None
+    if error.errno == errno.ENOTDIR and failed.parent.is_dir():
+        return Symptoms(missing_folder=f"{failed.parent} (it is a link now, or behind one)")
     if not failed.parent.is_dir():
         return Symptoms(missing_folder=str(failed.parent))
-    gone = tuple(str(id_) for id_, file in files.items() if file == failed or not file.is_file())
-    return Symptoms(missing_input=gone, text=f"{', '.join(gone)}; put it back, then retry the item")
+    lost = [id_ for id_, file in files.items() if file == failed or file.is_symlink() or not file.is_file()]
+    why = " (a link now, and no link is followed)" if error.errno == errno.ELOOP else ""
+    return Symptoms(
+        missing_input=tuple(map(str, lost)), text=f"{', '.join(lost)}{why}; put it back, then retry the item"
+    )

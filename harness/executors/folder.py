@@ -17,7 +17,6 @@ Everything but config/ and tmp/ is kept for ever, of failed attempts too. Folder
 
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +26,9 @@ from harness.backends.launch import View
 from harness.base.files import make_folder, write_private
 from harness.base.ids import ItemId
 from harness.base.removal import remove_tree
-from harness.core.inputs import INPUT_FOLDER, input_paths
+from harness.core.inputs import INPUT_FOLDER, hash_of_input, input_paths
 from harness.core.types import AttemptSpec, Item
+from harness.executors.inputs import copy_input
 
 ITEMS_FILE = "items.json"
 CONTEXT_FILE = "context.json"
@@ -82,14 +82,15 @@ class AttemptFolder:
         """The folders under their own paths, for a session that sees what we see."""
         return View(str(self.work), str(self.config), str(self.tmp), str(self.input))
 
-    def prepare(self, spec: AttemptSpec, view: View, vars_: Mapping[str, Any]) -> None:
-        """Lay out everything the session needs. Not durable: an attempt that is lost is run again."""
+    def prepare(self, spec: AttemptSpec, view: View, vars_: Mapping[str, Any], top: Path) -> list[str]:
+        """Lay out everything the session needs; returns notes about it. Not durable: an attempt that is lost is run
+        again. OSError with the item's file as its name when that cannot be copied, or lies behind a link below `top`.
+        """
         own = (self.config,) if spec.session.backend == "claude" else ()
         for folder in (self.root, self.work, self.tmp, *own):
             make_folder(folder)
         inputs = input_paths(spec.items)
-        if inputs:
-            self._copy_inputs(spec.items, inputs)
+        notes = self._copy_inputs(spec.items, inputs, top) if inputs else []
         write_private(self.prompt, spec.prompt.encode(errors="replace"))
         write_private(self.spec, _json(_spec_document(spec, inputs, view, vars_)))
         if spec.session.backend == "command":
@@ -98,6 +99,7 @@ class AttemptFolder:
                 write_private(
                     self.work / CONTEXT_FILE, _json({name: list(rows) for name, rows in spec.context.items()})
                 )
+        return notes
 
     def last_error(self) -> str:
         """The last line of stderr.log, cut; empty when there is none."""
@@ -118,16 +120,18 @@ class AttemptFolder:
         remove_tree(self.config)
         remove_tree(self.tmp)
 
-    def _copy_inputs(self, items: tuple[Item, ...], inputs: Mapping[ItemId, str]) -> None:
+    def _copy_inputs(self, items: tuple[Item, ...], inputs: Mapping[ItemId, str], top: Path) -> list[str]:
         make_folder(self.input)
+        notes = []
         for item in items:
             if item.file is not None:
-                target = self.root / inputs[item.id]
-                shutil.copyfile(item.file, target)
-                target.chmod(0o400)
+                sha = copy_input(item.file, top, self.root / inputs[item.id])
+                if item.sha and hash_of_input(item, sha) != item.sha:
+                    notes.append(f"the file of {str(item.id)!r} is not what it was when it was planned")
         link = self.work / INPUT_FOLDER
         if not link.is_symlink():
             link.symlink_to(f"../{INPUT_FOLDER}")
+        return notes
 
 
 def _json(document: Any) -> bytes:

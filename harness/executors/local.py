@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from harness.backends.claude import ClaudeSession
@@ -76,7 +77,7 @@ class LocalExecutor:
         """Run one attempt to its end. Never raises for what a session does; cancelled, it ends the session first."""
         folder = AttemptFolder(spec.folder)
         try:
-            folder.prepare(spec, self._containment.view(folder), self._job.vars)
+            told = await self._prepared(spec, folder)
         except OSError as error:
             return not_started(spec, error)
         marks = {TOKEN_MARK: spec.token, **self._marks}
@@ -89,7 +90,7 @@ class LocalExecutor:
         before = looks(guarding)
         try:
             ending = await live.run()
-            notes = (*trespasses(before, looks(guarding)), *ignored(folder.work))
+            notes = (*told, *trespasses(before, looks(guarding)), *ignored(folder.work))
             ending = replace(ending, notes=(*ending.notes, *notes))
             if ending.fault is not None and ending.fault.kind == TOO_BIG:
                 ending = await self._relieved(folder, ending)
@@ -130,6 +131,12 @@ class LocalExecutor:
     async def sweep(self) -> int:
         """End every process that an earlier supervisor of this job left behind; returns how many there were."""
         return await end_found(lambda: of_job(self._job.state), 0)
+
+    async def _prepared(self, spec: AttemptSpec, folder: AttemptFolder) -> list[str]:
+        top = self._job.items.top(self._job.folder)
+        lay_out = partial(folder.prepare, spec, self._containment.view(folder), self._job.vars, top)
+        has_files = any(item.file is not None for item in spec.items)  # the way to a thread costs more than the rest
+        return await asyncio.to_thread(lay_out) if has_files else lay_out()
 
     async def _relieved(self, folder: AttemptFolder, ending: Ending) -> Ending:
         """A work folder that is too big is not kept: a few of them would fill the disk for everybody."""

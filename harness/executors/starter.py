@@ -11,6 +11,7 @@ from harness.backends.launch import Launch
 from harness.base.ending import end_found, end_tree
 from harness.base.marks import TOKEN_MARK, has_mark, lock_limit, marked
 from harness.base.processes import IS_LINUX, children, descendants, reap, reap_namespaces
+from harness.base.sealed import sealed
 from harness.executors.allowance import Allowance, limited
 from harness.executors.folder import AttemptFolder
 from harness.executors.guardian import Guardian
@@ -50,7 +51,7 @@ class AttemptStarter:
         wrapped = self._containment.wrap(self._folder, launch)
         with ExitStack() as closing:
             argv, descriptors = closing.enter_context(handed(wrapped.argv, wrapped.contents))
-            source = PIPE if launch.stdin is None else closing.enter_context(launch.stdin.open("rb")).fileno()
+            source = PIPE if launch.stdin is None else closing.enter_context(sealed(launch.stdin))
             loop = asyncio.get_running_loop()
             self._transport, protocol = await loop.subprocess_exec(
                 partial(SubprocessStreamProtocol, _STREAM_LIMIT_BYTES, loop),

@@ -1,10 +1,11 @@
 """Where the items come from, resolved: the file or the pattern, and how its rows are read and named."""
 
+import os
 from pathlib import Path
 
 from harness.base.paths import is_plain
 from harness.job.inspection import Inspection
-from harness.job.job import ItemsSpec
+from harness.job.job import ItemsSpec, below, top_of
 from harness.job.manifest import Items, Manifest
 
 BY_ROW = "$row"
@@ -88,13 +89,22 @@ def _check_table(desk: Inspection, items: Items, file: Path) -> None:
 
 
 def _glob(desk: Inspection, text: str) -> str:
+    """The pattern; one of another place is absolute, and has a folder before its first wildcard."""
     place = ("items", "files")
     pattern = desk.fill(place, text)
-    if not pattern.strip() or pattern.startswith(("/", "~")) or ".." in Path(pattern).parts or "\0" in pattern:
-        desk.complain(place, f"expected a pattern below the job's folder such as inbox/*.pdf, got {pattern!r}")
+    if pattern.startswith("~/"):
+        pattern = os.path.expanduser(pattern)  # noqa: PTH111  the path stays text
+    if not pattern.strip() or pattern.startswith("~") or ".." in Path(pattern).parts or "\0" in pattern:
+        desk.complain(
+            place, f"expected a pattern such as inbox/*.pdf, or /data/inbox/*.pdf for another place, got {pattern!r}"
+        )
+        return pattern
+    top = top_of(pattern, desk.folder)
+    if len(top.parts) < 2 or not top.is_dir():
+        desk.complain(place, f"there is no folder {str(top)!r}" if len(top.parts) > 1 else "expected a folder in it")
         return pattern
     try:
-        next(iter(desk.folder.glob(pattern)), None)
+        next(iter(top.glob(below(pattern, top))), None)
     except (ValueError, NotImplementedError, IndexError) as error:
         desk.complain(place, f"{pattern!r} is no pattern: {error}")
     return pattern

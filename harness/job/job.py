@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -92,6 +93,18 @@ class PhaseSpec:
     """As `ItemsSpec.exact`."""
 
 
+def top_of(pattern: str, folder: Path) -> Path:
+    """That of the job, or for a pattern that is absolute the part of it before the first wildcard."""
+    if not pattern.startswith("/"):
+        return folder
+    return Path(*takewhile(lambda part: not set(part) & set("*?["), Path(pattern).parent.parts))
+
+
+def below(pattern: str, top: Path) -> str:
+    """A pattern for files, as it is below `top_of` it."""
+    return str(Path(pattern).relative_to(top)) if pattern.startswith("/") else pattern
+
+
 @dataclass(frozen=True, slots=True)
 class ItemsSpec:
     """Where the first phase's items come from; exactly one of `file` and `files`. `id` is a plain path or `$row`."""
@@ -109,6 +122,10 @@ class ItemsSpec:
     """`ids: exact`: ids that differ in case only are different ones, in every phase."""
     first_only: bool = False
     """`unique: first`: of rows with one id the first is taken."""
+
+    def top(self, folder: Path) -> Path:
+        """For items that are files: the folder below which no link is followed."""
+        return folder if self.files is None else top_of(self.files, folder)
 
 
 @dataclass(frozen=True, slots=True)

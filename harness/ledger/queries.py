@@ -143,20 +143,20 @@ def _item(db: sqlite3.Connection, phase: int, item: ItemId, store: ArtifactStore
         " WHERE i.phase = ? AND i.item = ?",
         (phase, item),
     ).fetchone()
-    row, file = _row(db, phase, item)
+    row, file, sha = _row(db, phase, item)
     records = records_of(db, from_phase, parent, store) if parent is not None else ()
-    return Item(item, row, folder / file if file else None, records)
+    return Item(item, row, folder / file if file else None, records, sha)
 
 
-def _row(db: sqlite3.Connection, phase: int, item: str) -> tuple[dict[str, Json], str | None]:
-    """The item's row: its own, or where the phase keeps its items, that of the phase before."""
-    text, file, parent, makes_items, from_phase = db.execute(
-        """SELECT i.data, i.file, i.parent, p.makes_items, p.from_phase FROM items i JOIN phases p ON p.phase = i.phase
-           WHERE i.phase = ? AND i.item = ?""",
+def _row(db: sqlite3.Connection, phase: int, item: str) -> tuple[dict[str, Json], str | None, str]:
+    """The item's row, its file and its hash: its own, or where the phase keeps its items, those of the phase before."""
+    text, file, sha, parent, makes_items, from_phase = db.execute(
+        """SELECT i.data, i.file, i.sha, i.parent, p.makes_items, p.from_phase
+           FROM items i JOIN phases p ON p.phase = i.phase WHERE i.phase = ? AND i.item = ?""",
         (phase, item),
     ).fetchone()
     if parent is None or makes_items:
-        return json.loads(text), file
+        return json.loads(text), file, sha
     return _row(db, from_phase, parent)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.base.artifacts import ArtifactStore
+from harness.base.beneath import opened_file, opened_folder
 from harness.core.names import file_name_for, place_in
 from harness.core.types import Artifact, OutputFault
 from harness.job.job import OutputSpec
@@ -99,24 +100,16 @@ def _opened(work: Path, name: str) -> Iterator[int]:
     *folders, last = Path(name).parts
     if Path(name).is_absolute() or ".." in folders:
         raise _RefusedError("it lies outside the work folder")
-    opened: list[int] = []
     try:
-        opened.append(os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
-        for folder in folders:
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-            opened.append(os.open(folder, flags, dir_fd=opened[-1]))
-        _must_be_plain(os.lstat(last, dir_fd=opened[-1]))
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-        opened.append(os.open(last, flags, dir_fd=opened[-1]))
-        _must_be_plain(os.fstat(opened[-1]))
-        yield opened[-1]
+        with opened_folder(work, folders) as folder:
+            _must_be_plain(os.lstat(last, dir_fd=folder))
+            with opened_file(last, folder) as descriptor:
+                _must_be_plain(os.fstat(descriptor))
+                yield descriptor
     except FileNotFoundError:
         raise
     except OSError as error:
         raise _RefusedError(_in_words(error)) from None
-    finally:
-        for descriptor in reversed(opened):
-            os.close(descriptor)
 
 
 def _must_be_plain(status: os.stat_result) -> None:

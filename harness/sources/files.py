@@ -1,45 +1,49 @@
-"""Items that are files: every ordinary file that a glob below the job's folder finds."""
+"""Items that are files: every ordinary file that a glob below a folder finds, and none behind a link."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+import glob
+import os
+from collections.abc import Container, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
 from harness.base.errors import Problem
 from harness.base.texts import in_yaml, shown, size_in_words
-from harness.job.job import Job
+from harness.job.job import Job, below
 from harness.sources.rows import MOST_FILE_BYTES, MOST_ITEMS, Rows, SourceError, too_many
 
+_MOST_TOLD = 3
 _MOST_BLANK_BYTES = 64
 
 
 def rows_of_files(job: Job, pattern: str) -> Rows:
-    """One row `{file, name, size}` a file, sorted by path; `file` is the path below the job's folder, with `/`.
+    """One row `{file, name, size}` a file, sorted by path; `file` is the path below the job's folder, with `/`; for a
+    pattern of another place it begins with the name of the folder before its first wildcard.
 
-    Left out: hidden files and folders, the manifest, the progress file, merged outputs. SourceError for links that
-    lead out of the folder or nowhere, and for files above the limit.
+    Left out: hidden files and folders, the manifest, the progress file, merged outputs. SourceError for a link, or a
+    file behind one, unless it leads to a file that is an item by its own name; and for files above the limit.
     """
-    problems: list[Problem] = []
-    found: dict[str, Path] = {}
-    for path in job.folder.glob(pattern):
-        relative = path.relative_to(job.folder)
-        if _is_left_out(job, path):
-            continue
-        if problem := _trouble(job.folder, path):
-            problems.append(problem)
-        found[relative.as_posix()] = path
+    top = job.items.top(job.folder)
+    found: dict[Path, Path] = {}
+    for path in top.glob(below(pattern, top)):
+        if not _is_left_out(job, top, path):
+            found[path] = path.relative_to(top)
         if len(found) > MOST_ITEMS:
-            too_many(job.folder)
+            too_many(top)
+    link_of = {path: link for path, relative in found.items() if (link := _first_link(top, relative)) is not None}
+    real = {path.resolve(): path for path in found if path not in link_of}
+    troubles = (_trouble(job, top, path, link_of.get(path), real) for path in found)
+    problems = {problem: None for problem in troubles if problem is not None}
     if problems:
         raise SourceError(*sorted(problems, key=lambda problem: problem.where))
-    if not found and (other := _other_case(job, pattern, found)):
+    other = _other_case(job, pattern, found)
+    if not found and other:
         raise SourceError(Problem(shown(job.folder / pattern), "holds no items", other))
-    names = sorted(found)
-    values = [{"file": name, "name": found[name].name, "size": found[name].stat().st_size} for name in names]
-    files = [found[name] for name in names]
-    warnings = [
-        *_empty(files),
-        *([f"{shown(job.folder / pattern)}: {other}"] if (other := _other_case(job, pattern, found)) else []),
-    ]
-    return Rows(list(values), lambda index: shown(files[index]), files, tuple(warnings))
+    prefix = top.name if pattern.startswith("/") else ""
+    named = sorted((PurePosixPath(prefix, relative).as_posix(), path) for path, relative in found.items())
+    values = [{"file": name, "name": path.name, "size": path.stat().st_size} for name, path in named]
+    files = [real[path.resolve()] if path in link_of else path for _, path in named]
+    wrong_case = [f"{shown(job.folder / pattern)}: {other}"] if other else []
+    warnings = (*_empty(files), *wrong_case, *_passed_by(top, pattern))
+    return Rows(list(values), lambda index: shown(named[index][1]), files, warnings)
 
 
 def in_any_case(pattern: str) -> str:
@@ -50,12 +54,12 @@ def in_any_case(pattern: str) -> str:
     return f"{begin}." + "".join(f"[{c.lower()}{c.upper()}]" if c.isalpha() else c for c in suffix)
 
 
-def _other_case(job: Job, pattern: str, found: Mapping[str, Path]) -> str:
+def _other_case(job: Job, pattern: str, found: Container[Path]) -> str:
     """What to write for files that differ from the pattern in the case of their ending only; "" without such."""
-    wider = in_any_case(pattern)
-    paths = job.folder.glob(wider) if wider != pattern else ()
-    missed = [name for path in paths if (name := path.relative_to(job.folder).as_posix()) not in found]
-    missed = [name for name in missed if not _is_left_out(job, job.folder / name)]
+    wider, top = in_any_case(pattern), job.items.top(job.folder)
+    paths = top.glob(below(wider, top)) if wider != pattern else ()
+    left = [path for path in paths if path not in found and not _is_left_out(job, top, path)]
+    missed = [path.relative_to(top).as_posix() for path in left]
     if not missed:
         return ""
     more = f" and {len(missed) - 1:,} more differ" if len(missed) > 1 else " differs"
@@ -77,8 +81,8 @@ def _is_blank(path: Path) -> bool:
     return not path.read_bytes().removeprefix(b"\xef\xbb\xbf").strip(b"\0\xff\xfe \t\r\n")
 
 
-def _is_left_out(job: Job, path: Path) -> bool:
-    relative = path.relative_to(job.folder)
+def _is_left_out(job: Job, top: Path, path: Path) -> bool:
+    relative = path.relative_to(top)
     return any(part.startswith(".") for part in relative.parts) or path.is_dir() or _is_ours(job, path)
 
 
@@ -88,15 +92,60 @@ def _is_ours(job: Job, path: Path) -> bool:
     return any(path == each or path.is_relative_to(each) for each in ours)
 
 
-def _trouble(folder: Path, path: Path) -> Problem | None:
+def _first_link(top: Path, relative: Path) -> Path | None:
+    """The outermost link on the way from the folder to the file."""
+    ways = [top / parent for parent in reversed((relative, *relative.parents)) if parent.parts]
+    return next((way for way in ways if way.is_symlink()), None)
+
+
+def _trouble(job: Job, top: Path, path: Path, link: Path | None, real: Mapping[Path, Path]) -> Problem | None:
     try:
-        real = path.resolve(strict=True)
+        target = path.resolve(strict=True)
     except (OSError, RuntimeError):
         return Problem(shown(path), "is a link that leads nowhere")
-    if not real.is_relative_to(folder):
-        return Problem(shown(path), "is a link that leads out of the job's folder", "copy the file into it")
-    if not real.is_file():
+    if link is not None and target not in real:
+        return _refusal(job, top, path, link)
+    if not target.is_file():
         return Problem(shown(path), "is no ordinary file")
-    if real.stat().st_size > MOST_FILE_BYTES:
+    if target.stat().st_size > MOST_FILE_BYTES:
         return Problem(shown(path), f"is larger than {size_in_words(MOST_FILE_BYTES)}, the most that one item may have")
     return None
+
+
+def _refusal(job: Job, top: Path, path: Path, link: Path) -> Problem:
+    """A link that a pattern finds is refused, whoever made it; a folder of another place can be named."""
+    where = link.resolve()
+    if link == path:
+        is_out = not where.is_relative_to(top.resolve())
+        folder = "the job's folder" if top == job.folder else shown(top)
+        leads = f"leads out of {folder}, to {where}" if is_out else f"leads to {where}, which is no item itself"
+        return Problem(shown(link), f"is a link that {leads}", "copy the file there, or take the link away")
+    written = job.items.files or ""
+    begin = link.relative_to(top).as_posix()
+    rest = written.removeprefix(f"{begin}/")
+    hint = f'name that folder itself: items: {{files: "{glob.escape(str(where))}/{rest}"}}'
+    if rest == written:
+        hint = "name that folder in a pattern of its own, or put the files in its place"
+    return Problem(shown(link), f"is a link to the folder {where}, and no link is followed to items", hint)
+
+
+def _passed_by(top: Path, pattern: str) -> Iterator[str]:
+    """`**` does not look behind links to folders: told, because files may be missed."""
+    if "**" not in pattern:
+        return
+    links = [
+        Path(folder, name)
+        for folder, names, _ in os.walk(top)
+        for name in _seen(names)
+        if Path(folder, name).is_symlink()
+    ]
+    named = ", ".join(map(shown, sorted(links)[:_MOST_TOLD]))
+    if links:
+        more = f" and {len(links) - _MOST_TOLD} more" if len(links) > _MOST_TOLD else ""
+        yield f"{named}{more}: links to folders, in which no items are looked for"
+
+
+def _seen(names: list[str]) -> list[str]:
+    """Those that are not hidden; the walk does not go into the others."""
+    names[:] = [name for name in names if not name.startswith(".")]
+    return names

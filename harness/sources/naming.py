@@ -1,6 +1,5 @@
 """From rows to items: each with an id of its own, or refused with its place; all that is wrong is told at once."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +8,7 @@ from harness.base.errors import Problem
 from harness.base.ids import ItemId
 from harness.base.paths import MISSING, path_to, read_path
 from harness.base.texts import in_yaml
+from harness.core.inputs import canonical
 from harness.core.item_ids import folded, trouble_with
 from harness.core.types import Item, Json
 from harness.job.items import BY_ROW
@@ -192,11 +192,3 @@ def _warnings(rows: Rows, gathering: _Gathering) -> Iterator[str]:
             f"{rows.place(index)}: {count} like UTF-8 that was read as Windows-1252, for instance {example!r}; "
             "left as is"
         )
-
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
-
-
-def canonical(value: Json) -> str:
-    """The JSON text that is hashed: keys in order, no spaces."""
-    return _ENCODER.encode(value)

@@ -9,15 +9,16 @@ from harness.base.bounded import Bounded
 from harness.base.errors import Problem, UsageError
 from harness.base.ids import Sha
 from harness.base.texts import shown
+from harness.core.inputs import hash_of_input
 from harness.core.names import same_stem
-from harness.core.types import Item, Json
+from harness.core.types import Item
 from harness.job.items import TABLE_SUFFIXES
 from harness.job.job import ItemsSpec, Job
 from harness.sources.aliases import Aliases, read_aliases
 from harness.sources.files import rows_of_files
 from harness.sources.json_file import chosen_rows, rows_of_json
 from harness.sources.lines import rows_of_jsonl, rows_of_txt
-from harness.sources.naming import canonical, items_of
+from harness.sources.naming import items_of
 from harness.sources.order import UnknownFieldError, ordered
 from harness.sources.rows import Rows, SourceError
 from harness.sources.table import rows_of_table
@@ -79,11 +80,10 @@ def digest_of_source(job: Job) -> str:
 
 def hash_of(item: Item) -> Sha:
     """The hash of what an item asks for: id, row and, for a file, its bytes. The order of keys does not matter."""
-    content: dict[str, Json] = {"id": item.id, "data": dict(item.data)}
-    if item.file is not None:
-        with item.file.open("rb") as file:
-            content["file"] = hashlib.file_digest(file, "sha256").hexdigest()
-    return sha_of(canonical(content).encode())
+    if item.file is None:
+        return hash_of_input(item, None)
+    with item.file.open("rb") as file:
+        return hash_of_input(item, hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def _same_stems(job: Job, items: Sequence[Item]) -> Iterator[Problem]:

@@ -233,7 +233,10 @@ def _job_planned(job: Job, items: int, now: Fingerprint, source: str) -> JobPlan
 
 
 def _added(job: Job, item: Item, place: int, number: int) -> ItemAdded:
-    file = item.file.relative_to(job.folder).as_posix() if item.file else None
+    file = None
+    if item.file is not None:  # a folder that is moved takes its files along
+        inside = item.file.is_relative_to(job.folder)
+        file = (item.file.relative_to(job.folder) if inside else item.file).as_posix()
     return ItemAdded(1, item.id, None, item.id, f"{place:08d}", number, dict(item.data), hash_of(item), file)
 
 

@@ -71,8 +71,59 @@ def test_I02_links_that_lead_out_are_refused(bounded: Bounded, tmp_path_factory:
         read(job_of('{files: "*.txt"}'), bounded)
     assert [str(problem).split("\n")[0] for problem in caught.value.problems] == [
         "dead.txt: is a link that leads nowhere",
-        "link.txt: is a link that leads out of the job's folder",
+        f"link.txt: is a link that leads out of the job's folder, to {secret}",
     ]
+
+
+def test_H5_no_link_is_followed_to_items_whatever_it_is_and_wherever_it_leads(bounded: Bounded) -> None:
+    for name in (".env", ".git/config", "in/a.txt", "other/in/b.txt"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(name)
+    Path("in/invoice.txt").symlink_to("../.env")
+    Path("in/x.txt").symlink_to("../.git/config")
+    Path("in/again.txt").symlink_to("a.txt")
+    Path("in/deep").symlink_to("../other/in")
+    told = refused(bounded, '{files: "in/*.txt"}')
+    assert [line.split(",")[0] for line in told] == [
+        f"in/invoice.txt: is a link that leads to {Path.cwd()}/.env",
+        f"in/x.txt: is a link that leads to {Path.cwd()}/.git/config",
+    ]
+    assert refused(bounded, '{files: "in/*/*.txt"}') == [
+        f"in/deep: is a link to the folder {Path.cwd()}/other/in, and no link is followed to items"
+    ]
+    for name in ("invoice", "x"):
+        Path(f"in/{name}.txt").unlink()
+    reading = read(job_of('{files: "in/**/*.txt"}'), bounded)
+    files = {str(item.id): item.file for item in reading.items}
+    assert files == {"in/a.txt": Path.cwd() / "in/a.txt", "in/again.txt": Path.cwd() / "in/a.txt"}
+    assert reading.warnings == ("in/deep: links to folders, in which no items are looked for",)
+
+
+def refused(bounded: Bounded, items: str) -> list[str]:
+    with pytest.raises(UsageError) as caught:
+        read(job_of(items), bounded)
+    return [str(problem).split("\n")[0] for problem in caught.value.problems]
+
+
+def test_H5_a_folder_of_inputs_on_another_disk_is_named_as_the_hint_says(
+    bounded: Bounded, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    disk = tmp_path_factory.mktemp("disk") / "scans"
+    (disk / "old").mkdir(parents=True)
+    (disk / "d.txt").write_text("x")
+    (disk / "old" / "e.txt").write_text("y")
+    Path("docs").symlink_to(disk)
+    with pytest.raises(UsageError) as caught:
+        read(job_of('{files: "docs/*.txt"}'), bounded)
+    (problem,) = caught.value.problems
+    hint = f'name that folder itself: items: {{files: "{disk}/*.txt"}}'
+    assert problem.hint == hint and problem.message.startswith(f"is a link to the folder {disk}, ")
+    (item,) = read(job_of(hint.partition("items: ")[2]), bounded).items
+    assert (item.id, item.file, item.data["size"]) == ("scans/d.txt", disk / "d.txt", 1)
+    assert [item.id for item in read(job_of(f'{{files: "{disk}/**/e.txt"}}'), bounded).items] == ["scans/old/e.txt"]
+    (disk / "s.txt").symlink_to("/etc/passwd")
+    (told,) = refused(bounded, hint.partition("items: ")[2])
+    assert told.endswith(f"s.txt: is a link that leads out of {disk}, to /etc/passwd")
 
 
 def test_acceptance_empty_items_are_a_problem(bounded: Bounded) -> None:
