@@ -8,6 +8,7 @@ from harness.base.errors import Problem, UsageError
 from harness.core.events import Merged
 from harness.job.job import Job, PhaseSpec
 from harness.ledger import pieces
+from harness.ledger.claims import Claims
 from harness.ledger.store import Ledger, opened_for_reading
 from harness.outputs import merge as files
 from harness.supervisor.setting import Setting
@@ -113,6 +114,24 @@ def refuse_foreign_targets(job: Job, ledger: Ledger) -> None:
         if phase.output.merge is not None
         and pieces.last_merge(ledger.db, phase.number) is None
         and files.hash_of(phase.output.merge) is not None
+    ]
+    if problems:
+        raise UsageError(problems)
+
+
+def refuse_claimed_targets(job: Job, shared_state: Path) -> None:
+    """Before anything is planned: UsageError for each target into which another job of this user merges."""
+    if job.rehearsal:  # it merges into its own state folder
+        return
+    targets = [phase.output.merge for phase in job.phases if phase.output.merge is not None]
+    problems = [
+        Problem(
+            str(clash.target),
+            f"{clash.manifest}, {'which runs now' if clash.is_running else 'another job'}, merges into it, too",
+            "give each job an `output.merge` of its own"
+            + ("" if clash.is_running else "; if the other job is finished, moving the file away is enough"),
+        )
+        for clash in Claims(shared_state).claim(job.state, job.manifest, targets)
     ]
     if problems:
         raise UsageError(problems)

@@ -39,7 +39,7 @@ from harness.ledger.store import Ledger
 from harness.supervisor.finished import Finished
 from harness.supervisor.housekeeping import ballast_path, give_up, progress_path, tidy
 from harness.supervisor.judging import judge_in
-from harness.supervisor.merging import Merger
+from harness.supervisor.merging import Merger, refuse_claimed_targets
 from harness.supervisor.opening import (
     Again,
     Choice,
@@ -113,6 +113,7 @@ def _run_held(
             with open_ledger(job, clock) as ledger, closing(bounded):
                 if not ledger.is_planned():
                     refuse_past_deadline(job, clock.now())
+                refuse_claimed_targets(job, options.shared_state or job.state.parent / ".shared")
                 plan_or_check(job, ledger, bounded, options.again, options.choice)
                 setting = _setting(job, ledger, bounded, clock, containment, guardian, options)
                 started = _started(job, containment, options.credential, awake)

@@ -1,0 +1,65 @@
+"""Two jobs never merge into one place, however it is named and wherever their manifests lie."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.base.clock import SystemClock
+from harness.ledger.claims import Claims, Clash
+from harness.ledger.lock import JobLock
+from harness.ledger.store import Ledger
+
+
+def _state(folder: Path, name: str, *, items: int = 1) -> Path:
+    """A job that was planned; with no items nothing is left to do."""
+    state = folder / name / ".harness" / "job"
+    state.mkdir(parents=True)
+    with Ledger.open(state / "ledger.db", SystemClock()) as ledger:
+        ledger.db.executemany(
+            "INSERT INTO items(phase, item, root, place, number, state, strikes, round, attempts, reasons, data, sha)"
+            " VALUES (1, ?, ?, ?, 1, 'pending', 0, 1, 0, '[]', '{}', '')",
+            [(f"i{number}", f"i{number}", f"{number:08d}") for number in range(items)],
+        )
+    return state
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_refused"),
+    [
+        ("out/all.json", "out/all.json", True),
+        ("out/all.json", "linked/all.json", True),
+        ("out/all.json", "out/ALL.json", True),
+        ("out", "out/all.json", True),
+        ("out/all.json", "out", True),
+        ("out/all.json", "out/all.jsonl", False),
+        ("out/a", "out/ab", False),
+    ],
+)
+def test_a_target_is_claimed_by_one_job(tmp_path: Path, first: str, second: str, is_refused: bool) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "linked").symlink_to("out")
+    claims, one, other = Claims(tmp_path / "shared"), _state(tmp_path, "one"), _state(tmp_path, "other")
+    assert claims.claim(one, Path("one.yaml"), [tmp_path / first]) == []
+    assert claims.claim(one, Path("one.yaml"), [tmp_path / first]) == [], "its own claim is in nobody's way"
+    clashes = claims.claim(other, Path("other.yaml"), [tmp_path / "else.json", tmp_path / second])
+    assert clashes == ([Clash(tmp_path / second, "one.yaml", False)] if is_refused else [])
+
+
+def test_a_claim_lasts_as_long_as_its_job_may_merge(tmp_path: Path) -> None:
+    claims, target = Claims(tmp_path / "shared"), tmp_path / "all.json"
+    one, other = _state(tmp_path, "one", items=0), _state(tmp_path, "other")
+    assert claims.claim(one, Path("one.yaml"), [target]) == []
+    with JobLock(one / "lock", SystemClock()):
+        assert [clash.is_running for clash in claims.claim(other, Path("other.yaml"), [target])] == [True]
+    target.touch()
+    assert claims.claim(other, Path("other.yaml"), [target]), "finished, and its file is there"
+    target.unlink()
+    assert claims.claim(other, Path("other.yaml"), [target]) == [], "finished, and its file was moved away"
+    assert [clash.manifest for clash in claims.claim(one, Path("one.yaml"), [target])] == ["other.yaml"]
+    (other / "ledger.db").rename(other / "elsewhere")
+    assert claims.claim(one, Path("one.yaml"), [target]) == [], "the other one was started anew, or is gone"
+
+
+def test_a_folder_that_cannot_be_written_is_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / "shared").write_text("")
+    assert Claims(tmp_path / "shared").claim(tmp_path, Path("one.yaml"), [tmp_path / "all.json"]) == []
