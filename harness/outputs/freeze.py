@@ -82,8 +82,12 @@ def _take(work: Path, name: str, store: ArtifactStore, most_bytes: int) -> Artif
 
 
 def _take_as(work: Path, found: str, name: str, store: ArtifactStore, most_bytes: int) -> Artifact:
-    with _opened(work, found) as descriptor:
+    with _opened(work, found) as opened:
+        descriptor = os.dup(opened)  # what the store raises is our trouble, and none of this file
+    try:
         stored = store.put_pieces(_pieces(descriptor, most_bytes))
+    finally:
+        os.close(descriptor)
     return Artifact(name, stored.sha, stored.size_bytes)
 
 
@@ -125,11 +129,18 @@ def _pieces(descriptor: int, most_bytes: int) -> Iterator[bytes]:
     if size > most_bytes:
         raise _RefusedError(f"it has {size:,} bytes, more than {most_bytes:,} (output.limit)")
     taken = 0
-    while piece := os.read(descriptor, 1 << 20):
+    while piece := _read(descriptor):
         taken += len(piece)
         if taken > most_bytes:
             raise _RefusedError(f"it has more than {most_bytes:,} bytes and still grows")
         yield piece
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 1 << 20)
+    except OSError as error:
+        raise _RefusedError(_in_words(error)) from None
 
 
 def _kind(mode: int) -> str:
