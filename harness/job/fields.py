@@ -16,21 +16,30 @@ _TYPES: Final[Mapping[str, Mapping[str, Any]]] = {
     "object": {"type": "object", "minProperties": 1},
 }
 _NUMBER = r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?"
+_OPTIONAL = re.compile(r"\((?P<choices>[^()]*\|[^()]*)\) *\?|(?P<other>[^|]*[^|?\s]) *\?")
+"""A question mark behind a single word or number belongs to the field, behind a choice to the choice."""
+_MUST_HOLD_SOMETHING = ("minItems", "minProperties")
 _RANGE = rf"(integer|number) +({_NUMBER})?\.\.({_NUMBER})?"
 FIELD_SCHEMA: Final[Mapping[str, Any]] = {
-    "anyOf": [{"enum": list(_TYPES)}, {"type": "string", "pattern": rf"^ *{_RANGE} *$|\|"}],
-    "examples": ["string", "integer 1..5", "number 0..", "positive | negative | neutral"],
+    "anyOf": [
+        {"enum": [f"{name}{mark}" for mark in ("", "?") for name in _TYPES]},
+        {"type": "string", "pattern": rf"^ *{_RANGE} *\??$|\|"},
+    ],
+    "examples": ["string", "integer 1..5", "number 0..", "positive | negative | neutral", "string?"],
 }
 """What an editor is told of one field."""
 
 
 def parse_field(text: object) -> dict[str, Any]:
-    """`string`, `integer 1..5`, `number 0..`, `positive | negative` as a JSON Schema. ValueError for anything else."""
+    """`string`, `integer 1..5`, `number 0..`, `positive | negative` as a JSON Schema; with `?` behind it (and round
+    brackets around choices) the field may be empty, null or missing. ValueError for anything else."""
     if not isinstance(text, str):
         raise ValueError(
             f"expected a type, a range or choices such as good | bad, got {json.dumps(text, default=str):.80}"
         )
     text = text.strip()
+    if optional := _OPTIONAL.fullmatch(text):
+        return _or_nothing(parse_field(optional["choices"] or optional["other"]))
     if "|" in text:
         return {"type": "string", "enum": _choices(text)}
     if found := re.fullmatch(_RANGE, text):
@@ -39,14 +48,24 @@ def parse_field(text: object) -> dict[str, Any]:
         return dict(_TYPES[text])
     near = get_close_matches(text.partition(" ")[0].casefold(), _TYPES, n=1)
     meant = f", did you mean {near[0]!r}?" if near else ""
-    what = f"{', '.join(_TYPES)}, a range such as integer 1..5, or choices such as good | bad"
+    what = f"{', '.join(_TYPES)}, a range such as integer 1..5, or choices such as good | bad; a ? behind it for one that may be missing"
     raise ValueError(f"expected {what}, got {text!r:.80}{meant}")
 
 
 def schema_of_fields(fields: Mapping[str, str]) -> dict[str, Any]:
-    """The schema that `fields` is short for: every field is there and not empty."""
+    """The schema that `fields` is short for: every field is there and not empty, but for optional ones."""
     properties = {name: parse_field(text) for name, text in fields.items()}
-    return {"type": "object", "required": list(fields), "properties": properties}
+    required = [name for name, text in fields.items() if not _OPTIONAL.fullmatch(text.strip())]
+    return {"type": "object", "required": required, "properties": properties}
+
+
+def _or_nothing(schema: dict[str, Any]) -> dict[str, Any]:
+    optional = {key: value for key, value in schema.items() if key not in _MUST_HOLD_SOMETHING}
+    if optional.get("pattern") == _TYPES["string"]["pattern"]:
+        del optional["pattern"]
+    if "enum" in optional:
+        optional["enum"] = [*optional["enum"], None]
+    return {**optional, "type": [schema["type"], "null"]}
 
 
 def _choices(text: str) -> list[str]:

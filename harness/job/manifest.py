@@ -212,7 +212,8 @@ class Output(Model):
     item: str | None = None
     """Path of the id of the item a record belongs to; by default the key."""
     fields: dict[str, FieldText] | None = None
-    """Short form of a schema: every field is required and not empty. A type, `integer 1..5`, or `good | bad`."""
+    """Short form of a schema: every field is required and not empty. A type, `integer 1..5`, or `good | bad`; with a
+    question mark, `string?` or `(good | bad)?`, it may be empty, null or missing."""
     schema_: str | None = Field(default=None, alias="schema")
     """A JSON Schema file for one record."""
     check: list[Check] = []

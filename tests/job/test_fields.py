@@ -14,9 +14,23 @@ from harness.job.load import load
 from harness.job.schema import manifest_schema
 
 HEAD = "items: {file: a.csv}\nsession: {model: sonnet, prompt: count them}\nbudget: 1\n"
-WELL = ("string", "integer 1..5", "integer -3..", "number ..0.5", "number 0.001..0.002", "good | so so | bad", "date")
+WELL = (
+    "string?",
+    "integer 1..5?",
+    "(good | bad)?",
+    "what? | bad?",
+    "string",
+    "integer 1..5",
+    "integer -3..",
+    "number ..0.5",
+    "number 0.001..0.002",
+    "good | so so | bad",
+    "date",
+)
 WRONG = {
     "integr 1..5": "did you mean 'integer'",
+    "strng?": "did you mean 'string'",
+    "string??": "expected string, number",
     "integer 5..1": "goes downwards",
     "integer 1.5..2": "expected whole numbers for an integer, got 1.5",
     "number ..": "expected a number beside the dots",
@@ -41,6 +55,35 @@ def test_a_range_and_choices_hold_what_they_say(text: str, good: tuple[Any, ...]
     validator = Draft202012Validator(parse_field(text))
     assert all(map(validator.is_valid, good))
     assert not any(map(validator.is_valid, bad))
+
+
+@pytest.mark.parametrize(
+    ("text", "good", "bad"),
+    [
+        ("string?", ("a", ""), (1, [])),
+        ("integer?", (1,), ("1", 1.5)),
+        ("integer 1..5 ?", (1, 5), (0, "")),
+        ("number ..0.5?", (0.5,), (1,)),
+        ("boolean?", (True,), ("true",)),
+        ("date?", ("2026-11-30",), ("2026-02-31", "")),
+        ("array?", ([], [1]), ({},)),
+        ("object?", ({}, {"a": 1}), ([],)),
+        ("(good | bad)?", ("good",), ("", "better")),
+    ],
+)
+def test_an_optional_field_may_be_missing_or_null_and_is_held_to_its_type_else(
+    text: str, good: tuple[Any, ...], bad: tuple[Any, ...], bounded: Bounded
+) -> None:
+    schema = schema_of_fields({"id": "string", "x": text})
+    well = [{"id": "a"}, {"id": "a", "x": None}, *({"id": "a", "x": value} for value in good)]
+    badly = [{"id": "a", "x": value} for value in bad]
+    assert [bool(found) for found in bounded.schema(schema, [*well, *badly])] == [False] * len(well) + [True] * len(
+        badly
+    )
+
+
+def test_a_question_mark_behind_a_choice_belongs_to_it() -> None:
+    assert parse_field("yes | no | what?") == {"type": "string", "enum": ["yes", "no", "what?"]}
 
 
 @pytest.mark.parametrize(("text", "said"), WRONG.items())
