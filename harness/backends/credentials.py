@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
+from harness.base.addresses import secrets_of, userinfo, without_userinfo
 from harness.base.clock import Clock
 from harness.base.errors import Problem, UsageError
 
@@ -92,10 +93,10 @@ class Credential:
 
     def secrets(self) -> tuple[str, ...]:
         """What must not be written anywhere."""
-        return (self.secret,)
+        return (self.secret, *secrets_of(self.base_url or ""))
 
     def describe(self) -> str:
-        where = f" at {self.base_url}" if self.base_url else ""
+        where = f" at {without_userinfo(self.base_url)}" if self.base_url else ""
         what = "a plan" if self.is_plan else "an account billed by use" if self.kind == "api_key" else "a gateway"
         return f"{VARIABLE[self.kind]} ({what}){where}{', rehearsal' if self.rehearsal else ''}"
 
@@ -117,10 +118,20 @@ def find_credential(environ: Mapping[str, str], auth: Kind | None) -> Credential
         raise _refusal("no credential is set", _REMEDY)
     else:
         kind = found[0]
-    base_url = environ.get(BASE_URL, "").strip() or None
+    base_url = gateway(environ)
     if kind == "auth_token" and base_url is None:
         raise _refusal(f"{VARIABLE[kind]} is set without {BASE_URL}", f"set {BASE_URL} to the gateway's address")
     return Credential(kind, environ[VARIABLE[kind]].strip(), base_url)
+
+
+def gateway(environ: Mapping[str, str]) -> str | None:
+    """The address that sessions ask in place of Anthropic's. UsageError when it holds a user or a password: an address
+    is shown, and stands in logs and ledgers."""
+    address = environ.get(BASE_URL, "").strip()
+    if userinfo(address):
+        cure = f"set {BASE_URL}={without_userinfo(address)} and put the key into {VARIABLE['auth_token']}"
+        raise _refusal(f"{BASE_URL} holds a user or a password", cure)
+    return address or None
 
 
 def kinds_set(environ: Mapping[str, str]) -> list[Kind]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from harness.backends.credentials import BASE_URL, Credential
+from harness.backends.credentials import Credential, gateway
 from harness.backends.programs import output_of
 from harness.base.clock import Clock
 from harness.job.job import HelperSpec
@@ -31,8 +31,9 @@ class HelperSupply:
         return self.current().fingerprint
 
     def current(self) -> Credential:
-        base_url = self._environ.get(BASE_URL, "").strip() or None
-        return Credential(self._helper.gives, self._key, base_url, account="\0".join(self._helper.command))
+        return Credential(
+            self._helper.gives, self._key, gateway(self._environ), account="\0".join(self._helper.command)
+        )
 
     def hold(self, now: datetime) -> tuple[datetime, str] | None:
         if self._age(now) < self._helper.lifetime:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
+from harness.base.addresses import secrets_of, userinfo
 from harness.base.errors import Problem, UsageError
 from harness.job.environment import ALLOWED
 
@@ -32,6 +32,9 @@ def passed_on(env: Mapping[str, str], environ: Mapping[str, str]) -> Passed:
         variables[name] = environ.get(value[1:], "") if value.startswith("$") else value
         if not variables[name]:
             problems.append(Problem(f"session.env.{name}", f"{value} is not set", f"set {value[1:]} and launch again"))
+        if name.endswith("_BASE_URL") and userinfo(variables[name]):
+            cure = "leave them out of it, and name the variable that carries the key in session.env"
+            problems.append(Problem(f"session.env.{name}", "the address holds a user or a password", cure))
     files = tuple(Path(value) for name, value in variables.items() if value and ALLOWED.get(name) == "file")
     for file in files:
         if not file.is_absolute() or not file.is_file():
@@ -47,6 +50,5 @@ def _secrets(variables: Mapping[str, str]) -> Iterator[str]:
             case "secret":
                 yield value
                 yield from (line.partition(":")[2].strip() for line in value.splitlines() if ":" in line)
-            case "address" if "@" in value:
-                password = urlsplit(value).password or ""
-                yield from (password, unquote(password))
+            case "address":
+                yield from secrets_of(value)

@@ -1,31 +1,64 @@
 """What a session printed, kept in its folder: secrets blotted out, growth bounded, lines whole."""
 
+import base64
+import json
 import os
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from urllib.parse import quote_from_bytes, quote_plus
 
 MOST_LINE_BYTES = 32 * 1024 * 1024
 """A stream line above this ends the session: nothing of ours ever needs one."""
 
 _KEY = re.compile(rb"sk-ant-[A-Za-z0-9_\-]{8,}")
 _BLOT = b"[secret]"
+_LEAST = 4
+_LEAST_BASE64 = 6
 _CHUNK_BYTES = 65536
 _OVERLAP_BYTES = 4096
 """Kept back when an endless line is cut for the log, so that a secret is not cut in two."""
 
 
 class Blotter:
-    """Blots secrets out of bytes: the given values, and whatever looks like a key of Anthropic's."""
+    """Blots secrets out of bytes: the given values in every form that usual programs write them in, and whatever looks
+    like a key of Anthropic's."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._values = sorted({value.encode() for value in secrets if len(value) >= 4}, key=len, reverse=True)
+        found = {form for value in secrets if len(value) >= _LEAST for form in forms_of(value)}
+        self._values = sorted(found, key=len, reverse=True)
 
     def clean(self, content: bytes) -> bytes:
         for value in self._values:
             content = content.replace(value, _BLOT)
         return _KEY.sub(_BLOT, content) if b"sk-ant-" in content else content
+
+
+def forms_of(secret: str) -> set[bytes]:
+    """As it is; within JSON, and within JSON that is text of JSON; as URLs quote it; and base64, wherever it begins in
+    what was encoded. Not found: forms that somebody makes on purpose, and base64 in which a line ends."""
+    raw = secret.encode(errors="surrogateescape")
+    lines = {raw, *_in_json(secret), *(form for once in _in_json(secret) for form in _in_json(once.decode()))}
+    quoted = {quote_from_bytes(raw, safe=safe) for safe in ("", "/", "/:@")} | {quote_plus(raw)}
+    urls = {form.encode() for text in quoted for form in (text, re.sub("%..", lambda found: found[0].lower(), text))}
+    return {form for form in (*lines, *urls, *_in_base64(raw)) if len(form) >= _LEAST}
+
+
+def _in_json(text: str) -> set[bytes]:
+    texts = {json.dumps(text, ensure_ascii=ascii_)[1:-1] for ascii_ in (True, False)}
+    texts |= {each.replace("/", "\\/") for each in texts}
+    return {each.encode(errors="surrogateescape") for each in texts}
+
+
+def _in_base64(raw: bytes) -> Iterator[bytes]:
+    """What of it does not depend on the bytes before and behind, for each of the three places where it may begin."""
+    for before in range(3):
+        whole = base64.b64encode(bytes(before) + raw)
+        certain = whole[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
+        if len(certain) >= _LEAST_BASE64:
+            yield certain
+            yield certain.replace(b"+", b"-").replace(b"/", b"_")
 
 
 class Recorder:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from harness.backends.claude import cli_folder
-from harness.backends.credentials import BASE_URL, Supply, find_credential, kinds_set
+from harness.backends.credentials import BASE_URL, Supply, find_credential, gateway, kinds_set
 from harness.backends.helper import HelperSupply
 from harness.backends.login import RENEWABLE, LoginHome, LoginSupply, Renewal
 from harness.backends.passing import passed_on
@@ -33,7 +33,7 @@ def find_supply(job: Job, environ: Mapping[str, str], home: Path, shared_state: 
         return _login_supply(job, environ, home, shared_state)
     if job.auth == "helper" or (job.auth is None and job.helper is not None):
         return _helper_supply(job, environ)
-    is_set = kinds_set(environ) or environ.get(BASE_URL, "").strip()
+    is_set = kinds_set(environ) or gateway(environ) is not None
     if job.auth is None and not is_set and LoginHome.of(environ, home).read() is not None:
         return _login_supply(job, environ, home, shared_state)
     return find_credential(environ, job.auth)
@@ -48,7 +48,7 @@ def _login_supply(job: Job, environ: Mapping[str, str], home: Path, shared_state
     lives = [phase.session.timeout or _MOST_NEEDED for phase in job.phases if phase.session.backend == "claude"]
     least = max(RENEWABLE, min(max(lives), _MOST_NEEDED))
     renewal = Renewal(Path(own) if own else cli_folder() / "claude", shared_state / "login.lock", least)
-    return LoginSupply(kept, renewal, login, environ.get(BASE_URL, "").strip() or None)
+    return LoginSupply(kept, renewal, login, gateway(environ))
 
 
 def _helper_supply(job: Job, environ: Mapping[str, str]) -> HelperSupply:
@@ -59,7 +59,7 @@ def _helper_supply(job: Job, environ: Mapping[str, str]) -> HelperSupply:
             "the manifest has a helper, and the environment a credential too",
             f"unset it, or write `auth: helper` or `auth: {found[0]}` in the manifest",
         )
-    if job.helper.gives == "auth_token" and not environ.get(BASE_URL, "").strip():
+    if gateway(environ) is None and job.helper.gives == "auth_token":
         raise _refusal(f"the helper gives an auth_token, but {BASE_URL} is not set", "set it to the gateway's address")
     return HelperSupply(job.helper, job.folder, environ)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from harness.base.addresses import userinfo
 from harness.job.inspection import Inspection
 from harness.job.wording import nearest
 from harness.job.yaml_text import Path as ValuePath
@@ -71,7 +72,7 @@ def resolve_env(desk: Inspection, place: ValuePath, written: Mapping[str, Any]) 
             if not text[1:].isidentifier():
                 desk.complain(path, f"expected $NAME, a variable of the environment, got {text!r}")
             found[name] = text
-        elif kind == "secret" or (kind == "address" and "@" in text):
+        elif kind == "secret" or (kind == "address" and userinfo(text)):
             desk.complain(path, "a secret does not belong in a manifest", f"write ${name} and set it when you launch")
         elif kind == "file":
             file = desk.file(path, text)

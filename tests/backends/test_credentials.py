@@ -66,3 +66,28 @@ def test_a_rehearsal_says_so_and_opens_nothing() -> None:
     credential = rehearsal_credential("http://127.0.0.1:1")
     assert "rehearsal" in credential.describe()
     assert credential.environment()["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://svc:PASS@gateway", "http://gateway"),
+        ("https://svc:PA@SS@gateway:8443/v1?x=1", "https://gateway:8443/v1?x=1"),
+        ("svc:PASS@gateway/path", "gateway/path"),
+        ("https://PASS@gateway", "https://gateway"),
+    ],
+)
+def test_M7_an_address_with_a_password_is_refused_with_the_one_to_set(address: str, shown: str) -> None:
+    with pytest.raises(UsageError) as refusal:
+        find_credential({"ANTHROPIC_AUTH_TOKEN": "token", "ANTHROPIC_BASE_URL": address}, None)
+    (problem,) = refusal.value.problems
+    assert problem.message == "ANTHROPIC_BASE_URL holds a user or a password"
+    assert f"ANTHROPIC_BASE_URL={shown} and put the key into ANTHROPIC_AUTH_TOKEN" in str(problem.hint)
+    assert "PA" not in f"{problem}".replace("PASSWORD", "").replace("ANTHROPIC_AUTH", "")
+    told = Credential("auth_token", "token", address)
+    assert told.describe().endswith(f" at {shown}") and any("PA" in secret for secret in told.secrets())
+
+
+def test_M7_an_address_without_one_is_taken_whatever_signs_it_has() -> None:
+    for address in ("https://gateway/v1?mail=a@b", "https://gateway#a@b", "http://127.0.0.1:80/@x"):
+        assert find_credential({"ANTHROPIC_API_KEY": "key", "ANTHROPIC_BASE_URL": address}, None).base_url == address

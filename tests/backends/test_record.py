@@ -1,6 +1,9 @@
 """Laws of what is kept of a session's words: whole lines, no secrets, bounded growth."""
 
+import base64
+import json
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +22,42 @@ def test_I10_secrets_are_blotted_out_where_bytes_are_written(tmp_path: Path) -> 
     kept.write(f"a {SECRET} b sk-ant-api03-AbC_d-123456 c\n".encode())
     kept.close()
     assert (tmp_path / "log").read_text() == "a [secret] b [secret] c\n"
+
+
+HARD = 'Authorization: "b\\\\k"/+é %&?=\n{x}'
+"""With everything in it that JSON, URLs and base64 write otherwise."""
+
+
+@given(st.binary(max_size=5), st.binary(max_size=5), st.sampled_from([SECRET, HARD, "kurz€1"]))
+def test_M7_a_secret_is_blotted_in_every_form_that_programs_write_it_in(
+    before: bytes, behind: bytes, secret: str
+) -> None:
+    raw = secret.encode()
+    inside = json.dumps({"text": secret}), json.dumps({"text": secret}, ensure_ascii=False)
+    forms = {
+        "raw": raw,
+        "JSON": inside[0].encode(),
+        "JSON as UTF-8": inside[1].encode(),
+        "JSON in JSON": json.dumps({"line": inside[0]}).encode(),
+        "a URL": quote(secret, safe="").encode(),
+        "a path": quote(secret).encode().lower().replace(b"authorization", b"Authorization"),
+        "a form": urlencode({"k": secret}).encode(),
+    }
+    cleaned = {name: Blotter([secret]).clean(form) for name, form in forms.items()}
+    whole = {name for name, form in forms.items() if b"[secret]" not in cleaned[name]}
+    assert not whole
+    for encoded in (base64.b64encode(before + raw + behind), base64.urlsafe_b64encode(before + raw + behind)):
+        assert b"[secret]" in Blotter([secret]).clean(encoded)
+
+
+def test_M7_what_is_no_secret_stays_and_json_stays_json() -> None:
+    blotter = Blotter([SECRET, HARD])
+    innocent = json.dumps(
+        {"text": "authorization is b k", "n": [1, 2.5], "base": base64.b64encode(b"innocent" * 9).decode()}
+    )
+    assert blotter.clean(innocent.encode()) == innocent.encode()
+    told = json.loads(blotter.clean(json.dumps({"a": HARD, "b": f'"{SECRET}"'}).encode()))
+    assert told == {"a": "[secret]", "b": '"[secret]"'}
 
 
 def test_a_line_is_on_disk_before_anything_else_happens(tmp_path: Path) -> None:
