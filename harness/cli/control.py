@@ -10,6 +10,7 @@ from harness.cli.printing import say
 
 if TYPE_CHECKING:
     from harness.ledger.control import Request
+    from harness.supervisor.changes import Edited
 
 _PATIENCE_S = 10.0
 
@@ -95,7 +96,7 @@ def retry(
     settings: UnusedSettings = None,
     rehearsal: OfRehearsal = False,
 ) -> None:
-    """Give failed items a new round: strikes count from 0 again, each goes alone."""
+    """Give failed items a new round: strikes count from 0 again, each goes alone, with its row of today."""
     from harness.base.errors import Problem, UsageError
     from harness.ledger.control import Request, who_am_i
 
@@ -107,10 +108,43 @@ def retry(
     if not chosen:
         say("nothing has failed, so there is nothing to retry")
         return
-    if ask(place, Request("retry", who_am_i(), items=tuple(items), all_failed=failed)):
+    rows = tuple(each.row for each in _edited(place, settings, chosen))
+    if ask(place, Request("retry", who_am_i(), items=tuple(items), all_failed=failed, rows=rows)):
         from harness.views.wording import listed
 
         say(f"reopened: {listed(chosen)}")
+
+
+def _edited(place: Place, settings: list[str] | None, failed: list[str]) -> "list[Edited]":
+    """Those of the failed items whose row differs from the planned one; says of each what differs.
+
+    A source that cannot be read, or a manifest that names other rows than the planned one, gives none.
+    """
+    from harness.base.errors import UsageError
+    from harness.cli.preview import read_items
+    from harness.job.load import load
+    from harness.sources.read import digest_of_source
+    from harness.supervisor.changes import edited_items, may_edit, planned_source
+    from harness.views.reading import reading
+
+    try:
+        job = load(place.manifest, settings=settings or (), rehearsal=place.rehearsal)
+        with reading(place.state) as db:
+            if planned_source(db) == digest_of_source(job):
+                return []
+        items = [item for item in read_items(job).items if str(item.id) in failed]
+    except (UsageError, OSError) as error:
+        say(f"the rows of today cannot be read, so the planned ones are used: {error}")
+        return []
+    with reading(place.state) as db:
+        if not may_edit(job, db):
+            say("the manifest names other rows than when the job was planned, so the planned ones are used")
+            return []
+        found = edited_items(job, db, items)
+    for each in found:
+        what = "used" if each.state == "failed" else f"not used, for it is done: {place.command('launch', '--changed')}"
+        say(f"{each.in_words()} ({what})")
+    return [each for each in found if each.state == "failed"]
 
 
 def split_words(words: list[str], rehearsal: bool) -> tuple[Place, list[str]]:

@@ -37,6 +37,7 @@ class Words:
         settings = [word for setting in self.settings for word in ("--set", setting)]
         only = [word for item in self.only for word in ("--only", item)]
         switches = [*(["--keep"] if self.again.keep else []), *(["--add"] if self.again.add else [])]
+        switches += ["--changed"] if self.again.changed else []
         return [*settings, *first, *only, *switches]
 
 

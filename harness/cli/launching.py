@@ -8,6 +8,7 @@ import typer
 from harness.cli.options import (
     DEFAULT_MANIFEST,
     Add,
+    Changed,
     First,
     Keep,
     Manifest,
@@ -38,6 +39,7 @@ def launch(
     only: Only = None,
     keep: Keep = False,
     add: Add = False,
+    changed: Changed = False,
     reset: Reset = False,
     detach: Annotated[bool, typer.Option("--detach", help="Run without this terminal; say how to follow it.")] = False,
     trust: Trust = False,
@@ -86,7 +88,7 @@ def launch(
         raise typer.Exit(detach_and_wait(places[0], words))
     code = 0
     for place, job, supply in zip(places, jobs, supplies, strict=True):
-        options = RunOptions(supply, choice, Again(keep, add, typed(place, settings)), shared_state=shared)
+        options = RunOptions(supply, choice, Again(keep, add, changed, typed(place, settings)), shared_state=shared)
         code = max(code, _play(place, job, options, words_of(settings), plain=plain))
         if code > 1:  # what stopped this job would stop the next one too
             break

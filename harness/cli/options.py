@@ -54,6 +54,10 @@ Keep = Annotated[
 Add = Annotated[
     bool, typer.Option("--add", help="Plan new items of the source behind the others; done records stay as they are.")
 ]
+Changed = Annotated[
+    bool,
+    typer.Option("--changed", help="Make items whose row was edited again, done ones too, with their rows of today."),
+]
 Reset = Annotated[bool, typer.Option("--reset", help="Start anew; ledger and outputs move to a backup folder.")]
 Trust = Annotated[
     bool, typer.Option("--trust", help="Trust this folder with all that its job runs; without it you are asked once.")

@@ -203,6 +203,21 @@ class ItemReopened:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemEdited:
+    """A person gave a waiting item its row of today, as in ItemAdded: strikes count from 0 again, reasons are gone.
+
+    What was made of the old row is never judged again. A failed item is reopened first, a done one withdrawn.
+    """
+
+    phase: int
+    item: str
+    data: Json
+    sha: str
+    file: str | None
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
 class ItemWithdrawn:
     """A person reopened a done item: its accepted records, named as in ItemAccepted, leave the merge.
 
@@ -319,7 +334,7 @@ class FingerprintKept:
 # fmt: off
 Event = (
     JobPlanned | JobExtended | ItemAdded | ItemBlocked | BatchPlanned | BatchSettled | GroupQueued | GroupsChosen
-    | AttemptStarted | ItemAccepted | ItemStruck | ItemReturned | ItemFailed | ItemReopened | ItemWithdrawn
+    | AttemptStarted | ItemAccepted | ItemStruck | ItemReturned | ItemFailed | ItemReopened | ItemEdited | ItemWithdrawn
     | ItemRemoved | UsageSettled | HoldPlaced | HoldLifted | AttemptEnded | RunStarted | RunEnded | Paused
     | Resumed | CancelAsked | Merged | PilotStarted | PilotJudged | FingerprintKept
 )

@@ -2,25 +2,39 @@
 
 Shaping: items, order, vars, phases, batch sizes, backends, models, prompts, instructions, tools, programs, outputs,
 checks. Operating, and therefore not here: budget, parallel, strikes, times, sandbox, auth, noun.
+
+It holds what the user wrote: `fields` as text and not the schema that is derived from it, and no value that is this
+program's default. So a version that derives or defaults to something else asks no running job whether it has changed;
+what is derived has versions of its own (`supervisor.derived`), which the report tells.
 """
 
 import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from harness.base.artifacts import sha_of
 from harness.job.job import CheckSpec, Job, PhaseSpec
+from harness.job.manifest import Batch, Items, Output, Phase, Session
+from harness.job.old_fields import schema_of_old_fields
 
 Fingerprint = Mapping[str, str]
 """Field -> its value as JSON, or `sha256:...` of a long one or of a file; in the order of the manifest.
+
+`format` is that of the fingerprint itself, and no difference; ledgers of version 0.1.0 have none (`FIRST_FORMAT`).
 
 Behind them `file FIELD NAME` -> `sha256:...` of each program or check that FIELD names and counts: it tells which has
 changed, and is no difference itself. Fingerprints of old ledgers have none of these.
 """
 
+FORMAT = "2"
+FIRST_FORMAT = "1"
+"""All values, defaults too, and the schema that version 0.1.0 derived from `fields`."""
+
+_FORMAT_KEY = "format"
 _OF_A_FILE = "file "
 _LONGEST = 120
 _SUFFIXES_OF_PEOPLE = re.compile(
@@ -33,13 +47,25 @@ _BEGINNINGS_OF_PROGRAMS = (b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe")
 
 def fingerprint(job: Job) -> Fingerprint:
     """The fingerprint of a job as it is now. Reads the files that commands and checks name."""
-    parts = dict(_of_items(job))
+    return {_FORMAT_KEY: FORMAT, **_parts(job, FORMAT)}
+
+
+def fingerprint_like(recorded: Fingerprint, job: Job) -> Fingerprint:
+    """The fingerprint of a job as it is now, in the format of a recorded one: only so can the two be compared."""
+    form = recorded.get(_FORMAT_KEY, FIRST_FORMAT)
+    return fingerprint(job) if form == FORMAT else _parts(job, FIRST_FORMAT)
+
+
+def _parts(job: Job, form: str) -> Fingerprint:
+    parts = dict(_of_items(job, form))
     parts["phases"] = _value([phase.name for phase in job.phases])
     for phase in job.phases:
         prefix = f"phases.{phase.name}." if len(job.phases) > 1 else ""
-        parts |= {f"{prefix}{name}": value for name, value in _of_phase(job, phase)}
+        parts |= {f"{prefix}{name}": value for name, value in _of_phase(job, phase, form)}
     if job.rehearsal:
-        parts |= dict(_of_rehearsal(job))
+        parts |= dict(_of_rehearsal(job, form))
+    if form != FIRST_FORMAT:
+        parts = {name: value for name, value in parts.items() if not _is_default(name, value)}
     for phase in job.phases:
         prefix = f"phases.{phase.name}." if len(job.phases) > 1 else ""
         parts |= {
@@ -48,12 +74,44 @@ def fingerprint(job: Job) -> Fingerprint:
     return parts
 
 
+def _is_default(name: str, value: str) -> bool:
+    """Is this what the manifest means when it says nothing? `name` may begin with `phases.NAME.`."""
+    own = _own(name)
+    return not own.startswith("vars.") and _defaults().get(own, "null") == value
+
+
+def _own(name: str) -> str:
+    return re.sub(r"^phases\.[^.]+\.", "", name)
+
+
+@cache
+def _defaults() -> Mapping[str, str]:
+    """Those of the manifest's models, by the names of a fingerprint; every other default is null."""
+    items, session, output = Items(), Session(), Output()
+    values = {
+        "items.rows": items.rows,
+        "items.id": items.id,
+        "order": [],
+        "needs": Phase().needs,
+        "items.made": [None, None],
+        "batch.size": Batch().size,
+        "session.backend": session.backend,
+        "session.tools": sorted(session.tools),
+        "session.command": [],
+        "output.file": output.file,
+        "output.shape": output.shape,
+        "output.key": output.key,
+        "output.item": output.key,
+    }
+    return {name: _value(value) for name, value in values.items()} | {"session.instructions": _text("")}
+
+
 def differences(old: Fingerprint, new: Fingerprint) -> list[str]:
     """What changed, a line each: `session.model was "sonnet", is now "haiku"`; empty when nothing did."""
     lines = []
     for name in dict.fromkeys([*new, *old]):
-        before, now = old.get(name), new.get(name)
-        if before == now or name.startswith(_OF_A_FILE):
+        before, now = (each.get(name, _defaults().get(_own(name))) for each in (old, new))
+        if before == now or name == _FORMAT_KEY or name.startswith(_OF_A_FILE):
             continue
         if before is None:
             lines.append(f"{name} is new{_shown(now, ': ')}")
@@ -77,7 +135,7 @@ def _shown(value: str | None, before: str) -> str:
     return "" if value is None or value.startswith("sha256:") else f"{before}{value}"
 
 
-def _of_items(job: Job) -> Iterator[tuple[str, str]]:
+def _of_items(job: Job, form: str) -> Iterator[tuple[str, str]]:
     items = job.items
     if items.file is not None:
         yield "items.file", _value(_relative(job, items.file))
@@ -96,12 +154,14 @@ def _of_items(job: Job) -> Iterator[tuple[str, str]]:
         yield f"vars.{name}", _value(value)
 
 
-def _of_rehearsal(job: Job) -> Iterator[tuple[str, str]]:
+def _of_rehearsal(job: Job, form: str) -> Iterator[tuple[str, str]]:
     """What decides how a rehearsal ends, and what of a real run only decides how long it takes and what it costs.
 
     A rehearsal is there to try the settings out: one that was played under others has tried something else.
     """
     yield "rehearsal.scene", _file(job.scene) if job.scene is not None else _value(None)
+    if form == FIRST_FORMAT:
+        return
     yield "rehearsal.records", _file(job.samples.file) if job.samples is not None else _value(None)
     yield "rehearsal.strict", _value(job.strict)
     yield "sandbox", _value(job.sandbox)
@@ -116,7 +176,7 @@ def _of_rehearsal(job: Job) -> Iterator[tuple[str, str]]:
         yield f"{prefix}session.max_turns", _value(phase.session.max_turns)
 
 
-def _of_phase(job: Job, phase: PhaseSpec) -> Iterator[tuple[str, str]]:
+def _of_phase(job: Job, phase: PhaseSpec, form: str) -> Iterator[tuple[str, str]]:
     yield "from", _value(phase.from_ and job.phase(phase.from_).name)
     yield "needs", _value(phase.needs)
     yield "items.made", _value([phase.rows, phase.id])
@@ -132,7 +192,13 @@ def _of_phase(job: Job, phase: PhaseSpec) -> Iterator[tuple[str, str]]:
     yield "output.shape", _value(output.shape)
     yield "output.key", _value(output.key)
     yield "output.item", _value(output.item)
-    yield "output.schema", _text(_canonical(output.schema))
+    if form == FIRST_FORMAT:
+        old = output.schema if output.fields is None else schema_of_old_fields(output.fields)
+        yield "output.schema", _text(_canonical(old))
+    else:
+        for name, text in (output.fields or {}).items():
+            yield f"output.fields.{name}", _value(text)
+        yield "output.schema", "null" if output.schema is None or output.fields else _text(_canonical(output.schema))
     if output.extra is not None:
         yield "output.extra", _value(output.extra)
     for number, check in enumerate(output.checks):

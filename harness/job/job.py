@@ -52,6 +52,8 @@ class OutputSpec:
     """The members of a record that are kept; others are dropped. None = all."""
     extra: Literal["drop", "keep", "refuse"] | None = None
     """As it is written in the manifest; `known` and `schema` follow from it."""
+    fields: Mapping[str, str] | None = None
+    """As they were written; `schema` is derived from them."""
 
 
 @dataclass(frozen=True, slots=True)

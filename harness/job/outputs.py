@@ -55,6 +55,7 @@ def resolve_output(
         limit=output.limit if output.limit is not None else (_LIMIT_OF_FILES if output.shape == "files" else _LIMIT),
         known=known_members(desk, output.fields or (), (output.key, item), checks) if drops else None,
         extra=output.extra,
+        fields=output.fields,
     )
 
 

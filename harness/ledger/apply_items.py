@@ -113,6 +113,15 @@ def _item_reopened(db: sqlite3.Connection, seq: int, time: str, event: e.ItemReo
     )
 
 
+def _item_edited(db: sqlite3.Connection, seq: int, time: str, event: e.ItemEdited) -> None:
+    edited = db.execute(
+        """UPDATE items SET data = ?, sha = ?, file = ?, round = round + (strikes > 0), strikes = 0, reasons = '[]'
+           WHERE phase = ? AND item = ? AND state = 'pending'""",
+        (to_json(event.data), event.sha, event.file, event.phase, event.item),
+    )
+    changed(edited, 1, event)
+
+
 def _item_withdrawn(db: sqlite3.Connection, seq: int, time: str, event: e.ItemWithdrawn) -> None:
     gone = db.execute(
         "DELETE FROM accepted WHERE phase = ? AND item = ? AND attempt = ? AND sha = ? AND offset = ?",
@@ -148,6 +157,7 @@ OF_ITEMS: Appliers = {
     e.ItemReturned: _item_returned,
     e.ItemFailed: _item_failed,
     e.ItemReopened: _item_reopened,
+    e.ItemEdited: _item_edited,
     e.ItemWithdrawn: _item_withdrawn,
     e.ItemRemoved: _item_removed,
 }

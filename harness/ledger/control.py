@@ -22,6 +22,7 @@ import pydantic
 
 from harness.base.files import make_folder, write_atomic
 from harness.base.watching import FolderWatch
+from harness.ledger.edits import Row
 
 _MOST_BYTES = 16 * 1024 * 1024
 _REQUEST = re.compile(r"[0-9].*\.json")
@@ -31,7 +32,8 @@ Verb = Literal["cancel", "pause", "resume", "retry", "reject"]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a person asked. For `retry`: `items` by id, or every failed one; for `cancel`: `now` = without grace.
+    """What a person asked. For `retry`: `items` by id, or every failed one, `rows` are those of today that differ from
+    what was planned; for `cancel`: `now` = without grace.
 
     For `reject`: `items` of `phase`, as far as they were accepted up to the entry `seen`.
     """
@@ -44,6 +46,7 @@ class Request:
     phase: Annotated[int, pydantic.Field(ge=0, le=10_000)] = 0
     seen: int = 0
     why: str = ""
+    rows: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

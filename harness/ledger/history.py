@@ -125,7 +125,7 @@ def rejected_items(db: sqlite3.Connection, wanted: Sequence[ItemId] | None) -> l
 def past_attempts(db: sqlite3.Connection, items: Iterable[Rejected]) -> list[PastAttempt]:
     """The ended attempts of these items that left something, batch by batch, the newest first.
 
-    What an attempt left before its item was withdrawn, or made anew, is not asked about: it was rejected by a person.
+    What an attempt left before its item was withdrawn, edited or made anew is not asked about: a person said so.
     """
     withdrawn = _withdrawn_at(db)
     members: dict[int, list[ItemId]] = {}
@@ -152,9 +152,9 @@ def past_attempt(db: sqlite3.Connection, attempt: int, items: tuple[ItemId, ...]
 
 
 def _withdrawn_at(db: sqlite3.Connection) -> dict[tuple[int, str], int]:
-    """The entry at which each item was withdrawn or removed last."""
+    """The entry at which each item was withdrawn, removed or given another row last."""
     rows = db.execute(
         """SELECT json_extract(body, '$.phase'), json_extract(body, '$.item'), max(seq) FROM entries
-           WHERE kind IN ('ItemWithdrawn', 'ItemRemoved') GROUP BY 1, 2"""
+           WHERE kind IN ('ItemWithdrawn', 'ItemRemoved', 'ItemEdited') GROUP BY 1, 2"""
     )
     return {(phase, item): seq for phase, item, seq in rows}

@@ -3,7 +3,7 @@
 import itertools
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -31,13 +31,14 @@ from harness.core.types import BatchView, Item
 from harness.job.fingerprint import Fingerprint, fingerprint
 from harness.job.job import Job
 from harness.ledger import queries
+from harness.ledger.edits import Row, edit_rows
 from harness.ledger.loss import how_to_go_on, last_attempt_folder, refuse_lost
 from harness.ledger.store import Ledger, Transaction
 from harness.planning.batches import plan
 from harness.prompts import render
-from harness.sources.read import digest_of_source, hash_of, read
+from harness.sources.read import digest_of_source, read
 from harness.supervisor.attempt import reservation
-from harness.supervisor.changes import Changes, changes_since, is_the_same, refusal
+from harness.supervisor.changes import changes_since, is_the_same, refusal, row_of
 from harness.supervisor.merging import refuse_foreign_targets
 from harness.supervisor.renamed import of_another_name
 
@@ -52,10 +53,12 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """What a person said about a job that was planned before. `typed` is the command, for what to type next."""
+    """What a person said about a job that was planned before. `changed`: edited items are made again with their rows of
+    today. `typed` is the command, for what to type next."""
 
     keep: bool = False
     add: bool = False
+    changed: bool = False
     typed: str = "harness launch"
 
 
@@ -90,27 +93,49 @@ def open_ledger(job: Job, clock: Clock) -> Ledger:
     return ledger
 
 
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What a person agreed to when a changed job goes on; recorded when what a lost run left open is settled."""
+
+    kept: FingerprintKept | None = None
+    rows: tuple[Row, ...] = ()
+    again: bool = False
+    """Failed and done items are made again with these rows, too."""
+
+    def record(self, ledger: Ledger, who: str) -> set[int]:
+        """One transaction; returns the phases that have lost accepted records."""
+        with ledger.transaction() as transaction:
+            if self.kept is not None:
+                transaction.record([self.kept])
+            return edit_rows(transaction, self.rows, who, again=self.again)
+
+
 def plan_or_check(
     job: Job, ledger: Ledger, bounded: Bounded, again: Again = Again(), choice: Choice = Choice()
-) -> None:
+) -> Agreed:
     """Plan the job if it is new; else refuse changed items and changed shaping fields, unless told otherwise.
 
-    UsageError with every difference, or for a choice that names nothing; nothing is written then.
+    UsageError with every difference, or for a choice that names nothing; nothing is written then. What was agreed to
+    is not recorded yet.
     """
     refuse_small_budget(job)
     source = digest_of_source(job)  # before the items are read: a file that changes meanwhile is read again next time
     if ledger.is_planned() and is_the_same(job, ledger.db, source):
         refuse_unknown(job, queries.first_phase_items(ledger.db), choice)
-        return
+        return Agreed()
     items = read(job, bounded).items
     if not ledger.is_planned():
         refuse_unknown(job, [str(item.id) for item in items], choice)
         refuse_foreign_targets(job, ledger)
         refuse_bad_prompts(job, items)
         plan_job(job, ledger, items, fingerprint(job), source)
-        return
+        return Agreed()
     changes = changes_since(job, ledger.db, items)
-    is_refused = (changes.others and not again.keep) or (changes.added and not (again.add or again.keep))
+    is_refused = (
+        (changes.others and not again.keep)
+        or (changes.edited and not (again.changed or again.keep))
+        or (changes.added and not (again.add or again.keep))
+    )
     if is_refused:
         raise UsageError([refusal(job, changes, again.typed)])
     unplanned = (*changes.added, *changes.left_out)
@@ -122,8 +147,12 @@ def plan_or_check(
     if new:
         add_items(job, ledger, new, source)
     left_out = () if again.add else unplanned
-    if kept := Changes(changes.others, () if again.add else changes.added).in_words():
-        ledger.record(FingerprintKept(dict(fingerprint(job)), tuple(kept), changes.source, len(left_out)))
+    edited = (*changes.edited, *(changes.as_planned if again.changed else ()))
+    rows = tuple(each.row for each in edited)
+    refuse_bad_prompts(job, [item for item in items if str(item.id) in {row.item for row in rows}])
+    told = replace(changes, edited=() if again.changed else changes.edited, added=() if again.add else changes.added)
+    kept = FingerprintKept(dict(fingerprint(job)), tuple(told.in_words()), changes.source, len(left_out))
+    return Agreed(kept if told.in_words() else None, rows, again.changed)
 
 
 def must_be_able_to_start(job: Job, items: Sequence[Item], choice: Choice) -> None:
@@ -233,11 +262,8 @@ def _job_planned(job: Job, items: int, now: Fingerprint, source: str) -> JobPlan
 
 
 def _added(job: Job, item: Item, place: int, number: int) -> ItemAdded:
-    file = None
-    if item.file is not None:  # a folder that is moved takes its files along
-        inside = item.file.is_relative_to(job.folder)
-        file = (item.file.relative_to(job.folder) if inside else item.file).as_posix()
-    return ItemAdded(1, item.id, None, item.id, f"{place:08d}", number, dict(item.data), hash_of(item), file)
+    row = row_of(job, item)
+    return ItemAdded(1, item.id, None, item.id, f"{place:08d}", number, row.data, row.sha, row.file)
 
 
 def choose(ledger: Ledger, choice: Choice) -> set[str] | None:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.base.ids import ItemId
-from harness.core.events import GroupQueued, HoldLifted, ItemReopened
+from harness.core.events import HoldLifted
 from harness.core.run_events import Paused, Resumed
 from harness.ledger import control, queries
+from harness.ledger.edits import reopen
 from harness.ledger.history import acceptance
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
@@ -59,21 +60,10 @@ class RequestDesk:
         return True
 
     def _reopen(self, request: control.Request) -> None:
-        """Failed items get a new round: strikes from 0, alone, at once."""
-        db = self._ledger.db
+        """Failed items get a new round, with their rows of today."""
         wanted = None if request.all_failed else tuple(ItemId(item) for item in request.items)
-        group = queries.run_state(db).next_group
         with self._ledger.transaction() as transaction:
-            for offset, failed in enumerate(queries.failed_items(db, wanted)):
-                batch = failed.batch
-                transaction.record(
-                    [
-                        ItemReopened(batch.phase, failed.item, request.who),
-                        GroupQueued(
-                            group + offset, batch.phase, batch.number, batch.part, (failed.item,), 0, "reopened"
-                        ),
-                    ]
-                )
+            reopen(transaction, queries.failed_items(self._ledger.db, wanted), request.who, request.rows)
 
     def _reject(self, request: control.Request) -> bool:
         """Done items get a new round; not yet, while a session works on what was made from them."""

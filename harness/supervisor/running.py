@@ -42,6 +42,7 @@ from harness.supervisor.judging import judge_in
 from harness.supervisor.merging import Merger, refuse_claimed_targets
 from harness.supervisor.opening import (
     Again,
+    Agreed,
     Choice,
     choose,
     make_state_folder,
@@ -114,10 +115,10 @@ def _run_held(
                 if not ledger.is_planned():
                     refuse_past_deadline(job, clock.now())
                 refuse_claimed_targets(job, options.shared_state or job.state.parent / ".shared")
-                plan_or_check(job, ledger, bounded, options.again, options.choice)
+                agreed = plan_or_check(job, ledger, bounded, options.again, options.choice)
                 setting = _setting(job, ledger, bounded, clock, containment, guardian, options)
                 started = _started(job, containment, options.credential, awake)
-                return asyncio.run(_run(setting, options, started, on_event, lock.is_in_place))
+                return asyncio.run(_run(setting, options, agreed, started, on_event, lock.is_in_place))
         finally:
             asyncio.run(end_found(lambda: of_job(job.state), 0))  # what checks have left behind
 
@@ -171,6 +172,7 @@ def _started(job: Job, containment: Containment, credential: Supply | None, awak
 async def _run(
     setting: Setting,
     options: RunOptions,
+    agreed: Agreed,
     started: RunStarted,
     on_event: Callable[[SessionEvent], None],
     is_lock_in_place: Callable[[], bool],
@@ -183,6 +185,11 @@ async def _run(
         merger.note(phase)
         progress.note()
 
+    def begin() -> set[str] | None:
+        for phase in sorted(agreed.record(setting.ledger, control.who_am_i())):
+            withdrawn(phase)
+        return choose(setting.ledger, options.choice)
+
     requests = RequestDesk(job.state / "control", setting.ledger, withdrawn, setting.shared_holds)
     supervisor = Supervisor(setting, merger, progress, requests, on_event, is_lock_in_place)
     if options.settle_only:
@@ -192,7 +199,7 @@ async def _run(
         beside.append(asyncio.create_task(setting.supply.tend(setting.clock, supervisor.wake)))
     try:
         with as_requests(supervisor):
-            return await supervisor.run(started, lambda: choose(setting.ledger, options.choice))
+            return await supervisor.run(started, begin)
     except (OSError, sqlite3.DatabaseError, RuntimeError, BrokenSetupError) as error:
         is_lock_in_place()  # BrokenSetupError where nothing may be written any more
         trouble = _in_words(job, error)

@@ -21,7 +21,7 @@ from harness.core.events import FingerprintKept
 from harness.core.settle import recover
 from harness.core.types import Accepted, AttemptSpec, Ending, Judgement, SessionEvent
 from harness.executors.guardian import Guardian
-from harness.job.fingerprint import Fingerprint, differences, fingerprint
+from harness.job.fingerprint import Fingerprint, differences, fingerprint, fingerprint_like
 from harness.job.job import Job
 from harness.ledger import history, queries
 from harness.ledger.ending import member_of
@@ -160,19 +160,20 @@ def _bounded(job: Job) -> Iterator[Bounded]:
 
 
 def _as_expected(job: Job, ledger: Ledger, bounded: Bounded, expected: re.Pattern[str]) -> FingerprintKept | None:
-    recorded, now = recorded_fingerprint(ledger.db), fingerprint(job)
+    recorded = recorded_fingerprint(ledger.db)
+    now = fingerprint_like(recorded, job)
 
     def others(fields: Fingerprint) -> Fingerprint:
         return {name: value for name, value in fields.items() if not expected.fullmatch(name)}
 
-    of_items = changed_items(ledger.db, read(job, bounded).items)  # new ones are none of those that this is about
-    unexpected = Changes((*differences(others(recorded), others(now)), *of_items.others))
+    of_items = changed_items(job, ledger.db, read(job, bounded).items)  # new ones are none of those that this is about
+    unexpected = Changes((*differences(others(recorded), others(now)), *of_items.others), of_items.edited)
     if unexpected.in_words():
         refused = refusal(job, unexpected)
         hint = f"`{command_at(job.state, 'launch', '--keep')}` says that this is meant; then ask again"
         raise UsageError([Problem(refused.where, refused.message, hint)])
     changes = differences(recorded, now)
-    return FingerprintKept(dict(now), tuple(changes)) if changes else None
+    return FingerprintKept(dict(fingerprint(job)), tuple(changes)) if changes else None
 
 
 async def _bring_up_to_date(setting: Setting) -> None:

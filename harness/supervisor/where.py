@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from harness.base.errors import Problem, UsageError
-from harness.job.fingerprint import Fingerprint, differences, fingerprint
+from harness.job.fingerprint import Fingerprint, differences, fingerprint_like
 from harness.job.job import Job
 from harness.ledger.history import Acceptance, accepted
 
@@ -91,24 +91,26 @@ def _read(text: str, job: Job) -> tuple[Problem | None, Condition | None]:
 
 def matching(db: sqlite3.Connection, job: Job, conditions: Sequence[Condition]) -> list[Acceptance]:
     """The done items that all conditions hold for, in phase and item order."""
-    today = fingerprint(job)
     told: dict[int, tuple[str | None, str]] = {
         attempt: (model, asked) for attempt, model, asked in db.execute("SELECT id, model, fingerprint FROM attempts")
     }
-    read: dict[tuple[int, str], Fingerprint] = {}
+    read: dict[tuple[int, str], tuple[Fingerprint, Fingerprint]] = {}
     wanted: dict[tuple[int, int], bool] = {}
     found = []
     for each in accepted(db):
         phase, model, asked = each.batch.phase, *told[each.attempt]
         if (phase, each.attempt) not in wanted:
             if (phase, asked) not in read:
-                read[phase, asked] = _of_phase(json.loads(asked), job, phase)
-            now = _of_phase(today, job, phase)
-            origin = Origin(job.phase(phase).name, each.attempt, model, read[phase, asked], now)
+                read[phase, asked] = _then_and_now(json.loads(asked), job, phase)
+            origin = Origin(job.phase(phase).name, each.attempt, model, *read[phase, asked])
             wanted[phase, each.attempt] = all(condition.holds(origin) for condition in conditions)
         if wanted[phase, each.attempt]:
             found.append(each)
     return found
+
+
+def _then_and_now(asked: Fingerprint, job: Job, phase: int) -> tuple[Fingerprint, Fingerprint]:
+    return _of_phase(asked, job, phase), _of_phase(fingerprint_like(asked, job), job, phase)
 
 
 def _of_phase(whole: Fingerprint, job: Job, phase: int) -> Fingerprint:

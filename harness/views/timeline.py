@@ -116,6 +116,8 @@ class Words:
                 return f"{self._item(event.phase, event.item)} failed: {shorten(event.reason, 200)}"
             case e.ItemReopened():
                 return f"{self._item(event.phase, event.item)} reopened by {event.who}"
+            case e.ItemEdited():
+                return f"{self._item(event.phase, event.item)} has its row of today: {event.who}"
             case e.ItemWithdrawn():
                 what = f"{counted(event.records, 'record')} of attempt {event.attempt}"
                 item = self._item(event.phase, event.item)

@@ -273,13 +273,16 @@ def _pairs(pairs: list[tuple[str, Any]]) -> _Pairs:
     return _Pairs(pairs)
 
 
+_NEW_ROUNDS = ("ItemReopened", "ItemEdited", "ItemWithdrawn", "ItemRemoved")
+
+
 def _strikes(record: Record, allowed: int) -> Iterator[str]:
     """Only for own faults, at most as many as allowed in a round, and the last one alone; or hopeless alone."""
     started = {entry["attempt"]: entry for entry in record.of("AttemptStarted")}
     ended = {entry["attempt"]: entry for entry in record.of("AttemptEnded")}
     strikes: Counter[Key] = Counter()
-    for entry in record.of("ItemStruck", "ItemFailed", "ItemReopened", "ItemWithdrawn", "ItemRemoved"):
-        if entry.kind in ("ItemReopened", "ItemWithdrawn", "ItemRemoved"):
+    for entry in record.of("ItemStruck", "ItemFailed", *_NEW_ROUNDS):
+        if entry.kind in _NEW_ROUNDS:
             strikes[entry.key] = 0
             continue
         start, end = started[entry["attempt"]], ended.get(entry["attempt"])

@@ -11,10 +11,12 @@ import pytest
 
 from harness.core import events as e
 from harness.core.types import Accepted, AttemptSpec, Item, Json, SessionEvent, Verdict
-from harness.ledger import apply_items, control, history, pieces, queries, withdrawal
-from harness.ledger.store import Entry
+from harness.ledger import apply, apply_items, control, edits, history, pieces, queries, withdrawal
+from harness.ledger.edits import Row
+from harness.ledger.store import Entry, Ledger
 from harness.supervisor import requests
 from harness.supervisor.finished import Finished
+from harness.supervisor.opening import Agreed
 from harness.supervisor.second_thoughts import rejudge
 from harness.supervisor.setting import Setting
 from tests.simulation.judging import SimulatedJudge
@@ -26,10 +28,10 @@ SEEDS = 75
 
 
 class _DoubtfulWatcher(Watcher):
-    """Knows that an acceptance stands until a person takes it back, and what goes with it."""
+    """Knows that an acceptance stands until a person takes it back or edits its row, and what goes with it."""
 
     withdrawn: dict[Key, int]
-    """The newest attempt at the time when an item was taken back, or removed."""
+    """The newest attempt at the time when an item was taken back, removed or edited."""
 
     def _look(self, entry: Entry) -> None:
         match entry.event:
@@ -40,6 +42,10 @@ class _DoubtfulWatcher(Watcher):
                 assert self.states[key] == "done"
                 self._begins_anew(key)
                 self.states[key] = "pending"
+            case e.ItemEdited() as event:
+                key = (event.phase, event.item)
+                assert self.states[key] == "pending", f"V1: {key} was {self.states[key]}, and edited"
+                self._begins_anew(key)
             case e.ItemRemoved() as event:
                 key = (event.phase, event.item)
                 assert self.states.pop(key) in ("pending", "failed", "blocked"), f"V1: {key} was removed"
@@ -53,6 +59,10 @@ class _DoubtfulWatcher(Watcher):
                 assert event.attempt > self.withdrawn.get(key, 0), f"V0: {key} has what a person rejected"
                 self.states[key] = "done"
                 self.accepted[key] = (event.sha, event.offset, event.length_bytes)
+            case e.ItemAccepted() as event:
+                key = (event.phase, event.item)
+                assert event.attempt > self.withdrawn.get(key, 0), f"V0: {key} has what was made of an old row"
+                super()._look(entry)
             case _:
                 super()._look(entry)
 
@@ -82,6 +92,8 @@ class _Doubting(Universe):
         self.watcher.withdrawn = {}
         self._doubts = random.Random(f"doubts {seed}")
         self._rounds = 3
+        self._edits: tuple[Row, ...] = ()
+        """Rows that are in the source now, and of which a launch says that items are to be made again with them."""
 
     def _heard(self, event: SessionEvent) -> None:
         super()._heard(event)
@@ -93,12 +105,35 @@ class _Doubting(Universe):
             return False
         if finished.exit_code in (0, 1) and self._rounds:
             self._rounds -= 1
-            if self._doubts.random() < 0.5:
-                self._rejudge()
-            else:
-                self._reject_one()
+            match self._doubts.randrange(3):
+                case 0:
+                    self._rejudge()
+                case 1:
+                    self._reject_one()
+                case _:
+                    self._edits = self._rows_of_today()
             return False
-        return super()._is_the_end(finished)
+        is_the_end = super()._is_the_end(finished)
+        if not is_the_end and finished.exit_code in (3, 130) and self._doubts.random() < 0.3:
+            self._edits = self._rows_of_today()
+        return is_the_end
+
+    def _rows_of_today(self) -> tuple[Row, ...]:
+        """Some rows of the source were edited just now."""
+        items = queries.first_phase_items(self._db)
+        edited = self._doubts.sample(items, min(len(items), self._doubts.randint(1, 4)))
+        number = self._doubts.randrange(1_000_000)
+        return tuple(Row(item, {"row": number}, f"row {number}") for item in edited)
+
+    def _chosen(self, ledger: Ledger) -> set[str] | None:
+        if self._edits:
+            self.met("items edited")
+            Agreed(rows=self._edits, again=True).record(ledger, "a person")
+            for row in self._edits:
+                (sha,) = self._db.execute("SELECT sha FROM items WHERE phase = 1 AND item = ?", (row.item,)).fetchone()
+                assert sha == row.sha, f"V1: {row.item} was to be made again, and has its old row"
+            self._edits = ()
+        return super()._chosen(ledger)
 
     def _reject_one(self) -> None:
         done = self._db.execute("SELECT phase, item FROM accepted ORDER BY phase, item").fetchall()
@@ -165,6 +200,28 @@ def _keep_what_was_made(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(withdrawal, "made_from", lambda db, phase, item: [])
 
 
+def _judge_what_was_made_of_old_rows(patch: pytest.MonkeyPatch) -> None:
+    known = history._withdrawn_at
+
+    def without_edits(db: sqlite3.Connection) -> dict[tuple[int, str], int]:
+        rows = db.execute("SELECT json_extract(body, '$.item'), seq FROM entries WHERE kind = 'ItemEdited'")
+        edited = {(1, item): seq for item, seq in rows}
+        return {key: seq for key, seq in known(db).items() if edited.get(key) != seq}
+
+    patch.setattr(history, "_withdrawn_at", without_edits)
+
+
+def _keep_the_strikes_of_an_old_row(patch: pytest.MonkeyPatch) -> None:
+    def edited(db: sqlite3.Connection, seq: int, time: str, event: e.ItemEdited) -> None:
+        db.execute("UPDATE items SET sha = ? WHERE phase = 1 AND item = ?", (event.sha, event.item))
+
+    patch.setitem(apply._APPLY, e.ItemEdited, edited)
+
+
+def _leave_done_items_with_their_old_rows(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(edits, "withdraw", lambda transaction, taken, word: [])
+
+
 def _forget_what_was_withdrawn(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(history, "_withdrawn_at", lambda db: {})
 
@@ -189,6 +246,9 @@ def _never_wait_for_sessions(patch: pytest.MonkeyPatch) -> None:
         _stay_in_the_queue,
         _keep_what_was_made,
         _forget_what_was_withdrawn,
+        _judge_what_was_made_of_old_rows,
+        _keep_the_strikes_of_an_old_row,
+        _leave_done_items_with_their_old_rows,
         _merge_only_what_is_new,
         _never_wait_for_sessions,
     ],
@@ -209,4 +269,4 @@ def test_a_planted_fault_of_second_thoughts_is_caught(
 
 def test_both_kinds_of_second_thoughts_are_met(tmp_path: Path) -> None:
     met = {what.split(",")[0] for seed in range(8) for what in _play(seed, tmp_path).situations}
-    assert {"reject", "rejudge of something"} <= met
+    assert {"reject", "rejudge of something", "items edited"} <= met

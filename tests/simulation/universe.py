@@ -25,6 +25,7 @@ from harness.core.run_events import RunStarted
 from harness.core.types import Item, SessionEvent
 from harness.job.job import PhaseSpec
 from harness.ledger import control, queries
+from harness.ledger.edits import Row
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger, entries
 from harness.supervisor import merging, progress
@@ -192,12 +193,15 @@ class Universe:
         people = asyncio.create_task(self._people(supervisor))
         try:
             started = RunStarted(1, "sim", "0", self.job.parallel, None, "off", "none")
-            return await supervisor.run(started, lambda: choose(ledger, Choice()))
+            return await supervisor.run(started, lambda: self._chosen(ledger))
         except (OSError, sqlite3.OperationalError, BrokenSetupError):
             await give_up(setting, merger, "it gave way")
             raise
         finally:
             people.cancel()
+
+    def _chosen(self, ledger: Ledger) -> set[str] | None:
+        return choose(ledger, Choice())
 
     def _making(self, phase: int) -> Sequence[PhaseSpec]:
         return [later for later in self.job.phases if later.from_ == phase and later.rows is not None]
@@ -233,9 +237,14 @@ class Universe:
     def _post(self, ask: Ask) -> None:
         self.met(ask)
         verb = "cancel" if ask == "cancel now" else ask
-        request = control.Request(verb, "a person", all_failed=ask == "retry", now=ask == "cancel now")
+        rows = self._rows_of_today() if ask == "retry" else ()
+        request = control.Request(verb, "a person", all_failed=ask == "retry", now=ask == "cancel now", rows=rows)
         with self.disk.of_another_process():
             control.post(self.job.state / "control", request)
+
+    def _rows_of_today(self) -> tuple[Row, ...]:
+        """What `retry` finds in the source; here nobody edits it."""
+        return ()
 
     def _is_the_end(self, finished: Finished) -> bool:
         """Does nobody start the job again? Time goes on until somebody does."""
