@@ -71,7 +71,7 @@ def launch(
     if len(places) > 1 and (first or only or detach):
         raise UsageError([Problem("launch", "--first, --only and --detach are for one job")])
     choice = _choice(first, only)
-    words = Words(tuple(settings or ()), first, tuple(only or ()), Again(keep, add))
+    words = Words(tuple(settings or ()), first, tuple(only or ()), Again(keep, add, changed))
     jobs = together([partial(load, place.manifest, settings=settings or ()) for place in places])
     together([partial(refuse, job) for job in jobs for refuse in (refuse_synthetic, refuse_renamed)[: 2 - reset]])
     asked = [*words.as_arguments(), *(["--reset"] if reset else [])]

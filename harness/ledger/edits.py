@@ -9,7 +9,7 @@ from harness.core.events import GroupQueued, ItemEdited, ItemReopened
 from harness.core.types import Json
 from harness.ledger import queries
 from harness.ledger.history import acceptance
-from harness.ledger.queries import FailedItem
+from harness.ledger.queries import ItemOfBatch
 from harness.ledger.store import Transaction
 from harness.ledger.withdrawal import Word, made_from_all, withdraw
 
@@ -44,7 +44,7 @@ def edit_rows(transaction: Transaction, rows: Sequence[Row], who: str, *, again:
     return lost
 
 
-def reopen(transaction: Transaction, failed: Sequence[FailedItem], who: str, rows: Sequence[Row] = ()) -> None:
+def reopen(transaction: Transaction, failed: Sequence[ItemOfBatch], who: str, rows: Sequence[Row] = ()) -> None:
     """Failed items get a new round: strikes from 0, alone, at once; those of the first phase with the row of `rows`."""
     new = {row.item: row for row in rows}
     for each in failed:
