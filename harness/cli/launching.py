@@ -57,7 +57,7 @@ def launch(
     from harness.base.errors import Problem, UsageError
     from harness.cli.detaching import Words, detach_and_wait
     from harness.cli.foresight import refuse_bad_prompts_ahead
-    from harness.cli.resetting import is_there_anything, must_start_anew, reset_now
+    from harness.cli.resetting import is_there_anything
     from harness.cli.together import together
     from harness.cli.trusting import must_be_trusted
     from harness.job.load import load
@@ -80,10 +80,8 @@ def launch(
     shared = state_home(os.environ, Path.home())
     supplies = together([partial(find_supply, job, os.environ, Path.home(), shared) for job in jobs])
     together([partial(refuse_bad_prompts_ahead, job) for job in jobs if reset or not is_there_anything(job)])
-    old = [job for job in jobs if reset and is_there_anything(job)]
-    together([partial(must_start_anew, job, choice) for job in old])
-    for job in old:
-        reset_now(job)
+    if reset:
+        _start_over(jobs, choice)
     if detach:
         raise typer.Exit(detach_and_wait(places[0], words))
     code = 0
@@ -93,6 +91,16 @@ def launch(
         if code > 1:  # what stopped this job would stop the next one too
             break
     raise typer.Exit(code)
+
+
+def _start_over(jobs: "list[Job]", choice: "Choice") -> None:
+    from harness.cli.resetting import is_there_anything, must_start_anew, reset_now
+    from harness.cli.together import together
+
+    old = [job for job in jobs if is_there_anything(job)]
+    together([partial(must_start_anew, job, choice) for job in old])
+    for job in old:
+        reset_now(job)
 
 
 def rehearse(

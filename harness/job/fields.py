@@ -48,7 +48,8 @@ def parse_field(text: object) -> dict[str, Any]:
         return dict(_TYPES[text])
     near = get_close_matches(text.partition(" ")[0].casefold(), _TYPES, n=1)
     meant = f", did you mean {near[0]!r}?" if near else ""
-    what = f"{', '.join(_TYPES)}, a range such as integer 1..5, or choices such as good | bad; a ? behind it for one that may be missing"
+    what = f"{', '.join(_TYPES)}, a range such as integer 1..5, or choices such as good | bad"
+    what += "; a ? behind it for one that may be missing"
     raise ValueError(f"expected {what}, got {text!r:.80}{meant}")
 
 
