@@ -4,6 +4,7 @@ import hashlib
 import io
 import itertools
 import os
+import re
 import secrets
 import threading
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ def sha_of(content: bytes) -> Sha:
 
 
 _MOST_SCRATCH_BYTES = 1024 * 1024
+_A_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,9 @@ class ArtifactStore:
         self._making = threading.Lock()
 
     def path(self, sha: Sha) -> Path:
-        """Where it is when the shelf does not have it."""
+        """Where it is when the shelf does not have it. LedgerDamagedError for what is no hash: it may be any path."""
+        if not _A_HASH.fullmatch(sha):
+            raise LedgerDamagedError(f"{sha!r:.80} is named as a content, and is no SHA-256")
         return self.root / sha[:2] / sha
 
     def put(self, content: bytes) -> Sha:

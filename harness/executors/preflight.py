@@ -54,7 +54,7 @@ async def _probe(containment: Containment, job: Job, root: Path, guardian: Guard
     launch = replace(launch, stdin=folder.prompt)
     for path in (folder.root, folder.work, folder.tmp, folder.config):
         make_folder(path)
-    secret, door = secrets.token_hex(16), f"harness-{root.name}"
+    secret, door = secrets.token_hex(16), f"harness-{os.getpid()}-{root.name}"
     write_private(root / "secret", secret.encode())
     outside = [folder.root / "trespass", *_places(job, root.name)]
     targets: dict[str, object] = {"inside": f"{containment.view(folder).work}/inside"}

@@ -16,6 +16,7 @@ from harness.base.ids import AttemptId, GroupId, ItemId, Sha, Token
 from harness.core.advance import Ended, Tail
 from harness.core.remedies import remedy
 from harness.core.types import BatchRef, Item, Json
+from harness.ledger.shapes import inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,9 @@ def unsettled(db: sqlite3.Connection) -> list[Unsettled]:
                   g.id, g.phase, g.number, g.part, a.items, g.tries, g.late
            FROM attempts a JOIN groups g ON g.id = a.group_id WHERE a.ended_seq IS NULL ORDER BY a.id"""
     ).fetchall()
-    return [Unsettled(AttemptId(row[0]), Token(row[1]), _group(row[5:]), row[2], row[3], row[4]) for row in rows]
+    return [
+        Unsettled(AttemptId(row[0]), Token(row[1]), _group(row[5:]), row[2], inside(row[3]), row[4]) for row in rows
+    ]
 
 
 def items_of(db: sqlite3.Connection, group: ReadyGroup, store: ArtifactStore, folder: Path) -> tuple[Item, ...]:
@@ -145,7 +148,7 @@ def _item(db: sqlite3.Connection, phase: int, item: ItemId, store: ArtifactStore
     ).fetchone()
     row, file, sha = _row(db, phase, item)
     records = records_of(db, from_phase, parent, store) if parent is not None else ()
-    return Item(item, row, folder / file if file else None, records, sha)
+    return Item(item, row, folder / inside(file) if file else None, records, sha)
 
 
 def _row(db: sqlite3.Connection, phase: int, item: str) -> tuple[dict[str, Json], str | None, str]:

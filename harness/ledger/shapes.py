@@ -8,9 +8,11 @@ import hashlib
 import sqlite3
 from contextlib import closing
 from functools import cache
+from pathlib import PurePosixPath
 from typing import Final
 
 from harness import __version__
+from harness.base.errors import LedgerDamagedError
 from harness.ledger.tables import CONTENTS, ENTRIES, SHAPE, STATE
 
 KNOWN_STATES: Final = frozenset(
@@ -46,6 +48,16 @@ def stranger_in(db: sqlite3.Connection) -> str | None:
             return f"it holds the {kind} {name!r}"
     (shape,) = db.execute("PRAGMA application_id").fetchone()
     return _stranger_among(rows, shape)
+
+
+def inside(path: str) -> str:
+    """A path that a ledger names, relative to a folder; LedgerDamagedError when it leads out of there."""
+    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts or "\0" in path:
+        raise LedgerDamagedError(
+            f"the ledger names a path that leads out of its folder: {path!r}",
+            hint="no version of harness has written that; if it is not yours, use it no further",
+        )
+    return path
 
 
 def digest(rows: list[Row]) -> str:

@@ -223,6 +223,8 @@ def settle_unjudgeable(setting: Setting, taken_back: Container[tuple[int, ItemId
 
 def _spec_again(setting: Setting, lost: Unsettled) -> AttemptSpec:
     identity = Identity(lost.attempt, lost.token, lost.session_id, lost.folder, lost.started_seq)
+    if (setting.job.state / lost.folder).is_symlink():  # what is tidied away must be its own
+        raise LedgerDamagedError(f"{setting.job.state / lost.folder} is a link; no version of harness has made that")
     return make_spec(setting, lost.group, identity)
 
 

@@ -11,6 +11,7 @@ from harness.base.clock import from_text
 from harness.core import events as e
 from harness.core.codec import decode
 from harness.core.faults import SUPERVISOR_LOST
+from harness.ledger.shapes import inside
 from harness.views.reading import moment
 from harness.views.wording import clean, counted, shorten
 
@@ -148,7 +149,7 @@ def _view(row: sqlite3.Row, batches: Batches) -> AttemptView:
         backend=row["backend"],
         model=row["model"],
         prompt_sha=row["prompt_sha"],
-        folder=row["folder"],
+        folder=inside(row["folder"]),
         fingerprint=json.loads(row["fingerprint"]),
         started_at=from_text(row["started_at"]),
         started_seq=row["started_seq"],

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from harness.base.artifacts import ArtifactStore
 from harness.base.clock import SystemClock
 from harness.base.errors import LedgerDamagedError
-from harness.ledger import examining
+from harness.base.ids import GroupId, ItemId, Sha
+from harness.core.types import BatchRef
+from harness.ledger import examining, queries
 from harness.ledger.examining import harden, read_only
+from harness.ledger.queries import ReadyGroup
 from harness.ledger.shapes import KNOWN_STATES, stranger_in, todays_state
 from harness.ledger.store import Ledger, opened_for_reading
 from tests.sweeps.injecting import SmallJob
@@ -101,6 +105,44 @@ def test_todays_state_tables_are_in_the_list_that_old_ledgers_are_known_by() -> 
 def test_T06_the_schema_of_every_version_is_known(version: str) -> None:
     with read_only(GOLDEN / version / "ledger.db") as db:
         assert stranger_in(db) is None
+
+
+@pytest.mark.parametrize("path", ["../../elsewhere", "/etc", "attempts/../../x", "a\0b"])
+def test_a_path_that_leads_out_of_the_folder_is_refused_wherever_a_ledger_names_it(ours: Path, path: str) -> None:
+    db = sqlite3.connect(ours)
+    db.execute("UPDATE attempts SET folder = ?, ended_seq = NULL WHERE id = 1", (path,))
+    db.execute("UPDATE items SET file = ?", (path,))
+    db.commit()
+    store = ArtifactStore(ours.parent / "artifacts")
+    group = ReadyGroup(GroupId(1), BatchRef(1, 1), (ItemId("s1"),), 0, late=False)
+    for ask in (queries.unsettled, lambda db: queries.items_of(db, group, store, ours.parent)):
+        with pytest.raises(LedgerDamagedError, match="leads out of its folder"):
+            ask(db)
+    db.close()
+
+
+@pytest.mark.parametrize("sha", ["/etc/passwd", "../../x", "", "A" * 64, "0" * 63])
+def test_a_content_that_is_named_by_no_hash_is_not_looked_for(tmp_path: Path, sha: str) -> None:
+    with pytest.raises(LedgerDamagedError, match="is no SHA-256"):
+        ArtifactStore(tmp_path).get(Sha(sha))
+
+
+def test_an_attempt_folder_that_is_a_link_is_not_tidied_away() -> None:
+    with SmallJob() as job:
+        assert job.run(None, "--first", "2").code == 0
+        elsewhere = job.folder / "elsewhere"
+        (elsewhere / "tmp").mkdir(parents=True)
+        db = sqlite3.connect(job.state / "ledger.db")
+        (folder,) = db.execute("SELECT folder FROM attempts WHERE id = 1").fetchone()
+        db.execute("UPDATE attempts SET ended_seq = NULL WHERE id = 1")
+        db.commit()
+        db.close()
+        (job.state / "ledger.seal").unlink()
+        shutil.rmtree(job.state / folder)
+        (job.state / folder).symlink_to(elsewhere)
+        said = job.run()
+        assert said.code == 6 and "is a link" in said.text
+        assert (elsewhere / "tmp").is_dir()
 
 
 def test_nothing_is_attached_on_a_connection_to_a_ledger(tmp_path: Path, ours: Path) -> None:
