@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from harness.backends.counting import Count
 from harness.backends.credentials import VARIABLE, Credential
 from harness.backends.launch import Launch, Starter, View
 from harness.backends.managed import forbids_bypass
@@ -20,8 +21,9 @@ from harness.backends.pulse import Pulse
 from harness.backends.record import Blotter
 from harness.backends.session import Paths
 from harness.backends.stream import Reading
-from harness.backends.transport import RecordedTransport
+from harness.backends.transport import Line, RecordedTransport
 from harness.base.files import write_private
+from harness.core.prices import CONTEXT_TOKENS, context_of
 from harness.core.symptoms import Symptoms
 from harness.core.types import AttemptSpec, SessionFacts
 from harness.job.environment import ALLOWED, uses_cloud
@@ -80,7 +82,14 @@ class ClaudeSession:
         self._starter = starter
         self._credential = credential
         self._environ = environ
-        self._reading = Reading(spec.session_id, pulse)
+        self._count = Count(
+            spec.session.model or "",
+            spec.max_output_tokens,
+            len((spec.prompt + spec.instructions).encode(errors="replace")),
+        )
+        self._reading = Reading(spec.session_id, pulse, self._count)
+        self._spent: asyncio.Task[None] | None = None
+        """Ends the session at its cap, which it has reached with answers that the CLI leaves out."""
         self._client: ClaudeSDKClient | None = None
         self._transport: RecordedTransport | None = None
         self._trouble: Exception | None = None
@@ -113,6 +122,8 @@ class ClaudeSession:
         code = self._exit_code
         seen = replace(seen, exit_code=code, signal=-code if code is not None and code < 0 else None)
         transport = self._transport
+        if self._spent is not None:
+            return replace(seen, subtype="error_max_budget_usd", is_error=True)
         if transport is not None and transport.overlong:
             return replace(seen, api_error="stream_line_too_long", is_error=True)
         if transport is not None and transport.failure is not None:
@@ -139,7 +150,7 @@ class ClaudeSession:
             Blotter((*own, *passed.secrets)),
             self._paths.stream,
             self._paths.errors,
-            self._reading.take,
+            self._take,
         )
         self._transport = transport
         client = ClaudeSDKClient(_options(self._spec), cast("Transport", transport))
@@ -152,6 +163,12 @@ class ClaudeSession:
             async with asyncio.timeout(_DISCONNECT_S):
                 await client.disconnect()
                 await transport.close()
+
+    def _take(self, line: Line) -> None:
+        self._reading.take(line)
+        cap = self._spec.cost_cap_usd
+        if cap is not None and self._spent is None and self._count.is_beyond(cap):
+            self._spent = asyncio.create_task(self.interrupt())
 
     def _passed(self) -> Passed:
         """A rehearsal is given nothing: it needs no proxy, and no way to a model."""
@@ -182,6 +199,7 @@ class ClaudeSession:
             **_SWITCHES,
             "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(self._spec.max_output_tokens),
             **passed.variables,
+            **_bounded_context(self._spec),
         }
         if self._credential is not None and not uses_cloud(self._spec.session.env):
             variables |= self._credential.environment()
@@ -209,6 +227,23 @@ def cli_folder() -> Path:
     return folder
 
 
+def _bounded_context(spec: AttemptSpec) -> dict[str, str]:
+    """Where dollars are promised, no request is longer than what is reserved for.
+
+    Most models take a million tokens, whatever their name says. These make the CLI refuse to send more than three
+    quarters of what is reserved for, by its own estimate of four characters a token; Read then gives what there is
+    room for. With a summary in between (compaction) it would send everything once more, at any length.
+    """
+    context = context_of(spec.session.model or "")
+    if spec.cost_cap_usd is None or context > CONTEXT_TOKENS:
+        return {}
+    return {
+        "DISABLE_COMPACT": "1",
+        "CLAUDE_CODE_MAX_CONTEXT_TOKENS": str(context),
+        "CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE": str(context * 3 // 4),
+    }
+
+
 def _options(spec: AttemptSpec) -> "ClaudeAgentOptions":
     """What the SDK itself sends in its handshake; the process gets its arguments from us."""
     from claude_agent_sdk import ClaudeAgentOptions
@@ -233,6 +268,7 @@ def _arguments(spec: AttemptSpec, view: View, *, sandboxed: bool) -> list[str]:
     """
     session = spec.session
     arguments = ["--output-format", "stream-json", "--verbose", "--input-format", "stream-json"]
+    arguments += ["--include-partial-messages"]
     arguments += [f"--session-id={spec.session_id}", "--strict-mcp-config", "--setting-sources="]
     arguments += ["--disable-slash-commands", "--tools", ",".join(session.tools)]
     if sandboxed and not forbids_bypass():

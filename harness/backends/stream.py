@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from harness.backends.counting import Count
 from harness.backends.pulse import Pulse
 from harness.backends.session import MOST_COST_USD
 from harness.core.symptoms import RateLimit, Symptoms
@@ -41,12 +42,16 @@ class _Tokens:
 
 
 class Reading:
-    """Takes the stream's lines, in order; `pulse` is told what they mean for the clocks (None when read afterwards)."""
+    """Takes the stream's lines, in order; `pulse` is told what they mean for the clocks (None when read afterwards).
 
-    def __init__(self, session_id: str, pulse: Pulse | None = None) -> None:
+    `count` counts what the session's requests come to; None when that need not be known.
+    """
+
+    def __init__(self, session_id: str, pulse: Pulse | None = None, count: Count | None = None) -> None:
         self._facts = SessionFacts(session_id=session_id)
         self._symptoms = Symptoms()
         self._pulse = pulse
+        self._count = count
         self._answers: dict[str, _Tokens] = {}
         """Per message id: the CLI repeats an answer's usage on each of its blocks."""
         self._retried: int | None = None
@@ -65,6 +70,8 @@ class Reading:
             cache_read_tokens=tokens.cache_read,
             cache_write_tokens=tokens.cache_write,
             cost_usd=self._cost(tokens),
+            counted_usd=self._count.usd() if self._count else None,
+            broken_answers=self._count.broken if self._count else 0,
         )
 
     def symptoms(self) -> Symptoms:
@@ -76,6 +83,8 @@ class Reading:
         """One parsed line."""
         if self._pulse:
             self._pulse.beat()
+        if self._count:
+            self._count.take(line)
         match line.get("type"):
             case "system":
                 self._take_system(line)
@@ -196,7 +205,7 @@ class Reading:
         told = (self._result or {}).get("total_cost_usd")
         if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told < MOST_COST_USD:
             return None
-        if told == 0 and tokens != _Tokens():
+        if told == 0 and tokens != _Tokens() and not (self._count and self._count.usd()):
             return None
         return Decimal(str(told))
 

@@ -23,6 +23,8 @@ _STREAM_HEAD_BYTES = 128 * 1024 * 1024
 _STREAM_TAIL_BYTES = 8 * 1024 * 1024
 _ERRORS_HEAD_BYTES = 1024 * 1024
 _ERRORS_TAIL_BYTES = 1024 * 1024
+_EVENT, _PIECE = b'{"type":"stream_event"', b'"content_block_delta"'
+_HEAD_OF_EVENT_BYTES = 100
 _STAY_S = 10.0
 """What a process gets to end by itself after its last result."""
 
@@ -144,8 +146,12 @@ class RecordedTransport:
         drain.flush()
 
     def _take(self, raw: bytes) -> None:
-        """Record one line, then see what it says. What is no JSON object is only recorded."""
-        self._stream.write(raw)
+        """Record one line, then see what it says. What is no JSON object is only recorded.
+
+        The pieces of an answer are not recorded: the whole of it follows in a line of its own.
+        """
+        if not (raw.startswith(_EVENT) and _PIECE in raw[:_HEAD_OF_EVENT_BYTES]):
+            self._stream.write(raw)
         try:
             message = json.loads(self._blotter.clean(raw))
         except (ValueError, RecursionError):

@@ -247,7 +247,10 @@ class ItemRemoved:
 
 @dataclass(frozen=True, slots=True)
 class UsageSettled:
-    """What an attempt cost; its reservation is released. Not `known`: the cost was not told, all of it was charged."""
+    """What an attempt cost; its reservation is released. Not `known`: the cost was not told, all of it was charged.
+
+    The charge is never below what the session `told` nor what was `counted` of its requests (None = neither known).
+    """
 
     attempt: int
     charged_microusd: int
@@ -257,6 +260,8 @@ class UsageSettled:
     cache_read_tokens: int
     cache_write_tokens: int
     turns: int
+    told_microusd: int | None = None
+    counted_microusd: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,7 @@ TABLE: Final[tuple[Row, ...]] = (
         "session",
         "halve",
         "the prompt is too long",
-        ({"terminal_reason": {"prompt_too_long", "image_error"}}, {"api_error_status": {413}}),
+        ({"terminal_reason": {"prompt_too_long", "blocking_limit", "image_error"}}, {"api_error_status": {413}}),
     ),
     Row(REFUSED, "session", "halve", "the model refused", ({"stop_reason": {"refusal"}},)),
     Row(

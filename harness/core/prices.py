@@ -14,6 +14,7 @@ from typing import Any, Final
 
 _MILLION: Final = Decimal(1_000_000)
 _WEB_SEARCH_USD: Final = Decimal("0.01")
+CONTEXT_TOKENS: Final = 200_000
 _LONG_CONTEXT_TOKENS: Final = 1_000_000
 
 
@@ -84,15 +85,22 @@ def cost_of(model: str, usage: Mapping[str, Any]) -> Decimal | None:
     return tokens / _MILLION + searches * _WEB_SEARCH_USD
 
 
+def context_of(model: str) -> int:
+    """Most tokens of a prompt that are reserved for: a million for a `[1m]` model name, else 200,000.
+
+    Sessions are held to it (`backends/claude.py`): many models would take a million without being asked.
+    """
+    return _LONG_CONTEXT_TOKENS if "[1m]" in model.lower() else CONTEXT_TOKENS
+
+
 @cache
-def worst_response_usd(model: str, max_output_tokens: int, context_tokens: int = 200_000) -> Decimal | None:
+def worst_response_usd(model: str, max_output_tokens: int, context_tokens: int = CONTEXT_TOKENS) -> Decimal | None:
     """The dearest that a single response can be: a full context, all of it written to the cache for an hour, and the
     longest answer. None when the model has no price. A `[1m]` model name counts a context of a million tokens."""
     price = price_of(model)
     if price is None:
         return None
-    if "[1m]" in model.lower():
-        context_tokens = max(context_tokens, _LONG_CONTEXT_TOKENS)
+    context_tokens = max(context_tokens, context_of(model))
     rates = price.rates_for(context_tokens)
     dearest_input = max(rates.input, rates.write_5m, rates.write_1h)
     return (context_tokens * dearest_input + max_output_tokens * rates.output) / _MILLION

@@ -340,19 +340,22 @@ def _again(
 
 
 def _usage(open_: Open, ending: Ending) -> UsageSettled:
-    """An unknown or senseless cost is charged as the reservation; the sum never goes down."""
+    """An unknown or senseless cost is charged as the reservation, any other as the higher of told and counted."""
     facts, cost = ending.facts, ending.facts.cost_usd
-    known = cost is not None and cost.is_finite() and cost >= 0
-    charged = to_micro(cost) if cost is not None and known else open_.reserved_microusd
+    told = to_micro(cost) if cost is not None and cost.is_finite() and cost >= 0 else None
+    counted = to_micro(facts.counted_usd) if facts.counted_usd is not None else None
+    charged = max(open_.reserved_microusd if told is None else told, counted or 0)
     return UsageSettled(
         open_.attempt,
         charged,
-        known,
+        told is not None,
         facts.input_tokens,
         facts.output_tokens,
         facts.cache_read_tokens,
         facts.cache_write_tokens,
         facts.turns,
+        told,
+        counted,
     )
 
 

@@ -114,6 +114,9 @@ class SessionFacts:
     """Tools it was refused, `Bash` or `Write(/etc/x)`."""
     reached_model: bool = False
     """A first response came: the prefix is in the provider's cache now."""
+    counted_usd: Decimal | None = None
+    """What we counted ourselves, answers that broke off among it; None = not counted, or a model without a price."""
+    broken_answers: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.backends.claude import ClaudeSession
 from harness.backends.command import CommandSession, told_cost
+from harness.backends.counting import Count
 from harness.backends.credentials import Supply
 from harness.backends.pulse import Pulse
 from harness.backends.session import Paths, Session
@@ -155,14 +156,15 @@ class LocalExecutor:
 
 
 def facts_left(backend: str, session_id: str, folder: AttemptFolder) -> SessionFacts:
-    """What a lost session had told by then."""
+    """What a lost session had told by then. How much had come of a broken answer is not kept: its cost is unknown."""
     if backend == "command":
         return SessionFacts(session_id=session_id, cost_usd=told_cost(folder.work))
-    reading = Reading(session_id)
+    reading = Reading(session_id, count=Count())
     with suppress(OSError), folder.stream.open("rb") as lines:
         for line in lines:
             with suppress(ValueError, RecursionError):
                 told = json.loads(line)
                 if isinstance(told, dict):
                     reading.take(told)
-    return reading.facts()
+    facts = reading.facts()
+    return replace(facts, cost_usd=None) if facts.broken_answers else facts

@@ -122,6 +122,15 @@ def spending(db: sqlite3.Connection) -> Spending:
     return Spending(*row)
 
 
+def told_and_counted(db: sqlite3.Connection) -> dict[int, tuple[int | None, int | None]]:
+    """Attempt -> micro-dollars that its session told, and that we counted of its requests; None = not known."""
+    rows = db.execute(
+        """SELECT json_extract(body, '$.attempt'), json_extract(body, '$.told_microusd'),
+                  json_extract(body, '$.counted_microusd') FROM entries WHERE kind = 'UsageSettled'"""
+    )
+    return {attempt: (told, counted) for attempt, told, counted in rows}
+
+
 def beyond_reservation(db: sqlite3.Connection, most: int) -> list[tuple[int, int, int]]:
     """`(attempt, charged, reserved)` in micro-dollars, of those that cost more than was set aside; the worst first."""
     rows = db.execute(

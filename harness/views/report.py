@@ -189,6 +189,7 @@ def _usage(db: sqlite3.Connection, status: Status) -> Iterator[str]:
     sums, spent = facts.spending(db), status.head.spent_microusd
     played = " (played: nothing was paid)" if status.rehearsal else ""
     yield f"- {counted(status.head.sessions, 'session')}, {money(spent)} charged{played}"
+    yield from _told_and_counted(db)
     yield from _overspent(db, spent)
     if status.reserved_microusd:
         whose = "run now" if status.current else "were killed with their run: the next launch settles them"
@@ -201,6 +202,17 @@ def _usage(db: sqlite3.Connection, status: Status) -> Iterator[str]:
         f"- tokens: {sums.input_tokens:,} in, {sums.cache_read_tokens:,} from the cache, "
         f"{sums.cache_write_tokens:,} into it, {sums.output_tokens:,} out"
     )
+
+
+def _told_and_counted(db: sqlite3.Connection) -> Iterator[str]:
+    """Of the sessions of which both are known: only these can be compared."""
+    both = [(told, own) for told, own in facts.told_and_counted(db).values() if told is not None and own is not None]
+    if both:
+        told, own = (money(sum(amounts)) for amounts in zip(*both, strict=True))
+        yield f"- told by {counted(len(both), 'session')}: {told}; counted from their requests: {own}"
+        more = sum(max(0, own - told) for told, own in both)
+        if more:
+            yield f"- {money(more)} of the sum was counted and not told: answers that broke off are billed too"
 
 
 def _overspent(db: sqlite3.Connection, spent: int) -> Iterator[str]:

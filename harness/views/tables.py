@@ -11,6 +11,7 @@ from harness.base.clock import to_text
 from harness.core.money import to_usd
 from harness.ledger.progress import failed_items
 from harness.views.attempts import AttemptView, all_attempts
+from harness.views.facts import told_and_counted
 from harness.views.wording import clean
 
 Cell = str | int | float | None
@@ -61,13 +62,17 @@ def _items(db: sqlite3.Connection) -> Table:
 def _attempts(db: sqlite3.Connection) -> Table:
     columns = (
         "attempt", "run", "phase", "batch", "items", "backend", "model", "session_id", "started_at", "ended_at",
-        "duration_s", "outcome", "fault", "blame", "detail", "cost_usd", "cost_known", "input_tokens",
-        "output_tokens", "cache_read_tokens", "cache_write_tokens", "turns", "prompt", "cli_version", "folder", "notes",
+        "duration_s", "outcome", "fault", "blame", "detail", "cost_usd", "cost_known",
+        "told_usd", "counted_usd", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
+        "turns", "prompt", "cli_version", "folder", "notes",
     )  # fmt: skip
-    return Table("attempts", columns, (_attempt_row(view) for view in all_attempts(db)))
+    costs = told_and_counted(db)
+    return Table(
+        "attempts", columns, (_attempt_row(view, costs.get(view.id, (None, None))) for view in all_attempts(db))
+    )
 
 
-def _attempt_row(view: AttemptView) -> tuple[Cell, ...]:
+def _attempt_row(view: AttemptView, told_and_counted: tuple[int | None, int | None]) -> tuple[Cell, ...]:
     notes = [*view.notes, *([f"ids nobody asked for: {', '.join(view.invented)}"] if view.invented else [])]
     values: tuple[object, ...] = (
         view.id,
@@ -87,6 +92,7 @@ def _attempt_row(view: AttemptView) -> tuple[Cell, ...]:
         view.detail,
         _usd(view.charged_microusd),
         ("yes" if view.cost_known else "no") if view.charged_microusd is not None else None,
+        *map(_usd, told_and_counted),
         view.input_tokens,
         view.output_tokens,
         view.cache_read_tokens,

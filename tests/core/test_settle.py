@@ -310,6 +310,30 @@ def test_P17_an_unknown_or_senseless_cost_is_charged_as_the_reservation(cost: De
     assert (usage.charged_microusd, usage.known) == (500_000, False)
 
 
+@pytest.mark.parametrize(
+    ("told", "counted", "charged", "known"),
+    [
+        ("0.1", "0.3", 300_000, True),
+        ("0.3", "0.1", 300_000, True),
+        (None, "0.1", 500_000, False),
+        (None, "0.7", 700_000, False),
+    ],
+)
+def test_P17_the_higher_of_what_was_told_and_what_we_counted_is_charged(
+    told: str | None, counted: str, charged: int, known: bool
+) -> None:
+    facts = SessionFacts(cost_usd=Decimal(told) if told else None, counted_usd=Decimal(counted))
+    ending = Ending((), (), None, facts, timedelta(seconds=3))
+    attempt = an_attempt([0])
+    judgement = Judgement({attempt.members[0].id: MISSING}, usable=False)
+    usage = next(e for e in settle(attempt, ending, judgement, {}, NOW) if isinstance(e, UsageSettled))
+    assert (usage.charged_microusd, usage.known) == (charged, known)
+    assert (usage.told_microusd, usage.counted_microusd) == (
+        int(float(told) * 1e6) if told else None,
+        int(float(counted) * 1e6),
+    )
+
+
 def test_a_fraction_of_a_micro_dollar_is_rounded_up() -> None:
     usage = next(e for e in settled(an_attempt([0]), [GOOD], cost=Decimal("0.0000001")) if isinstance(e, UsageSettled))
     assert usage.charged_microusd == 1

@@ -52,6 +52,7 @@ class Night:
         self.rehearsal = rehearsal
         self.strikes = 3
         self.reserved_microusd = 2_460_000
+        self.counted_usd: Decimal | None = None
 
     def plan(
         self, ids: Sequence[str], *, size: int = 1, noun: str = "school", phases: Sequence[str] = ("main",)
@@ -126,7 +127,12 @@ class Night:
         kept = fragment(accepted, [id_ for id_ in group.items if id_ in accepted])
         sha = self.store.put(kept.content) if accepted else ""
         spans = {id_: Span(sha, span.offset, span.length_bytes, span.records) for id_, span in kept.spans.items()}
-        facts = SessionFacts(model="claude-sonnet-5", cost_usd=Decimal(cost) if cost else None, output_tokens=120)
+        facts = SessionFacts(
+            model="claude-sonnet-5",
+            cost_usd=Decimal(cost) if cost else None,
+            output_tokens=120,
+            counted_usd=self.counted_usd,
+        )
         is_lost = fault is not None and fault.kind == SUPERVISOR_LOST  # nobody saw it end
         duration = timedelta(0) if is_lost else timedelta(seconds=34)
         ending = Ending((), (), fault, facts, duration, tuple(notes))

@@ -94,6 +94,12 @@ def test_a_cost_that_was_not_told_is_charged_only_where_something_was_reserved(n
     assert words.of_event(e.UsageSettled(1, 0, True, 1, 2, 3, 4, 5)) == "attempt 1 cost $0.00"
 
 
+def test_a_charge_beyond_what_was_told_says_why(night: "Night") -> None:
+    night.plan(["A"])
+    said = Words(night.ledger.db).of_event(e.UsageSettled(1, 70_000, True, 1, 2, 3, 4, 5, 30_000, 70_000))
+    assert said == "attempt 1 cost $0.07 ($0.03 told; answers that broke off are billed too)"
+
+
 def test_an_event_without_words_of_its_own_is_told_by_its_name() -> None:
     @dataclass
     class ItemAdmired:

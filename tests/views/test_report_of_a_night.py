@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,25 @@ def test_a_cost_that_was_not_told_where_nothing_was_reserved_is_no_part_of_the_s
     night.attempt(cost=None)
     assert "**1 session did not tell the cost**: nothing was reserved\n" in _report(night, tmp_path / "r").markdown
     assert ", cost not told, " in "\n".join(lines(history(night.state, "A")))
+
+
+def test_what_was_told_and_what_we_counted_stand_side_by_side(night: "Night", tmp_path: Path) -> None:
+    night.plan(["A", "B", "C"])
+    night.begin()
+    night.attempt()
+    night.counted_usd = Decimal("0.05")
+    night.attempt(cost="0.07")
+    night.counted_usd = Decimal("0.11")
+    night.attempt(cost="0.08")
+    folder = tmp_path / "r"
+    told = _report(night, folder)
+    assert (
+        "- 3 sessions, $0.25 charged\n- told by 2 sessions: $0.15; counted from their requests: $0.16\n"
+        in told.markdown
+    )
+    assert "- $0.03 of the sum was counted and not told: answers that broke off are billed too\n" in told.markdown
+    rows = list(csv.DictReader((folder / "attempts.csv").open(newline="")))
+    assert [(row["told_usd"], row["counted_usd"]) for row in rows] == [("0.07", ""), ("0.07", "0.05"), ("0.08", "0.11")]
 
 
 def test_each_run_tells_how_it_ended_and_what_held_it_in(told: Written) -> None:

@@ -1,0 +1,214 @@
+"""Laws of the count: every request that begins is charged until its usage is known."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from harness.backends.counting import Count
+from harness.core.prices import cost_of, worst_response_usd
+
+Line = dict[str, Any]
+
+USAGE: Line = {
+    "input_tokens": 100,
+    "cache_creation_input_tokens": 5_000,
+    "cache_read_input_tokens": 200,
+    "output_tokens": 1,
+}
+PROMPT_BYTES = 4_000
+INIT: Line = {"type": "system", "subtype": "init", "model": "claude-sonnet-5-5"}
+REQUESTING: Line = {"type": "system", "subtype": "status", "status": "requesting"}
+BROKEN: Line = {"type": "stream_event", "event": {"type": "message_stop"}, "abandoned_blocks": {"from_block_index": 0}}
+INTERRUPTED: Line = {
+    "type": "user",
+    "message": {"content": [{"type": "text", "text": "[Request interrupted by user]"}]},
+}
+
+
+def event(**fields: Any) -> Line:
+    return {"type": "stream_event", "event": fields, "parent_tool_use_id": None}
+
+
+def begins(id_: str = "m1", usage: Line = USAGE, model: str = "claude-sonnet-5-5") -> Line:
+    return event(type="message_start", message={"id": id_, "model": model, "usage": usage})
+
+
+def says(text: str) -> Line:
+    return event(type="content_block_delta", index=0, delta={"type": "text_delta", "text": text})
+
+
+def ends(output_tokens: int, stop: str | None = "end_turn") -> Line:
+    return event(type="message_delta", delta={"stop_reason": stop}, usage={**USAGE, "output_tokens": output_tokens})
+
+
+def retry(status: int | None) -> Line:
+    return {"type": "system", "subtype": "api_retry", "attempt": 1, "error_status": status, "error": "unknown"}
+
+
+def gives_up(**fields: Any) -> Line:
+    return {"type": "assistant", "error": "server_error", "message": {"id": "s", "model": "<synthetic>"}, **fields}
+
+
+def result(*, is_error: bool = False) -> Line:
+    return {"type": "result", "is_error": is_error, "total_cost_usd": 0.0}
+
+
+def counted(*lines: Line) -> Count:
+    count = Count("sonnet", 16_000, PROMPT_BYTES)
+    for line in (INIT, *lines):
+        count.take(line)
+    return count
+
+
+def price(output_tokens: int = 1, **usage: int) -> Decimal:
+    cost = cost_of("sonnet", {**USAGE, "output_tokens": output_tokens, **usage})
+    assert cost is not None
+    return cost
+
+
+IN_VAIN = Decimal(22_000 * 4) / 1_000_000
+"""The CLI's own prompt at most, and ours at two bytes a token, all of it written to the cache for an hour."""
+
+
+def test_a_whole_answer_costs_what_its_usage_says_once() -> None:
+    whole = {"type": "assistant", "message": {"id": "m1", "model": "claude-sonnet-5-5", "usage": USAGE}}
+    count = counted(REQUESTING, begins(), says("hello"), whole, whole, ends(50), result())
+    assert count.usd() == price(50)
+    assert count.broken == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("cut, and asked again after a pause", [BROKEN, retry(None), begins("m2"), ends(50), result()]),
+        ("cut after a whole block, and told to go on", [BROKEN, INTERRUPTED, REQUESTING, begins("m2"), ends(50)]),
+        ("no line says so, another begins", [begins("m2"), ends(50), result()]),
+    ],
+)
+def test_an_answer_that_breaks_off_costs_its_input_and_what_had_come(name: str, lines: Sequence[Line]) -> None:
+    count = counted(REQUESTING, begins(), says("x" * 200), *lines)
+    assert count.usd() == price(100) + price(50), name
+    assert count.broken == 1
+
+
+def test_an_answer_that_comes_whole_after_a_broken_one_is_counted_with_it() -> None:
+    """The CLI's second try without streaming has no line before its answer."""
+    message = {
+        "id": "m2",
+        "model": "claude-sonnet-5-5",
+        "usage": {**USAGE, "output_tokens": 50},
+        "stop_reason": "end_turn",
+    }
+    count = counted(REQUESTING, begins(), says("x" * 200), BROKEN, {"type": "assistant", "message": message}, result())
+    assert count.usd() == price(100) + price(50)
+
+
+def test_a_second_try_without_streaming_that_is_interrupted_may_have_been_of_any_length() -> None:
+    count = counted(REQUESTING, begins(), BROKEN, INTERRUPTED, result(is_error=True))
+    worst = worst_response_usd("sonnet", 16_000)
+    assert worst is not None
+    told = price() + (Decimal(5_301 + 15) * 4 + Decimal(16_000) * 10) / 1_000_000
+    assert count.usd() == told < worst
+
+
+def test_an_interrupted_answer_costs_its_input_and_what_had_come_and_nothing_after_it() -> None:
+    count = counted(REQUESTING, begins(), says("x" * 200), INTERRUPTED, ends(1, None), BROKEN, result(is_error=True))
+    assert count.usd() == price(100)
+
+
+def test_thinking_that_is_not_shown_is_charged_as_it_is_estimated() -> None:
+    thinks = {"type": "system", "subtype": "thinking_tokens", "estimated_tokens": 700, "estimated_tokens_delta": 300}
+    count = counted(REQUESTING, begins(), thinks, thinks, INTERRUPTED, BROKEN, result(is_error=True))
+    assert count.usd() == price(600)
+
+
+def test_a_request_whose_answer_never_began_costs_its_input_at_most() -> None:
+    assert counted(REQUESTING).usd() == IN_VAIN
+    interrupted = counted(REQUESTING, INTERRUPTED, result(is_error=True)).usd()
+    assert interrupted is not None
+    assert IN_VAIN <= interrupted < IN_VAIN + Decimal("0.001")
+    whole_window = Decimal(200_000 * 4) / 1_000_000
+    count = Count("sonnet", 16_000, 3_000_000)
+    count.take(REQUESTING)
+    assert count.usd() == whole_window
+
+
+@pytest.mark.parametrize("status", [429, 500, 529])
+def test_what_the_provider_refused_costs_nothing(status: int) -> None:
+    refused = gives_up(api_error_status=status)
+    assert counted(REQUESTING, retry(status), retry(status), refused, result(is_error=True)).usd() == 0
+
+
+def test_a_provider_that_cannot_be_reached_costs_nothing() -> None:
+    """A whole night without a network must not use up the budget."""
+    lost = gives_up(api_error="connection_failed")
+    assert counted(REQUESTING, retry(None), retry(None), lost, result(is_error=True)).usd() == 0
+
+
+def test_a_connection_that_breaks_before_the_answer_costs_the_input_once_the_provider_was_reached() -> None:
+    lost = gives_up(api_error="connection_failed")
+    answer = [REQUESTING, begins(), ends(50, "tool_use")]
+    again = [REQUESTING, retry(None), lost, result(is_error=True)]
+    in_vain = Decimal(5_350 * 4) / 1_000_000
+    assert counted(*answer, *again).usd() == price(50) + 2 * in_vain
+    silent = {**retry(None), "no_response": {"waited_ms": 60_000, "retry_wait_ms": 1}}
+    assert counted(REQUESTING, silent, begins(), ends(50), result()).usd() == IN_VAIN + price(50)
+
+
+def test_a_request_that_the_cli_never_sent_costs_nothing() -> None:
+    blocked = gives_up(error="invalid_request")
+    assert counted(
+        REQUESTING, begins(), ends(50, "tool_use"), REQUESTING, blocked, result(is_error=True)
+    ).usd() == price(50)
+
+
+def test_what_a_tool_gave_is_in_the_next_request() -> None:
+    read = {"type": "user", "message": {"content": [{"type": "tool_result", "content": "x" * 2_000}]}}
+    picture = {"type": "image", "source": {"type": "base64", "data": "x" * 1_000_000}}
+    seen = {"type": "user", "message": {"content": [{"type": "tool_result", "content": [picture]}]}}
+    count = counted(REQUESTING, begins(), ends(50, "tool_use"), read, seen, REQUESTING)
+    assert count.usd() == price(50) + Decimal((5_350 + 1_000 + 5_000) * 4) / 1_000_000
+
+
+def test_a_subagents_lines_are_left_to_the_cli() -> None:
+    sub = {**begins("m9"), "parent_tool_use_id": "toolu_1"}
+    assert counted(REQUESTING, begins(), sub, ends(50), result()).usd() == price(50)
+
+
+def test_a_model_without_a_price_is_not_counted() -> None:
+    assert counted(REQUESTING, begins(model="somebody-elses-1"), ends(50)).usd() is None
+    count = Count()
+    for line in ({**INIT, "model": "somebody-elses-1"}, REQUESTING):
+        count.take(line)
+    assert count.usd() is None
+
+
+def test_a_session_is_beyond_its_cap_before_a_further_request_and_never_in_an_answer() -> None:
+    cap = price(100)
+    assert not counted(REQUESTING, begins(), says("x" * 200)).is_beyond(cap), "in the middle of an answer"
+    assert counted(REQUESTING, begins(), says("x" * 200), BROKEN).is_beyond(cap), "asked again"
+    assert counted(REQUESTING, begins(), says("x" * 200), retry(None)).is_beyond(cap), "asked again"
+    assert not counted(REQUESTING, begins(), says("x" * 200), BROKEN, result()).is_beyond(cap), "it is over"
+    assert not counted(REQUESTING, begins(), ends(200, "tool_use")).is_beyond(cap), "the CLI knows that itself"
+    assert counted(REQUESTING, begins(), ends(200, "tool_use"), REQUESTING).is_beyond(cap), "it did not know"
+    assert not counted(REQUESTING, begins(), ends(200)).is_beyond(cap), "that was its last word"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"type": "stream_event", "event": None},
+        event(type="message_start", message=3),
+        event(type="message_delta", delta=[], usage="much"),
+        event(type="content_block_delta", delta={"text": 7}),
+        {"type": "assistant", "message": None},
+        {"type": "user", "message": {"content": [3, None, {"type": "tool_result", "content": {"text": 1}}]}},
+        {"type": "system", "subtype": "thinking_tokens", "estimated_tokens_delta": "many"},
+    ],
+)
+def test_a_line_of_any_other_shape_breaks_nothing(line: Line) -> None:
+    for lines in ((line,), (REQUESTING, begins(), line)):
+        usd = counted(*lines).usd()
+        assert usd is None or usd >= 0
