@@ -14,6 +14,7 @@ from harness.cli.options import Place
 from harness.core.money import in_words as money
 from harness.core.money import to_micro
 from harness.job.job import Job, PhaseSpec
+from harness.ledger import queries
 from harness.ledger.queries import has_open_items
 from harness.rehearsal.briefing import Briefing
 from harness.rehearsal.process import RehearsalServer
@@ -78,6 +79,7 @@ def aftermath(job: Job) -> Iterator[str]:
     yield ""
     yield f"The rehearsal asked the stand-in {counted(sums.requests, 'time')} in {counted(sums.sessions, 'session')}."
     yield from _costs(sums)
+    yield from _disagreement(job, sums)
     if sums.troubles:
         met = ", ".join(f"{clean(name)} x{number}" for name, number in sorted(sums.troubles.items()))
         yield f"Troubles on purpose: {met}"
@@ -86,6 +88,18 @@ def aftermath(job: Job) -> Iterator[str]:
     for untold in sums.untold:
         yield f"Not told: {clean(untold)}"
     yield from _made_up_in_vain(job)
+
+
+def _disagreement(job: Job, sums: Account) -> Iterator[str]:
+    """The stand-in bills every answer, broken ones too: the ledger must never know of less."""
+    if not is_planned(job.state):
+        return
+    with reading(job.state) as db:
+        held = queries.money(db)
+    billed, known = to_micro(sums.cost_usd), held.spent + held.reserved
+    if billed > known:
+        yield f"The accounts disagree: the stand-in billed {money(billed)}, the ledger knows of {money(known)}."
+        yield "That is a fault of this program; please report it with the ledger."
 
 
 def sessions_so_far(job: Job) -> int:

@@ -40,7 +40,9 @@ class Messages:
             case Refuse():
                 await channel.whole(answer.status, answer.body(headers["request-id"]), headers | dict(answer.headers))
             case Speech() if body.get("stream") is True:
-                await channel.stream(answer, headers)
+                share = await channel.stream(answer, headers)
+                if share < 1.0:
+                    self._rehearsal.left(answer, share)
             case Speech():
                 await channel.whole(200, answer.message.as_json(), headers, answer.seconds)
             case Vanish(how="hang"):

@@ -30,6 +30,10 @@ class RequestHistory:
         self._remember(request)
         self.next_number = request.number + 1
 
+    def correct(self, request: LoggedRequest) -> None:
+        """What was billed after all: a line that takes the place of the first one of that number."""
+        os.write(self._file, request.to_line())
+
     def ordinal(self, session: str | None) -> int:
         """The how-manieth session this is, from 1; a new one gets the next number."""
         return self._sessions.get(session or "", len(self._sessions) + 1)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from harness.core.faults import STATUS_OF_A_BROKEN_SCENE, STATUS_OF_AN_UNTOLD_ITEM
 from harness.rehearsal.attempts import Attempts
@@ -33,6 +33,10 @@ class UntoldItemError(Exception):
     """The prompt passes nothing of an item on; the message says so."""
 
 
+_BREAKING: Final = ("cut", "stall", "garbage", "sse_error")
+"""Manners in which an answer does not come to its end: what was said is billed all the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Speech:
     """A message and what happens to its stream. One that is late has waited already."""
@@ -40,6 +44,7 @@ class Speech:
     message: Message
     manner: Manner
     seconds: float
+    logged: LoggedRequest
 
 
 Answer = Speech | Refuse | Vanish
@@ -84,6 +89,11 @@ class Rehearsal:
             return await self._begun(answer, lookup)
         return answer
 
+    def left(self, speech: Speech, share: float) -> None:
+        """The caller went away before the end: only what was sent is billed."""
+        billed = speech.message.broken_off(share)
+        self._history.correct(replace(speech.logged, usage=billed.usage, cost_usd=billed.cost_usd))
+
     async def _begun(self, speech: Speech, lookup: Lookup) -> Speech:
         """The response begins; only from now on others find in the cache what its request wrote."""
         if speech.manner == "late":
@@ -109,8 +119,11 @@ class Rehearsal:
             return act
         message, note = message_of(act.turn, number, question.ask.model, lookup, question.most_tokens)
         message = replace(message, is_script=act.is_script)
-        self._log(question, lookup, now_s, played=played, status=200, message=message, note=note)
-        return Speech(message, act.manner, act.seconds)
+        billed = message
+        if act.manner in _BREAKING:
+            billed = message.broken_off(0.5 if act.manner in ("cut", "stall") else 0.0)
+        logged = self._log(question, lookup, now_s, played=played, status=200, message=billed, note=note)
+        return Speech(message, act.manner, act.seconds, logged)
 
     def _scene_failed(self, error: Exception, question: Question, lookup: Lookup, now_s: float) -> Refuse:
         print(getattr(error, "trace", "") or error, file=sys.stderr, flush=True)
@@ -129,34 +142,34 @@ class Rehearsal:
         status: int | None,
         message: Message | None = None,
         **remarks: str | None,
-    ) -> None:
+    ) -> LoggedRequest:
         ask = question.ask
-        self._history.append(
-            LoggedRequest(
-                number=self._history.next_number,
-                time=datetime.fromtimestamp(now_s, UTC),
-                session=ask.session or None,
-                attempt=ask.attempt or None,
-                phase=ask.phase,
-                batch=ask.batch,
-                ids=tuple(ask.ids),
-                turn=ask.turn,
-                stream=question.stream,
-                model=ask.model,
-                tags=played.tags,
-                trouble=played.trouble,
-                status=status,
-                stop=message.stop if message else None,
-                usage=message.usage if message else None,
-                cost_usd=message.cost_usd if message else Decimal(0),
-                chars=lookup.chars,
-                cached_chars=lookup.read if message else 0,
-                written_chars=sum(lookup.written.values()) if message else 0,
-                prompt_sha=hashlib.sha256(ask.prompt.encode(errors="surrogatepass")).hexdigest(),
-                prefix_sha=lookup.prefix_sha,
-                breakpoints=lookup.breakpoints if message else (),
-                until=played.until,
-                error=remarks.get("error"),
-                note=remarks.get("note") or played.note,
-            )
+        logged = LoggedRequest(
+            number=self._history.next_number,
+            time=datetime.fromtimestamp(now_s, UTC),
+            session=ask.session or None,
+            attempt=ask.attempt or None,
+            phase=ask.phase,
+            batch=ask.batch,
+            ids=tuple(ask.ids),
+            turn=ask.turn,
+            stream=question.stream,
+            model=ask.model,
+            tags=played.tags,
+            trouble=played.trouble,
+            status=status,
+            stop=message.stop if message else None,
+            usage=message.usage if message else None,
+            cost_usd=message.cost_usd if message else Decimal(0),
+            chars=lookup.chars,
+            cached_chars=lookup.read if message else 0,
+            written_chars=sum(lookup.written.values()) if message else 0,
+            prompt_sha=hashlib.sha256(ask.prompt.encode(errors="surrogatepass")).hexdigest(),
+            prefix_sha=lookup.prefix_sha,
+            breakpoints=lookup.breakpoints if message else (),
+            until=played.until,
+            error=remarks.get("error"),
+            note=remarks.get("note") or played.note,
         )
+        self._history.append(logged)
+        return logged

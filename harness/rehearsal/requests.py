@@ -1,7 +1,7 @@
 """The request log of a rehearsal: one line for every request, and the sums made over them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -77,19 +77,21 @@ class LoggedRequest:
 
 
 def read_log(path: Path) -> list[LoggedRequest]:
-    """All requests in order; empty when there is no log. A line cut off by a kill is left out."""
-    return list(_requests(path))
+    """All requests in order; empty when there is no log. A line cut off by a kill is left out.
 
-
-def _requests(path: Path) -> Iterator[LoggedRequest]:
+    A second line of the same number takes the place of the first: its caller left before the answer was whole.
+    """
     if not path.exists():
-        return
+        return []
+    requests: dict[int, LoggedRequest] = {}
     with path.open("rb") as file:
         for line in file:
             try:
-                yield LoggedRequest.from_line(line)
+                request = LoggedRequest.from_line(line)
             except (ValueError, KeyError, TypeError):
                 continue  # cut off by a kill: its request was never answered
+            requests[request.number] = request
+    return list(requests.values())
 
 
 @dataclass(slots=True)
@@ -143,7 +145,7 @@ def account(path: Path) -> Account:
     """The sums over the log at `path`; all zero when there is none."""
     sums, sessions, errors, untold = Account(), set[str](), dict[str, None](), dict[str, None]()
     met: set[tuple[str, str]] = set()
-    for request in _requests(path):
+    for request in read_log(path):
         sums.requests += 1
         if request.session:
             sessions.add(request.session)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -60,20 +61,20 @@ class Channel:
         self._send = send
         self._live = live
 
-    async def stream(self, speech: Speech, headers: Headers) -> None:
-        """The speech as server-sent events, in its manner."""
+    async def stream(self, speech: Speech, headers: Headers) -> float:
+        """The speech as server-sent events, in its manner. Returns which share was sent before the caller left."""
         await self._start(200, {**headers, "content-type": "text/event-stream; charset=utf-8"})
         events = list(speech.message.events())
         match speech.manner:
             case "whole" | "late":
                 await self._end(b"".join(events))
             case "slow":
-                await self._drip(events, speech.seconds)
+                return await self._drip(events, speech.seconds)
             case "cut":
-                await self._more(b"".join(_half(events)))
+                await self._more(b"".join(speech.message.first_half()))
                 await self.drop()
             case "stall":
-                await self._more(b"".join(_half(events)))
+                await self._more(b"".join(speech.message.first_half()))
                 await self.hang()
             case "garbage":
                 await self._end(
@@ -82,6 +83,7 @@ class Channel:
             case "sse_error":
                 error = {"type": "overloaded_error", "message": "Overloaded"}
                 await self._end(events[0] + event("error", error=error))
+        return 1.0
 
     async def whole(self, status: int, body: object, headers: Headers, after_s: float = 0.0) -> None:
         """One JSON body."""
@@ -100,12 +102,16 @@ class Channel:
         self._live.break_off(self._scope)
         await self.hang()
 
-    async def _drip(self, events: list[bytes], seconds: float) -> None:
+    async def _drip(self, events: list[bytes], seconds: float) -> float:
         pieces = _evenly(events, 20)
-        for piece in pieces:
+        for sent, piece in enumerate(pieces, 1):
             await self._more(piece)
-            await asyncio.sleep(seconds / len(pieces))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds / len(pieces)):
+                    await self.hang()
+                    return sent / len(pieces)
         await self._end(b"")
+        return 1.0
 
     async def _start(self, status: int, headers: Headers) -> None:
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
@@ -116,12 +122,6 @@ class Channel:
 
     async def _end(self, body: bytes) -> None:
         await self._send({"type": "http.response.body", "body": body})
-
-
-def _half(events: list[bytes]) -> list[bytes]:
-    """Up to the middle of the content."""
-    deltas = [index for index, one in enumerate(events) if one.startswith(b"event: content_block_delta")]
-    return events[: deltas[len(deltas) // 2]] if deltas else events[:1]
 
 
 def _evenly(events: list[bytes], most: int) -> list[bytes]:

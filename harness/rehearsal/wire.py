@@ -50,6 +50,20 @@ class Message:
         yield event("message_delta", delta=end, usage=dict(self.usage))
         yield event("message_stop")
 
+    def first_half(self) -> list[bytes]:
+        """Its events up to the middle of what it says."""
+        events = list(self.events())
+        deltas = [index for index, one in enumerate(events) if one.startswith(b"event: content_block_delta")]
+        return events[: deltas[len(deltas) // 2]] if deltas else events[:1]
+
+    def broken_off(self, share: float) -> "Message":
+        """What is billed of it when no more than this share of its pieces is sent: its input, and what was said."""
+        deltas = [delta for block in self.blocks for delta in _deltas(block)]
+        pieces = [len(delta.get("text") or delta.get("partial_json") or "") for delta in deltas]
+        said = max(1, tokens(sum(pieces[: int(len(pieces) * share)])))
+        usage = {**self.usage, "output_tokens": min(said, self.usage["output_tokens"])}
+        return replace(self, usage=usage, cost_usd=cost_of(self.model, usage))
+
     def _head(self) -> dict[str, Any]:
         return {"id": self.id, "type": "message", "role": "assistant", "model": self.model, "stop_sequence": None}
 

@@ -16,6 +16,7 @@ import pytest
 from harness.base.errors import UsageError
 from harness.job.naming import named_in
 from harness.rehearsal.briefing import Briefing, PhaseBriefing
+from harness.core.prices import cost_of
 from harness.rehearsal.process import RehearsalServer
 from harness.rehearsal.requests import account, read_log
 
@@ -121,6 +122,13 @@ def test_a_broken_stream_breaks_where_its_trouble_says(state: Path, add_attempt:
         assert events(await call(sessions[3]))[-1]["type"] == "message_stop"
         plain = await call(sessions[0], stream=False)
         assert plain.json()["stop_reason"] == "tool_use"
+        cut, garbled, failed, *whole = read_log(server.log)
+        for request in (cut, garbled, failed, *whole):
+            assert request.cost_usd == cost_of("sonnet", request.usage or {}), "what was said is billed"
+        said = [(request.usage or {})["output_tokens"] for request in (cut, garbled, failed, *whole)]
+        assert said[1] == said[2] == 1
+        assert 2 * said[0] in (said[3], said[3] + 1)
+        assert said[3] == said[4] > 2
 
     with_server(state, use, faults="sse_error@3,garbage@2,cut@1")
 
@@ -166,6 +174,27 @@ def test_a_slow_answer_is_a_whole_answer(state: Path, add_attempt: Any) -> None:
         assert read_log(server.log)[0].trouble == "slow"
 
     with_server(state, use, faults="slow=0.05")
+
+
+def test_of_a_slow_answer_whose_caller_leaves_only_what_was_sent_is_billed(state: Path, add_attempt: Any) -> None:
+    headers = {"x-claude-code-session-id": add_attempt("A1")}
+
+    async def use(server: RehearsalServer, call: Call) -> None:
+        async with httpx2.AsyncClient(base_url=server.url) as client:
+            async with client.stream("POST", "/v1/messages", json=_body(), headers=headers) as response:
+                assert b"message_start" in await anext(response.aiter_bytes())
+                (whole,) = read_log(server.log)
+            billed = whole
+            async with asyncio.timeout(30):
+                while billed == whole:  # the server sees it a moment later
+                    (billed,) = read_log(server.log)
+                    await asyncio.sleep(0.01)
+        assert whole.usage and billed.usage
+        assert billed.usage["output_tokens"] < whole.usage["output_tokens"]
+        assert account(server.log).requests == 1
+        assert account(server.log).cost_usd == billed.cost_usd == cost_of("sonnet", billed.usage)
+
+    with_server(state, use, faults="slow=600")
 
 
 def test_what_a_late_answer_writes_to_the_cache_is_found_only_after_it_has_begun(state: Path) -> None:
