@@ -16,8 +16,9 @@ from harness.backends.counting import Count
 from harness.backends.credentials import VARIABLE, Credential
 from harness.backends.launch import Launch, Starter, View
 from harness.backends.managed import forbids_bypass
-from harness.backends.passing import Passed, passed_on
+from harness.backends.passing import PROXIES, Passed, passed_on
 from harness.backends.pulse import Pulse
+from harness.backends.reach import is_within_reach
 from harness.backends.record import Blotter
 from harness.backends.session import Paths
 from harness.backends.stream import Reading
@@ -38,6 +39,7 @@ INSIDE = "/opt/claude"
 _NOBODYS_HOME = "/"
 """Of the CLI behind walls, where it has CLAUDE_CONFIG_DIR: a folder that no tool can write into."""
 
+_PROVIDER = "https://api.anthropic.com"
 _INSTRUCTIONS = "instructions.md"
 _MOST_RETRIES = 4
 """Of the CLI, per request: about 10 s of 529s. Longer waits are the gate's, which frees the slot."""
@@ -103,6 +105,8 @@ class ClaudeSession:
             self._trouble = trouble
         if self._transport is not None:
             self._exit_code = await self._transport.exit_code()
+        if self._count.has_reached_nobody() and not await self._may_be_reached():
+            self._count.nobody_was_there()
 
     async def interrupt(self) -> None:
         """The CLI's own interrupt first: it ends a hung tool, and the result then still tells the cost."""
@@ -123,7 +127,7 @@ class ClaudeSession:
         seen = replace(seen, exit_code=code, signal=-code if code is not None and code < 0 else None)
         transport = self._transport
         if self._spent is not None:
-            return replace(seen, subtype="error_max_budget_usd", is_error=True)
+            return self._spent_too_much(seen)
         if transport is not None and transport.overlong:
             return replace(seen, api_error="stream_line_too_long", is_error=True)
         if transport is not None and transport.failure is not None:
@@ -131,6 +135,14 @@ class ClaudeSession:
         if isinstance(self._trouble, OSError) and code is None:
             return replace(seen, errno=self._trouble.errno or errno.EIO, text=str(self._trouble))
         return seen
+
+    def _spent_too_much(self, seen: Symptoms) -> Symptoms:
+        """Broken answers are the provider's doing: they cost no item a strike."""
+        cap = self._spec.cost_cap_usd
+        if cap is not None and self._count.completed() >= cap:
+            return replace(seen, subtype="error_max_budget_usd", is_error=True)
+        why = "answers that broke off have used up the session's budget"
+        return replace(seen, api_error="connection_failed", text=why, is_error=True)
 
     def notes(self) -> tuple[str, ...]:
         if self._trouble is None or self._reading.has_result:
@@ -169,6 +181,12 @@ class ClaudeSession:
         cap = self._spec.cost_cap_usd
         if cap is not None and self._spent is None and self._count.is_beyond(cap):
             self._spent = asyncio.create_task(self.interrupt())
+
+    async def _may_be_reached(self) -> bool:
+        """Now, right after; of a cloud, and behind a proxy, that cannot be told."""
+        if self._credential is None or self._passed().variables.keys() & PROXIES:
+            return True
+        return await is_within_reach(self._credential.base_url or _PROVIDER)
 
     def _passed(self) -> Passed:
         """A rehearsal is given nothing: it needs no proxy, and no way to a model."""

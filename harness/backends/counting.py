@@ -16,7 +16,8 @@ Requests of subagents and of web tools are not in the stream; what the CLI tells
 """
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
@@ -24,11 +25,18 @@ from typing import Any, Final
 from harness.core.prices import context_of, cost_of
 
 _SYNTHETIC = "<synthetic>"
-_OVERHEAD_TOKENS: Final = 20_000
-"""Upper bound for the CLI's own prompt and its tools (measured: 4,000 to 16,000)."""
+_OVERHEAD_TOKENS: Final = 16_000
+"""Upper bound for the CLI's own prompt and its tools (measured: 2,500 to 10,000)."""
 
-_BYTES_PER_TOKEN: Final = 2
+_BYTES_PER_TOKEN_IN: Final = 3
+_BYTES_PER_TOKEN_OUT: Final = 2
 """Against us: prose has about four, other scripts and numbers about three."""
+
+_UNSEEN_TOKENS: Final = 1_000
+"""Of an answer that breaks off, what was on its way: the CLI shows nothing of what comes together with the break."""
+
+_CACHE_LIFE_S: Final = 240.0
+"""What the last answer read or wrote is in the provider's cache for five minutes at least."""
 
 _PICTURE_TOKENS: Final = 5_000
 """A picture is at most about 4,800 tokens, however many bytes it has."""
@@ -46,9 +54,9 @@ class _Answer:
     came_bytes: int = 0
     thought_tokens: int = 0
 
-    def so_far(self) -> dict[str, Any]:
-        """The usage as it must be charged if nothing more comes."""
-        came = -(-self.came_bytes // _BYTES_PER_TOKEN) + self.thought_tokens
+    def so_far(self, unseen_tokens: int = 0) -> dict[str, Any]:
+        """The usage as it must be charged if nothing more comes than `unseen_tokens`."""
+        came = -(-self.came_bytes // _BYTES_PER_TOKEN_OUT) + self.thought_tokens + unseen_tokens
         return {**self.usage, "output_tokens": max(came, _number(self.usage.get("output_tokens")))}
 
 
@@ -59,6 +67,7 @@ class Count:
     model: str = ""
     max_output_tokens: int = 0
     prompt_bytes: int = 0
+    monotonic: Callable[[], float] = time.monotonic
     broken: int = field(default=0, init=False)
     """Answers that broke off, and requests that were lost."""
     goes_on: bool = field(default=True, init=False)
@@ -73,6 +82,14 @@ class Count:
     """That request would be heard of as soon as its answer begins."""
     _asks_no_more: bool = field(default=False, init=False)
     """The open answer was interrupted, or the CLI has given it up: that it breaks off leads to nothing."""
+    _is_heard: bool = field(default=False, init=False)
+    """The provider has said something."""
+    _unreached: Decimal = field(default=Decimal(0), init=False)
+    """Charged for requests that were lost before anything at all had come from the provider."""
+    _is_kept_for_an_hour: bool = field(default=False, init=False)
+    """Its cache entries are; the CLI asks for five minutes with a key of the API."""
+    _cached_tokens: int = field(default=0, init=False)
+    _cached_at: float = field(default=0.0, init=False)
     _context_tokens: int = field(default=_OVERHEAD_TOKENS, init=False)
     _fresh_bytes: int = field(default=0, init=False)
     _seen: set[str] = field(default_factory=set, init=False)
@@ -84,10 +101,23 @@ class Count:
         """All that was charged so far, also for what is under way; None when a model has no price."""
         total = self._settled
         if self._open is not None:
-            total += self._price(self._open.model, self._open.so_far())
+            total += self._price(self._open.model, self._open.so_far(_UNSEEN_TOKENS))
         elif self._is_asked:
             total += self._asked_in_vain()
         return total if self._is_priced else None
+
+    def has_reached_nobody(self) -> bool:
+        """Requests were lost, and nothing ever came from the provider, not even a refusal."""
+        return self._unreached > 0 and not self._is_heard
+
+    def nobody_was_there(self) -> None:
+        """The provider is known to have been out of reach: nothing was billed."""
+        self._settled -= self._unreached
+        self._unreached = Decimal(0)
+
+    def completed(self) -> Decimal:
+        """What the answers that came whole cost."""
+        return self._complete
 
     def is_beyond(self, cap: Decimal) -> bool:
         """A further request must not begin, and the CLI, which leaves broken answers out, does not know it."""
@@ -120,6 +150,7 @@ class Count:
                 message = _mapping(event.get("message"))
                 self._seen.add(str(message.get("id")))
                 self._open = _Answer(str(message.get("model") or self.model), _mapping(message.get("usage")))
+                self._remember(self._open.usage)
                 self._is_asked, self._is_streamed, self._fresh_bytes = False, True, 0
                 self._asks_no_more = False
             case "content_block_start" if self._open:
@@ -156,10 +187,10 @@ class Count:
             case "status" if "compact_result" in line:
                 self._is_asked = False  # what a summary costs is told by the CLI
             case "api_retry":
-                is_lost = line.get("error_status") is None and (self._seen or "no_response" in line)
+                self._is_heard |= line.get("error_status") is not None
                 if self._open is not None:
                     self._break_off()
-                elif is_lost and self._is_asked and self._is_streamed:
+                elif line.get("error_status") is None and self._is_asked and self._is_streamed:
                     self._lose()
                 self._is_asked, self._is_streamed, self.goes_on = True, True, True
 
@@ -173,14 +204,15 @@ class Count:
             self._seen.add(id_)
             self._fresh_bytes = 0
             usage, stop = _mapping(message.get("usage")), message.get("stop_reason")
+            self._remember(usage)
             self._settle(str(message.get("model") or self.model), usage, stop)
 
     def _give_up(self, line: Mapping[str, Any]) -> None:
         """The CLI speaks itself: it asks no more. What was refused with a status, or never sent, costs nothing."""
-        if self._open is None and self._is_asked:
-            is_lost = line.get("api_error") in _LOST_ON_THE_WAY and bool(self._seen) and self._is_streamed
-            if is_lost or line.get("api_error") == "no_response":
-                self._lose()
+        self._is_heard |= line.get("api_error_status") is not None
+        is_lost = line.get("api_error") in _LOST_ON_THE_WAY and self._is_streamed
+        if is_lost and self._is_asked and self._open is None:
+            self._lose()
         self._is_asked, self._asks_no_more = False, True
 
     def _take_result(self, line: Mapping[str, Any]) -> None:
@@ -200,14 +232,16 @@ class Count:
     def _break_off(self) -> None:
         """The open answer, if there is one, ends here."""
         if self._open is not None:
-            usage = self._open.so_far()
+            usage = self._open.so_far(_UNSEEN_TOKENS)
             self._settled += self._price(self._open.model, usage)
             self.broken += 1
             self._close(usage)
             self.goes_on = True
 
     def _lose(self) -> None:
-        self._settled += self._asked_in_vain()
+        cost = self._asked_in_vain()
+        self._settled += cost
+        self._unreached += 0 if self._is_heard else cost
         self.broken += 1
 
     def _close(self, usage: Mapping[str, Any]) -> None:
@@ -215,14 +249,25 @@ class Count:
         self._context_tokens = sum(_number(usage.get(name)) for name in names)
         self._open, self._is_asked = None, False
 
+    def _remember(self, usage: Mapping[str, Any]) -> None:
+        """An answer has begun: the next request finds its prompt in the cache."""
+        self._is_heard = True
+        names = ("cache_read_input_tokens", "cache_creation_input_tokens")
+        written = _mapping(usage.get("cache_creation"))
+        self._is_kept_for_an_hour |= _number(written.get("ephemeral_1h_input_tokens")) > 0
+        self._cached_tokens, self._cached_at = sum(_number(usage.get(name)) for name in names), self.monotonic()
+
     def _asked_in_vain(self) -> Decimal:
         """An upper estimate for a request to which no answer was seen; one that is not streamed may have been long."""
-        fresh = -(-self._fresh_bytes // _BYTES_PER_TOKEN)
+        fresh = -(-self._fresh_bytes // _BYTES_PER_TOKEN_IN)
         context = min(self._context_tokens + fresh, context_of(self.model))
+        is_cached = self.monotonic() - self._cached_at < _CACHE_LIFE_S
+        read = min(self._cached_tokens, context) if is_cached else 0
         dearest = {
-            "cache_creation_input_tokens": context,
-            "cache_creation": {"ephemeral_1h_input_tokens": context},
-            "output_tokens": 0 if self._is_streamed else self.max_output_tokens,
+            "cache_read_input_tokens": read,
+            "cache_creation_input_tokens": context - read,
+            "cache_creation": {"ephemeral_1h_input_tokens": context - read if self._is_kept_for_an_hour else 0},
+            "output_tokens": _UNSEEN_TOKENS if self._is_streamed else self.max_output_tokens,
         }
         return self._price(self.model, dearest)
 
@@ -241,7 +286,7 @@ def _size(content: Any) -> int:
     if not isinstance(content, dict):
         return 0
     if content.get("type") == "image":
-        return _PICTURE_TOKENS * _BYTES_PER_TOKEN
+        return _PICTURE_TOKENS * _BYTES_PER_TOKEN_IN
     if isinstance(content.get("input"), dict):
         return len(json.dumps(content["input"]))
     return sum(

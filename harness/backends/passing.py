@@ -8,7 +8,8 @@ from harness.base.addresses import secrets_of, userinfo
 from harness.base.errors import Problem, UsageError
 from harness.job.environment import ALLOWED
 
-_ALWAYS = ("TZ", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy")
+PROXIES = frozenset({"HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"})
+_ALWAYS = ("TZ", *sorted(PROXIES), "NO_PROXY", "no_proxy")
 
 
 @dataclass(frozen=True, slots=True)

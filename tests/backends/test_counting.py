@@ -68,8 +68,16 @@ def price(output_tokens: int = 1, **usage: int) -> Decimal:
     return cost
 
 
-IN_VAIN = Decimal(22_000 * 4) / 1_000_000
-"""The CLI's own prompt at most, and ours at two bytes a token, all of it written to the cache for an hour."""
+UNSEEN = 1_000
+"""Tokens of a broken answer that may have been on their way."""
+
+IN_VAIN = (Decimal(16_000 + PROMPT_BYTES // 3 + 1) * Decimal("2.5") + UNSEEN * 10) / 1_000_000
+"""The CLI's own prompt at most, and ours at three bytes a token, all of it written to the cache."""
+
+
+def again(fresh_tokens: int = 0) -> Decimal:
+    """A request after an answer of 50 tokens that comes to nothing: what that one read and wrote is in the cache."""
+    return (5_200 * Decimal("0.1") + (150 + fresh_tokens) * Decimal("2.5") + UNSEEN * 10) / 1_000_000
 
 
 def test_a_whole_answer_costs_what_its_usage_says_once() -> None:
@@ -89,7 +97,7 @@ def test_a_whole_answer_costs_what_its_usage_says_once() -> None:
 )
 def test_an_answer_that_breaks_off_costs_its_input_and_what_had_come(name: str, lines: Sequence[Line]) -> None:
     count = counted(REQUESTING, begins(), says("x" * 200), *lines)
-    assert count.usd() == price(100) + price(50), name
+    assert count.usd() == price(100 + UNSEEN) + price(50), name
     assert count.broken == 1
 
 
@@ -102,26 +110,27 @@ def test_an_answer_that_comes_whole_after_a_broken_one_is_counted_with_it() -> N
         "stop_reason": "end_turn",
     }
     count = counted(REQUESTING, begins(), says("x" * 200), BROKEN, {"type": "assistant", "message": message}, result())
-    assert count.usd() == price(100) + price(50)
+    assert count.usd() == price(100 + UNSEEN) + price(50)
 
 
 def test_a_second_try_without_streaming_that_is_interrupted_may_have_been_of_any_length() -> None:
     count = counted(REQUESTING, begins(), BROKEN, INTERRUPTED, result(is_error=True))
     worst = worst_response_usd("sonnet", 16_000)
     assert worst is not None
-    told = price() + (Decimal(5_301 + 15) * 4 + Decimal(16_000) * 10) / 1_000_000
-    assert count.usd() == told < worst
+    usd = count.usd()
+    assert usd is not None
+    assert price(UNSEEN) + Decimal("0.16") < usd < worst
 
 
 def test_an_interrupted_answer_costs_its_input_and_what_had_come_and_nothing_after_it() -> None:
     count = counted(REQUESTING, begins(), says("x" * 200), INTERRUPTED, ends(1, None), BROKEN, result(is_error=True))
-    assert count.usd() == price(100)
+    assert count.usd() == price(100 + UNSEEN)
 
 
 def test_thinking_that_is_not_shown_is_charged_as_it_is_estimated() -> None:
     thinks = {"type": "system", "subtype": "thinking_tokens", "estimated_tokens": 700, "estimated_tokens_delta": 300}
     count = counted(REQUESTING, begins(), thinks, thinks, INTERRUPTED, BROKEN, result(is_error=True))
-    assert count.usd() == price(600)
+    assert count.usd() == price(600 + UNSEEN)
 
 
 def test_a_request_whose_answer_never_began_costs_its_input_at_most() -> None:
@@ -129,7 +138,7 @@ def test_a_request_whose_answer_never_began_costs_its_input_at_most() -> None:
     interrupted = counted(REQUESTING, INTERRUPTED, result(is_error=True)).usd()
     assert interrupted is not None
     assert IN_VAIN <= interrupted < IN_VAIN + Decimal("0.001")
-    whole_window = Decimal(200_000 * 4) / 1_000_000
+    whole_window = (200_000 * Decimal("2.5") + UNSEEN * 10) / 1_000_000
     count = Count("sonnet", 16_000, 3_000_000)
     count.take(REQUESTING)
     assert count.usd() == whole_window
@@ -141,20 +150,38 @@ def test_what_the_provider_refused_costs_nothing(status: int) -> None:
     assert counted(REQUESTING, retry(status), retry(status), refused, result(is_error=True)).usd() == 0
 
 
-def test_a_provider_that_cannot_be_reached_costs_nothing() -> None:
+def test_a_provider_that_was_out_of_reach_has_billed_nothing() -> None:
     """A whole night without a network must not use up the budget."""
     lost = gives_up(api_error="connection_failed")
-    assert counted(REQUESTING, retry(None), retry(None), lost, result(is_error=True)).usd() == 0
+    count = counted(REQUESTING, retry(None), retry(None), lost, result(is_error=True))
+    assert count.usd() == 3 * IN_VAIN, "it may have been reached"
+    assert count.has_reached_nobody()
+    count.nobody_was_there()
+    assert count.usd() == 0
 
 
-def test_a_connection_that_breaks_before_the_answer_costs_the_input_once_the_provider_was_reached() -> None:
+@pytest.mark.parametrize("heard", [[retry(529)], [begins(), ends(50, "tool_use"), REQUESTING]])
+def test_who_has_said_anything_was_there(heard: Sequence[Line]) -> None:
+    count = counted(REQUESTING, retry(None), *heard, retry(None), result(is_error=True))
+    assert not count.has_reached_nobody()
+
+
+def test_a_connection_that_breaks_before_the_answer_costs_the_input() -> None:
+    """An answer that begins and breaks off in one breath is not shown by the CLI."""
     lost = gives_up(api_error="connection_failed")
-    answer = [REQUESTING, begins(), ends(50, "tool_use")]
-    again = [REQUESTING, retry(None), lost, result(is_error=True)]
-    in_vain = Decimal(5_350 * 4) / 1_000_000
-    assert counted(*answer, *again).usd() == price(50) + 2 * in_vain
-    silent = {**retry(None), "no_response": {"waited_ms": 60_000, "retry_wait_ms": 1}}
-    assert counted(REQUESTING, silent, begins(), ends(50), result()).usd() == IN_VAIN + price(50)
+    lines = [REQUESTING, begins(), ends(50, "tool_use"), REQUESTING, retry(None), lost, result(is_error=True)]
+    assert counted(*lines).usd() == price(50) + 2 * again()
+    assert counted(REQUESTING, retry(None), begins(), ends(50), result()).usd() == IN_VAIN + price(50)
+
+
+def test_what_is_asked_again_after_minutes_is_no_longer_in_the_cache() -> None:
+    now = [0.0]
+    count = Count("sonnet", 16_000, PROMPT_BYTES, lambda: now[0])
+    for line in (REQUESTING, begins(), ends(50, "tool_use"), REQUESTING):
+        count.take(line)
+    assert count.usd() == price(50) + again()
+    now[0] = 300.0
+    assert count.usd() == price(50) + (5_350 * Decimal("2.5") + UNSEEN * 10) / 1_000_000
 
 
 def test_a_request_that_the_cli_never_sent_costs_nothing() -> None:
@@ -169,7 +196,7 @@ def test_what_a_tool_gave_is_in_the_next_request() -> None:
     picture = {"type": "image", "source": {"type": "base64", "data": "x" * 1_000_000}}
     seen = {"type": "user", "message": {"content": [{"type": "tool_result", "content": [picture]}]}}
     count = counted(REQUESTING, begins(), ends(50, "tool_use"), read, seen, REQUESTING)
-    assert count.usd() == price(50) + Decimal((5_350 + 1_000 + 5_000) * 4) / 1_000_000
+    assert count.usd() == price(50) + again(5_000 + 667)
 
 
 def test_a_subagents_lines_are_left_to_the_cli() -> None:
