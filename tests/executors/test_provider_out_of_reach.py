@@ -39,6 +39,7 @@ def test_P25_a_port_that_nobody_listens_at_is_the_network(bench: "Bench", monkey
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("network", "provider"), ending.fault
     assert ending.artifacts == ()
+    assert ending.facts.counted_usd == 0, "nothing that never left this machine is billed"
 
 
 @pytest.mark.parametrize("retry_after", ["3600", "Wed, 21 Oct 2026 07:28:00 GMT", "-5", "abc", None])

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -28,7 +28,9 @@ class Account:
     problems: tuple[str, ...]
 
 
-def costly_job(scratch: Path, kinds: Sequence[str], items: int, budget: Decimal, **fields: object) -> Job:
+def costly_job(
+    scratch: Path, kinds: Sequence[str] | Mapping[str, str], items: int, budget: Decimal, **fields: object
+) -> Job:
     """Six at a time, every session capped at $0.25, prompts of 20 KB."""
     home = scratch.with_name(f"{scratch.name}-home")
     home.mkdir()
@@ -41,7 +43,7 @@ def costly_job(scratch: Path, kinds: Sequence[str], items: int, budget: Decimal,
         max_output=4000,
         budget=f"${budget}",
         budget_per_session=f"${CAP}",
-        vars={"kinds": ", ".join(kinds), "padding": "word " * 4_000},
+        vars={"kinds": kinds, "padding": "word " * 4_000},
         **fields,
     )
     manifest = json.loads((job.folder / job.manifest).read_text())
@@ -54,11 +56,11 @@ def costly_job(scratch: Path, kinds: Sequence[str], items: int, budget: Decimal,
     return job
 
 
-def account(job: Job, budget: Decimal) -> Account:
+def account(job: Job, budget: Decimal, strikes: int = 3) -> Account:
     """Looked at from outside: the request log, priced by the checker, against the ledger's entries."""
     record = job.record()
     billed = bill(job.state)
-    problems = [*disagreements(record), *broken_laws(job.state)]
+    problems = [*disagreements(record), *broken_laws(job.state, strikes=strikes)]
     settled = record.of("UsageSettled")
     reserved = {
         entry["attempt"]: Decimal(entry["reserved_microusd"]) / 1_000_000 for entry in record.of("AttemptStarted")

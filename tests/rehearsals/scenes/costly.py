@@ -1,5 +1,5 @@
 """Answers that break off, stall, are refused at first, read all at once or go on for ever: what each item meets is
-drawn for it with the rehearsal's seed. `KINDS` in the job's vars says what there is to draw from."""
+drawn for it with the rehearsal's seed from the list `kinds` in the job's vars, or said there for each item."""
 
 from random import Random
 
@@ -29,8 +29,10 @@ def scene(ask: Ask) -> Reply:
 
 
 def kind_of(ask: Ask) -> str:
-    kinds = str(ask.vars["kinds"]).split(",")
-    return Random(f"kind {ask.ids[0]} {ask.seed}").choice(kinds).strip()
+    kinds = ask.vars["kinds"]
+    if isinstance(kinds, dict):
+        return str(kinds[ask.ids[0]])
+    return str(Random(f"kind {ask.ids[0]} {ask.seed}").choice(kinds))
 
 
 def work(ask: Ask) -> Turn:
