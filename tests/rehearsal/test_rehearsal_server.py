@@ -14,9 +14,9 @@ import httpx2
 import pytest
 
 from harness.base.errors import UsageError
+from harness.core.prices import cost_of
 from harness.job.naming import named_in
 from harness.rehearsal.briefing import Briefing, PhaseBriefing
-from harness.core.prices import cost_of
 from harness.rehearsal.process import RehearsalServer
 from harness.rehearsal.requests import account, read_log
 

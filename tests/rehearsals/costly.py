@@ -43,9 +43,10 @@ def costly_job(
         max_output=4000,
         budget=f"${budget}",
         budget_per_session=f"${CAP}",
-        vars={"kinds": kinds, "padding": "word " * 4_000},
+        vars={"padding": "word " * 4_000},
         **fields,
     )
+    (job.folder / "kinds.json").write_text(json.dumps(kinds))
     manifest = json.loads((job.folder / job.manifest).read_text())
     manifest["session"] |= {
         "tools": ["Bash", "Read", "Write"],

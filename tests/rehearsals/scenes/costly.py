@@ -1,6 +1,8 @@
 """Answers that break off, stall, are refused at first, read all at once or go on for ever: what each item meets is
-drawn for it with the rehearsal's seed from the list `kinds` in the job's vars, or said there for each item."""
+drawn for it with the rehearsal's seed from the list in `kinds.json`, or said there for each item."""
 
+import json
+from pathlib import Path
 from random import Random
 
 from harness.rehearsal.scene import Ask, Reply, Text, Tool, Trouble, Turn
@@ -29,7 +31,7 @@ def scene(ask: Ask) -> Reply:
 
 
 def kind_of(ask: Ask) -> str:
-    kinds = ask.vars["kinds"]
+    kinds = json.loads(Path(__file__).with_name("kinds.json").read_text())
     if isinstance(kinds, dict):
         return str(kinds[ask.ids[0]])
     return str(Random(f"kind {ask.ids[0]} {ask.seed}").choice(kinds))
