@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections import Counter
-from decimal import Decimal
+from decimal import Context, Decimal
 from itertools import accumulate
 from typing import Any, Final, NoReturn
 
@@ -17,6 +17,7 @@ MOST_DEPTH: Final = 200
 MOST_VALUES: Final = 1_000_000
 """Of one file, those inside of others included. A value takes about 100 bytes of memory, whatever it is."""
 _MOST_DIGITS: Final = 1000
+_EXACT: Final = Context(prec=3000)
 _SURE_DIGITS: Final = 15
 """Of a decimal fraction: a float holds as many, whatever they are."""
 
@@ -178,14 +179,14 @@ def _finite(digits: str) -> float:
 def is_exact(digits: str, number: float) -> bool:
     """Is this the number that was written, as far as it was written? Some programs print more digits of a number than
     it takes to tell it from others: those are no other number."""
-    if len(digits) <= _SURE_DIGITS:
+    if len(digits) <= _SURE_DIGITS and number:
         return True
-    written = Decimal(digits[:_MOST_DIGITS])
-    exponent = written.as_tuple().exponent
-    if written == Decimal(repr(number)) or not isinstance(exponent, int):
+    if len(digits) > _MOST_DIGITS:
+        return False
+    written = Decimal(digits)
+    if written == Decimal(repr(number)):
         return True
-    held = Decimal(number)
-    return round(held, max(-exponent, 0)) == written if exponent <= 0 else held == written
+    return bool(number) and Decimal(number).quantize(written, context=_EXACT) == written
 
 
 def _constant(word: str) -> NoReturn:

@@ -1,9 +1,11 @@
 """What `check` and `plan` can say before anything runs: prompts, money, models, and what differs from the plan."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 
+from harness.base.bounded import Bounded
 from harness.base.errors import Problem, UsageError
 from harness.cli.later_phases import problems_ahead
 from harness.cli.preview import read_items
@@ -18,7 +20,7 @@ from harness.job.wording import nearest
 from harness.ledger.loss import refuse_lost
 from harness.ledger.store import opened_for_reading
 from harness.supervisor.changes import Changes, changes_since, refusal
-from harness.supervisor.opening import refuse_bad_prompts, refuse_past_deadline, refuse_small_budget
+from harness.supervisor.opening import refuse_bad_prompts, refuse_impossible, refuse_past_deadline, refuse_small_budget
 from harness.supervisor.renamed import refuse_renamed
 from harness.views.wording import clean_lines
 
@@ -30,6 +32,7 @@ def look_ahead(job: Job, items: Sequence[Item]) -> list[str]:
     walls: list[Containment] = []
     looks: list[Callable[[], object]] = [
         partial(refuse_bad_prompts, job, items),
+        partial(_refuse_impossible, job, items),
         partial(refuse_small_budget, job),
         partial(refuse_past_deadline, job, datetime.now(UTC)),
         lambda: walls.append(choose(job)),
@@ -45,6 +48,11 @@ def look_ahead(job: Job, items: Sequence[Item]) -> list[str]:
     if problems:
         raise UsageError(problems)
     return [*_unknown_models(job), *silent_prompts(job, items), *untried, *in_words(walls[0])]
+
+
+def _refuse_impossible(job: Job, items: Sequence[Item]) -> None:
+    with closing(Bounded()) as bounded:
+        refuse_impossible(job, items, bounded)
 
 
 def refuse_bad_prompts_ahead(job: Job) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from harness.base.errors import Problem
+from harness.base.strict_json import is_exact
 from harness.base.texts import TextError, shown
 from harness.core.types import Json
 
@@ -87,6 +88,8 @@ def _finite(text: str) -> float:
     number = float(text)
     if number in (float("inf"), float("-inf")):
         raise ValueError(f"the number {text[:40]} is too large")
+    if not is_exact(text, number):
+        raise ValueError(f"the number {text[:40]} has more digits than can be kept; write it as a text")
     return number
 
 

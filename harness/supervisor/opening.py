@@ -12,6 +12,7 @@ from harness.base.bounded import Bounded
 from harness.base.clock import Clock
 from harness.base.errors import LedgerDamagedError, Problem, UsageError
 from harness.base.files import make_folder, sync_folder, write_private
+from harness.base.ids import ItemId
 from harness.base.texts import shown
 from harness.core.events import (
     BatchPlanned,
@@ -34,6 +35,7 @@ from harness.ledger import queries
 from harness.ledger.edits import Row, edit_rows
 from harness.ledger.loss import how_to_go_on, last_attempt_folder, refuse_lost
 from harness.ledger.store import Ledger, Transaction
+from harness.outputs.possible import impossible
 from harness.planning.batches import plan
 from harness.prompts import render
 from harness.sources.read import digest_of_source, read
@@ -128,6 +130,7 @@ def plan_or_check(
         refuse_unknown(job, [str(item.id) for item in items], choice)
         refuse_foreign_targets(job, ledger)
         refuse_bad_prompts(job, items)
+        refuse_impossible(job, items, bounded)
         plan_job(job, ledger, items, fingerprint(job), source)
         return Agreed()
     changes = changes_since(job, ledger.db, items)
@@ -168,6 +171,27 @@ def refuse_bad_prompts(job: Job, items: Sequence[Item]) -> None:
     batches = plan(items, first.batch_size)
     groups = ((BatchView.of(batch.ref, batch.items, (batch.first, batch.last)), batch.items) for batch in batches)
     if problems := render.check(first, job.vars, groups):
+        raise UsageError(problems)
+
+
+def refuse_impossible(job: Job, items: Sequence[Item], bounded: Bounded) -> None:
+    """UsageError where a check refuses the ids of items, which every record of theirs has to carry."""
+    problems: list[Problem] = []
+    of_source: set[int] = set()
+    for phase in job.phases:
+        if phase.rows is not None or (phase.from_ is not None and phase.from_ not in of_source):
+            continue  # its ids are made on the way
+        of_source.add(phase.number)
+        found: dict[str, list[tuple[ItemId, str]]] = {}
+        for where, id_, why in impossible(phase.output, [item.id for item in items], dict(job.vars), bounded):
+            found.setdefault(where, []).append((id_, why))
+        prefix = f"phases.{phase.name}." if len(job.phases) > 1 else ""
+        for where, refused in found.items():
+            id_, why = refused[0]
+            more = f" (and so for {len(refused) - 1:,} more)" if len(refused) > 1 else ""
+            message = f"{prefix}{where}: no record of the item {id_!r:.80} could ever pass{more}: {why}"
+            problems.append(Problem(shown(job.manifest), message, "every record carries the id of its item, as a text"))
+    if problems:
         raise UsageError(problems)
 
 

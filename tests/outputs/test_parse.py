@@ -187,3 +187,21 @@ def test_a_record_filed_under_another_name_is_a_problem_of_that_name() -> None:
 
 def test_one_record_may_be_an_array_when_its_key_is_an_index() -> None:
     assert _records(b'["A1", ["x"]]', "one", ".[0]") == [["A1", ["x"]]]
+
+
+@pytest.mark.parametrize(
+    ("written", "is_kept"),
+    [
+        (b"0.1", True), (b"1.10", True), (b"-12345.678901234567", True), (b"1e5", True), (b"1e22", True),
+        (b"0.1000000000000000055511151231257827", True), (b"9007199254740992.0", True),
+        (b"1.7976931348623157e308", True), (b"2.2250738585072014e-308", True), (b"0.0", True), (b"-0e5", True),
+        (b"9007199254740993.0", False), (b"-12345678901234567.89", False), (b"0.12345678901234567891", False),
+        (b"9007199254740993e0", False), (b"123456789012345678901e5", False), (b"1e-400", False),
+    ],
+)  # fmt: skip
+def test_O08_a_number_keeps_its_digits_or_is_refused_with_them(written: bytes, is_kept: bool) -> None:
+    parsed = parse(b'[{"id": "A", "deep": [{"n": ' + written + b"}]}]", _spec())
+    if is_kept:
+        assert isinstance(parsed, Parsed)
+    else:
+        assert isinstance(parsed, Unparsed) and f"the number {written.decode()} has more digits" in parsed.reason
