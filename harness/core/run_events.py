@@ -1,6 +1,6 @@
 """The events of a run, of its pilot and of what people ask of it; the others, and their rules, are in core.events."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,8 @@ class RunStarted:
     credential: str
     awake: str = ""
     """What keeps this machine from falling asleep, or why nothing does."""
+    derived: dict[str, int] = field(default_factory=dict)
+    """Versions of what the program derives from the manifest (`job.derived`); empty before there were any."""
 
 
 @dataclass(frozen=True, slots=True)

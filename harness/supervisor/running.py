@@ -30,6 +30,7 @@ from harness.executors.guardian import Guardian
 from harness.executors.local import LocalExecutor
 from harness.executors.preflight import preflight
 from harness.executors.walls import Containment
+from harness.job.derived import DERIVED
 from harness.job.job import Job
 from harness.ledger import ballast, control
 from harness.ledger.examining import refused
@@ -166,6 +167,7 @@ def _started(job: Job, containment: Containment, credential: Supply | None, awak
         sandbox=containment.describe(),
         credential=credential.describe() if credential else "none",
         awake=awake.describe(),
+        derived=dict(DERIVED),
     )
 
 

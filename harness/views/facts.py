@@ -5,12 +5,14 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from harness.base.clock import from_text
 from harness.core import events as e
 from harness.core import run_events as r
 from harness.core.codec import decode
+from harness.job.derived import changes
 from harness.views.wording import counted
 
 
@@ -151,17 +153,37 @@ def sources(db: sqlite3.Connection) -> list[Source]:
 
 
 def second_thoughts(db: sqlite3.Connection) -> list[tuple[datetime, str, str, str]]:
-    """`(when, phase, item, what)` of every acceptance that a person took back, or that later checks gave; in order."""
+    """`(when, phase, item, what)` of every acceptance that a person took back, or that later checks gave, and of every
+    row that was edited; in order."""
     names: dict[int, str] = dict(db.execute("SELECT phase, name FROM phases").fetchall())
     rows = db.execute(
-        """SELECT time, kind, body FROM entries WHERE kind = 'ItemWithdrawn'
+        """SELECT time, kind, body FROM entries WHERE kind IN ('ItemWithdrawn', 'ItemEdited')
            OR (kind = 'ItemAccepted' AND json_extract(body, '$.rejudged')) ORDER BY seq"""
     )
     found = []
     for time, kind, body in rows:
         event: Any = decode(kind, body)
-        said = f"withdrawn by {event.who}: {event.why}" if kind == "ItemWithdrawn" else "accepted by later checks"
-        found.append((from_text(time), names[event.phase], event.item, f"{said} (attempt {event.attempt})"))
+        found.append((from_text(time), names[event.phase], event.item, _second_thought(event)))
+    return found
+
+
+def _second_thought(event: e.ItemWithdrawn | e.ItemEdited | e.ItemAccepted) -> str:
+    match event:
+        case e.ItemEdited():
+            return f"has the row of today, by {event.who}; what was made of the old one does not count"
+        case e.ItemWithdrawn():
+            return f"withdrawn by {event.who}: {event.why} (attempt {event.attempt})"
+        case e.ItemAccepted():
+            return f"accepted by later checks (attempt {event.attempt})"
+
+
+def upgrades(db: sqlite3.Connection) -> list[tuple[int, str, str, str]]:
+    """`(run, version, version of the run before, what is derived in another way)` where a run had another version."""
+    found = []
+    for one, next_ in pairwise(runs(db)):
+        derived = changes(one.began.derived, next_.began.derived)
+        if one.began.version != next_.began.version or derived:
+            found.append((next_.number, next_.began.version, one.began.version, ", ".join(derived) or "nothing"))
     return found
 
 

@@ -131,6 +131,7 @@ def _markdown(db: sqlite3.Connection, status: Status, asked: Asked, now: datetim
     yield from _section("Second thoughts", _second_thoughts(db))
     yield from _section("Joined late", _joined_late(db))
     yield from _section("The job has changed on the way", _changed(db))
+    yield from _section("Upgrades", _upgrades(db))
     yield from _section("Notes", _table(("attempt", "note"), others))
 
 
@@ -258,6 +259,13 @@ def _joined_late(db: sqlite3.Connection) -> Iterator[str]:
         yield "Reopened or recovered, and so beside the plan; no other record was made with them in sight."
         yield ""
     yield from _table(("phase", "item"), late)
+
+
+def _upgrades(db: sqlite3.Connection) -> Iterator[str]:
+    if found := facts.upgrades(db):
+        yield "Records that were accepted before stay as they are."
+        yield ""
+        yield from _table(("run", "version", "before", "derived from the manifest in another way"), found)
 
 
 def _changed(db: sqlite3.Connection) -> Iterator[str]:

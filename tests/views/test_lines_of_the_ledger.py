@@ -37,6 +37,7 @@ def _one_of_each(now: str) -> list[e.Event]:
         e.ItemReturned(1, 1, "A", ("no coach",)),
         e.ItemFailed(1, 1, "A", "no coach"),
         e.ItemReopened(1, "A", "anna"),
+        e.ItemEdited(1, "A", {"url": "b"}, "sha", None, "anna"),
         e.UsageSettled(1, 70_000, False, 1, 2, 3, 4, 5),
         e.HoldPlaced(1, "overloaded", now),
         e.HoldLifted("anna"),

@@ -13,6 +13,7 @@ import pytest
 from harness.base.errors import UsageError
 from harness.core import events as e
 from harness.core.faults import OVERLOADED, SUPERVISOR_LOST
+from harness.core.run_events import RunStarted
 from harness.core.types import Fault
 from harness.views.report import Asked, Written, write_report
 from harness.views.tables import Table, as_csv
@@ -207,6 +208,14 @@ def test_a_rehearsal_says_so_in_every_file(rehearsed: "Night", tmp_path: Path) -
             assert all(line.startswith("rehearsal") for line in file.read_text().splitlines())
     book = _opened(written.files[-1].read_bytes())
     assert book["summary"]["A2"].value == "rehearsal"
+
+
+def test_an_upgrade_and_what_it_derives_in_another_way_are_told(night: "Night", tmp_path: Path) -> None:
+    night.plan(["A"])
+    night.begin()
+    assert "Upgrades" not in _report(night, tmp_path / "r").markdown
+    night.ledger.record(RunStarted(1, "box", "9.9", 1, None, "off", "none", derived={"the schema": 7}))
+    assert "| 2 | 9.9 | 0.1.0 | the schema |" in _report(night, tmp_path / "r").markdown
 
 
 def test_a_killed_attempt_costs_its_reservation_and_says_why(night: "Night", tmp_path: Path) -> None:
