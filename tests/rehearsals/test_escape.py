@@ -1,4 +1,8 @@
-"""Acceptance 10: a real session of root, behind the walls, tries everything through Bash and gets nowhere."""
+"""Acceptance 10: a real session of root, behind the walls, tries everything through Bash and gets nowhere.
+
+The findings of a review are played in modules of their own: H1 in test_escape_by_tools, H2, M3, M4 and M8 in
+test_escape_by_bash.
+"""
 
 import json
 import os
