@@ -20,21 +20,26 @@ def doctor(
     helper: Annotated[
         bool, typer.Option("--helper", help="Run the job's helper, to see whether it prints a key.")
     ] = False,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Have a session do ordinary work behind the walls: git, pip, make, ...")
+    ] = False,
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
     """Try what a run needs on this machine: CLI, sandbox, credential, disk. Exit code 4 when something is broken."""
     from dataclasses import asdict
+    from itertools import chain
 
     if faults:
         _print_faults(as_json=as_json)
         return
     from harness.cli.examination import examine
+    from harness.cli.ordinary_work import examine_work
 
     found = []
     if helper:
         _must_be_trusted(manifest, settings, trust=trust)
-    for finding in examine(manifest, settings or [], run_helper=helper):
+    for finding in chain(examine(manifest, settings or [], run_helper=helper), examine_work() if sandbox else ()):
         found.append(finding)
         if not as_json:
             print_lines([f"{finding.grade:<6}  {finding.what:<10}  {finding.says}"])
