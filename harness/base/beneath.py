@@ -36,3 +36,13 @@ def opened_file(name: str, folder: int) -> Iterator[int]:
         yield opened
     finally:
         os.close(opened)
+
+
+@contextmanager
+def opened_folder_in(name: str, folder: int) -> Iterator[int]:
+    """A descriptor of the folder `name` in that open folder. OSError with ENOTDIR or ELOOP for a link."""
+    opened = os.open(name, FOLDER, dir_fd=folder)
+    try:
+        yield opened
+    finally:
+        os.close(opened)

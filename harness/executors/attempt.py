@@ -23,9 +23,11 @@ from harness.core.symptoms import Symptoms
 from harness.core.types import Artifact, AttemptSpec, Ending, OutputFault, SessionFacts
 from harness.executors.allowance import Allowance, until_excess, written
 from harness.executors.clocks import STANDSTILL_S, Expired, Standstill, until_expired, until_quiet
+from harness.executors.disarm import disarm
 from harness.executors.folder import AttemptFolder
 from harness.executors.memory import Neighbours
 from harness.executors.starter import AttemptStarter
+from harness.executors.trespass import ignored
 from harness.outputs.freeze import Frozen, freeze
 from harness.outputs.watch import changes
 
@@ -67,6 +69,7 @@ class LiveAttempt:
         self._tools = tools
         self._standstill = Standstill(tools.standstill_s)
         self._excess = ""
+        self._left: tuple[str, ...] = ()
         self._asked: asyncio.Future[Literal["cancel", "cut"]] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> Ending:
@@ -168,8 +171,10 @@ class LiveAttempt:
     def _keep(self) -> "Kept":
         """All that is to be done with files when the session is over; in one go, for each way to a thread costs."""
         self._excess = self._excess or written(self._tools.allowance, self._writable)
+        folder = AttemptFolder(self._spec.folder)
         kept = freeze_output(self._spec, self._tools.store)
-        AttemptFolder(self._spec.folder).tidy()
+        self._left = (*ignored(folder.work), *disarm(folder.work))
+        folder.tidy()
         return kept
 
     def _ending(self, why: Why, broken: BaseException | None, duration: timedelta, kept: "Kept") -> Ending:
@@ -198,7 +203,12 @@ class LiveAttempt:
             fault=None if why == "good" else classify(symptoms),
             facts=facts,
             duration=duration,
-            notes=(*frozen.notes, *self._session.notes(), *(text for text, is_so in oddities.items() if is_so)),
+            notes=(
+                *frozen.notes,
+                *self._left,
+                *self._session.notes(),
+                *(text for text, is_so in oddities.items() if is_so),
+            ),
         )
 
 

@@ -8,11 +8,12 @@
       work/                      the session's working folder; its output is taken from here
         input -> ../input
         items.json context.json  for backend `command`
-      input/                     read-only copies of the items' files
+      input/                     read-only copies of the items' files; removed when it is over
       config/                    CLAUDE_CONFIG_DIR and HOME of a Claude session; removed when it is over
       tmp/                       its TMPDIR; removed when it is over
 
-Everything but config/ and tmp/ is kept for ever, of failed attempts too. Folders 0700, files 0600.
+Everything but config/, tmp/ and input/ is kept, of failed attempts too, until a job keeps too much (`keeping`): then
+work/ of the oldest goes, but never that of a batch's last try. Folders 0700, files 0600.
 """
 
 import json
@@ -27,6 +28,7 @@ from harness.base.files import make_folder, write_private
 from harness.base.ids import ItemId
 from harness.base.removal import remove_tree
 from harness.core.inputs import INPUT_FOLDER, hash_of_input, input_paths
+from harness.core.names import file_name_for
 from harness.core.types import AttemptSpec, Item
 from harness.executors.inputs import copy_input
 
@@ -113,12 +115,20 @@ class AttemptFolder:
 
     def is_tidy(self) -> bool:
         """What only a living session needs is gone."""
-        return not (self.config.exists() or self.tmp.exists())
+        return not (self.config.exists() or self.tmp.exists() or self.input.exists())
 
     def tidy(self) -> None:
-        """Remove what only a living session needs."""
+        """Remove what only a living session needs, but for its inputs, at which the watch has to look once more."""
         remove_tree(self.config)
         remove_tree(self.tmp)
+
+    def put_away(self) -> None:
+        """Remove the copies of its inputs too: the originals are the user's, and a copy for each try fills a disk."""
+        self.tidy()
+        remove_tree(self.input)
+        link = self.work / INPUT_FOLDER
+        if link.is_symlink():
+            link.unlink()
 
     def _copy_inputs(self, items: tuple[Item, ...], inputs: Mapping[ItemId, str], top: Path) -> list[str]:
         make_folder(self.input)
@@ -156,6 +166,7 @@ def _items_document(spec: AttemptSpec, inputs: Mapping[ItemId, str]) -> list[dic
             "file": inputs.get(item.id),
             "records": item.records,
             "reasons": list(spec.reasons.get(item.id, ())),
+            **({"output": file_name_for(spec.output.file, item.id)} if spec.output.shape == "files" else {}),
         }
         for item in spec.items
     ]

@@ -35,10 +35,11 @@ from harness.core.symptoms import Symptoms
 from harness.core.types import AttemptSpec, Ending, SessionEvent, SessionFacts
 from harness.executors.allowance import written
 from harness.executors.attempt import LiveAttempt, Tools, freeze_output, not_started, of_the_disk
+from harness.executors.disarm import disarm
 from harness.executors.folder import AttemptFolder
 from harness.executors.guardian import Guardian
 from harness.executors.starter import AttemptStarter
-from harness.executors.trespass import guarded, ignored, looks, trespasses
+from harness.executors.trespass import guarded, looks, trespasses
 from harness.executors.walls import Containment
 from harness.job.job import Job
 
@@ -91,14 +92,14 @@ class LocalExecutor:
         before = looks(guarding)
         try:
             ending = await live.run()
-            notes = (*told, *trespasses(before, looks(guarding)), *ignored(folder.work))
+            notes = (*told, *trespasses(before, looks(guarding)))
             ending = replace(ending, notes=(*ending.notes, *notes))
             if ending.fault is not None and ending.fault.kind == TOO_BIG:
                 ending = await self._relieved(folder, ending)
         finally:
             del self._running[spec.token]
             if not folder.is_tidy():
-                await asyncio.to_thread(folder.tidy)
+                await asyncio.to_thread(folder.put_away)
         on_event(SessionEvent(spec.id, "ended", ending.fault.detail if ending.fault else ""))
         return ending
 
@@ -117,7 +118,8 @@ class LocalExecutor:
         await end_found(lambda: [pid for pid in of_job(self._job.state) if has_mark(pid, TOKEN_MARK, spec.token)], 0)
         folder = AttemptFolder(spec.folder)
         frozen, failure = freeze_output(spec, self._tools.store)
-        folder.tidy()
+        left = disarm(folder.work)
+        folder.put_away()
         return Ending(
             artifacts=tuple(frozen.artifacts),
             output_faults=tuple(frozen.output_faults),
@@ -126,7 +128,7 @@ class LocalExecutor:
             ),
             facts=facts_left(spec.session.backend, spec.session_id, folder),
             duration=timedelta(0),
-            notes=tuple(frozen.notes),
+            notes=(*frozen.notes, *left),
         )
 
     async def sweep(self) -> int:

@@ -5,11 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from harness.core.types import AttemptSpec
+from harness.executors.disarm import SETTINGS
 from harness.executors.folder import CONTEXT_FILE, ITEMS_FILE, AttemptFolder
 from harness.job.job import Job
-
-SETTINGS = (".claude", "CLAUDE.md", "CLAUDE.local.md", "AGENTS.md", ".mcp.json", ".envrc", ".git")
-"""What a CLI or a shell loads from the folder it is started in; ours is told not to."""
 
 Look = tuple[int, int, int] | None
 """Inode, size, time of the last change (which, other than the time of writing, nobody can set); None = not there."""

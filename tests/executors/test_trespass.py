@@ -87,5 +87,6 @@ def test_A33_without_a_kernel_sandbox_every_file_of_the_job_is_watched(bench: "B
 
 def test_I11_settings_that_lie_in_its_folder_are_named(bench: "Bench") -> None:
     program = "import os\nopen('CLAUDE.md', 'w'); os.makedirs('.claude'); os.makedirs('.git/hooks')\n"
-    (note,) = play(bench, program, Bubblewrap("bwrap")).notes
-    assert note == "ignored: .claude, CLAUDE.md, .git (no session loads settings from its folder)"
+    ignored, disarmed = play(bench, program, Bubblewrap("bwrap")).notes
+    assert ignored == "ignored: .claude, CLAUDE.md, .git (no session loads settings from its folder)"
+    assert disarmed.startswith("disarmed: ") and disarmed.endswith(": renamed")
