@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import big_outputs, cache, overhead, peers, scale, sessions
+from bench import big_outputs, cache, overhead, peers, scale, sessions, walls
 
 BENCHES: Mapping[str, Callable[[Sequence[str]], None]] = {
     "overhead": overhead.main,
@@ -11,6 +11,7 @@ BENCHES: Mapping[str, Callable[[Sequence[str]], None]] = {
     "cache": cache.main,
     "scale": scale.main,
     "peers": peers.main,
+    "walls": walls.main,
     "big-outputs": big_outputs.main,
 }
 
