@@ -64,7 +64,10 @@ def _is_quick(spec: AttemptSpec, artifacts: Sequence[Artifact], making: Sequence
 
 
 def _is_big(spec: AttemptSpec, artifacts: Sequence[Artifact]) -> bool:
-    return spec.output.shape != "files" and any(artifact.size_bytes > _BIG_BYTES for artifact in artifacts)
+    """What will be in memory at once: of shape `files` the texts that checks look at."""
+    if spec.output.shape == "files":
+        return sum(each.size_bytes for each in artifacts if each.size_bytes <= _MOST_TEXT_BYTES) > _BIG_BYTES
+    return any(artifact.size_bytes > _BIG_BYTES for artifact in artifacts)
 
 
 def judge_here(
@@ -144,12 +147,17 @@ def _match_files(
             matched.rejected[item.id] = [refused[name]]
         elif artifact is None:
             matched.missing[item.id] = [f"missing: there is no {name}"]
-        elif not store.get(artifact.sha).strip():
+        elif _is_blank(artifact, store):
             matched.rejected[item.id] = [f"{name}: the file is empty"]
         else:
             record = {"id": item.id, "file": name, "sha": artifact.sha, "size": artifact.size_bytes}
             matched.records[item.id] = (record,)
     return matched
+
+
+def _is_blank(artifact: Artifact, store: ArtifactStore) -> bool:
+    with store.open(artifact.sha) as source:
+        return not any(piece.strip() for piece in iter(lambda: source.read(1 << 20), b""))
 
 
 def _all_missing(ids: Iterable[ItemId], *reasons: str) -> Matched:
