@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import os
-import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from harness.backends.pulse import Pulse
 from harness.backends.session import Session
 from harness.base.artifacts import ArtifactStore, Scratch
 from harness.base.clock import Clock
+from harness.base.removal import remove_tree
 from harness.base.troubles import in_words, is_full
 from harness.core.faults import classify
 from harness.core.symptoms import Symptoms
@@ -146,15 +146,17 @@ class LiveAttempt:
 
     async def _looks_good(self) -> bool:
         """At a copy of what is there now, of which nothing is kept: a session may write all night."""
-        spec = self._spec
-        with tempfile.TemporaryDirectory(prefix="glance-", dir=spec.folder, ignore_cleanup_errors=True) as folder:
-            glance = ArtifactStore(Path(folder), Scratch())
+        spec, folder = self._spec, AttemptFolder(self._spec.folder).glance
+        try:
+            glance = ArtifactStore(folder, Scratch())
             frozen, failure = freeze_output(spec, glance)
             if failure or not frozen.artifacts:
                 return False
             is_good = await self._tools.preview(spec, frozen.artifacts, frozen.output_faults, glance)
             self._pulse.beat()
             return is_good
+        finally:
+            remove_tree(folder)
 
     async def _bring_down(self, running: "asyncio.Task[None]", *, hard: bool) -> None:
         """End the session: politely, then firmly, each for a bounded time."""

@@ -11,9 +11,10 @@
       input/                     read-only copies of the items' files; removed when it is over
       config/                    CLAUDE_CONFIG_DIR and HOME of a Claude session; removed when it is over
       tmp/                       its TMPDIR; removed when it is over
+      glance/                    big outputs that were looked at while it lived; removed when it is over
 
-Everything but config/, tmp/ and input/ is kept, of failed attempts too, until a job keeps too much (`keeping`): then
-work/ of the oldest goes, but never that of a batch's last try. Folders 0700, files 0600.
+Everything but config/, tmp/, glance/ and input/ is kept, of failed attempts too, until a job keeps too much (`keeping`):
+then work/ of the oldest goes, but never that of a batch's last try. Folders 0700, files 0600.
 """
 
 import json
@@ -72,6 +73,11 @@ class AttemptFolder:
         return self.root / "config"
 
     @property
+    def glance(self) -> Path:
+        """Copies of output that is looked at while the session lives."""
+        return self.root / "glance"
+
+    @property
     def tmp(self) -> Path:
         return self.root / "tmp"
 
@@ -115,12 +121,14 @@ class AttemptFolder:
 
     def is_tidy(self) -> bool:
         """What only a living session needs is gone."""
-        return not (self.config.exists() or self.tmp.exists() or self.input.exists())
+        there = (self.config, self.tmp, self.glance, self.input)
+        return not any(folder.exists() for folder in there)
 
     def tidy(self) -> None:
         """Remove what only a living session needs, but for its inputs, at which the watch has to look once more."""
         remove_tree(self.config)
         remove_tree(self.tmp)
+        remove_tree(self.glance)
 
     def put_away(self) -> None:
         """Remove the copies of its inputs too: the originals are the user's, and a copy for each try fills a disk."""
