@@ -13,8 +13,8 @@
       tmp/                       its TMPDIR; removed when it is over
       glance/                    big outputs that were looked at while it lived; removed when it is over
 
-Everything but config/, tmp/, glance/ and input/ is kept, of failed attempts too, until a job keeps too much (`keeping`):
-then work/ of the oldest goes, but never that of a batch's last try. Folders 0700, files 0600.
+Everything but config/, tmp/, glance/ and input/ is kept, of failed attempts too, until a job keeps too much
+(`keeping`): then work/ of the oldest goes, but never that of a batch's last try. Folders 0700, files 0600.
 """
 
 import json
