@@ -96,12 +96,29 @@ def _references(part: Any, *, top: bool = False) -> Iterator[str]:
 @lru_cache(maxsize=16)
 def _validator(schema: str) -> Any:
     """An empty registry: a reference to a file or an address is refused instead of fetched (measured)."""
-    from jsonschema.validators import validator_for
+    from jsonschema.validators import extend, validator_for
     from referencing import Registry
 
     contents = translated(json.loads(schema), {})
     kind = validator_for(contents, default=_default_validator())
-    return kind(contents, registry=Registry(), format_checker=_formats(kind))
+    bounds = {"formatMinimum": _not_before, "formatMaximum": _not_after}
+    return extend(kind, bounds)(contents, registry=Registry(), format_checker=_formats(kind))
+
+
+def _not_before(validator: Any, bound: Any, value: Any, schema: Any) -> Iterator[Any]:
+    """`formatMinimum` of a date, as other validators have it; of another format it says nothing."""
+    from jsonschema.exceptions import ValidationError
+
+    if schema.get("format") == "date" and isinstance(value, str) and isinstance(bound, str) and value < bound:
+        yield ValidationError(f"{value!r} is before {bound}, the first day allowed")
+
+
+def _not_after(validator: Any, bound: Any, value: Any, schema: Any) -> Iterator[Any]:
+    """`formatMaximum` of a date."""
+    from jsonschema.exceptions import ValidationError
+
+    if schema.get("format") == "date" and isinstance(value, str) and isinstance(bound, str) and value > bound:
+        yield ValidationError(f"{value!r} is after {bound}, the last day allowed")
 
 
 @lru_cache(maxsize=16)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from datetime import date
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -20,19 +21,28 @@ _OPTIONAL = re.compile(r"\((?P<choices>[^()]*\|[^()]*)\) *\?|(?P<other>[^|]*[^|?
 """A question mark behind a single word or number belongs to the field, behind a choice to the choice."""
 _MUST_HOLD_SOMETHING = ("minItems", "minProperties")
 _RANGE = rf"(integer|number) +({_NUMBER})?\.\.({_NUMBER})?"
+_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_DATES = rf"date +({_DATE})?\.\.({_DATE})?"
 FIELD_SCHEMA: Final[Mapping[str, Any]] = {
     "anyOf": [
         {"enum": [f"{name}{mark}" for mark in ("", "?") for name in _TYPES]},
-        {"type": "string", "pattern": rf"^ *{_RANGE} *\??$|\|"},
+        {"type": "string", "pattern": rf"^ *({_RANGE}|{_DATES}) *\??$|\|"},
     ],
-    "examples": ["string", "integer 1..5", "number 0..", "positive | negative | neutral", "string?"],
+    "examples": [
+        "string",
+        "integer 1..5",
+        "number 0..",
+        "date 2026-01-01..2026-12-31",
+        "positive | negative | neutral",
+        "string?",
+    ],
 }
 """What an editor is told of one field."""
 
 
 def parse_field(text: object) -> dict[str, Any]:
-    """`string`, `integer 1..5`, `number 0..`, `positive | negative` as a JSON Schema; with `?` behind it (and round
-    brackets around choices) the field may be empty, null or missing. ValueError for anything else."""
+    """`string`, `integer 1..5`, `date 2026-01-01..`, `positive | negative` as a JSON Schema; with `?` behind it (and
+    round brackets around choices) the field may be empty, null or missing. ValueError for anything else."""
     if not isinstance(text, str):
         raise ValueError(
             f"expected a type, a range or choices such as good | bad, got {json.dumps(text, default=str):.80}"
@@ -44,11 +54,14 @@ def parse_field(text: object) -> dict[str, Any]:
         return {"type": "string", "enum": _choices(text)}
     if found := re.fullmatch(_RANGE, text):
         return _range(*found.groups())
+    if found := re.fullmatch(_DATES, text):
+        return _range_of_dates(*found.groups())
     if text in _TYPES:
         return dict(_TYPES[text])
     near = get_close_matches(text.partition(" ")[0].casefold(), _TYPES, n=1)
     meant = f", did you mean {near[0]!r}?" if near else ""
-    what = f"{', '.join(_TYPES)}, a range such as integer 1..5, or choices such as good | bad"
+    ranges = "a range such as integer 1..5 or date 2026-01-01..2026-12-31"
+    what = f"{', '.join(_TYPES)}, {ranges}, or choices such as good | bad"
     what += "; a ? behind it for one that may be missing"
     raise ValueError(f"expected {what}, got {text!r:.80}{meant}")
 
@@ -100,4 +113,20 @@ def _range(kind: str, low: str | None, high: str | None) -> dict[str, Any]:
         raise ValueError(f"expected a number beside the dots, such as {kind} 1..5")
     if low and high and schema["minimum"] > schema["maximum"]:
         raise ValueError(f"the range {low}..{high} goes downwards")
+    return schema
+
+
+def _range_of_dates(first: str | None, last: str | None) -> dict[str, Any]:
+    schema: dict[str, Any] = dict(_TYPES["date"])
+    for name, text in (("formatMinimum", first), ("formatMaximum", last)):
+        if text is not None:
+            try:
+                date.fromisoformat(text)
+            except ValueError:
+                raise ValueError(f"there is no day {text}") from None
+            schema[name] = text
+    if len(schema) == len(_TYPES["date"]):
+        raise ValueError("expected a day beside the dots, such as date 2026-01-01..2026-12-31")
+    if first and last and first > last:
+        raise ValueError(f"the range {first}..{last} goes backwards")
     return schema

@@ -1,9 +1,11 @@
 """Records made up from a job's fields or schema: synthetic, plainly so, and valid."""
 
+import math
 import random
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from fractions import Fraction
 from typing import Any, Final
 
 from harness.base.paths import MISSING, put_at, read_path
@@ -118,9 +120,9 @@ class _Inventor:
             case "array":
                 return self._array(schema, name, depth)
             case "integer":
-                return int(self._number(schema, 1))
+                return int(self._number(schema, whole=True))
             case "number":
-                return self._number(schema, 0)
+                return float(self._number(schema, whole=False))
             case "boolean":
                 return self._rng.random() < 0.5
             case "null":
@@ -189,32 +191,51 @@ class _Inventor:
                 made.append(one)
         return made
 
-    def _number(self, schema: Schema, whole: int) -> float:
-        step = schema.get("multipleOf", 1 if whole else 0.01)
-        low = schema.get("minimum", schema.get("exclusiveMinimum"))
-        high = schema.get("maximum", schema.get("exclusiveMaximum"))
+    def _number(self, schema: Schema, *, whole: bool) -> Fraction:
+        """A multiple of the schema's step within its bounds, exactly."""
+        step = _exact(schema.get("multipleOf")) or Fraction(1 if whole else "0.01")
+        if whole:
+            step = Fraction(step.numerator)  # the multiples of n/d that are whole are those of n
+        above, below = _exact(schema.get("exclusiveMinimum")), _exact(schema.get("exclusiveMaximum"))
+        low = max((bound for bound in (_exact(schema.get("minimum")), above) if bound is not None), default=None)
+        high = min((bound for bound in (_exact(schema.get("maximum")), below) if bound is not None), default=None)
         if low is None:
-            low = 0 if high is None or high > 0 else high - 100 * step
+            low = Fraction(0) if high is None or high > 0 else high - 100 * step
         if high is None:
-            high = low + max(100, 100 * step)
-        first, last = -(-low // step), high // step
-        first += "exclusiveMinimum" in schema and first * step <= schema["exclusiveMinimum"]
-        last -= "exclusiveMaximum" in schema and last * step >= schema["exclusiveMaximum"]
-        number = self._rng.randint(int(first), int(last)) * step if first <= last else low  # narrower than a step
-        return float(number if whole else round(number, 6))
+            high = low + max(Fraction(100), 100 * step)
+        first, last = math.ceil(low / step), math.floor(high / step)
+        first += above is not None and first * step <= above
+        last -= below is not None and last * step >= below
+        if first <= last:
+            return self._rng.randint(first, last) * step
+        return low if whole or "multipleOf" in schema else (low + high) / 2  # narrower than a step
 
     def _string(self, schema: Schema, name: str) -> str:
         plain = self._plain_text(schema, name)
         if "pattern" not in schema or _matches(schema["pattern"], plain):
             return plain
+        day = self._day(schema)
+        for moment in (day.isoformat(), f"{day.isoformat()}T00:00:00Z", f"{day:%d.%m.%Y}", f"{day:%m/%d/%Y}"):
+            if _is_whole(schema["pattern"], moment):  # else a year would be any four digits
+                return moment
         text = text_like(schema["pattern"], self._rng)
         if text is None:
             raise InventionError(f"no text can be made up for the pattern {schema['pattern']!r}; write a scene")
         return text
 
+    def _day(self, schema: Schema) -> date:
+        """A day within the schema's bounds, else of the last year or this one."""
+        first, last = (_as_day(schema.get(name)) for name in ("formatMinimum", "formatMaximum"))
+        year = timedelta(days=364)
+        if first is None:
+            first = date(date.today().year - 1, 1, 1) if last is None else last - min(year, last - date.min)
+        if last is None:
+            last = first + min(2 * year, date.max - first)
+        return first + timedelta(days=self._rng.randrange(max(0, (last - first).days) + 1))
+
     def _plain_text(self, schema: Schema, name: str) -> str:
         """Text of the schema's format and length that says what it is."""
-        day = date(2000, 1, 1) + timedelta(days=self._rng.randrange(9000))
+        day = self._day(schema)
         number = self._rng.randrange(16**4)
         formats = {
             "date": day.isoformat(),
@@ -240,6 +261,29 @@ def _matches(pattern: str, text: str) -> bool:
         return re.search(pattern, text) is not None
     except re.error:  # a pattern that is none in Python
         return False
+
+
+def _is_whole(pattern: str, text: str) -> bool:
+    """The pattern wants exactly such a text, from its first to its last character."""
+    try:
+        found = re.search(pattern, text)
+    except re.error:
+        return False
+    return found is not None and found.span() == (0, len(text))
+
+
+def _exact(number: Any) -> Fraction | None:
+    """A number of a schema as a fraction; None for what is none, `true` of old drafts among it."""
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return None
+    return Fraction(str(number))
+
+
+def _as_day(text: Any) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
 
 
 def _merged(one: Schema, other: Schema) -> dict[str, Any]:

@@ -22,11 +22,13 @@ _END_S: Final = 5.0
 class RehearsalServer:
     """A running server. It ends by itself when this process ends, whatever way."""
 
-    def __init__(self, process: Process, port: int, log: Path) -> None:
+    def __init__(self, process: Process, port: int, path: str, log: Path) -> None:
         self._process = process
         self.pid = process.pid
         self.port = port
-        self.url = f"http://127.0.0.1:{port}"
+        self.path = path
+        """A secret: nobody who asks for another path is answered."""
+        self.url = f"http://127.0.0.1:{port}{path}"
         """What ANTHROPIC_BASE_URL is set to."""
         self.log = log
         """The request log, `<state>/rehearsal/requests.jsonl`; it is continued by the next server."""
@@ -68,7 +70,7 @@ class RehearsalServer:
         finally:
             os.close(stderr)
         try:
-            return cls(process, await _port(process, folder / "server.log"), log)
+            return cls(process, *await _port_and_path(process, folder / "server.log"), log)
         except BaseException:
             await _end(process)
             raise
@@ -84,7 +86,7 @@ class RehearsalServer:
         await self.stop()
 
 
-async def _port(process: Process, server_log: Path) -> int:
+async def _port_and_path(process: Process, server_log: Path) -> tuple[int, str]:
     assert process.stdout is not None
     try:
         async with asyncio.timeout(_START_S):
@@ -99,7 +101,7 @@ async def _port(process: Process, server_log: Path) -> int:
         raise BrokenSetupError(f"the rehearsal server ended before it listened; see {server_log}") from None
     if "problem" in told:
         raise UsageError([Problem(told["where"], told["problem"])])
-    return int(told["port"])
+    return int(told["port"]), str(told["path"])
 
 
 async def _end(process: Process) -> None:

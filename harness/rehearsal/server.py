@@ -4,13 +4,15 @@
         [--faults SPEC] [--seed N]
 
 Listens on a free port of 127.0.0.1, writes the number to the port file (whole or not at all) and one line of JSON to
-standard output: `{"port": 40123}`, or `{"where": ..., "problem": ...}` before it exits with 2. It ends when its
-standard input is closed, so that it never outlives whoever started it. Every request is in the log before its answer.
+standard output: `{"port": 40123, "path": "/..."}`, or `{"where": ..., "problem": ...}` before it exits with 2. Only who
+knows the path is answered. It ends when its standard input is closed, so that it never outlives whoever started it.
+Every request is in the log before its answer.
 """
 
 import argparse
 import json
 import os
+import secrets
 import socket
 import sys
 import threading
@@ -30,6 +32,7 @@ from harness.rehearsal.briefing import Briefing
 from harness.rehearsal.endpoints import CountTokens, Hello, Messages, Models, not_found
 from harness.rehearsal.faults import parse_faults
 from harness.rehearsal.history import RequestHistory
+from harness.rehearsal.porter import BodyTooLargeError, Porter, too_large
 from harness.rehearsal.rehearsal import Rehearsal
 from harness.rehearsal.stage import SceneError, SceneStage
 from harness.rehearsal.stream import LiveConnections, protocol_for
@@ -77,8 +80,9 @@ def _give_up(where: str, problem: str, trace: str = "") -> NoReturn:
 def _serve(rehearsal: Rehearsal, port_file: Path) -> None:
     listener = _listen()
     live = LiveConnections()
+    path = f"/{secrets.token_urlsafe(24)}"
     config = uvicorn.Config(
-        application(rehearsal, live),
+        Porter(application(rehearsal, live), path),
         http=protocol_for(live),
         ws="none",
         lifespan="off",
@@ -88,7 +92,7 @@ def _serve(rehearsal: Rehearsal, port_file: Path) -> None:
     )
     port = listener.getsockname()[1]
     write_atomic(port_file, f"{port}\n".encode())
-    print(json.dumps({"port": port}), flush=True)
+    print(json.dumps({"port": port, "path": path}), flush=True)
     _Server(config).run(sockets=[listener])
 
 
@@ -110,7 +114,7 @@ def application(rehearsal: Rehearsal, live: LiveConnections) -> Starlette:
             Route("/v1/models", Models(), methods=["GET"]),
             Route("/api/hello", Hello(), methods=["GET", "HEAD"]),
         ],
-        exception_handlers={404: not_found, 405: not_found},
+        exception_handlers={404: not_found, 405: not_found, BodyTooLargeError: too_large},
     )
 
 

@@ -361,7 +361,8 @@ def test_what_a_request_carries(stage: Stage, capture: Any) -> None:
 
     async def run() -> tuple[Ending, list[dict[str, Any]]]:
         async with capture(stage.server.port) as (port, bodies):
-            credential = Credential("api_key", "sk-ant-api03-dummy-dummy", f"http://127.0.0.1:{port}", rehearsal=True)
+            url = f"http://127.0.0.1:{port}{stage.server.path}"
+            credential = Credential("api_key", "sk-ant-api03-dummy-dummy", url, rehearsal=True)
             ending = await stage.bench.executor(stage.walls, credential).run(spec, stage.bench.hear)
             return ending, bodies
 

@@ -75,7 +75,8 @@ def play(stage: Stage, walls: Any, capture: Any) -> tuple[Ending, str, list[str]
 
     async def run() -> tuple[Ending, list[dict[str, Any]]]:
         async with capture(stage.server.port) as (port, bodies):
-            credential = Credential("api_key", "sk-ant-api03-dummy-dummy", f"http://127.0.0.1:{port}", rehearsal=True)
+            url = f"http://127.0.0.1:{port}{stage.server.path}"
+            credential = Credential("api_key", "sk-ant-api03-dummy-dummy", url, rehearsal=True)
             return await bench.executor(walls, credential).run(replace(spec, items=items), bench.hear), bodies
 
     ending, bodies = asyncio.run(run())

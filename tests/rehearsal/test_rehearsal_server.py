@@ -12,11 +12,16 @@ from typing import Any
 
 import httpx2
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from harness.base.errors import UsageError
 from harness.core.prices import cost_of
 from harness.job.naming import named_in
 from harness.rehearsal.briefing import Briefing, PhaseBriefing
+from harness.rehearsal.porter import BodyTooLargeError, Porter, too_large
 from harness.rehearsal.process import RehearsalServer
 from harness.rehearsal.requests import account, read_log
 
@@ -347,6 +352,7 @@ def test_the_server_ends_with_whoever_started_it(state: Path) -> None:
     program = f"""
 import asyncio, sys
 from pathlib import Path
+from harness.rehearsal.porter import BodyTooLargeError, Porter, too_large
 from harness.rehearsal.process import RehearsalServer
 
 async def main():
@@ -400,3 +406,70 @@ def test_a_scene_that_asks_for_what_was_not_told_is_not_blamed_itself(state: Pat
     spec.write_text(json.dumps({**json.loads(spec.read_text()), "vars": {"course": "ita"}}))
     scene = "def scene(ask):\n    return Records([{'id': id, 'course': ask.vars['course']} for id in ask.ids])\n"
     with_server(state, use, scene, briefing=briefing)
+
+
+ODD = [b"[]", b"null", b"\xff", b"[" * 100_000, *(json.dumps(odd).encode() for odd in (
+    {"messages": 5}, {"messages": ["x"]}, {"messages": [{"role": "user", "content": 5}]}, {"model": {}, "system": 7},
+    {"messages": [{"role": "assistant", "content": [{"type": "tool_use", "name": [], "input": []}]}]},
+    {"messages": [], "tools": 3}, {"max_tokens": "x", "tools": [None]},
+))]  # fmt: skip
+
+
+def told_of(secret: str, pid: int, folder: Path) -> list[str]:
+    """Where a secret can be read: arguments of the process, files."""
+    files = [Path(f"/proc/{pid}/cmdline"), *(path for path in folder.rglob("*") if path.is_file())]
+    return [str(path) for path in files if secret.encode() in path.read_bytes()]
+
+
+def test_only_who_knows_the_path_is_answered_and_odd_or_huge_bodies_harm_nobody(state: Path, add_attempt: Any) -> None:
+    session = add_attempt("A1")
+
+    async def use(server: RehearsalServer, call: Call) -> None:
+        bare = f"http://127.0.0.1:{server.port}"
+        assert len(server.path) > 30 and told_of(server.path, server.pid, state) == []
+        async with httpx2.AsyncClient(timeout=20) as client:
+            headers = {"x-claude-code-session-id": session}
+            for url in (bare, f"{bare}/{'x' * 32}", bare + server.path[:-1]):
+                assert (await client.post(f"{url}/v1/messages", json=_body(), headers=headers)).status_code == 404
+            evil = {**headers, "host": "evil.example"}
+            assert (await client.post(f"{server.url}/v1/messages", json=_body(), headers=evil)).status_code == 403
+            assert read_log(server.log) == []
+            for path in ("/v1/messages", "/v1/messages/count_tokens"):
+                for body in ODD:
+                    answered = await client.post(server.url + path, content=body, headers=headers)
+                    assert answered.status_code in (200, 400) and answered.headers["content-type"] != "text/plain"
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        head = f"POST {server.path}/v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: {65 << 20}\r\n\r\n"
+        writer.write(head.encode())
+        assert b" 413 " in await reader.readline()
+        writer.close()
+        assert events(await call(session))[-1]["type"] == "message_stop"
+
+    with_server(state, use)
+
+
+def test_a_body_in_chunks_is_refused_as_soon_as_it_is_too_large() -> None:
+    chunk, taken, said = b"x" * (1 << 20), 0, []
+
+    async def receive() -> dict[str, Any]:
+        nonlocal taken
+        taken += 1
+        return {"type": "http.request", "body": chunk, "more_body": True}
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    async def reads(request: Request) -> Response:
+        await request.body()
+        return Response()
+
+    inner = Starlette(routes=[Route("/a", reads, methods=["POST"])], exception_handlers={BodyTooLargeError: too_large})
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/secret/a",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost:1")],
+    }
+    asyncio.run(Porter(inner, "/secret")(scope, receive, send))
+    assert (said[0]["status"], taken) == (413, 65)
