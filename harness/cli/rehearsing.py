@@ -71,7 +71,7 @@ def must_be_playable(job: Job, faults: str) -> None:
 
 
 def aftermath(job: Job) -> Iterator[str]:
-    """What the stand-in was asked, what went wrong on purpose, and what it would have cost; over all rehearsals."""
+    """What the stand-in was asked, what went wrong on purpose, and what that is at list prices; over all rehearsals."""
     log = job.state / "rehearsal" / "requests.jsonl"
     if job.is_free() or not log.exists():
         return
@@ -121,7 +121,8 @@ def advice(job: Job, place: Place) -> str | None:
     """What is next when made-up answers were refused: to rehearse the same again would end the same."""
     if not _refused_made_up(job):
         return None
-    return f"say what the checks want in `fields` or a `schema:`, or write a scene; then {place.command('launch')}"
+    what = "say what the checks want in `fields` or a `schema:`, or write samples or a scene"
+    return f"{what}; then {place.command('launch')}"
 
 
 def _made_up_in_vain(job: Job) -> Iterator[str]:
@@ -132,16 +133,18 @@ def _made_up_in_vain(job: Job) -> Iterator[str]:
         yield f"The answers for {who} were made up and refused by your checks: that says nothing about your prompt."
     if refused:
         yield "Answers are made up from `fields` (score: integer 1..5, mood: good | bad) or a JSON Schema, `schema:`."
-        yield "What neither can say, a scene can: `rehearsal: {scene: scene.py}` in the manifest, see docs/rehearsal.md"
+        yield "What neither can say, `rehearsal: {records: samples.json}` or a scene can: see docs/rehearsal.md"
 
 
 def _refused_made_up(job: Job) -> list[tuple[PhaseSpec, int]]:
     """Without a scene: the phases whose checks refuse what is made up, and of how many items."""
     judged = [phase for phase in job.phases if any(check.kind != "schema" for check in phase.output.checks)]
-    if job.scene is not None or job.is_free() or not judged:
+    if job.scene is not None or job.samples is not None or job.is_free() or not judged:
         return []
     with reading(job.state) as db:
-        struck = "SELECT reasons FROM items WHERE phase = ? AND strikes > 0 AND state != 'done'"
+        struck = """SELECT reasons FROM items i WHERE phase = ? AND strikes > 0 AND state != 'done' AND (
+            SELECT a.fault FROM attempt_items t JOIN attempts a ON a.id = t.attempt
+            WHERE t.phase = i.phase AND t.item = i.item ORDER BY a.id DESC LIMIT 1) IS NULL"""  # else no check saw it
         reasons = [[json.loads(row[0]) for row in db.execute(struck, (phase.number,))] for phase in judged]
     counts = [(phase, sum(map(_is_refused, of_items))) for phase, of_items in zip(judged, reasons, strict=True)]
     return [(phase, count) for phase, count in counts if count]
@@ -153,7 +156,8 @@ def _is_refused(reasons: Sequence[str]) -> bool:
 
 
 def _costs(sums: Account) -> Iterator[str]:
-    yield f"The real thing would have cost about {money(to_micro(sums.cost_usd))}:"
+    what = "these requests and their canned answers come to"
+    yield f"At list prices {what} {money(to_micro(sums.cost_usd))}; what real answers cost, `pilot: 3` measures:"
     for name, model in sorted(sums.by_model.items()):
         tokens = (
             f"{model.input_tokens:,} in, {model.cache_read_input_tokens:,} from the cache, "

@@ -36,7 +36,7 @@ def _missing(job: Job, phase: PhaseSpec, items: Sequence[Item], named: Named) ->
             return None
         return "a session cannot find the file: write {{ item.path }}"
     steps = steps_of(path)
-    of_id = {str(steps[0])} if steps else {"value"}
+    of_id = set() if steps is None else {str(steps[0])} if steps else {"value"}  # of a bare value
     if phase.from_ is not None:
         if "item" in named.whole or named.fields - _OF_EVERY_ITEM - of_id:
             return None

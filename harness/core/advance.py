@@ -77,7 +77,7 @@ def broken_setup(tail: Tail, fruitless_phase: str | None) -> str | None:
     nothing after ten attempts (`fruitless_phase` names it).
     """
     if fruitless_phase is not None:
-        return f"phase {fruitless_phase} has accepted nothing after ten attempts: its prompt or a check must be wrong"
+        return f"phase {fruitless_phase} has accepted nothing after ten attempts"
     newest = tail.outcomes[:10]
     if len(newest) == 10 and set(newest) == {"whole"} and len(set(tail.groups[:10])) == 10:
         return "ten whole failures in a row over ten groups"

@@ -45,6 +45,7 @@ def resolve_samples(desk: Inspection, rehearsal: Rehearsal, phases: Sequence[Pha
     by_phase = reading.by_phase(phases)
     for phase in phases:
         reading.judge(phase, by_phase.get(phase.name, []))
+    reading.tell()
     return Samples(file, {name: tuple(sample.value for sample in samples) for name, samples in by_phase.items()})
 
 
@@ -55,6 +56,7 @@ class _Reading:
         self._desk = desk
         self._file = file
         self._text = text
+        self._found: list[tuple[int, str]] = []
 
     def by_phase(self, phases: Sequence[PhaseSpec]) -> dict[str, list[_Sample]]:
         """Phase name -> its samples."""
@@ -90,6 +92,12 @@ class _Reading:
                 for sample, is_true in zip(fitting, self._desk.is_true(check.jq, values), strict=True):
                     if not is_true:
                         self._note(sample.offset, f"a check refuses it: {check.says or check.jq}")
+
+    def tell(self) -> None:
+        """Note at the desk what was found, in the order of the file."""
+        for offset, message in sorted(self._found, key=lambda found: found[0]):
+            line, column = place_of(self._text, offset)
+            self._desk.note(Problem(f"{self._desk.shown(self._file)}:{line}:{column}", message))
 
     def _has_its_shape(self, output: OutputSpec, sample: _Sample) -> bool:
         if output.shape == "files":
@@ -151,8 +159,7 @@ class _Reading:
         return {name: samples for name, samples in found.items() if name in known}
 
     def _note(self, offset: int, message: str) -> None:
-        line, column = place_of(self._text, offset)
-        self._desk.note(Problem(f"{self._desk.shown(self._file)}:{line}:{column}", one_line(message)))
+        self._found.append((offset, one_line(message)))
 
 
 _DECODER: Final = json.JSONDecoder()

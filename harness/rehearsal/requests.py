@@ -96,7 +96,7 @@ def read_log(path: Path) -> list[LoggedRequest]:
 
 @dataclass(slots=True)
 class ModelAccount:
-    """Sums for one model. `cost_usd` is what the real thing would have cost; `unpriced` requests are not in it."""
+    """Sums for one model. `cost_usd` is at list prices; `unpriced` requests are not in it."""
 
     requests: int = 0
     input_tokens: int = 0

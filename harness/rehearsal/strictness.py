@@ -72,9 +72,9 @@ def _object_told(value: Mapping[str, Any], place: str, telling: Telling, is_name
 
 def _id_field(phase: PhaseBriefing) -> str | None:
     """The field of a row that holds the id, or in which it lies; None where the id is no part of a row."""
-    if phase.id is None:
+    steps = steps_of(phase.id) if phase.id is not None else None
+    if steps is None:
         return None
-    steps = steps_of(phase.id)
     return str(steps[0]) if steps else "value"  # of a bare value
 
 

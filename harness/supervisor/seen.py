@@ -1,10 +1,13 @@
 """What the loop asks the ledger before it decides; asked again only when something was committed since."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from harness.base.commands import command_at
 from harness.core.advance import broken_setup
 from harness.ledger import queries
 from harness.ledger.queries import Money, ReadyGroup, RunState
+from harness.ledger.reasons import commonest
 from harness.ledger.store import Ledger
 
 
@@ -21,15 +24,28 @@ class Seen:
 class Sight:
     """Most looks come from a sign of life of a session, which changes nothing here."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, state: Path) -> None:
         self._ledger = ledger
+        self._state = state
         self._transactions = -1
         self._seen: Seen | None = None
 
     def now(self) -> Seen:
         if self._seen is None or self._transactions != self._ledger.transactions:
             db = self._ledger.db
-            broken = broken_setup(queries.tail(db), queries.fruitless_phase(db))
+            fruitless = queries.fruitless_phase(db)
+            broken = broken_setup(queries.tail(db), fruitless)
+            if broken and fruitless:
+                broken += self._most_often(fruitless)
             self._seen = Seen(queries.next_ready(db), queries.run_state(db), queries.money(db), broken)
             self._transactions = self._ledger.transactions
         return self._seen
+
+    def _most_often(self, phase: str) -> str:
+        """What was in the way most often, and the command that shows one case of it."""
+        found = commonest(self._ledger.db, phase)
+        if found is None:
+            return ": its prompt or a check must be wrong"
+        blame = "" if found.is_fault else ": its prompt or a check must be wrong"
+        case = command_at(self._state, "why", found.item)
+        return f"{blame}; {found.count} of the last {found.of} sessions: {found.reason}; `{case}` shows one of them"

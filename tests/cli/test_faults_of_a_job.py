@@ -1,5 +1,6 @@
 """Faults that a job meets from its own checks, its report, its budget and this program, in one process."""
 
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -126,3 +127,16 @@ def test_a_program_that_claims_more_than_was_reserved_is_charged_and_named_in_th
     assert desk.types("report").code == 0
     told = (desk.folder / ".harness/job/report/report.md").read_text()
     assert "spent $5.00 of $1.00**: session 1 cost $5.00, more than its reservation of $0.10" in told
+
+
+def test_a_phase_that_accepts_nothing_stops_with_the_commonest_reason_and_the_command_that_shows_a_case(
+    desk: "Desk",
+) -> None:
+    desk.job({f"n{number:02}": "bad" for number in range(12)})
+    said = desk.types("launch")
+    assert said.code == 4
+    (told,) = [line for line in said.err.splitlines() if line.startswith("stopped: phase main has accepted nothing")]
+    assert "after ten attempts: its prompt or a check must be wrong; 10 of the last 10 sessions: n must be pos" in told
+    command = shlex.split(told.split("`")[1])
+    assert command[:2] == ["harness", "why"]
+    assert "n must be positive" in desk.types(*command[1:]).out

@@ -195,7 +195,8 @@ def test_a_fresh_job_rehearses_at_once_and_says_rehearsal(desk: "Desk") -> None:
     assert said.code == 0, said.err
     assert "3 of 3 people done" in said.out
     assert "finished, rehearsal" in said.out
-    assert "The real thing would have cost about $0.0" in said.out
+    assert "At list prices these requests and their canned answers come to $0.0" in said.out
+    assert "`pilot: 3` measures" in said.out
     assert "no model, no cost" in said.err
     state = desk.folder / ".harness/job.rehearsal"
     assert len(json.loads((state / "output/results.json").read_text())) == 3

@@ -113,6 +113,9 @@ def test_an_editor_takes_every_form() -> None:
             ["2028-02-29"],
             ["2025-02-29", "0000-01-01", "2026-11-20\n", "２０２６-11-20", "2026-W01-1"],
         ),
+        ("date 2026-02-01..2026-02-28", ["2026-02-01", "2026-02-28"], ["2026-01-31", "2026-03-01", "2026-02-30", 5]),
+        ("date 2026-02-01..", ["9999-12-31"], ["2026-01-31"]),
+        ("date ..2026-02-01", ["0001-01-01", "2026-02-01"], ["2026-02-02"]),
         ("integer", [1, -(10**30)], [1.0, True, "1", 1.5]),
         ("integer 1..5", [1, 5], [1.0, 6]),
         ("string", ["a", " a\n"], ["", " \n", "\ufeff", 1]),
@@ -133,3 +136,17 @@ def bounded() -> Iterator[Bounded]:
     bounded = Bounded()
     yield bounded
     bounded.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("date 2026-02-30..", "there is no day 2026-02-30"),
+        ("date ..", "expected a day beside the dots"),
+        ("date 2026-03-01..2026-02-01", "goes backwards"),
+        ("date 1..2", "expected string, number"),
+    ],
+)
+def test_a_range_of_dates_that_can_never_be_met_is_refused(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        parse_field(text)

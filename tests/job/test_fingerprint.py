@@ -136,3 +136,25 @@ def test_T13_a_first_word_counts_whatever_it_is_called(manifest: Path) -> None:
     assert differences(before, fingerprint(load(manifest, settings=settings))) == [
         "session.command has changed: tool.json"
     ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "line"),
+    [
+        ("sandbox=bubblewrap", 'sandbox was "auto", is now "bubblewrap"'),
+        ("strikes=5", "strikes was 3, is now 5"),
+        ("max_output=4000", "max_output was 16000, is now 4000"),
+        ("budget_per_session=1", 'budget_per_session was "4", is now "1"'),
+        ("session.timeout=90s", "session.timeout was 1200.0, is now 90.0"),
+        ("session.silence=none", "session.silence was 600.0, is now null"),
+        ("session.max_turns=7", "session.max_turns was null, is now 7"),
+        ("rehearsal.strict=false", "rehearsal.strict was true, is now false"),
+    ],
+)
+def test_a_setting_that_decides_how_sessions_run_makes_another_rehearsal_and_the_same_real_job(
+    manifest: Path, setting: str, line: str
+) -> None:
+    for rehearsal, told in ((True, [line]), (False, [])):
+        before = fingerprint(load(manifest, settings=["session.model=sonnet"], rehearsal=rehearsal))
+        after = fingerprint(load(manifest, settings=["session.model=sonnet", setting], rehearsal=rehearsal))
+        assert differences(before, after) == told

@@ -1,5 +1,7 @@
 """The prompt-cache account, against the provider's rules."""
 
+import base64
+import struct
 from typing import Any
 
 from harness.rehearsal.cache import Lookup, PromptCache, tokens
@@ -85,3 +87,17 @@ def test_a_short_prefix_is_not_kept() -> None:
     lookup = _ask(cache, _body([_text("short", MARK)]), 0)
     assert sum(lookup.written.values()) == 0
     assert lookup.usage(0)["input_tokens"] == tokens(lookup.chars)
+
+
+def test_a_picture_that_a_tool_gave_back_is_counted_by_its_pixels_and_its_prefix_by_its_bytes() -> None:
+    def look(noise: bytes) -> Lookup:
+        png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 1400, 1000) + noise
+        source = {"type": "base64", "media_type": "image/png", "data": base64.b64encode(png).decode()}
+        result = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "image", "source": source}]}
+        body = {"model": "claude-sonnet-5-5", "messages": [{"role": "user", "content": [result]}]}
+        return PromptCache().look({**body, "cache_control": {"type": "ephemeral"}}, 0.0)
+
+    small, large = look(b"x"), look(b"y" * 600_000)
+    assert small.chars == large.chars
+    assert 1867 < tokens(large.chars) < 1950
+    assert small.breakpoints[0][0] != large.breakpoints[0][0], "another picture is another prefix"

@@ -2,11 +2,13 @@
 
 import json
 import re
+from datetime import date
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from harness.base.bounded import Bounded
 from harness.job.fields import schema_of_fields
 from harness.rehearsal.invent import InventionError, made_up_records
 
@@ -98,3 +100,48 @@ def test_files_without_a_schema_are_texts(asking: Any) -> None:
 def test_a_schema_beyond_making_up_is_said_and_not_guessed(schema: dict[str, Any], words: str, asking: Any) -> None:
     with pytest.raises(InventionError, match=re.escape(words)):
         made_up_records(asking("A1", schema=schema).ask)
+
+
+def test_days_are_within_two_years_of_today_or_within_the_bounds_of_their_field(asking: Any) -> None:
+    ranges = {
+        "any": "date", "year": "date 2026-01-01..2026-12-31", "day": "date 2031-02-03..2031-02-03",
+        "since": "date 2040-01-01..", "until": "date ..1999-12-31",
+    }  # fmt: skip
+    schema = schema_of_fields(ranges)
+    for name, pattern in PATTERNS_OF_DAYS.items():
+        schema["properties"][name] = {"type": "string", "pattern": pattern}
+        schema["required"].append(name)
+    bounded = Bounded()
+    try:
+        for seed in range(40):
+            (record,) = made_up_records(asking(f"A{seed}", schema=schema).ask)
+            assert bounded.schema(schema, [record]) == [[]]
+            for name in ("any", *PATTERNS_OF_DAYS):
+                assert abs(int(re.findall("[0-9]{4}", record[name])[0]) - date.today().year) <= 1
+    finally:
+        bounded.close()
+
+
+PATTERNS_OF_DAYS = {
+    "iso": r"^[0-9]{4}-(0[1-9]|1[0-2])-[0-9]{2}$",
+    "german": r"^\d{2}\.\d{2}\.\d{4}$",
+    "moment": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$",
+}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "integer", "minimum": 9007199254740993, "maximum": 9007199254740993},
+        {"type": "integer", "minimum": 3, "exclusiveMinimum": 6, "maximum": 7},
+        {"type": "number", "minimum": 0.001, "exclusiveMaximum": 0.002},
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 0.004},
+        {"type": "integer", "multipleOf": 0.5, "minimum": 7.2, "maximum": 8.9},
+        {"type": "number", "maximum": -1e6},
+        {"type": "integer", "exclusiveMaximum": -5, "minimum": -6},
+    ],
+)
+def test_numbers_are_within_their_bounds_exactly(asking: Any, schema: dict[str, Any]) -> None:
+    whole = {"type": "object", "properties": {"n": schema}, "required": ["n"]}
+    for seed in range(20):
+        made_up_records(asking(f"A{seed}", schema=whole).ask)  # it validates what it makes

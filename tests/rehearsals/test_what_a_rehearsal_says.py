@@ -53,8 +53,8 @@ def test_checks_that_made_up_answers_cannot_meet_are_said_to_need_fields_or_a_sc
     said = job.play()
     assert said.code == 1, said.all
     assert "The answers for 2 items were made up and refused by your checks" in said.out
-    assert said.out.index("mood: good | bad") < said.out.index("rehearsal: {scene: scene.py}")
-    assert "Next: say what the checks want in `fields` or a `schema:`, or write a scene; then `harness rehe" in said.out
+    assert said.out.index("mood: good | bad") < said.out.index("rehearsal: {records: samples.json}")
+    assert "or a `schema:`, or write samples or a scene; then `harness rehearse" in said.out
     assert "phase" not in said.out
 
 
@@ -96,3 +96,18 @@ def test_of_several_phases_the_one_whose_checks_refuse_is_named(small: MakeJob) 
     del manifest["output"]
     (job.folder / "job.yaml").write_text(json.dumps(manifest))
     assert "The answers for 1 item in phase second were made up" in job.play().out
+
+
+def test_samples_are_answers_no_clock_is_waited_for_and_no_check_is_blamed_for_a_fault(small: MakeJob) -> None:
+    output = {"fields": {"id": "string", "text": "string"}, "check": [{"jq": '.text | startswith("http")'}]}
+    output["merge"] = "output/all.json"
+    clocks = {"rate": "1/h", "deadline": "2020-01-01 00:00", "stop_at": "5%"}
+    job = small("plain", 3, output=output, rehearsal={"records": "samples.json"}, **clocks)
+    samples = [{"id": "i02", "text": "http://two"}, {"id": "x", "text": "http://any"}]
+    (job.folder / "samples.json").write_text(json.dumps(samples))
+    said = job.play("--faults", "refusal:*/i01, toolong:*/i03")
+    assert said.code == 1, said.all
+    assert "not waited for in a rehearsal: rate, deadline, stop_at" in said.err
+    assert "made up" not in said.out and "refused by your checks" not in said.out
+    assert [each["id"] for each in job.status()["failed"]] == ["i01", "i03"]
+    assert json.loads(job.merged()["all.json"]) == [samples[0]]
