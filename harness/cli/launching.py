@@ -26,6 +26,7 @@ from harness.cli.options import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from harness.executors.walls import Containment
     from harness.job.job import Job
     from harness.supervisor.finished import Finished
     from harness.supervisor.opening import Choice
@@ -83,6 +84,7 @@ def launch(
     if reset:
         _start_over(jobs, choice)
     if detach:
+        _chosen_walls(jobs[0])
         raise typer.Exit(detach_and_wait(places[0], words))
     code = 0
     for place, job, supply in zip(places, jobs, supplies, strict=True):
@@ -186,7 +188,6 @@ def _play(
     from harness.backends.bundled import bundled_version, untested
     from harness.base.files import make_folder
     from harness.cli.printing import print_last, say
-    from harness.executors.containment import choose, in_words
     from harness.ledger.lock import refuse_if_held
     from harness.supervisor.running import run_job
     from harness.views.facts import left_out
@@ -199,9 +200,7 @@ def _play(
     if not job.is_free() and (says := untested(bundled_version())):
         say(f"warning: {clean(says)}; its switches, rules and messages may differ")
     refuse_if_held(job.state)  # before its progress is shown as if it were ours
-    containment = choose(job)
-    for weakness in in_words(containment):
-        say(f"warning: {clean(weakness)}")
+    containment = _chosen_walls(job)
     make_folder(job.state)
     with showing(job.state, plain=plain, bounds=job.gate) as display:
         finished = run_job(job, replace(options, containment=containment), display.heard)
@@ -216,6 +215,18 @@ def _play(
     said = None if _has_its_own_next_step(finished) else advice()
     print_last(lines(read_status(job.state, now), now, place.named, settings=settings, advice=said))
     return finished.exit_code
+
+
+def _chosen_walls(job: "Job") -> "Containment":
+    """Those of the job on this machine; what they do not hold is said aloud."""
+    from harness.cli.printing import say
+    from harness.executors.containment import choose, in_words
+    from harness.views.wording import clean
+
+    containment = choose(job)
+    for weakness in in_words(containment):
+        say(f"warning: {clean(weakness)}")
+    return containment
 
 
 def _has_its_own_next_step(finished: "Finished") -> bool:

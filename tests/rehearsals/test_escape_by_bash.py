@@ -156,3 +156,15 @@ def test_H2_M3_M8_where_nothing_holds_bash_it_is_said_before_anything_starts(sma
     (job.folder / "job.yaml").write_text(json.dumps({**manifest, "sandbox": "off"}))
     said = job.ask("check")
     assert said.code == 0 and "speak in their CLI's name" in said.err, said.all
+
+
+def test_H1_a_fallback_to_permission_rules_is_said_by_check_and_at_the_start(small: MakeJob) -> None:
+    job = small("plain", 1, session={"model": "sonnet", "prompt": "{{ item.word }}", "tools": ["Read", "Write"]})
+    job.variables["PATH"] = str(job.home)
+    told = (
+        "warning: no kernel sandbox; permissions: the CLI's rules alone keep its tools in, because bubblewrap cannot be"
+    )
+    assert f"{told} used here: bwrap is not installed" in job.ask("check").err
+    said = job.play()
+    assert said.code == 0 and told in said.err, said.all
+    assert "because bubblewrap cannot be used here" in job.ask("report").out + job.ask("log").out
