@@ -6,7 +6,6 @@ session can write are looked at too, about once a second.
 """
 
 import asyncio
-import errno
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.base.beneath import opened_folder
 from harness.base.clock import Clock
 from harness.executors.memory import held_bytes
 
@@ -24,6 +24,7 @@ _RESERVED_BY_CLI = 12 * _GIB
 MEMORY_FOLDER_BYTES = 256 * _MIB
 """The most that each of a sandbox's folders in memory may hold: /tmp and /dev/shm. TMPDIR is on disk."""
 
+_MOST_DEPTH = 200
 _LOOK_S = 1.0
 _LOOK_SHARE = 50
 """A look that takes long is repeated less often: at most 2 % of the time is spent looking."""
@@ -111,22 +112,23 @@ def _taken(allowance: Allowance, processes: Callable[[int], Iterable[int]], fold
 
 
 def written(allowance: Allowance, folders: Sequence[Path]) -> str:
-    """What is too much in these folders, in words; empty when nothing is. Links are not followed."""
+    """What is too much in these folders, in words; empty when nothing is. No link is followed, also not one that is put
+    in the place of a folder meanwhile; nor is a folder gone into that cannot be opened."""
     files = size = 0
-    waiting = [os.fspath(folder) for folder in folders]
-    try:
-        while waiting:
-            with suppress(FileNotFoundError, NotADirectoryError, PermissionError), os.scandir(waiting.pop()) as entries:
-                for entry in entries:
-                    files += 1
-                    with suppress(FileNotFoundError):
-                        size += entry.stat(follow_symlinks=False).st_blocks * 512
-                    if files > allowance.files:
-                        return f"more than {allowance.files:,} files"
-                    if size > allowance.written_bytes:
-                        return f"more than {allowance.written_bytes // _MIB:,} MiB in files"
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
-    except OSError as error:
-        return "folders too deep to be looked into" if error.errno == errno.ENAMETOOLONG else ""
+    waiting: list[tuple[Path, tuple[str, ...]]] = [(folder, ()) for folder in folders]
+    while waiting:
+        top, names = waiting.pop()
+        with suppress(OSError), opened_folder(top, names) as folder, os.scandir(folder) as entries:
+            for entry in entries:
+                files += 1
+                with suppress(FileNotFoundError):
+                    size += entry.stat(follow_symlinks=False).st_blocks * 512
+                if files > allowance.files:
+                    return f"more than {allowance.files:,} files"
+                if size > allowance.written_bytes:
+                    return f"more than {allowance.written_bytes // _MIB:,} MiB in files"
+                if entry.is_dir(follow_symlinks=False):
+                    if len(names) == _MOST_DEPTH:
+                        return "folders too deep to be looked into"
+                    waiting.append((top, (*names, entry.name)))
     return ""

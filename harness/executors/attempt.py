@@ -25,6 +25,7 @@ from harness.executors.allowance import Allowance, until_excess, written
 from harness.executors.clocks import STANDSTILL_S, Expired, Standstill, until_expired, until_quiet
 from harness.executors.disarm import disarm
 from harness.executors.folder import AttemptFolder
+from harness.executors.keeping import Keeping
 from harness.executors.memory import Neighbours
 from harness.executors.starter import AttemptStarter
 from harness.executors.trespass import ignored
@@ -52,6 +53,8 @@ class Tools:
     clock: Clock
     preview: Preview
     allowance: Allowance = field(default_factory=Allowance)
+    keeping: Keeping | None = None
+    """What bounds the attempts of a job together; None = nothing does."""
     standstill_s: float = STANDSTILL_S
     neighbours: Neighbours = field(default_factory=Neighbours)
 
@@ -177,6 +180,8 @@ class LiveAttempt:
         kept = freeze_output(self._spec, self._tools.store)
         self._left = (*ignored(folder.work), *disarm(folder.work))
         folder.tidy()
+        if self._tools.keeping is not None:
+            self._left += tuple(self._tools.keeping.ended(folder.root))
         return kept
 
     def _ending(self, why: Why, broken: BaseException | None, duration: timedelta, kept: "Kept") -> Ending:

@@ -27,6 +27,7 @@ from harness.executors.attempt import Tools
 from harness.executors.awake import Awake
 from harness.executors.containment import choose as choose_containment
 from harness.executors.guardian import Guardian
+from harness.executors.keeping import Keeping
 from harness.executors.local import LocalExecutor
 from harness.executors.preflight import preflight
 from harness.executors.walls import Containment
@@ -147,7 +148,7 @@ def _setting(
 
     executor = LocalExecutor(
         job=job,
-        tools=Tools(store, clock, is_complete),
+        tools=Tools(store, clock, is_complete, keeping=Keeping(job.state / "attempts")),
         containment=containment,
         guardian=guardian,
         credential=credential,

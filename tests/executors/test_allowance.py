@@ -225,6 +225,28 @@ def test_what_a_link_leads_to_is_not_counted(tmp_path: Path) -> None:
     assert written(Allowance(files=10), [elsewhere]) == "more than 10 files"
 
 
+def test_L8_a_folder_that_is_swapped_for_a_link_while_it_is_looked_at_is_not_gone_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the listing of `work` and the opening of `work/inner`."""
+    inner, elsewhere = tmp_path / "work" / "inner", tmp_path / "elsewhere"
+    inner.mkdir(parents=True)
+    elsewhere.mkdir()
+    for number in range(50):
+        (elsewhere / str(number)).touch()
+    real = os.open
+
+    def swapping(path: object, *arguments: int, **others: int) -> int:
+        if path == "inner" and not inner.is_symlink():
+            inner.rmdir()
+            inner.symlink_to(elsewhere)
+        return real(path, *arguments, **others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", swapping)
+    assert written(Allowance(files=10), [tmp_path / "work"]) == ""
+    assert inner.is_symlink()
+
+
 FLOOD = "import os\nchunk = b'y\\n' * 65536\nfor _ in range(AMOUNT // len(chunk)):\n  os.write(2, chunk)\n"
 
 

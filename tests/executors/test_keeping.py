@@ -1,0 +1,66 @@
+"""Laws of what a job keeps: bounded in sum, the last try of a batch whole, of older ones what people ask for."""
+
+import json
+from pathlib import Path
+
+from harness.executors import keeping
+from harness.executors.keeping import Keeping, size_of
+
+MIB = 1 << 20
+
+
+def attempt(attempts: Path, name: str, mib: int, *, shape: str = "array", is_over: bool = True) -> Path:
+    folder = attempts / name
+    (folder / "work" / "out").mkdir(parents=True)
+    (folder / "work" / "rubbish").write_bytes(b"x" * (mib * MIB))
+    (folder / "work" / "out" / "a.json").write_text("[]")
+    (folder / "stream.jsonl").write_text("what it said")
+    pattern = "out/{id}.json" if shape == "files" else "out/a.json"
+    spec = {"output": {"file": pattern, "shape": shape}, "items": [{"id": "a"}, {"id": "b"}]}
+    (folder / "spec.json").write_text(json.dumps(spec))
+    if not is_over:
+        (folder / "tmp").mkdir()
+    return folder
+
+
+def left(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+REDUCED = {"work/out/a.json", "stream.jsonl", "spec.json"}
+WHOLE = REDUCED | {"work/rubbish"}
+
+
+def test_L2_ten_tries_of_a_batch_take_the_room_of_one(tmp_path: Path) -> None:
+    kept = Keeping(tmp_path, most_bytes=1 << 40)
+    tries = [attempt(tmp_path, f"{n:06d}-p1-b007", 3, shape="files" if n % 2 else "array") for n in range(1, 11)]
+    other = attempt(tmp_path, "000011-p1-b007.1", 3)
+    for folder in (*tries, other):
+        kept.ended(folder)
+    assert [left(folder) for folder in (*tries[:-1], tries[-1], other)] == [REDUCED] * 9 + [WHOLE] * 2
+    assert size_of(tmp_path) < 7 * MIB
+
+
+def test_L2_above_the_bound_of_a_job_older_work_goes_and_the_newest_stays(tmp_path: Path) -> None:
+    """Those of earlier tries first, then the oldest; one that was lost and is not settled is left alone."""
+    old = [attempt(tmp_path, f"{n:06d}-p1-b{n:03d}", 3, is_over=n != 2) for n in range(1, 5)]
+    (old[0] / "input").mkdir()
+    (old[0] / "input" / "scan.pdf").write_bytes(b"x" * MIB)
+    kept = Keeping(tmp_path, most_bytes=10 * MIB)
+    kept._is_measured = True
+    kept._measure("none")
+    newest = attempt(tmp_path, "000005-p1-b005", 3)
+    notes = kept.ended(newest)
+    assert [left(folder) for folder in old] == [REDUCED, WHOLE, REDUCED, WHOLE]
+    assert left(newest) == WHOLE and "2 older work folders" in notes[0]
+
+
+def test_L2_a_link_in_place_of_an_output_takes_nothing_along(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.json").write_text("theirs")
+    folder = attempt(tmp_path / "attempts", "000001-p1-b001", 2)
+    (folder / "work" / "out" / "a.json").unlink()
+    (folder / "work" / "out").rmdir()
+    (folder / "work" / "out").symlink_to(tmp_path / "elsewhere")
+    assert keeping.reduce(folder)
+    assert left(folder) == {"stream.jsonl", "spec.json"} and (tmp_path / "elsewhere" / "a.json").exists()
