@@ -36,6 +36,7 @@ def report(
     place = Place(manifest, rehearsal)
     with reading(place.state):  # nothing is made for a job that was never run
         pass
+    _bring_up_to_date(place, settings or [])
     folder = to or place.state / "report"
     folder.mkdir(parents=True, exist_ok=True)
     written = write_report(place.state, folder, _asked(place, settings or []), datetime.now(UTC))
@@ -46,6 +47,27 @@ def report(
     else:
         print_lines(written.text.splitlines())
     say(f"written: {', '.join(shown(file) for file in written.files)}")
+
+
+def _bring_up_to_date(place: Place, settings: list[str]) -> None:
+    """A run that was killed has left the merged files behind what is done; what keeps them so is said."""
+    from harness.base.errors import HarnessError
+    from harness.job.load import load
+    from harness.ledger.lock import is_held
+    from harness.supervisor.second_thoughts import bring_up_to_date
+    from harness.views.reading import reading
+    from harness.views.results import results
+
+    if is_held(place.state / "lock"):
+        return
+    with reading(place.state) as db:
+        late = [result.target for result in results(db) if not result.is_current]
+    if late:
+        try:
+            bring_up_to_date(load(place.manifest, settings=settings, rehearsal=place.rehearsal))
+            say(f"brought up to date after a run that was killed: {', '.join(late)}")
+        except (HarnessError, OSError) as error:
+            say(f"{', '.join(late)} could not be brought up to date: {error}")
 
 
 def _asked(place: Place, settings: list[str]) -> "Asked":

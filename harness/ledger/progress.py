@@ -3,14 +3,17 @@
 import hashlib
 import json
 import sqlite3
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from harness.base.clock import from_text, to_text
+from harness.base.clock import to_text
 from harness.base.files import write_atomic
-from harness.ledger.counts import job_counts, phase_counts
+from harness.ledger.counts import job_counts
+from harness.ledger.dashboard import dashboard
 
+MOST_EDITED = 9
 LONGEST_LIST = 10_000
 """Above this many items the lists of names are cut; `harness status --json` has them all."""
 
@@ -30,7 +33,7 @@ def build(db: sqlite3.Connection, now: datetime) -> dict[str, Any]:
     (seq,) = db.execute("SELECT coalesce(max(seq), 0) FROM entries").fetchone()
     lists = _names(db)
     counts = job_counts(db)
-    return {
+    projection = {
         "batch_name": name,
         "rehearsal": bool(rehearsal),
         "started": started,
@@ -43,16 +46,20 @@ def build(db: sqlite3.Connection, now: datetime) -> dict[str, Any]:
         "truncated": counts.total > LONGEST_LIST,
         f"total_{noun}s": counts.total,
         "counts": {state: getattr(counts, state) for state in ("pending", "running", "done", "failed", "skipped")},
-        "progress": _phases(db),
-        "estimatedCompletion": _in_text(estimated_completion(db, now)),
+        **dashboard(db, now),
         "batches": _batches(db),
         "seq": seq,
         "note": "written by harness; changes made here are overwritten, use `harness retry`, `harness pause` ...",
     }
+    return {**_plain_vars(db, projection), **projection}
 
 
-def _in_text(moment: datetime | None) -> str | None:
-    return to_text(moment) if moment else None
+def _plain_vars(db: sqlite3.Connection, taken: Mapping[str, Any]) -> dict[str, Any]:
+    """The job's vars that are one word or number, under their own names: seed 004's `course`."""
+    recorded: dict[str, str] = json.loads(db.execute("SELECT fingerprint FROM job").fetchone()[0])
+    found = {name.removeprefix("vars."): text for name, text in recorded.items() if name.startswith("vars.")}
+    values = {name: json.loads(text) for name, text in found.items() if not text.startswith("sha256:")}
+    return {name: value for name, value in values.items() if name not in taken and isinstance(value, str | int | float)}
 
 
 def _names(db: sqlite3.Connection) -> dict[str, list[str]]:
@@ -86,20 +93,6 @@ def failed_items(db: sqlite3.Connection) -> list[dict[str, Any]]:
     ]
 
 
-def _phases(db: sqlite3.Connection) -> dict[str, dict[str, int]]:
-    return {
-        each.name: {
-            "total": each.counts.total,
-            "completed": each.counts.done,
-            "failed": each.counts.failed,
-            "blocked": each.counts.blocked,
-            "inProgress": each.counts.running,
-            "pending": each.counts.pending,
-        }
-        for each in phase_counts(db)
-    }
-
-
 def _batches(db: sqlite3.Connection) -> list[dict[str, Any]]:
     """One row per batch: phase, label, items, done, failed, attempts so far.
 
@@ -125,20 +118,6 @@ def _batches(db: sqlite3.Connection) -> list[dict[str, Any]]:
     ]
 
 
-def estimated_completion(db: sqlite3.Connection, now: datetime) -> datetime | None:
-    """From the pace of this run, pauses included; None before the first item is settled, or when nothing is open."""
-    (run_started,) = db.execute("SELECT run_started_at FROM job").fetchone()
-    if run_started is None:
-        return None
-    query = "SELECT count(*) FROM items WHERE settled_at >= ? AND state IN ('done', 'failed')"
-    (settled,) = db.execute(query, (run_started,)).fetchone()
-    (open_,) = db.execute("SELECT count(*) FROM items WHERE state IN ('pending', 'running')").fetchone()
-    elapsed_s = (now - from_text(run_started)).total_seconds()
-    if settled == 0 or open_ == 0 or elapsed_s <= 0:
-        return None
-    return now + timedelta(seconds=elapsed_s / settled * open_)
-
-
 def write(path: Path, projection: dict[str, Any]) -> None:
     """Write it with its own digest, one batch a line; atomic and durable."""
     write_atomic(path, _in_lines({**projection, "digest": _digest(projection)}).encode(), mode=0o644)
@@ -151,6 +130,31 @@ def was_edited(path: Path) -> bool:
         return "digest" in found and found.pop("digest") != _digest(found)
     except (OSError, ValueError, TypeError, AttributeError):
         return path.exists()
+
+
+def is_of(path: Path, job: str) -> bool:
+    """Was the file written for this job, and not changed by a person since?"""
+    try:
+        return bool(json.loads(path.read_bytes())["batch_name"] == job) and not was_edited(path)
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+
+
+def set_aside_edited(path: Path, folder: Path) -> Path | None:
+    """Keep what a person has changed in the file: its copy in `folder` (at most `MOST_EDITED`); None: nobody did."""
+    if not path.exists() or not was_edited(path):
+        return None
+    kept = edited_copies(folder)
+    if len(kept) >= MOST_EDITED:
+        return None
+    copy = folder / f"{path.stem}.edited-{len(kept) + 1}.json"
+    write_atomic(copy, path.read_bytes())
+    return copy
+
+
+def edited_copies(folder: Path) -> list[Path]:
+    """What people had changed in the progress file, the oldest first."""
+    return sorted(folder.glob("batch_progress.edited-*.json"))
 
 
 def _digest(projection: dict[str, Any]) -> str:

@@ -14,15 +14,30 @@ from harness.core.faults import classify
 from harness.core.run_events import RunEnded
 from harness.core.symptoms import Symptoms
 from harness.job.job import Job
-from harness.ledger import ballast, queries
+from harness.ledger import ballast, progress, queries
 from harness.supervisor.attempt import judge_and_settle, salvage
 from harness.supervisor.merging import Merger
 from harness.supervisor.setting import Setting
 
+PROGRESS = "batch_progress.json"
+
 
 def progress_path(job: Job) -> Path:
-    """Where batch_progress.json lies: beside the manifest, or with the rehearsal's state."""
-    return (job.state if job.rehearsal else job.folder) / "batch_progress.json"
+    """Where batch_progress.json lies: beside the manifest; with the state of a rehearsal, or where another manifest of
+    the folder has a ledger, too, so that the two do not write one file in turn."""
+    return (job.state if job.rehearsal or _has_neighbor(job) else job.folder) / PROGRESS
+
+
+def _has_neighbor(job: Job) -> bool:
+    others = (path.parent.name for path in job.state.parent.glob("*/ledger.db"))
+    return any("." not in name.removeprefix(job.state.name) for name in others if name != job.state.name)
+
+
+def leave_shared_progress(job: Job) -> None:
+    """This job's file moves out of a folder that another manifest has begun to share; that of another job stays."""
+    beside = job.folder / PROGRESS
+    if progress_path(job) != beside and progress.is_of(beside, job.name):
+        beside.unlink(missing_ok=True)
 
 
 def tidy(job: Job) -> None:
@@ -30,6 +45,7 @@ def tidy(job: Job) -> None:
     ArtifactStore(job.state / "artifacts").tidy()
     remove_half_written(progress_path(job).parent, progress_path(job).name)
     remove_half_written(job.state, "ledger.seal")
+    leave_shared_progress(job)
     for leftover in job.state.glob("preflight-*"):
         remove_tree(leftover)
 

@@ -53,8 +53,9 @@ class ProgressWriter:
         self._write()
 
     def _write(self) -> None:
-        """A failure to write this file never ends a run: it can be made again."""
+        """A failure to write this file never ends a run: it can be made again. What a person changed in it is kept."""
         try:
+            progress.set_aside_edited(self._path, self._ledger.path.parent)
             with opened_for_reading(self._ledger.path) as db:
                 progress.write(self._path, progress.build(db, self._clock.now()))
         except OSError:

@@ -176,6 +176,16 @@ def _as_expected(job: Job, ledger: Ledger, bounded: Bounded, expected: re.Patter
     return FingerprintKept(dict(fingerprint(job)), tuple(changes)) if changes else None
 
 
+def bring_up_to_date(job: Job) -> None:
+    """Write merged files and progress as the ledger has them, after a run that was killed. JobHeldError, UsageError."""
+    clock = SystemClock()
+    with JobLock(job.state / "lock", clock), open_ledger(job, clock) as ledger:
+        store = ArtifactStore(job.state / "artifacts", ledger.contents)
+        with closing(Bounded()) as bounded:
+            setting = Setting(job, ledger, store, clock, _NoSessions(), judge_with(job, store, bounded))
+            asyncio.run(_bring_up_to_date(setting))
+
+
 async def _bring_up_to_date(setting: Setting) -> None:
     await Merger(setting).merge_all()
     ProgressWriter(progress_path(setting.job), setting.ledger, setting.clock).write_now()

@@ -181,6 +181,30 @@ def known_duration(fault: str | None, duration_s: float | None) -> float | None:
     return None if fault == SUPERVISOR_LOST and not duration_s else duration_s
 
 
+_ACCEPTED_BY = """FROM attempts t, json_each(t.items) e
+    JOIN accepted a ON a.phase = t.phase AND a.item = e.value AND a.attempt = t.id"""
+
+
+def made_by(db: sqlite3.Connection, of: AttemptView) -> list[str]:
+    """`["20 seeds", "58 LEGOs"]`: what was accepted and what later phases make of it; empty where one item is one
+    record and nothing is made of it."""
+    items, records = db.execute(
+        f"SELECT count(*), coalesce(sum(a.records), 0) {_ACCEPTED_BY} WHERE t.id = ?",
+        (of.id,),
+    ).fetchone()
+    made = db.execute(
+        f"""SELECT p.noun, count(*) {_ACCEPTED_BY} JOIN items own ON own.phase = a.phase AND own.item = a.item
+            JOIN phases p ON p.from_phase = a.phase AND p.makes_items
+            JOIN items i INDEXED BY items_by_root ON i.root = own.root AND i.phase = p.phase AND i.parent = a.item
+            WHERE t.id = ? GROUP BY p.phase ORDER BY p.phase""",
+        (of.id,),
+    ).fetchall()
+    counts = [(str(noun), int(number)) for noun, number in made]
+    if records != items:
+        counts.insert(0, ("record", records))
+    return [counted(number, clean(noun)) for noun, number in [(of.batch.noun, items), *counts]] if counts else []
+
+
 def verdicts(db: sqlite3.Connection, of: AttemptView) -> dict[str, Verdict]:
     """Item -> what this attempt said of it; one for each item of its group, none while it runs.
 

@@ -1,7 +1,7 @@
 """Where a job stands: the numbers behind `status`, `status --json` and the live display."""
 
 import sqlite3
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -11,10 +11,12 @@ from harness.core.gate import Closed
 from harness.core.money import to_usd
 from harness.ledger import lock, queries
 from harness.ledger.counts import Counts, PhaseCounts, job_counts, phase_counts
-from harness.ledger.progress import estimated_completion, failed_items
+from harness.ledger.dashboard import estimated_completion
+from harness.ledger.progress import edited_copies, failed_items
 from harness.ledger.waiting import what_is_waited_for
 from harness.views.attempts import Batches, BatchName
 from harness.views.reading import Head, head, reading
+from harness.views.results import Result, results
 
 SCHEMA_VERSION = 1
 
@@ -59,6 +61,9 @@ class Status:
     """Requests in the control spool that nobody has taken yet."""
     reopened: int = 0
     """Items that a person has reopened, and that wait for their first session since."""
+    results: tuple[Result, ...] = ()
+    edited: tuple[str, ...] = ()
+    """Names of copies of batch_progress.json that people have changed, in the state folder."""
 
     def as_json(self) -> dict[str, Any]:
         """The documented shape of `status --json`, exactly."""
@@ -76,6 +81,10 @@ class Status:
             },
             "holds": [{"reason": self.hold[1], "until": to_text(self.hold[0])}] if self.hold else [],
             "failed": [{"id": f.id, "reason": f.reason, "attempts": f.attempts} for f in self.failed],
+            "results": [
+                {"phase": r.phase, "file": r.target, "records": r.records, "is_current": r.is_current}
+                for r in self.results
+            ],
         }
 
 
@@ -90,7 +99,8 @@ def read_status(state: Path, now: datetime) -> Status:
     with reading(state) as db:
         waited_for = what_is_waited_for(state, now) if is_held else None
         requests = _waiting_requests(state / "control")
-        return status_of(db, now, is_held=is_held, waiting_requests=requests, waited_for=waited_for)
+        found = status_of(db, now, is_held=is_held, waiting_requests=requests, waited_for=waited_for)
+    return replace(found, edited=tuple(path.name for path in edited_copies(state)))
 
 
 def status_of(
@@ -130,6 +140,7 @@ def status_of(
         estimated_completion=estimated_completion(db, now) if goes_on else None,
         waiting_requests=waiting_requests,
         reopened=queries.reopened_items(db),
+        results=results(db),
     )
 
 

@@ -30,6 +30,7 @@ def lines(
     yield from _gate(status, now, manifest)
     yield from _usage(status, now)
     yield from _failed(status)
+    yield from _results(status, manifest)
     yield from _last_run(status, now)
     yield f"Next: {advice or next_command(status, manifest, settings)}"
 
@@ -142,6 +143,21 @@ def _failed(status: Status) -> Iterator[str]:
         yield f"  {shorten(failed.id, 60)}{where}, {tries}: {shorten(failed.reason, 200) or 'no reason recorded'}"
     if len(status.failed) > _MOST_FAILED:
         yield f"  and {len(status.failed) - _MOST_FAILED:,} more; `--json` lists all"
+
+
+def _results(status: Status, manifest: str) -> Iterator[str]:
+    if status.results or status.edited:
+        yield ""
+    is_alive = status.state in ("running", "paused", "holding")
+    for result in status.results:
+        of = f" of {clean(result.phase)}" if len(status.results) > 1 else ""
+        yield f"Results{of}: {clean(result.target)}, {counted(result.records, 'record')}"
+        if not result.is_current and not is_alive:
+            count = f"{result.behind:,} accepted" if result.behind else f"{result.ahead:,} withdrawn"
+            report = command_line("report", manifest, rehearsal=status.rehearsal)
+            yield f"  not up to date, {count} since it was written: `{report}` writes it"
+    if status.edited:
+        yield f"batch_progress.json was changed by hand, which changes nothing; the changed copy is {status.edited[-1]}"
 
 
 def _last_run(status: Status, now: datetime) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """What just happened, for people who watch: one line for each started or ended attempt and each turn of the gate."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from harness.core.money import in_words as money
 from harness.job.bounds import Bounds, Deadline
 from harness.ledger.queries import last_seq
 from harness.ledger.store import Entry
-from harness.views.attempts import AttemptView, Verdict, attempt, verdicts
+from harness.views.attempts import AttemptView, Verdict, attempt, made_by, verdicts
 from harness.views.reading import head, is_planned, reading
 from harness.views.timeline import Words
 from harness.views.wording import at_moment, clean, clock_time, counted, shorten
@@ -102,7 +102,7 @@ def _text(db: sqlite3.Connection, words: Words, entry: Entry, bounds: Bounds | N
             return _start_line(attempt(db, started.attempt), leads=started.lead)
         case e.AttemptEnded():
             ended = attempt(db, entry.event.attempt)
-            return outcome_line(ended, verdicts(db, ended))
+            return outcome_line(ended, verdicts(db, ended), made_by(db, ended))
         case r.CancelAsked() as asked:
             return _stopping(asked, unended(db))
         case r.RunStarted():
@@ -139,11 +139,12 @@ def _start_line(started: AttemptView, *, leads: bool) -> str:
     return f"{started.batch}  started, attempt {started.id}{again}{lead}"
 
 
-def outcome_line(ended: AttemptView, said: dict[str, Verdict]) -> str:
-    """`Batch 7/34 (20 seeds)  accepted 19, 1 again: S0121 tiling: ...  34s $0.07`."""
+def outcome_line(ended: AttemptView, said: dict[str, Verdict], made: Sequence[str] = ()) -> str:
+    """`Batch 7/34 (20 seeds)  accepted 19 (19 seeds, 58 LEGOs), 1 again: S0121 tiling: ...  34s $0.07`."""
     parts = []
     if accepted := sum(verdict.said == "accepted" for verdict in said.values()):
-        parts.append("accepted" if len(said) == 1 else f"accepted {accepted}")
+        counts = f" ({', '.join(made)})" if made else ""
+        parts.append(f"accepted{counts}" if len(said) == 1 else f"accepted {accepted}{counts}")
     failed = {item: verdict for item, verdict in said.items() if verdict.said == "failed"}
     again = {item: verdict for item, verdict in said.items() if verdict.said in ("struck", "returned", "again")}
     parts += [_named("failed", failed, is_alone=len(said) == 1)] if failed else []
