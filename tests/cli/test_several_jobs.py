@@ -1,8 +1,15 @@
 """`launch a.yaml b.yaml`: jobs in turn, and every problem of all of them before any is started."""
 
+import json
+import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Desk
 
 _JOB = """job: {name}
 items: {{file: items.csv, id: .id}}
@@ -51,3 +58,35 @@ def test_what_chooses_items_is_for_one_job(tmp_path: Path) -> None:
     refused = _launch(str(first), str(second), "--first", "1")
     assert refused.returncode == 2
     assert "are for one job" in refused.stderr
+
+
+def test_two_manifests_in_one_folder_have_a_progress_file_each(desk: "Desk") -> None:
+    beside = desk.folder / "batch_progress.json"
+    desk.job({"1": "good"}, stem="a")
+    assert desk.types("launch", "a.yaml").code == 0
+    assert json.loads(beside.read_text())["status"] == "finished"
+    desk.job({"1": "good", "2": "good"}, stem="b")
+    assert desk.types("launch", "b.yaml").code == 0
+    assert json.loads((desk.folder / ".harness/b/batch_progress.json").read_text())["totalNumbers"] == 2
+    desk.job({"1": "good"}, stem="a", check=False)
+    assert desk.types("launch", "a.yaml", "--keep").code == 0
+    assert json.loads((desk.folder / ".harness/a/batch_progress.json").read_text())["totalNumbers"] == 1
+    assert desk.types("rehearse", "a.yaml").code == 0
+    shutil.rmtree(desk.folder / ".harness/b")
+    desk.types("launch", "a.yaml")
+    assert json.loads(beside.read_text())["totalNumbers"] == 1, "a rehearsal or a backup is no neighbor"
+
+
+def test_report_brings_a_merged_file_that_a_kill_left_behind_up_to_date(desk: "Desk") -> None:
+    desk.job({"1": "good", "2": "good"})
+    assert desk.types("launch").code == 0
+    merged = desk.folder / "output/job.json"
+    whole = merged.read_text()
+    with sqlite3.connect(desk.folder / ".harness/job/ledger.db") as db:
+        db.execute("UPDATE merges SET records = 1, reflects = 0")
+    merged.write_text(whole.replace("2", "3"))
+    assert "1 accepted since it was written: `harness report` writes it" in desk.types("status").out
+    reported = desk.types("report")
+    assert "brought up to date after a run that was killed: output/job.json" in reported.err
+    assert merged.read_text() == whole
+    assert "not up to date" not in desk.types("status").out

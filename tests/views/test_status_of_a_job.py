@@ -55,7 +55,18 @@ def test_status_as_json_keeps_its_documented_shape(night: "Night") -> None:
     night.attempt({"A": ["no coach"]})
     shape = read_status(night.state, night.clock.now()).as_json()
     json.dumps(shape)
-    documented = ["schema_version", "job", "state", "rehearsal", "counts", "phases", "usage", "holds", "failed"]
+    documented = [
+        "schema_version",
+        "job",
+        "state",
+        "rehearsal",
+        "counts",
+        "phases",
+        "usage",
+        "holds",
+        "failed",
+        "results",
+    ]
     assert list(shape) == documented
     assert shape["counts"] == {"pending": 1, "running": 0, "done": 0, "failed": 1, "blocked": 0, "skipped": 0}
     assert shape["phases"] == [{"name": "main", "noun": "school", "counts": shape["counts"]}]

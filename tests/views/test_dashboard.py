@@ -1,0 +1,115 @@
+"""batch_progress.json has what document 004 draws, and a hand that edits it is noticed."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.ledger import progress
+from harness.ledger.lock import JobLock
+from harness.supervisor.progress import ProgressWriter
+from harness.views.attempts import attempt, made_by
+from harness.views.status import read_status
+from harness.views.status_text import lines
+
+if TYPE_CHECKING:
+    from tests.views.conftest import Night
+
+DOCUMENT = json.loads("""{
+  "course": "ita_for_eng_full", "totalSeeds": 668, "totalBatches": 34, "currentPhase": 3, "currentBatch": 15,
+  "status": "processing",
+  "progress": {
+    "phase1": { "completed": 34, "failed": 0, "duration": "68min" },
+    "phase3": { "completed": 14, "failed": 0, "inProgress": 15, "duration": "45min" },
+    "phase5": { "completed": 0, "failed": 0, "pending": 34 }
+  },
+  "estimatedCompletion": "2025-10-27T22:30:00Z"
+}""")
+"""The block "Batch Progress Dashboard" of document 004; its phases have numbers for names."""
+
+
+def _built(night: "Night") -> dict[str, object]:
+    return progress.build(night.ledger.db, night.clock.now())
+
+
+def test_every_key_of_the_document_is_there_with_its_kind_of_value(night: "Night") -> None:
+    night.plan(["S1", "S2", "S3", "S4"], size=2, noun="seed", phases=("translate", "decompose"))
+    night.ledger.db.execute("""UPDATE job SET fingerprint = '{"vars.course": "\\"ita\\"", "vars.list": "[1]"}'""")
+    night.begin()
+    night.attempt()
+    night.clock.at += timedelta(minutes=68)
+    night.start()
+    found = _built(night)
+    assert set(DOCUMENT) <= set(found)
+    assert (found["course"], found["totalSeeds"], found["totalBatches"]) == ("ita", 4, 2)
+    assert "list" not in found
+    assert (found["currentPhase"], found["currentBatch"], found["status"]) == ("translate", 2, "processing")
+    phases = found["progress"]
+    assert isinstance(phases, dict)
+    named = {key for phase in DOCUMENT["progress"].values() for key in phase}
+    assert all(named <= set(phase) for phase in phases.values())
+    translate = {key: phases["translate"][key] for key in named}
+    assert translate == {"completed": 1, "failed": 0, "inProgress": 1, "pending": 0, "duration": "69min"}
+    assert phases["decompose"]["pending"] == 2, "batches that are not planned yet are pending"
+    assert str(found["estimatedCompletion"]).endswith("Z")
+
+
+def test_the_status_follows_the_job(night: "Night") -> None:
+    night.plan(["A", "B"])
+    assert (_built(night)["status"], _built(night)["estimatedCompletion"]) == ("new", None)
+    night.strikes = 1
+    night.begin()
+    night.attempt({"A": ["no"]})
+    night.end(3, "the budget")
+    assert (_built(night)["status"], _built(night)["currentPhase"]) == ("stopped", "main")
+    night.begin()
+    night.attempt()
+    night.end(1)
+    found = _built(night)
+    assert (found["status"], found["currentPhase"], found["currentBatch"]) == ("finished", None, None)
+    assert found["progress"]["main"] | {"items": 0} == {  # type: ignore[index]
+        "completed": 1, "failed": 1, "inProgress": 0, "pending": 0, "duration": "1min", "items": 0,
+    }  # fmt: skip
+
+
+def test_a_hand_edit_is_kept_and_said(night: "Night", tmp_path: Path) -> None:
+    night.plan(["A"])
+    path = tmp_path / "batch_progress.json"
+    writer = ProgressWriter(path, night.ledger, night.clock)
+    writer.write_now()
+    writer.write_now()
+    assert not progress.edited_copies(night.state), "what harness itself wrote is no edit"
+    edited = path.read_text().replace('"pending": ["A"]', '"pending": []')
+    path.write_text(edited)
+    writer.write_now()
+    assert [copy.read_text() for copy in progress.edited_copies(night.state)] == [edited]
+    assert '"pending": ["A"]' in path.read_text()
+    said = "\n".join(lines(read_status(night.state, night.clock.now()), night.clock.now(), "job.yaml"))
+    assert "batch_progress.json was changed by hand, which changes nothing" in said
+
+
+def test_what_is_accepted_is_counted_in_items_and_records(night: "Night") -> None:
+    night.plan(["A", "B"], size=2)
+    night.begin()
+    several = night.attempt(records=3)
+    assert made_by(night.ledger.db, attempt(night.ledger.db, several)) == ["2 schools", "6 records"]
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_results_that_a_killed_run_left_behind_are_said(night: "Night", is_held: bool) -> None:
+    night.plan(["A"])
+    night.begin()
+    night.ledger.db.execute("""UPDATE job SET fingerprint = '{"output.merge": "\\"out.json\\""}'""")
+    night.attempt()
+    if is_held:
+        with JobLock(night.state / "lock", night.clock):
+            status = read_status(night.state, night.clock.now())
+    else:
+        status = read_status(night.state, night.clock.now())
+    said = list(lines(status, night.clock.now(), "job.yaml"))
+    assert "Results: out.json, 0 records" in said
+    late = "  not up to date, 1 accepted since it was written: `harness report` writes it"
+    assert (late in said) is not is_held, "while it runs a merge may be a little behind"
+    assert status.as_json()["results"] == [{"phase": "main", "file": "out.json", "records": 0, "is_current": False}]
