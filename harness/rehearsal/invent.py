@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any, Final
 
+from harness.base.bounded_schema import as_python, translated
 from harness.base.paths import MISSING, put_at, read_path
 from harness.rehearsal.patterns import text_like
 from harness.rehearsal.scene import Ask, Records
@@ -85,7 +86,8 @@ def _check(record: Any, schema: Schema) -> None:
     from referencing.exceptions import Unresolvable
 
     try:
-        validator = validators.validator_for(schema, default=validators.Draft202012Validator)(schema)
+        kind = validators.validator_for(schema, default=validators.Draft202012Validator)
+        validator = kind(translated(schema, {}))
         problem = next(iter(validator.iter_errors(record)), None)
     except (SchemaError, Unresolvable) as error:
         raise InventionError(f"the schema cannot be used: {error}") from None
@@ -218,7 +220,7 @@ class _Inventor:
         for moment in (day.isoformat(), f"{day.isoformat()}T00:00:00Z", f"{day:%d.%m.%Y}", f"{day:%m/%d/%Y}"):
             if _is_whole(schema["pattern"], moment):  # else a year would be any four digits
                 return moment
-        text = text_like(schema["pattern"], self._rng)
+        text = text_like(as_python(schema["pattern"]), self._rng)
         if text is None:
             raise InventionError(f"no text can be made up for the pattern {schema['pattern']!r}; write a scene")
         return text
@@ -258,8 +260,8 @@ class _Inventor:
 
 def _matches(pattern: str, text: str) -> bool:
     try:
-        return re.search(pattern, text) is not None
-    except re.error:  # a pattern that is none in Python
+        return re.search(as_python(pattern), text) is not None
+    except re.error:  # a pattern that is none
         return False
 
 

@@ -145,3 +145,10 @@ def test_numbers_are_within_their_bounds_exactly(asking: Any, schema: dict[str, 
     whole = {"type": "object", "properties": {"n": schema}, "required": ["n"]}
     for seed in range(20):
         made_up_records(asking(f"A{seed}", schema=whole).ask)  # it validates what it makes
+
+
+def test_a_pattern_that_python_reads_otherwise_is_made_up_as_json_schema_reads_it(asking: Any) -> None:
+    about = {"type": "string", "pattern": r"^[^]{3}\d$"}
+    schema = {"type": "object", "required": ["a"], "properties": {"a": about}}
+    (record,) = made_up_records(asking("A1", schema=schema).ask)
+    assert re.search(r"^[\s\S]{3}[0-9]\Z", record["a"])
