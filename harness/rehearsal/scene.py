@@ -41,7 +41,8 @@ class Ask:
     batch: str
     """The label: `7`, or `7.2` for a part of batch 7."""
     items: list[dict[str, Any]]
-    """`{"id", "data", "file", "records"}` each, in order, as the prompt saw them."""
+    """`{"id", "data", "file", "records"}` each, in order. Of these, and of vars and context, there is what the request
+    tells (docs/rehearsal.md); to look up the rest raises UntoldError, unless the job says `strict: false`."""
     ids: list[str]
     tries: int
     """Earlier tries of this group."""

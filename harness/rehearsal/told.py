@@ -10,6 +10,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NoReturn
 from urllib.parse import unquote_plus
@@ -107,7 +108,7 @@ class Telling:
             return text if any(self._has(form, named=True) for form in _forms(float(text))) else None
         if len(text) < _LONG:
             return text if named and self._has_all_words(text) else None
-        return next((part for said in self._said(named=named) if (part := _found_part(text, said)) is not None), None)
+        return next((part for said in self._said(named) if (part := _found_part(text, said.text)) is not None), None)
 
     def _has(self, text: str, *, named: bool) -> bool:
         words = _words(text)
@@ -115,17 +116,15 @@ class Telling:
             return named and text.strip() in self._task
         length = len(words.replace(" ", ""))
         if length < _SHORT and words.isascii():
-            return named and any(f" {words} " in f" {said} " for said in _variants(self._task))
-        return any(words in said for said in self._said(named=named, length=length))
+            return named and any(said.has_words(words) for said in _variants(self._task))
+        return any(said.has_words(words) or said.has(words) for said in self._said(named, length))
 
     def _has_all_words(self, text: str) -> bool:
         words = _words(text).split()
-        return 1 < len(words) <= _MOST_WORDS and any(
-            all(f" {word} " in f" {said} " for word in words) for said in _variants(self._task)
-        )
+        return 1 < len(words) <= _MOST_WORDS and any(said.places.keys() >= set(words) for said in _variants(self._task))
 
-    def _said(self, *, named: bool, length: int = _LONG) -> Iterator[str]:
-        """The texts in which a value of this length is proof, in words."""
+    def _said(self, named: bool, length: int = _LONG) -> Iterator["_Said"]:
+        """The texts in which a value of this length is proof."""
         if named:
             yield from _variants(self._task)
         if length >= _UNMISTAKABLE:
@@ -170,12 +169,40 @@ def _forms(number: float) -> Iterator[str]:
         yield f"{number:,.{digits}f}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A text in words, and where each stands: a context of thousands of values is looked up word by word."""
+
+    text: str
+    words: list[str]
+    places: Mapping[str, list[int]]
+
+    @classmethod
+    def of(cls, text: str) -> "_Said":
+        words = text.split(" ")
+        places: dict[str, list[int]] = {}
+        for place, word in enumerate(words):
+            places.setdefault(word, []).append(place)
+        return cls(text, words, places)
+
+    def has_words(self, words: str) -> bool:
+        """They stand beside each other, none of them as a part of another word."""
+        wanted = words.split(" ")
+        rarest = min(range(len(wanted)), key=lambda at: len(self.places.get(wanted[at], ())))
+        starts = (place - rarest for place in self.places.get(wanted[rarest], ()))
+        return any(start >= 0 and self.words[start : start + len(wanted)] == wanted for start in starts)
+
+    def has(self, words: str) -> bool:
+        """They are there, the first and the last perhaps as parts of longer words."""
+        return all(word in self.places for word in words.split(" ")[1:-1]) and words in self.text
+
+
 @lru_cache(maxsize=32)
-def _variants(text: str) -> tuple[str, ...]:
-    """The text in words: as it is, and with the escapes of JSON, of HTML and of addresses undone."""
+def _variants(text: str) -> tuple[_Said, ...]:
+    """The text as it is, and with the escapes of JSON, of HTML and of addresses undone."""
     plain = unescaped(text)
     forms = (text, plain, html.unescape(plain) if "&" in plain else plain, unquote_plus(text) if "%" in text else text)
-    return tuple(dict.fromkeys(map(_words, forms)))
+    return tuple(_Said.of(said) for said in dict.fromkeys(map(_words, forms)))
 
 
 def _words(text: str) -> str:
