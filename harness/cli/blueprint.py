@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from harness.base.errors import Problem
 from harness.base.paths import path_to
-from harness.base.texts import TextError, shown
+from harness.base.texts import TextError, in_yaml, shown
 from harness.cli.first_job import Source
 from harness.cli.heaps import ABOUT_A_PROJECT, heaps
 from harness.core.item_ids import folded, trouble_with
@@ -53,7 +53,7 @@ def survey(folder: Path) -> Survey:
         try:
             found = _source(folder, path)
         except SourceError as error:
-            unread.append(error.problems[0])
+            unread += error.problems
             continue
         if isinstance(found, str):
             passed_over.append(f"{shown(path)} {found}")
@@ -192,7 +192,6 @@ def _objects(value: Any, steps: _Steps, deep: int) -> Iterator[tuple[_Steps, dic
 
 def _named(rows: Sequence[Any], noun: str) -> Source:
     """The source with the field that tells its rows apart: a usual name of ids first, then the order of the fields."""
-    usual = Source(len(rows), id=BY_ROW, noun=noun, notes=("no field tells its rows apart, so their numbers do",))
     values: list[Mapping[str, Any]] = [row if isinstance(row, dict) else {"value": row} for row in rows]
     names = list(values[0])
     known = {name.casefold(): name for name in reversed(names)}
@@ -201,16 +200,32 @@ def _named(rows: Sequence[Any], noun: str) -> Source:
     for is_exact in (False, True):
         for name in ordered:
             if _tell_apart(values, name, is_exact=is_exact):
-                return Source(len(rows), id=path_to(name), noun=noun, is_exact=is_exact)
-    return usual
+                notes = (
+                    ("of its ids some differ in case only and are different items (ids: exact)",) if is_exact else ()
+                )
+                return Source(len(rows), id=path_to(name), noun=noun, is_exact=is_exact, notes=notes)
+    nearly = next((name for name in ordered if _different(values, name) * 2 > len(rows)), None)
+    notes = ["no field tells its rows apart, so their numbers do"]
+    if nearly is not None:
+        times = len(rows) - _different(values, nearly)
+        path = in_yaml(path_to(nearly))
+        notes.append(
+            f"{times:,} of {len(rows):,} rows repeat their {nearly!r}; to take each once: id: {path}, unique: first"
+        )
+    return Source(len(rows), id=BY_ROW, noun=noun, notes=tuple(notes))
 
 
 def _tell_apart(rows: Sequence[Mapping[str, Any]], name: str, *, is_exact: bool) -> bool:
+    return _different(rows, name, is_exact=is_exact) == len(rows)
+
+
+def _different(rows: Sequence[Mapping[str, Any]], name: str, *, is_exact: bool = False) -> int:
+    """How many different ids the field gives; 0 where it gives none to some row."""
     values = [row.get(name) for row in rows]
     if not all(isinstance(value, str | int) and not isinstance(value, bool) for value in values):
-        return False
+        return 0
     ids = [str(value).strip() for value in values]
-    return not any(map(trouble_with, ids)) and len({folded(id_, exact=is_exact) for id_ in ids}) == len(ids)
+    return 0 if any(map(trouble_with, ids)) else len({folded(id_, exact=is_exact) for id_ in ids})
 
 
 def _singular(words: str) -> str:

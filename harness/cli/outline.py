@@ -23,6 +23,7 @@ def outline(job: Job, items: Sequence[Item], now: datetime) -> Iterator[str]:
     source = shown(job.items.file) if job.items.file is not None else job.items.files or ""
     yield f"job       {clean(job.name)}{' (rehearsal)' if job.rehearsal else ''}"
     yield f"items     {counted(len(items), clean(job.noun))} from {clean(source)}: {listed([i.id for i in items])}"
+    yield f"fields    {listed(list(items[0].data), 12)}" if items else "fields    none"
     yield f"batches   {batches:,} of at most {first.batch_size}, {job.parallel} at once, {job.strikes} strikes"
     for phase in job.phases:
         yield from _phase(job, phase)

@@ -35,6 +35,7 @@ class _Table:
     """What was read so far. `line` is the first one of the row being read, `numbers` holds that of each row."""
 
     columns: list[str]
+    mark: str = ","
     line: int = 1
     values: list[Json] = field(default_factory=list)
     numbers: "array[int]" = field(default_factory=lambda: array("q"))
@@ -61,6 +62,7 @@ def rows_of_table(
             sample, table.line, mark = sample[1:], 2, delimiter or said[1]
         elif delimiter is None:
             mark = _mark_between(sample)
+        table.mark = mark
         reader = csv.reader(
             chain(sample, lines), delimiter=mark, skipinitialspace=_has_spaces_after(mark, sample), strict=True
         )
@@ -127,7 +129,8 @@ def _take(table: _Table, cells: list[str]) -> None:
             return
     if len(cells) != width:
         message = f"has {len(cells)} cells where the header has {width}"
-        hint = "a cell that holds the mark between the columns needs quotes around it" if len(cells) > width else None
+        marks = MARKS.get(table.mark, repr(table.mark))
+        hint = f"a cell with {marks} in it needs quotes around it" if len(cells) > width else None
         table.problems.append(TextError(message, line=table.line, hint=hint))
         return
     pairs = list(zip(table.columns, cells, strict=True))

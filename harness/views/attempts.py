@@ -13,7 +13,7 @@ from harness.core.codec import decode
 from harness.core.faults import SUPERVISOR_LOST
 from harness.ledger.shapes import inside
 from harness.views.reading import moment
-from harness.views.wording import clean, counted, shorten
+from harness.views.wording import clean, counted, shorten_id
 
 Said = Literal["accepted", "struck", "returned", "failed", "again"]
 """Of one item in one attempt: done; a strike; rejected without a strike; out of strikes; nothing was concluded."""
@@ -32,7 +32,7 @@ class BatchName:
     items: tuple[str, ...]
 
     def __str__(self) -> str:
-        who = shorten(self.items[0], 40) if len(self.items) == 1 else counted(len(self.items), clean(self.noun))
+        who = shorten_id(self.items[0], 40) if len(self.items) == 1 else counted(len(self.items), clean(self.noun))
         batch = f"{clean(self.phase)} batch" if self.phase else "Batch"
         return f"{batch} {self.label}/{self.total} ({who})"
 

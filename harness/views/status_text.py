@@ -9,7 +9,7 @@ from harness.core.decide import NOTHING_LEFT
 from harness.core.money import in_words as money
 from harness.ledger.counts import Counts
 from harness.views.status import Status
-from harness.views.wording import clean, counted, day_time, shorten
+from harness.views.wording import clean, counted, day_time, shorten, shorten_id
 
 _MOST_FAILED = 20
 _MOST_RUNNING = 12
@@ -140,7 +140,7 @@ def _failed(status: Status) -> Iterator[str]:
     for failed in status.failed[:_MOST_FAILED]:
         where = f" in {clean(failed.phase)}" if several else ""
         tries = counted(failed.attempts, "attempt")
-        yield f"  {shorten(failed.id, 60)}{where}, {tries}: {shorten(failed.reason, 200) or 'no reason recorded'}"
+        yield f"  {shorten_id(failed.id, 60)}{where}, {tries}: {shorten(failed.reason, 200) or 'no reason recorded'}"
     if len(status.failed) > _MOST_FAILED:
         yield f"  and {len(status.failed) - _MOST_FAILED:,} more; `--json` lists all"
 

@@ -20,7 +20,7 @@ from harness.ledger.store import Entry
 from harness.views.attempts import AttemptView, Verdict, attempt, made_by, verdicts
 from harness.views.reading import head, is_planned, reading
 from harness.views.timeline import Words
-from harness.views.wording import at_moment, clean, clock_time, counted, shorten
+from harness.views.wording import at_moment, clean, clock_time, counted, shorten, shorten_id
 
 _KINDS = (
     "AttemptStarted", "AttemptEnded", "HoldPlaced", "HoldLifted", "Paused", "Resumed", "CancelAsked", "ItemReopened",
@@ -201,7 +201,7 @@ def _named(word: str, which: dict[str, Verdict], *, is_alone: bool) -> str:
     if not with_reasons:
         return f"{number} {word}"
     named = "; ".join(
-        f"{shorten(item, 40)} {shorten('; '.join(verdict.reasons), 100)}"
+        f"{shorten_id(item, 40)} {shorten('; '.join(verdict.reasons), 100)}"
         for item, verdict in list(with_reasons.items())[:_MOST_NAMED]
     )
     return f"{number} {word}: {named}{'; ...' if len(with_reasons) > _MOST_NAMED else ''}"

@@ -30,6 +30,13 @@ def shorten(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
+def shorten_id(id_: str, most: int) -> str:
+    """Clean, and cut in the middle: addresses and paths begin alike, what tells them apart stands at the end."""
+    text = clean(id_)
+    tail = most // 2
+    return text if len(text) <= most else f"{text[: most - 1 - tail].rstrip()}…{text[-tail:].lstrip()}"
+
+
 def plural(noun: str) -> str:
     """`schools`, `companies`, `batches`: English, good enough for a noun that a user wrote."""
     if re.search(r"\bperson$", noun):
@@ -46,7 +53,7 @@ def counted(number: int, noun: str) -> str:
 
 def listed(names: list[str], most: int = 3) -> str:
     """`A, B, C and 4 more`."""
-    shown = ", ".join(shorten(name, 40) for name in names[:most])
+    shown = ", ".join(shorten_id(name, 40) for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 

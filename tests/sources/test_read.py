@@ -257,6 +257,13 @@ def test_rows_that_are_not_there_or_no_list_are_told(bounded: Bounded) -> None:
     ]
 
 
+def test_a_row_with_too_many_cells_names_what_needs_quotes(bounded: Bounded) -> None:
+    for mark, name in ((",", "commas"), (";", "semicolons")):
+        with pytest.raises(UsageError) as caught:
+            reading(bounded, "id,x,y\na,1,2,3\nb,1,2\n".replace(",", mark), "i.csv")
+        assert caught.value.problems[0].hint == f"a cell with {name} in it needs quotes around it"
+
+
 def test_every_ragged_row_is_told(bounded: Bounded) -> None:
     assert [each.split(": ")[0] for each in refusals(bounded, "id,x\na,1,2\nb,1\nc\n", "i.csv")] == [
         "i.csv:2:1",

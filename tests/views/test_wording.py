@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.base.commands import command_line
 from harness.views.report import mark
-from harness.views.wording import at_moment, clean, clean_lines, counted, listed, shorten
+from harness.views.wording import at_moment, clean, clean_lines, counted, listed, shorten, shorten_id
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,10 @@ def test_a_moment_that_is_not_today_is_told_with_its_day(days: int, told: str) -
     now = datetime(2026, 11, 20, 4, 20).astimezone()
     moment = datetime(2026, 11, 20 + days, 4, 28).astimezone()
     assert at_moment(moment, now).startswith(told)
+
+
+def test_addresses_that_begin_alike_stay_apart_when_they_are_cut() -> None:
+    urls = [f"https://jobs.example.com/apply?{'x' * 300}{n}" for n in range(2)]
+    assert [shorten_id(url, 40) for url in urls] == [f"https://jobs.exampl…{'x' * 19}{n}" for n in range(2)]
+    assert listed(urls, 2) == ", ".join(shorten_id(url, 40) for url in urls)
+    assert shorten_id("x" * 40, 40) == "x" * 40
