@@ -200,10 +200,8 @@ def _named(rows: Sequence[Any], noun: str) -> Source:
     for is_exact in (False, True):
         for name in ordered:
             if _tell_apart(values, name, is_exact=is_exact):
-                notes = (
-                    ("of its ids some differ in case only and are different items (ids: exact)",) if is_exact else ()
-                )
-                return Source(len(rows), id=path_to(name), noun=noun, is_exact=is_exact, notes=notes)
+                alike = ["of its ids some differ in case only and are different items (ids: exact)"] if is_exact else []
+                return Source(len(rows), id=path_to(name), noun=noun, is_exact=is_exact, notes=tuple(alike))
     nearly = next((name for name in ordered if _different(values, name) * 2 > len(rows)), None)
     notes = ["no field tells its rows apart, so their numbers do"]
     if nearly is not None:
