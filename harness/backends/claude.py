@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from harness.backends import models
 from harness.backends.counting import Count
 from harness.backends.credentials import VARIABLE, Credential
 from harness.backends.launch import Launch, Starter, View
@@ -24,6 +25,8 @@ from harness.backends.session import Paths
 from harness.backends.stream import Reading
 from harness.backends.transport import Line, RecordedTransport
 from harness.base.files import write_private
+from harness.core.faults import STATUS_OF_A_BROKEN_SCENE
+from harness.core.models import asked_by
 from harness.core.prices import CONTEXT_TOKENS, context_of
 from harness.core.symptoms import Symptoms
 from harness.core.types import AttemptSpec, SessionFacts
@@ -89,7 +92,7 @@ class ClaudeSession:
             spec.max_output_tokens,
             len((spec.prompt + spec.instructions).encode(errors="replace")),
         )
-        self._reading = Reading(spec.session_id, pulse, self._count)
+        self._reading = Reading(spec.session_id, pulse, self._count, asked_by(spec.session))
         self._spent: asyncio.Task[None] | None = None
         """Ends the session at its cap, which it has reached with answers that the CLI leaves out."""
         self._client: ClaudeSDKClient | None = None
@@ -126,8 +129,12 @@ class ClaudeSession:
         code = self._exit_code
         seen = replace(seen, exit_code=code, signal=-code if code is not None and code < 0 else None)
         transport = self._transport
+        if self._spec.rehearsal and seen.api_error_status == STATUS_OF_A_BROKEN_SCENE:
+            seen = replace(seen, used_tools=False)  # the server is ours: no provider says that, and no session here
         if self._spent is not None:
             return self._spent_too_much(seen)
+        if transport is not None and transport.overfull:
+            return replace(seen, excess=transport.overfull)
         if transport is not None and transport.overlong:
             return replace(seen, api_error="stream_line_too_long", is_error=True)
         if transport is not None and transport.failure is not None:
@@ -215,6 +222,7 @@ class ClaudeSession:
             "TMPDIR": view.tmp,
             "CLAUDE_CODE_TMPDIR": view.tmp,
             **_SWITCHES,
+            **models.switches(self._spec.session),
             "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(self._spec.max_output_tokens),
             **passed.variables,
             **_bounded_context(self._spec),
@@ -294,8 +302,7 @@ def _arguments(spec: AttemptSpec, view: View, *, sandboxed: bool) -> list[str]:
     else:
         rules = _everything(session.tools) if sandboxed else _rules(session.tools, view)
         arguments += ["--permission-mode", "dontAsk", "--allowedTools", ",".join(rules)]
-    if session.model is not None:
-        arguments += ["--model", session.model]
+    arguments += models.arguments(session)
     if session.max_turns is not None:
         arguments += ["--max-turns", str(session.max_turns)]
     if spec.cost_cap_usd is not None:

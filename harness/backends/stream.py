@@ -13,10 +13,18 @@ from typing import Any
 from harness.backends.counting import Count
 from harness.backends.pulse import Pulse
 from harness.backends.session import MOST_COST_USD
+from harness.core.models import Asked
 from harness.core.symptoms import RateLimit, Symptoms
 from harness.core.types import SessionEvent, SessionFacts
 
 _SYNTHETIC = "<synthetic>"
+_ANY = Asked((), is_open=True)
+_MOST_ANSWERS = 4096
+_MOST_MODELS = 16
+_MOST_MODEL = 100
+_UUID = 24
+"""Characters of a message's id by which the CLI itself compares them."""
+
 _MOST_SAID = 2000
 _MOST_TEXT = 500
 _MOST_DENIAL = 120
@@ -44,10 +52,14 @@ class _Tokens:
 class Reading:
     """Takes the stream's lines, in order; `pulse` is told what they mean for the clocks (None when read afterwards).
 
-    `count` counts what the session's requests come to; None when that need not be known.
+    `count` counts what the session's requests come to; None when that need not be known. `asked`: who may answer.
     """
 
-    def __init__(self, session_id: str, pulse: Pulse | None = None, count: Count | None = None) -> None:
+    def __init__(
+        self, session_id: str, pulse: Pulse | None = None, count: Count | None = None, asked: Asked = _ANY
+    ) -> None:
+        self._asked = asked
+        self._models = _Models()
         self._facts = SessionFacts(session_id=session_id)
         self._symptoms = Symptoms()
         self._pulse = pulse
@@ -65,6 +77,8 @@ class Reading:
         tokens = self._tokens()
         return replace(
             self._facts,
+            model=", ".join(self._models.standing()) or self._facts.model,
+            unasked=self._asked.unasked(self._models.seen),
             input_tokens=tokens.input,
             output_tokens=tokens.output,
             cache_read_tokens=tokens.cache_read,
@@ -103,8 +117,8 @@ class Reading:
                 self._facts = replace(
                     self._facts,
                     session_id=_text(line.get("session_id")) or self._facts.session_id,
-                    model=_text(line.get("model")) or self._facts.model,
-                    cli_version=_text(line.get("claude_code_version")) or self._facts.cli_version,
+                    model=self._facts.model or _text(line.get("model")),
+                    cli_version=self._facts.cli_version or _text(line.get("claude_code_version")),
                 )
                 self._wait_for_model()
                 self._tell("started", self._facts.model or "")
@@ -113,6 +127,9 @@ class Reading:
                 self._wait_for_model()
                 reason = self._retried or _text(line.get("error")) or "no answer"
                 self._tell("retrying", f"{reason}, try {line.get('attempt')}")
+            case "model_refusal_fallback":
+                self._models.retract(_list(line.get("retracted_message_uuids")))
+                self._models.see(_text(line.get("fallback_model")))
             case "model_refusal_no_fallback":
                 self._symptoms = replace(self._symptoms, stop_reason="refusal")
 
@@ -127,6 +144,7 @@ class Reading:
             )
             return
         self._retried = None
+        self._take_model(line, message)
         self._answers[_text(message.get("id")) or str(len(self._answers))] = _tokens_of(_mapping(message.get("usage")))
         if not self._facts.reached_model:
             self._facts = replace(self._facts, reached_model=True)
@@ -134,9 +152,19 @@ class Reading:
         for block in _blocks(message):
             self._take_block(block)
 
+    def _take_model(self, line: Mapping[str, Any], message: Mapping[str, Any]) -> None:
+        """Who wrote this answer, and which earlier ones it replaces."""
+        model, is_first = _text(message.get("model")), not self._models.seen
+        self._models.retract(_list(line.get("supersedes")))
+        self._models.see(model)
+        self._models.answer(_text(line.get("uuid")) or _text(message.get("id")) or "", model)
+        if is_first and model and self._asked.unasked([model]):
+            self._facts = replace(self._facts, is_set_up_unasked=True)
+
     def _take_block(self, block: Mapping[str, Any]) -> None:
         name, text = _text(block.get("name")), _text(block.get("text"))
         if block.get("type") == "tool_use" and name:
+            self._symptoms = replace(self._symptoms, used_tools=True)
             if self._pulse:
                 self._pulse.tools.add(_text(block.get("id")) or name)
                 self._pulse.beat("tool")
@@ -164,7 +192,8 @@ class Reading:
             used, until = _fullest(told)
             is_overage = told.get("isUsingOverage") is True
             is_rejected = limit.status == "rejected" and not is_overage
-            self._pulse.tell(SessionEvent(attempt, "limit", text, until or resets, used, is_overage, is_rejected))
+            if not self._symptoms.used_tools:  # else it may be a tool's word: the next session's is believed
+                self._pulse.tell(SessionEvent(attempt, "limit", text, until or resets, used, is_overage, is_rejected))
 
     def _take_result(self, line: Mapping[str, Any]) -> None:
         self._result = line
@@ -216,6 +245,36 @@ class Reading:
     def _tell(self, kind: Any, text: str = "") -> None:
         if self._pulse:
             self._pulse.event(kind, text)
+
+
+class _Models:
+    """Which models answered, in order, and which of their answers stand: a refused one is taken back later."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, None] = {}
+        """All that answered or were switched to, whatever became of it."""
+        self._lasting: dict[str, None] = {}
+        self._answers: dict[str, str] = {}
+
+    def see(self, model: str | None) -> None:
+        if model and len(self.seen) < _MOST_MODELS:
+            self.seen[model[:_MOST_MODEL]] = None
+
+    def answer(self, uuid: str, model: str | None) -> None:
+        if not model:
+            return
+        if len(self._answers) >= _MOST_ANSWERS:
+            oldest = next(iter(self._answers))
+            self._lasting[self._answers.pop(oldest)] = None
+        self._answers[uuid[:_UUID]] = model[:_MOST_MODEL]
+
+    def retract(self, uuids: Sequence[Any]) -> None:
+        for uuid in uuids:
+            if isinstance(uuid, str):
+                self._answers.pop(uuid[:_UUID], None)
+
+    def standing(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self._lasting, *self._answers.values())))[:_MOST_MODELS]
 
 
 def _synthetic_text(line: Mapping[str, Any], text: str | None) -> str:

@@ -25,6 +25,17 @@ _ERRORS_HEAD_BYTES = 1024 * 1024
 _ERRORS_TAIL_BYTES = 1024 * 1024
 _EVENT, _PIECE = b'{"type":"stream_event"', b'"content_block_delta"'
 _HEAD_OF_EVENT_BYTES = 100
+MOST_STREAM_BYTES = 1024**3
+"""Of one session, in all: a stream above this ends it."""
+
+MOST_CONTROL = 64
+MOST_CONTROL_BYTES = 8 * 1024 * 1024
+"""Control messages of one session, in all: the CLI 2.1.329 sends two."""
+
+_RESPONSES = ("success", "error")
+_REQUESTS = ("can_use_tool", "hook_callback", "mcp_message")
+"""What the CLI answers and asks over the control protocol; the SDK's reader dies of some others."""
+
 _STAY_S = 10.0
 """What a process gets to end by itself after its last result."""
 
@@ -50,6 +61,8 @@ class RecordedTransport:
         """Set when a result line came, or the process printed its last."""
         self.overlong = False
         """A line was longer than anything of ours ever is; the process was ended for it."""
+        self.overfull = ""
+        """What its stream had too much of, in words; the process was ended for it."""
         self._starter = starter
         self._launch = launch
         self._observe = observe
@@ -57,6 +70,9 @@ class RecordedTransport:
         self._stream = Recorder(stream, blotter, head_bytes=_STREAM_HEAD_BYTES, tail_bytes=_STREAM_TAIL_BYTES)
         self._errors = Recorder(errors, blotter, head_bytes=_ERRORS_HEAD_BYTES, tail_bytes=_ERRORS_TAIL_BYTES)
         self._control: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        self._control_seen = 0
+        self._control_bytes = 0
+        self._stream_bytes = 0
         self._process: Process | None = None
         self._readers: list[asyncio.Task[None]] = []
 
@@ -85,8 +101,14 @@ class RecordedTransport:
     async def read_messages(self) -> AsyncIterator[dict[str, Any]]:
         """The control messages, until the process has printed its last; then ConnectionError, so that nobody goes on
         waiting for an answer."""
-        while (message := await self._control.get()) is not None:
-            yield message
+        try:
+            while (message := await self._control.get()) is not None:
+                yield message
+        except GeneratorExit:  # whoever read is gone, and nobody could end this session through it any more
+            if not self.over.is_set():
+                self.overfull = self.overfull or "a message that ended its reader"
+                self.over.set()
+            raise
         raise ConnectionResetError(errno.ECONNRESET, "the session has ended")
 
     async def end_input(self) -> None:
@@ -100,7 +122,7 @@ class RecordedTransport:
         """End the process: by itself, politely, for good; each bounded. Everything it printed is on disk then."""
         await self.end_input()
         if self._process is not None:
-            if not await wait_gone([self._process.pid], _STAY_S):
+            if not await wait_gone([self._process.pid], 0 if self.overfull else _STAY_S):
                 await self._starter.end(_GRACE_S)
             await self._starter.end(0)
             await self._finish_reading()
@@ -127,8 +149,14 @@ class RecordedTransport:
         liner = Liner()
         try:
             while chunk := await pipe.read(_CHUNK_BYTES):
-                for line in liner.push(chunk):
+                self._stream_bytes += len(chunk)
+                if self._stream_bytes > MOST_STREAM_BYTES:
+                    self.overfull = f"more than {MOST_STREAM_BYTES >> 20:,} MiB in its stream"
+                for line in liner.push(chunk) if not self.overfull else ():
                     self._take(line)
+                if self.overfull:
+                    await self._starter.end(0)
+                    return
                 if liner.pending_bytes > MOST_LINE_BYTES:
                     self.overlong = True
                     self._stream.write(liner.rest()[:_CHUNK_BYTES] + b"\n")
@@ -138,6 +166,15 @@ class RecordedTransport:
         finally:
             self._control.put_nowait(None)
             self.over.set()
+
+    def _take_control(self, message: dict[str, Any], size: int) -> None:
+        """Pass on what the SDK knows; all of it is counted, for nobody needs to read it."""
+        self._control_seen += 1
+        self._control_bytes += size
+        if self._control_seen > MOST_CONTROL or self._control_bytes > MOST_CONTROL_BYTES:
+            self.overfull = "more control messages in its stream than any session needs"
+        elif _is_known(message):
+            self._control.put_nowait(message)
 
     async def _read_errors(self, pipe: asyncio.StreamReader) -> None:
         drain = Drain(self._errors)
@@ -160,8 +197,19 @@ class RecordedTransport:
             return
         kind = message.get("type")
         if isinstance(kind, str) and kind.startswith("control_"):
-            self._control.put_nowait(message)
+            self._take_control(message, len(raw))
             return
         self._observe(message)
         if kind == "result":
             self.over.set()
+
+
+def _is_known(message: Mapping[str, Any]) -> bool:
+    """Whether it is a control message that the SDK can read."""
+    response, request = message.get("response"), message.get("request")
+    match message.get("type"):
+        case "control_response" if isinstance(response, dict):
+            return response.get("subtype") in _RESPONSES and isinstance(response.get("request_id"), str)
+        case "control_request" if isinstance(request, dict):
+            return request.get("subtype") in _REQUESTS and isinstance(message.get("request_id"), str)
+    return False

@@ -11,6 +11,7 @@ from harness.cli.later_phases import problems_ahead
 from harness.cli.preview import read_items
 from harness.cli.resetting import changed_in_words
 from harness.cli.silent_prompts import silent_prompts
+from harness.core.models import FALLS_BACK_TO, canonical
 from harness.core.prices import known_names, price_of
 from harness.core.types import Item
 from harness.executors.containment import choose, in_words
@@ -20,7 +21,13 @@ from harness.job.wording import nearest
 from harness.ledger.loss import refuse_lost
 from harness.ledger.store import opened_for_reading
 from harness.supervisor.changes import Changes, changes_since, refusal
-from harness.supervisor.opening import refuse_bad_prompts, refuse_impossible, refuse_past_deadline, refuse_small_budget
+from harness.supervisor.opening import (
+    refuse_bad_prompts,
+    refuse_impossible,
+    refuse_past_deadline,
+    refuse_small_budget,
+    refuse_unpriced_fallbacks,
+)
 from harness.supervisor.renamed import refuse_renamed
 from harness.views.wording import clean_lines
 
@@ -31,6 +38,7 @@ def look_ahead(job: Job, items: Sequence[Item]) -> list[str]:
     problems: list[Problem] = []
     walls: list[Containment] = []
     looks: list[Callable[[], object]] = [
+        partial(refuse_unpriced_fallbacks, job),
         partial(refuse_bad_prompts, job, items),
         partial(_refuse_impossible, job, items),
         partial(refuse_small_budget, job),
@@ -47,7 +55,8 @@ def look_ahead(job: Job, items: Sequence[Item]) -> list[str]:
     problems += [problem for problem in ahead if problem.where not in told]
     if problems:
         raise UsageError(problems)
-    return [*_unknown_models(job), *silent_prompts(job, items), *untried, *in_words(walls[0])]
+    models = (*_unknown_models(job), *_useless_fallbacks(job))
+    return [*models, *silent_prompts(job, items), *untried, *in_words(walls[0])]
 
 
 def _refuse_impossible(job: Job, items: Sequence[Item]) -> None:
@@ -71,6 +80,17 @@ def _unknown_models(job: Job) -> Iterator[str]:
                 f"the model {model!r}{where} is not known to this program{near}; it has no price here, so one worst "
                 "response is not reserved for it"
             )
+
+
+def _useless_fallbacks(job: Job) -> Iterator[str]:
+    """Fallbacks that the CLI never goes to."""
+    for phase in job.phases:
+        model = canonical(phase.session.model or "opus")
+        known = FALLS_BACK_TO.get(model, ())
+        for name in phase.session.fallback:
+            if canonical(name) not in known and price_of(model) is not None:
+                does = f"it goes to {' or '.join(known)} only" if known else "it has none"
+                yield f"the fallback {name!r} is never used: when {model} refuses, {does}"
 
 
 def refuse_what_launch_would(job: Job, items: Sequence[Item], typed: str) -> None:

@@ -161,6 +161,8 @@ class ItemAccepted:
     length_bytes: int
     records: int
     rejudged: bool = False
+    model: str = ""
+    """The model that answered, or the ones, in order; "" = not told here: the attempt's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ MISSING: Final = FaultKind("missing")
 REFUSED: Final = FaultKind("refused")
 TOO_LONG: Final = FaultKind("too_long")
 OUTPUT_LIMIT: Final = FaultKind("output_limit")
+WRONG_MODEL: Final = FaultKind("wrong_model")
+UNASKED_MODEL: Final = FaultKind("unasked_model")
 TURN_LIMIT: Final = FaultKind("turn_limit")
 TIME_LIMIT: Final = FaultKind("time_limit")
 SESSION_BUDGET: Final = FaultKind("session_budget")
@@ -299,6 +301,9 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(MISSING, "item", "strike", "no record came back"),
     Row(BROKEN_CHECK, "config", "stop", "a check itself is broken"),
     Row(CHECK_RAISED, "config", "again", "a check raised, and no record is known yet on which it works"),
+    # Made of the models that answered (core.belief).
+    Row(WRONG_MODEL, "config", "stop", "from the start another model answered than the one asked for"),
+    Row(UNASKED_MODEL, "session", "halve", "a model answered that was neither asked for nor named"),
 )
 
 _DENIED: Final = Row(DENIED, "session", "whole", "tools were denied and nothing was written")
@@ -332,7 +337,7 @@ def halves_at_once(kind: FaultKind) -> bool:
 
 def hopeless_alone(kind: FaultKind) -> bool:
     """An item that meets this alone fails at once, whatever strikes it has left."""
-    return kind in (REFUSED, TOO_LONG)
+    return kind in (REFUSED, TOO_LONG, UNASKED_MODEL)
 
 
 def _matches(sign: Mapping[str, Any], symptoms: Symptoms) -> bool:

@@ -38,6 +38,10 @@ class Gate:
     def after_provider_fault(self) -> "Gate":
         return replace(self, allowed=max(1, self.allowed // 2), probing=True)
 
+    def after_claim(self) -> "Gate":
+        """A word that may be a tool's: one start goes ahead, and its answer tells."""
+        return replace(self, probing=True)
+
     def after_answer(self) -> "Gate":
         """The provider answered a session."""
         return replace(self, probing=False) if self.probing else self

@@ -5,16 +5,20 @@ its `total_cost_usd` is reckoned with; it agrees with the public price list. The
 update, compare this file with the catalog of a newer CLI. A model that is not here has no price, never a guess.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 
+from harness.core.models import ALIASES, canonical
+
 _MILLION: Final = Decimal(1_000_000)
 _WEB_SEARCH_USD: Final = Decimal("0.01")
 CONTEXT_TOKENS: Final = 200_000
+_US_ONLY: Final = Decimal("1.1")
+"""What every token costs more when it is reckoned in the US only; the CLI's own estimate has it since 2.1.239."""
+
 _LONG_CONTEXT_TOKENS: Final = 1_000_000
 
 
@@ -48,7 +52,7 @@ class Price:
 
 def price_of(model: str) -> Price | None:
     """The price of a model by id, dated id or alias (`sonnet`, `claude-haiku-4-5-20251001`); None when unknown."""
-    return _PRICES.get(_canonical(model))
+    return _PRICES.get(canonical(model))
 
 
 def known_models() -> tuple[str, ...]:
@@ -58,14 +62,14 @@ def known_models() -> tuple[str, ...]:
 
 def known_names() -> tuple[str, ...]:
     """What a manifest may call a model that has a price: aliases and ids."""
-    return (*_ALIASES, *_PRICES)
+    return (*ALIASES, *_PRICES)
 
 
 def cost_of(model: str, usage: Mapping[str, Any]) -> Decimal | None:
     """Dollars for one response, from the `usage` object of the Messages API; None when the model has no price.
 
     `input_tokens` excludes what was read from or written to the cache. `cache_creation` splits the writes by time to
-    live; without it they count as five-minute writes. Missing or null counts are 0.
+    live; without it they count as five-minute writes. Missing or null counts are 0. `inference_geo: us` is dearer.
     """
     price = price_of(model)
     if price is None:
@@ -82,7 +86,8 @@ def cost_of(model: str, usage: Mapping[str, Any]) -> Decimal | None:
         + read * rates.read
     )
     searches = _count(usage.get("server_tool_use") or {}, "web_search_requests")
-    return tokens / _MILLION + searches * _WEB_SEARCH_USD
+    where = _US_ONLY if usage.get("inference_geo") == "us" else 1
+    return tokens * where / _MILLION + searches * _WEB_SEARCH_USD
 
 
 def context_of(model: str) -> int:
@@ -96,43 +101,20 @@ def context_of(model: str) -> int:
 @cache
 def worst_response_usd(model: str, max_output_tokens: int, context_tokens: int = CONTEXT_TOKENS) -> Decimal | None:
     """The dearest that a single response can be: a full context, all of it written to the cache for an hour, and the
-    longest answer. None when the model has no price. A `[1m]` model name counts a context of a million tokens."""
+    longest answer, reckoned in the US only, as an account may be set. None when the model has no price. A `[1m]` model
+    name counts a context of a million tokens."""
     price = price_of(model)
     if price is None:
         return None
     context_tokens = max(context_tokens, context_of(model))
     rates = price.rates_for(context_tokens)
     dearest_input = max(rates.input, rates.write_5m, rates.write_1h)
-    return (context_tokens * dearest_input + max_output_tokens * rates.output) / _MILLION
+    return (context_tokens * dearest_input + max_output_tokens * rates.output) * _US_ONLY / _MILLION
 
 
 def _count(usage: Mapping[str, Any], name: str) -> int:
     value = usage.get(name)
     return value if isinstance(value, int) and value > 0 else 0
-
-
-_DECORATION = re.compile(r"(\[1m\]|@\d{8}|-\d{8}|-v\d+(:\d+)?|-latest)$")
-_REGION = re.compile(r"^([a-z]+\.)?anthropic[./]")
-
-
-def _canonical(model: str) -> str:
-    name = _REGION.sub("", model.strip().lower())
-    while (shorter := _DECORATION.sub("", name)) != name:
-        name = shorter
-    return _ALIASES.get(name, name)
-
-
-_ALIASES: Final = {
-    "opus": "claude-opus-5-5",
-    "best": "claude-opus-5-5",
-    "opusplan": "claude-opus-5-5",  # plans with Opus, works with Sonnet: the dearer of the two
-    "sonnet": "claude-sonnet-5-5",
-    "haiku": "claude-haiku-5-5",
-    "fable": "claude-fable-5-2",
-    "mythos": "claude-mythos-5-2",
-    "claude-sonnet-4": "claude-sonnet-4-0",
-    "claude-opus-4": "claude-opus-4-0",
-}
 
 
 def _rates(input_: str, output: str, write_5m: str, write_1h: str, read: str) -> Rates:

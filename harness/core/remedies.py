@@ -12,6 +12,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "then the same command again",
     faults.CREDIT: "buy credit or use another credential, then the same command again",
     faults.UNKNOWN_MODEL: "write a model that the credential may use into the manifest, then type --keep too",
+    faults.WRONG_MODEL: "write the model that is to answer into the manifest (model, fallback), then type --keep too",
     faults.CLI_MISSING: "`harness doctor` says what is missing",
     faults.DISK: "mend that, then the same command again; nothing accepted is lost and nobody was struck",
     faults.NO_INPUT_FOLDER: "put it back, then the same command again",

@@ -20,6 +20,7 @@ from datetime import datetime
 from harness.base.clock import to_text
 from harness.base.ids import ItemId
 from harness.core.advance import BREAKDOWNS
+from harness.core.belief import claims, is_held, note_on_cost, of_asked_models
 from harness.core.events import (
     AttemptEnded,
     Event,
@@ -59,6 +60,8 @@ again."""
 MOST_DOUBTED = 3
 """Attempts in a row on whose records a check may raise before the check itself is called broken."""
 _DOUBTED = "it has broken down too often to be this machine's doing"
+_CLAIMED = "told after a tool call; others are held or stopped when a session is told so that has called none"
+_CLAIMED_TOO_OFTEN = "told after a tool call, time after time, and no session was told so that had called none"
 _NO_STRIKE = ("provider", "host", "operator", "config")
 
 
@@ -69,6 +72,7 @@ def settle(
 
     `spans` has an entry for each accepted item; its bytes are durable in the store already.
     """
+    ending, judgement = of_asked_models(ending, judgement)
     if (broken := _broken_check(open_, judgement)) is not None:
         return [
             _usage(open_, ending),
@@ -80,11 +84,12 @@ def settle(
     fault = _believed_or_not(open_, ending.fault)
     if fault is not None and fault.blame == "session" and ending.fault is not None and ending.fault.blame == "host":
         open_ = replace(open_, doubted=True)
-    accepted = _accept(open_.attempt, open_.batch, open_.members, judgement, spans)
+    told = ending.facts.model or ""
+    accepted = _accept(open_.attempt, open_.batch, open_.members, judgement, spans, model=told)
     rest = [member for member in open_.members if not isinstance(judgement.verdicts[member.id], Accepted)]
-    settled = _Rest(open_, judgement, fault, rest, has_accepted=len(rest) < len(open_.members))
+    settled = _Rest(open_, judgement, fault, rest, len(rest) < len(open_.members), is_confirmed=is_held(open_, now))
     events: list[Event] = [*accepted, _usage(open_, ending), *settled.events()]
-    if fault is not None and fault.blame == "provider":
+    if fault is not None and fault.blame == "provider" and not claims(fault):
         until = hold_until(fault, open_.provider_faults_in_a_row + 1, now)
         events.append(HoldPlaced(open_.attempt, str(fault.kind), to_text(until)))
     return [*events, _ended(open_, ending, judgement, fault, settled.outcome())]
@@ -128,7 +133,12 @@ def _believed_or_not(open_: Open, fault: Fault | None) -> Fault | None:
     """A no-strike fault that only this group meets, time after time, is the session's own.
 
     Of a breakdown it stays so: when what breaks a session is all that is left, no others can end well any more.
+    A claim needs no others: each of its sessions had been answered before it called a tool.
     """
+    if fault is not None and claims(fault):
+        is_believed = open_.believed < BELIEVED
+        detail = f"{fault.detail} ({_CLAIMED if is_believed else _CLAIMED_TOO_OFTEN})"
+        return replace(fault, detail=detail, blame=fault.blame if is_believed else "session")
     if fault is None or not _may_be_doubted(fault):
         return fault
     if fault.blame == "host" and (open_.doubted or open_.others_withstood or open_.breakdowns >= MOST_BREAKDOWNS):
@@ -140,12 +150,20 @@ def _believed_or_not(open_: Open, fault: Fault | None) -> Fault | None:
 
 
 def _may_be_doubted(fault: Fault) -> bool:
-    """A lost supervisor, a machine asleep or full, and the account's limit are no session's doing, ever."""
+    """A lost supervisor, a machine asleep or full, and the account's limit are no session's doing, but as a claim."""
+    if claims(fault):
+        return True
     return fault.blame in ("provider", "host") and fault.kind not in (SUPERVISOR_LOST, SUSPENDED, DISK, USAGE_LIMIT)
 
 
 def _accept(
-    attempt: int, batch: BatchRef, members: Sequence[Member], judgement: Judgement, spans: Mapping[ItemId, Span]
+    attempt: int,
+    batch: BatchRef,
+    members: Sequence[Member],
+    judgement: Judgement,
+    spans: Mapping[ItemId, Span],
+    *,
+    model: str = "",
 ) -> list[Event]:
     """ItemAccepted for each accepted item, each followed by the items made out of its records."""
     events: list[Event] = []
@@ -154,9 +172,8 @@ def _accept(
         if not isinstance(verdict, Accepted):
             continue
         span = spans[member.id]
-        events.append(
-            ItemAccepted(attempt, batch.phase, member.id, span.sha, span.offset, span.length_bytes, span.records)
-        )
+        place = (span.sha, span.offset, span.length_bytes, span.records)
+        events.append(ItemAccepted(attempt, batch.phase, member.id, *place, model=model))
         for phase, made in verdict.made.items():
             events.extend(
                 ItemAdded(
@@ -183,6 +200,8 @@ class _Rest:
     fault: Fault | None
     members: Sequence[Member]
     has_accepted: bool
+    is_confirmed: bool = False
+    """Others have met a provider's fault already, and this job is held."""
 
     def events(self) -> list[Event]:
         if not self.members:
@@ -198,13 +217,16 @@ class _Rest:
         return self._strike_each()
 
     def outcome(self) -> Outcome:
-        if self.fault is not None and (self.fault.blame == "config" or self.fault.kind == DISK):
+        if self.fault is not None and self._stops(self.fault):
             return "stopped"
         if self.fault is not None and self.fault.blame in _NO_STRIKE:
             return "excused"
         if not self.members:
             return "well"
         return "whole" if self._is_whole_failure() else "partly"
+
+    def _stops(self, fault: Fault) -> bool:
+        return (fault.blame == "config" and not claims(fault)) or fault.kind == DISK
 
     def _is_whole_failure(self) -> bool:
         """Nothing was accepted, and the session was cut short or left nothing that could be judged."""
@@ -230,7 +252,7 @@ class _Rest:
         """A provider's or the host's fault uses up one belief, unless it is certain that it is nobody's here."""
         open_, fault = self.open_, self.fault
         again = _again(open_, self.members, "again", open_.next_group)
-        uses_belief = fault is not None and _may_be_doubted(fault)
+        uses_belief = fault is not None and _may_be_doubted(fault) and not (claims(fault) and self.is_confirmed)
         if not uses_belief:
             return replace(again, believed=open_.believed, last_excused=open_.last_excused)
         believed = open_.believed + 1
@@ -345,6 +367,7 @@ def _usage(open_: Open, ending: Ending) -> UsageSettled:
     told = to_micro(cost) if cost is not None and cost.is_finite() and cost >= 0 else None
     counted = to_micro(facts.counted_usd) if facts.counted_usd is not None else None
     charged = max(open_.reserved_microusd if told is None else told, counted or 0)
+    charged = charged if open_.most_microusd is None else min(charged, open_.most_microusd)
     return UsageSettled(
         open_.attempt,
         charged,
@@ -372,6 +395,6 @@ def _ended(open_: Open, ending: Ending, judgement: Judgement, fault: Fault | Non
         cli_version=ending.facts.cli_version,
         outputs=tuple(FrozenOutput(each.name, each.sha, each.size_bytes) for each in ending.artifacts),
         invented=judgement.invented,
-        notes=(*ending.notes, *judgement.notes),
+        notes=(*ending.notes, *judgement.notes, *note_on_cost(open_, ending)),
         evidence=dict(fault.evidence) if fault else {},
     )

@@ -1,6 +1,7 @@
 """What settle has to know about an attempt that is about to end, and where accepted records lie."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from harness.base.ids import ItemId
 from harness.core.types import BatchRef
@@ -53,3 +54,7 @@ class Open:
     strikes_allowed: int
     checks_raised: int = 0
     """How many attempts of its phase, the last ones that were judged in this run, ended because a check raised."""
+    held_until: datetime | None = None
+    """What this job is held until already."""
+    most_microusd: int | None = None
+    """What a session can cost at most; None = no bound is known."""

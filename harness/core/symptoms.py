@@ -56,6 +56,8 @@ class Symptoms:
     """The operator asked for the end; `cut` = without grace."""
     suspended: bool = False
     """This machine slept, or this process was stopped, while the session ran."""
+    used_tools: bool = False
+    """It called a tool: from then on whatever its stream says may be the tool's word."""
     excess: str = ""
     """What it took more of than a session may, in words."""
     missing_input: tuple[str, ...] = ()

@@ -99,6 +99,11 @@ class SessionFacts:
 
     session_id: str | None = None
     model: str | None = None
+    """The model that answered, or the ones, in order; before any answer the one that the CLI is about to ask."""
+    unasked: tuple[str, ...] = ()
+    """Models that answered, or were switched to, and were neither asked for nor named."""
+    is_set_up_unasked: bool = False
+    """The very first answer was of such a model, and nothing was refused: any session here would meet it."""
     cli_version: str | None = None
     cost_usd: Decimal | None = None
     """None = not known; it is then charged as its reservation."""

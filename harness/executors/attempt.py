@@ -188,9 +188,9 @@ class LiveAttempt:
         frozen, failure = kept
         facts = self._session.facts()
         has_stood = self._standstill.was()
-        symptoms = replace(
-            self._session.symptoms(), produced=bool(frozen.artifacts), excess=self._excess, suspended=has_stood
-        )
+        seen = self._session.symptoms()
+        excess = self._excess or seen.excess
+        symptoms = replace(seen, produced=bool(frozen.artifacts), excess=excess, suspended=has_stood)
         if symptoms.is_error is None:
             symptoms = replace(symptoms, stderr=AttemptFolder(self._spec.folder).last_error())
         if failure is None and is_full(self._spec.folder):  # what it left may be cut off, through no fault of its own

@@ -31,6 +31,7 @@ from harness.base.marks import (
 from harness.base.processes import become_subreaper
 from harness.base.removal import remove_tree
 from harness.core.faults import TOO_BIG, classify
+from harness.core.models import asked_by
 from harness.core.symptoms import Symptoms
 from harness.core.types import AttemptSpec, Ending, SessionEvent, SessionFacts
 from harness.executors.allowance import written
@@ -41,7 +42,7 @@ from harness.executors.guardian import Guardian
 from harness.executors.starter import AttemptStarter
 from harness.executors.trespass import guarded, looks, trespasses
 from harness.executors.walls import Containment
-from harness.job.job import Job
+from harness.job.job import Job, SessionSpec
 
 
 class LocalExecutor:
@@ -126,7 +127,7 @@ class LocalExecutor:
             fault=classify(
                 Symptoms(**of_the_disk(failure, self._tools.store.root)) if failure else Symptoms(lost=True)
             ),
-            facts=facts_left(spec.session.backend, spec.session_id, folder),
+            facts=facts_left(spec.session, spec.session_id, folder),
             duration=timedelta(0),
             notes=(*frozen.notes, *left),
         )
@@ -157,11 +158,11 @@ class LocalExecutor:
         return ClaudeSession(spec, paths, starter, pulse, credential, self._environ)
 
 
-def facts_left(backend: str, session_id: str, folder: AttemptFolder) -> SessionFacts:
+def facts_left(session: SessionSpec, session_id: str, folder: AttemptFolder) -> SessionFacts:
     """What a lost session had told by then. How much had come of a broken answer is not kept: its cost is unknown."""
-    if backend == "command":
+    if session.backend == "command":
         return SessionFacts(session_id=session_id, cost_usd=told_cost(folder.work))
-    reading = Reading(session_id, count=Count())
+    reading = Reading(session_id, count=Count(), asked=asked_by(session))
     with suppress(OSError), folder.stream.open("rb") as lines:
         for line in lines:
             with suppress(ValueError, RecursionError):

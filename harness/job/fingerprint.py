@@ -184,6 +184,8 @@ def _of_phase(job: Job, phase: PhaseSpec, form: str) -> Iterator[tuple[str, str]
     session, output = phase.session, phase.output
     yield "session.backend", _value(session.backend)
     yield "session.model", _value(session.model)
+    if session.fallback:
+        yield "session.fallback", _value(session.fallback)
     yield "session.prompt", _text(session.prompt)
     yield "session.instructions", _text(session.instructions)
     yield "session.tools", _value(sorted(session.tools))

@@ -75,6 +75,8 @@ class SessionSpec:
     max_turns: int | None
     env: Mapping[str, str] = field(default_factory=dict)
     """What is passed on to a Claude session, as `job.environment.resolve_env` gives it."""
+    fallback: tuple[str, ...] = ()
+    """Models that may answer instead when `model` refuses."""
 
 
 @dataclass(frozen=True, slots=True)

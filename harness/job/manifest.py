@@ -103,6 +103,10 @@ Bound = BeforeValidator(_none_word)
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,40}$")]
 
 
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 class Model(BaseModel):
     """Strict on keys, frozen, documented by field docstrings (they become the JSON Schema's descriptions)."""
 
@@ -160,6 +164,9 @@ class Session(Model):
     """`claude`: a Claude Code session; `command`: the user's own program."""
     model: str | None = None
     """Model name or alias; must be written for real runs."""
+    fallback: Annotated[list[str], Field(max_length=3), BeforeValidator(_listed)] = []
+    """Models that may answer instead when `model` refuses, `opus-4-8` for instance; without one no other model ever
+    does. Each must have a price."""
     prompt: str | None = None
     """A template: the path of a file, or the text itself."""
     instructions: list[str] = []

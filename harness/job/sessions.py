@@ -21,7 +21,7 @@ from harness.job.yaml_text import Path as ValuePath
 _INTERPRETER = re.compile(r"(python|pypy)[0-9.]*|(ba|da|z|k|a)?sh|node|perl|ruby|php|Rscript")
 _PROMPT_SUFFIXES = (".md", ".markdown", ".txt", ".j2", ".jinja", ".jinja2", ".prompt", ".tmpl", ".template")
 _ENDS_OF_SENTENCES = (".", "!", "?", ":", ";")
-_CLAUDE_ONLY = ("model", "instructions", "tools", "max_turns", "env")
+_CLAUDE_ONLY = ("model", "fallback", "instructions", "tools", "max_turns", "env")
 
 Level = tuple[ValuePath, Session | None]
 """Where a session is written in the manifest, and what is written there."""
@@ -103,10 +103,11 @@ def resolve_session(
         silence=session.silence,
         linger=session.linger,
         max_turns=session.max_turns,
+        fallback=tuple(dict.fromkeys(session.fallback)),
     )
     if is_command:
         command = _program(desk, layered.origin["command"], session.command)
-        return replace(spec, model=None, instructions="", tools=(), max_turns=None, command=command)
+        return replace(spec, model=None, fallback=(), instructions="", tools=(), max_turns=None, command=command)
     _check_tools(desk, layered, by_rules=by_rules)
     return replace(spec, env={} if rehearsal else resolve_env(desk, layered.origin["env"], session.env))
 

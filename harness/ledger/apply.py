@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from harness.core import events as e
 from harness.core import run_events as r
 from harness.core.advance import Needs, is_ready
+from harness.core.belief import is_claim
 from harness.ledger.apply_items import OF_ITEMS, Appliers, changed, to_json
 
 
@@ -251,7 +252,7 @@ def _attempt_ended(db: sqlite3.Connection, seq: int, time: str, event: e.Attempt
         " (SELECT a.phase, value FROM attempts a, json_each(a.items) WHERE a.id = ?)",
         (event.attempt,),
     )
-    if event.blame == "provider":
+    if event.blame == "provider" and not is_claim(event.fault, event.blame, event.evidence):
         db.execute("UPDATE job SET provider_faults_in_a_row = provider_faults_in_a_row + 1")
     elif event.outcome in ("well", "partly", "whole"):
         db.execute("UPDATE job SET provider_faults_in_a_row = 0")

@@ -5,6 +5,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
+from harness.base.clock import from_text
 from harness.base.ids import AttemptId, ItemId
 from harness.core.settle import BELIEVED, MOST_DOUBTED
 from harness.core.standing import Member, Open
@@ -15,13 +16,14 @@ def open_attempt(db: sqlite3.Connection, attempt: AttemptId, strikes_allowed: in
     """The attempt as its entries tell it; it must not have ended."""
     group, phase, number, part, items, reserved, tries, believed, excused, doubted, *others = db.execute(
         """SELECT a.group_id, a.phase, a.number, a.part, a.items, a.reserved_microusd, g.tries, g.believed,
-                  g.last_excused, g.doubted, b.repeated, j.provider_faults_in_a_row, j.next_group
+                  g.last_excused, g.doubted, b.repeated, j.provider_faults_in_a_row, j.next_group,
+                  j.hold_until
            FROM attempts a JOIN groups g ON g.id = a.group_id
            JOIN batches b ON b.phase = a.phase AND b.number = a.number AND b.part = a.part JOIN job j
            WHERE a.id = ? AND a.ended_seq IS NULL""",
         (attempt,),
     ).fetchone()
-    repeated, faults, next_group = others
+    repeated, faults, next_group, held_until = others
     breakdowns = _breakdowns(db, phase, json.loads(items)[0]) if believed >= BELIEVED else []
     members = tuple(member_of(db, phase, item) for item in json.loads(items))
     return Open(
@@ -41,6 +43,7 @@ def open_attempt(db: sqlite3.Connection, attempt: AttemptId, strikes_allowed: in
         provider_faults_in_a_row=faults,
         next_group=next_group,
         strikes_allowed=strikes_allowed,
+        held_until=from_text(held_until) if held_until else None,
     )
 
 

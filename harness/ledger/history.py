@@ -133,6 +133,7 @@ def past_attempts(db: sqlite3.Connection, items: Iterable[Rejected]) -> list[Pas
         rows = db.execute(
             """SELECT a.id FROM attempt_items ai JOIN attempts a ON a.id = ai.attempt
                WHERE ai.phase = ? AND ai.item = ? AND a.ended_seq IS NOT NULL AND a.outputs != '[]'
+               AND coalesce(a.fault, '') NOT IN ('unasked_model', 'wrong_model')
                AND a.started_seq > ?""",
             (one.batch.phase, one.item, withdrawn.get((one.batch.phase, one.item), 0)),
         )

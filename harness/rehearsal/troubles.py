@@ -42,7 +42,7 @@ _KINDS: Final = (
     TroubleKind("credit", "400 credit balance too low", "requests"),
     TroubleKind("model404", "404 no such model", "requests"),
     TroubleKind("toolong", "400 prompt is too long", "sessions"),
-    TroubleKind("refusal", "the model refuses (stop_reason refusal)", "sessions"),
+    TroubleKind("refusal", "the model refuses (stop_reason refusal, category cyber)", "sessions"),
     TroubleKind("max_tokens", "the answer runs into the output limit (stop_reason max_tokens)", "sessions"),
     TroubleKind("empty", "an answer without content", "sessions"),
     TroubleKind("stall", "the stream stops in the middle and stays open", "requests", streaming_only=True),

@@ -11,6 +11,9 @@ from harness.rehearsal.cache import Lookup, tokens
 from harness.rehearsal.question import SCRIPTED_ID
 from harness.rehearsal.scene import Stop, Text, Tool, Turn
 
+_REFUSED: Final = {"type": "refusal", "category": "cyber", "explanation": "a rehearsal: the model refuses"}
+"""With a category the CLI goes on with another model by itself, unless it is kept from that."""
+
 _PIECE_CHARS: Final = 2000
 """Of text or tool input in one event."""
 
@@ -34,7 +37,8 @@ class Message:
     def as_json(self) -> dict[str, Any]:
         """The body of a non-streaming response."""
         content = [self._block(index, block) for index, block in enumerate(self.blocks)]
-        return {**self._head(), "content": content, "stop_reason": self.stop, "usage": dict(self.usage)}
+        how = {"stop_reason": self.stop, "stop_details": self._details()}
+        return {**self._head(), "content": content, **how, "usage": dict(self.usage)}
 
     def events(self) -> Iterator[bytes]:
         """The server-sent events of a streaming response, in order."""
@@ -46,7 +50,7 @@ class Message:
             for delta in _deltas(block):
                 yield event("content_block_delta", index=index, delta=delta)
             yield event("content_block_stop", index=index)
-        end = {"stop_reason": self.stop, "stop_sequence": None}
+        end = {"stop_reason": self.stop, "stop_sequence": None, "stop_details": self._details()}
         yield event("message_delta", delta=end, usage=dict(self.usage))
         yield event("message_stop")
 
@@ -63,6 +67,9 @@ class Message:
         said = max(1, tokens(sum(pieces[: int(len(pieces) * share)])))
         usage = {**self.usage, "output_tokens": min(said, self.usage["output_tokens"])}
         return replace(self, usage=usage, cost_usd=cost_of(self.model, usage))
+
+    def _details(self) -> dict[str, str] | None:
+        return _REFUSED if self.stop == "refusal" else None
 
     def _head(self) -> dict[str, Any]:
         return {"id": self.id, "type": "message", "role": "assistant", "model": self.model, "stop_sequence": None}

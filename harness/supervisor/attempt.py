@@ -10,8 +10,10 @@ from decimal import Decimal
 
 from harness.base.errors import LedgerDamagedError
 from harness.base.ids import AttemptId, ItemId, Sha, Token
-from harness.core.events import AttemptStarted
+from harness.core.belief import of_asked_models
+from harness.core.events import AttemptEnded, AttemptStarted
 from harness.core.faults import UNKNOWN, classify
+from harness.core.models import asked_by
 from harness.core.money import to_micro
 from harness.core.prices import worst_response_usd
 from harness.core.settle import settle
@@ -54,8 +56,22 @@ def reservation(job: Job, phase: PhaseSpec) -> int:
     by a whole response. A program of the user's reserves only what `budget_per_session` says."""
     if phase.session.backend == "command":
         return to_micro(job.budget_per_session or Decimal(0))
-    worst = worst_response_usd(phase.session.model or "", job.max_output) or Decimal(0)
-    return to_micro((cost_cap(job) or Decimal(0)) + worst)
+    return to_micro((cost_cap(job) or Decimal(0)) + worst_of(job, phase))
+
+
+def worst_of(job: Job, phase: PhaseSpec) -> Decimal:
+    """The dearest response of the dearest model that may answer; 0 when none of them has a price."""
+    worst = (worst_response_usd(name, job.max_output) for name in asked_by(phase.session).names)
+    return max((each for each in worst if each is not None), default=Decimal(0))
+
+
+def most_cost(job: Job, phase: PhaseSpec) -> int | None:
+    """Micro-dollars that no session can exceed, whatever its stream says: its cap and three worst responses, and three
+    caps for a model without a price. None where nothing caps it, and for a program of the user's."""
+    cap = cost_cap(job)
+    if cap is None or phase.session.backend == "command":
+        return None
+    return to_micro(cap + 3 * (worst_of(job, phase) or cap))
 
 
 def turns_cap(job: Job, phase: PhaseSpec) -> int | None:
@@ -181,20 +197,27 @@ async def judge_and_settle(setting: Setting, spec: AttemptSpec, ending: Ending) 
     settle_as_judged(setting, spec, ending, await verdicts_on(setting, spec, ending.artifacts, ending.output_faults))
 
 
-def settle_as_judged(setting: Setting, spec: AttemptSpec, ending: Ending, judgement: Judgement) -> None:
-    """Store the accepted records, and commit the end of the attempt with all that follows."""
-    _settle(setting, spec.id, ending, judgement, store_accepted(setting.store, spec, judgement))
+def settle_as_judged(setting: Setting, spec: AttemptSpec, ending: Ending, judgement: Judgement) -> AttemptEnded:
+    """Store the accepted records, and commit the end of the attempt with all that follows; returns what was recorded
+    of the end."""
+    ending, judgement = of_asked_models(ending, judgement)
+    return _settle(setting, spec.id, ending, judgement, store_accepted(setting.store, spec, judgement))
 
 
 def _settle(
     setting: Setting, attempt: AttemptId, ending: Ending, judgement: Judgement, spans: Mapping[ItemId, Span]
-) -> None:
+) -> AttemptEnded:
     open_ = open_attempt(setting.ledger.db, attempt, setting.job.strikes)
+    open_ = replace(open_, most_microusd=most_cost(setting.job, setting.job.phase(open_.batch.phase)))
     if judgement.doubted_check is not None:
         open_ = replace(open_, checks_raised=checks_raised(setting.ledger.db, open_.batch.phase))
+    events = settle(open_, ending, judgement, spans, setting.clock.now())
     with setting.ledger.transaction() as transaction:
-        transaction.record(settle(open_, ending, judgement, spans, setting.clock.now()))
+        transaction.record(events)
         follow(transaction, open_.batch.phase, open_.batch.number)
+    ended = events[-1]
+    assert isinstance(ended, AttemptEnded), "settle says last how the attempt ended"
+    return ended
 
 
 async def salvage(setting: Setting, lost: Unsettled) -> tuple[AttemptSpec, Ending]:
@@ -214,8 +237,8 @@ def settle_unjudgeable(setting: Setting, taken_back: Container[tuple[int, ItemId
         try:
             _spec_again(setting, lost)
         except LedgerDamagedError as error:
-            backend = setting.job.phase(lost.group.batch.phase).session.backend
-            facts = facts_left(backend, lost.session_id, AttemptFolder(setting.job.state / lost.folder))
+            session = setting.job.phase(lost.group.batch.phase).session
+            facts = facts_left(session, lost.session_id, AttemptFolder(setting.job.state / lost.folder))
             unseen = Ending((), (), classify(Symptoms(lost=True)), facts, timedelta(0), (error.message,))
             nothing = {item: Rejected((), missing=True) for item in lost.group.items}
             _settle(setting, lost.attempt, unseen, Judgement(nothing, usable=False), {})

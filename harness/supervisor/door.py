@@ -5,14 +5,21 @@ from datetime import datetime, timedelta
 
 from harness.base.clock import to_text
 from harness.base.ids import AttemptId
-from harness.core.events import HoldPlaced
-from harness.core.faults import AUTH
+from harness.core.belief import is_claim
+from harness.core.events import AttemptEnded, HoldPlaced
+from harness.core.faults import AUTH, USAGE_LIMIT
 from harness.core.gate import CACHE_LIFE_S, Gate, held_back
-from harness.core.types import AttemptSpec, Ending, SessionEvent
+from harness.core.types import AttemptSpec, SessionEvent
 from harness.ledger import queries
 from harness.supervisor.setting import Setting
 
 _AUTH_PROBE_AFTER = timedelta(seconds=10)
+
+
+def says_usage_limit(ended: AttemptEnded) -> bool:
+    """Whether the account's limit was recorded, and not only claimed: then it is every job's on this account."""
+    is_told = ended.fault == USAGE_LIMIT and ended.blame == "provider"
+    return is_told and not is_claim(ended.fault, ended.blame, ended.evidence)
 
 
 class Door:
@@ -27,8 +34,11 @@ class Door:
 
     def open(self) -> None:
         """A run begins: what the ledger, or another job, still holds is probed first."""
-        hold = self._setting.hold(queries.run_state(self._setting.ledger.db).hold, self._setting.clock.now())
+        db = self._setting.ledger.db
+        hold = self._setting.hold(queries.run_state(db).hold, self._setting.clock.now())
         self.gate = Gate.of(self._setting.job.parallel, probing=hold is not None)
+        if queries.newest_end_is_a_claim(db):
+            self.gate = self.gate.after_claim()
 
     @property
     def is_ramping(self) -> bool:
@@ -53,26 +63,28 @@ class Door:
         if event.kind == "limit" and (reserve := held_back(self._setting.job.gate, event)):
             self._place_hold(event.attempt, *reserve)
 
-    def ended(self, spec: AttemptSpec, ending: Ending) -> None:
-        """An attempt is settled."""
-        blame = ending.fault.blame if ending.fault else None
-        if blame == "provider":
+    def ended(self, spec: AttemptSpec, ended: AttemptEnded, *, reached_model: bool) -> None:
+        """An attempt is settled, as recorded."""
+        if is_claim(ended.fault, ended.blame, ended.evidence):
+            self.gate = self.gate.after_claim()
+        elif ended.blame == "provider":
             self.gate = self.gate.after_provider_fault()
-        elif blame in (None, "item", "session"):
+        elif ended.blame in (None, "item", "session"):
             self.gate = self.gate.after_success()
             self._auth_doubted_by = None
-            if ending.facts.reached_model:
+            if reached_model:
                 self.answered(spec)
 
-    def is_probed_once_more(self, spec: AttemptSpec, ending: Ending, running: Iterable[AttemptId]) -> bool:
+    def is_probed_once_more(self, ended: AttemptEnded, running: Iterable[AttemptId]) -> bool:
         """A credential that has worked in this run gets one probe before the run stops."""
-        if ending.fault is None or ending.fault.kind != AUTH or not self._primed:
+        attempt = AttemptId(ended.attempt)
+        if ended.fault != AUTH or not self._primed:
             return False
         if self._auth_doubted_by is None:
-            self._auth_doubted_by = max([spec.id, *running])
+            self._auth_doubted_by = max([attempt, *running])
             self.gate = self.gate.after_provider_fault()
-            self._place_hold(spec.id, self._setting.clock.now() + _AUTH_PROBE_AFTER, "the credential was refused")
-        return spec.id <= self._auth_doubted_by
+            self._place_hold(attempt, self._setting.clock.now() + _AUTH_PROBE_AFTER, "the credential was refused")
+        return attempt <= self._auth_doubted_by
 
     def _place_hold(self, attempt: AttemptId, until: datetime, reason: str) -> None:
         hold = queries.run_state(self._setting.ledger.db).hold

@@ -28,9 +28,11 @@ from harness.core.events import (
 from harness.core.item_ids import folded, near
 from harness.core.money import in_words, to_micro
 from harness.core.names import same_stem
+from harness.core.prices import known_names, price_of
 from harness.core.types import BatchView, Item
 from harness.job.fingerprint import Fingerprint, fingerprint
 from harness.job.job import Job
+from harness.job.wording import nearest
 from harness.ledger import queries
 from harness.ledger.edits import Row, edit_rows
 from harness.ledger.loss import how_to_go_on, last_attempt_folder, refuse_lost
@@ -120,6 +122,7 @@ def plan_or_check(
     UsageError with every difference, or for a choice that names nothing; nothing is written then. What was agreed to
     is not recorded yet.
     """
+    refuse_unpriced_fallbacks(job)
     refuse_small_budget(job)
     source = digest_of_source(job)  # before the items are read: a file that changes meanwhile is read again next time
     if ledger.is_planned() and is_the_same(job, ledger.db, source):
@@ -160,6 +163,7 @@ def plan_or_check(
 
 def must_be_able_to_start(job: Job, items: Sequence[Item], choice: Choice) -> None:
     """For a job that is about to start anew: UsageError for what would be refused when nothing is there any more."""
+    refuse_unpriced_fallbacks(job)
     refuse_small_budget(job)
     refuse_unknown(job, [str(item.id) for item in items], choice)
     refuse_bad_prompts(job, items)
@@ -209,6 +213,22 @@ def refuse_small_budget(job: Job) -> None:
             raise UsageError(
                 [Problem(shown(job.manifest), message, "raise budget, or lower budget_per_session or max_output")]
             )
+
+
+def refuse_unpriced_fallbacks(job: Job) -> None:
+    """A model that may answer must have a price, or nothing could be reserved for it."""
+    problems = [
+        Problem(
+            shown(job.manifest),
+            f"fallback {name!r} of phase {phase.name} has no price here{nearest(name, known_names())}",
+            "name a model that has one, or leave fallback out: then no other model answers",
+        )
+        for phase in job.phases
+        for name in phase.session.fallback
+        if price_of(name) is None
+    ]
+    if problems:
+        raise UsageError(problems)
 
 
 def refuse_past_deadline(job: Job, now: datetime) -> None:

@@ -13,11 +13,11 @@ from harness.base.halt import HaltedError
 from harness.base.ids import AttemptId
 from harness.core.advance import broken_machine
 from harness.core.decide import Snapshot, Start, Stop, Wait, decide
-from harness.core.faults import USAGE_LIMIT
+from harness.core.events import AttemptEnded
 from harness.core.gate import Closed, Passing, closed, too_long
 from harness.core.money import to_micro
 from harness.core.run_events import CancelAsked, RunEnded, RunStarted
-from harness.core.types import AttemptSpec, Ending, SessionEvent
+from harness.core.types import AttemptSpec, SessionEvent
 from harness.ledger import queries
 from harness.ledger.waiting import WaitingNote
 from harness.supervisor.attempt import (
@@ -29,7 +29,7 @@ from harness.supervisor.attempt import (
     settle_as_judged,
     start,
 )
-from harness.supervisor.door import Door
+from harness.supervisor.door import Door, says_usage_limit
 from harness.supervisor.finished import Finished, how_it_ended
 from harness.supervisor.judging import verdicts_on
 from harness.supervisor.merging import Merger
@@ -303,13 +303,13 @@ class Supervisor:
             return
         self._heed()
         with self._setting.ledger.joined():  # who takes its place is in the same transaction: a sync less for each
-            settle_as_judged(self._setting, spec, ending, judgement)
-            self._settled(spec, ending)
+            ended = settle_as_judged(self._setting, spec, ending, judgement)
+            self._settled(spec, ended, reached_model=ending.facts.reached_model)
             step = self._step_unless_damaged()
         if isinstance(step, LedgerDamagedError):
             raise step
         self._begin_session(step)
-        if ending.fault is not None and ending.fault.kind == USAGE_LIMIT:
+        if says_usage_limit(ended):
             self._setting.share_hold()
         self._on_event(SessionEvent(spec.id, "settled"))
         await asyncio.sleep(0)  # the new session goes first, then the next look
@@ -327,20 +327,20 @@ class Supervisor:
         if running is not None and event.kind == "responded" and not running.has_answered:
             running.has_answered = True
             self._door.answered(running.spec)
-        if running is not None and event.is_rejected:
-            running.is_rejected = True
+        if running is not None:
+            running.is_rejected = (running.is_rejected or event.is_rejected) and event.kind != "tool"
         self._pilot.note_use(event.utilization)
         self._door.used(event)
         self._on_event(event)
 
-    def _settled(self, spec: AttemptSpec, ending: Ending) -> None:
+    def _settled(self, spec: AttemptSpec, ended: AttemptEnded, *, reached_model: bool) -> None:
+        """What follows from what was recorded, never from what the session itself said."""
         del self._running[spec.id]
-        self._door.ended(spec, ending)
+        self._door.ended(spec, ended, reached_model=reached_model)
         stopped_by = queries.stopped_by(self._setting.ledger.db, spec.id)
-        if stopped_by is not None and not self._door.is_probed_once_more(spec, ending, self._running):
+        if stopped_by is not None and not self._door.is_probed_once_more(ended, self._running):
             self._stop = self._stop or Stop("broken", stopped_by)
-        is_breakdown = ending.fault is not None and ending.fault.blame == "host"
-        if is_breakdown and (broken := broken_machine(queries.newest_ended(self._setting.ledger.db))):
+        if ended.blame == "host" and (broken := broken_machine(queries.newest_ended(self._setting.ledger.db))):
             self._stop = self._stop or Stop("broken", broken)
         self._merger.note(spec.batch.phase)
         self._progress.note()

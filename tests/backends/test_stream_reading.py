@@ -12,6 +12,7 @@ from harness.backends.pulse import Pulse
 from harness.backends.stream import Reading
 from harness.base.ids import AttemptId
 from harness.core.faults import classify
+from harness.core.models import Asked
 from harness.core.types import SessionEvent
 
 INIT = {"type": "system", "subtype": "init", "model": "claude-x", "session_id": "s", "claude_code_version": "2.1.329"}
@@ -49,6 +50,98 @@ def watched() -> tuple[Reading, Pulse, list[SessionEvent]]:
     ticks = itertools.count()
     pulse = Pulse(AttemptId(1), lambda: float(next(ticks)), events.append)
     return Reading("s", pulse), pulse, events
+
+
+def asked(*names: str) -> Reading:
+    return Reading("s", asked=Asked(names))
+
+
+def answer(model: str, uuid: str, *blocks: dict[str, Any], **line: Any) -> dict[str, Any]:
+    told = assistant(*blocks, id_=f"m-{uuid}", uuid=uuid, **line)
+    return told | {"message": told["message"] | {"model": model}}
+
+
+def switch(fallback: str, *retracted: str) -> dict[str, Any]:
+    return {
+        "type": "system",
+        "subtype": "model_refusal_fallback",
+        "original_model": "claude-opus-5-5",
+        "fallback_model": fallback,
+        "retracted_message_uuids": list(retracted),
+    }
+
+
+def test_the_model_is_the_one_that_answered_and_not_the_one_whose_refusal_was_taken_back() -> None:
+    reading = asked("opus", "opus-4-8")
+    lines = (
+        INIT | {"model": "claude-opus-5-5"},
+        answer("claude-opus-5-5", "u1"),
+        switch("claude-opus-4-8", "u1"),
+        answer("claude-opus-4-8", "u2", supersedes=["u1"]),
+    )
+    for line in lines:
+        reading.take(line)
+    facts = reading.facts()
+    assert (facts.model, facts.unasked) == ("claude-opus-4-8", ())
+
+
+def test_two_models_whose_answers_stand_are_both_named() -> None:
+    reading = asked("opus", "opus-4-8")
+    for line in (answer("claude-opus-5-5", "u1"), answer("claude-opus-4-8", "u2"), answer("claude-opus-5-5", "u3")):
+        reading.take(line)
+    assert reading.facts().model == "claude-opus-5-5, claude-opus-4-8"
+
+
+def test_a_model_that_was_neither_asked_nor_named_is_told_wherever_it_shows() -> None:
+    for line in (
+        answer("claude-opus-4-8", "u2"),
+        switch("claude-opus-4-8"),
+        answer("claude-opus-4-8", "u2", tool("t")),
+    ):
+        reading = asked("opus")
+        reading.take(answer("claude-opus-5-5", "u1"))
+        reading.take(line)
+        facts = reading.facts()
+        assert (facts.unasked, facts.is_set_up_unasked) == (("claude-opus-4-8",), False)
+    reading = asked("opus")
+    reading.take(answer("claude-sonnet-5-5", "u1", tool("t")))
+    assert reading.facts().is_set_up_unasked
+
+
+def test_a_switch_before_the_first_answer_is_no_fault_of_the_set_up() -> None:
+    reading = asked("opus")
+    for line in (switch("claude-opus-4-8"), answer("claude-opus-4-8", "u1")):
+        reading.take(line)
+    assert reading.facts().unasked == ("claude-opus-4-8",)
+    assert not reading.facts().is_set_up_unasked
+
+
+def test_names_of_models_and_answers_are_bounded() -> None:
+    reading = asked("opus")
+    for number in range(5_000):
+        reading.take(answer(f"{number}" + "x" * 1000, str(number)))
+    assert len(reading.facts().model or "") < 5_000
+    assert len(reading.facts().unasked) <= 16
+
+
+def test_what_is_said_after_a_tool_call_is_marked_and_heard_by_nobody_else() -> None:
+    limit = {"type": "rate_limit_event", "rate_limit_info": {"status": "rejected", "resetsAt": 1795190409}}
+    reading, _, events = watched()
+    for line in (INIT, assistant({"type": "text", "text": "x"}), limit):
+        reading.take(line)
+    assert not reading.symptoms().used_tools
+    assert [event.is_rejected for event in events if event.kind == "limit"] == [True]
+    for line in (assistant(tool("t1"), id_="m2"), tool_result("t1"), limit):
+        reading.take(line)
+    assert reading.symptoms().used_tools
+    assert len([event for event in events if event.kind == "limit"]) == 1
+
+
+def test_who_it_is_and_what_runs_it_is_told_once() -> None:
+    reading = asked("opus")
+    reading.take(INIT)
+    reading.take(INIT | {"model": "other", "claude_code_version": "9"})
+    assert (reading.facts().model, reading.facts().cli_version) == ("claude-x", "2.1.329")
 
 
 def test_a_good_session_tells_its_facts() -> None:

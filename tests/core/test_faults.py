@@ -207,5 +207,5 @@ def test_the_table_uses_all_six_blames() -> None:
 
 def test_only_the_deterministic_kinds_halve_at_once() -> None:
     kinds = {row.kind for row in faults.TABLE}
-    assert {kind for kind in kinds if halves_at_once(kind)} == {"refused", "too_long", "output_limit"}
-    assert {kind for kind in kinds if hopeless_alone(kind)} == {"refused", "too_long"}
+    assert {kind for kind in kinds if halves_at_once(kind)} == {"refused", "too_long", "output_limit", "unasked_model"}
+    assert {kind for kind in kinds if hopeless_alone(kind)} == {"refused", "too_long", "unasked_model"}

@@ -27,6 +27,12 @@ def test_a_long_prompt_moves_the_whole_request_to_the_dearer_tier() -> None:
     assert cost_of("haiku", {"input_tokens": 60_000, "cache_read_input_tokens": 40_001}) == Decimal("0.03200005")
 
 
+def test_inference_in_the_us_only_costs_a_tenth_more_but_not_its_searches() -> None:
+    usage = {"input_tokens": 1_000_000, "server_tool_use": {"web_search_requests": 1}}
+    assert cost_of("sonnet", usage | {"inference_geo": "us"}) == Decimal("2.21")
+    assert cost_of("sonnet", usage | {"inference_geo": "not_available"}) == Decimal("2.01")
+
+
 def test_web_searches_are_paid_by_the_piece() -> None:
     assert cost_of("sonnet", {"server_tool_use": {"web_search_requests": 3}}) == Decimal("0.03")
 
@@ -74,5 +80,5 @@ def test_the_worst_response_is_never_below_any_response_of_that_size() -> None:
 
 def test_a_model_with_a_million_tokens_of_context_reserves_for_them() -> None:
     short, long = worst_response_usd("sonnet", 16_000), worst_response_usd("sonnet[1m]", 16_000)
-    assert short == Decimal("0.96")
-    assert long == Decimal("4.16")
+    assert short == Decimal("0.96") * Decimal("1.1")
+    assert long == Decimal("4.16") * Decimal("1.1")

@@ -307,6 +307,9 @@ def test_I10_the_credential_is_in_no_file_of_the_attempt_and_in_no_argument(stag
         ("deaf", "crashed", "host"),
         ("junk", None, None),
         ("bigline", "output_limit", "session"),
+        ("flood", "too_big", "session"),
+        ("odd", None, None),
+        ("torrent", "too_big", "session"),
         ("no-result", "crashed", "host"),
         ("stays", None, None),
     ],
@@ -316,6 +319,8 @@ def test_S11_S12_a_cli_that_misbehaves_is_survived(
 ) -> None:
     misbehave(monkeypatch, tmp_path, scenario)
     monkeypatch.setattr("harness.backends.transport._STAY_S", 0.5)
+    if scenario == "torrent":
+        monkeypatch.setattr("harness.backends.transport.MOST_STREAM_BYTES", 1024**2)
     spec = stage.spec("a", first_event=timedelta(seconds=1.5))
     ending = asyncio.run(stage.run(spec))
     found = (ending.fault.kind, ending.fault.blame) if ending.fault else (None, None)

@@ -17,7 +17,7 @@ def job_of(script: Script, folder: Path) -> Job:
         manifest=folder / "job.yaml",
         folder=folder,
         state=folder / "state",
-        rehearsal=True,
+        rehearsal=False,
         scene=None,
         vars={},
         items=ItemsSpec(None, None, "", "", None, ()),

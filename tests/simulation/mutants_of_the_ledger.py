@@ -12,8 +12,7 @@ from harness.base import artifacts, files
 from harness.base.ids import Sha
 from harness.core import events as e
 from harness.core import settle as settling
-from harness.core.events import Event, UsageSettled
-from harness.core.faults import USAGE_LIMIT
+from harness.core.events import AttemptEnded, Event, UsageSettled
 from harness.core.standing import Open
 from harness.core.types import Ending
 from harness.ledger.contents import Contents
@@ -22,6 +21,7 @@ from harness.outputs import merge
 from harness.supervisor import attempt as attempting
 from harness.supervisor import seen as seeing
 from harness.supervisor import supervisor as supervising
+from harness.supervisor.door import says_usage_limit
 from harness.supervisor.supervisor import Supervisor
 from tests.simulation.mutant import Mutant, listed_in
 
@@ -64,9 +64,9 @@ def _acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
 def _a_hold_is_told_to_others_before_the_commit(patch: pytest.MonkeyPatch) -> None:
     settled = Supervisor._settled
 
-    def hasty(self: Supervisor, spec: Any, ending: Ending) -> None:
-        settled(self, spec, ending)
-        if ending.fault is not None and ending.fault.kind == USAGE_LIMIT:
+    def hasty(self: Supervisor, spec: Any, ended: AttemptEnded, *, reached_model: bool) -> None:
+        settled(self, spec, ended, reached_model=reached_model)
+        if says_usage_limit(ended):
             self._setting.share_hold()
 
     patch.setattr(Supervisor, "_settled", hasty)

@@ -1,7 +1,8 @@
 """A CLI that speaks the stream's protocol badly; SCENARIO is set by whoever makes a program of this text.
 
 mute: says nothing, ever. deaf: ends before the handshake. junk: prints lines of every wrong kind around a good
-session. bigline: one line that is too long. no-result: ends without its result. echo: says the
+session. bigline: one line that is too long. flood: control messages without end. odd: control messages that break the
+SDK's reader, then a good session. torrent: lines without end. no-result: ends without its result. echo: says the
 credential wherever it can. stays: does not end after its result.
 """
 
@@ -31,6 +32,16 @@ def main(scenario: str) -> int:
             sys.stdout.write("x" * (1 << 20))
         sys.stdout.flush()
         time.sleep(3600)
+    if scenario in ("flood", "torrent"):
+        kind = "control_request" if scenario == "flood" else "novelty"
+        for number in range(100_000):
+            say(type=kind, request_id=str(number), request={"subtype": "can_use_tool"}, padding="x" * 1000)
+        time.sleep(3600)
+    if scenario == "odd":
+        for line in ({}, {"request": "x", "request_id": "1"}, {"request": {"subtype": 3}, "request_id": []}):
+            say(type="control_request", **line)
+        say(type="control_response", response="x")
+        say(type="control_novelty")
     if scenario == "echo":
         secret = os.environ["CLAUDE_CODE_OAUTH_TOKEN"]
         print(secret, file=sys.stderr, flush=True)
