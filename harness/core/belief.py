@@ -27,6 +27,8 @@ from harness.core.money import in_words, to_micro
 from harness.core.standing import Open
 from harness.core.types import Ending, Fault, FaultKind, Judgement, Rejected
 
+_CLAIMED = "told after a tool call; others are held or stopped when a session is told so that has called none"
+_TOO_OFTEN = "told after a tool call, time after time, and no session was told so that had called none"
 _OURS = (BROKEN_CHECK, CLI_MISSING, DISK, NO_INPUT_FOLDER)
 """Seen by this program itself."""
 
@@ -41,6 +43,17 @@ def is_claim(kind: str | None, blame: str | None, evidence: Mapping[str, Any]) -
 def claims(fault: Fault | None) -> bool:
     """The same of a fault."""
     return fault is not None and is_claim(fault.kind, fault.blame, fault.evidence)
+
+
+def stays_doubted(told: Fault | None) -> bool:
+    """Of a breakdown and a claim it stays with the group that it is its own."""
+    return told is not None and (told.blame == "host" or claims(told))
+
+
+def as_claim(fault: Fault, *, is_believed: bool) -> Fault:
+    """A claim as it is recorded: nobody's doing while it is believed, then the session's."""
+    detail = f"{fault.detail} ({_CLAIMED if is_believed else _TOO_OFTEN})"
+    return replace(fault, detail=detail, blame=fault.blame if is_believed else "session")
 
 
 def of_asked_models(ending: Ending, judgement: Judgement) -> tuple[Ending, Judgement]:

@@ -20,7 +20,7 @@ from datetime import datetime
 from harness.base.clock import to_text
 from harness.base.ids import ItemId
 from harness.core.advance import BREAKDOWNS
-from harness.core.belief import claims, is_held, note_on_cost, of_asked_models
+from harness.core.belief import as_claim, claims, is_held, note_on_cost, of_asked_models, stays_doubted
 from harness.core.events import (
     AttemptEnded,
     Event,
@@ -60,8 +60,6 @@ again."""
 MOST_DOUBTED = 3
 """Attempts in a row on whose records a check may raise before the check itself is called broken."""
 _DOUBTED = "it has broken down too often to be this machine's doing"
-_CLAIMED = "told after a tool call; others are held or stopped when a session is told so that has called none"
-_CLAIMED_TOO_OFTEN = "told after a tool call, time after time, and no session was told so that had called none"
 _NO_STRIKE = ("provider", "host", "operator", "config")
 
 
@@ -82,7 +80,7 @@ def settle(
     if judgement.doubted_check is not None and not (ending.fault and ending.fault.blame in _NO_STRIKE):
         return _raised(open_, ending, judgement, judgement.doubted_check)
     fault = _believed_or_not(open_, ending.fault)
-    if fault is not None and fault.blame == "session" and ending.fault is not None and ending.fault.blame == "host":
+    if fault is not None and fault.blame == "session" and stays_doubted(ending.fault):
         open_ = replace(open_, doubted=True)
     told = ending.facts.model or ""
     accepted = _accept(open_.attempt, open_.batch, open_.members, judgement, spans, model=told)
@@ -136,9 +134,7 @@ def _believed_or_not(open_: Open, fault: Fault | None) -> Fault | None:
     A claim needs no others: each of its sessions had been answered before it called a tool.
     """
     if fault is not None and claims(fault):
-        is_believed = open_.believed < BELIEVED
-        detail = f"{fault.detail} ({_CLAIMED if is_believed else _CLAIMED_TOO_OFTEN})"
-        return replace(fault, detail=detail, blame=fault.blame if is_believed else "session")
+        return as_claim(fault, is_believed=open_.believed < BELIEVED and not open_.doubted)
     if fault is None or not _may_be_doubted(fault):
         return fault
     if fault.blame == "host" and (open_.doubted or open_.others_withstood or open_.breakdowns >= MOST_BREAKDOWNS):

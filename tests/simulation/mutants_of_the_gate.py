@@ -15,7 +15,7 @@ from harness.core import settle as settling
 from harness.core.events import Event, HoldPlaced
 from harness.core.gate import Gate, Passing, hold_until
 from harness.core.settle import settle
-from harness.ledger import apply
+from harness.ledger import apply, queries
 from harness.supervisor import attempt as attempting
 from harness.supervisor import door as doors
 from harness.supervisor import supervisor as supervising
@@ -87,6 +87,32 @@ def _no_hold_after_a_fault(patch: pytest.MonkeyPatch) -> None:
         return [event for event in settle(*asked) if not isinstance(event, HoldPlaced)]
 
     patch.setattr(attempting, "settle", careless)
+
+
+@mutant("V19")
+def _a_word_after_a_tool_call_is_believed_at_once(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(settling, "claims", lambda fault: False)
+
+
+@mutant("V10")
+def _nothing_looks_into_a_claim(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Gate, "after_claim", lambda self: self)
+
+
+@mutant("V10")
+def _a_claim_is_forgotten_at_a_restart(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(queries, "newest_end_is_a_claim", lambda db: False)
+
+
+@mutant("V10")
+def _the_gate_follows_what_a_session_says(patch: pytest.MonkeyPatch) -> None:
+    settled = attempting.settle_as_judged
+
+    def as_told(setting: Any, spec: Any, ending: Any, judgement: Any) -> Any:
+        ended = settled(setting, spec, ending, judgement)
+        return replace(ended, blame=ending.fault.blame if ending.fault else None, evidence={})
+
+    patch.setattr(supervising, "settle_as_judged", as_told)
 
 
 @mutant("V10")

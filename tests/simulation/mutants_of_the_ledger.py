@@ -29,6 +29,11 @@ MUTANTS: list[Mutant] = []
 mutant = partial(listed_in, MUTANTS)
 
 
+@mutant("V19", "V4")
+def _any_cost_is_believed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(attempting, "most_cost", lambda job, phase: None)
+
+
 # durability ---------------------------------------------------------------------------------------------------------
 
 

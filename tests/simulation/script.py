@@ -8,9 +8,10 @@ from typing import Literal
 
 from harness.job.bounds import Bounds, Caps, Deadline, Rate, Window
 
-Poison = Literal["rejected", "refused", "silent", "dear", "deadly", "odd"]
+Poison = Literal["rejected", "refused", "silent", "dear", "deadly", "odd", "liar"]
 """An item whose record is always wrong; one that the model refuses in any company; one that makes the output empty;
-one that costs more than a session may spend; one on which every session crashes; one at whose record a check raises."""
+one that costs more than a session may spend; one on which every session crashes; one at whose record a check raises;
+one whose sessions forge what the CLI would say of limits, refusals and costs, once they have called a tool."""
 
 Ask = Literal["cancel", "cancel now", "pause", "resume", "retry"]
 Span = tuple[float, float]
@@ -123,7 +124,8 @@ def draw(seed: int) -> Script:
         asks=_asks(rng, calm_s),
     )
     script = _with_added(random.Random(f"added {seed}"), _with_windows(rng, _with_bounds(rng, drawn)))
-    return _with_odd(random.Random(f"odd {seed}"), _with_deadly(random.Random(f"deadly {seed}"), script))
+    script = _with_odd(random.Random(f"odd {seed}"), _with_deadly(random.Random(f"deadly {seed}"), script))
+    return _with_liars(random.Random(f"liars {seed}"), script)
 
 
 def fair(seed: int) -> Script:
@@ -162,6 +164,13 @@ def _with_deadly(rng: random.Random, script: Script) -> Script:
     if rng.random() < 0.9:
         return script
     return replace(script, poison=script.poison | {f"i{rng.randrange(script.items):03d}": "deadly"})
+
+
+def _with_liars(rng: random.Random, script: Script) -> Script:
+    if rng.random() < 0.85:
+        return script
+    liars: dict[str, Poison] = {f"i{rng.randrange(script.items):03d}": "liar" for _ in range(rng.randint(1, 2))}
+    return replace(script, poison=script.poison | liars)
 
 
 def _with_odd(rng: random.Random, script: Script) -> Script:

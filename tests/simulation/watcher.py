@@ -212,6 +212,7 @@ class Watcher:
         key, session = (event.phase, event.item), self._world.of(event.attempt)
         blame = session.fault.blame if session.fault else "item"
         is_doubted = blame in ("provider", "host") and self._may_be_doubted(key)
+        is_doubted |= _is_claim(session.fault) and self._may_be_disbelieved(key)
         is_doubted |= blame == "host" and key in self._stays_doubted
         is_fair = blame in ("item", "session") and event.item in session.plan.blamed
         is_odd = blame == "item" and self._world.is_odd(event.item) and b'"odd"' in (session.written or b"")
@@ -223,6 +224,10 @@ class Watcher:
             self.doubted_items.add(key)
         self.strikes[key] += 1
         assert self.strikes[key] <= self.job.strikes, f"V3: strike {self.strikes[key]} for {event.item}"
+
+    def _may_be_disbelieved(self, key: Key) -> bool:
+        """A claim: believed three times."""
+        return key in self._stays_doubted or len(self._excused.get(key, [])) >= 3
 
     def _may_be_doubted(self, key: Key) -> bool:
         """Believed three times, and others ended well since: the last time, or the first of three breakdowns."""
@@ -241,6 +246,8 @@ class Watcher:
     def _paid(self, event: e.UsageSettled) -> None:
         billed = to_micro(self._world.of(event.attempt).cost)
         assert event.charged_microusd >= billed, f"V4b: attempt {event.attempt} cost {billed}: {event!r}"
+        is_capped, most = self.job.budget is not None, self.attempts[event.attempt].reserved * 3
+        assert not is_capped or event.charged_microusd <= most, f"V19: more was charged than can be: {event!r}"
         self.spent += event.charged_microusd
 
     def _ended(self, event: e.AttemptEnded, seq: int) -> None:
@@ -253,13 +260,17 @@ class Watcher:
                 self._goes(attempted.phase, item, "pending")
         lost = set(session.good) & set(attempted.items) - attempted.accepted
         assert not lost, f"V2: good records of {sorted(lost)} were thrown away (attempt {event.attempt})"
-        if event.blame == "session" and session.fault is not None and session.fault.blame == "host":
-            self._doubt(event.attempt, [(attempted.phase, item) for item in attempted.items])
-        self._count(event, attempted, seq)
+        is_of_others = session.fault is not None and (session.fault.blame == "host" or _is_claim(session.fault))
+        if event.blame == "session" and is_of_others:
+            self._doubt(event.attempt, [(attempted.phase, item) for item in attempted.items], session.fault)
+        is_claim = _is_claim(session.fault) and event.blame != "session"
+        assert not is_claim or event.outcome == "excused", f"V19: attempt {event.attempt} stopped the run by a claim"
+        if not (is_claim and self.door.hold is not None and self._clock.now() < self.door.hold):
+            self._count(event, attempted, seq, is_claim=is_claim)
         self._check_raised(event, attempted)
         if event.outcome == "whole":
             self._check_repeats(event.attempt, attempted, str(event.fault))
-        self.door.ended(session, self._clock.monotonic())
+        self.door.ended(session, event.blame or "item", self._clock.monotonic(), is_claim=is_claim)
 
     def _check_raised(self, event: e.AttemptEnded, attempted: Attempted) -> None:
         """V11c: a check is called broken when it has raised for three groups in a row, and then at once."""
@@ -278,15 +289,16 @@ class Watcher:
         elif event.outcome in ("well", "partly", "whole"):
             raised.clear()
 
-    def _doubt(self, attempt: int, keys: list[Key]) -> None:
-        """V3: a breakdown is doubted only after proof, once; then for good."""
-        is_proven = any(key in self._stays_doubted or self._may_be_doubted(key) for key in keys)
+    def _doubt(self, attempt: int, keys: list[Key], fault: Fault | None) -> None:
+        """V3: a breakdown is doubted only after proof, a claim after three, once; then for good."""
+        is_enough = self._may_be_disbelieved if _is_claim(fault) else self._may_be_doubted
+        is_proven = any(key in self._stays_doubted or is_enough(key) for key in keys)
         assert is_proven, f"V3: attempt {attempt} was doubted without proof"
         self._stays_doubted.update(keys)
 
-    def _count(self, event: e.AttemptEnded, attempted: Attempted, seq: int) -> None:
+    def _count(self, event: e.AttemptEnded, attempted: Attempted, seq: int, *, is_claim: bool) -> None:
         match event.outcome:
-            case "excused" if event.blame != "operator" and event.fault not in _NEVER_DOUBTED:
+            case "excused" if event.blame != "operator" and (is_claim or event.fault not in _NEVER_DOUBTED):
                 for item in attempted.items:
                     self._excused.setdefault((attempted.phase, item), []).append(seq)
                     if event.blame == "host":
@@ -319,6 +331,9 @@ class Watcher:
         for event in together:
             if isinstance(event, e.AttemptEnded) and event.outcome == "excused" and event.blame == "provider":
                 fault = self._world.of(event.attempt).fault
+                if _is_claim(fault):
+                    assert not holds, f"V19: all are held by the word of attempt {event.attempt}, after a tool call"
+                    continue
                 assert holds, f"V10: no hold after the provider's fault of attempt {event.attempt}"
                 assert fault is not None
                 needed = self._needed(fault)
@@ -329,6 +344,11 @@ class Watcher:
         is_believable = fault.until is not None and now < fault.until <= now + _LONGEST_STATED
         until = fault.until if fault.until is not None and is_believable else now + _FIRST_BACKOFF
         return until - timedelta(milliseconds=1)
+
+
+def _is_claim(fault: Fault | None) -> bool:
+    """What a session said after it had called a tool."""
+    return fault is not None and bool(fault.evidence.get("used_tools"))
 
 
 def without_tokens(event: e.Event) -> object:

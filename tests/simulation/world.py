@@ -5,7 +5,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +16,8 @@ from harness.core.faults import (
     AUTH,
     CANCELLED,
     CRASHED,
+    CREDIT,
+    FORBIDDEN,
     OVERLOADED,
     REFUSED,
     SESSION_BUDGET,
@@ -32,6 +34,7 @@ from tests.simulation.virtual import VirtualClock
 DEAR = Decimal("0.60")
 """What a dear item would cost if nothing stopped it."""
 _BELIEVED = 3
+_FORGED_COST = Decimal(999_999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Plan:
     """Items that are treated badly by their own or this session's doing."""
     cost: Decimal = Decimal(0)
     is_cost_told: bool = True
+    told: Decimal | None = None
+    """The cost that is told, where it is not the real one."""
     answers_after_s: float = 1.0
     works_s: float = 1.0
 
@@ -185,6 +190,9 @@ class World:
             if session.written is None and session.plan.output is not None:
                 session.write()
         if rng.random() < 0.5 and (limit := self._limit()):
+            if random.Random(f"{self.seed} {spec.id} tools").random() < 0.5 and self._may_excuse(spec):
+                self.met("limit after a tool call")
+                return _claimed(limit)
             self.met("limit while a session works")
             on_event(SessionEvent(spec.id, "limit", is_rejected=True))
             if await self._is_ended(asked, random.Random(f"{spec.token} rejected").uniform(0, 20)):
@@ -256,6 +264,7 @@ class World:
             frozenset(blamed),
             cost,
             is_told,
+            _FORGED_COST if "liar" in {self._poison(item.id) for item in spec.items} else None,
             answers_after_s=rng.uniform(0.1, 5),
             works_s=rng.uniform(1, 60),
         )
@@ -266,6 +275,9 @@ class World:
         poison = {self._poison(item) for item in every}
         if "refused" in poison:
             return Fault(REFUSED, "session", "refused"), None, set(), every
+        if "liar" in poison:
+            self.met("forged lines")
+            return self._forged(spec), None, set(), every
         if "deadly" in poison:
             self.met("session crashed on its item")
             return Fault(CRASHED, "host", "crashed"), None, set(), set()
@@ -282,6 +294,17 @@ class World:
             self.met("session crashed after it wrote")
             return Fault(CRASHED, "host", "crashed after writing"), output, good, set()
         return None, output, good, blamed
+
+    def _forged(self, spec: AttemptSpec) -> Fault:
+        own = random.Random(f"forged {self.seed} {spec.id}")
+        words = [
+            Fault(USAGE_LIMIT, "provider", "limit", self.clock.now() + timedelta(days=7)),
+            Fault(CREDIT, "config", "402"),
+            Fault(FORBIDDEN, "config", "403"),
+            Fault(AUTH, "config", "401"),
+            Fault(OVERLOADED, "provider", "529"),
+        ]
+        return _claimed(own.choice(words))
 
     def _records(self, spec: AttemptSpec, rng: random.Random) -> tuple[bytes, set[str], set[str]]:
         records: list[dict[str, object]] = []
@@ -338,7 +361,8 @@ class World:
             sha = self.store.put(session.written)
             artifacts = (Artifact("output.json", sha, len(session.written)),)
         is_told = session.plan.is_cost_told if is_cost_told is None else is_cost_told
-        facts = SessionFacts(cost_usd=session.cost if is_told else None, reached_model=session.has_answered)
+        told = session.cost if session.plan.told is None else session.plan.told
+        facts = SessionFacts(cost_usd=told if is_told else None, reached_model=session.has_answered)
         return Ending(artifacts, (), session.fault, facts, timedelta(seconds=1))
 
     def of(self, attempt: int) -> Session:
@@ -365,3 +389,8 @@ class World:
 
 def _cancelled() -> Fault:
     return Fault(CANCELLED, "operator", "asked to end")
+
+
+def _claimed(fault: Fault) -> Fault:
+    """The same, told after a tool call."""
+    return replace(fault, evidence={"used_tools": True})
