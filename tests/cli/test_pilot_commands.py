@@ -86,8 +86,8 @@ def test_a_budget_or_cap_that_will_not_do_is_told_before_you_go_to_bed(desk: "De
 
 
 def test_what_was_recovered_is_no_measure_of_what_a_session_makes(desk: "Desk") -> None:
-    """The session that a broken check had stopped is in nobody's mean, so its item must not be either."""
-    desk.job({str(n): "good" for n in range(1, 7)}, more="pilot: 3\nparallel: 1\n")
+    """The sessions that a broken check had stopped are in nobody's mean, so their items must not be either."""
+    desk.job({str(n): "good" for n in range(1, 7)}, more="pilot: 5\nparallel: 1\n")
     costing(desk, 0.1)
     manifest = desk.folder / "job.yaml"
     mended = manifest.read_text()
