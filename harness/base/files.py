@@ -8,6 +8,8 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.base.errors import BrokenSetupError
+
 
 def make_folder(path: Path) -> Path:
     """Create `path` and its parents, private to the user. Not durable by itself; write_atomic makes it so."""
@@ -43,6 +45,20 @@ def open_for_user(path: Path, like: Path) -> int:
         os.fchown(descriptor, -1, old.st_gid)
     os.fchmod(descriptor, stat.S_IMODE(old.st_mode) & 0o777)
     return descriptor
+
+
+def refuse_shared(path: Path) -> None:
+    """Take from a folder of ours what lets others write there. BrokenSetupError where it belongs to somebody else.
+
+    Root goes on in folders of other users: who owns the job may do as much by its manifest.
+    """
+    found = path.stat()
+    user = os.geteuid()
+    if found.st_uid != user and user != 0:
+        message = f"{path} belongs to the user {found.st_uid}, who could put requests and results there"
+        raise BrokenSetupError(message, hint=f"`sudo chown -R {user} {path}`, or launch as that user")
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        path.chmod(stat.S_IMODE(found.st_mode) & ~(stat.S_IWGRP | stat.S_IWOTH))
 
 
 def sync_folder(path: Path) -> None:

@@ -1,16 +1,16 @@
 """What commands print: data on standard output, talk on standard error."""
 
-import json
 import os
 import sys
 from collections.abc import Iterable
 
 from harness.base.errors import BrokenSetupError
+from harness.views.wording import as_json
 
 
 def print_json(value: object) -> None:
     """One JSON document on standard output."""
-    print_lines([json.dumps(value, ensure_ascii=False, indent=2)])
+    print_lines([as_json(value, indent=2)])
 
 
 def print_lines(lines: Iterable[str]) -> None:

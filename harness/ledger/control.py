@@ -103,11 +103,13 @@ def forget_cancels(folder: Path) -> None:
 
 
 def _content(path: Path) -> bytes:
-    """Of a plain file of a request's size; anything else is an OSError or ValueError, and nothing is waited for."""
+    """Of a plain file of a request's size that this user, root or the owner of the folder has made; anything else is
+    an OSError or ValueError, and nothing is waited for."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES:
+        is_ours = found.st_uid in (0, os.geteuid(), path.parent.stat().st_uid)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES or not is_ours:
             raise ValueError(f"{path} is no request")
         return os.read(descriptor, _MOST_BYTES)
     finally:

@@ -11,7 +11,7 @@ from harness import __version__
 from harness.base.bounded import Bounded
 from harness.base.clock import Clock
 from harness.base.errors import LedgerDamagedError, Problem, UsageError
-from harness.base.files import make_folder, sync_folder, write_private
+from harness.base.files import make_folder, refuse_shared, sync_folder, write_private
 from harness.base.ids import ItemId
 from harness.base.texts import shown
 from harness.core.events import (
@@ -67,9 +67,11 @@ class Again:
 
 
 def make_state_folder(job: Job) -> None:
-    """The folders of a job, private."""
+    """The folders of a job, private. BrokenSetupError for one that was there and belongs to another user."""
     for folder in (job.state, job.state / "control", job.state / "artifacts", job.state / "attempts"):
         make_folder(folder)
+    for folder in (job.state.parent, job.state, job.state / "control", job.state / "artifacts", job.state / "attempts"):
+        refuse_shared(folder)
     ignored = job.state.parent / ".gitignore"
     if not (ignored.exists() and ignored.stat().st_size):  # a job in git is its manifest, not gigabytes of attempts
         write_private(ignored, b"*\n")

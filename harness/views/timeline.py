@@ -1,6 +1,5 @@
 """The ledger as lines: one event a line, in words a person reads, or as JSON."""
 
-import json
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from harness.ledger.store import Entry, entries
 from harness.views.attempts import Batches, BatchName, known_duration
 from harness.views.pilot import pilot_lines
 from harness.views.reading import reading
-from harness.views.wording import clean, counted, date_time, listed, shorten
+from harness.views.wording import as_json, clean, counted, date_time, listed, shorten
 
 _OF_PLANNING = (e.ItemAdded, e.BatchPlanned, e.BatchSettled, e.GroupQueued, e.GroupsChosen)
 _MOST_ENTRIES = 5_000
@@ -57,9 +56,7 @@ class Timeline:
 def line_as_json(entry: Entry) -> str:
     """`{"seq": 7, "time": "...", "event": "ItemAccepted", ...its fields}` on one line."""
     fields = asdict(entry.event)
-    return json.dumps(
-        {"seq": entry.seq, "time": entry.time, "event": type(entry.event).__name__, **fields}, ensure_ascii=False
-    )
+    return as_json({"seq": entry.seq, "time": entry.time, "event": type(entry.event).__name__, **fields})
 
 
 class Words:

@@ -1,7 +1,9 @@
 """How things are said to people: text made harmless for a terminal, counts with their noun, times in local time."""
 
+import json
 import re
 from datetime import datetime
+from typing import Any
 
 _SEQUENCES = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC: titles, links, the clipboard
@@ -12,6 +14,8 @@ _SEQUENCES = re.compile(
 _SPACES = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 _HARMFUL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _LONE = re.compile(r"[\ud800-\udfff]")
+_CONTROLS = re.compile(r"[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+"""What a string of JSON may hold as it is although a terminal acts on it (C1), hides it, or cannot print it."""
 
 
 def clean(text: str) -> str:
@@ -22,6 +26,11 @@ def clean(text: str) -> str:
 def clean_lines(text: str) -> str:
     """The same for text of several lines; line ends stay."""
     return "\n".join(clean(line) for line in text.splitlines())
+
+
+def as_json(value: Any, *, indent: int | None = None) -> str:
+    """JSON for terminals and programs: the same value, with control characters and direction marks as escapes."""
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False, indent=indent))
 
 
 def shorten(text: str, most: int) -> str:

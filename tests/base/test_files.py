@@ -1,11 +1,13 @@
 """Files that must survive: whole or not at all, and nothing half of them is left for ever."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from harness.base.artifacts import ArtifactStore, sha_of
-from harness.base.files import remove_half_written, write_atomic
+from harness.base.errors import BrokenSetupError
+from harness.base.files import refuse_shared, remove_half_written, write_atomic
 
 
 def test_a_reader_never_sees_half_a_file_and_nothing_is_left_of_a_failure(tmp_path: Path) -> None:
@@ -34,3 +36,17 @@ def test_T01_half_artifacts_of_a_killed_process_are_removed(tmp_path: Path) -> N
     store.tidy()
     assert store.get(sha) == b"kept"
     assert not list(tmp_path.rglob(".*"))
+
+
+def test_L5_a_state_folder_that_others_may_write_in_is_closed_and_one_of_theirs_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o2777)
+    refuse_shared(tmp_path)
+    assert tmp_path.stat().st_mode & 0o7777 == 0o2755
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    with pytest.raises(BrokenSetupError, match="belongs to the user") as refusal:
+        refuse_shared(tmp_path)
+    assert f"chown -R {tmp_path.stat().st_uid + 1} {tmp_path}" in str(refusal.value.hint)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    refuse_shared(tmp_path)

@@ -86,3 +86,12 @@ def test_what_is_no_request_of_ours_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("hello")
     assert control.waiting(tmp_path) == []
     assert (tmp_path / "note.txt").exists()
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can make a file of another user")
+def test_L5_a_request_that_another_user_has_put_there_is_not_heeded(tmp_path: Path) -> None:
+    control.post(tmp_path, control.Request("pause", "anna"))
+    theirs = control.post(tmp_path, control.Request("pause", "anna"))
+    os.chown(theirs, 65534, 65534)
+    assert [posted.path for posted in control.waiting(tmp_path)] == [next(p for p in tmp_path.iterdir() if p != theirs)]

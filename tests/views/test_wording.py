@@ -1,5 +1,6 @@
 """Text of items and models is harmless wherever people read it."""
 
+import json
 from datetime import datetime
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.base.commands import command_line
 from harness.views.report import mark
-from harness.views.wording import at_moment, clean, clean_lines, counted, listed, shorten, shorten_id
+from harness.views.wording import as_json, at_moment, clean, clean_lines, counted, listed, shorten, shorten_id
 
 
 @pytest.mark.parametrize(
@@ -89,3 +90,11 @@ def test_addresses_that_begin_alike_stay_apart_when_they_are_cut() -> None:
     assert [shorten_id(url, 40) for url in urls] == [f"https://jobs.exampl…{'x' * 19}{n}" for n in range(2)]
     assert listed(urls, 2) == ", ".join(shorten_id(url, 40) for url in urls)
     assert shorten_id("x" * 40, 40) == "x" * 40
+
+
+def test_L7_json_on_a_terminal_holds_no_control_and_is_the_same_value() -> None:
+    value = {"a": "x\x9b31m\x85\x7f\u202e\u2028\ufeff\ud800", "b": "Zoë 👩\u200d👧 ‌fa", "c": [1, 2.5, None]}
+    for indent in (None, 2):
+        text = as_json(value, indent=indent)
+        assert not set("\x9b\x85\x7f\u202e\u2028\ufeff\ud800") & set(text)
+        assert json.loads(text) == value and "Zoë 👩\u200d👧" in text
