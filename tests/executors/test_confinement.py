@@ -4,14 +4,31 @@ import errno
 import os
 import struct
 import subprocess
+import sys
+import time
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.backends.claude import ClaudeSession
+from harness.backends.credentials import Credential
+from harness.backends.passing import Passed
+from harness.backends.pulse import Pulse
+from harness.backends.session import Paths
+from harness.executors.allowance import Allowance
+from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.confinement import Confinement
+from harness.executors.containment import NoWalls
+from harness.executors.folder import AttemptFolder
 from harness.executors.landlock import confining_program, version
 from harness.executors.seccomp import filter_for
-from harness.executors.syscalls import Processor, processor
+from harness.executors.starter import AttemptStarter
+from harness.executors.syscalls import Processor, number, processor
+
+if TYPE_CHECKING:
+    from tests.executors.conftest import Bench
 
 ALLOWED = 0x7FFF0000
 ARCHITECTURES: dict[Processor, int] = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -183,3 +200,32 @@ def test_H2_M3_M8_what_a_kernel_lacks_is_said() -> None:
     assert set(scopeless.weaknesses()) == {"reach abstract sockets of this machine"}
     assert Confinement("x86_64", 6).weaknesses() == {}
     assert "keyrings" in " ".join(Confinement(None, 0).weaknesses().values())
+
+
+@pytest.mark.linux
+def test_M3_a_session_has_a_session_keyring_of_its_own(tmp_path: Path) -> None:
+    here = processor()
+    assert here is not None
+    ask = f"import ctypes; print(ctypes.CDLL(None).syscall({number('keyctl', here)}, 0, -3, 0))"
+    ours = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout
+    again = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout
+    theirs = confined(tmp_path, sys.executable, "-c", ask, writable=("/dev",), kernel=version()).stdout
+    assert ours == again and int(ours) > 0, "this kernel has keyrings, and children share ours"
+    assert theirs != ours and int(theirs) > 0
+
+
+@pytest.mark.linux
+def test_H2_what_the_clis_own_shell_reads_is_out_of_the_sessions_reach(bench: "Bench") -> None:
+    """That shell is not in the domain: a `~/.bash_profile` that the session can write would run there."""
+    session = replace(bench.job().phases[0].session, backend="claude", command=(), env={})
+    spec = bench.attempt(session)
+    folder = AttemptFolder(spec.folder)
+    paths = Paths(folder.work, folder.config, folder.prompt, folder.stream, folder.errors)
+    for walls, home in ((Bubblewrap("bwrap"), "/"), (NoWalls("permissions"), str(folder.config))):
+        starter = AttemptStarter(walls, bench.guardian, folder, {}, Allowance())
+        credential = Credential("api_key", "a secret")
+        started = ClaudeSession(spec, paths, starter, Pulse(spec.id, time.monotonic, bench.hear, True), credential, {})
+        env = started._launch(Passed()).env
+        assert env["HOME"] == home
+        assert env.get("CLAUDE_CODE_SHELL_PREFIX") == walls.tool_shell
+        assert env.get("HARNESS_WITHHELD", "").split() == (["ANTHROPIC_API_KEY"] if walls.tool_shell else [])
