@@ -93,10 +93,10 @@ def test_an_id_that_was_taken_back_is_free_again(desk: "Desk") -> None:
 
 
 def test_an_id_that_no_source_could_have_is_rejected_with_the_reason(desk: "Desk") -> None:
-    letters(desk, {"a": (["x" * 201], ["x"]), "b": (["two\nlines"], ["two lines"])})
+    letters(desk, {"a": (["x" * 4_097], ["x"]), "b": (["two\nlines"], ["two lines"])})
     assert desk.types("launch").code == 0
     assert merged(desk) == ["x", "two lines"]
-    assert "has 201 characters, more than 200" in desk.types("why", "a").out
+    assert "has 4,097 characters, more than 4,096" in desk.types("why", "a").out
 
 
 def test_why_shows_what_was_rejected_and_show_takes_one_phase(desk: "Desk") -> None:

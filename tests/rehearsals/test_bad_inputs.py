@@ -72,7 +72,8 @@ BAD: list[Bad] = [
         "items.json",
         '"Cyd"',
         '"Ada"',
-        "error: items.json:4:3: duplicate id 'Ada': it is also at items.json:2:3\n",
+        "error: items.json:4:3: duplicate id 'Ada': it is also at items.json:2:3\n"
+        "  hint: to take the first row of each id, write unique: first under items\n",
     ),
     Bad(
         "missing prompt variable",
