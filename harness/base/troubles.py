@@ -18,6 +18,9 @@ _WORDS: Final[dict[int, tuple[str, str]]] = {
     errno.EIO: ("the disk of {place} reported an error", f"look into `dmesg` and mend the disk, {_AGAIN}"),
     errno.EMFILE: ("this process has too many open files", f"raise `ulimit -n` or lower `parallel`, {_AGAIN}"),
     errno.EAGAIN: ("this machine starts no more processes", f"end other programs or lower `parallel`, {_AGAIN}"),
+    errno.ENOMEM: ("this machine has no memory left", f"end other programs or lower `parallel`, {_AGAIN}"),
+    errno.ENOLCK: ("the disk of {place} takes no locks", "move the job to a disk that does, a local one for instance"),
+    errno.ENOTSUP: ("the disk of {place} does not do this", "move the job to a local disk"),
     errno.ENFILE: ("this machine has too many open files", f"end other programs or lower `parallel`, {_AGAIN}"),
 }
 _OF_SQLITE: Final[dict[int, int]] = {
@@ -35,7 +38,7 @@ def is_of_the_machine(error: Exception) -> bool:
     """Not the program or a file's content is wrong, but the disk, the memory or a bound under it."""
     if isinstance(error, sqlite3.Error):
         return _number(error) in _OF_SQLITE
-    return isinstance(error, OSError) or (isinstance(error, RuntimeError) and str(error) == _NO_THREAD)
+    return isinstance(error, OSError | MemoryError) or (isinstance(error, RuntimeError) and str(error) == _NO_THREAD)
 
 
 def in_words(error: Exception, place: Path) -> BrokenSetupError:
@@ -45,6 +48,8 @@ def in_words(error: Exception, place: Path) -> BrokenSetupError:
     elif isinstance(error, OSError):
         code, reason = number_of(error), error.strerror or str(error)
         place = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else place
+    elif isinstance(error, MemoryError):
+        code, reason = errno.ENOMEM, str(error) or os.strerror(errno.ENOMEM)
     else:
         code, reason = errno.EAGAIN, str(error)
     says, hint = _WORDS.get(code, ("this machine refused something at {place}", f"mend that, {_AGAIN}"))

@@ -61,7 +61,7 @@ def run(arguments: Sequence[str]) -> int:
         return 130
     except BrokenPipeError:
         return _nobody_reads()
-    except OSError as error:
+    except (OSError, MemoryError) as error:
         return _machine_refused(error)
     return 0
 
@@ -93,8 +93,8 @@ def tell(error: HarnessError) -> int:
     return error.exit_code
 
 
-def _machine_refused(error: OSError) -> int:
-    """A full or broken disk under any command."""
+def _machine_refused(error: OSError | MemoryError) -> int:
+    """A full or broken disk under any command, or no memory for it."""
     from pathlib import Path
 
     from harness.base.troubles import in_words

@@ -25,6 +25,7 @@ strike; `stop` the job; `resume` when the operator says."""
 REJECTED: Final = FaultKind("rejected")
 MISSING: Final = FaultKind("missing")
 REFUSED: Final = FaultKind("refused")
+BAD_REQUEST: Final = FaultKind("bad_request")
 TOO_LONG: Final = FaultKind("too_long")
 OUTPUT_LIMIT: Final = FaultKind("output_limit")
 WRONG_MODEL: Final = FaultKind("wrong_model")
@@ -296,6 +297,7 @@ TABLE: Final[tuple[Row, ...]] = (
         "the provider could not be reached",
         ({"text": r"connection (error|lost|refused)|unable to connect|econnre|socket .*closed|request timed out"},),
     ),
+    Row(BAD_REQUEST, "session", "halve", "the provider rejected the request", ({"api_error_status": {400}},)),
     # Never classified from a session: made by the judgement of its records.
     Row(REJECTED, "item", "strike", "a record was rejected"),
     Row(MISSING, "item", "strike", "no record came back"),

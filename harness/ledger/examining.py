@@ -117,7 +117,11 @@ def refuse_other_versions(db: sqlite3.Connection, path: Path) -> None:
         )
     if version < 1:
         raise damaged(path, f"it has the unknown version {version}")
-    if stranger := stranger_in(db):
+    try:
+        stranger = stranger_in(db)
+    except UnicodeDecodeError:
+        stranger = "its schema is no text"
+    if stranger:
         raise damaged(path, stranger)
     if version > 1 and not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'contents'").fetchone():
         raise damaged(path, "its contents are gone")

@@ -25,7 +25,12 @@ class JobLock:
 
     def __enter__(self) -> "JobLock":
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if not _take(self._descriptor):
+        try:
+            is_ours = _take(self._descriptor)
+        except OSError as error:
+            os.close(self._descriptor)
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
+        if not is_ours:
             os.close(self._descriptor)
             raise _held(self.path)
         self._folder = folder_identity(self.path.parent)
@@ -69,11 +74,11 @@ class JobLock:
 
 
 def _take(descriptor: int) -> bool:
-    """Try for a quarter of a second: a reader that asks `is_held` has the lock for a blink."""
+    """Try for a quarter of a second: a reader that asks `is_held` has the lock for a blink. OSError: it takes none."""
     for _ in range(5):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             time.sleep(0.05)
         else:
             return True
@@ -81,15 +86,17 @@ def _take(descriptor: int) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Does a supervisor hold the lock now?"""
+    """Does a supervisor hold the lock now? On a disk that takes no locks none can."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # also where nothing may be written
     except FileNotFoundError:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return True
+    except OSError:
+        return False
     finally:
         os.close(descriptor)
     return False

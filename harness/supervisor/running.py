@@ -55,7 +55,7 @@ from harness.supervisor.opening import (
 from harness.supervisor.progress import ProgressWriter
 from harness.supervisor.requests import RequestDesk
 from harness.supervisor.setting import Setting
-from harness.supervisor.signals import as_requests
+from harness.supervisor.signals import as_requests, stopped_whole
 from harness.supervisor.supervisor import Supervisor
 
 _LOOK_S = 5.0
@@ -84,7 +84,7 @@ def run_job(job: Job, options: RunOptions, on_event: Callable[[SessionEvent], No
     containment = options.containment or choose_containment(job)
     try:
         return _run_held(job, options, containment, on_event)
-    except (OSError, sqlite3.DatabaseError, RuntimeError) as error:
+    except (OSError, sqlite3.DatabaseError, RuntimeError, MemoryError) as error:
         trouble = _in_words(job, error)
         if trouble is None:
             raise
@@ -106,7 +106,12 @@ def _run_held(
     """With the job's lock, and with nothing left of a run that was killed."""
     clock = SystemClock()
     make_state_folder(job)
-    with JobLock(job.state / "lock", clock) as lock, Awake("a job is running") as awake, Guardian() as guardian:
+    with (
+        stopped_whole(),
+        JobLock(job.state / "lock", clock) as lock,
+        Awake("a job is running") as awake,
+        Guardian() as guardian,
+    ):
         control.forget_cancels(job.state / "control")
         tidy(job)
         ballast.lay(ballast_path(job))
@@ -203,7 +208,7 @@ async def _run(
     try:
         with as_requests(supervisor):
             return await supervisor.run(started, begin)
-    except (OSError, sqlite3.DatabaseError, RuntimeError, BrokenSetupError) as error:
+    except (OSError, sqlite3.DatabaseError, RuntimeError, MemoryError, BrokenSetupError) as error:
         is_lock_in_place()  # BrokenSetupError where nothing may be written any more
         trouble = _in_words(job, error)
         if trouble is not None and trouble.exit_code == BrokenSetupError.exit_code:

@@ -10,6 +10,10 @@ from pathlib import Path
 from harness.base.clock import from_text
 from harness.base.commands import command_at
 from harness.base.errors import Problem, UsageError
+from harness.core.codec import UnreadableEntryError
+from harness.ledger import seal
+from harness.ledger.examining import damaged
+from harness.ledger.lock import is_held
 from harness.ledger.loss import refuse_lost
 from harness.ledger.store import opened_for_reading
 
@@ -23,11 +27,18 @@ def reading(state: Path) -> Iterator[sqlite3.Connection]:
     refuse_lost(state)
     if not (state / "ledger.db").exists():
         raise UsageError([not_planned(state)])
-    with opened_for_reading(state / "ledger.db") as db:
-        db.execute("BEGIN")
-        if db.execute("SELECT 1 FROM job").fetchone() is None:
-            raise UsageError([not_planned(state)])
-        yield db
+    try:
+        with opened_for_reading(state / "ledger.db") as db:
+            db.execute("BEGIN")
+            if db.execute("SELECT 1 FROM job").fetchone() is None:
+                raise UsageError([not_planned(state)])
+            yield db
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError) as error:
+        if seal.look(state / "ledger.db") == "whole" or is_held(state / "lock"):  # it is what was written: our bug
+            raise
+        raise damaged(state / "ledger.db", f"{type(error).__name__}: {error}") from error
+    except UnreadableEntryError as error:
+        raise damaged(state / "ledger.db", str(error)) from error
 
 
 def is_planned(state: Path) -> bool:

@@ -30,7 +30,7 @@ API_FAILURE = Symptoms(exit_code=1, is_error=True, subtype="success")
         (500, "server_error", "server_error", "provider"),
         (502, "server_error", "server_error", "provider"),
         (529, "server_error", "overloaded", "provider"),
-        (400, "unknown", "unknown", "host"),
+        (400, "unknown", "bad_request", "session"),
     ],
 )
 def test_S08_api_failures_are_told_by_fields_in_both_generations(
@@ -121,6 +121,12 @@ def test_a_warned_session_that_ended_well_has_no_fault() -> None:
             "too_long",
             "session",
         ),
+        (
+            Symptoms(is_error=True, api_error_status=400, assistant_error="invalid_request", text="API Error: 400"),
+            "bad_request",
+            "session",
+        ),
+        (Symptoms(is_error=True, api_error_status=400, text="Your credit balance is too low"), "credit", "config"),
         (Symptoms(is_error=True, assistant_error="max_output_tokens"), "output_limit", "session"),
         (Symptoms(is_error=True, subtype="error_max_turns"), "turn_limit", "session"),
         (Symptoms(is_error=True, subtype="error_max_budget_usd"), "session_budget", "session"),
@@ -207,5 +213,11 @@ def test_the_table_uses_all_six_blames() -> None:
 
 def test_only_the_deterministic_kinds_halve_at_once() -> None:
     kinds = {row.kind for row in faults.TABLE}
-    assert {kind for kind in kinds if halves_at_once(kind)} == {"refused", "too_long", "output_limit", "unasked_model"}
+    assert {kind for kind in kinds if halves_at_once(kind)} == {
+        "refused",
+        "too_long",
+        "output_limit",
+        "unasked_model",
+        "bad_request",
+    }
     assert {kind for kind in kinds if hopeless_alone(kind)} == {"refused", "too_long", "unasked_model"}

@@ -1,5 +1,7 @@
 """One supervisor at a time, and requests that wait for it."""
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import pytest
 
 from harness.base.clock import SystemClock
 from harness.base.errors import JobHeldError
+from harness.base.troubles import in_words, is_of_the_machine
 from harness.ledger import control
 from harness.ledger.lock import JobLock, is_held
 
@@ -95,3 +98,19 @@ def test_L5_a_request_that_another_user_has_put_there_is_not_heeded(tmp_path: Pa
     theirs = control.post(tmp_path, control.Request("pause", "anna"))
     os.chown(theirs, 65534, 65534)
     assert [posted.path for posted in control.waiting(tmp_path)] == [next(p for p in tmp_path.iterdir() if p != theirs)]
+
+
+def test_a_disk_that_takes_no_locks_is_said_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(descriptor: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuses)
+    with pytest.raises(OSError) as raised, JobLock(tmp_path / "lock", SystemClock()):
+        pass
+    assert in_words(raised.value, tmp_path).message.startswith(f"the disk of {tmp_path / 'lock'} takes no locks")
+    assert not is_held(tmp_path / "lock"), "nobody can hold it"
+
+
+def test_a_lack_of_memory_is_the_machines() -> None:
+    assert is_of_the_machine(MemoryError())
+    assert in_words(MemoryError(), Path()).message == "this machine has no memory left: Cannot allocate memory"
