@@ -193,3 +193,20 @@ def test_H4_a_job_within_a_system_folder_is_covered(bench: "Bench", monkeypatch:
     mounts = [(mount.kind, mount.path) for mount in mounts_of(wrapped.argv)]
     assert mounts.index(("in memory", str(bench.folder))) < mounts.index(("read-only", str(tool)))
     assert wrapped.argv.index("--remount-ro") < len(wrapped.argv)
+
+
+@pytest.mark.linux
+def test_L7_no_path_of_this_machine_is_in_the_arguments_of_what_holds_a_session(bench: "Bench") -> None:
+    """Read from inside, and what is started from outside."""
+    spec = bench.program(
+        "import json\n"
+        "words = open('/proc/1/cmdline', 'rb').read().decode().split('\\0')\n"
+        "fds = sorted(__import__('os').readlink(f'/proc/self/fd/{n}') for n in (0, 1, 2))\n"
+        "json.dump([{'id': 'a', 'words': words, 'fds': fds}], open('output.json', 'w'))\n"
+    )
+    ending = asyncio.run(bench.run(spec, Bubblewrap("bwrap")))
+    assert ending.fault is None, (spec.folder / "stderr.log").read_text()
+    (seen,) = json.loads(bench.content(ending))
+    (before, _), program = seen["words"][:2], seen["words"].index("--")
+    assert before.endswith("bwrap") and seen["words"][1] == "--args"
+    assert not any(str(spec.folder) in word for word in seen["words"][:program])
