@@ -1,4 +1,4 @@
-"""The long sweeps: `python -m tests.soak [course|kills|starts|nights|sweep|weather|ids]...`; without words, all."""
+"""The long sweeps: `python -m tests.soak [course|kills|starts|nights|sweep|weather|money|ids]...`, or all of them."""
 
 import random
 import sys
@@ -8,14 +8,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.docs.fault_matrix import IDS, carried, rows
+from tests.rehearsals.costly import costly_night
 from tests.rehearsals.killing import SIGNS, Kills, Sign, play_killed
 from tests.rehearsals.playing import Job, course_job, course_verdicts
 from tests.rehearsals.weather import weather
 from tests.simulation.soak import soak
+from tests.simulation.trial import broken_money
 from tests.sweeps.sweep import sweep
 
 KILLS = 30
 STARTS = 40
+NIGHTS, COSTLY = 200, 10
 LEAST_IDS = 110
 LEFT_S = 1.0
 """What the acceptance gives the processes of sessions to be gone after a kill."""
@@ -32,6 +35,7 @@ def main(words: Sequence[str]) -> int:
         "nights": nights,
         "sweep": sweep,
         "weather": weather,
+        "money": money,
         "ids": ids,
     }
     unknown = [word for word in words if word not in sweeps]
@@ -108,6 +112,16 @@ def starts(scratch: Path) -> bool:
 def nights(scratch: Path) -> bool:
     """Simulated nights: production core, supervisor and ledger in a scripted world, and every mutant of them."""
     return soak()
+
+
+def money(scratch: Path) -> bool:
+    """What is billed stays within the budget, and the ledger knows of all of it: simulated nights, and real ones."""
+    violations = broken_money(range(NIGHTS))
+    print(f"simulated nights with broken answers: {NIGHTS}, violations {len(violations)}", flush=True)
+    for each in violations:
+        print(f"  seed={each.seed} {each.what}")
+    outcomes = [costly_night(scratch / f"costly-{seed}", seed) for seed in range(COSTLY)]
+    return all(outcomes) and not violations
 
 
 def ids(scratch: Path) -> bool:

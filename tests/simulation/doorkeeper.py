@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from harness.core.events import AttemptStarted
 from harness.job.bounds import Bounds
+from tests.simulation.sessions import Session
 from tests.simulation.virtual import VirtualClock
-from tests.simulation.world import Session
 
 _STAGGER_S = 1.0
 _CACHE_S = 300.0

@@ -6,9 +6,9 @@ from typing import Literal
 
 import pytest
 
-Layer = Literal["night", "clock", "order", "law"]
+Layer = Literal["night", "clock", "order", "law", "money"]
 """What must catch it: an ordinary simulated night; the same night with and without jumps of the clock; the same night
-alone and in parallel; or a small law of its own about what the simulation has its own stand-in for."""
+alone and in parallel; a small law of its own about what the simulation has its own stand-in for; a costly night."""
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.backends.counting import Count
 from harness.base import artifacts, files
 from harness.base.ids import Sha
 from harness.core import events as e
@@ -155,6 +156,34 @@ def _cost_forgotten_at_a_crash(patch: pytest.MonkeyPatch) -> None:
         return told if told.known else replace(told, charged_microusd=0)
 
     patch.setattr(settling, "_usage", forgetful)
+
+
+@mutant("V4b", layer="money")
+def _only_what_was_told_is_charged(patch: pytest.MonkeyPatch) -> None:
+    usage = settling._usage
+
+    def credulous(open_: Open, ending: Ending) -> UsageSettled:
+        return usage(open_, replace(ending, facts=replace(ending.facts, counted_usd=None)))
+
+    patch.setattr(settling, "_usage", credulous)
+
+
+@mutant("V4b", layer="money")
+def _broken_answers_uncounted(patch: pytest.MonkeyPatch) -> None:
+    def forgets(count: Count) -> None:
+        count._open = None
+
+    patch.setattr(Count, "_break_off", forgets)
+
+
+@mutant("V4b", layer="money")
+def _answers_that_were_never_shown_uncounted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Count, "_lose", lambda count: None)
+
+
+@mutant("V4", layer="money")
+def _no_end_at_the_counted_cap(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Count, "is_beyond", lambda count, cap: False)
 
 
 @mutant("V4")

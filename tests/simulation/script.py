@@ -59,6 +59,8 @@ class Script:
     """Chance that a session outlives its supervisor, and writes its output later."""
     fault_rates: dict[str, float] = field(default_factory=dict)
     poison: dict[str, Poison] = field(default_factory=dict)
+    broken_answers: float = 0.0
+    """Chance that a request comes to nothing, and is billed; above 0, sessions with a cap are made of requests."""
     outages: tuple[Span, ...] = ()
     limits: tuple[Span, ...] = ()
     limit_stated: Literal["right", "early", "not", "absurd"] = "right"
@@ -125,7 +127,8 @@ def draw(seed: int) -> Script:
     )
     script = _with_added(random.Random(f"added {seed}"), _with_windows(rng, _with_bounds(rng, drawn)))
     script = _with_odd(random.Random(f"odd {seed}"), _with_deadly(random.Random(f"deadly {seed}"), script))
-    return _with_liars(random.Random(f"liars {seed}"), script)
+    script = _with_liars(random.Random(f"liars {seed}"), script)
+    return _with_broken_answers(random.Random(f"answers {seed}"), script)
 
 
 def fair(seed: int) -> Script:
@@ -150,6 +153,23 @@ def fair(seed: int) -> Script:
     )
 
 
+def costly(seed: int) -> Script:
+    """Six at a time, kills, and answers most of which break off; some items would cost more than a session may."""
+    rng = random.Random(f"costly {seed}")
+    return Script(
+        items=18,
+        parallel=6,
+        budget=Decimal(rng.choice([4, 9, 20])),
+        raises=rng.choice([0, 2]),
+        crash_rate=rng.choice([0.0, 0.01]),
+        orphan_rate=0.5,
+        fault_rates={"crash": 0.05, "missing": 0.1},
+        poison={f"i{number:03d}": "dear" for number in range(18) if rng.random() < 0.3},
+        broken_answers=rng.choice([0.2, 0.5, 0.8]),
+        calm_s=1500,
+    )
+
+
 def _with_added(rng: random.Random, script: Script) -> Script:
     if rng.random() < 0.8:
         return script
@@ -158,6 +178,12 @@ def _with_added(rng: random.Random, script: Script) -> Script:
         item: kind for item, kind in _poison(rng, script.items + sum(added)).items() if int(item[1:]) >= script.items
     }
     return replace(script, added=added, poison=script.poison | more)
+
+
+def _with_broken_answers(rng: random.Random, script: Script) -> Script:
+    if rng.random() < 0.75:
+        return script
+    return replace(script, broken_answers=rng.choice([0.1, 0.3, 0.5]), budget=script.budget or Decimal(40))
 
 
 def _with_deadly(rng: random.Random, script: Script) -> Script:

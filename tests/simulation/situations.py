@@ -26,6 +26,8 @@ LISTED: Final[dict[str, str]] = {
     "session crashed": "working, ramping",
     "session crashed on its item": "working, ramping",
     "session crashed after it wrote": "working, ramping",
+    "answers broke off": "working, ramping",
+    "broken answers used up a cap": "working, ramping",
     "session over its cap": "working, ramping",
     "session ended on request": "stopping",
     "cancel": "idle, working, ramping, holding, paused, stopping",

@@ -16,7 +16,7 @@ from tests.simulation.mutants import MUTANTS
 from tests.simulation.regressions import REGRESSIONS
 from tests.simulation.script import Script, draw
 from tests.simulation.shrinking import as_regression, shrink
-from tests.simulation.trial import Violation, caught, folder, nights, play
+from tests.simulation.trial import Violation, broken_money, caught, folder, nights, play
 from tests.simulation.universe import Universe
 
 SEEDS = 600
@@ -51,6 +51,11 @@ def test_an_item_that_crashes_every_session_fails_alone_and_all_others_are_done(
             assert universe.play().finished.exit_code == 1
             states = universe.watcher.states
             assert [item for (_, item), state in sorted(states.items()) if state != "done"] == ["i005"]
+
+
+def test_what_is_billed_is_in_the_ledger_and_within_the_budget_when_answers_break_off() -> None:
+    """A sample of the 200 of `python -m tests.soak money`."""
+    assert not broken_money(range(8))
 
 
 def test_a_failing_script_shrinks_to_what_matters() -> None:

@@ -12,7 +12,7 @@ import pytest
 from harness.core import events as e
 from harness.ledger.store import Ledger
 from tests.simulation.mutant import Mutant
-from tests.simulation.script import Script, draw, fair
+from tests.simulation.script import Script, costly, draw, fair
 from tests.simulation.universe import Played, Universe
 from tests.simulation.virtual import VirtualClock
 from tests.simulation.watcher import without_tokens
@@ -69,6 +69,11 @@ def play(seed: int, script: Script | None = None) -> Played:
     """One night; raises what it violates."""
     with folder() as path:
         return Universe(seed, path, script).play()
+
+
+def broken_money(seeds: Iterable[int]) -> list[Violation]:
+    """What nights violate whose answers break off."""
+    return [found for seed in seeds if (found := violated(seed, costly(seed)))]
 
 
 def violated(seed: int, script: Script) -> Violation | None:
@@ -169,6 +174,7 @@ _CATCHERS: dict[str, Callable[[int], object]] = {
     "clock": clock_pair,
     "order": order_pair,
     "law": accepted_once,
+    "money": lambda seed: play(seed, costly(seed)),
 }
 
 

@@ -246,8 +246,10 @@ class Watcher:
     def _paid(self, event: e.UsageSettled) -> None:
         billed = to_micro(self._world.of(event.attempt).cost)
         assert event.charged_microusd >= billed, f"V4b: attempt {event.attempt} cost {billed}: {event!r}"
-        is_capped, most = self.job.budget is not None, self.attempts[event.attempt].reserved * 3
+        reserved = self.attempts[event.attempt].reserved
+        is_capped, most = self.job.budget is not None, reserved * 3
         assert not is_capped or event.charged_microusd <= most, f"V19: more was charged than can be: {event!r}"
+        assert not is_capped or billed <= reserved, f"V4: {billed} were billed, {reserved} reserved"
         self.spent += event.charged_microusd
 
     def _ended(self, event: e.AttemptEnded, seq: int) -> None:

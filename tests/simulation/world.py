@@ -27,57 +27,16 @@ from harness.core.faults import (
 )
 from harness.core.prices import worst_response_usd
 from harness.core.types import Artifact, AttemptSpec, Ending, Fault, SessionEvent, SessionFacts
+from tests.simulation.answers import Came, came_of
 from tests.simulation.judging import made_of
 from tests.simulation.script import Script, Span
+from tests.simulation.sessions import Plan, Session
 from tests.simulation.virtual import VirtualClock
 
 DEAR = Decimal("0.60")
 """What a dear item would cost if nothing stopped it."""
 _BELIEVED = 3
 _FORGED_COST = Decimal(999_999)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a session will come to, if nobody ends it before."""
-
-    fault: Fault | None = None
-    output: bytes | None = None
-    good: frozenset[str] = frozenset()
-    """Items whose records in `output` are good."""
-    blamed: frozenset[str] = frozenset()
-    """Items that are treated badly by their own or this session's doing."""
-    cost: Decimal = Decimal(0)
-    is_cost_told: bool = True
-    told: Decimal | None = None
-    """The cost that is told, where it is not the real one."""
-    answers_after_s: float = 1.0
-    works_s: float = 1.0
-
-
-@dataclass(slots=True)
-class Session:
-    """What the world did in one attempt."""
-
-    attempt: int
-    phase: int
-    items: tuple[str, ...]
-    plan: Plan
-    began_s: float
-    writes_at_s: float
-    fault: Fault | None = None
-    written: bytes | None = None
-    cost: Decimal = Decimal(0)
-    is_live: bool = True
-    is_orphan: bool = False
-    has_answered: bool = False
-
-    @property
-    def good(self) -> frozenset[str]:
-        return self.plan.good if self.written is not None else frozenset()
-
-    def write(self) -> None:
-        self.written = self.plan.output
 
 
 @dataclass(slots=True)
@@ -257,6 +216,13 @@ class World:
             fault, output, good = Fault(SESSION_BUDGET, "session", "reached its own budget"), None, set()
             blamed = {str(item.id) for item in spec.items}
         is_told = not self._happens("costless", rng) and (fault is None or rng.random() < 0.9)
+        came = self._came(spec) if self.script.broken_answers and cap is not None else None
+        if came is not None:
+            cost = came.billed
+            if came.fault is not None:
+                fault, output, good = came.fault, None, set()
+                blamed = {str(item.id) for item in spec.items} if came.fault.blame == "session" else set()
+        told = came.told if came is not None else None
         return Plan(
             fault,
             output,
@@ -264,10 +230,21 @@ class World:
             frozenset(blamed),
             cost,
             is_told,
-            _FORGED_COST if "liar" in {self._poison(item.id) for item in spec.items} else None,
+            _FORGED_COST if "liar" in {self._poison(item.id) for item in spec.items} else told,
+            came,
             answers_after_s=rng.uniform(0.1, 5),
             works_s=rng.uniform(1, 60),
         )
+
+    def _came(self, spec: AttemptSpec) -> Came:
+        """What its requests come to. The world sticks to its own bound of excuses: then nothing breaks off."""
+        least = 30 if any(self._poison(item.id) == "dear" for item in spec.items) else 1
+        came = came_of(f"{self.seed} {spec.id}", self.script.broken_answers, spec, least)
+        if came.fault is not None and came.fault.blame == "provider" and not self._may_excuse(spec):
+            came = came_of(f"{self.seed} {spec.id}", 0.0, spec, least)
+        for what in came.met:
+            self.met(what)
+        return came
 
     def _outcome(self, spec: AttemptSpec, rng: random.Random) -> tuple[Fault | None, bytes | None, set[str], set[str]]:
         """Fault, output, items with good records, items to blame."""
@@ -361,8 +338,12 @@ class World:
             sha = self.store.put(session.written)
             artifacts = (Artifact("output.json", sha, len(session.written)),)
         is_told = session.plan.is_cost_told if is_cost_told is None else is_cost_told
-        told = session.cost if session.plan.told is None else session.plan.told
-        facts = SessionFacts(cost_usd=told if is_told else None, reached_model=session.has_answered)
+        plan = session.plan
+        told = session.cost if plan.told is None else plan.told
+        counted = plan.came.counted if plan.came else None
+        facts = SessionFacts(
+            cost_usd=told if is_told else None, reached_model=session.has_answered, counted_usd=counted
+        )
         return Ending(artifacts, (), session.fault, facts, timedelta(seconds=1))
 
     def of(self, attempt: int) -> Session:
