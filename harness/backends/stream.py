@@ -157,7 +157,8 @@ class Reading:
         model, is_first = _text(message.get("model")), not self._models.seen
         self._models.retract(_list(line.get("supersedes")))
         self._models.see(model)
-        self._models.answer(_text(line.get("uuid")) or _text(message.get("id")) or "", model)
+        id_ = _text(message.get("id")) or ""
+        self._models.answer(_text(line.get("uuid")) or id_, id_, model)
         if is_first and model and self._asked.unasked([model]):
             self._facts = replace(self._facts, is_set_up_unasked=True)
 
@@ -174,6 +175,7 @@ class Reading:
             self._tell("text", text[:_MOST_TEXT])
 
     def _take_user(self, line: Mapping[str, Any]) -> None:
+        self._models.refuse(_text(line.get("refused_message_id")))
         for block in _blocks(_mapping(line.get("message"))):
             if block.get("type") == "tool_result":
                 if self._pulse:
@@ -255,23 +257,32 @@ class _Models:
         """All that answered or were switched to, whatever became of it."""
         self._lasting: dict[str, None] = {}
         self._answers: dict[str, str] = {}
+        self._uuids: dict[str, str] = {}
+        """Of the last line of each message, by the message's id."""
 
     def see(self, model: str | None) -> None:
         if model and len(self.seen) < _MOST_MODELS:
             self.seen[model[:_MOST_MODEL]] = None
 
-    def answer(self, uuid: str, model: str | None) -> None:
+    def answer(self, uuid: str, id_: str, model: str | None) -> None:
         if not model:
             return
         if len(self._answers) >= _MOST_ANSWERS:
             oldest = next(iter(self._answers))
             self._lasting[self._answers.pop(oldest)] = None
+            self._uuids.clear()
+        self._uuids[id_] = uuid
         self._answers[uuid[:_UUID]] = model[:_MOST_MODEL]
 
     def retract(self, uuids: Sequence[Any]) -> None:
         for uuid in uuids:
             if isinstance(uuid, str):
                 self._answers.pop(uuid[:_UUID], None)
+
+    def refuse(self, id_: str | None) -> None:
+        """The message with this id was refused; the CLI goes on once without it."""
+        if id_ is not None and id_ in self._uuids:
+            self.retract([self._uuids.pop(id_)])
 
     def standing(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self._lasting, *self._answers.values())))[:_MOST_MODELS]

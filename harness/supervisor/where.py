@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from harness.base.errors import Problem, UsageError
+from harness.core.models import canonical
 from harness.job.fingerprint import Fingerprint, differences, fingerprint_like
 from harness.job.job import Job
 from harness.ledger.history import Acceptance, accepted
@@ -24,6 +25,7 @@ class Origin:
     phase: str
     attempt: int
     model: str | None
+    """The models that answered, with commas between them."""
     asked: Fingerprint
     """The fingerprint of the job when the attempt started, as far as it concerns this phase."""
     today: Fingerprint
@@ -43,7 +45,9 @@ class Condition:
             case "fingerprint":
                 return bool(differences(origin.asked, origin.today))
             case "model":
-                return self.value in (origin.model, json.loads(origin.asked.get("session.model", "null")))
+                asked = json.loads(origin.asked.get("session.model", "null"))
+                models = [*(origin.model or "").split(", "), *([asked] if asked else [])]
+                return canonical(self.value) in map(canonical, models)
             case "phase":
                 return self.value == origin.phase
             case _:

@@ -34,6 +34,8 @@ def scene(ask):
     match ask.ids[0].split("-")[0]:
         case "trouble":
             return Trouble(ask.ids[0].removeprefix("trouble-"), times=None, then=good)
+        case "switch":
+            return Trouble("refusal", times=None, then=good) if ask.model == "claude-sonnet-5-5" else good
         case "hang":
             return Turn([Tool("Bash", {"command": "touch started; tail -f /dev/null", "timeout": 600000})])
         case "after":
@@ -326,6 +328,21 @@ def test_S11_S12_a_cli_that_misbehaves_is_survived(
     found = (ending.fault.kind, ending.fault.blame) if ending.fault else (None, None)
     assert found == (kind, blame), ending
     assert marked(TOKEN_MARK, spec.token) == []
+
+
+def test_a_refusal_switches_to_a_named_model_only_and_the_answer_names_who_gave_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = asyncio.run(stage.run(stage.spec("switch")))
+    assert refused.fault is not None
+    assert (refused.fault.kind, refused.artifacts, refused.facts.unasked) == ("refused", (), ())
+    named = asyncio.run(stage.run(stage.spec("switch", fallback=("sonnet-5",))))
+    assert named.fault is None
+    assert (named.facts.model, named.facts.unasked) == ("claude-sonnet-5", ())
+    monkeypatch.setattr("harness.backends.models._NO_FALLBACK", {})
+    switched = asyncio.run(stage.run(stage.spec("switch")))
+    assert switched.artifacts, "without the switch the CLI goes on with another model by itself"
+    assert switched.facts.unasked == ("claude-sonnet-5",)
 
 
 def misbehave(monkeypatch: pytest.MonkeyPatch, folder: Path, scenario: str) -> None:
