@@ -454,6 +454,7 @@ def test_a_body_in_chunks_is_refused_as_soon_as_it_is_too_large() -> None:
     async def receive() -> dict[str, Any]:
         nonlocal taken
         taken += 1
+        assert taken < 70, "nobody has stopped it"
         return {"type": "http.request", "body": chunk, "more_body": True}
 
     async def send(message: Any) -> None:
