@@ -53,7 +53,8 @@ def test_what_is_not_in_the_request_is_untold(value: Any) -> None:
 def test_a_short_value_that_the_template_does_not_name_is_no_proof() -> None:
     assert isinstance(told("Step 1: be good", 1, named=False), Untold)
     assert isinstance(told("Summarize well", "well", named=False), Untold)
-    for nothing in (None, True, "", []):
+    nothings: list[Any] = [None, True, "", []]
+    for nothing in nothings:
         assert told("nothing to look for", nothing) == nothing
         assert isinstance(told("true null", nothing, named=False), Untold)
     assert told("nothing here", "California", named=False) == "California", "it stands in the instructions"
