@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 from harness.backends import models
 from harness.backends.counting import Count
 from harness.backends.credentials import VARIABLE, Credential
-from harness.backends.launch import Launch, Starter, View
+from harness.backends.launch import WITHHELD, Launch, Starter, View
 from harness.backends.managed import forbids_bypass
 from harness.backends.passing import PROXIES, Passed, passed_on
 from harness.backends.pulse import Pulse
@@ -235,7 +235,7 @@ class ClaudeSession:
             # The CLI starts that program with a shell of its own, which reads ~/.bash_profile when it is a login shell.
             variables["HOME"] = _NOBODYS_HOME
             variables["CLAUDE_CODE_SHELL_PREFIX"] = self._starter.tool_shell
-            variables["HARNESS_WITHHELD"] = " ".join(sorted(_secret_names(variables)))
+            variables[WITHHELD] = " ".join(sorted(_secret_names(variables)))
         return variables
 
 

@@ -4,7 +4,10 @@ from asyncio.subprocess import Process
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
+
+WITHHELD: Final = "HARNESS_WITHHELD"
+"""The variable with the names, separated by blanks, of those that nothing which a tool starts gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Starter(Protocol):
 
     tool_shell: str | None
     """A program that runs `COMMAND` as `tool_shell COMMAND`, where it sees and reaches nothing of the session's own
-    processes, and without the variables that HARNESS_WITHHELD names. None where there is none."""
+    processes, and without the variables that `WITHHELD` names. None where there is none."""
 
     async def start(self, launch: Launch) -> Process:
         """Start it with pipes for output and errors. OSError when it cannot be started."""

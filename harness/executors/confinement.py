@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from harness.backends.launch import WITHHELD
 from harness.executors.landlock import SCOPES_FROM, confining_program, version
 from harness.executors.probe_program import (
     ABSTRACT_SOCKETS,
@@ -19,8 +20,6 @@ from harness.executors.syscalls import Processor, processor
 
 _FOLDER = "/opt/harness"
 CONFINE, _CONFINE_TOOL, TOOL_SHELL = f"{_FOLDER}/confine", f"{_FOLDER}/confine-tool", f"{_FOLDER}/shell"
-WITHHELD = "HARNESS_WITHHELD"
-"""Names, separated by blanks, of variables that nothing which a tool starts gets."""
 
 _SHELL = f"""#!/bin/sh
 for name in ${WITHHELD} {WITHHELD}; do unset "$name"; done
@@ -80,12 +79,14 @@ class Confinement:
         """As in `Containment`."""
         said: dict[str, str] = {}
         if self.processor is None:
-            what = "no filter of system calls for this processor: sessions can use the kernel's keyrings and io_uring"
+            what = (
+                "no filter of system calls here (it is for x86_64 and aarch64): sessions can use keyrings and io_uring"
+            )
             said |= dict.fromkeys((KEYRING, IO_URING, OTHER_SOCKETS), what)
         if not self.landlock:
             what = (
-                "no Landlock in this kernel: what Bash starts in a session can write into the stream of its CLI, read "
-                "its credential and reach abstract sockets of this machine (D-Bus, X11)"
+                "no Landlock here (it takes Linux 5.13 and bubblewrap 0.5): what Bash starts in a session can write "
+                "into the stream of its CLI, read its credential and reach this machine's abstract sockets (D-Bus, X11)"
             )
             said |= dict.fromkeys((STREAM, CREDENTIAL, ABSTRACT_SOCKETS), what)
         elif self.landlock < SCOPES_FROM:
