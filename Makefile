@@ -15,7 +15,8 @@ test: setup ## everything that must hold
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 -m "not session"
+	$(BIN)/pytest -n 4 -m session --dist worksteal
 
 soak: setup ## long sweeps: thousands of simulated nights, random kills of a real one
 	@tools/system_packages.sh bubblewrap strace

@@ -4,9 +4,12 @@ import os
 import platform
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
+
+_OF_SESSIONS = Path(__file__).parent / "rehearsals"
 
 hypothesis.settings.register_profile(
     "ours", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -34,7 +37,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On Linux every test runs or fails; elsewhere those that need Linux are deselected, and the number is said."""
+    """On Linux every test runs or fails; elsewhere those that need Linux are deselected, and the number is said.
+
+    Tests that mostly wait for real sessions are marked `session`: `make test` runs more of them at once.
+    """
+    for item in items:
+        if item.path.is_relative_to(_OF_SESSIONS):
+            item.add_marker("session")
     if platform.system() == "Linux":
         return
     needs_linux = [item for item in items if item.get_closest_marker("linux") or item.get_closest_marker("root")]
