@@ -14,7 +14,6 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.clock import from_text
 from harness.base.ids import AttemptId, GroupId, ItemId, Sha, Token
 from harness.core.advance import Ended, Tail
-from harness.core.belief import is_claim
 from harness.core.remedies import remedy
 from harness.core.types import BatchRef, Item, Json
 from harness.ledger.shapes import inside
@@ -245,14 +244,6 @@ def stopped_by(db: sqlite3.Connection, attempt: AttemptId) -> str | None:
     (rehearsal,) = db.execute("SELECT rehearsal FROM job").fetchone()
     to_do = remedy(row[1], rehearsal=bool(rehearsal))
     return f"{row[1]}: {row[0]}" + (f"; {to_do}" if to_do else "")
-
-
-def newest_end_is_a_claim(db: sqlite3.Connection) -> bool:
-    """Whether the last attempt that ended told, after a tool call, what would hold or stop others."""
-    row = db.execute(
-        "SELECT fault, blame, evidence FROM attempts WHERE ended_seq IS NOT NULL ORDER BY ended_seq DESC LIMIT 1"
-    ).fetchone()
-    return row is not None and is_claim(row[0], row[1], json.loads(row[2]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,6 @@ class Door:
         db = self._setting.ledger.db
         hold = self._setting.hold(queries.run_state(db).hold, self._setting.clock.now())
         self.gate = Gate.of(self._setting.job.parallel, probing=hold is not None)
-        if queries.newest_end_is_a_claim(db):
-            self.gate = self.gate.after_claim()
 
     @property
     def is_ramping(self) -> bool:

@@ -32,8 +32,6 @@ class Doorkeeper:
     starts: deque[tuple[float, datetime]] = field(default_factory=lambda: deque(maxlen=50))
     """Monotonic and wall time of the last starts."""
 
-    is_claimed: bool = False
-    """The last that ended told, after a tool call, what would hold or stop others."""
     began_s: float = 0.0
     answers: dict[int, float] = field(default_factory=dict)
     """Phase -> when the provider answered a session of it last, in this run."""
@@ -49,10 +47,9 @@ class Doorkeeper:
     def of_next_run(self, parallel: int, clock: VirtualClock) -> "Doorkeeper":
         """A run that begins after a hold begins with one probe."""
         now = clock.now() + timedelta(seconds=_SLACK_S)
-        is_held = self.hold is not None or (self.shared is not None and now < self.shared)
-        allowed, is_probing = 1 if is_held else parallel, is_held or self.is_claimed
-        kept = (self.hold, self.shared, self.starts, self.is_claimed)
-        return Doorkeeper(parallel, allowed, is_probing, set(), *kept, clock.monotonic())
+        is_probing = self.hold is not None or (self.shared is not None and now < self.shared)
+        allowed = 1 if is_probing else parallel
+        return Doorkeeper(parallel, allowed, is_probing, set(), self.hold, self.shared, self.starts, clock.monotonic())
 
     def held(self, until: datetime) -> None:
         self.hold = max(until, self.hold) if self.hold else until
@@ -67,7 +64,6 @@ class Doorkeeper:
         word after a tool call is looked into by one start. `blame` is what was recorded."""
         self.probes.discard(session.attempt)
         self.rejected.discard(session.attempt)
-        self.is_claimed = is_claim
         if is_claim:
             self.is_probing = True
         elif blame == "provider":

@@ -15,7 +15,7 @@ from harness.core import settle as settling
 from harness.core.events import Event, HoldPlaced
 from harness.core.gate import Gate, Passing, hold_until
 from harness.core.settle import settle
-from harness.ledger import apply, queries
+from harness.ledger import apply
 from harness.supervisor import attempt as attempting
 from harness.supervisor import door as doors
 from harness.supervisor import supervisor as supervising
@@ -97,11 +97,6 @@ def _a_word_after_a_tool_call_is_believed_at_once(patch: pytest.MonkeyPatch) -> 
 @mutant("V10")
 def _nothing_looks_into_a_claim(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Gate, "after_claim", lambda self: self)
-
-
-@mutant("V10")
-def _a_claim_is_forgotten_at_a_restart(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(queries, "newest_end_is_a_claim", lambda db: False)
 
 
 @mutant("V10")
