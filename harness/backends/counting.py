@@ -88,6 +88,8 @@ class Count:
     """Charged for requests that were lost before anything at all had come from the provider."""
     _is_kept_for_an_hour: bool = field(default=False, init=False)
     """Its cache entries are; the CLI asks for five minutes with a key of the API."""
+    _geo: object = field(default=None, init=False)
+    """Where the last answer came from; it has a price."""
     _cached_tokens: int = field(default=0, init=False)
     _cached_at: float = field(default=0.0, init=False)
     _context_tokens: int = field(default=_OVERHEAD_TOKENS, init=False)
@@ -252,6 +254,7 @@ class Count:
     def _remember(self, usage: Mapping[str, Any]) -> None:
         """An answer has begun: the next request finds its prompt in the cache."""
         self._is_heard = True
+        self._geo = usage.get("inference_geo")
         names = ("cache_read_input_tokens", "cache_creation_input_tokens")
         written = _mapping(usage.get("cache_creation"))
         self._is_kept_for_an_hour |= _number(written.get("ephemeral_1h_input_tokens")) > 0
@@ -267,6 +270,7 @@ class Count:
             "cache_read_input_tokens": read,
             "cache_creation_input_tokens": context - read,
             "cache_creation": {"ephemeral_1h_input_tokens": context - read if self._is_kept_for_an_hour else 0},
+            "inference_geo": self._geo,
             "output_tokens": _UNSEEN_TOKENS if self._is_streamed else self.max_output_tokens,
         }
         return self._price(self.model, dearest)

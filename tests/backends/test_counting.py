@@ -174,6 +174,11 @@ def test_a_connection_that_breaks_before_the_answer_costs_the_input() -> None:
     assert counted(REQUESTING, retry(None), begins(), ends(50), result()).usd() == IN_VAIN + price(50)
 
 
+def test_what_comes_to_nothing_is_as_dear_as_the_answers_from_there() -> None:
+    lines = [REQUESTING, begins(usage={**USAGE, "inference_geo": "us"}), ends(50, "tool_use"), REQUESTING]
+    assert counted(*lines).usd() == (price(50) + again()) * Decimal("1.1")
+
+
 def test_what_is_asked_again_after_minutes_is_no_longer_in_the_cache() -> None:
     now = [0.0]
     count = Count("sonnet", 16_000, PROMPT_BYTES, lambda: now[0])
