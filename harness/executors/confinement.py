@@ -3,7 +3,7 @@ domains, as far as this kernel, this processor and this bubblewrap have them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from harness.backends.launch import WITHHELD
 from harness.executors.landlock import SCOPES_FROM, confining_program, version
@@ -56,8 +56,8 @@ class Confinement:
         if not self.landlock:
             return Given(tuple(before), (), tuple(contents))
         files = {
-            CONFINE: confining_program(self.processor, self.landlock, (*writable, *own)),
-            _CONFINE_TOOL: confining_program(self.processor, self.landlock, writable),
+            CONFINE: _program(self.processor, self.landlock, (*writable, *own)),
+            _CONFINE_TOOL: _program(self.processor, self.landlock, writable),
             TOOL_SHELL: _SHELL.encode(),
         }
         for path, content in files.items() if own else [(CONFINE, files[CONFINE])]:
@@ -98,6 +98,12 @@ class Confinement:
     def _filter(self) -> bytes:
         assert self.processor is not None
         return filter_for(self.processor)
+
+
+@lru_cache
+def _program(of: Processor, kernel: int, writable: tuple[str, ...]) -> bytes:
+    """The same in every start of a run."""
+    return confining_program(of, kernel, writable)
 
 
 def possible() -> tuple[Confinement, ...]:
