@@ -201,7 +201,7 @@ def test_check_tells_bounds_money_and_phases(desk: "Desk") -> None:
     assert said.code == 0, said.err
     assert "at most 10 starts in 1m 00s, starts from 22:00 to 07:00 only, ends 8h 00m after its start" in said.out
     assert "at most 9 sessions" in said.out
-    assert "one session reserves at most $1.46" in said.out
+    assert "one session reserves at most $1.56" in said.out
     assert "at the worst $5.00, the budget" in said.out
 
 

@@ -47,7 +47,7 @@ def test_an_unfinished_rehearsal_that_has_not_changed_goes_on(desk: "Desk") -> N
     desk.job({"1": "good", "2": "good"})
     assert desk.types("rehearse", "--first", "1").code == 0
     with (desk.folder / "job.yaml").open("a") as manifest:
-        manifest.write("strikes: 2 # shapes no record\n")
+        manifest.write("parallel: 2 # changes nothing that a rehearsal is about\n")
     again = desk.types("rehearse")
     assert again.code == 0
     assert "moved" not in again.err
