@@ -25,7 +25,8 @@ class SimulatedDisk:
         """Inode -> bytes that are durable."""
         self._names: dict[str, dict[str, int]] = {}
         """Folder -> names that are durable, and their inodes."""
-        self._contents: dict[int, bytes] = {}
+        self._contents: dict[str, bytes] = {}
+        """Path -> what is durable under that name. Not by inode: that of a file that is gone is given to another."""
         self.is_dead = False
         """The process was killed: it can do nothing to the disk any more, not even tidy up."""
         self.is_full: Callable[[], bool] = lambda: False
@@ -82,7 +83,7 @@ class SimulatedDisk:
         self._names[folder] = {entry.name: entry.inode() for entry in entries}
         for entry in entries:
             if entry.name.endswith(".json") and before.get(entry.name) != entry.inode() and entry.is_file():
-                self._contents[entry.inode()] = Path(entry.path).read_bytes()
+                self._contents[entry.path] = Path(entry.path).read_bytes()
 
     def lose_power(self) -> None:
         """Whatever was not synced may be gone, may be torn, or may be there."""
@@ -112,6 +113,7 @@ class SimulatedDisk:
             shutil.rmtree(path)
             return
         path.unlink()
-        if before is not None and before in self._contents:
-            path.write_bytes(self._contents[before])
-            self._sizes[path.stat().st_ino] = len(self._contents[before])
+        if before is not None and str(path) in self._contents:
+            content = self._contents[str(path)]
+            path.write_bytes(content)
+            self._sizes[path.stat().st_ino] = len(content)
