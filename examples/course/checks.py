@@ -2,8 +2,8 @@
 
 The harness calls `check_*(items, records, context)`; a person calls `python3 checks.py decomposition output/x/`, which
 judges merged files on their own and exits 1 with what is wrong. Nothing here is shared with what writes the answers.
-Every reason begins with its error type: `tiling_failure: Missing LEGO: 'parlare'`. Texts are compared as the tokens of
-tiling.py.
+Every reason is an object with its error type: `{"type": "tiling_failure", "message": "Missing LEGO: 'parlare'"}`. Texts
+are compared as the tokens of tiling.py.
 """
 
 import json
@@ -13,7 +13,8 @@ from typing import Any
 
 from tiling import Tokens, contains, quoted, tiling, tokens
 
-Reasons = dict[str, list[str]]
+Reason = dict[str, str]
+Reasons = dict[str, list[Reason]]
 
 ARTICLES = frozenset(("il", "lo", "la", "l'", "i", "gli", "le", "un", "uno", "una", "un'"))
 AUXILIARIES = frozenset(("ho", "hai", "ha", "abbiamo", "avete", "hanno"))
@@ -32,6 +33,10 @@ EARLY = "S0020"
 """Up to this seed a phrase may be shorter than 7 words: there is too little to make it of."""
 
 
+def wrong(kind: str, message: str) -> Reason:
+    return {"type": kind, "message": message}
+
+
 # 1.5 translations: ["S0001", [target, known]]
 
 
@@ -46,33 +51,33 @@ def check_translation(items: list[Any], records: dict[str, list[Any]], context: 
     return _only_bad(found)
 
 
-def _about_one(records: list[Any], what: str) -> list[str]:
+def _about_one(records: list[Any], what: str) -> list[Reason]:
     if not records:
-        return [f"missing_record: there is no {what}"]
-    return [] if len(records) == 1 else [f"duplicate_id: {len(records)} records, expected one {what}"]
+        return [wrong("missing_record", f"there is no {what}")]
+    return [] if len(records) == 1 else [wrong("duplicate_id", f"{len(records)} records, expected one {what}")]
 
 
-def _about_pair(seed: str, known: str, record: Any) -> list[str]:
+def _about_pair(seed: str, known: str, record: Any) -> list[Reason]:
     if not (isinstance(record, list) and len(record) == 2 and is_pair(record[1])):
-        return ['schema: expected ["S0001", [target, known]], both texts not empty']
+        return [wrong("schema", 'expected ["S0001", [target, known]], both texts not empty')]
     (target, given) = record[1]
     reasons = []
     if record[0] != seed:
-        reasons.append(f"bad_id: expected {seed}, got {record[0]!r}")
+        reasons.append(wrong("bad_id", f"expected {seed}, got {record[0]!r}"))
     if given != known:
-        reasons.append(f"wrong_seed: the known side must be {known!r} word for word, got {given!r}")
+        reasons.append(wrong("wrong_seed", f"the known side must be {known!r} word for word, got {given!r}"))
     if tokens(target) == tokens(known):
-        reasons.append("untranslated: target and known are the same")
+        reasons.append(wrong("untranslated", "target and known are the same"))
     if target.rstrip()[-1] != known[-1]:
-        reasons.append(f"punctuation: the target must end with {known[-1]!r} as the known side does")
+        reasons.append(wrong("punctuation", f"the target must end with {known[-1]!r} as the known side does"))
     if "Ã" in target or "â€" in target:
-        reasons.append(f"encoding: {target!r} was decoded with the wrong character set")
+        reasons.append(wrong("encoding", f"{target!r} was decoded with the wrong character set"))
     return reasons + (_about_words(known, target) if seed <= "S0100" else [])
 
 
-def _about_words(known: str, target: str) -> list[str]:
+def _about_words(known: str, target: str) -> list[Reason]:
     return [
-        f"vocabulary: '{word}' is '{GLOSSARY[word]}' in this course"
+        wrong("vocabulary", f"'{word}' is '{GLOSSARY[word]}' in this course")
         for word in tokens(known)
         if word in GLOSSARY and GLOSSARY[word] not in tokens(target)
     ]
@@ -119,82 +124,87 @@ def _is_row(row: Any) -> bool:
     return has_texts and is_pair(row[2:4])
 
 
-def _about_shape(seed: str, record: Any) -> list[str]:
+def _about_shape(seed: str, record: Any) -> list[Reason]:
     if not is_decomposition(record):
         return [
-            f"schema: expected [seed, [target, known], rows] with 1 to {MOST_ROWS} rows [id, B or C, target, known]"
+            wrong(
+                "schema",
+                f"expected [seed, [target, known], rows] with 1 to {MOST_ROWS} rows [id, B or C, target, known]",
+            )
         ]
     reasons = []
     if record[0] != seed:
-        reasons.append(f"bad_id: expected {seed}, got {record[0]!r}")
+        reasons.append(wrong("bad_id", f"expected {seed}, got {record[0]!r}"))
     ids = [row[0] for row in record[2]]
     for number, row_id in enumerate(ids, 1):
         if row_id in ids[: number - 1]:
-            reasons.append(f"duplicate_id: {row_id} is there twice")
+            reasons.append(wrong("duplicate_id", f"{row_id} is there twice"))
         elif row_id != f"{seed}L{number:02}":
-            reasons.append(f"bad_id: expected {seed}L{number:02}, got {row_id!r}")
+            reasons.append(wrong("bad_id", f"expected {seed}L{number:02}, got {row_id!r}"))
     return reasons
 
 
-def _about_seed(item: Any, record: Any) -> list[str]:
+def _about_seed(item: Any, record: Any) -> list[Reason]:
     reasons = []
     pair = item["records"][0][1] if item.get("records") else record[1]
     if record[1] != pair:
-        reasons.append(f"wrong_seed: expected the pair {json.dumps(pair, ensure_ascii=False)}")
+        reasons.append(wrong("wrong_seed", f"expected the pair {json.dumps(pair, ensure_ascii=False)}"))
     for row in record[2]:
         reasons += _about_row(row, {other[0]: tokens(other[2]) for other in record[2]})
-    return reasons + tiling(tokens(record[1][0]), record[2])
+    return reasons + [wrong("tiling_failure", told) for told in tiling(tokens(record[1][0]), record[2])]
 
 
-def _about_row(row: list[Any], targets: dict[str, Tokens]) -> list[str]:
+def _about_row(row: list[Any], targets: dict[str, Tokens]) -> list[Reason]:
     words = tokens(row[2])
     reasons = _about_bonds(row[0], words)
     if row[1] == "B":
         bare = words[1:] if words[0] in ARTICLES else words
         if len(bare) > 1:
             reasons.append(
-                f"missing_components: {row[0]} {quoted(words)} has several words: make it a C with components"
+                wrong("missing_components", f"{row[0]} {quoted(words)} has several words: make it a C with components")
             )
         return reasons
     if row[1] != "C":
-        return [*reasons, f"schema: {row[0]} is of type {row[1]!r}, expected B or C"]
+        return [*reasons, wrong("schema", f"{row[0]} is of type {row[1]!r}, expected B or C")]
     return reasons + _about_components(row, words, targets)
 
 
-def _about_bonds(row_id: str, words: Tokens) -> list[str]:
+def _about_bonds(row_id: str, words: Tokens) -> list[Reason]:
     """The hard rules of Italian that a program can see: they look at the last word of a row."""
     last, name = words[-1], f"{row_id} {quoted(words)}"
     if last in ARTICLES:
-        return [f"unbonded_article: {name}: an article stays with its noun"]
+        return [wrong("unbonded_article", f"{name}: an article stays with its noun")]
     if last in AUXILIARIES:
-        return [f"unbonded_auxiliary: {name}: an auxiliary stays with its verb"]
+        return [wrong("unbonded_auxiliary", f"{name}: an auxiliary stays with its verb")]
     if last == "non":
-        return [f"standalone_negation: {name}: the negation stays with what it negates"]
+        return [wrong("standalone_negation", f"{name}: the negation stays with what it negates")]
     if last in CLITICS:
-        return [f"unbonded_clitic: {name}: a clitic stays with its verb"]
+        return [wrong("unbonded_clitic", f"{name}: a clitic stays with its verb")]
     if words[0] in PREPOSITIONS and len(words) == 1:
-        return [f"over_granularization: {name}: a preposition alone says nothing"]
+        return [wrong("over_granularization", f"{name}: a preposition alone says nothing")]
     return []
 
 
-def _about_components(row: list[Any], words: Tokens, targets: dict[str, Tokens]) -> list[str]:
+def _about_components(row: list[Any], words: Tokens, targets: dict[str, Tokens]) -> list[Reason]:
     parts = row[4] if len(row) == 5 and isinstance(row[4], list) else []
     if len(parts) < 2 or not all(
         isinstance(part, list) and len(part) in (2, 3) and is_pair(part[:2]) for part in parts
     ):
-        return [f"missing_components: {row[0]} {quoted(words)} needs at least two [part, literal known] components"]
+        return [
+            wrong("missing_components", f"{row[0]} {quoted(words)} needs at least two [part, literal known] components")
+        ]
     reasons = []
     if tuple(token for part in parts for token in tokens(part[0])) != words:
-        reasons.append(f"missing_components: the parts of {row[0]} must make {quoted(words)}, in order")
+        reasons.append(wrong("missing_components", f"the parts of {row[0]} must make {quoted(words)}, in order"))
     for part in parts:
         if len(part) == 3 and part[2] is not None and targets.get(part[2]) != tokens(part[0]):
             reasons.append(
-                f"missing_feeder: {row[0]} refers to {part[2]!r} for {part[0]!r}, no row of this seed is that"
+                wrong("missing_feeder", f"{row[0]} refers to {part[2]!r} for {part[0]!r}, no row of this seed is that")
             )
     return reasons
 
 
-def _collisions(earlier: list[Any], batch: dict[str, list[Any]]) -> list[tuple[str, str]]:
+def _collisions(earlier: list[Any], batch: dict[str, list[Any]]) -> list[tuple[str, Reason]]:
     """(seed, reason) wherever one known has two targets, or one target two knowns; the earlier batches are right."""
     first: dict[tuple[int, Tokens], tuple[list[Any], bool]] = {}
     found = []
@@ -211,10 +221,10 @@ def _collisions(earlier: list[Any], batch: dict[str, list[Any]]) -> list[tuple[s
     return found
 
 
-def _collision(row: list[Any], met: list[Any], side: int, other: int) -> str:
+def _collision(row: list[Any], met: list[Any], side: int, other: int) -> Reason:
     kind = "fd_violation" if side == 3 else "fcfs_violation"
     advice = "put it together with its neighbours into a composite" if side == 3 else "keep the first known"
-    return f"{kind}: {row[side]!r} is {met[other]!r} in {met[0]}, here ({row[0]}) it is {row[other]!r}: {advice}"
+    return wrong(kind, f"{row[side]!r} is {met[other]!r} in {met[0]}, here ({row[0]}) it is {row[other]!r}: {advice}")
 
 
 # 5.5 baskets: {"S0001L01": {"lego": [target, known], "e": [[t, k], ...], "d": {"2": [...], ..., "5": [...]}}}
@@ -262,20 +272,24 @@ class Vocabulary:
         return "its words come in other LEGOs only"
 
 
-def _about_basket(lego_id: str, lego: Any, basket: Any, vocabulary: Vocabulary) -> list[str]:
+def _about_basket(lego_id: str, lego: Any, basket: Any, vocabulary: Vocabulary) -> list[Reason]:
     if not _is_basket(basket):
-        return ['schema: expected {"lego": [t, k], "e": [[t, k], ...], "d": {"2": [[t, k], ...], "3", "4", "5"}}']
+        return [
+            wrong("schema", 'expected {"lego": [t, k], "e": [[t, k], ...], "d": {"2": [[t, k], ...], "3", "4", "5"}}')
+        ]
     if basket["lego"] != [lego["target"], lego["known"]]:
-        return [f"wrong_lego: expected {[lego['target'], lego['known']]}, got {basket['lego']}"]
+        return [wrong("wrong_lego", f"expected {[lego['target'], lego['known']]}, got {basket['lego']}")]
     if lego_id != vocabulary.beginning and not (basket["e"] and basket["d"]["2"]):
-        return ["empty_basket: expected at least one e phrase and one window of 2; only the first LEGO has none"]
+        return [
+            wrong("empty_basket", "expected at least one e phrase and one window of 2; only the first LEGO has none")
+        ]
     reasons = []
     for phrase in basket["e"]:
         reasons += _about_phrase(lego_id, lego, phrase, None, vocabulary)
         words = len(phrase[0].split())
         is_seed = tokens(phrase[0]) in vocabulary.sentences
         if not (7 <= words <= 10 or is_seed or (words < 7 and lego_id[:5] <= EARLY)):
-            reasons.append(f"phrase_length: {phrase[0]!r} has {words} words, expected 7 to 10")
+            reasons.append(wrong("phrase_length", f"{phrase[0]!r} has {words} words, expected 7 to 10"))
     for size, phrases in sorted(basket["d"].items()):
         for phrase in phrases:
             reasons += _about_phrase(lego_id, lego, phrase, int(size), vocabulary)
@@ -291,21 +305,21 @@ def _is_basket(basket: Any) -> bool:
     )
 
 
-def _about_phrase(lego_id: str, lego: Any, phrase: list[str], size: int | None, vocabulary: Vocabulary) -> list[str]:
+def _about_phrase(lego_id: str, lego: Any, phrase: list[str], size: int | None, vocabulary: Vocabulary) -> list[Reason]:
     words = tokens(phrase[0])
     if len(words) > MOST_PHRASE_TOKENS:
-        return [f"schema: a phrase of {len(words)} words, expected at most {MOST_PHRASE_TOKENS}"]
+        return [wrong("schema", f"a phrase of {len(words)} words, expected at most {MOST_PHRASE_TOKENS}")]
     if not contains(words, tokens(lego["target"])):
-        return [f"missing_lego: {phrase[0]!r} does not contain {lego['target']!r}"]
+        return [wrong("missing_lego", f"{phrase[0]!r} does not contain {lego['target']!r}")]
     ways = vocabulary.covers(words, lego_id)
     if not ways:
         late = vocabulary.too_late(words, lego_id)
-        return [f"gate_violation: {phrase[0]!r}: {late}, only LEGOs up to {lego_id} may be used"]
+        return [wrong("gate_violation", f"{phrase[0]!r}: {late}, only LEGOs up to {lego_id} may be used")]
     right = [count for count, known in ways if known == tuple(sorted(tokens(phrase[1])))]
     if not right:
-        return [f"known_mismatch: {phrase[1]!r} must be the known texts of the LEGOs of {phrase[0]!r}"]
+        return [wrong("known_mismatch", f"{phrase[1]!r} must be the known texts of the LEGOs of {phrase[0]!r}")]
     if size is not None and size not in right:
-        return [f"window: {phrase[0]!r} is made of {min(right)} LEGOs, expected {size}"]
+        return [wrong("window", f"{phrase[0]!r} is made of {min(right)} LEGOs, expected {size}")]
     return []
 
 
@@ -324,7 +338,7 @@ def main(arguments: list[str]) -> int:
     found = _WHOLE[arguments[0]](Path(arguments[1]))
     for name, reasons in found.items():
         for reason in reasons:
-            print(f"{name}: {reason}")
+            print(f"{name}: {reason['type']}: {reason['message']}")
     return 1 if found else 0
 
 
@@ -344,14 +358,16 @@ def _whole_translation(folder: Path) -> Reasons:
     seeds = _read(Path(__file__).resolve().parent / "data", "canonical_seeds.json")["seeds"]
     last = max(pairs, default="")
     items = [{"id": seed["id"], "data": seed} for seed in seeds if seed["id"] <= last]
-    strangers = {name: ["wrong_seed: no such seed"] for name in pairs if name not in {seed["id"] for seed in seeds}}
+    strangers = {
+        name: [wrong("wrong_seed", "no such seed")] for name in pairs if name not in {seed["id"] for seed in seeds}
+    }
     return {**check_translation(items, pairs, {}), **strangers}
 
 
 def _whole_decomposition(folder: Path) -> Reasons:
     pairs = _by_id(_read(folder, "seed_pairs.json"))
     found = _by_id(_read(folder, "lego_pairs.json"))
-    strangers = {name: ["wrong_seed: no such seed pair"] for name in found if name not in pairs}
+    strangers = {name: [wrong("wrong_seed", "no such seed pair")] for name in found if name not in pairs}
     items = [{"id": name, "records": records} for name, records in pairs.items()]
     return {**check_decomposition(items, found, {}), **strangers}
 
@@ -360,7 +376,7 @@ def _whole_baskets(folder: Path) -> Reasons:
     decompositions = _read(folder, "lego_pairs.json")
     found = _read(folder, "lego_baskets.json")
     rows = {row[0]: {"target": row[2], "known": row[3]} for record in decompositions for row in record[2]}
-    strangers = {name: ["bad_id: no such LEGO"] for name in found if name not in rows}
+    strangers = {name: [wrong("bad_id", "no such LEGO")] for name in found if name not in rows}
     items = [{"id": name, "data": lego} for name, lego in rows.items()]
     records = {name: [basket] for name, basket in found.items()}
     return {**check_baskets(items, records, {"decompose": decompositions}), **strangers}

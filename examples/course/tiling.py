@@ -42,7 +42,7 @@ def tiling(sentence: Tokens, rows: list[Any]) -> list[str]:
             reasons = [f"LEGOs out of order: {quoted(texts[by_place[wrong]])} belongs before {quoted(texts[wrong])}"]
         else:
             reasons = ["LEGOs overlap: no choice of them covers the sentence once, the rest inside composites"]
-    return [f"tiling_failure: {reason}" for reason in reasons]
+    return reasons
 
 
 def _place(sentence: Tokens, text: Tokens) -> tuple[int, int]:

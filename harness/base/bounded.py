@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from harness.base.halt import Halt
+from harness.base.reason import Reason
 
 Json = Any
 """A JSON value; `core.types.Json`, which this room may not import."""
@@ -113,11 +114,15 @@ class Bounded:
         """BoundedError when `program` does not compile."""
         self._ask({"do": "check_jq", "program": program, "variables": list(variables_names)}, 10.0)
 
-    def schema(self, schema: Json, records: Sequence[Json], timeout_s: float = 10.0) -> list[list[str]]:
+    def schema(self, schema: Json, records: Sequence[Json], timeout_s: float = 10.0) -> list[list[Reason]]:
         """For each record what is wrong with it, `$.coaches[0].name: 'x' is too short`; at most 20, none when valid."""
-        complaints: list[list[str]] = []
+        complaints: list[list[Reason]] = []
         for portion in _portions(records):
-            complaints += self._ask({"do": "schema", "schema": schema, "texts": portion}, timeout_s)
+            answers = self._ask({"do": "schema", "schema": schema, "texts": portion}, timeout_s)
+            complaints += [
+                [Reason(f"{path}: {said}", "schema", field=field, message=said) for path, field, said in found]
+                for found in answers
+            ]
         return complaints
 
     def check_schema(self, schema: Json) -> None:
@@ -126,15 +131,15 @@ class Bounded:
 
     def python(
         self, file: Path, function: str, items: Json, records: Json, context: Json, timeout_s: float
-    ) -> dict[str, list[str]]:
+    ) -> dict[str, list[Reason]]:
         """Reasons per id, from `function(items, records, context)` of `file`, loaded afresh in a process of its own.
 
         An exception in it is a BoundedError `checks.py:12: ValueError: ...`.
         """
         question = {"do": "python", "file": str(file), "function": function}
         question |= {"items": items, "records": records, "context": context}
-        reasons: dict[str, list[str]] = self._ask(question, timeout_s)
-        return reasons
+        answer: dict[str, list[Any]] = self._ask(question, timeout_s)
+        return {id_: [Reason.answered(said) for said in listed] for id_, listed in answer.items()}
 
     def check_python(self, file: Path, function: str, timeout_s: float) -> None:
         """BoundedError when `file` cannot be loaded or has no such function; it is not called."""

@@ -146,8 +146,8 @@ def _beside(name: str) -> Any:
     return _loaded(f"harness_{name}", path)
 
 
-def _schema(question: Mapping[str, Any]) -> list[list[str]]:
-    complaints: list[list[str]] = _beside("bounded_schema").complaints(question["schema"], question["texts"])
+def _schema(question: Mapping[str, Any]) -> list[list[list[str]]]:
+    complaints: list[list[list[str]]] = _beside("bounded_schema").complaints(question["schema"], question["texts"])
     return complaints
 
 
@@ -192,7 +192,7 @@ def _ended(code: int) -> Answer:
     return {"kind": "crashed", "message": how}
 
 
-def _python(question: Mapping[str, Any]) -> dict[str, list[str]]:
+def _python(question: Mapping[str, Any]) -> dict[str, list[Any]]:
     answer = _load(question)(question["items"], question["records"], question["context"])
     return _reasons(answer, question["function"])
 
@@ -217,19 +217,16 @@ def _loaded(name: str, file: str) -> Any:
     return module
 
 
-def _reasons(answer: Any, function: str) -> dict[str, list[str]]:
+def _reasons(answer: Any, function: str) -> dict[str, list[Any]]:
     if not isinstance(answer, dict):
         raise TypeError(f"{function} must return {{id: [reason]}}, got {type(answer).__name__}")
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[str, list[Any]] = {}
     for id_, words in answer.items():
-        listed = [words] if isinstance(words, str) else words
-        if (
-            not isinstance(id_, str)
-            or not isinstance(listed, list | tuple)
-            or not all(isinstance(w, str) for w in listed)
-        ):
-            raise TypeError(f"{function} must return {{id: [reason]}} with texts, got {id_!r:.80}: {words!r:.80}")
-        reasons[id_] = list(listed)
+        listed = _beside("reason").reasons_in(words)
+        if not isinstance(id_, str) or listed is None:
+            expected = f"{{id: [reason]}} with texts or {_beside('reason').OBJECT}"
+            raise TypeError(f"{function} must return {expected}, got {id_!r:.80}: {words!r:.80}")
+        reasons[id_] = listed
     return reasons
 
 

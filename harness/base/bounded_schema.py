@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 _MOST_MESSAGES = 20
 _MOST_CHARACTERS = 500
+_PLAIN_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _NAMED = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
 """Keywords whose members are named by the user, with schemas as their values."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -21,23 +22,42 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NO_SCHEMAS = {"enum", "const", "default", "examples"}
 
 
-def complaints(schema: Any, texts: Sequence[str]) -> list[list[str]]:
+Complaint = tuple[str, str, str]
+"""Where the error stands, `$.coaches[0]`; the field that it is about, `.coaches[0].name`; and what is wrong."""
+
+
+def complaints(schema: Any, texts: Sequence[str]) -> list[list[Complaint]]:
     """For each record, a JSON text, what is wrong with it, by path."""
     text = json.dumps(schema)
     validator = _validator(text)
     return [_complaints(validator, json.loads(record), _originals(text)) for record in texts]
 
 
-def _complaints(validator: Any, record: Any, originals: dict[str, str]) -> list[str]:
-    found: list[tuple[str, str]] = []
+def _complaints(validator: Any, record: Any, originals: dict[str, str]) -> list[Complaint]:
+    found: list[Complaint] = []
+    absent: dict[tuple[Any, ...], Iterator[str]] = {}
     for error in validator.iter_errors(record):
         message = error.message
         if error.validator == "pattern":
             message = f"{error.instance!r} does not match {originals.get(error.validator_value)!r}"
-        found.append((error.json_path, _shortened(message, repr(error.instance))))
+        steps = list(error.absolute_path)
+        if error.validator == "required" and isinstance(error.validator_value, list):  # an error for each, in order
+            names = iter([name for name in error.validator_value if name not in error.instance])
+            steps.append(next(absent.setdefault((*steps, None, *error.absolute_schema_path), names)))
+        field = _field(steps)
+        found.append((error.json_path, field, _shortened(message, repr(error.instance))))
         if len(found) == _MOST_MESSAGES:
             break
-    return [f"{path}: {message}" for path, message in sorted(found, key=lambda pair: pair[0])]
+    return sorted(found, key=lambda complaint: complaint[0])
+
+
+def _field(steps: Sequence[str | int]) -> str:
+    """`.coaches[0].name`, as jq writes it; `.` is the record itself."""
+    told = ""
+    for step in steps:
+        is_name = isinstance(step, str) and _PLAIN_NAME.fullmatch(step)
+        told += f".{step}" if is_name else f"[{json.dumps(step)}]"
+    return told if told.startswith(".") else f".{told}"
 
 
 def _shortened(message: str, instance: str) -> str:

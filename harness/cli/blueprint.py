@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from harness.base import error_file
 from harness.base.errors import Problem
 from harness.base.paths import path_to
 from harness.base.texts import TextError, in_yaml, shown
@@ -80,7 +81,8 @@ def _candidates(folder: Path) -> Iterator[Path]:
             suffix = path.suffix.lower()
             if suffix == ".txt" and texts != [path]:
                 continue
-            if suffix in (*ITEM_SUFFIXES, *_MUST_BE_SAVED, *_ARE_NAMED) and path.name not in _OURS:
+            is_ours = path.name in _OURS or (path.name == error_file.NAME and error_file.is_ours(path))
+            if suffix in (*ITEM_SUFFIXES, *_MUST_BE_SAVED, *_ARE_NAMED) and not is_ours:
                 yield path
 
 

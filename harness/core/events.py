@@ -7,6 +7,7 @@ Money is in micro-dollars (`*_microusd`, whole numbers, rounded up); times are i
 from dataclasses import dataclass, field
 from typing import Literal
 
+from harness.core.item_errors import ItemError
 from harness.core.run_events import CancelAsked, Paused, PilotJudged, PilotStarted, Resumed, RunEnded, RunStarted
 from harness.core.types import Json
 
@@ -167,12 +168,16 @@ class ItemAccepted:
 
 @dataclass(frozen=True, slots=True)
 class ItemStruck:
-    """A failure was counted against the item."""
+    """A failure was counted against the item.
+
+    `errors`, here and below, say of each reason what programs want to know; () = recorded before there were any.
+    """
 
     attempt: int
     phase: int
     item: str
     reasons: tuple[str, ...]
+    errors: tuple[ItemError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +188,7 @@ class ItemReturned:
     phase: int
     item: str
     reasons: tuple[str, ...]
+    errors: tuple[ItemError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +199,7 @@ class ItemFailed:
     phase: int
     item: str
     reason: str
+    errors: tuple[ItemError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

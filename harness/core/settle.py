@@ -47,6 +47,7 @@ from harness.core.faults import (
     hopeless_alone,
 )
 from harness.core.gate import hold_until
+from harness.core.item_errors import errors_of, reason_of
 from harness.core.money import to_micro
 from harness.core.standing import Member, Open, Span
 from harness.core.types import Accepted, BatchRef, Ending, Fault, Judgement, Rejected
@@ -235,7 +236,7 @@ class _Rest:
     def returned(self) -> list[Event]:
         """Reasons that cost no strike, for the next prompt: of records that came back and were rejected."""
         return [
-            ItemReturned(self.open_.attempt, self.open_.batch.phase, member.id, self._reasons(member))
+            self._returned(member, self._reasons(member))
             for member in self.members
             if self._reasons(member) and not self._is_missing(member)
         ]
@@ -259,7 +260,8 @@ class _Rest:
         """Items whose file is gone fail, each alone; the others go again as if nothing had been."""
         open_, gone = self.open_, set(fault.evidence.get("missing_input", ()))
         if len(self.members) == 1:
-            return [ItemFailed(open_.attempt, open_.batch.phase, self.members[0].id, f"{fault.kind}: {fault.detail}")]
+            says, member = reason_of(fault), self.members[0]
+            return [ItemFailed(open_.attempt, open_.batch.phase, member.id, says, errors_of([says]))]
         there = [member for member in self.members if member.id not in gone]
         groups = [*([there] if there else []), *([member] for member in self.members if member.id in gone)]
         return [_again(open_, group, "again", open_.next_group + index) for index, group in enumerate(groups)]
@@ -276,8 +278,8 @@ class _Rest:
         open_, phase = self.open_, self.open_.batch.phase
         is_last = member.strikes + 1 >= open_.strikes_allowed
         if is_last and len(open_.members) > 1:
-            return [ItemReturned(open_.attempt, phase, member.id, reasons)]
-        events: list[Event] = [ItemStruck(open_.attempt, phase, member.id, reasons)]
+            return [self._returned(member, reasons)]
+        events: list[Event] = [ItemStruck(open_.attempt, phase, member.id, reasons, errors_of(reasons))]
         if is_last:
             events.append(ItemFailed(open_.attempt, phase, member.id, "; ".join(reasons)))
         return events
@@ -287,7 +289,7 @@ class _Rest:
         if len(open_.members) == 1:
             return self._whole_failure_alone(self.members[0])
         at_once = fault is not None and halves_at_once(fault.kind)  # fewer items are the remedy, not a reason
-        told = [] if at_once else [self._returned_whole(member) for member in self.members]
+        told = [] if at_once else [self._returned(member, self._reasons_of_whole(member)) for member in self.members]
         if not at_once and not open_.batch_repeated:
             return [*told, _again(open_, self.members, "repeated", open_.next_group, tries=open_.tries + 1)]
         middle = (len(self.members) + 1) // 2
@@ -300,17 +302,17 @@ class _Rest:
             ),
         ]
 
-    def _returned_whole(self, member: Member) -> ItemReturned:
-        return ItemReturned(self.open_.attempt, self.open_.batch.phase, member.id, self._reasons_of_whole(member))
+    def _returned(self, member: Member, reasons: tuple[str, ...]) -> ItemReturned:
+        return ItemReturned(self.open_.attempt, self.open_.batch.phase, member.id, reasons, errors_of(reasons))
 
     def _reasons_of_whole(self, member: Member) -> tuple[str, ...]:
         fault, reasons = self.fault, self._reasons(member)
-        return reasons if fault is None else (f"{fault.kind}: {fault.detail}", *reasons)
+        return reasons if fault is None else (reason_of(fault), *reasons)
 
     def _whole_failure_alone(self, member: Member) -> list[Event]:
         open_, fault, reasons = self.open_, self.fault, self._reasons_of_whole(member)
         if fault is not None and hopeless_alone(fault.kind):
-            struck = ItemStruck(open_.attempt, open_.batch.phase, member.id, reasons)
+            struck = ItemStruck(open_.attempt, open_.batch.phase, member.id, reasons, errors_of(reasons))
             return [struck, ItemFailed(open_.attempt, open_.batch.phase, member.id, reasons[0])]
         return [*self._strike(member, reasons), *self._requeue(struck=True)]
 

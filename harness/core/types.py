@@ -91,6 +91,7 @@ class OutputFault:
 
     name: str
     reason: str
+    is_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

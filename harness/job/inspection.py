@@ -140,7 +140,7 @@ class Inspection:
         except BoundedError as error:
             self.complain(path, f"{program!r} is no jq program: {one_line(error.message)}")
 
-    def judged(self, schema: Any, records: Sequence[Any]) -> list[list[str]]:
+    def judged(self, schema: Any, records: Sequence[Any]) -> Sequence[Sequence[str]]:
         """What a schema says against each record; nothing when it cannot be asked: that is noted elsewhere."""
         try:
             return self._bounded.schema(schema, records)

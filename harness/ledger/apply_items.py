@@ -3,9 +3,11 @@
 import json
 import sqlite3
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from harness.core import events as e
+from harness.core.item_errors import ItemError
 from harness.core.item_ids import folded
 
 Appliers = dict[type[Any], Callable[[sqlite3.Connection, int, str, Any], None]]
@@ -85,23 +87,27 @@ def _leave_queue(db: sqlite3.Connection, phase: int, item: str) -> None:
 
 def _item_struck(db: sqlite3.Connection, seq: int, time: str, event: e.ItemStruck) -> None:
     db.execute(
-        "UPDATE items SET strikes = strikes + 1, reasons = ? WHERE phase = ? AND item = ?",
-        (to_json(list(event.reasons)), event.phase, event.item),
+        "UPDATE items SET strikes = strikes + 1, reasons = ?, errors = ? WHERE phase = ? AND item = ?",
+        (to_json(list(event.reasons)), _errors(event.errors), event.phase, event.item),
     )
 
 
 def _item_returned(db: sqlite3.Connection, seq: int, time: str, event: e.ItemReturned) -> None:
     db.execute(
-        "UPDATE items SET reasons = ? WHERE phase = ? AND item = ?",
-        (to_json(list(event.reasons)), event.phase, event.item),
+        "UPDATE items SET reasons = ?, errors = ? WHERE phase = ? AND item = ?",
+        (to_json(list(event.reasons)), _errors(event.errors), event.phase, event.item),
     )
+
+
+def _errors(errors: tuple[ItemError, ...]) -> str:
+    return to_json([asdict(error) for error in errors])
 
 
 def _item_failed(db: sqlite3.Connection, seq: int, time: str, event: e.ItemFailed) -> None:
     _settle_item(db, time, event.phase, event.item, "failed", "running")
     db.execute(
-        "UPDATE items SET reasons = ? WHERE phase = ? AND item = ? AND reasons = '[]'",
-        (to_json([event.reason]), event.phase, event.item),
+        "UPDATE items SET reasons = ?, errors = ? WHERE phase = ? AND item = ? AND reasons = '[]'",
+        (to_json([event.reason]), _errors(event.errors), event.phase, event.item),
     )
 
 
@@ -115,7 +121,8 @@ def _item_reopened(db: sqlite3.Connection, seq: int, time: str, event: e.ItemReo
 
 def _item_edited(db: sqlite3.Connection, seq: int, time: str, event: e.ItemEdited) -> None:
     edited = db.execute(
-        """UPDATE items SET data = ?, sha = ?, file = ?, round = round + (strikes > 0), strikes = 0, reasons = '[]'
+        """UPDATE items SET data = ?, sha = ?, file = ?, round = round + (strikes > 0), strikes = 0, reasons = '[]',
+           errors = '[]'
            WHERE phase = ? AND item = ? AND state = 'pending'""",
         (to_json(event.data), event.sha, event.file, event.phase, event.item),
     )
@@ -130,7 +137,7 @@ def _item_withdrawn(db: sqlite3.Connection, seq: int, time: str, event: e.ItemWi
     changed(gone, 1, event)
     _settle_item(db, None, event.phase, event.item, "pending", "done")
     db.execute(
-        "UPDATE items SET strikes = 0, round = round + 1, reasons = ? WHERE phase = ? AND item = ?",
+        "UPDATE items SET strikes = 0, round = round + 1, reasons = ?, errors = '[]' WHERE phase = ? AND item = ?",
         (to_json(list(event.reasons)), event.phase, event.item),
     )
 

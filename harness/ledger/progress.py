@@ -12,6 +12,7 @@ from harness.base.clock import to_text
 from harness.base.files import write_atomic
 from harness.ledger.counts import job_counts
 from harness.ledger.dashboard import dashboard
+from harness.ledger.errors import errors_of_row
 
 MOST_EDITED = 9
 LONGEST_LIST = 10_000
@@ -41,7 +42,7 @@ def build(db: sqlite3.Connection, now: datetime) -> dict[str, Any]:
         f"current_{noun}": lists["running"][0] if lists["running"] else None,
         "running": lists["running"],
         "completed": lists["done"],
-        "failed": failed_items(db),
+        "failed": [{name: each[name] for name in each if name != "errors"} for each in failed_items(db)],
         "pending": lists["pending"],
         "truncated": counts.total > LONGEST_LIST,
         f"total_{noun}s": counts.total,
@@ -75,9 +76,9 @@ def _names(db: sqlite3.Connection) -> dict[str, list[str]]:
 
 
 def failed_items(db: sqlite3.Connection) -> list[dict[str, Any]]:
-    """`{name, phase, reason, attempts, timestamp}` for each failed item, in phase and item order."""
+    """`{name, phase, reason, errors, attempts, timestamp}` for each failed item, in phase and item order."""
     rows = db.execute(
-        """SELECT i.item, p.name, i.reasons, i.attempts, i.settled_at
+        """SELECT i.item, p.name, i.reasons, i.errors, i.attempts, i.settled_at
            FROM phases p CROSS JOIN items i INDEXED BY items_by_state ON p.phase = i.phase
            WHERE i.state = 'failed' ORDER BY i.phase, i.place"""
     )
@@ -86,10 +87,11 @@ def failed_items(db: sqlite3.Connection) -> list[dict[str, Any]]:
             "name": item,
             "phase": phase,
             "reason": "; ".join(json.loads(reasons)),
+            "errors": errors_of_row(reasons, errors),
             "attempts": attempts,
             "timestamp": settled_at,
         }
-        for item, phase, reasons, attempts, settled_at in rows
+        for item, phase, reasons, errors, attempts, settled_at in rows
     ]
 
 

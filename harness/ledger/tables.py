@@ -52,11 +52,14 @@ CREATE TABLE items(
     state TEXT NOT NULL CHECK (state IN ('pending', 'running', 'done', 'failed', 'blocked', 'skipped')),
     strikes INTEGER NOT NULL, round INTEGER NOT NULL, attempts INTEGER NOT NULL,
     data TEXT NOT NULL, sha TEXT NOT NULL, file TEXT, reasons TEXT NOT NULL, settled_at TEXT,
+    errors TEXT NOT NULL DEFAULT '[]',
     PRIMARY KEY (phase, item)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX items_by_place ON items(phase, place);
 CREATE INDEX items_by_number ON items(phase, number, place);
 CREATE INDEX items_open ON items(phase, number) WHERE state IN ('pending', 'running');
+CREATE INDEX items_with_errors ON items(phase, number, place)
+    WHERE reasons != '[]' AND state IN ('pending', 'running', 'failed');
 CREATE INDEX items_unbatched ON items(phase, number) WHERE part IS NULL;
 CREATE INDEX items_by_state ON items(phase, state);
 CREATE INDEX items_by_root ON items(root, phase);

@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn
 from harness.base.bounded import Bounded, BoundedError
 from harness.base.ids import ItemId
 from harness.base.paths import read_path
+from harness.base.reason import Reason
 from harness.core.faults import BROKEN_CHECK, CHECK_RAISED
 from harness.core.settle import MOST_DOUBTED
 from harness.core.types import AttemptSpec, Fault, Item, Json
@@ -187,7 +188,7 @@ class Checker:
             case "command":
                 return self._command(check, records)
 
-    def _each(self, records: Mapping[ItemId, Sequence[Json]], found: Iterable[Sequence[str]]) -> Reasons:
+    def _each(self, records: Mapping[ItemId, Sequence[Json]], found: Iterable[Sequence[Reason]]) -> Reasons:
         """What a check that looks at one record at a time has found, record by record, as reasons of items."""
         owners = [(item, record) for item, group in records.items() for record in group]
         reasons: Reasons = {}
@@ -196,31 +197,31 @@ class Checker:
                 reasons.setdefault(item, []).extend(self._named(record, complaint) for complaint in complaints)
         return reasons
 
-    def _named(self, record: Json, reason: str) -> str:
+    def _named(self, record: Json, reason: Reason) -> Reason:
         """With the key of the record when an item may have several."""
         if self.spec.output.key == self.spec.output.item:
             return reason
-        return f"record {read_path(record, self.spec.output.key)!r}: {reason}"
+        return reason.behind(f"record {read_path(record, self.spec.output.key)!r}")
 
-    def _schema(self, check: CheckSpec, records: list[Json]) -> list[list[str]]:
+    def _schema(self, check: CheckSpec, records: list[Json]) -> list[list[Reason]]:
         complaints = self.bounded.schema(check.schema, records, SCHEMA_S)
         return [[_said(check, complaint) for complaint in found] for found in complaints]
 
-    def _jq(self, check: CheckSpec, records: list[Json], doubtful: Sequence[bool]) -> list[list[str]]:
+    def _jq(self, check: CheckSpec, records: list[Json], doubtful: Sequence[bool]) -> list[list[Reason]]:
         """`doubtful` records were rejected by a jq check before: one that cannot even be asked there says nothing."""
         assert check.jq is not None
-        reasons: list[list[str]] = []
+        reasons: list[list[Reason]] = []
         outcomes = self.bounded.jq_each(check.jq, records, self.variables, timeout_s=JQ_S)
         if self.spec.output.shape == "files":
             self._must_ask_about_text(check, records, [outcome.error for outcome in outcomes])
         for outcome, is_doubtful in zip(outcomes, doubtful, strict=True):
             if outcome.error is not None:
-                reasons.append([] if is_doubtful else [f"{check.says or check.jq} (jq: {outcome.error})"])
+                reasons.append([] if is_doubtful else [Reason(f"{check.says or check.jq} (jq: {outcome.error})", "jq")])
             elif outcome.results and all(result is True for result in outcome.results):
                 reasons.append([])
             else:
                 _must_be_a_word(outcome.results)
-                reasons.append([check.says or f"must be true: {check.jq}"])
+                reasons.append([Reason(check.says or f"must be true: {check.jq}", "jq")])
         return reasons
 
     def _must_ask_about_text(self, check: CheckSpec, records: list[Json], errors: Sequence[str | None]) -> None:
@@ -245,7 +246,7 @@ class Checker:
         items, plain, context = self._arguments(records)
         given = json.dumps({"items": items, "records": plain, "context": context}, ensure_ascii=False)
         rejected = run_command(check.command, given.encode(), COMMAND_S, self.bounded)
-        if isinstance(rejected, str):
+        if isinstance(rejected, Reason):
             rejected = {item: [rejected] for item in records}
         return self._from_user(check, rejected)
 
@@ -259,7 +260,7 @@ class Checker:
         plain = {str(item): list(group) for item, group in records.items()}
         return items, plain, {name: list(context) for name, context in self.spec.context.items()}
 
-    def _from_user(self, check: CheckSpec, answer: Mapping[str, Sequence[str]]) -> Reasons:
+    def _from_user(self, check: CheckSpec, answer: Mapping[str, Sequence[Reason]]) -> Reasons:
         """A reason for an id that nobody asked about would otherwise be lost, and its item accepted."""
         known = Ids(item.id for item in self.spec.items)
         reasons: Reasons = {}
@@ -298,8 +299,8 @@ def name_of(check: CheckSpec) -> str:
             return f"check {' '.join(check.command or ())!r:.80}"
 
 
-def _said(check: CheckSpec, reason: str) -> str:
-    return f"{check.says}: {reason}" if check.says else reason
+def _said(check: CheckSpec, reason: Reason) -> Reason:
+    return reason.behind(check.says) if check.says else reason
 
 
 def _broken(check: CheckSpec, error: Raised) -> Fault:

@@ -14,6 +14,7 @@ from typing import IO, Final
 from harness.base.bounded import Bounded
 from harness.base.halt import Halt
 from harness.base.processes import IS_LINUX, exit_descriptor
+from harness.base.reason import OBJECT, Reason, reasons_in
 
 MOST_BYTES: Final = 1024 * 1024
 _LIMITS: Final = (
@@ -34,7 +35,9 @@ class CommandError(Exception):
         self.kind = kind
 
 
-def run_command(command: Sequence[str], given: bytes, timeout_s: float, bounded: Bounded) -> dict[str, list[str]] | str:
+def run_command(
+    command: Sequence[str], given: bytes, timeout_s: float, bounded: Bounded
+) -> dict[str, list[Reason]] | Reason:
     """Reasons per id; or one text that is the reason for every item. Empty = all accepted.
 
     Exit 0 accepts all; 1 rejects: standard output is JSON {id: [reason]} or any text. CommandError for every other
@@ -103,20 +106,21 @@ def _start_of(file: IO[bytes]) -> bytes:
     return content
 
 
-def _reasons(said: bytes) -> dict[str, list[str]] | str:
+def _reasons(said: bytes) -> dict[str, list[Reason]] | Reason:
     text = said.decode(errors="replace").strip()
     try:
         answer = json.loads(text)
     except (ValueError, RecursionError):
-        return text or "rejected by the check, which gave no reason"
+        return Reason.answered(text or "rejected by the check, which gave no reason")
     if not isinstance(answer, dict) or not answer:
-        return text
-    reasons: dict[str, list[str]] = {}
+        return Reason.answered(text)
+    reasons: dict[str, list[Reason]] = {}
     for id_, words in answer.items():
-        listed = [words] if isinstance(words, str) else words
-        if not isinstance(listed, list) or not all(isinstance(word, str) for word in listed):
-            raise CommandError(f"expected {{id: [reason]}} on its standard output, got {id_!r:.80}: {words!r:.80}")
-        reasons[id_] = listed
+        listed = reasons_in(words)
+        if listed is None:
+            expected = f"{{id: [reason]}} on its standard output, with texts or {OBJECT}"
+            raise CommandError(f"expected {expected}, got {id_!r:.80}: {words!r:.80}")
+        reasons[id_] = [Reason.answered(each) for each in listed]
     return reasons
 
 

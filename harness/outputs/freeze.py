@@ -49,7 +49,7 @@ def freeze(
     try:
         return Frozen((_take(work, output.file, store, most_bytes),), ())
     except FileNotFoundError:
-        fault = OutputFault(output.file, f"there is no {output.file}{_what_is_there(work)}")
+        fault = OutputFault(output.file, f"there is no {output.file}{_what_is_there(work)}", is_missing=True)
     except _RefusedError as refused:
         fault = OutputFault(output.file, str(refused))
     return Frozen((), (fault,))
@@ -67,7 +67,7 @@ def _freeze_files(work: Path, output: OutputSpec, ids: Sequence[str], store: Art
         except _RefusedError as refused:
             faults.append(OutputFault(name, str(refused)))
     if not artifacts and not faults:
-        faults.append(OutputFault(output.file, f"there is no {expected[0]}{_what_is_there(work)}"))
+        faults.append(OutputFault(output.file, f"there is no {expected[0]}{_what_is_there(work)}", is_missing=True))
     return Frozen(tuple(artifacts), tuple(faults), _invented(work, output.file, set(expected)))
 
 

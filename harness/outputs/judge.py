@@ -7,6 +7,7 @@ from typing import Any, Final
 from harness.base.artifacts import ArtifactStore
 from harness.base.bounded import Bounded
 from harness.base.ids import ItemId
+from harness.base.reason import Reason
 from harness.core.names import file_name_for
 from harness.core.types import (
     Accepted,
@@ -21,7 +22,7 @@ from harness.core.types import (
 from harness.job.job import OutputSpec, PhaseSpec
 from harness.outputs.checks import Checker
 from harness.outputs.making import Made, make
-from harness.outputs.match import Matched, match
+from harness.outputs.match import MISSING, UNREADABLE, Matched, match
 from harness.outputs.parse import NO_BOUND, Parsed, Unparsed, most_records, parse
 from harness.outputs.suspects import BrokenCheckError, DoubtedCheckError, Reasons
 
@@ -113,11 +114,11 @@ def _match_file(
         if artifact.name == spec.output.file:
             parsed = _parsed(artifact, spec, store, bounded)
             if isinstance(parsed, Unparsed):
-                return _all_missing(ids, f"{artifact.name}: {parsed.reason}")
+                return _all_missing(ids, Reason(f"{artifact.name}: {parsed.reason}", UNREADABLE))
             matched = match(parsed.found, ids, spec.output)
             matched.notes[:0] = [f"{artifact.name}: {note}" for note in parsed.notes]
             return matched
-    reasons = [_of_fault(fault) for fault in faults] or [f"there is no {spec.output.file}"]
+    reasons = [_of_fault(fault) for fault in faults] or [Reason(f"there is no {spec.output.file}", MISSING)]
     return _all_missing(ids, *reasons)
 
 
@@ -146,9 +147,9 @@ def _match_files(
         if artifact is None and name in refused:
             matched.rejected[item.id] = [refused[name]]
         elif artifact is None:
-            matched.missing[item.id] = [f"missing: there is no {name}"]
+            matched.missing[item.id] = [Reason(f"missing: there is no {name}", MISSING)]
         elif _is_blank(artifact, store):
-            matched.rejected[item.id] = [f"{name}: the file is empty"]
+            matched.rejected[item.id] = [Reason(f"{name}: the file is empty", UNREADABLE)]
         else:
             record = {"id": item.id, "file": name, "sha": artifact.sha, "size": artifact.size_bytes}
             matched.records[item.id] = (record,)
@@ -160,12 +161,12 @@ def _is_blank(artifact: Artifact, store: ArtifactStore) -> bool:
         return not any(piece.strip() for piece in iter(lambda: source.read(1 << 20), b""))
 
 
-def _all_missing(ids: Iterable[ItemId], *reasons: str) -> Matched:
+def _all_missing(ids: Iterable[ItemId], *reasons: Reason) -> Matched:
     return Matched(missing={id_: list(reasons) for id_ in ids})
 
 
-def _of_fault(fault: OutputFault) -> str:
-    return fault.reason if fault.reason.startswith("there is no") else f"{fault.name}: {fault.reason}"
+def _of_fault(fault: OutputFault) -> Reason:
+    return Reason(fault.reason, MISSING) if fault.is_missing else Reason(f"{fault.name}: {fault.reason}", UNREADABLE)
 
 
 def for_checks(
@@ -202,8 +203,8 @@ def _usable(matched: Matched) -> bool:
     return bool(matched.records or matched.rejected)
 
 
-def _bounded(reasons: Sequence[str]) -> tuple[str, ...]:
-    cut = [reason if len(reason) <= _MOST_CHARACTERS else reason[: _MOST_CHARACTERS - 1] + "…" for reason in reasons]
+def _bounded(reasons: Sequence[Reason]) -> tuple[str, ...]:
+    cut = [reason.cut(_MOST_CHARACTERS) for reason in reasons]
     if len(cut) > _MOST_REASONS:
-        cut = [*cut[: _MOST_REASONS - 1], f"and {len(cut) - _MOST_REASONS + 1} more reasons"]
+        cut = [*cut[: _MOST_REASONS - 1], Reason(f"and {len(cut) - _MOST_REASONS + 1} more reasons", "more")]
     return tuple(dict.fromkeys(cut))

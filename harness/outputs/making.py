@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from harness.base.bounded import Bounded, BoundedError, JqOutcome
 from harness.base.ids import ItemId
 from harness.base.paths import MISSING, is_plain, read_path
+from harness.base.reason import Reason
 from harness.core.faults import BROKEN_CHECK
 from harness.core.item_ids import folded, trouble_with
 from harness.core.types import Fault, Item, Json
@@ -97,28 +98,27 @@ def _plain_rows(record: Json, path: str) -> list[_Row | str]:
     return [f"expected a list at {path}, got {'nothing' if value is MISSING else repr(value)[:80]}"]
 
 
-def _items(phase: PhaseSpec, rows: Sequence[_Row | str]) -> tuple[tuple[Item, ...], list[str]]:
+def _items(phase: PhaseSpec, rows: Sequence[_Row | str]) -> tuple[tuple[Item, ...], list[Reason]]:
     made: list[Item] = []
-    reasons: list[str] = []
+    reasons: list[Reason] = []
     seen: set[str] = set()
     for row in rows:
         if isinstance(row, str):
-            reasons.append(f"no {phase.noun} can be made of it: {row}")
+            reasons.append(Reason(f"no {phase.noun} can be made of it: {row}", "rows"))
             continue
         value, record = row
         id_ = read_path(value, phase.id or ".id")
         id_ = str(id_) if isinstance(id_, int) and not isinstance(id_, bool) else id_
         if not isinstance(id_, str) or not id_.strip():
-            reasons.append(
-                f"a {phase.noun} has neither a text nor a whole number as its id at {phase.id}: {repr(value)[:120]}"
-            )
+            says = f"a {phase.noun} has neither a text nor a whole number as its id at {phase.id}: {repr(value)[:120]}"
+            reasons.append(Reason(says, "bad_id"))
             continue
         if trouble := trouble_with(id_):
-            reasons.append(f"no {phase.noun} can be made of it: {trouble}")
+            reasons.append(Reason(f"no {phase.noun} can be made of it: {trouble}", "bad_id"))
             continue
         same = folded(id_, exact=phase.exact)
         if same in seen:
-            reasons.append(f"the {phase.noun} {id_!r:.80} is there more than once")
+            reasons.append(Reason(f"the {phase.noun} {id_!r:.80} is there more than once", "duplicate_id"))
             continue
         seen.add(same)
         made.append(Item(ItemId(id_), value if isinstance(value, dict) else {"value": value}, None, (record,)))

@@ -12,11 +12,14 @@ from typing import Final
 
 from harness.base.ids import ItemId
 from harness.base.paths import put_at, read_path
+from harness.base.reason import Reason
 from harness.core.types import Json
 from harness.job.job import OutputSpec
 from harness.outputs.ids import Ids, is_id
 from harness.outputs.parse import Found, canonical
 
+MISSING: Final = "missing_output"
+UNREADABLE: Final = "unreadable_output"
 _MOST_INVENTED: Final = 100
 _MOST_NAMED: Final = 8
 _MOST_COMPARED: Final = 200
@@ -31,8 +34,8 @@ class Matched:
     """
 
     records: dict[ItemId, tuple[Json, ...]] = field(default_factory=dict)
-    rejected: dict[ItemId, list[str]] = field(default_factory=dict)
-    missing: dict[ItemId, list[str]] = field(default_factory=dict)
+    rejected: dict[ItemId, list[Reason]] = field(default_factory=dict)
+    missing: dict[ItemId, list[Reason]] = field(default_factory=dict)
     invented: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
 
@@ -52,7 +55,7 @@ class _Matcher:
         self._expected = expected
         self._output = output
         self._records: dict[ItemId, list[Json]] = {}
-        self._rejected: dict[ItemId, list[str]] = {}
+        self._rejected: dict[ItemId, list[Reason]] = {}
         self._by_key: dict[str, tuple[ItemId, str]] = {}
         """Key -> the item and the content of its first record."""
         self._strange: dict[str, Json] = {}
@@ -87,9 +90,10 @@ class _Matcher:
         self._records.setdefault(item, [])
         key = read_path(one.record, self._output.key)
         if one.problem is not None:
-            self._reject(item, f"the record {one.problem}")
+            self._reject(item, Reason(f"the record {one.problem}", UNREADABLE))
         elif not isinstance(key, str | int) or isinstance(key, bool) or key == "":
-            self._reject(item, f"a record has no text or whole number at {self._output.key}, its key")
+            says = f"a record has no text or whole number at {self._output.key}, its key"
+            self._reject(item, Reason(says, "bad_id", field=self._output.key))
         elif self._is_new(item, key, one.record):
             self._records[item].append(one.record)
 
@@ -103,10 +107,11 @@ class _Matcher:
             self._equal += 1
         else:
             for one in {item: None, first[0]: None}:
-                self._reject(one, f"{_shown(key)} is there more than once with different content")
+                says = f"{_shown(key)} is there more than once with different content"
+                self._reject(one, Reason(says, "duplicate_id", field=self._output.key))
         return False
 
-    def _reject(self, item: ItemId, reason: str) -> None:
+    def _reject(self, item: ItemId, reason: Reason) -> None:
         reasons = self._rejected.setdefault(item, [])
         if reason not in reasons:
             reasons.append(reason)
@@ -120,7 +125,7 @@ class _Matcher:
             matched.records[item] = tuple(self._records[item])
         near = _near_misses(missing, list(self._strange.values()))
         for item in missing:
-            matched.missing[item] = [self._why_missing(item, near)]
+            matched.missing[item] = [Reason(self._why_missing(item, near), MISSING)]
         matched.invented = tuple(_shown(id_) for id_ in islice(self._strange.values(), _MOST_INVENTED))
         matched.notes = list(self._notes())
         return matched

@@ -12,6 +12,8 @@ from typing import Final
 
 from harness.base.bounded import BoundedError
 from harness.base.ids import ItemId
+from harness.base.reason import Reason
+from harness.core.faults import CHECK_RAISED
 from harness.core.types import Fault, Item, Json
 from harness.outputs.command import CommandError
 
@@ -21,7 +23,7 @@ _FEW: Final = 8
 
 Raised = BoundedError | CommandError
 Records = Mapping[ItemId, Sequence[Json]]
-Reasons = dict[ItemId, list[str]]
+Reasons = dict[ItemId, list[Reason]]
 Ask = Callable[[Records], Reasons]
 """Shows records to a check; raises BoundedError or CommandError when that does not answer."""
 
@@ -62,7 +64,8 @@ class Suspects:
     def answer(self) -> Reasons:
         """Why items are rejected."""
         return self.reasons | {
-            item: [f"the check cannot look at it: {why.message}"] for item, why in self.raised.items()
+            item: [Reason(f"the check cannot look at it: {why.message}", CHECK_RAISED)]
+            for item, why in self.raised.items()
         }
 
 

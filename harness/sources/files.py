@@ -5,6 +5,7 @@ import os
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from harness.base import error_file
 from harness.base.errors import Problem
 from harness.base.texts import in_yaml, shown, size_in_words
 from harness.job.job import Job, below
@@ -89,6 +90,8 @@ def _is_left_out(job: Job, top: Path, path: Path) -> bool:
 def _is_ours(job: Job, path: Path) -> bool:
     outputs = [phase.output.merge for phase in job.phases if phase.output.merge is not None]
     ours = [job.manifest, job.folder / "batch_progress.json", *outputs]
+    if path == job.folder / error_file.NAME and error_file.is_ours(path):
+        return True
     return any(path == each or path.is_relative_to(each) for each in ours)
 
 

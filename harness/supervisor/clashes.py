@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from harness.base.ids import ItemId
+from harness.base.reason import Reason
 from harness.core.faults import BROKEN_CHECK
 from harness.core.item_ids import folded
 from harness.core.types import Accepted, Fault, Judgement, Rejected, Verdict
@@ -40,9 +41,9 @@ def without_clashes(setting: Setting, judgement: Judgement) -> Judgement:
     Nothing can come between this look and the commit that accepts the rest, so the first one accepted has the id.
     """
     clashes = list(_clashes(setting, judgement.verdicts))
-    told: dict[ItemId, list[str]] = {}
+    told: dict[ItemId, list[Reason]] = {}
     for clash in clashes:
-        told.setdefault(clash.item, []).append(clash.in_words())
+        told.setdefault(clash.item, []).append(Reason(clash.in_words(), "duplicate_id"))
     verdicts = {
         item: Rejected(tuple(told[item])) if item in told else verdict for item, verdict in judgement.verdicts.items()
     }

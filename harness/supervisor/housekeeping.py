@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from harness.base import error_file
 from harness.base.artifacts import ArtifactStore
 from harness.base.errors import BrokenSetupError, HarnessError
 from harness.base.files import remove_half_written
@@ -28,6 +29,12 @@ def progress_path(job: Job) -> Path:
     return (job.state if job.rehearsal or _has_neighbor(job) else job.folder) / PROGRESS
 
 
+def errors_path(job: Job) -> Path:
+    """Where errors.jsonl lies: beside the progress, unless that is where this job merges to."""
+    beside = progress_path(job).with_name(error_file.NAME)
+    return job.state / error_file.NAME if any(phase.output.merge == beside for phase in job.phases) else beside
+
+
 def _has_neighbor(job: Job) -> bool:
     others = (path.parent.name for path in job.state.parent.glob("*/ledger.db"))
     return any("." not in name.removeprefix(job.state.name) for name in others if name != job.state.name)
@@ -38,12 +45,15 @@ def leave_shared_progress(job: Job) -> None:
     beside = job.folder / PROGRESS
     if progress_path(job) != beside and progress.is_of(beside, job.name):
         beside.unlink(missing_ok=True)
+        if error_file.is_ours(errors := job.folder / error_file.NAME):
+            errors.unlink(missing_ok=True)
 
 
 def tidy(job: Job) -> None:
     """Remove what a killed run left half done; only for the holder of the job's lock."""
     ArtifactStore(job.state / "artifacts").tidy()
-    remove_half_written(progress_path(job).parent, progress_path(job).name)
+    for written in (progress_path(job), errors_path(job)):
+        remove_half_written(written.parent, written.name)
     remove_half_written(job.state, "ledger.seal")
     leave_shared_progress(job)
     for leftover in job.state.glob("preflight-*"):

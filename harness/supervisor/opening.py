@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from harness import __version__
+from harness.base import error_file
 from harness.base.bounded import Bounded
 from harness.base.clock import Clock
 from harness.base.errors import LedgerDamagedError, Problem, UsageError
@@ -360,7 +361,9 @@ def backup(job: Job, stamp: str) -> Path:
     """
     folder = _unused(job.state.with_name(f"{job.state.name}.backup-{stamp}"))
     outputs = [phase.output.merge for phase in job.phases if phase.output.merge is not None]
-    targets = [*outputs, *([] if job.rehearsal else [job.folder / "batch_progress.json"])]
+    errors = job.folder / error_file.NAME
+    beside = [job.folder / "batch_progress.json", *([errors] if error_file.is_ours(errors) else [])]
+    targets = [*outputs, *([] if job.rehearsal else beside)]
     for target in targets:
         if target.exists() and not target.is_relative_to(job.state):
             start = job.folder if target.is_relative_to(job.folder) else target.anchor

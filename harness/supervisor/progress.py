@@ -1,11 +1,12 @@
-"""Keeps batch_progress.json up to date without being busy with it."""
+"""Keeps batch_progress.json and errors.jsonl up to date without being busy with them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from harness.base import error_file
 from harness.base.clock import Clock
-from harness.ledger import progress
+from harness.ledger import errors, progress
 from harness.ledger.store import Ledger, opened_for_reading
 
 OffTheLoop = Callable[[Callable[[], None]], Awaitable[None]]
@@ -16,10 +17,19 @@ _SHARE = 20
 
 
 class ProgressWriter:
-    """Writes the projection at most every `max(0.5 s, 20 x the last write)`, and at once when told to."""
+    """Writes the projection and the errors every `max(0.5 s, 20 x the last write)` at most, and when told to."""
 
-    def __init__(self, path: Path, ledger: Ledger, clock: Clock, off_the_loop: OffTheLoop = asyncio.to_thread) -> None:
+    def __init__(
+        self,
+        path: Path,
+        ledger: Ledger,
+        clock: Clock,
+        off_the_loop: OffTheLoop = asyncio.to_thread,
+        *,
+        errors_path: Path | None = None,
+    ) -> None:
         self._path = path
+        self._errors_path = errors_path or path.with_name(error_file.NAME)
         self._ledger = ledger
         self._clock = clock
         self._off_the_loop = off_the_loop
@@ -53,10 +63,13 @@ class ProgressWriter:
         self._write()
 
     def _write(self) -> None:
-        """A failure to write this file never ends a run: it can be made again. What a person changed in it is kept."""
+        """A failure to write these files never ends a run: they can be made again. What a person changed in the first
+        is kept."""
         try:
             progress.set_aside_edited(self._path, self._ledger.path.parent)
             with opened_for_reading(self._ledger.path) as db:
                 progress.write(self._path, progress.build(db, self._clock.now()))
+                place = errors.place_of(self._errors_path, self._ledger.path.parent)
+                errors.write(place, errors.batches_with_errors(db))
         except OSError:
             self._is_stale = True

@@ -39,7 +39,7 @@ from harness.ledger.lock import JobLock
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
 from harness.supervisor.finished import Finished
-from harness.supervisor.housekeeping import ballast_path, give_up, progress_path, tidy
+from harness.supervisor.housekeeping import ballast_path, errors_path, give_up, progress_path, tidy
 from harness.supervisor.judging import judge_in
 from harness.supervisor.merging import Merger, refuse_claimed_targets
 from harness.supervisor.opening import (
@@ -186,7 +186,7 @@ async def _run(
     is_lock_in_place: Callable[[], bool],
 ) -> Finished:
     job = setting.job
-    progress = ProgressWriter(progress_path(job), setting.ledger, setting.clock)
+    progress = ProgressWriter(progress_path(job), setting.ledger, setting.clock, errors_path=errors_path(job))
     merger = Merger(setting)
 
     def withdrawn(phase: int) -> None:

@@ -34,7 +34,7 @@ from harness.ledger.withdrawal import Word, is_busy, made_from_all, withdraw
 from harness.sources.read import read
 from harness.supervisor.attempt import context_of, settle_unjudgeable
 from harness.supervisor.changes import CHECKS, Changes, changed_items, recorded_fingerprint, refusal
-from harness.supervisor.housekeeping import progress_path
+from harness.supervisor.housekeeping import errors_path, progress_path
 from harness.supervisor.judging import judge_with, store_accepted, verdicts_on
 from harness.supervisor.merging import Merger
 from harness.supervisor.opening import open_ledger
@@ -188,7 +188,8 @@ def bring_up_to_date(job: Job) -> None:
 
 async def _bring_up_to_date(setting: Setting) -> None:
     await Merger(setting).merge_all()
-    ProgressWriter(progress_path(setting.job), setting.ledger, setting.clock).write_now()
+    job = setting.job
+    ProgressWriter(progress_path(job), setting.ledger, setting.clock, errors_path=errors_path(job)).write_now()
 
 
 async def rejudge(setting: Setting, wanted: Sequence[ItemId] | None) -> Rejudged:

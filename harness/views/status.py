@@ -40,6 +40,8 @@ class Failed:
     phase: str
     reason: str
     attempts: int
+    errors: tuple[dict[str, Any], ...] = ()
+    """`{type, field, message}` of each reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,9 @@ class Status:
                 "sessions": self.head.sessions if self.head else 0,
             },
             "holds": [{"reason": self.hold[1], "until": to_text(self.hold[0])}] if self.hold else [],
-            "failed": [{"id": f.id, "reason": f.reason, "attempts": f.attempts} for f in self.failed],
+            "failed": [
+                {"id": f.id, "reason": f.reason, "attempts": f.attempts, "errors": list(f.errors)} for f in self.failed
+            ],
             "results": [
                 {"phase": r.phase, "file": r.target, "records": r.records, "is_current": r.is_current}
                 for r in self.results
@@ -135,7 +139,9 @@ def status_of(
         phases=tuple(phases),
         reserved_microusd=queries.money(db).reserved,
         current=current,
-        failed=tuple(Failed(f["name"], f["phase"], f["reason"], f["attempts"]) for f in failed_items(db)),
+        failed=tuple(
+            Failed(f["name"], f["phase"], f["reason"], f["attempts"], tuple(f["errors"])) for f in failed_items(db)
+        ),
         hold=hold,
         estimated_completion=estimated_completion(db, now) if goes_on else None,
         waiting_requests=waiting_requests,

@@ -19,6 +19,7 @@ from harness.core.item_ids import near
 from harness.core.money import to_usd
 from harness.core.types import Json
 from harness.ledger.contents import contents_of
+from harness.ledger.errors import errors_of_row
 from harness.views.attempts import AttemptView, Verdict, attempts_of, verdicts
 from harness.views.reading import head, reading
 from harness.views.rejected import wrote
@@ -76,6 +77,8 @@ class Chapter:
     attempts: tuple[Told, ...]
     kept: Kept | None
     withdrawn: tuple[Withdrawn, ...] = ()
+    errors: tuple[dict[str, Any], ...] = ()
+    """`{type, field, message}` of each reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,7 @@ def _chapter_as_json(chapter: Chapter, state: Path) -> dict[str, Any]:
         "strikes": chapter.strikes,
         "round": chapter.round,
         "reasons": list(chapter.reasons),
+        "errors": list(chapter.errors),
         "attempts": [_told_as_json(told, state) for told in chapter.attempts],
         "accepted": None if kept is None else _kept_as_json(kept),
         "withdrawn": [
@@ -202,8 +206,8 @@ def _family(rows: list[tuple[int, str, str | None, int]], item: str) -> Iterator
 
 
 def _chapter(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: str) -> Chapter:
-    name, noun, parent, state, strikes, round_, reasons = db.execute(
-        """SELECT p.name, p.noun, i.parent, i.state, i.strikes, i.round, i.reasons FROM items i
+    name, noun, parent, state, strikes, round_, reasons, errors = db.execute(
+        """SELECT p.name, p.noun, i.parent, i.state, i.strikes, i.round, i.reasons, i.errors FROM items i
            JOIN phases p ON p.phase = i.phase WHERE i.phase = ? AND i.item = ?""",
         (phase, item),
     ).fetchone()
@@ -212,7 +216,8 @@ def _chapter(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: str
     was_accepted = {each.attempt.id for each in told if each.verdict and each.verdict.said == "accepted"}
     has_lost = round_ > 1 or was_accepted - {kept.attempt if kept else 0}
     withdrawn = tuple(_withdrawn(db, store, phase, item)) if has_lost else ()
-    return Chapter(name, item, noun, parent, state, strikes, round_, tuple(json.loads(reasons)), told, kept, withdrawn)
+    why, found = tuple(json.loads(reasons)), tuple(errors_of_row(reasons, errors))
+    return Chapter(name, item, noun, parent, state, strikes, round_, why, told, kept, withdrawn, found)
 
 
 def _told(store: ArtifactStore, view: AttemptView, verdict: Verdict | None, item: str) -> Told:

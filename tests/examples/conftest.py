@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from harness.base.reason import Reason
+
 COURSE = Path(__file__).resolve().parents[2] / "examples" / "course"
 BATCH = 20
 
@@ -56,10 +58,14 @@ class Course:
         """What the judge says of these records of one batch."""
         ids = {record[0] for record in records}
         items = [item for item in self.seed_items(number, translated=True) if item["id"] in ids]
-        found: dict[str, list[str]] = self.checks.check_decomposition(
+        found = self.checks.check_decomposition(
             items, {record[0]: [record] for record in records}, self.context("decompose", number)
         )
-        return found
+        return self.as_read(found)
+
+    def as_read(self, found: dict[str, list[dict[str, str]]]) -> dict[str, list[str]]:
+        """What a judge found, as the model reads it."""
+        return {item: [Reason.answered(reason) for reason in reasons] for item, reasons in found.items()}
 
     def seed(self, seed_id: str) -> Any:
         """The right decomposition of a seed."""

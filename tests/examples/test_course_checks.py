@@ -18,7 +18,7 @@ def reasons_for_pair(course: Any, change: Change, seed_id: str = "S0001") -> lis
     change(pair)
     (item,) = (item for item in course.seed_items(1) if item["id"] == seed_id)
     found = course.checks.check_translation([item], {seed_id: [pair]}, {})
-    return list(found.get(seed_id, []))
+    return list(course.as_read(found).get(seed_id, []))
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_the_glossary_binds_the_first_hundred_seeds_only(course: Any) -> None:
 def test_two_records_for_one_seed_are_refused(course: Any) -> None:
     pair = course.pairs[0]
     found = course.checks.check_translation(course.seed_items(1)[:1], {"S0001": [pair, pair]}, {})
-    assert found["S0001"][0].startswith("duplicate_id")
+    assert found["S0001"][0]["type"] == "duplicate_id"
 
 
 def reasons_for_cut(course: Any, change: Change, seed_id: str = "S0001") -> list[str]:
@@ -55,7 +55,7 @@ def reasons_for_cut(course: Any, change: Change, seed_id: str = "S0001") -> list
     change(record)
     (item,) = (item for item in course.seed_items(1, translated=True) if item["id"] == seed_id)
     found = course.checks.check_decomposition([item], {seed_id: [record]}, {})
-    return list(found.get(seed_id, []))
+    return list(course.as_read(found).get(seed_id, []))
 
 
 def renumbered(record: Any) -> None:
@@ -121,7 +121,7 @@ def as_if_known(course: Any, row: list[Any]) -> list[str]:
     earlier = {"decompose": [["S0000", ["x", "x"], [row]]]}
     (item,) = course.seed_items(1, translated=True)[:1]
     found = course.checks.check_decomposition([item], {"S0001": [course.seed("S0001")]}, earlier)
-    return list(found.get("S0001", []))
+    return list(course.as_read(found).get("S0001", []))
 
 
 def test_a_known_phrase_keeps_its_target_across_batches(course: Any) -> None:
@@ -163,7 +163,7 @@ def reasons_for_basket(course: Any, change: Change) -> list[str]:
     change(basket)
     items = [item for item in course.lego_items(2) if item["id"] == LEGO]
     found = course.checks.check_baskets(items, {LEGO: [basket]}, course.context("baskets", 2))
-    return list(found.get(LEGO, []))
+    return list(course.as_read(found).get(LEGO, []))
 
 
 @pytest.mark.parametrize(

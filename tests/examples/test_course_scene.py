@@ -52,7 +52,7 @@ def rejected(course: Any, phase: str, number: int, records: Any) -> dict[str, li
     by_id = {name: [basket] for name, basket in records.items()} if phase == "baskets" else {r[0]: [r] for r in records}
     items = [item for item in ask.items if item["id"] in by_id]
     name = {"translate": "translation", "decompose": "decomposition", "baskets": "baskets"}[phase]
-    found: dict[str, list[str]] = getattr(course.checks, f"check_{name}")(items, by_id, ask.context)
+    found: dict[str, list[str]] = course.as_read(getattr(course.checks, f"check_{name}")(items, by_id, ask.context))
     return found
 
 

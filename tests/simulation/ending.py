@@ -33,6 +33,7 @@ def check_end(
     _check_reason(script, world, watcher, finished)
     _check_merges(db, job, watcher)
     _check_files(job)
+    _check_errors(job, watcher)
     _check_counts(db, watcher)
     elapsed_s = world.clock.monotonic()
     is_bounded = script.window or script.jumps or script.rate or script.deadline_s
@@ -90,8 +91,28 @@ def _check_files(job: Job) -> None:
     found = {path.name for path in job.folder.iterdir() if not path.name.endswith(".tmp")}
     assert found <= known, f"V18: files that nobody should have made: {sorted(found - known)}"
     inside = {path.name for path in job.state.iterdir() if not path.name.endswith(".tmp")}
-    assert inside <= {"artifacts", "control", "holds", "progress.json"}, f"V18: {sorted(inside)}"
+    assert inside <= {"artifacts", "control", "errors.jsonl", "holds", "progress.json"}, f"V18: {sorted(inside)}"
     assert not progress.was_edited(job.state / "progress.json"), "V18: the progress file is torn"
+
+
+def _check_errors(job: Job, watcher: Watcher) -> None:
+    """V9: errors.jsonl names each item that failed, of a batch that is not tried again only these, and none that is
+    done."""
+    path = job.state / "errors.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    numbers = {phase.name: phase.number for phase in job.phases}
+    named = {
+        (numbers[line["phase"]], error[key]): line["retryScheduled"]
+        for line in lines
+        for error in line["errors"]
+        for key in error
+        if key.endswith("Id")
+    }
+    failed = {key for key, state in watcher.states.items() if state == "failed"}
+    assert failed <= named.keys(), f"V9: errors.jsonl does not name {sorted(failed - named.keys())}"
+    for key, goes_again in named.items():
+        allowed = ("failed", "pending", "running") if goes_again else ("failed",)
+        assert watcher.states[key] in allowed, f"V9: errors.jsonl names {key}, which is {watcher.states[key]}"
 
 
 def _check_counts(db: sqlite3.Connection, watcher: Watcher) -> None:

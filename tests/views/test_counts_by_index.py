@@ -27,8 +27,8 @@ def _random_job(seed: int) -> sqlite3.Connection:
                 state = rng.choices(["pending", "running", "done", "failed", "blocked", "skipped"], weights)[0]
                 root = f"r{number}.{index}"
                 values = (phase, root if phase == 1 else f"{root}/{phase}", root, f"{index}", number, state)
-                db.execute("INSERT INTO items VALUES(?, ?, NULL, ?, ?, ?, 0, ?, 0, 1, 0, '{}', '', NULL, '[]', NULL)",
-                           values)  # fmt: skip
+                row = "?, ?, NULL, ?, ?, ?, 0, ?, 0, 1, 0, '{}', '', NULL, '[]', NULL, '[]'"
+                db.execute(f"INSERT INTO items VALUES({row})", values)
     return db
 
 

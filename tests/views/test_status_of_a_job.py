@@ -71,7 +71,8 @@ def test_status_as_json_keeps_its_documented_shape(night: "Night") -> None:
     assert shape["counts"] == {"pending": 1, "running": 0, "done": 0, "failed": 1, "blocked": 0, "skipped": 0}
     assert shape["phases"] == [{"name": "main", "noun": "school", "counts": shape["counts"]}]
     assert shape["usage"] == {"cost_usd": 0.07, "reserved_usd": 0.0, "sessions": 1}
-    assert shape["failed"] == [{"id": "A", "reason": "no coach", "attempts": 1}]
+    error = {"type": "rejected", "field": None, "message": "no coach"}
+    assert shape["failed"] == [{"id": "A", "reason": "no coach", "attempts": 1, "errors": [error]}]
     assert shape["state"] == "stopped"
     assert shape["rehearsal"] is False
 
