@@ -246,7 +246,7 @@ def test_P19_a_session_that_spends_its_cap_is_ended_by_it(stage: Stage) -> None:
 
 def test_P19_a_session_whose_answers_break_off_is_ended_at_its_cap_and_that_is_not_its_own_doing(stage: Stage) -> None:
     """The CLI would ask five times; what it tells leaves these answers out."""
-    spec = replace(stage.spec("trouble-cut"), cost_cap_usd=Decimal("0.09"))
+    spec = replace(stage.spec("trouble-cut"), cost_cap_usd=Decimal("0.05"))
     ending = asyncio.run(stage.run(spec))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("network", "provider")

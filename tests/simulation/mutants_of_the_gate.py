@@ -99,7 +99,7 @@ def _nothing_looks_into_a_claim(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Gate, "after_claim", lambda self: self)
 
 
-@mutant("V10")
+@mutant("V10", "V7b")
 def _the_gate_follows_what_a_session_says(patch: pytest.MonkeyPatch) -> None:
     settled = attempting.settle_as_judged
 
