@@ -19,7 +19,7 @@ VARIABLE: Mapping[Kind, str] = {
 BASE_URL = "ANTHROPIC_BASE_URL"
 
 _REMEDY = (
-    "set ANTHROPIC_API_KEY, or CLAUDE_CODE_OAUTH_TOKEN (made by `claude setup-token`), "
+    "set ANTHROPIC_API_KEY, or CLAUDE_CODE_OAUTH_TOKEN (made by `claude setup-token` of your own Claude Code), "
     "or ANTHROPIC_BASE_URL with ANTHROPIC_AUTH_TOKEN, or log in with `claude auth login`"
 )
 _REHEARSAL_SECRETS: Mapping[Kind, str] = {

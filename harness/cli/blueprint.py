@@ -203,16 +203,25 @@ def _named(rows: Sequence[Any], noun: str) -> Source:
         for name in ordered:
             if _tell_apart(values, name, is_exact=is_exact):
                 alike = ["of its ids some differ in case only and are different items (ids: exact)"] if is_exact else []
-                return Source(len(rows), id=path_to(name), noun=noun, is_exact=is_exact, notes=tuple(alike))
-    nearly = next((name for name in ordered if _different(values, name) * 2 > len(rows)), None)
-    notes = ["no field tells its rows apart, so their numbers do"]
-    if nearly is not None:
-        times = len(rows) - _different(values, nearly)
-        path = in_yaml(path_to(nearly))
-        notes.append(
-            f"{times:,} of {len(rows):,} rows repeat their {nearly!r}; to take each once: id: {path}, unique: first"
-        )
+                passed_over = [each for each in ordered[: ordered.index(name)] if each.casefold() in _ID_NAMES]
+                return Source(
+                    len(rows),
+                    id=path_to(name),
+                    noun=noun,
+                    is_exact=is_exact,
+                    notes=(*alike, *_repeated(values, passed_over)),
+                )
+    notes = ["no field tells its rows apart, so their numbers do", *_repeated(values, ordered)]
     return Source(len(rows), id=BY_ROW, noun=noun, notes=tuple(notes))
+
+
+def _repeated(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+    """Of the first of these fields that nearly tells the rows apart: how often it does not."""
+    nearly = next((name for name in names if _different(rows, name) * 2 > len(rows)), None)
+    if nearly is None:
+        return []
+    times, path = len(rows) - _different(rows, nearly), in_yaml(path_to(nearly))
+    return [f"{times:,} of {len(rows):,} rows repeat their {nearly!r}; to take each once: id: {path}, unique: first"]
 
 
 def _tell_apart(rows: Sequence[Mapping[str, Any]], name: str, *, is_exact: bool) -> bool:

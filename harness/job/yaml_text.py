@@ -284,6 +284,8 @@ def _syntax_in_words(error: yaml.MarkedYAMLError) -> str:
         return "a tab cannot indent YAML; use spaces"
     if "'%'" in problem or "'@'" in problem or "'`'" in problem:
         return f"not YAML: {problem}; quote the text"
+    if "'?'" in problem:
+        return "a ? inside { } or [ ] has to stand in quotes, as in note: 'string?'"
     if error.context and error.context_mark:
         return f"not YAML: {error.context} that starts at line {error.context_mark.line + 1}: {problem}"
     return f"not YAML: {problem}"

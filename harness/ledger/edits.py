@@ -28,7 +28,7 @@ class Row:
 
 def edit_rows(transaction: Transaction, rows: Sequence[Row], who: str, *, again: bool) -> set[int]:
     """Record the rows that differ for items that wait. `again`: failed items are reopened for theirs, and done ones are
-    taken back with what was made of them. No session may be running. Returns the phases that lost records."""
+    taken back with what was made of them; no session may be running then. Returns the phases that lost records."""
     db = transaction.db
     differing = [row for row in rows if _sha(db, row.item) not in (None, row.sha)]
     lost: set[int] = set()
@@ -44,17 +44,12 @@ def edit_rows(transaction: Transaction, rows: Sequence[Row], who: str, *, again:
     return lost
 
 
-def reopen(transaction: Transaction, failed: Sequence[ItemOfBatch], who: str, rows: Sequence[Row] = ()) -> None:
-    """Failed items get a new round: strikes from 0, alone, at once; those of the first phase with the row of `rows`."""
-    new = {row.item: row for row in rows}
+def reopen(transaction: Transaction, failed: Sequence[ItemOfBatch], who: str) -> None:
+    """Failed items get a new round: strikes from 0, alone, at once."""
     for each in failed:
         batch, group = each.batch, queries.run_state(transaction.db).next_group
-        transaction.record([ItemReopened(batch.phase, each.item, who)])
-        row = new.get(each.item) if batch.phase == _FIRST else None
-        if row is not None and _sha(transaction.db, each.item) != row.sha:
-            transaction.record([_edited(row, who)])
-        ref = (batch.phase, batch.number, batch.part)
-        transaction.record([GroupQueued(group, *ref, (each.item,), 0, "reopened")])
+        queued = GroupQueued(group, batch.phase, batch.number, batch.part, (each.item,), 0, "reopened")
+        transaction.record([ItemReopened(batch.phase, each.item, who), queued])
 
 
 def is_waiting(db: sqlite3.Connection, item: str) -> bool:

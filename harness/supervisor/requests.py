@@ -8,7 +8,7 @@ from harness.base.ids import ItemId
 from harness.core.events import HoldLifted
 from harness.core.run_events import Paused, Resumed
 from harness.ledger import control, queries
-from harness.ledger.edits import reopen
+from harness.ledger.edits import edit_rows, reopen
 from harness.ledger.history import acceptance
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
@@ -60,10 +60,11 @@ class RequestDesk:
         return True
 
     def _reopen(self, request: control.Request) -> None:
-        """Failed items get a new round, with their rows of today."""
+        """Failed items get a new round; those that wait, by this request or an earlier one, get their rows of today."""
         wanted = None if request.all_failed else tuple(ItemId(item) for item in request.items)
         with self._ledger.transaction() as transaction:
-            reopen(transaction, queries.failed_items(self._ledger.db, wanted), request.who, request.rows)
+            reopen(transaction, queries.failed_items(self._ledger.db, wanted), request.who)
+            edit_rows(transaction, request.rows, request.who, again=False)
 
     def _reject(self, request: control.Request) -> bool:
         """Done items get a new round; not yet, while a session works on what was made from them."""

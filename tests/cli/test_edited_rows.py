@@ -45,6 +45,17 @@ def test_retry_says_what_differs_and_takes_the_row_of_today(desk: "Desk") -> Non
     assert not broken_laws(desk.folder / ".harness/job")
 
 
+def test_a_second_retry_brings_the_row_that_was_corrected_after_the_first(desk: "Desk") -> None:
+    desk.job({"a": "good", "b": "bad"})
+    assert desk.types("launch").code == 1
+    assert desk.types("retry", "--failed").code == 0
+    edit(desk, b="good")
+    assert "(used)" in desk.types("retry", "b").err
+    assert desk.types("launch").code == 0
+    assert (merged(desk), attempts(desk, "b")) == (["a", "b"], 4)
+    assert desk.types("launch").code == 0, "what was agreed to was used"
+
+
 def test_launch_changed_makes_edited_items_again_and_no_others(desk: "Desk") -> None:
     desk.job({"a": "good", "b": "bad", "c": "good", "d": "bad"})
     assert desk.types("launch").code == 1

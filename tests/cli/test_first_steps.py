@@ -152,6 +152,7 @@ SEMICOLONS = "Kunde Nr;Name;Umsatz, EUR\n1;Müller, GmbH;3,50\n2;Söhne;4\n"
         ("v.csv", b"id,n\nAb,1\nab,1\n", '{file: "v.csv", id: ".id", ids: "exact"}', "some differ in case only"),
         ("v.csv", b"a,email\n1,x@y.z\n1,y@y.z\n1,x@y.z\n", '{file: "v.csv", id: "$row"}',
          "1 of 3 rows repeat their 'email'; to take each once: id: '.email', unique: first"),
+        ("v.csv", b"id,n\n1,A\n1,B\n2,C\n", '{file: "v.csv", id: ".n"}', "1 of 3 rows repeat their 'id'"),
         ("v.csv", b"a,n\nx,1\nx,1\n", '{file: "v.csv", id: "$row"}', "no field tells its rows apart"),
         ("in/S2.PDF", b"%PDF", '{files: "in/*.PDF"}', "found 1 file in in/*.PDF"),
         ("in [x]/2024/S2.pdf", b"%PDF", '{files: "in [[]x]/**/*.pdf"}', "found 1 file"),

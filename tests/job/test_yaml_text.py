@@ -198,3 +198,7 @@ def test_places_of_keys_and_values() -> None:
     assert root.place_at(("session", "tools", 1)) == Place(3, 17)
     assert root.place_at(("session", "tools"), of_key=True) == Place(3, 3)
     assert root.place_at(("session", "prompt", "x")) == Place(2, 3)
+
+
+def test_a_question_mark_inside_braces_is_told_its_quotes() -> None:
+    assert "in quotes, as in note: 'string?'" in complaints("output: {fields: {note: string?}}")[0]
