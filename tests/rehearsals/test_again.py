@@ -55,7 +55,7 @@ def test_a_changed_item_is_refused_with_the_difference_until_the_user_says_keep(
     kept = job.play("--keep")
     assert kept.code == 0, kept.all
     texts = {record["id"]: record["text"] for record in json.loads(job.merged()["all.json"])}
-    assert texts["i02"] == "about word 2", "kept means: as it was planned"
+    assert texts["i02"] == "about another word", "an item that has not begun takes its row of today"
     job.assert_laws_hold()
 
 
