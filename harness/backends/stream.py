@@ -13,6 +13,7 @@ from typing import Any
 from harness.backends.counting import Count
 from harness.backends.pulse import Pulse
 from harness.backends.session import MOST_COST_USD
+from harness.base.texts import whole
 from harness.core.models import Asked
 from harness.core.symptoms import RateLimit, Symptoms
 from harness.core.types import SessionEvent, SessionFacts
@@ -126,7 +127,7 @@ class Reading:
                 self._retried = _number(line.get("error_status"))
                 self._wait_for_model()
                 reason = self._retried or _text(line.get("error")) or "no answer"
-                self._tell("retrying", f"{reason}, try {line.get('attempt')}")
+                self._tell("retrying", f"{reason}, try {_number(line.get('attempt'))}")
             case "model_refusal_fallback":
                 self._models.retract(_list(line.get("retracted_message_uuids")))
                 self._models.see(_text(line.get("fallback_model")))
@@ -289,7 +290,7 @@ class _Models:
 
 
 def _synthetic_text(line: Mapping[str, Any], text: str | None) -> str:
-    errors = "; ".join(entry for entry in _list(line.get("errors")) if isinstance(entry, str))
+    errors = "; ".join(_text(entry) or "" for entry in _list(line.get("errors")) if isinstance(entry, str))
     return errors or text or ""
 
 
@@ -352,7 +353,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return whole(value) if isinstance(value, str) and value else None
 
 
 def _number(value: Any) -> int | None:

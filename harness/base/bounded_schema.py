@@ -30,7 +30,17 @@ def complaints(schema: Any, texts: Sequence[str]) -> list[list[Complaint]]:
     """For each record, a JSON text, what is wrong with it, by path."""
     text = json.dumps(schema)
     validator = _validator(text)
-    return [_complaints(validator, json.loads(record), _originals(text)) for record in texts]
+    return [_judged(validator, record, _originals(text)) for record in texts]
+
+
+def _judged(validator: Any, record: str, originals: dict[str, str]) -> list[Complaint]:
+    """What a record does to the validator is a fault of this record, not of the check."""
+    try:
+        return _complaints(validator, json.loads(record), originals)
+    except ArithmeticError:
+        return [("$", ".", "holds a number that is too large to be checked")]
+    except RecursionError:
+        return [("$", ".", "is nested too deep to be checked")]
 
 
 def _complaints(validator: Any, record: Any, originals: dict[str, str]) -> list[Complaint]:

@@ -44,6 +44,16 @@ def shown(path: Path) -> str:
         return str(absolute)
 
 
+def whole(text: str) -> str:
+    """The text with U+FFFD for each half of a surrogate pair, which no file in UTF-8 can hold. Names of files that are
+    no UTF-8 bring them, and escapes in JSON."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
 def size_in_words(size_bytes: int) -> str:
     """`1 MB`, `32 MB`, `1.5 MB`, `900 bytes`; a megabyte is 1024 x 1024 bytes."""
     if size_bytes < 1024:

@@ -1,10 +1,13 @@
 """Events as JSON and back: what an entry of the ledger holds."""
 
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
+from harness.base.texts import whole
 from harness.core.events import Event
 
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
@@ -16,8 +19,28 @@ def _adapter(kind: str) -> TypeAdapter[Any]:
 
 
 def encode(event: Event) -> str:
-    """The event's fields as one line of JSON; its kind is the class name."""
-    return _adapter(type(event).__name__).dump_json(event).decode()
+    """The event's fields as one line of JSON; its kind is the class name.
+
+    Halves of surrogate pairs, which JSON in UTF-8 cannot hold, are U+FFFD in it: no text of a session may end the run.
+    """
+    adapter = _adapter(type(event).__name__)
+    try:
+        return adapter.dump_json(event).decode()
+    except (UnicodeEncodeError, PydanticSerializationError):
+        return adapter.dump_json(_whole(event)).decode()
+
+
+def _whole(value: Any) -> Any:
+    """The value with `texts.whole` for each text in it, however deep."""
+    if isinstance(value, str):
+        return whole(value)
+    if isinstance(value, dict):
+        return {_whole(key): _whole(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_whole, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{each.name: _whole(getattr(value, each.name)) for each in fields(value)})
+    return value
 
 
 class UnreadableEntryError(Exception):

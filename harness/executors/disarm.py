@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from harness.base.beneath import opened_file, opened_folder, opened_folder_in
+from harness.base.texts import whole
 
 SETTINGS = (".claude", "CLAUDE.md", "CLAUDE.local.md", "AGENTS.md", ".mcp.json", ".envrc", ".git")
 """What a CLI or a shell loads from the folder it is started in; sessions of ours are told not to."""
@@ -82,4 +83,4 @@ def _clear(name: str, folder: int, mode: int) -> None:
 
 def _note(what: str, found: list[str]) -> str:
     more = f" and {len(found) - 5:,} more" if len(found) > 5 else ""
-    return f"disarmed: {', '.join(found[:5])}{more}: {what}"
+    return whole(f"disarmed: {', '.join(found[:5])}{more}: {what}")

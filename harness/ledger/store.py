@@ -44,6 +44,8 @@ class Transaction:
     def record(self, events: Iterable[Event]) -> None:
         for event in events:
             kind, body = type(event).__name__, encode(event)
+            if "\ufffd" in body:  # perhaps for what no text in UTF-8 can hold: the tables get what the entry says
+                event = decode(kind, body)
             self._end = end = self._end.next(self._time.encode(), kind.encode(), body.encode())
             self.db.execute("INSERT INTO entries VALUES(?, ?, ?, ?, ?)", (end.seq, self._time, kind, body, end.hash))
             apply(self.db, end.seq, self._time, event)

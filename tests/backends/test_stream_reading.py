@@ -228,6 +228,20 @@ def test_denials_are_named_with_what_they_were_for() -> None:
     assert reading.facts().denials == ("Write(/etc/x)", "Bash")
 
 
+def test_half_a_surrogate_pair_is_kept_nowhere() -> None:
+    half, (reading, _, events) = "x\udcff", watched()
+    reading.take(INIT | {"model": half})
+    reading.take({"type": "system", "subtype": "api_retry", "attempt": half, "error": half})
+    reading.take(assistant({"type": "text", "text": half}, tool("t") | {"name": half, "input": {"path": half}}))
+    denial = {"tool_name": half, "tool_input": {"command": half}}
+    failed = {"is_error": True, "stop_reason": half, "errors": [half], "result": half, "permission_denials": [denial]}
+    reading.take(RESULT | failed)
+    assert reading.facts().said == "x\ufffd"
+    told = [reading.facts().stop_reason, *reading.facts().denials, reading.symptoms().text]
+    assert told == ["x\ufffd", "x\ufffd(x\ufffd)", "x\ufffd"]
+    assert "\udcff" not in "".join(event.text for event in events)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

@@ -139,6 +139,19 @@ def test_schema_complaints_name_the_path_of_each_fault(bounded: Bounded) -> None
     ]
 
 
+def test_a_record_that_the_validator_cannot_work_on_is_rejected_alone(bounded: Bounded) -> None:
+    node = {"properties": {"n": {"multipleOf": 0.01}, "in": {"$ref": "#"}}}
+    deep: dict[str, object] = {}
+    for _ in range(400):
+        deep = {"in": deep}
+    assert bounded.schema(node, [{"n": 10**400}, {"n": 0.25}, deep, {"n": 1}]) == [
+        ["$: holds a number that is too large to be checked"],
+        [],
+        ["$: is nested too deep to be checked"],
+        [],
+    ]
+
+
 def test_complaints_are_bounded_in_number_and_length(bounded: Bounded) -> None:
     (complaints,) = bounded.schema({"items": {"type": "integer"}}, [["long " * 10_000] * 50])
     assert len(complaints) == 20

@@ -66,6 +66,11 @@ def test_L3_setuid_bits_links_out_and_project_files_do_not_stay(tmp_path: Path) 
     assert disarm(work) == []
 
 
+def test_a_name_that_is_no_utf8_is_told_in_text_that_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"\xff")).symlink_to("/etc")
+    assert disarm(tmp_path) == ["disarmed: \ufffd: links that led out were removed"]
+
+
 def test_L3_a_folder_swapped_for_a_link_is_not_gone_into(tmp_path: Path) -> None:
     (tmp_path / "theirs" / ".git").mkdir(parents=True)
     (tmp_path / "work").symlink_to("theirs")

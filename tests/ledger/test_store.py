@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from harness.base.clock import SystemClock
 from harness.base.errors import LedgerDamagedError
 from harness.core.codec import decode, encode
-from harness.core.events import BatchPlanned, ItemAdded, JobPlanned, PlannedPhase
+from harness.core.events import AttemptEnded, BatchPlanned, FrozenOutput, ItemAdded, JobPlanned, PlannedPhase
 from harness.core.run_events import Paused, Resumed, RunStarted
 from harness.ledger.queries import last_seq
 from harness.ledger.shapes import stranger_in
@@ -45,6 +46,25 @@ def test_an_event_survives_the_ledger_unchanged(tmp_path: Path) -> None:
         assert decode(type(entry.event).__name__, encode(entry.event)) == entry.event
     added = [entry.event for entry in entries(ledger.db) if isinstance(entry.event, ItemAdded)]
     assert added[0].data["big"] == 2**60 + 1
+
+
+def test_text_that_no_utf8_can_hold_is_kept_as_far_as_it_can_be(tmp_path: Path) -> None:
+    ledger = a_ledger(tmp_path / "ledger.db")
+    half, data = "a\udcffb\ud83d\ude00", {"\ud800k": ["\udcff", {"deep": ("x\udc00", 2**70, None)}]}
+    clean = "a\ufffdb\U0001f600"
+    output = FrozenOutput(half, "sha", 1)
+    ended = AttemptEnded(1, "well", None, None, half, 0.5, None, half, None, (output,), (half,), (half,), data)
+    told = decode("AttemptEnded", encode(ended))
+    assert isinstance(told, AttemptEnded) and told.outputs == (FrozenOutput(clean, "sha", 1),)
+    assert (told.detail, told.model, told.invented, told.notes) == (clean, clean, (clean,), (clean,))
+    items = [("d", data), ("e", {"\udcff": 1})]
+    added = [ItemAdded(1, id_, None, id_, id_, n, fields, "sha") for n, (id_, fields) in enumerate(items, 4)]
+    ledger.record(RunStarted(2, half, "0", 1, None, "off", "none"), *added)
+    assert state_of(rebuild(ledger.db)) == state_of(ledger.db)
+    *_, started, added_first, _ = [entry.event for entry in entries(ledger.db)]
+    assert isinstance(started, RunStarted) and isinstance(added_first, ItemAdded)
+    assert clean in astuple(started)
+    assert added_first.data == {"\ufffdk": ["\ufffd", {"deep": ["x\ufffd", 2**70, None]}]}
 
 
 def test_nothing_of_a_failed_transaction_stays(tmp_path: Path) -> None:
