@@ -87,6 +87,11 @@ def resident_bytes(pids: Iterable[int], above: int) -> int:
     return sum(_proportional(pid) for pid in found)
 
 
+def threads(pids: Iterable[int]) -> int:
+    """How many these processes have together."""
+    return sum(_threads(pid) for pid in pids)
+
+
 def reap(pids: Iterable[int]) -> None:
     """Collect those of them that are dead children of ours (adopted ones; a subprocess is reaped by who started it)."""
     for pid in pids:
@@ -114,6 +119,19 @@ def reap_namespaces() -> list[int]:
 def _line(status: bytes, name: bytes) -> bytes:
     """What stands behind `name` in a /proc/<pid>/status; empty when it is not there."""
     return next((line[len(name) :] for line in status.splitlines() if line.startswith(name)), b"")
+
+
+def _threads(pid: int) -> int:
+    """None when it is gone."""
+    if IS_LINUX:
+        with suppress(OSError):
+            return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[_THREADS])
+        return 0
+    import psutil
+
+    with suppress(psutil.Error):
+        return int(psutil.Process(pid).num_threads())
+    return 0
 
 
 def _resident(pid: int) -> int:

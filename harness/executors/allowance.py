@@ -15,7 +15,8 @@ from pathlib import Path
 
 from harness.base.beneath import opened_folder
 from harness.base.clock import Clock
-from harness.executors.memory import held_bytes
+from harness.base.processes import threads
+from harness.executors.memory import held_bytes, nameless_bytes
 
 _MIB, _GIB = 1 << 20, 1 << 30
 _RESERVED_BY_CLI = 12 * _GIB
@@ -40,12 +41,14 @@ class Allowance:
 
     processes: int = 1024
     """Of the whole session; the CLI with a build in its Bash tool has dozens."""
+    threads: int = 4096
+    """Of all its processes together; the CLI has about 20."""
     resident_bytes: int = field(default_factory=_half_of_memory)
     """In memory, of the whole session, which has about 0.2 GiB; beyond half of the machine all others are in danger."""
     files: int = 20_000
     """In the folders that it can write, which hold about 25; an unpacked archive has thousands."""
     written_bytes: int = 4 * _GIB
-    """In these folders together, and in a single file; an output may have 64 MiB."""
+    """In these folders and in open files without a name together, and in a single file; an output may have 64 MiB."""
     open_files: int = 8192
     """Of one process. The CLI has 17."""
 
@@ -105,16 +108,24 @@ def _taken(allowance: Allowance, processes: Callable[[int], Iterable[int]], fold
     pids = list(processes(allowance.processes + 1))
     if len(pids) > allowance.processes:
         return f"more than {allowance.processes:,} processes"
-    held = held_bytes(pids, allowance.resident_bytes)
+    if threads(pids) > allowance.threads:
+        return f"more than {allowance.threads:,} threads"
+    in_memory, on_disk = nameless_bytes(pids)
+    held = in_memory + held_bytes(pids, max(0, allowance.resident_bytes - in_memory))
     if held > allowance.resident_bytes:
         return f"{held // _MIB:,} MiB of memory, of {allowance.resident_bytes // _MIB:,}"
-    return written(allowance, folders) or held
+    return written(allowance, folders, on_disk) or held
 
 
-def written(allowance: Allowance, folders: Sequence[Path]) -> str:
-    """What is too much in these folders, in words; empty when nothing is. No link is followed, also not one that is put
-    in the place of a folder meanwhile; nor is a folder gone into that cannot be opened."""
-    files = size = 0
+def written(allowance: Allowance, folders: Sequence[Path], nameless: int = 0) -> str:
+    """What is too much in these folders, with so many bytes that lie in none, in words; empty when nothing is.
+
+    No link is followed, also not one that is put in the place of a folder meanwhile; nor is a folder gone into that
+    cannot be opened.
+    """
+    files, size = 0, nameless
+    if size > allowance.written_bytes:
+        return f"more than {allowance.written_bytes // _MIB:,} MiB in files"
     waiting: list[tuple[Path, tuple[str, ...]]] = [(folder, ()) for folder in folders]
     while waiting:
         top, names = waiting.pop()

@@ -1,10 +1,11 @@
-"""What sessions hold in memory, also where no process has it in its own: files in memory, and folders in memory.
+"""What sessions hold where no folder of theirs shows it: memory, files and folders in memory, files without a name.
 
-Not seen are files in memory that no process has open (on their way through a socket, or mapped and closed), and pages
-of shared mappings that were given back; only a cgroup would count those. What is left of the machine shows them.
+Not seen are files without a name that no process has open (on their way through a socket, or mapped and closed), and
+pages of shared mappings that were given back; only a cgroup would count those. What is left of the machine shows them.
 """
 
 import os
+import stat
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -27,9 +28,31 @@ _SETTLED_S = 5.0
 
 
 def held_bytes(pids: Sequence[int], above: int) -> int:
-    """What these processes of one session hold together; exact only above `above`."""
-    shared = _open_files_in_memory(pids) + _folders_in_memory(pids) if IS_LINUX else 0
+    """What these processes of one session hold together, but for files in memory; exact only above `above`."""
+    shared = _folders_in_memory(pids) if IS_LINUX else 0
     return shared + resident_bytes(pids, max(0, above - shared))
+
+
+def nameless_bytes(pids: Iterable[int]) -> tuple[int, int]:
+    """In memory (what memfd_create() made) and on disk (unlinked, or never linked): what the open files without a name
+    take, each once, however many have it open."""
+    sizes: dict[tuple[int, int], tuple[bool, int]] = {}
+    for pid in pids if IS_LINUX else ():
+        with suppress(OSError):
+            for name in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208  for every process, every second
+                path = f"/proc/{pid}/fd/{name}"
+                with suppress(OSError):
+                    found = os.stat(path)  # noqa: PTH116
+                    if stat.S_ISREG(found.st_mode) and found.st_nlink == 0:
+                        sizes[found.st_dev, found.st_ino] = _is_memory(path), found.st_blocks * 512
+    in_memory = sum(size for is_memory, size in sizes.values() if is_memory)
+    return in_memory, sum(size for _, size in sizes.values()) - in_memory
+
+
+def _is_memory(path: str) -> bool:
+    with suppress(OSError):  # the name of an unlinked file may be too long to be told
+        return os.readlink(path).startswith("/memfd:")  # noqa: PTH115
+    return False
 
 
 def machine() -> tuple[int, int]:
@@ -62,20 +85,6 @@ class Neighbours:
     def leave(self, session: str) -> None:
         """It has ended."""
         self._held.pop(session, None)
-
-
-def _open_files_in_memory(pids: Iterable[int]) -> int:
-    """What memfd_create() made: each file once, however many have it open."""
-    sizes: dict[tuple[int, int], int] = {}
-    for pid in pids:
-        with suppress(OSError):
-            for name in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208  for every process, every second
-                path = f"/proc/{pid}/fd/{name}"
-                with suppress(OSError):
-                    if os.readlink(path).startswith("/memfd:"):  # noqa: PTH115
-                        found = os.stat(path)  # noqa: PTH116
-                        sizes[found.st_dev, found.st_ino] = found.st_blocks * 512
-    return sum(sizes.values())
 
 
 def _folders_in_memory(pids: Iterable[int]) -> int:

@@ -15,8 +15,9 @@ _REFUSED = (
     *("add_key", "request_key"),
     *("bpf", "perf_event_open", "userfaultfd", "fanotify_init", "lookup_dcookie", "kcmp"),
     *("io_uring_setup", "io_uring_enter", "io_uring_register"),
-    *("ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "pidfd_getfd"),
-    *("mount", "umount2", "pivot_root", "move_mount", "open_tree", "mount_setattr"),
+    *("ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "process_mrelease", "pidfd_getfd"),
+    *("mount", "umount2", "pivot_root", "move_mount", "open_tree", "open_tree_attr", "mount_setattr"),
+    *("statmount", "listmount", "lsm_set_self_attr", "semget", "msgget"),
     *("fsopen", "fsconfig", "fsmount", "fspick", "name_to_handle_at", "open_by_handle_at"),
     *("setns", "unshare"),
     *("init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "reboot"),
@@ -37,10 +38,16 @@ _ARCHITECTURE: Mapping[Processor, int] = {"x86_64": 0xC000003E, "aarch64": 0xC00
 _X32 = 0x40000000
 """A second set of numbers for the same calls on x86_64."""
 
+_MOST_SHARED_BYTES = 4096
+"""Of a segment of shmget(), whose memory no process need show. PostgreSQL takes 56 bytes, as a lock, and a namespace
+has 4,096 segments at most; who wants more has mmap() and shm_open(), which are counted."""
+
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000
-_NUMBER, _ARCH, _FIRST, _SECOND = 0, 4, 16, 24
-"""Where a filter finds the number, the architecture, and the lower halves of two arguments (little endian)."""
+_NUMBER, _ARCH, _FIRST, _SECOND, _THIRD = 0, 4, 16, 24, 32
+"""Where a filter finds the number, the architecture, and the lower halves of three arguments (little endian)."""
+_UPPER = 4
+"""From the lower half of an argument to its upper half."""
 
 
 def filter_for(of: Processor) -> bytes:
@@ -64,7 +71,19 @@ def filter_for(of: Processor) -> bytes:
         code += _when(name, of, [_instruction(_LOAD, _FIRST), *known, _answer(errno.EAFNOSUPPORT), allow])
     typing = [_instruction(_EQUAL, request, 2 - at, 0) for at, request in enumerate((_TIOCSTI, _TIOCLINUX))]
     code += _when("ioctl", of, [_instruction(_LOAD, _SECOND), *typing, allow, refuse])
+    code += _when("shmget", of, _small(_SECOND, _MOST_SHARED_BYTES))
+    # Limits of another process than the caller may be read (no third argument) and not set. The calls for priorities
+    # take the numbers of the caller's own threads as well, which a filter cannot tell from other processes.
+    own = [_instruction(_LOAD, _FIRST), _instruction(_EQUAL, 0, 0, 1), allow]
+    code += _when("prlimit64", of, [*own, *_small(_THIRD, 0)])
     return b"".join([*code, allow])
+
+
+def _small(argument: int, most: int) -> list[bytes]:
+    """Allowed when that argument is `most` or less."""
+    upper = [_instruction(_LOAD, argument + _UPPER), _instruction(_EQUAL, 0, 0, 2)]
+    lower = [_instruction(_LOAD, argument), _instruction(_AT_LEAST, most + 1, 0, 1)]
+    return [*upper, *lower, _answer(errno.EPERM), _instruction(_RETURN, _ALLOW)]
 
 
 def _when(name: str, of: Processor, then: list[bytes]) -> list[bytes]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import resource
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from harness.base.marks import TOKEN_MARK, marked
 from harness.executors.allowance import Allowance, written
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import NoWalls
-from harness.executors.memory import Neighbours
+from harness.executors.memory import Neighbours, nameless_bytes
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
@@ -192,6 +193,48 @@ def test_I12_bytes_are_counted_as_the_disk_counts_them(bench: "Bench") -> None:
     spec = bench.program(GOOD + "import time\nopen('big', 'wb').write(b'x' * (30 << 20))\ntime.sleep(3600)\n")
     said, _ = too_much(bench, spec, NoWalls("off"), written_bytes=20 * MIB + 512)
     assert "file" in said
+
+
+NAMELESS = """
+import os, time
+for number in range(3):
+    never_linked = os.open(".", os.O_TMPFILE | os.O_RDWR)
+    unlinked = os.open("x", os.O_CREAT | os.O_RDWR)
+    os.unlink("x")
+    for fd in (never_linked, unlinked):
+        os.posix_fallocate(fd, 0, SIZE)
+        os.dup(fd)
+if os.fork() == 0:
+    time.sleep(3600)
+"""
+
+
+@pytest.mark.parametrize("walls", [Bubblewrap("bwrap"), NoWalls("off")], ids=lambda walls: walls.name)
+def test_open_files_without_a_name_count_as_written(bench: "Bench", walls: Any) -> None:
+    spec = bench.program(NAMELESS.replace("SIZE", "5 << 20") + "time.sleep(3600)\n")
+    said, _ = too_much(bench, spec, walls, written_bytes=20 * MIB)
+    assert said.endswith("more than 20 MiB in files")
+
+
+def test_a_file_without_a_name_is_counted_once_and_not_as_memory() -> None:
+    with tempfile.TemporaryFile() as file, tempfile.NamedTemporaryFile() as named:
+        before = nameless_bytes([os.getpid()])
+        memory = os.memfd_create("x")
+        os.posix_fallocate(memory, 0, 2 * MIB)
+        for held in (file.fileno(), named.fileno()):
+            os.posix_fallocate(held, 0, MIB)
+        copies = [memory, os.dup(memory), os.dup(file.fileno())]
+        after = nameless_bytes([os.getpid(), os.getpid()])
+        for copy in copies:
+            os.close(copy)
+    assert [now - then for now, then in zip(after, before, strict=True)] == [2 * MIB, MIB]
+
+
+def test_a_session_of_many_threads_is_ended(bench: "Bench") -> None:
+    threads = "for _ in range(150): threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()\n"
+    spec = bench.program(f"import threading, time\n{threads}time.sleep(3600)\n")
+    said, _ = too_much(bench, spec, Bubblewrap("bwrap"), threads=100)
+    assert said.endswith("more than 100 threads")
 
 
 @pytest.mark.parametrize("walls", ALL_WALLS, ids=lambda walls: walls.name)

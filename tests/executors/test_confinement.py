@@ -59,10 +59,36 @@ def judged(program: bytes, architecture: int, number: int, *arguments: int) -> i
 
 
 CALLS: dict[Processor, dict[str, int]] = {
-    "x86_64": {"read": 0, "ioctl": 16, "socket": 41, "socketpair": 53, "clone": 56, "keyctl": 250, "clone3": 435}
+    "x86_64": {
+        "shmget": 29,
+        "semget": 64,
+        "msgget": 68,
+        "prlimit64": 302,
+        "sched_setaffinity": 203,
+        "read": 0,
+        "ioctl": 16,
+        "socket": 41,
+        "socketpair": 53,
+        "clone": 56,
+        "keyctl": 250,
+        "clone3": 435,
+    }
     | {"ptrace": 101, "mount": 165, "bpf": 321, "setns": 308, "unshare": 272, "io_uring_setup": 425}
     | {"landlock_restrict_self": 446, "memfd_create": 319, "execve": 59},
-    "aarch64": {"read": 63, "ioctl": 29, "socket": 198, "socketpair": 199, "clone": 220, "keyctl": 219, "clone3": 435}
+    "aarch64": {
+        "shmget": 194,
+        "semget": 190,
+        "msgget": 186,
+        "prlimit64": 261,
+        "sched_setaffinity": 122,
+        "read": 63,
+        "ioctl": 29,
+        "socket": 198,
+        "socketpair": 199,
+        "clone": 220,
+        "keyctl": 219,
+        "clone3": 435,
+    }
     | {"ptrace": 117, "mount": 40, "bpf": 280, "setns": 268, "unshare": 97, "io_uring_setup": 425}
     | {"landlock_restrict_self": 446, "memfd_create": 279, "execve": 221},
 }
@@ -75,6 +101,33 @@ def test_M3_calls_that_ordinary_work_does_not_need_are_refused(of: Processor) ->
         assert judged(program, ARCHITECTURES[of], calls[name]) == errno.EPERM, name
     for name in ("read", "landlock_restrict_self", "memfd_create", "execve"):
         assert judged(program, ARCHITECTURES[of], calls[name]) == "allowed", name
+
+
+@both
+def test_memory_that_no_process_shows_cannot_be_taken_from_system_v(of: Processor) -> None:
+    program, calls = filter_for(of), CALLS[of]
+    sizes = (0, 56, 4096, 4097, 1 << 31, 1 << 32, (1 << 32) + 56)
+    verdicts = [judged(program, ARCHITECTURES[of], calls["shmget"], 0, size, 0o1600) for size in sizes]
+    assert verdicts == ["allowed"] * 3 + [errno.EPERM] * 4, "a lock of PostgreSQL's, and no more"
+    for name in ("semget", "msgget"):
+        assert judged(program, ARCHITECTURES[of], calls[name]) == errno.EPERM, name
+
+
+@both
+def test_a_process_sets_its_own_limits_only(of: Processor) -> None:
+    program, prlimit = filter_for(of), CALLS[of]["prlimit64"]
+    pointers = (0, 0x1000, 0x7F00_0000_0000)
+    assert {judged(program, ARCHITECTURES[of], prlimit, 0, 7, pointer) for pointer in pointers} == {"allowed"}
+    others = [judged(program, ARCHITECTURES[of], prlimit, 2, 7, pointer, 0x1000) for pointer in pointers]
+    assert others == ["allowed", errno.EPERM, errno.EPERM], "read, and not set"
+    assert judged(program, ARCHITECTURES[of], CALLS[of]["sched_setaffinity"], 12) == "allowed", "its own threads"
+
+
+@both
+def test_newer_calls_for_mounts_and_other_processes_are_refused(of: Processor) -> None:
+    """open_tree_attr, listmount, statmount, process_mrelease, lsm_set_self_attr: the same on all processors."""
+    for call in (467, 458, 457, 448, 460):
+        assert judged(filter_for(of), ARCHITECTURES[of], call) == errno.EPERM, call
 
 
 @both

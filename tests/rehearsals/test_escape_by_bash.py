@@ -136,7 +136,7 @@ def test_M4_memory_that_a_session_hides_in_a_file_ends_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_guarded: bool
 ) -> None:
     if not is_guarded:
-        monkeypatch.setattr(allowance, "held_bytes", lambda pids, above: 0)
+        monkeypatch.setattr(allowance, "nameless_bytes", lambda pids: (0, 0))
     call = ("Bash", {"command": HOARDING.replace("PAUSE", "60" if is_guarded else "2")})
     limits = {"allowance": Allowance(resident_bytes=600 << 20)}
     played = play(Bench(tmp_path), Bubblewrap("bwrap"), ["Bash", "Write"], [call], run_with=limits)
