@@ -103,6 +103,7 @@ def remove_half_written(staging: Path, name: str = "*") -> None:
 
 def write_private(path: Path, content: bytes) -> None:
     """Put `content` at `path`, 0600, not durable: for what can be made again."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(path, flags, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)

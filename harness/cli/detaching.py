@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.base.files import make_folder
+from harness.base.state import open_state
 from harness.base.texts import shown
 from harness.base.watching import FolderWatch
 from harness.cli.options import Place
@@ -49,7 +51,7 @@ def detach_and_wait(place: Place, words: Words) -> int:
     refuse_if_held(place.state)
     log = make_folder(place.state) / "launch.log"
     before = _runs(place.state)
-    with log.open("ab") as out:
+    with os.fdopen(open_state(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab") as out:
         began = out.tell()
         child = _start(place, words, out.fileno())
     asyncio.run(_until_begun(place.state, child, before))
@@ -111,7 +113,7 @@ def _runs(state: Path) -> int:
 
 
 def _tail(log: Path, began: int) -> str:
-    with log.open("rb") as file:
+    with os.fdopen(open_state(log, os.O_RDONLY), "rb") as file:
         file.seek(began)
         text = file.read().decode(errors="replace")
     return "\n".join(text.splitlines()[-_TAIL_LINES:])

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.base.home import at_home
+from harness.base.state import refuse_linked
 
 
 def expanded(path: Path | None) -> Path | None:
@@ -81,9 +82,10 @@ class Place:
 
     @property
     def state(self) -> Path:
+        """BrokenSetupError when it, or a folder of it, is a link."""
         stem = self.manifest.stem
         name = f"{stem}.rehearsal" if self.rehearsal else stem
-        return self.manifest.absolute().parent.resolve() / ".harness" / name
+        return refuse_linked(self.manifest.absolute().parent.resolve() / ".harness" / name)
 
     def command(self, verb: str, *words: str) -> str:
         """What to type next, with back quotes around it."""

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from harness.base.bounded import Bounded
 from harness.base.errors import Problem, UsageError
+from harness.base.state import refuse_linked
 from harness.job.bounds import Bounds, Caps, parse_deadline, parse_rate, parse_share, parse_window
 from harness.job.document import Document, read_document
 from harness.job.inspection import Inspection
@@ -132,7 +133,7 @@ def _resolved(desk: Inspection, manifest: Manifest, file_name: str, *, rehearsal
     if stem.endswith(".rehearsal"):
         message = f"a manifest cannot be called {file_name!r}: its state would be that of a rehearsal"
         desk.note(Problem(desk.document.name, message, "rename it"))
-    state = desk.folder / ".harness" / (f"{stem}.rehearsal" if rehearsal else stem)
+    state = refuse_linked(desk.folder / ".harness" / (f"{stem}.rehearsal" if rehearsal else stem))
     phases = resolve_phases(
         desk, manifest, rehearsal=rehearsal, target_of=_targets(desk.folder, state if rehearsal else None)
     )

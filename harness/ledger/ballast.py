@@ -11,7 +11,7 @@ SIZE_BYTES: Final = 256 * 1024
 
 def lay(path: Path) -> None:
     """Take the room, for good: blocks, not a hole. OSError when there is none."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     try:
         os.posix_fallocate(descriptor, 0, SIZE_BYTES)
     except OSError as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.base.ids import Sha
-from harness.ledger.examining import harden, read_only_uri
+from harness.ledger.examining import harden, read_only_uri, refuse_unplain
 
 MOST_BYTES: Final = 64 * 1024
 """Of one content; a larger one is a file. Above about 100 KB SQLite is the slower of the two."""
@@ -83,6 +83,7 @@ def contents_of(ledger: Path) -> Contents:
 
     def read(sha: Sha) -> bytes | None:
         if not opened:
+            refuse_unplain(ledger)
             uri = read_only_uri(ledger)
             opened.append(sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False))
             harden(opened[0])

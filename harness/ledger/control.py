@@ -11,7 +11,6 @@ import json
 import os
 import re
 import secrets
-import stat
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
@@ -20,7 +19,9 @@ from typing import Annotated, Literal
 
 import pydantic
 
+from harness.base.errors import BrokenSetupError
 from harness.base.files import make_folder, write_atomic
+from harness.base.state import open_state
 from harness.base.watching import FolderWatch
 from harness.ledger.edits import Row
 
@@ -90,7 +91,7 @@ def waiting(folder: Path) -> list[Posted]:
     for path in (folder / name for name in names):
         try:
             posted.append(Posted(path, adapter.validate_json(_content(path))))
-        except (OSError, ValueError):
+        except (OSError, BrokenSetupError, ValueError):
             continue
     return posted
 
@@ -104,12 +105,12 @@ def forget_cancels(folder: Path) -> None:
 
 def _content(path: Path) -> bytes:
     """Of a plain file of a request's size that this user, root or the owner of the folder has made; anything else is
-    an OSError or ValueError, and nothing is waited for."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    an OSError, BrokenSetupError or ValueError, and nothing is waited for."""
+    descriptor = open_state(path, os.O_RDONLY)
     try:
         found = os.fstat(descriptor)
         is_ours = found.st_uid in (0, os.geteuid(), path.parent.stat().st_uid)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES or not is_ours:
+        if found.st_size > _MOST_BYTES or not is_ours:
             raise ValueError(f"{path} is no request")
         return os.read(descriptor, _MOST_BYTES)
     finally:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.base.commands import command_at
 from harness.base.errors import HarnessError, LedgerDamagedError
+from harness.base.state import is_plain
 from harness.base.troubles import in_words, is_of_the_machine
 from harness.ledger import seal
 from harness.ledger.shapes import stranger_in
@@ -46,6 +47,7 @@ def examine(path: Path) -> Examined:
 
     What was closed in order and is the same bytes was walked then: its chain is not walked again.
     """
+    refuse_unplain(path)
     if path.stat().st_size == 0:
         raise damaged(path, "the file is empty")
     sealed = seal.look(path)
@@ -61,6 +63,19 @@ def examine(path: Path) -> Examined:
         return Examined(end, state_is_doubtful=sealed == "broken")
 
 
+def refuse_unplain(path: Path) -> None:
+    """LedgerDamagedError for a ledger, or a log of it, that is a link, a pipe or has a second name: SQLite would follow
+    it, or wait. One that is missing is none."""
+    for end in ("", "-wal", "-shm", "-journal"):
+        beside = path.with_name(f"{path.name}{end}")
+        try:
+            found = beside.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if not is_plain(found):
+            raise damaged(path, f"{beside.name} is no plain file of its own (a link, a pipe, or it has a second name)")
+
+
 def read_only_uri(path: Path) -> str:
     """For SQLite. A ledger that was closed has no log, and SQLite makes one to read it; where it may not, as in a
     backup that is mounted read-only, it must be told that nothing changes there."""
@@ -71,6 +86,7 @@ def read_only_uri(path: Path) -> str:
 @contextmanager
 def read_only(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that never writes, checkpoints or creates; for a short time, and a bounded amount of work."""
+    refuse_unplain(path)
     with closing(sqlite3.connect(read_only_uri(path), uri=True, isolation_level=None)) as db:
         harden(db)
         db.execute("PRAGMA busy_timeout=5000")

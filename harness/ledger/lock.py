@@ -12,6 +12,9 @@ from harness.base.clock import Clock, to_text
 from harness.base.commands import command_at
 from harness.base.errors import BrokenSetupError, JobHeldError
 from harness.base.marks import folder_identity
+from harness.base.state import open_state
+
+_NOTE_BYTES = 4096
 
 
 class JobLock:
@@ -24,7 +27,7 @@ class JobLock:
         self._folder = ""
 
     def __enter__(self) -> "JobLock":
-        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = open_state(self.path, os.O_RDWR | os.O_CREAT)
         try:
             is_ours = _take(self._descriptor)
         except OSError as error:
@@ -86,9 +89,12 @@ def _take(descriptor: int) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Does a supervisor hold the lock now? On a disk that takes no locks none can."""
+    """Does a supervisor hold the lock now? On a disk that takes no locks none can.
+
+    BrokenSetupError when it is no plain file.
+    """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # also where nothing may be written
+        descriptor = open_state(path, os.O_RDONLY)  # also where nothing may be written
     except FileNotFoundError:
         return False
     try:
@@ -116,7 +122,8 @@ def _held(path: Path) -> JobHeldError:
 
 def _holder_in_words(path: Path) -> str:
     try:
-        note = json.loads(path.read_text())
+        with os.fdopen(open_state(path, os.O_RDONLY), "rb") as file:
+            note = json.loads(file.read(_NOTE_BYTES))
         return f"pid {note['pid']} on {note['host']} since {note['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, BrokenSetupError, ValueError, KeyError, TypeError):
         return "it has not said who it is"

@@ -4,10 +4,15 @@ The chain covers the entries; the state tables are covered by this alone. A ledg
 """
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Literal
 
+from harness.base.errors import BrokenSetupError
 from harness.base.files import sync_folder, write_atomic
+from harness.base.state import open_state
+
+_HEX_BYTES = 64
 
 
 def seal(ledger: Path) -> None:
@@ -21,17 +26,23 @@ def look(ledger: Path) -> Literal["none", "whole", "broken"]:
 
     A log beside it that holds something is another ledger's, or a killed opening's: SQLite would read it as its own.
     """
-    path = _path(ledger)
-    if not path.exists():
+    try:
+        with os.fdopen(open_state(_path(ledger), os.O_RDONLY), "rb") as file:
+            sealed = file.read(_HEX_BYTES + 1)
+    except FileNotFoundError:
         return "none"
-    return "whole" if not _has_log(ledger) and path.read_bytes() == _hash_of(ledger) else "broken"
+    except BrokenSetupError:  # a link or a pipe: we did not write it
+        return "broken"
+    return "whole" if not _has_log(ledger) and sealed == _hash_of(ledger) else "broken"
 
 
 def remove(ledger: Path) -> None:
     """Before the first write; durable, because a seal that came back after a power cut would not fit."""
-    if _path(ledger).exists():
+    try:
         _path(ledger).unlink()
-        sync_folder(ledger.parent)
+    except FileNotFoundError:
+        return
+    sync_folder(ledger.parent)
 
 
 def _has_log(ledger: Path) -> bool:

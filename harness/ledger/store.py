@@ -19,7 +19,17 @@ from harness.core.events import Event
 from harness.ledger import seal
 from harness.ledger.apply import apply
 from harness.ledger.contents import Contents, content_of, contents_of
-from harness.ledger.examining import Link, damaged, examine, harden, read_only, refuse_other_versions, refused, verify
+from harness.ledger.examining import (
+    Link,
+    damaged,
+    examine,
+    harden,
+    read_only,
+    refuse_other_versions,
+    refuse_unplain,
+    refused,
+    verify,
+)
 from harness.ledger.tables import CONTENTS, ENTRIES, SHAPE, STATE, STATE_TABLES, VERSION
 
 
@@ -83,6 +93,7 @@ class Ledger:
         `durable=False` gives up fsync, for simulations. LedgerDamagedError when the file cannot be trusted,
         BrokenSetupError when the disk cannot.
         """
+        refuse_unplain(path)
         try:
             if not path.exists():
                 _create_file(path)

@@ -4,15 +4,19 @@
 """
 
 import json
+import os
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from harness.base.clock import from_text, to_text
+from harness.base.errors import BrokenSetupError
 from harness.base.files import write_private
+from harness.base.state import open_state
 from harness.core.gate import Closed
 
 _NAME = "waiting.json"
+_MOST_BYTES = 64 * 1024
 
 
 class WaitingNote:
@@ -43,8 +47,9 @@ class WaitingNote:
 def what_is_waited_for(state: Path, now: datetime) -> Closed | None:
     """What the supervisor said last, as long as that is to come; None for a file that is not whole, too."""
     try:
-        told = json.loads((state / _NAME).read_bytes())
+        with os.fdopen(open_state(state / _NAME, os.O_RDONLY), "rb") as file:
+            told = json.loads(file.read(_MOST_BYTES))
         closed = Closed(from_text(told["until"]), told["why"], str(told["reason"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, BrokenSetupError, ValueError, KeyError, TypeError):
         return None
     return closed if closed.until > now else None
