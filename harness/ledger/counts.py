@@ -12,10 +12,12 @@ WITH through AS MATERIALIZED (
      running AS MATERIALIZED (
        SELECT root FROM phases p CROSS JOIN items i INDEXED BY items_by_state
        WHERE i.phase = p.phase AND state = 'running' EXCEPT SELECT root FROM failed),
-     skipped AS MATERIALIZED (
+     maybe AS MATERIALIZED (
        SELECT DISTINCT i.root, i.number FROM phases p CROSS JOIN items i INDEXED BY items_by_state
-       WHERE i.phase = p.phase AND state = 'skipped' AND NOT EXISTS (
-         SELECT 1 FROM items o WHERE o.root = i.root AND o.state IN ('failed', 'running', 'pending'))),
+       WHERE i.phase = p.phase AND state = 'skipped'),
+     skipped AS MATERIALIZED (
+       SELECT root, number FROM maybe m WHERE NOT EXISTS (
+         SELECT 1 FROM items o WHERE o.root = m.root AND o.state IN ('failed', 'running', 'pending'))),
      open AS (
        SELECT root FROM through t CROSS JOIN phases p CROSS JOIN items i INDEXED BY items_open
        WHERE i.phase = p.phase AND i.number = t.number AND state IN ('pending', 'running')),

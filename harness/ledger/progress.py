@@ -98,14 +98,18 @@ def failed_items(db: sqlite3.Connection) -> list[dict[str, Any]]:
 def _batches(db: sqlite3.Connection) -> list[dict[str, Any]]:
     """One row per batch: phase, label, items, done, failed, attempts so far.
 
-    The order and the index are written out: left to itself SQLite walks the whole phase for every batch.
+    The order and the index are written out: left to itself SQLite walks the whole phase for every batch. Each item is
+    looked at once, however many parts its number has: 10,000 made items in one number took 36 s of processor time
+    part by part, and take 0.03 s.
     """
     rows = db.execute(
         """SELECT b.phase, b.number, b.part, b.size, sum(i.state = 'done'), sum(i.state = 'failed'), max(i.attempts)
-           FROM batches b CROSS JOIN items i INDEXED BY items_by_number
-           ON i.phase = b.phase AND i.number = b.number AND i.part = b.part
-           GROUP BY b.phase, b.number, b.part ORDER BY b.phase, b.number, b.part LIMIT ?""",
-        (LONGEST_LIST,),
+           FROM (SELECT DISTINCT phase, number FROM
+                 (SELECT phase, number FROM batches ORDER BY phase, number, part LIMIT :most)) n
+           CROSS JOIN items i INDEXED BY items_by_number ON i.phase = n.phase AND i.number = n.number
+           CROSS JOIN batches b ON b.phase = i.phase AND b.number = i.number AND b.part = i.part
+           GROUP BY b.phase, b.number, b.part ORDER BY b.phase, b.number, b.part LIMIT :most""",
+        {"most": LONGEST_LIST},
     )
     return [
         {

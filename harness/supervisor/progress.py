@@ -1,6 +1,7 @@
 """Keeps batch_progress.json and errors.jsonl up to date without being busy with them."""
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,6 +15,10 @@ OffTheLoop = Callable[[Callable[[], None]], Awaitable[None]]
 
 _SHORTEST_S = 0.5
 _SHARE = 20
+_LONGEST_S = 2.0
+"""Of reading the ledger for one write. A stop waits for it, and these files can be written another time."""
+_STEPS = 20_000
+"""Of SQLite's machine, between two looks at the clock: about a millisecond."""
 
 
 class ProgressWriter:
@@ -63,13 +68,23 @@ class ProgressWriter:
         self._write()
 
     def _write(self) -> None:
-        """A failure to write these files never ends a run: they can be made again. What a person changed in the first
-        is kept."""
+        """A failure to write these files, or a ledger that takes too long to read, never ends a run: they can be made
+        again. What a person changed in the first is kept."""
         try:
             progress.set_aside_edited(self._path, self._ledger.path.parent)
             with opened_for_reading(self._ledger.path) as db:
-                progress.write(self._path, progress.build(db, self._clock.now()))
-                place = errors.place_of(self._errors_path, self._ledger.path.parent)
-                errors.write(place, errors.batches_with_errors(db))
+                self._write_from(db)
         except OSError:
+            self._is_stale = True
+
+    def _write_from(self, db: sqlite3.Connection) -> None:
+        until = self._clock.monotonic() + _LONGEST_S
+        db.set_progress_handler(lambda: self._clock.monotonic() > until, _STEPS)
+        try:
+            progress.write(self._path, progress.build(db, self._clock.now()))
+            place = errors.place_of(self._errors_path, self._ledger.path.parent)
+            errors.write(place, errors.batches_with_errors(db))
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                raise
             self._is_stale = True

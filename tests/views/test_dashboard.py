@@ -1,5 +1,6 @@
 """batch_progress.json has what document 004 draws, and a hand that edits it is noticed."""
 
+import itertools
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -95,6 +96,58 @@ def test_what_is_accepted_is_counted_in_items_and_records(night: "Night") -> Non
     night.begin()
     several = night.attempt(records=3)
     assert made_by(night.ledger.db, attempt(night.ledger.db, several)) == ["2 schools", "6 records"]
+
+
+def _many_parts(night: "Night", parts: int, state: str) -> None:
+    """Batch 1 of the second phase in so many parts, of one item each."""
+    night.plan(["A"], phases=("one", "two"))
+    night.ledger.db.execute("UPDATE items SET state = 'done'")
+    for part in range(1, parts + 1):
+        place = f"00000001.{part:08d}"
+        row = (f"a{part}", place, part, state)
+        night.ledger.db.execute("INSERT INTO batches VALUES (2, 1, ?, 1, 0, 0)", (part,))
+        night.ledger.db.execute(
+            "INSERT INTO items (phase, item, parent, root, place, number, part, state, strikes, round, attempts, data, "
+            "sha, reasons) VALUES (2, ?, 'A', 'A', ?, 1, ?, ?, 0, 0, 0, '{}', 's', '[]')",
+            row,
+        )
+
+
+@pytest.mark.parametrize("state", ["pending", "done", "failed", "skipped"])
+def test_the_parts_of_one_batch_are_counted_in_one_pass(night: "Night", state: str) -> None:
+    _many_parts(night, 400, state)
+    looks: list[None] = []
+    night.ledger.db.set_progress_handler(lambda: looks.append(None), 400)
+    batches = _built(night)["batches"]
+    night.ledger.db.set_progress_handler(None, 0)
+    assert isinstance(batches, list)
+    assert [row["batch"] for row in batches] == ["1", *(f"1.{part}" for part in range(1, 401))]
+    assert {(row["items"], row["done"], row["failed"]) for row in batches[1:]} == {
+        (1, int(state == "done"), int(state == "failed"))
+    }
+    assert len(looks) < 400, "steps of SQLite for each part: part by part it would be some for each of all the others"
+
+
+def test_a_ledger_that_takes_too_long_to_read_leaves_the_file_for_another_time(
+    night: "Night", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night.plan(["A", "B"])
+    path = tmp_path / "batch_progress.json"
+    writer = ProgressWriter(path, night.ledger, night.clock)
+    writer.write_now()
+    before = path.read_bytes()
+    night.begin()
+    monkeypatch.setattr("harness.supervisor.progress._STEPS", 1)
+    with monkeypatch.context() as slow:
+        ticks = itertools.count()
+        slow.setattr(night.clock, "monotonic", lambda: float(next(ticks)))
+        writer.write_now()
+        assert next(ticks) < 10, "it went on reading"
+    assert path.read_bytes() == before
+    assert writer.due_in_s() == 0.0
+    writer.write_now()
+    assert path.read_bytes() != before
+    assert writer.due_in_s() is None
 
 
 @pytest.mark.parametrize("is_held", [False, True])
