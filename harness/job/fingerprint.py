@@ -18,7 +18,7 @@ from typing import Any
 
 from harness.base.artifacts import sha_of
 from harness.job.job import CheckSpec, Job, PhaseSpec
-from harness.job.manifest import Batch, Items, Output, Phase, Session
+from harness.job.manifest import Batch, Items, MadeItems, Output, Phase, Session
 from harness.job.old_fields import schema_of_old_fields
 
 Fingerprint = Mapping[str, str]
@@ -94,6 +94,7 @@ def _defaults() -> Mapping[str, str]:
         "order": [],
         "needs": Phase().needs,
         "items.made": [None, None],
+        "items.most": MadeItems(rows="").most,
         "batch.size": Batch().size,
         "session.backend": session.backend,
         "session.tools": sorted(session.tools),
@@ -173,6 +174,7 @@ def _of_rehearsal(job: Job, form: str) -> Iterator[tuple[str, str]]:
         for name in ("timeout", "first_event", "silence", "linger"):
             bound = getattr(phase.session, name)
             yield f"{prefix}session.{name}", _value(None if bound is None else bound.total_seconds())
+        yield f"{prefix}items.most", _value(phase.most)
         yield f"{prefix}session.max_turns", _value(phase.session.max_turns)
 
 

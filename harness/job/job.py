@@ -95,6 +95,8 @@ class PhaseSpec:
     output: OutputSpec
     exact: bool = False
     """As `ItemsSpec.exact`."""
+    most: int = 1000
+    """Most items that one record may make."""
 
 
 def top_of(pattern: str, folder: Path) -> Path:

@@ -146,6 +146,8 @@ class MadeItems(Model):
     """jq stream over one accepted record; each result is one item."""
     id: str = ".id"
     """Path of the id within a result."""
+    most: Annotated[int, Field(ge=1, le=100_000), Whole] = 1000
+    """Most items that one record may make; a record that makes more is rejected."""
     noun: str | None = None
     """What one such item is called."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.job.inspection import Inspection
 from harness.job.job import OutputSpec, PhaseSpec
 from harness.job.known_members import with_known_by_later
-from harness.job.manifest import Manifest, Output, Phase
+from harness.job.manifest import MadeItems, Manifest, Output, Phase
 from harness.job.outputs import resolve_output
 from harness.job.sessions import (
     Layered,
@@ -109,6 +109,7 @@ def _phase(
             desk, layered, batch_size, rehearsal=rehearsal, by_rules=manifest.sandbox == "permissions"
         ),
         output=_output(desk, written[number - 1], batch_size, target_of),
+        most=(made or MadeItems(rows="")).most,
     )
 
 

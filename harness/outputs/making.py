@@ -24,7 +24,7 @@ def make(
     variables: Mapping[str, Json],
 ) -> tuple[Made, Reasons]:
     """The made items of every item, and why some records cannot be taken: an id missing, neither text nor a whole
-    number, one that no source could have, or given twice by one item.
+    number, one that no source could have, or given twice by one item; or more rows of one record than `most`.
 
     `phases` are those that take from this phase; those without `rows` make nothing. Raises
     BrokenCheckError when `rows` does not work.
@@ -49,19 +49,27 @@ _Row = tuple[Json, Json]
 def _rows(
     phase: PhaseSpec, records: Mapping[ItemId, Sequence[Json]], bounded: Bounded, variables: Mapping[str, Json]
 ) -> dict[ItemId, list[_Row | str]]:
-    """What `rows` yields for each item's records; a text where it raised for one of them."""
+    """What `rows` yields for each item's records; a text where it raised, or yields too many, for one of them."""
     assert phase.rows is not None
     flat = [(item, record) for item, group in records.items() for record in group]
     rows: dict[ItemId, list[_Row | str]] = {item: [] for item in records}
     plain = phase.rows.strip().removesuffix("[]") or "."
     if phase.rows.strip().endswith("[]") and is_plain(plain):
         for item, record in flat:
-            rows[item] += _plain_rows(record, plain)
+            rows[item] += _bounded(phase, _plain_rows(record, plain))
         return rows
     outcomes = _outcomes(phase, [record for _, record in flat], bounded, variables)
     for (item, record), outcome in zip(flat, outcomes, strict=True):
-        rows[item] += [f"jq: {outcome.error}"] if outcome.error else [(row, record) for row in outcome.results]
+        found: list[_Row | str] = [(row, record) for row in outcome.results]
+        rows[item] += [f"jq: {outcome.error}"] if outcome.error else _bounded(phase, found)
     return rows
+
+
+def _bounded(phase: PhaseSpec, rows: list[_Row | str]) -> list[_Row | str]:
+    """The rows of one record, or why they are too many: a record gone wild must not become sessions by the thousand."""
+    if len(rows) <= phase.most:
+        return rows
+    return [f"one record makes {len(rows):,} of them, more than {phase.most:,} (`items.most` of phase {phase.name})"]
 
 
 def _outcomes(

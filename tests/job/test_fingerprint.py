@@ -158,3 +158,21 @@ def test_a_setting_that_decides_how_sessions_run_makes_another_rehearsal_and_the
         before = fingerprint(load(manifest, settings=["session.model=sonnet"], rehearsal=rehearsal))
         after = fingerprint(load(manifest, settings=["session.model=sonnet", setting], rehearsal=rehearsal))
         assert differences(before, after) == told
+
+
+def test_how_many_items_a_record_may_make_asks_no_real_job_and_makes_another_rehearsal(tmp_path: Path) -> None:
+    (tmp_path / "items.json").write_text("[]")
+    path = tmp_path / "job.yaml"
+    path.write_text("""
+items: {file: items.json}
+session: {model: sonnet, prompt: "Do {{ item.id }}"}
+phases:
+  one: {output: {fields: {parts: array}}}
+  two: {from: one, items: {rows: ".parts[]"}, output: {fields: {n: integer}}}
+budget: $4
+""")
+    settings = ["phases.two.items.most=5000"]
+    for rehearsal, told in ((True, ["phases.two.items.most was 1000, is now 5000"]), (False, [])):
+        before = fingerprint(load(path, rehearsal=rehearsal))
+        assert not any(name.endswith("items.most") for name in before), "a default is no part of it"
+        assert differences(before, fingerprint(load(path, settings=settings, rehearsal=rehearsal))) == told

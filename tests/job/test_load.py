@@ -95,6 +95,8 @@ def test_phases_inherit_field_by_field(phases: Path) -> None:
     assert (translate.from_, decompose.from_, baskets.from_) == (None, 1, 2)
     assert (decompose.needs, baskets.needs) == ("previous", "earlier")
     assert (baskets.rows, baskets.id, baskets.noun, baskets.batch_size) == (".[2][]", ".[0]", "LEGO", 100)
+    assert baskets.most == 1000
+    assert load(phases, settings=["phases.baskets.items.most=5"]).phases[2].most == 5
     assert decompose.noun == "seed"
     assert job.budget is None and job.budget_per_session is None
 

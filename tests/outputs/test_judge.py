@@ -277,6 +277,17 @@ def test_a_made_item_without_an_id_of_its_own_rejects_the_record(court: Court, l
     assert outcome_of(judgement) == {"A1": [records[0]], "A2": [reason], "A3": [records[2]]}
 
 
+@pytest.mark.parametrize("rows", [".legos[]", ".legos | .[]"])
+def test_a_record_that_makes_more_items_than_its_phase_allows_is_rejected(court: Court, rows: str) -> None:
+    court.making = [replace(_phase(2, rows), most=3)]
+    records = [{"id": f"A{n}", "legos": [{"lego": f"{n}.{lego}"} for lego in range(n + 1)]} for n in (1, 2, 3)]
+    reason = "no lego can be made of it: one record makes 4 of them, more than 3 (`items.most` of phase p2)"
+    assert outcome_of(court.judge(records)) == {"A1": [records[0]], "A2": [records[1]], "A3": [reason]}
+    records[2]["legos"] = [{"lego": f"3.{lego}"} for lego in range(1001)]
+    court.making = [_phase(2, rows)]
+    assert "makes 1,001 of them, more than 1,000" in reasons_for(court.judge(records), "A3")[0]
+
+
 def test_rows_that_do_not_compile_are_a_broken_configuration(court: Court) -> None:
     court.making = [_phase(2, ".legos[")]
     judgement = court.judge(GOOD)
