@@ -28,3 +28,6 @@ class View:
 
     def close(self) -> None:
         """The writer's connection lives on."""
+
+    def set_progress_handler(self, handler: object, steps: int) -> None:
+        """No bound: it would be the writer's too."""
