@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.base.errors import LedgerDamagedError
-from harness.base.files import make_folder, remove_half_written, sync_folder, write_atomic
+from harness.base.files import make_folder, named, remove_half_written, sync_folder, write_atomic
 from harness.base.ids import Sha
 
 Source = io.BufferedReader | io.BytesIO
@@ -120,8 +120,10 @@ class ArtifactStore:
             sha = Sha(digest.hexdigest())
             self._make_shelf(self.path(sha).parent)
             beside.replace(self.path(sha))
-        except BaseException:
+        except BaseException as error:
             beside.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise named(error, self.root) from error
             raise
         sync_folder(self.path(sha).parent)
         return Stored(sha, size)

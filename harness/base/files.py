@@ -89,10 +89,18 @@ def write_atomic(
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    except BaseException:
+    except BaseException as error:
         beside.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise named(error, path) from error
         raise
     sync_folder(path.parent)
+
+
+def named(error: OSError, path: Path) -> OSError:
+    """The same error with a file in it: a write that fails names none, and people ask which disk it was."""
+    is_named = error.filename is not None or error.errno is None
+    return error if is_named else OSError(error.errno, error.strerror, str(path))
 
 
 def remove_half_written(staging: Path, name: str = "*") -> None:

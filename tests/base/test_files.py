@@ -1,6 +1,8 @@
 """Files that must survive: whole or not at all, and nothing half of them is left for ever."""
 
+import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,14 @@ def test_L5_a_state_folder_that_others_may_write_in_is_closed_and_one_of_theirs_
     assert f"chown -R {tmp_path.stat().st_uid + 1} {tmp_path}" in str(refusal.value.hint)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     refuse_shared(tmp_path)
+
+
+def test_a_write_that_fails_names_the_file(tmp_path: Path) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"x"
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError) as raised:
+        write_atomic(tmp_path / "a.json", pieces())
+    assert (raised.value.errno, raised.value.filename) == (errno.ENOSPC, str(tmp_path / "a.json"))
+    assert not list(tmp_path.iterdir())
