@@ -131,7 +131,7 @@ def test_H07_when_everything_is_gone_at_once_the_same_command_goes_on(programs: 
 def test_C12_a_copy_of_a_killed_run_goes_on_elsewhere(programs: MakeJob, tmp_path: Path) -> None:
     """Lock file, process numbers and paths of the first machine come along, and mean nothing there."""
     job, running = waiting(programs)
-    shutil.copytree(job.folder, tmp_path / "elsewhere")
+    copy_running(job, tmp_path / "elsewhere")
     running.kill()
     kill_all(job.sessions())
     before = job.record().entries
@@ -140,6 +140,11 @@ def test_C12_a_copy_of_a_killed_run_goes_on_elsewhere(programs: MakeJob, tmp_pat
     assert copy.count("AttemptEnded", fault="supervisor_lost") == 1
     assert job.record().entries == before, "the first is as it was"
     assert_nobody_was_hurt(job)
+
+
+def copy_running(job: Job, to: Path) -> None:
+    """A file that is being written aside may be gone before it is copied."""
+    shutil.copytree(job.folder, to, symlinks=True, ignore=shutil.ignore_patterns(".*.tmp"))
 
 
 def kill_all(pids: list[int]) -> None:
@@ -208,7 +213,7 @@ def test_a_copy_of_a_running_jobs_folder_runs_beside_it_and_ends_none_of_its_ses
     home = tmp_path / "home-of-the-copy"
     home.mkdir()
     copy = Job(tmp_path / "copy", home, rehearsal=False)
-    shutil.copytree(job.folder, copy.folder, symlinks=True)
+    copy_running(job, copy.folder)
     sessions = job.sessions()
     assert copy.play().code == 0
     assert set(sessions) & set(job.sessions()) and not running.is_over()
@@ -236,8 +241,9 @@ def test_T14_a_folder_that_is_moved_while_its_job_runs_is_told_in_words_and_goes
 
 def test_a_folder_that_is_deleted_while_its_job_runs_ends_its_sessions_and_is_told_in_words(programs: MakeJob) -> None:
     job, running = waiting(programs)
-    job.folder.rename(gone := job.folder.with_name("gone"))  # at once: it may be about to write something
-    shutil.rmtree(gone)
+    running.signal(signal.SIGSTOP)  # or it writes something while the folder is removed
+    shutil.rmtree(job.folder)
+    running.signal(signal.SIGCONT)
     ended = running.end()
     assert ended.code == 4 and "the job's folder was deleted while it ran" in ended.err, ended.all
     assert not job.folder.exists() and not job.sessions()
