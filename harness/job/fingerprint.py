@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.artifacts import sha_of
+from harness.base.workbook import SUFFIXES as WORKBOOK_SUFFIXES
 from harness.job.job import CheckSpec, Job, PhaseSpec
 from harness.job.manifest import Batch, Items, MadeItems, Output, Phase, Session
 from harness.job.old_fields import schema_of_old_fields
@@ -139,7 +140,11 @@ def _shown(value: str | None, before: str) -> str:
 def _of_items(job: Job, form: str) -> Iterator[tuple[str, str]]:
     items = job.items
     if items.file is not None:
-        yield "items.file", _value(_relative(job, items.file))
+        kind = "xlsx" if items.file.suffix.lower() in WORKBOOK_SUFFIXES else "file"
+        yield f"items.{kind}", _value(_relative(job, items.file))
+        if kind == "xlsx":
+            yield "items.sheet", _value(items.sheet)
+            yield "items.header", _value(items.header)
         yield "items.rows", _value(items.rows)
         yield "items.id", _value(items.id)
     else:

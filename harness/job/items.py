@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from harness.base.paths import is_plain
+from harness.base.workbook import SUFFIXES as WORKBOOK_SUFFIXES
 from harness.job.inspection import Inspection
 from harness.job.job import ItemsSpec, below, top_of
 from harness.job.manifest import Items, Manifest
@@ -13,17 +14,19 @@ BY_ROW = "$row"
 TABLE_SUFFIXES = (".csv", ".tsv")
 LINE_SUFFIXES = (".jsonl", ".ndjson", ".txt")
 ITEM_SUFFIXES = (".json", *LINE_SUFFIXES, *TABLE_SUFFIXES)
-_SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
+_OTHER_SPREADSHEETS = (".xls", ".xlsb", ".xltx", ".xltm", ".ods", ".numbers")
 
 
 def resolve_items(desk: Inspection, manifest: Manifest) -> ItemsSpec:
     """The source of the first phase's items; problems for what does not fit together."""
     items = manifest.items
-    if (items.file is None) == (items.files is None):
-        desk.complain(("items",), "expected exactly one of file and files")
+    if [items.file, items.files, items.xlsx].count(None) != 2:
+        desk.complain(("items",), "expected exactly one of file, files and xlsx")
     for number, path in enumerate(manifest.order):
         desk.plain_path(("order", number), path.removeprefix("-"))
     file = _file(desk, items.file) if items.file is not None else None
+    file = _workbook(desk, items.xlsx) if items.xlsx is not None else file
+    _check_sheet(desk, items)
     if items.files is not None:
         for name in ("rows", "encoding", "delimiter", "columns"):
             if name in items.model_fields_set:
@@ -46,14 +49,18 @@ def resolve_items(desk: Inspection, manifest: Manifest) -> ItemsSpec:
         columns=tuple(name.strip() for name in items.columns or ()),
         exact=items.ids == "exact",
         first_only=items.unique == "first",
+        sheet=items.sheet,
+        header=items.header,
     )
 
 
 def why_no_list(name: str) -> tuple[str, str | None]:
     """Why a file of this name is no list of items, and what to do: message and hint."""
     suffix = Path(name).suffix.lower()
-    if suffix in _SPREADSHEETS:
-        return "is a workbook, which cannot be read yet", "save the sheet as CSV UTF-8"
+    if suffix in WORKBOOK_SUFFIXES:
+        return "is a workbook", f"write items: {{xlsx: {name}}} in place of file"
+    if suffix in _OTHER_SPREADSHEETS:
+        return "is a workbook of a kind that is not read", "save it as .xlsx"
     if suffix in (".gz", ".zip", ".bz2", ".xz", ".zst", ".parquet"):
         return f"{name!r} is no text", "unpack or save it as CSV UTF-8"
     return f"expected a file that ends with {', '.join(ITEM_SUFFIXES)}, got {name!r}", None
@@ -75,10 +82,36 @@ def _file(desk: Inspection, text: str) -> Path | None:
     return file
 
 
+def _workbook(desk: Inspection, text: str) -> Path | None:
+    file = desk.file(("items", "xlsx"), text)
+    if file is not None and file.suffix.lower() not in WORKBOOK_SUFFIXES:
+        message, hint = f"expected a file that ends with {' or '.join(WORKBOOK_SUFFIXES)}, got {file.name!r}", None
+        if file.suffix.lower() in ITEM_SUFFIXES:
+            hint = f"write items: {{file: {file.name}}} in place of xlsx"
+        elif file.suffix.lower() in _OTHER_SPREADSHEETS:
+            hint = "save it as .xlsx"
+        desk.complain(("items", "xlsx"), message, hint)
+    return file
+
+
+def _check_sheet(desk: Inspection, items: Items) -> None:
+    """What is for workbooks only, and what is not for them."""
+    for name in ("sheet", "header"):
+        if name in items.model_fields_set and items.xlsx is None:
+            desk.complain(("items", name), "is for workbooks", "write xlsx in place of file", of_key=True)
+    for name in ("encoding", "delimiter"):
+        if name in items.model_fields_set and items.xlsx is not None:
+            desk.complain(("items", name), "is for text files, and a workbook is none", of_key=True)
+    if items.header is not None and items.columns is not None:
+        message = "a sheet has a header or names of columns in the manifest, not both"
+        desk.complain(("items", "columns"), message, "leave one of header and columns out", of_key=True)
+
+
 def _check_table(desk: Inspection, items: Items, file: Path) -> None:
-    is_table = file.suffix.lower() in TABLE_SUFFIXES or (file.suffix.lower() == ".txt" and items.delimiter is not None)
+    suffix = file.suffix.lower()
+    is_table = suffix in TABLE_SUFFIXES or (suffix == ".txt" and items.delimiter is not None)
     for name in ("delimiter", "columns"):
-        if name in items.model_fields_set and not is_table:
+        if name in items.model_fields_set and not (is_table or items.xlsx is not None):
             hint = (
                 "write delimiter: tab, or whatever stands between them, if this is one" if name == "columns" else None
             )

@@ -113,7 +113,10 @@ def below(pattern: str, top: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ItemsSpec:
-    """Where the first phase's items come from; exactly one of `file` and `files`. `id` is a plain path or `$row`."""
+    """Where the first phase's items come from; exactly one of `file` and `files`. `id` is a plain path or `$row`.
+
+    A `file` that is a workbook has a `sheet` (None: the only one) and the row of its `header` (None: it is found).
+    """
 
     file: Path | None
     files: str | None
@@ -128,6 +131,8 @@ class ItemsSpec:
     """`ids: exact`: ids that differ in case only are different ones, in every phase."""
     first_only: bool = False
     """`unique: first`: of rows with one id the first is taken."""
+    sheet: str | None = None
+    header: int | None = None
 
     def top(self, folder: Path) -> Path:
         """For items that are files: the folder below which no link is followed."""

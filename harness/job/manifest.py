@@ -114,12 +114,19 @@ class Model(BaseModel):
 
 
 class Items(Model):
-    """Where the items come from: one `file` of rows, or `files` by glob."""
+    """Where the items come from: one `file` of rows, `files` by glob, or a sheet of a workbook (`xlsx`)."""
 
     file: str | None = None
     """A .json, .jsonl, .csv, .tsv or .txt file (one item a line), relative to the manifest."""
     files: str | None = None
     """A glob such as `inbox/*.pdf`: every file is an item, its relative path is the id."""
+    xlsx: str | None = None
+    """A workbook (.xlsx, .xlsm): every row of a sheet below its header is an item."""
+    sheet: str | None = None
+    """Name of the sheet of a workbook; not needed where it has only one."""
+    header: Annotated[int, Field(ge=1, le=1_048_576), Whole] | None = None
+    """Number of the row of a sheet that names the columns; by default the first one that is about as wide as the
+    table."""
     rows: str = ".[]"
     """jq stream that yields the items of the file, which is a list of rows unless it is JSON of another shape."""
     id: str = ".id"
@@ -134,7 +141,7 @@ class Items(Model):
     delimiter: Annotated[str, AfterValidator(_delimiter)] | None = None
     """What stands between the columns of a table, where that is not plain: `";"`, `tab`, ..."""
     columns: list[str] | None = None
-    """Names of the columns of a table without a header."""
+    """Names of the columns of a table or a sheet without a header."""
     match: str | None = None
     """Alias file {canonical: [alias, ...]}: ids become canonical names; unknown or ambiguous ones are refused."""
 

@@ -9,6 +9,7 @@ from harness.base.bounded import Bounded
 from harness.base.errors import Problem, UsageError
 from harness.base.ids import Sha
 from harness.base.texts import shown
+from harness.base.workbook import SUFFIXES as WORKBOOK_SUFFIXES
 from harness.core.inputs import hash_of_input
 from harness.core.names import same_stem
 from harness.core.types import Item
@@ -21,6 +22,7 @@ from harness.sources.lines import rows_of_jsonl, rows_of_txt
 from harness.sources.naming import items_of
 from harness.sources.order import UnknownFieldError, ordered
 from harness.sources.rows import Rows, SourceError
+from harness.sources.sheet import SheetSource, rows_of_sheet
 from harness.sources.table import rows_of_table
 
 _MOST_PROBLEMS = 50
@@ -107,9 +109,11 @@ def _rows(job: Job, bounded: Bounded) -> Rows:
 
 
 def rows_of_lines(spec: ItemsSpec) -> Rows:
-    """The rows of a table or of a file with one item a line. SourceError when it cannot be read."""
+    """The rows of a table, of a sheet or of a file with one item a line. SourceError when it cannot be read."""
     assert spec.file is not None
     suffix = spec.file.suffix.lower()
+    if suffix in WORKBOOK_SUFFIXES:
+        return rows_of_sheet(SheetSource(spec.file, spec.sheet, spec.header, spec.columns, spec.id))
     if suffix in TABLE_SUFFIXES or (suffix == ".txt" and spec.delimiter is not None):
         return rows_of_table(spec.file, encoding=spec.encoding, delimiter=spec.delimiter, columns=spec.columns)
     if suffix == ".txt":

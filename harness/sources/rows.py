@@ -30,7 +30,7 @@ class Rows:
     """For rows that are files: the originals."""
     warnings: tuple[str, ...] = ()
     mark: str | None = None
-    """Of a table: what stands between its columns."""
+    """Of a table: what stands between its columns; nothing in a sheet."""
     item_like: str = ""
     """Of a table: a cell of its header that is hardly the name of a column."""
 

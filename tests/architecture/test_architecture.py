@@ -33,7 +33,7 @@ HEAVY: dict[str, set[str]] = {
     "jinja2": {"job", "prompts"},
     "jsonschema": {"base", "rehearsal"},
     "referencing": {"base", "rehearsal"},
-    "openpyxl": set(),
+    "openpyxl": {"base"},
     "xlsxwriter": {"views", "scripts"},
     "starlette": {"rehearsal"},
     "uvicorn": {"rehearsal"},

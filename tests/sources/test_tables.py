@@ -226,10 +226,10 @@ def test_what_a_hint_says_about_the_id_is_taken_as_it_stands(bounded: Bounded, n
     assert caught.value.problems[0].hint == hint
 
 
-def test_a_workbook_is_refused_in_words(bounded: Bounded) -> None:
-    assert refusals(bounded, b"PK\x03\x04", "i.xlsx") == [
-        "job.yaml:1:15: items.file: is a workbook, which cannot be read yet"
-    ]
+def test_a_workbook_is_no_file_with_one_item_a_line(bounded: Bounded) -> None:
+    assert refusals(bounded, b"PK\x03\x04", "i.xlsx") == ["job.yaml:1:15: items.file: is a workbook"]
+    assert hints(bounded, b"PK\x03\x04", "i.xlsx") == ["write items: {xlsx: i.xlsx} in place of file"]
+    assert hints(bounded, b"PK\x03\x04", "i.ods") == ["save it as .xlsx"]
     assert refusals(bounded, "a", "i.yml")[0].endswith(
         "expected a file that ends with .json, .jsonl, .ndjson, .txt, .csv, .tsv, got 'i.yml'"
     )
