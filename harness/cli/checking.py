@@ -1,11 +1,12 @@
 """Commands that look before anything runs: check, plan, schema."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, OfRehearsal, Place, Settings, typed
+from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, OfRehearsal, Place, Settings, expanded, typed
 from harness.cli.printing import print_json, print_lines, say
 
 if TYPE_CHECKING:
@@ -49,6 +50,12 @@ def plan(
         str, typer.Option("--phase", metavar="NAME", help="With --prompt: of a later phase, about made-up records.")
     ] = "",
     mounts: Annotated[bool, typer.Option("--mounts", help="Print what sessions would see of this machine.")] = False,
+    write: Annotated[
+        Path | None,
+        typer.Option(
+            "--write", metavar="FILE", help="Write a batch plan, for `batch: {plan: FILE}`.", callback=expanded
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what would run and why, and what it may cost; start nothing."""
@@ -57,6 +64,9 @@ def plan(
     from harness.cli.outline import gate_line, money_line, pilot_line
     from harness.job.load import load
 
+    if write is not None:
+        _write_plan(Place(manifest, rehearsal), settings, write)
+        return
     job = load(manifest, settings=settings or (), rehearsal=rehearsal)
     if mounts:
         _print_mounts(job, as_json=as_json)
@@ -79,6 +89,16 @@ def plan(
         print_lines([f"  pilot: {pilot_line(ahead)}"])
     if gate := gate_line(job.gate, datetime.now(UTC)):
         print_lines([f"  gate: {gate}"])
+
+
+def _write_plan(place: Place, settings: Settings, file: Path) -> None:
+    from harness.cli.composing import composed, pace_line, write_plan
+    from harness.cli.preview import read_items
+    from harness.job.load import load
+
+    job = load(place.manifest, settings=settings or (), rehearsal=place.rehearsal, without_plan=True)
+    for line in [*write_plan(file, composed(job, read_items(job).items), job.noun), pace_line(job)]:
+        say(line)
 
 
 def _print_mounts(job: "Job", *, as_json: bool) -> None:

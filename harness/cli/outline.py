@@ -11,6 +11,7 @@ from harness.core.money import to_micro
 from harness.core.types import Item
 from harness.job.bounds import Bounds, Deadline
 from harness.job.job import Job, PhaseSpec
+from harness.planning.batches import batches_of
 from harness.supervisor.attempt import reservation
 from harness.supervisor.pilot import spread
 from harness.views.wording import at_moment, clean, counted, listed
@@ -19,12 +20,13 @@ from harness.views.wording import at_moment, clean, counted, listed
 def outline(job: Job, items: Sequence[Item], now: datetime) -> Iterator[str]:
     """One line per part of the job: items, batches, each phase, money; a deadline for a run that begins now."""
     first = job.phases[0]
-    batches = -(-len(items) // first.batch_size)
+    batches = len(batches_of(job, items))
+    by = f" as in {clean(shown(job.plan_file))}" if job.plan_file is not None else ""
     source = shown(job.items.file) if job.items.file is not None else job.items.files or ""
     yield f"job       {clean(job.name)}{' (rehearsal)' if job.rehearsal else ''}"
     yield f"items     {counted(len(items), clean(job.noun))} from {clean(source)}: {listed([i.id for i in items])}"
     yield f"fields    {listed(list(items[0].data), 12)}" if items else "fields    none"
-    yield f"batches   {batches:,} of at most {first.batch_size}, {job.parallel} at once, {job.strikes} strikes"
+    yield f"batches   {batches:,} of at most {first.batch_size}{by}, {job.parallel} at once, {job.strikes} strikes"
     for phase in job.phases:
         yield from _phase(job, phase)
     yield f"money     {money_line(job)}"

@@ -24,7 +24,7 @@ from harness.job.job import Job
 from harness.ledger import queries
 from harness.ledger.contents import contents_of
 from harness.ledger.store import Ledger, opened_for_reading
-from harness.planning.batches import plan
+from harness.planning.batches import batches_of
 from harness.prompts import render
 from harness.sources.read import Reading, read
 from harness.supervisor.attempt import make_spec, new_identity, reservation
@@ -64,7 +64,7 @@ def planned_groups(job: Job, items: Sequence[Item]) -> list[Planned]:
     first = job.phases[0]
     return [
         Planned(first.name, str(batch.number), tuple(item.id for item in batch.items), "ready", 0, "not tried yet", "")
-        for batch in plan(items, first.batch_size)
+        for batch in batches_of(job, items)
     ]
 
 
@@ -75,7 +75,7 @@ def pilot_to_come(job: Job, items: Sequence[Item]) -> tuple[int, ...]:
         with opened_for_reading(path) as db:
             if db.execute("SELECT 1 FROM job").fetchone():
                 return batches_ahead(db, job.pilot)
-    return spread(-(-len(items) // job.phases[0].batch_size), job.pilot) if job.pilot else ()
+    return spread(len(batches_of(job, items)), job.pilot) if job.pilot else ()
 
 
 _WHY = {
@@ -162,7 +162,7 @@ def first_prompt(job: Job, items: Sequence[Item]) -> AttemptSpec | render.Render
         with opened_for_reading(path) as db:
             if db.execute("SELECT 1 FROM job").fetchone():
                 return _next_spec(job, db)
-    first, batch = job.phases[0], plan(items, job.phases[0].batch_size)[0]
+    first, batch = job.phases[0], batches_of(job, items)[0]
     work = choose(job).view(AttemptFolder(job.state / "attempts" / "000001-p1-b001")).work
     view = BatchView.of(batch.ref, batch.items, (batch.first, batch.last))
     return render.render(first, job.vars, batch.items, view, {}, {}, f"{work}/{first.output.file}")

@@ -12,13 +12,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from harness.base.artifacts import sha_of
 from harness.base.workbook import SUFFIXES as WORKBOOK_SUFFIXES
-from harness.job.job import CheckSpec, Job, PhaseSpec
+from harness.job.job import CheckSpec, ItemsSpec, Job, PhaseSpec
 from harness.job.manifest import Batch, Items, MadeItems, Output, Phase, Session
 from harness.job.old_fields import schema_of_old_fields
 
@@ -155,6 +156,8 @@ def _of_items(job: Job, form: str) -> Iterator[tuple[str, str]]:
         yield "items.ids", _value("exact")
     if items.match is not None:
         yield "items.match", _file(items.match)
+    if job.plan is not None:
+        yield "batch.plan", _value(job.plan.batches)
     yield "order", _value(items.order)
     for name, value in sorted(job.vars.items()):
         yield f"vars.{name}", _value(value)
@@ -187,7 +190,12 @@ def _of_phase(job: Job, phase: PhaseSpec, form: str) -> Iterator[tuple[str, str]
     yield "from", _value(phase.from_ and job.phase(phase.from_).name)
     yield "needs", _value(phase.needs)
     yield "items.made", _value([phase.rows, phase.id])
-    yield "batch.size", _value(phase.batch_size)
+    yield "batch.size", _value(Batch().size if _is_given(job, phase) else phase.batch_size)
+    if phase.plan is not None:
+        yield "batch.plan", _value(phase.plan)
+    if phase.join is not None:
+        yield "items.join", _joined(job, phase.join)
+        yield "items.left_out", _value(None if phase.takes_all else "allow")
     session, output = phase.session, phase.output
     yield "session.backend", _value(session.backend)
     yield "session.model", _value(session.model)
@@ -213,6 +221,18 @@ def _of_phase(job: Job, phase: PhaseSpec, form: str) -> Iterator[tuple[str, str]
     for number, check in enumerate(output.checks):
         yield f"output.check[{number}]", _check(job, check)
     yield "output.merge", _value(output.merge and _relative(job, output.merge))
+
+
+def _is_given(job: Job, phase: PhaseSpec) -> bool:
+    """Are its batches cut by a plan, and not by size?"""
+    return phase.plan is not None or (job.plan is not None and phase.number == 1)
+
+
+def _joined(job: Job, join: ItemsSpec) -> str:
+    """Where the rows come from, and what they are: which row an item gets shapes it."""
+    alone = dict(_of_items(replace(job, items=join, plan=None, vars={}), FORMAT))
+    content = _file(join.file) if join.file is not None else None
+    return _text(_canonical([sorted(alone.items()), content]))
 
 
 def _check(job: Job, check: CheckSpec) -> str:

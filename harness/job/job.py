@@ -8,6 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
+from harness.job.batch_plan import BatchPlan
 from harness.job.bounds import Bounds
 
 EXACT_ID = "{exact_id}"
@@ -97,6 +98,12 @@ class PhaseSpec:
     """As `ItemsSpec.exact`."""
     most: int = 1000
     """Most items that one record may make."""
+    join: "ItemsSpec | None" = None
+    """The source whose rows the results name by their ids."""
+    takes_all: bool = True
+    """A record that leaves out rows of `join` is rejected."""
+    plan: str | None = None
+    """Plain path of the batch plan in the record that gives the items."""
 
 
 def top_of(pattern: str, folder: Path) -> Path:
@@ -192,6 +199,9 @@ class Job:
     """In a rehearsal: what a scene is asked is what the session was told."""
     samples: Samples | None = None
     """In place of a scene."""
+    plan: BatchPlan | None = None
+    """The given batches of the first phase; `parallel` and `bounds` are at its pace already."""
+    plan_file: Path | None = None
 
     @property
     def gate(self) -> Bounds:

@@ -44,7 +44,7 @@ def _with_known_by(desk: Inspection, phase: PhaseSpec, later: Sequence[PhaseSpec
     for each in later:
         templates = (each.session.prompt, each.session.instructions)
         tags = [tag for text in templates for tag in _TAG.findall(text)]
-        texts = [each.rows or "", each.id or "", *tags, *_programs(desk, each.session.command)]
+        texts = [each.rows or "", each.id or "", each.plan or "", *tags, *_programs(desk, each.session.command)]
         texts += [text for check in each.output.checks for text in _texts_of(desk, check)]
         named |= {name for text in texts for name in _names(text)}
     return replace(phase, output=replace(output, known=output.known | named))

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from harness.base.bounded import Bounded
 from harness.base.errors import Problem, UsageError
 from harness.base.state import refuse_linked
+from harness.job.batch_plan import BatchPlan
 from harness.job.bounds import Bounds, Caps, parse_deadline, parse_rate, parse_share, parse_window
 from harness.job.document import Document, read_document
 from harness.job.inspection import Inspection
@@ -19,17 +20,18 @@ from harness.job.job import EXACT_ID, Job, PhaseSpec
 from harness.job.manifest import Manifest
 from harness.job.outputs import has_function
 from harness.job.phases import resolve_phases
+from harness.job.plan_file import at_pace, resolve_plan
 from harness.job.samples import resolve_samples
 from harness.job.sessions import files_of, resolve_helper
 from harness.job.wording import problem_of
 from harness.job.yaml_text import Path as ValuePath
 
 
-def load(path: Path, *, settings: Sequence[str] = (), rehearsal: bool = False) -> Job:
+def load(path: Path, *, settings: Sequence[str] = (), rehearsal: bool = False, without_plan: bool = False) -> Job:
     """The job that the manifest at `path` asks for, with `settings` such as `vars.seeds=100` laid over it.
 
-    Reads the manifest and the files that it names, but no items. UsageError carries all problems, in the order of the
-    manifest's lines; nothing is written.
+    Reads the manifest and the files that it names, but no items; `without_plan` leaves its batch plan unread, which is
+    then about to be written. UsageError carries all problems, in the order of the manifest's lines; nothing is written.
     """
     problems: list[Problem] = []
     document = read_document(path, settings, problems)
@@ -42,7 +44,7 @@ def load(path: Path, *, settings: Sequence[str] = (), rehearsal: bool = False) -
         try:
             folder = path.absolute().parent.resolve()
             desk = Inspection(document, folder, bounded, silenced, problems)
-            job = _resolved(desk, manifest, path.name, rehearsal=rehearsal)
+            job = _resolved(desk, manifest, path.name, rehearsal=rehearsal, without_plan=without_plan)
         finally:
             bounded.close()
     if problems:
@@ -127,15 +129,17 @@ def _reading_order(problem: Problem, manifest: str) -> tuple[bool, int, int]:
     return problem.where != manifest, 0, 0
 
 
-def _resolved(desk: Inspection, manifest: Manifest, file_name: str, *, rehearsal: bool) -> Job:
+def _resolved(desk: Inspection, manifest: Manifest, file_name: str, *, rehearsal: bool, without_plan: bool) -> Job:
     desk.vars = _vars(desk, manifest)
     stem = Path(file_name).stem
     if stem.endswith(".rehearsal"):
         message = f"a manifest cannot be called {file_name!r}: its state would be that of a rehearsal"
         desk.note(Problem(desk.document.name, message, "rename it"))
     state = refuse_linked(desk.folder / ".harness" / (f"{stem}.rehearsal" if rehearsal else stem))
+    given = None if without_plan else resolve_plan(desk, manifest)
+    plan = given[1] if given else None
     phases = resolve_phases(
-        desk, manifest, rehearsal=rehearsal, target_of=_targets(desk.folder, state if rehearsal else None)
+        desk, manifest, rehearsal=rehearsal, target_of=_targets(desk.folder, state if rehearsal else None), given=plan
     )
     _check_money(desk, manifest, is_real=not rehearsal and any(p.session.backend == "claude" for p in phases))
     items = resolve_items(desk, manifest)
@@ -161,7 +165,7 @@ def _resolved(desk: Inspection, manifest: Manifest, file_name: str, *, rehearsal
         items=items,
         phases=phases,
         strikes=manifest.strikes,
-        parallel=manifest.parallel,
+        parallel=_at_once(manifest, plan),
         budget=budget,
         budget_per_session=per_session if per_session is not None or budget is None else budget / 10,
         max_output=manifest.max_output,
@@ -170,12 +174,19 @@ def _resolved(desk: Inspection, manifest: Manifest, file_name: str, *, rehearsal
         auth=manifest.auth,
         readable=_readable(desk, manifest, phases),
         pilot=manifest.pilot,
-        bounds=_bounds(manifest),
+        bounds=at_pace(_bounds(manifest), plan),
         helper=resolve_helper(desk, manifest),
         named=tuple(dict.fromkeys(desk.files)),
         strict=manifest.rehearsal.strict,
         samples=resolve_samples(desk, manifest.rehearsal, phases),
+        plan=plan,
+        plan_file=given[0] if given else None,
     )
+
+
+def _at_once(manifest: Manifest, plan: BatchPlan | None) -> int:
+    """The smaller of the manifest's and the plan's."""
+    return min(manifest.parallel, plan.pace.at_once or manifest.parallel) if plan else manifest.parallel
 
 
 def _check_stems(desk: Inspection, manifest: Manifest, phases: Sequence[PhaseSpec]) -> None:

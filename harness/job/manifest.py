@@ -155,6 +155,11 @@ class MadeItems(Model):
     """Path of the id within a result."""
     most: Annotated[int, Field(ge=1, le=100_000), Whole] = 1000
     """Most items that one record may make; a record that makes more is rejected."""
+    join: Items | None = None
+    """A source of rows: each result names one of them by its id, and that row is the item. A record that names one
+    that is not there is rejected."""
+    left_out: Literal["refuse", "allow"] = "refuse"
+    """Whether a record may leave out rows of `join`."""
     noun: str | None = None
     """What one such item is called."""
 
@@ -164,6 +169,9 @@ class Batch(Model):
 
     size: Annotated[int, Field(ge=1, le=10_000), Whole] = 1
     """Items in one batch."""
+    plan: str | None = None
+    """Batches that are given. For the job's own items a JSON file, as `harness plan --write plan.json` makes it; in a
+    phase with `items.join` the path of the plan in the record that gives the items, `.batch_plan`."""
 
 
 class Session(Model):

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.job.batch_plan import BatchPlan
+from harness.job.given import batch_size_of, join_of, plan_of
 from harness.job.inspection import Inspection
 from harness.job.job import OutputSpec, PhaseSpec
 from harness.job.known_members import with_known_by_later
@@ -35,9 +37,17 @@ class _Written:
 
 
 def resolve_phases(
-    desk: Inspection, manifest: Manifest, *, rehearsal: bool, target_of: Callable[[Path], Path]
+    desk: Inspection,
+    manifest: Manifest,
+    *,
+    rehearsal: bool,
+    target_of: Callable[[Path], Path],
+    given: BatchPlan | None = None,
 ) -> tuple[PhaseSpec, ...]:
-    """Every phase in the order of the manifest, with all that is wrong noted at the desk."""
+    """Every phase in the order of the manifest, with all that is wrong noted at the desk.
+
+    `given`: the batch plan of the job's items, where it names one.
+    """
     written = _written(desk, manifest)
     _check_order(desk, written)
     real = {phase.name: lay(_levels(manifest, phase)) for phase in written}
@@ -47,7 +57,8 @@ def resolve_phases(
     for number, phase in enumerate(written, 1):
         complain_about_rehearsal(desk, real[phase.name], rehearsed[phase.name], rehearsal)
         layered = rehearsed[phase.name] if rehearsal else real[phase.name]
-        specs.append(_phase(desk, manifest, written, number, layered, rehearsal=rehearsal, target_of=target_of))
+        size = batch_size_of(manifest, phase.phase, number, given)
+        specs.append(_phase(desk, manifest, written, number, (layered, size), rehearsal=rehearsal, target_of=target_of))
     _check_merges(desk, written, specs)
     return with_known_by_later(desk, specs)
 
@@ -84,17 +95,19 @@ def _phase(
     manifest: Manifest,
     written: list[_Written],
     number: int,
-    layered: Layered,
+    session: tuple[Layered, int],
     *,
     rehearsal: bool,
     target_of: Callable[[Path], Path],
 ) -> PhaseSpec:
+    """`session`: what is written of it, and how many items it has at most."""
+    layered, batch_size = session
     name, place, phase = written[number - 1].name, written[number - 1].place, written[number - 1].phase
     made = phase.items
-    batch_size = (phase.batch or manifest.batch).size
     if made is not None:
         desk.jq((*place, "items", "rows"), made.rows)
         desk.plain_path((*place, "items", "id"), made.id)
+    plan = plan_of(desk, place, phase) if number > 1 else None
     names = [other.name for other in written]
     return PhaseSpec(
         number=number,
@@ -110,6 +123,9 @@ def _phase(
         ),
         output=_output(desk, written[number - 1], batch_size, target_of),
         most=(made or MadeItems(rows="")).most,
+        join=join_of(desk, manifest, (*place, "items"), made),
+        takes_all=made is None or made.left_out == "refuse",
+        plan=plan,
     )
 
 

@@ -1,8 +1,8 @@
 """From a Job to its items: read, named, told apart, put in order; everything that is wrong is told at once."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from harness.base.artifacts import sha_of
 from harness.base.bounded import Bounded
@@ -13,8 +13,10 @@ from harness.base.workbook import SUFFIXES as WORKBOOK_SUFFIXES
 from harness.core.inputs import hash_of_input
 from harness.core.names import same_stem
 from harness.core.types import Item
+from harness.job.batch_plan import BatchPlan, against
 from harness.job.items import TABLE_SUFFIXES
 from harness.job.job import ItemsSpec, Job
+from harness.job.plan_file import placed
 from harness.sources.aliases import Aliases, read_aliases
 from harness.sources.files import rows_of_files
 from harness.sources.json_file import chosen_rows, rows_of_json
@@ -54,12 +56,30 @@ def read(job: Job, bounded: Bounded) -> Reading:
             items = ordered(items, job.items.order)
         except UnknownFieldError as error:
             problems.append(Problem(shown(job.manifest), f"order: {error}"))
+    if job.plan is not None and job.plan_file is not None and not problems:
+        problems += placed(job.plan_file, against(job.plan, [str(item.id) for item in items], job.noun))
+        items = _in_order_of(job.plan, items)
     problems += _same_stems(job, items)
     if problems:
         left = len(problems) - _MOST_PROBLEMS
         rest = [Problem(_source(job), f"and {left:,} more problems like these")] if left > 0 else []
         raise UsageError([*problems[:_MOST_PROBLEMS], *rest])
     return Reading(tuple(items), tuple(warnings))
+
+
+def joined_rows(job: Job, bounded: Bounded) -> Mapping[int, Mapping[str, Item]]:
+    """For each phase that joins a source: id -> its row, as an item. UsageError with every problem."""
+    alone = {
+        phase.number: replace(job, items=phase.join, phases=(), plan=None)
+        for phase in job.phases
+        if phase.join is not None
+    }
+    return {phase: {str(item.id): item for item in read(each, bounded).items} for phase, each in alone.items()}
+
+
+def _in_order_of(plan: BatchPlan, items: Sequence[Item]) -> list[Item]:
+    place = {id_: at for at, id_ in enumerate(id_ for batch in plan.batches for id_ in batch)}
+    return sorted(items, key=lambda item: place.get(item.id, len(place)))
 
 
 def digest_of_source(job: Job) -> str:

@@ -39,7 +39,7 @@ from harness.ledger.edits import Row, edit_rows
 from harness.ledger.loss import how_to_go_on, last_attempt_folder, refuse_lost
 from harness.ledger.store import Ledger, Transaction
 from harness.outputs.possible import impossible
-from harness.planning.batches import plan
+from harness.planning.batches import batches_of
 from harness.prompts import render
 from harness.sources.read import digest_of_source, read
 from harness.supervisor.attempt import reservation
@@ -175,7 +175,7 @@ def must_be_able_to_start(job: Job, items: Sequence[Item], choice: Choice) -> No
 def refuse_bad_prompts(job: Job, items: Sequence[Item]) -> None:
     """Render the prompt of every first-phase batch (0.15 ms each). UsageError with the first few problems."""
     first = job.phases[0]
-    batches = plan(items, first.batch_size)
+    batches = batches_of(job, items)
     groups = ((BatchView.of(batch.ref, batch.items, (batch.first, batch.last)), batch.items) for batch in batches)
     if problems := render.check(first, job.vars, groups):
         raise UsageError(problems)
@@ -291,7 +291,7 @@ def _plan_behind(transaction: Transaction, job: Job, items: Sequence[Item]) -> N
     db = transaction.db
     place, last = len(queries.first_phase_items(db)), queries.batches_of_first_phase(db)
     group = queries.run_state(db).next_group
-    for batch in plan(items, job.phases[0].batch_size):
+    for batch in batches_of(job, items):
         number = last + batch.number
         events: list[Event] = [
             _added(job, item, place + at, number) for at, item in enumerate(batch.items, batch.first)

@@ -1,0 +1,208 @@
+"""A batch plan: who is worked on together, in what order, and how fast. Its form is the JSON of document 000.
+
+    {"batch_plan": {"total_leads": 50, "batch_size": 10, "priority_order": "signal_strength",
+                    "batches": [{"batch_id": 1, "leads": ["lead_001"], "estimated_time": "30min"}],
+                    "throttling": {"api_calls_per_minute": 10, "concurrent_dossiers": 3}}}
+
+A person may have edited it and a model may have written it, so all that is wrong with it is found at once.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from difflib import get_close_matches
+from typing import Any, Final
+
+from harness.base.durations import parse_duration
+from harness.job.bounds import Rate
+from harness.job.wording import nearest
+
+Path = tuple[str | int, ...]
+"""Where something is within the plan, from the top of the JSON that was given."""
+
+TOP: Final = "batch_plan"
+CALLS: Final = "api_calls_per_minute"
+AT_ONCE: Final = "concurrent_dossiers"
+MOST_CALLS: Final = 100_000
+MOST_AT_ONCE: Final = 256
+MOST_IN_A_BATCH: Final = 10_000
+_MOST_NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a plan lets its batches run; None = it does not say."""
+
+    starts_per_minute: int | None = None
+    at_once: int | None = None
+
+    @property
+    def rate(self) -> Rate | None:
+        return Rate(self.starts_per_minute, timedelta(minutes=1)) if self.starts_per_minute else None
+
+
+NO_PACE: Final = Pace()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """`batches`: the ids of each, batch 1 first. Every id is there once, unless flaws were found with it."""
+
+    batches: tuple[tuple[str, ...], ...]
+    pace: Pace = NO_PACE
+    places: Mapping[str, Path] = field(default_factory=dict)
+    """Id -> where it stands."""
+    top: Path = ()
+    """Where `batches` stands."""
+
+    @property
+    def largest(self) -> int:
+        """How many the largest batch holds; at least 1."""
+        return max([1, *map(len, self.batches)])
+
+    def number_of(self) -> dict[str, int]:
+        """Id -> the number of its batch, from 1, in the order of the plan."""
+        return {id_: number for number, batch in enumerate(self.batches, 1) for id_ in batch}
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Something that is wrong with a plan, and where."""
+
+    path: Path
+    message: str
+
+
+def read_plan(value: Any, noun: str = "lead") -> tuple[BatchPlan, list[Flaw]]:
+    """The plan in a JSON value, and every flaw of it; a plan with flaws holds what could be read.
+
+    `value` is the object with `batches`, or one that has it at `batch_plan`. Its items may be called after the job's
+    noun: `schools` and `total_schools` beside the document's `leads` and `total_leads`, or `items`.
+    """
+    top: Path = (TOP,) if isinstance(value, dict) and TOP in value else ()
+    plan = value[TOP] if top else value
+    if not isinstance(plan, dict) or not isinstance(plan.get("batches"), list):
+        got = "an object without it" if isinstance(plan, dict) else f"{plan!r:.60}"
+        return BatchPlan((), top=top), [Flaw(top, f"expected an object with `batches`, a list, got {got}")]
+    return _Reading(top, noun).read(plan)
+
+
+def against(plan: BatchPlan, ids: Sequence[str], noun: str, *, all_of_them: bool = True) -> list[Flaw]:
+    """Ids that the plan has and the source does not, and, when it must name `all_of_them`, those that it leaves out."""
+    known = set(ids)
+    invented = [id_ for batch in plan.batches for id_ in batch if id_ not in known]
+    flaws = [
+        Flaw(plan.places[id_], f"there is no {noun} {id_!r:.80}{nearest(id_, ids) if at < _MOST_NAMED else ''}")
+        for at, id_ in enumerate(invented)
+    ]
+    left = [id_ for id_ in dict.fromkeys(ids) if id_ not in plan.places]
+    if left and all_of_them:
+        named = ", ".join(f"{id_!r:.80}" for id_ in left[:_MOST_NAMED])
+        more = f" and {len(left) - _MOST_NAMED:,} more" if len(left) > _MOST_NAMED else ""
+        flaws.append(Flaw((*plan.top, "batches"), f"in no batch: {named}{more}"))
+    return flaws
+
+
+class _Reading:
+    """One plan that is read, and what is wrong with it."""
+
+    def __init__(self, top: Path, noun: str) -> None:
+        self._top = top
+        self._names = tuple(dict.fromkeys(("leads", f"{noun.replace(' ', '_')}s", "items")))
+        self._flaws: list[Flaw] = []
+        self._places: dict[str, Path] = {}
+        self._batch_of: dict[str, int] = {}
+        self._written = 0
+
+    def read(self, plan: Mapping[str, Any]) -> tuple[BatchPlan, list[Flaw]]:
+        totals = tuple(f"total_{name}" for name in self._names)
+        self._know((), plan, (*totals, "batch_size", "priority_order", "batches", "throttling"), is_strict=False)
+        size = self._whole(("batch_size",), plan.get("batch_size"), MOST_IN_A_BATCH)
+        order = plan.get("priority_order")
+        if order is not None and not isinstance(order, str):
+            self._flaw(("priority_order",), f"expected the name of a field, got {order!r:.60}")
+        if not plan["batches"]:
+            self._flaw(("batches",), "holds no batch")
+        batches = tuple(self._batch(number, batch, size) for number, batch in enumerate(plan["batches"], 1))
+        if batches:
+            self._check_total(plan, totals)
+        return BatchPlan(batches, self._pace(plan.get("throttling")), self._places, self._top), self._flaws
+
+    def _batch(self, number: int, batch: Any, size: int | None) -> tuple[str, ...]:
+        at: Path = ("batches", number - 1)
+        if not isinstance(batch, dict):
+            self._flaw(at, f"expected an object with batch_id and {self._names[0]}, got {batch!r:.60}")
+            return ()
+        times = ("estimated_time", "estimated_seconds")
+        self._know(at, batch, ("batch_id", *self._names, *times), is_strict=False)
+        id_ = batch.get("batch_id")
+        if id_ != number or isinstance(id_, bool) or not isinstance(id_, int):
+            got = "nothing" if id_ is None else f"{id_!r:.40}"
+            self._flaw((*at, "batch_id"), f"expected {number}, got {got}: ids of batches count from 1, in order")
+        for name in times:
+            self._check_time((*at, name), batch.get(name))
+        name = next((name for name in self._names if name in batch), self._names[0])
+        ids = tuple(self._ids((*at, name), batch.get(name), number))
+        if size is not None and len(ids) > size:
+            self._flaw((*at, name), f"batch {number} holds {len(ids):,}, more than batch_size {size:,}")
+        elif len(ids) > MOST_IN_A_BATCH:
+            self._flaw((*at, name), f"batch {number} holds {len(ids):,}, more than {MOST_IN_A_BATCH:,}")
+        return ids
+
+    def _ids(self, at: Path, ids: Any, number: int) -> Iterator[str]:
+        if not isinstance(ids, list) or not ids:
+            self._flaw(at, f"expected a list of ids, got {'nothing' if ids is None else repr(ids)[:60]}")
+            return
+        self._written += len(ids)
+        for index, id_ in enumerate(ids):
+            text = str(id_) if isinstance(id_, int) and not isinstance(id_, bool) else id_
+            if not isinstance(text, str) or not text.strip():
+                self._flaw((*at, index), f"expected an id, a text or a whole number, got {id_!r:.60}")
+            elif text in self._places:
+                self._flaw((*at, index), f"{text!r:.80} is there twice: in batch {self._batch_of[text]} already")
+            else:
+                self._places[text], self._batch_of[text] = (*self._top, *at, index), number
+                yield text
+
+    def _check_total(self, plan: Mapping[str, Any], names: Iterable[str]) -> None:
+        for name in names:
+            total = self._whole((name,), plan.get(name), None, least=0)
+            if total is not None and total != self._written:
+                self._flaw((name,), f"says {total:,}, the batches hold {self._written:,}")
+
+    def _check_time(self, at: Path, text: Any) -> None:
+        if text is None:
+            return
+        try:
+            parse_duration(text if isinstance(text, str | int | float) and not isinstance(text, bool) else repr(text))
+        except ValueError as error:
+            self._flaw(at, str(error))
+
+    def _pace(self, throttling: Any) -> Pace:
+        at: Path = ("throttling",)
+        if throttling is None:
+            return NO_PACE
+        if not isinstance(throttling, dict):
+            self._flaw(at, f"expected {CALLS} and {AT_ONCE}, got {throttling!r:.60}")
+            return NO_PACE
+        self._know(at, throttling, (CALLS, AT_ONCE), is_strict=True)
+        calls = self._whole((*at, CALLS), throttling.get(CALLS), MOST_CALLS)
+        return Pace(calls, self._whole((*at, AT_ONCE), throttling.get(AT_ONCE), MOST_AT_ONCE))
+
+    def _whole(self, at: Path, value: Any, most: int | None, *, least: int = 1) -> int | None:
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or value < least or (most and value > most):
+            bounds = f" from {least:,}" + (f" to {most:,}" if most else "")
+            self._flaw(at, f"expected a whole number{bounds}, got {value!r:.40}")
+            return None
+        return value
+
+    def _know(self, at: Path, given: Mapping[str, Any], known: Sequence[str], *, is_strict: bool) -> None:
+        """A misspelt key would quietly mean nothing; one of another kind is a note of whoever wrote it."""
+        for name in given:
+            if name not in known and (is_strict or get_close_matches(str(name), known, n=1, cutoff=0.8)):
+                self._flaw((*at, name), f"unknown key{nearest(str(name), known)}")
+
+    def _flaw(self, at: Path, message: str) -> None:
+        self._flaws.append(Flaw((*self._top, *at), message))
