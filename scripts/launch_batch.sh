@@ -14,7 +14,7 @@ if [[ ! -f "$root/batch_progress.json" ]]; then
   exit 2
 fi
 
-"$python" -m harness status "$root/job.yaml" || true
+"$python" -P -m harness status "$root/job.yaml" || true
 
 if [[ "${1-}" == --yes ]]; then
   shift
@@ -25,4 +25,4 @@ else
   read -r -p "Start or resume now? It spends real money. [y/N] " answer
   [[ "$answer" == [yY]* ]] || exit 0
 fi
-exec "$python" -m harness launch "$root/job.yaml" "$@"
+exec "$python" -P -m harness launch "$root/job.yaml" "$@"

@@ -23,7 +23,7 @@ def main() -> int:
             shutil.copy(source, SCRATCH / part)
     print("24 schools, real Claude Code sessions, the model is played by the rehearsal server: no key, no cost\n")
     sys.stdout.flush()  # into a file, it would come behind what the commands say
-    harness = [sys.executable, "-m", "harness"]
+    harness = [sys.executable, "-P", "-m", "harness"]
     code = subprocess.run([*harness, "rehearse"], cwd=SCRATCH).returncode
     if code != EXPECTED:
         print(f"\nthe demo should end with exit code {EXPECTED}, it ended with {code}", file=sys.stderr)

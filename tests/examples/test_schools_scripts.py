@@ -256,7 +256,7 @@ sys.exit(demo.main())
 
 def test_in_a_file_the_demo_says_first_what_comes(tmp_path: Path) -> None:
     commands = tmp_path / "commands"
-    commands.write_text('#!/bin/sh\necho "$*"\n[ "$3" = report ]\n')
+    commands.write_text('#!/bin/sh\necho "$*"\n[ "$4" = report ]\n')
     commands.chmod(0o755)
     played = [sys.executable, "-c", _DEMO, str(ROOT / "tools"), str(commands)]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
@@ -264,5 +264,5 @@ def test_in_a_file_the_demo_says_first_what_comes(tmp_path: Path) -> None:
         assert subprocess.run(played, cwd=tmp_path, stdout=told, env=environment).returncode == 0
     lines = (tmp_path / "told").read_text().splitlines()
     assert lines[0].startswith("24 schools")
-    assert [line for line in lines if line.startswith("-m")] == ["-m harness rehearse", "-m harness report --rehearsal"]
+    assert [line for line in lines if "-m harness" in line] == ["-P -m harness rehearse", "-P -m harness report --rehearsal"]
     assert lines[-1].endswith("harness status --rehearsal")
