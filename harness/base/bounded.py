@@ -145,6 +145,11 @@ class Bounded:
         """BoundedError when `file` cannot be loaded or has no such function; it is not called."""
         self._ask({"do": "load", "file": str(file), "function": function}, timeout_s)
 
+    def call(self, package: str, module: str, function: str, argument: Json, timeout_s: float) -> Any:
+        """What a function of a module answers, JSON in and out; `package` is the folder that it is found below."""
+        question = {"do": "call", "package": package, "module": module, "function": function}
+        return self._ask({**question, "argument": argument}, timeout_s)
+
     def refusal(self, file: Path, most_bytes: int, most_records: int) -> str | None:
         """Why a big file is no JSON that may be read here (`strict_json`); None when it is.
 

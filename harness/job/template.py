@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 NAMES = frozenset({"item", "items", "batch", "output", "vars", "reasons", "context"})
 BATCH_NAMES = frozenset({"number", "first", "last", "size", "label"})
 OUTPUT_NAMES = frozenset({"file", "shape", "path", "key", "item"})
+COUNTED = "\0counted"
+"""What counts the steps of every loop of a template; no template can name it (`prompts/filling.py`)."""
 CONTRACT_HEADING = "## Output"
 """Begins what the harness itself appends to every prompt; the task is above it."""
 
@@ -34,16 +36,18 @@ class Complaint:
 
 def complaints_about(text: str, *, vars_names: Collection[str], batch_size: int) -> list[Complaint]:
     """Syntax, unknown names, unknown `vars.x`, `batch.x` and `output.x`; all at once, in the order of the lines."""
-    from jinja2 import TemplateSyntaxError, meta
+    from jinja2 import TemplateSyntaxError
 
     environment = environment_of_prompts()
     try:
         tree = environment.parse(text)
+        if escaping := list(_about_escaping(tree)):
+            return escaping
         environment.compile(tree)
         tree = environment.parse(text)
     except TemplateSyntaxError as error:
         return [Complaint(error.lineno, 1, error.message or "cannot be read as a template")]
-    unknown = meta.find_undeclared_variables(tree) - set(environment.globals)
+    unknown = _undeclared(tree) - set(environment.globals)
     complaints = [
         _complaint(text, node.lineno, node.name, _about_name(node.name, batch_size))
         for node in _names(tree)
@@ -56,15 +60,13 @@ def complaints_about(text: str, *, vars_names: Collection[str], batch_size: int)
 
 def uses(text: str, name: str) -> bool:
     """True when a template looks the name up."""
-    from jinja2 import meta
-
-    return name in meta.find_undeclared_variables(environment_of_prompts().parse(text))
+    return name in _undeclared(environment_of_prompts().parse(text))
 
 
 @lru_cache(maxsize=1)
 def environment_of_prompts() -> "ImmutableSandboxedEnvironment":
     """The sandbox: plain values only, nothing of them can be changed, an unknown name is an error, no other files."""
-    from jinja2 import StrictUndefined, Undefined
+    from jinja2 import StrictUndefined, Undefined, nodes, pass_context
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     class Sandbox(ImmutableSandboxedEnvironment):
@@ -75,14 +77,29 @@ def environment_of_prompts() -> "ImmutableSandboxedEnvironment":
                 return obj[attribute]
             return super().getattr(obj, attribute)
 
-    def printed(value: Any) -> Any:
+        def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
+            for loop in list(source.find_all(nodes.For)):
+                counted = nodes.Filter(loop.iter, COUNTED, [], [], None, None, lineno=loop.lineno)
+                loop.iter = counted.set_environment(self)
+            return super()._generate(source, *args, **kwargs)
+
+    @pass_context  # and so nothing is printed, or worked out, before there are values
+    def printed(context: Any, value: Any) -> Any:
         if isinstance(value, Undefined):
             return value
         if callable(value):
             raise TypeError(f"{getattr(value, '__name__', 'this')} is not a value but something to call")
         return visible(value) if isinstance(value, str) else to_json(value)
 
-    environment = Sandbox(undefined=StrictUndefined, finalize=printed, trim_blocks=True, lstrip_blocks=True)
+    @pass_context
+    def counted(context: Any, values: Any) -> Any:
+        count = context.parent.get(COUNTED)
+        return values if count is None else count(values)
+
+    environment = Sandbox(
+        undefined=StrictUndefined, finalize=printed, trim_blocks=True, lstrip_blocks=True, optimized=False
+    )
+    environment.filters[COUNTED] = counted
     environment.filters["tojson"] = to_json
     environment.filters["fenced"] = fenced
     del environment.globals["lipsum"]
@@ -105,6 +122,16 @@ def fenced(value: Any, language: str = "") -> str:
     longest = max((len(run) for run in _BACKTICKS.findall(text)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _undeclared(tree: "nodes.Template") -> set[str]:
+    """`meta.find_undeclared_variables`, but nothing constant is worked out on the way."""
+    from jinja2.meta import TrackingCodeGenerator
+
+    generator = TrackingCodeGenerator(environment_of_prompts())
+    generator.optimizer = None
+    generator.visit(tree)
+    return generator.undeclared_identifiers
 
 
 def _names(tree: "nodes.Template") -> "list[nodes.Name]":
@@ -144,6 +171,15 @@ def _about_other_files(tree: "nodes.Template") -> list[Complaint]:
         Complaint(node.lineno, 1, "a prompt cannot take in other files; name them under session.instructions")
         for node in tree.find_all(kinds)
     ]
+
+
+def _about_escaping(tree: "nodes.Template") -> Iterator[Complaint]:
+    """Jinja2 works this value out when it reads the template, whatever that takes."""
+    from jinja2 import nodes
+
+    for node in tree.find_all(nodes.EvalContextModifier):
+        if not all(isinstance(option.value, nodes.Const) for option in node.options):
+            yield Complaint(node.lineno, 1, "autoescape takes true or false")
 
 
 def _complaint(text: str, line: int, word: str, message: str) -> Complaint:

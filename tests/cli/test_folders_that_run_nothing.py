@@ -55,6 +55,7 @@ def test_the_rehearsal_server_takes_none_either(desk: Desk, poisoned: Path) -> N
 
     async def start() -> None:
         async with await RehearsalServer.start(state):
-            assert not poisoned.exists(), poisoned.read_text()
+            pass
 
     asyncio.run(start())
+    assert not poisoned.exists(), poisoned.read_text()

@@ -264,5 +264,8 @@ def test_in_a_file_the_demo_says_first_what_comes(tmp_path: Path) -> None:
         assert subprocess.run(played, cwd=tmp_path, stdout=told, env=environment).returncode == 0
     lines = (tmp_path / "told").read_text().splitlines()
     assert lines[0].startswith("24 schools")
-    assert [line for line in lines if "-m harness" in line] == ["-P -m harness rehearse", "-P -m harness report --rehearsal"]
+    assert [line for line in lines if "-m harness" in line] == [
+        "-P -m harness rehearse",
+        "-P -m harness report --rehearsal",
+    ]
     assert lines[-1].endswith("harness status --rehearsal")

@@ -13,8 +13,9 @@ from harness.base.errors import UsageError
 from harness.base.ids import ItemId
 from harness.core.types import BatchRef, BatchView, Item
 from harness.job.job import CheckSpec, OutputSpec, PhaseSpec, SessionSpec
-from harness.job.template import visible
-from harness.prompts.render import MOST_CHARACTERS, Rendered, check, render, uses_context
+from harness.job.template import complaints_about, environment_of_prompts, uses, visible
+from harness.prompts.filling import MOST_CHARACTERS, unbounded_at
+from harness.prompts.render import Rendered, check, render, uses_context
 
 
 def output(**fields: Any) -> OutputSpec:
@@ -187,6 +188,58 @@ def test_check_finds_what_only_some_items_lack() -> None:
 def test_a_prompt_above_the_limit_is_refused() -> None:
     with pytest.raises(UsageError, match=r"make batch\.size smaller"):
         rendered("{{ item.text }}", item("S1", text="x" * (MOST_CHARACTERS + 1)))
+
+
+RANGES = "{% for a in range(99999) %}{% for b in range(99999) %}xx{% endfor %}{% endfor %}"
+DOUBLES = "{% set ns = namespace(x=items[0].text) %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}"
+NESTED = "".join(f"{{% for {name} in items %}}" for name in "abcd") + "{% endfor %}" * 4
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        (RANGES, "becomes longer than 800,000 characters"),
+        (DOUBLES, "needs too much memory"),
+        ("{{ 'x' | center(9999999999) }}", "needs too much memory"),
+        (NESTED, "takes more than 1,000,000 steps"),
+        (NESTED.replace("in items %}{% e", "in items %}{{ d.text }}{% e"), "becomes longer than 800,000 characters"),
+    ],
+)
+def test_a_template_without_bound_is_refused_at_its_line_before_it_takes_all_time_and_memory(
+    template: str, said: str
+) -> None:
+    items = [Item(ItemId(f"S{number}"), {"text": "x"}) for number in range(60)]
+    batch = BatchView.of(BatchRef(1, 1), items, (1, 60))
+    problems = check(phase(f"all of them\n{template}"), {}, [(batch, items)] * 9)
+    assert [(problem.where.rpartition(":")[0], problem.message) for problem in problems] == [
+        ("prompts/job.md:2", f"the prompt of batch 1 {said}")
+    ]
+    assert all(complaint.line == 2 for complaint in complaints_about(template, vars_names=(), batch_size=60))
+
+
+def test_nothing_of_a_template_is_worked_out_when_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    worked: list[str] = []
+    for name in ("center", "upper"):
+        monkeypatch.setitem(environment_of_prompts().filters, name, lambda value, *_: worked.append(value))
+    big = "{{ 'x' * 99 ** 99 ** 99 }}{{ 'x' | center(99) }}"
+    assert complaints_about(big, vars_names=(), batch_size=1) == []
+    (complaint,) = complaints_about(f"{{% autoescape 'x' | center(99) %}}{big}{{% endautoescape %}}",
+                                    vars_names=(), batch_size=1)  # fmt: skip
+    assert complaint.message == "autoescape takes true or false"
+    assert not uses("{{ 'x' | upper }}{{ ('y' | upper) ~ item }}", "items") and worked == []
+
+
+def test_a_template_of_macros_becomes_in_the_child_what_it_would_here() -> None:
+    made = "{% macro row(item) %}{{ item.id }}: {{ item.name | replace('a', 'o') }}{% endmacro %}"
+    text = made + "{% for item in items %}{{ row(item) }};{% endfor %}"
+    assert unbounded_at(text) == 1 and unbounded_at("{% for item in items %}{{ item.id }}{% endfor %}") is None
+    assert (
+        "\nS1: ono;S2: é\x1b;\n".replace("\x1b", "\\u001b")
+        in rendered(text, item("S1", name="ana"), item("S2", name="é\x1b")).prompt
+    )
+    with pytest.raises(UsageError) as refused:
+        rendered(f"{made}\n\n {{{{ row(items[0]) }}}} {{{{ nope }}}}", item("S1", name="x"))
+    assert [problem.where for problem in refused.value.problems] == ["prompts/job.md:3:25"]
 
 
 def test_use_of_context_is_seen_in_the_template() -> None:
