@@ -10,6 +10,11 @@ from harness.core.types import Json
 from harness.job.job import OutputSpec
 from harness.outputs.parse import canonical
 
+MOST_MORE_COLUMNS: Final = 1_000
+"""Of a CSV file, besides those that the schema names."""
+
+_REST: Final = "(other fields)"
+
 Lines = Iterable[bytes]
 """Canonical records, without line ends."""
 
@@ -50,16 +55,23 @@ def as_lines(lines: Lines) -> Iterator[bytes]:
 def as_csv(lines: Lines, output: OutputSpec, spool: IO[bytes]) -> Iterator[bytes]:
     """A header and one row a record; cells are texts, numbers, `true`, empty for null, or JSON for what is nested.
 
-    Columns: the key, those of the schema in its order, then others as they are first seen; `spool` holds the records
-    until all columns are known. Whoever reads it back gets each text as it is, also one that a spreadsheet would take
-    for a formula: the workbook of a report is for spreadsheets.
+    Columns: the key, those of the schema in its order, then others as they are first seen, at most MOST_MORE_COLUMNS:
+    what a record has beyond them is one JSON object in the last column, because each column costs every row a cell.
+    `spool` holds the records until all columns are known. Whoever reads it back gets each text as it is, also one that
+    a spreadsheet would take for a formula: the workbook of a report is for spreadsheets.
     """
     columns = _columns(output)
+    most, is_full = len(columns) + MOST_MORE_COLUMNS, False
     for line in lines:
         spool.write(line + b"\n")
-        columns |= dict.fromkeys(_row(json.loads(line)))
+        for name in _row(json.loads(line)):
+            if name not in columns:
+                if len(columns) == most:
+                    is_full = True
+                    break
+                columns[name] = None
     spool.seek(0)
-    return _rows(list(columns), spool)
+    return _rows(list(columns), is_full, spool)
 
 
 def _columns(output: OutputSpec) -> dict[str, None]:
@@ -71,13 +83,15 @@ def _columns(output: OutputSpec) -> dict[str, None]:
     return properties
 
 
-def _rows(header: list[str], spool: IO[bytes]) -> Iterator[bytes]:
+def _rows(columns: list[str], is_full: bool, spool: IO[bytes]) -> Iterator[bytes]:
     """RFC 4180, with CRLF."""
+    header = [*columns, *([_REST] if is_full else [])]
     if header:
         yield _line(header)
     for line in spool:
-        row = _row(json.loads(line))
-        yield _line([_cell(row.get(column)) for column in header])
+        row = dict(_row(json.loads(line)))
+        cells = [_cell(row.pop(column)) if column in row else "" for column in columns]
+        yield _line([*cells, *([canonical(row) if row else ""] if is_full else [])])
 
 
 def _line(cells: list[str]) -> bytes:
@@ -86,7 +100,7 @@ def _line(cells: list[str]) -> bytes:
 
 
 def _quoted(cell: str) -> str:
-    if not _QUOTED.search(cell):
+    if not cell or not _QUOTED.search(cell):
         return cell
     doubled = cell.replace('"', '""')
     return f'"{doubled}"'

@@ -19,6 +19,7 @@ from harness.base.ids import ItemId, Sha
 from harness.core.types import Accepted
 from harness.job.job import OutputSpec, Shape
 from harness.outputs import folder, merge
+from harness.outputs.formats import MOST_MORE_COLUMNS
 from harness.outputs.merge import Piece, fragment, hash_of, keep_aside, prepare, publish
 from harness.outputs.parse import canonical
 
@@ -96,6 +97,22 @@ def test_csv_columns_are_the_fields_and_then_what_else_was_seen(tmp_path: Path, 
     )
     content = _merged(tmp_path / "all.csv", list(pieces.values()), _spec(schema=schema), store)
     assert content.decode() == 'id,vendor,total,more\r\nA,é,1.5,\r\nB,,,"[1,{""x"":null}]"\r\n'
+
+
+def test_records_of_very_many_fields_make_no_more_columns_than_a_csv_may_have_and_lose_nothing(
+    tmp_path: Path, store: ArtifactStore
+) -> None:
+    wide = [{"id": f"S{n}", **{f"f{n}_{m}": m for m in range(400)}} for n in range(60)]
+    pieces = _put(store, {str(record["id"]): [record] for record in wide})
+    content = _merged(tmp_path / "all.csv", list(pieces.values()), _spec(schema={"properties": {"id": {}}}), store)
+    header, *rows = csv.reader(io.StringIO(content.decode(), newline=""))
+    assert len(header) == 1 + MOST_MORE_COLUMNS + 1 and header[-1] == "(other fields)"
+    for record, row in zip(wide, rows, strict=True):
+        cells = {name: cell for name, cell in zip(header, row[:-1], strict=False) if cell}
+        assert {**cells, **{name: str(cell) for name, cell in json.loads(row[-1] or "{}").items()}} == {
+            name: str(cell) for name, cell in record.items()
+        }
+    assert len(content) < 60 * (2 * MOST_MORE_COLUMNS + 400 * 20)
 
 
 def test_I16_every_cell_of_a_csv_is_read_back_as_the_record_says(tmp_path: Path, store: ArtifactStore) -> None:
