@@ -16,6 +16,7 @@ from harness.executors.confinement import Confinement, Given, possible
 from harness.executors.folder import AttemptFolder
 from harness.executors.installations import (
     LINKED_FOLDERS,
+    MOST_NAMED_ENTRIES,
     SECRETS_OF_THE_SYSTEM,
     SYSTEM,
     Shown,
@@ -89,10 +90,11 @@ class Bubblewrap:
     name: Literal["bubblewrap"] = "bubblewrap"
     is_kernel_sandbox = True
 
-    def __init__(self, program: str, kept_out: Sequence[Path] = ()) -> None:
-        """`kept_out`: folders that no mount may show: the job and its state."""
+    def __init__(self, program: str, kept_out: Sequence[Path] = (), named: Sequence[Path] = ()) -> None:
+        """`kept_out`: folders that no mount may show: the job and its state. `named`: what the manifest shows."""
         self._program = program
         self._kept_out = tuple(kept_out)
+        self._named = tuple(named)
 
     def view(self, folder: AttemptFolder) -> View:
         return VIEW
@@ -126,7 +128,15 @@ class Bubblewrap:
         return f"bubblewrap: {', '.join(filter(None, parts))} ({self._program})"
 
     def weaknesses(self) -> Mapping[str, str]:
-        return self._confinement.weaknesses()
+        unsearched = sorted(_seen(self._named, (), self._kept_out).unsearched)
+        return {
+            **self._confinement.weaknesses(),
+            **{
+                f"credentials in {folder}": f"sessions see {str(folder)!r}, which holds too much (above "
+                f"{MOST_NAMED_ENTRIES:,} files) to hide all credentials and repositories in it; name a smaller one"
+                for folder in unsearched
+            },
+        }
 
     def why_not(self) -> str:
         """Why it cannot be used here; empty when it works."""

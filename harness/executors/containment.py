@@ -63,7 +63,7 @@ def choose(job: Job, *, search_path: str | None = None) -> Containment:
     missing = "" if job.sandbox == "permissions" else why_not(search_path)
     if job.sandbox in ("auto", "bubblewrap") and not missing:
         _refuse_wide(job)
-        return Bubblewrap(shutil.which("bwrap", path=search_path) or "bwrap", (job.folder, job.state))
+        return Bubblewrap(shutil.which("bwrap", path=search_path) or "bwrap", (job.folder, job.state), job.readable)
     if job.sandbox == "bubblewrap":
         raise UsageError([Problem("sandbox", f"bubblewrap cannot be used: {missing}", _REMEDY)])
     _refuse_tools(job, missing)

@@ -50,16 +50,26 @@ SECRETS_OF_THE_SYSTEM = tuple(
 
 _MOST_LINKS = 40
 _MOST_ENTRIES = 20_000
+_LEVELS = 3
+"""Of an installation. Deeper lie its libraries, which may have a package `credentials` themselves."""
+MOST_NAMED_ENTRIES = 200_000
+"""Of a folder that the manifest names: about a second."""
+_MOST_HIDDEN = 1_000
+"""In one folder: bubblewrap takes 9,000 arguments."""
 _SHEBANG_BYTES = 256
 _FIRST_PERSON = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """`paths` are shown read-only where they are; `hidden` (path, is it a folder) lie within them and are covered."""
+    """`paths` are shown read-only where they are; `hidden` (path, is it a folder) lie within them and are covered.
+
+    `unsearched`: named folders with more than MOST_NAMED_ENTRIES in them, or more to hide than can be covered.
+    """
 
     paths: frozenset[Path] = frozenset()
     hidden: frozenset[tuple[Path, bool]] = frozenset()
+    unsearched: frozenset[Path] = frozenset()
 
 
 def needed_by(program: Path, kept_out: Sequence[Path]) -> frozenset[Path]:
@@ -79,11 +89,17 @@ def is_of_the_system(path: Path) -> bool:
 
 def covered(paths: Iterable[Path], named: Iterable[Path] = ()) -> Shown:
     """These paths, the outermost of them, with repositories, state folders and credentials in them hidden, unless one
-    is `named` itself."""
+    is `named` itself. What is named is looked through however deep it is."""
     every, wanted = frozenset(paths), frozenset(named)
     shown = frozenset(path for path in every if every.isdisjoint(path.parents))
-    hidden = {found for path in shown for found in _private_in(path)}
-    return Shown(shown, frozenset(found for found in hidden if found[0] not in wanted))
+    searches = [_private_in(path, _LEVELS, _MOST_ENTRIES) for path in shown - wanted]
+    by_name = {path: _private_in(path, None, MOST_NAMED_ENTRIES) for path in wanted if not is_of_the_system(path)}
+    hidden = {found for search in (*searches, *by_name.values()) for found in search.found}
+    return Shown(
+        shown,
+        frozenset(found for found in hidden if found[0] not in wanted),
+        frozenset(path for path, search in by_name.items() if search.is_cut),
+    )
 
 
 def forbidden_in(folder: Path, kept_out: Sequence[Path]) -> Iterator[Path]:
@@ -166,10 +182,17 @@ def _is_installation(prefix: Path) -> bool:
     return len(prefix.parts) > 1 and any(next(prefix.glob(sign), None) is not None for sign in _EVIDENCE)
 
 
-def _private_in(path: Path) -> Iterator[tuple[Path, bool]]:
-    """Repositories, state folders and credentials below what is shown, as deep as people put them."""
-    left, level = _MOST_ENTRIES, [path]
-    for _ in range(3):
+@dataclass(frozen=True, slots=True)
+class _Search:
+    found: list[tuple[Path, bool]]
+    is_cut: bool
+
+
+def _private_in(path: Path, levels: int | None, most_entries: int) -> _Search:
+    """Repositories, state folders and credentials below what is shown, the upper ones first."""
+    found: list[tuple[Path, bool]] = []
+    left, level, depth = most_entries, [path], 0
+    while level and depth != levels:
         below: list[Path] = []
         for folder in level:
             with suppress(OSError), os.scandir(folder) as entries:
@@ -178,7 +201,10 @@ def _private_in(path: Path) -> Iterator[tuple[Path, bool]]:
                     is_folder = entry.is_dir(follow_symlinks=False)
                     if entry.name in NEVER or _CREDENTIALS.fullmatch(entry.name):
                         if not entry.is_symlink():  # what it leads to is not shown
-                            yield Path(entry.path), is_folder
+                            found.append((Path(entry.path), is_folder))
                     elif is_folder:
                         below.append(Path(entry.path))
-        level = below if left > 0 else []
+            if left <= 0 or len(found) > _MOST_HIDDEN:
+                return _Search(found[:_MOST_HIDDEN], is_cut=True)
+        level, depth = below, depth + 1
+    return _Search(found, is_cut=False)

@@ -13,7 +13,7 @@ import pytest
 
 from harness.backends.launch import Launch
 from harness.base.errors import BrokenSetupError, UsageError
-from harness.executors import installations
+from harness.executors import bubblewrap, installations
 from harness.executors.bubblewrap import Bubblewrap, mounts_of
 from harness.executors.containment import choose
 from harness.executors.folder import AttemptFolder
@@ -114,6 +114,27 @@ def test_H4_credentials_and_repositories_in_what_is_shown_are_hidden_unless_name
         *((".ssh", True), ("src/pkg/.git", True)),
     }
     assert there / ".env" not in {path for path, _ in covered([there], named=[there / ".env"]).hidden}
+
+
+def test_H4_a_folder_that_the_manifest_names_is_looked_through_to_its_bottom_or_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = "a/b/c/d/e/f"
+    there = made(
+        tmp_path / "there", f"{deep}/.env", f"{deep}/.ssh/", f"{deep}/x", "lib/pkg/a/b/credentials/", "a/.npmrc"
+    )
+    named = covered([there], named=[there])
+    assert {path.relative_to(there).as_posix() for path, _ in named.hidden} == {
+        *(f"{deep}/.env", f"{deep}/.ssh", "a/.npmrc", "lib/pkg/a/b/credentials")
+    }
+    assert named.unsearched == frozenset()
+    assert {path.relative_to(there).as_posix() for path, _ in covered([there]).hidden} == {"a/.npmrc"}
+    walls = Bubblewrap("bwrap", (), [there])
+    assert [way for way in walls.weaknesses() if "credentials in" in way] == []
+    monkeypatch.setattr(installations, "MOST_NAMED_ENTRIES", 5)
+    assert covered([there], named=[there]).unsearched == {there}
+    bubblewrap._seen.cache_clear()
+    assert "name a smaller one" in walls.weaknesses()[f"credentials in {there}"]
 
 
 @pytest.mark.linux
