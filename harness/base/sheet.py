@@ -5,10 +5,11 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.base.errors import Problem
-from harness.base.workbook import SheetPart, Workbook, WorkbookError, in_words, walk
+from harness.base.workbook import SheetPart, Workbook, WorkbookError, in_words, open_workbook, walk
 
 if TYPE_CHECKING:
     from openpyxl.cell.read_only import ReadOnlyCell
@@ -55,6 +56,29 @@ class Sheet:
     def place(self, row: int, column: int) -> str:
         """`leads.xlsx:Leads!B7`"""
         return f"{self.where}!{letters(column)}{row}"
+
+
+class Shelf:
+    """Workbooks that are read once, and the sheets of them that were asked for."""
+
+    def __init__(self) -> None:
+        self._books: dict[Path, Workbook | WorkbookError] = {}
+        self._sheets: dict[tuple[Path, str], Sheet] = {}
+
+    def sheet(self, path: Path, name: str | None) -> Sheet:
+        """As `Workbook.find` and `read_sheet` give it. WorkbookError."""
+        if path not in self._books:
+            try:
+                self._books[path] = open_workbook(path)
+            except WorkbookError as error:
+                self._books[path] = error
+        book = self._books[path]
+        if isinstance(book, WorkbookError):
+            raise book
+        part = book.find(name)
+        if (path, part.part) not in self._sheets:
+            self._sheets[path, part.part] = read_sheet(book, part)
+        return self._sheets[path, part.part]
 
 
 def letters(column: int) -> str:

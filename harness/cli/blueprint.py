@@ -10,6 +10,8 @@ from harness.base import error_file
 from harness.base.errors import Problem
 from harness.base.paths import path_to
 from harness.base.texts import TextError, in_yaml, shown
+from harness.base.workbook import SUFFIXES as WORKBOOK_SUFFIXES
+from harness.base.workbook import WorkbookError, open_workbook
 from harness.cli.first_job import Source
 from harness.cli.heaps import ABOUT_A_PROJECT, heaps
 from harness.core.item_ids import folded, trouble_with
@@ -19,13 +21,14 @@ from harness.sources.decoding import LIKELY, OtherEncodingError, text_of
 from harness.sources.json_file import parsed
 from harness.sources.read import rows_of_lines
 from harness.sources.rows import MOST_JSON_BYTES, MOST_LINES_BYTES, Rows, SourceError
+from harness.sources.sheet import SheetSource, rows_of_sheet
 from harness.views.wording import listed
 
 _OURS: Final = frozenset(
     {"job.schema.json", "batch_progress.json", "package.json", "package-lock.json", "tsconfig.json"}
 )
 _ID_NAMES: Final = ("id", "key", "name", "slug", "title", "url", "email", "code", "value")
-_MUST_BE_SAVED: Final = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers", ".parquet", ".gz", ".zip")
+_MUST_BE_SAVED: Final = (".xls", ".xlsb", ".ods", ".numbers", ".parquet", ".gz", ".zip")
 _ARE_NAMED: Final = (".xml", ".db", ".sqlite", ".sql", ".dat", ".log")
 _PLACES: Final = (".", "data", "input", "inbox", "in", "items", "lists")
 _DEEPEST: Final = 4
@@ -44,14 +47,23 @@ class Survey:
     passed_over: tuple[str, ...] = ()
 
 
-def survey(folder: Path) -> Survey:
-    """The list with the most rows, else the folder with the most alike files, else a text file of lines, else None."""
+def is_list(path: Path) -> bool:
+    """May a file of this name be a list?"""
+    return path.suffix.lower() in (*ITEM_SUFFIXES, *WORKBOOK_SUFFIXES, *_MUST_BE_SAVED)
+
+
+def survey(folder: Path, only: Path | None = None) -> Survey:
+    """The list with the most rows, else the folder with the most alike files, else a text file of lines, else None;
+    or what `only` holds, a file of the folder."""
     tables: list[Source] = []
     lines: list[Source] = []
     unread: list[Problem] = []
     passed_over: list[str] = []
-    for path in _candidates(folder):
+    for path in _candidates(folder) if only is None else (only,):
         try:
+            if path.suffix.lower() in WORKBOOK_SUFFIXES:
+                tables += _sources_of_workbook(folder, path, unread)
+                continue
             found = _source(folder, path)
         except SourceError as error:
             unread += error.problems
@@ -61,7 +73,8 @@ def survey(folder: Path) -> Survey:
         else:
             (lines if found.id == ".value" and path.suffix.lower() == ".txt" else tables).append(found)
     tables.sort(key=lambda source: (source.id != BY_ROW and not source.is_exact, source.count), reverse=True)
-    files = sorted(heaps(folder), key=lambda heap: ("/" in (heap.files or "") or _is_document(heap), heap.count))[::-1]
+    all_heaps = heaps(folder) if only is None else ()
+    files = sorted(all_heaps, key=lambda heap: ("/" in (heap.files or "") or _is_document(heap), heap.count))[::-1]
     sources = [*tables, *files, *lines]
     return Survey(sources[0] if sources else None, tuple(sources[1:]), tuple(unread), tuple(passed_over))
 
@@ -82,7 +95,8 @@ def _candidates(folder: Path) -> Iterator[Path]:
             if suffix == ".txt" and texts != [path]:
                 continue
             is_ours = path.name in _OURS or (path.name == error_file.NAME and error_file.is_ours(path))
-            if suffix in (*ITEM_SUFFIXES, *_MUST_BE_SAVED, *_ARE_NAMED) and not is_ours:
+            is_ours = is_ours or path.name.lower().endswith(tuple(f".results{each}" for each in WORKBOOK_SUFFIXES))
+            if (is_list(path) or suffix in _ARE_NAMED) and not (is_ours or path.name.startswith("~$")):
                 yield path
 
 
@@ -99,6 +113,34 @@ def _source(folder: Path, path: Path) -> Source | str:
     if isinstance(found, Source):
         name = f"{shown(path)} is not UTF-8 and was taken for {LIKELY}; see that its accents are right"
         found = replace(found, file=where, encoding=encoding, notes=((name,) if encoding else ()) + found.notes)
+    return found
+
+
+def _sources_of_workbook(folder: Path, path: Path, unread: list[Problem]) -> list[Source]:
+    """What each sheet of a workbook would be in a manifest; the first thing that is wrong with a sheet goes to
+    `unread`. SourceError for a workbook that cannot be read."""
+    try:
+        book = open_workbook(path)
+    except WorkbookError as error:
+        raise SourceError(*error.problems) from None
+    sheets = [sheet.name for sheet in book.sheets if not sheet.is_hidden]
+    found = []
+    for name in sheets:
+        source = SheetSource(path, name)
+        try:
+            rows = rows_of_sheet(source)
+            if rows.item_like:
+                source = replace(source, columns=tuple(_names_for(list(_first(rows)))))
+                rows = rows_of_sheet(source)
+        except SourceError as error:
+            unread += error.problems[:1]
+            continue
+        if rows.values:
+            each = _named(rows.values, _singular(name.lower() if len(sheets) > 1 else path.stem))
+            has = f"{book.name}:{name} has the columns {listed(list(_first(rows)), 12)}"
+            where, sheet = path.relative_to(folder).as_posix(), name if len(sheets) > 1 else None
+            notes = (has, *rows.warnings, *each.notes)
+            found.append(replace(each, xlsx=where, sheet=sheet, columns=source.columns, notes=notes))
     return found
 
 

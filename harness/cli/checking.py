@@ -61,7 +61,7 @@ def plan(
     """Say what would run and why, and what it may cost; start nothing."""
     from harness.cli import preview
     from harness.cli.foresight import unlike_planned
-    from harness.cli.outline import gate_line, money_line, pilot_line
+    from harness.cli.outline import cell_lines, gate_line, money_line, pilot_line
     from harness.job.load import load
 
     if write is not None:
@@ -85,6 +85,7 @@ def plan(
         print_json(preview.plan_as_json(job, groups))
         return
     print_lines([*preview.plan_lines(job, groups), f"  {money_line(job)}"])
+    print_lines(f"  cell: {line}" for line in cell_lines(job))
     if ahead := preview.pilot_to_come(job, items):
         print_lines([f"  pilot: {pilot_line(ahead)}"])
     if gate := gate_line(job.gate, datetime.now(UTC)):

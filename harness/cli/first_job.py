@@ -15,6 +15,8 @@ class Source:
     count: int
     file: str | None = None
     files: str | None = None
+    xlsx: str | None = None
+    sheet: str | None = None
     rows: str | None = None
     id: str | None = None
     noun: str = "item"
@@ -25,9 +27,17 @@ class Source:
     notes: tuple[str, ...] = ()
     """What a person should know of it."""
 
+    @property
+    def where(self) -> str:
+        """The file, the pattern, or the workbook with its sheet."""
+        if self.xlsx is not None:
+            return self.xlsx if self.sheet is None else f"{self.xlsx}:{self.sheet}"
+        return self.file or self.files or ""
+
     def in_yaml(self) -> str:
         """The value of `items`, in one line."""
-        words = {"file": self.file, "files": self.files, "encoding": self.encoding, "delimiter": self.delimiter}
+        words = {"file": self.file, "files": self.files, "xlsx": self.xlsx, "sheet": self.sheet}
+        words |= {"encoding": self.encoding, "delimiter": self.delimiter}
         words |= {"columns": list(self.columns) or None, "rows": self.rows, "id": self.id}  # type: ignore[dict-item]
         words |= {"ids": "exact" if self.is_exact else None}
         written = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in words.items() if value)

@@ -1,5 +1,6 @@
 """What a manifest asks for, in a few lines: the outline that `check` prints."""
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -16,6 +17,9 @@ from harness.supervisor.attempt import reservation
 from harness.supervisor.pilot import spread
 from harness.views.wording import at_moment, clean, counted, listed
 
+_LONGEST = 60
+"""Characters of a value in a line."""
+
 
 def outline(job: Job, items: Sequence[Item], now: datetime) -> Iterator[str]:
     """One line per part of the job: items, batches, each phase, money; a deadline for a run that begins now."""
@@ -30,6 +34,8 @@ def outline(job: Job, items: Sequence[Item], now: datetime) -> Iterator[str]:
     for phase in job.phases:
         yield from _phase(job, phase)
     yield f"money     {money_line(job)}"
+    for line in cell_lines(job):
+        yield f"cell      {line}"
     if job.pilot is not None:
         yield f"pilot     {pilot_line(spread(batches, job.pilot))}"
     if bounds := gate_line(job.gate, now):
@@ -47,7 +53,20 @@ def outline_as_json(job: Job, items: Sequence[Item], warnings: Sequence[str]) ->
         "warnings": list(warnings),
         "batch_size": job.phases[0].batch_size,
         "phases": [_phase_as_json(phase) for phase in job.phases],
+        "cells": cells_as_json(job),
     }
+
+
+def cell_lines(job: Job) -> Iterator[str]:
+    """`vars.strategy = "10 a batch", inputs.xlsx:Inputs!B2`, a line for each value that comes out of a workbook."""
+    for cell in job.cells:
+        value = json.dumps(cell.value, ensure_ascii=False)
+        yield clean(f"{cell.field} = {value if len(value) <= _LONGEST else value[:_LONGEST] + '...'}, {cell.place}")
+
+
+def cells_as_json(job: Job) -> list[dict[str, Any]]:
+    """The same for programs, with the whole values."""
+    return [{"field": cell.field, "place": cell.place, "value": cell.value} for cell in job.cells]
 
 
 def _phase_as_json(phase: PhaseSpec) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from harness.base.bounded import Bounded
 from harness.base.clock import SystemClock
 from harness.base.errors import Problem, UsageError
 from harness.cli.later_phases import foreseen_prompt
+from harness.cli.outline import cells_as_json
 from harness.core.money import to_micro, to_usd
 from harness.core.types import Artifact, AttemptSpec, BatchView, Item, Judgement, OutputFault
 from harness.executors.attempt import Tools
@@ -136,6 +137,7 @@ def plan_as_json(job: Job, groups: Sequence[Planned]) -> dict[str, Any]:
         "schema_version": 1,
         "job": job.name,
         "rehearsal": job.rehearsal,
+        "cells": cells_as_json(job),
         "groups": [asdict(group) for group in groups],
         "reservation_usd": {phase.name: float(to_usd(reservation(job, phase))) for phase in job.phases},
         "budget_usd": float(to_usd(to_micro(job.budget))) if job.budget is not None else None,

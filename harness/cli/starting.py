@@ -16,18 +16,27 @@ if TYPE_CHECKING:
 
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="[FOLDER]", help="The job's folder; made if missing.", callback=expanded)
+        Path,
+        typer.Argument(
+            metavar="[FOLDER]", help="The job's folder, made if missing; or the list itself.", callback=expanded
+        ),
     ] = Path(),
 ) -> None:
-    """Write a job for what lies in a folder: manifest, schema for editors, prompt. It can be rehearsed at once."""
+    """Write a job for what lies in a folder: manifest, schema for editors, prompt. It can be rehearsed at once.
+
+    Of a list (leads.csv, leads.xlsx), the job is written beside it.
+    """
     from harness.base.errors import Problem, UsageError
-    from harness.cli.blueprint import Survey, survey
+    from harness.cli.blueprint import Survey, is_list, survey
     from harness.cli.first_job import first_job
     from harness.cli.trusting import trust_own
 
+    only = None
     if folder.exists() and not folder.is_dir():
-        raise UsageError([Problem(str(folder), "is no folder", "name a folder, or none for this one")])
-    seen = survey(folder) if folder.is_dir() else Survey(None)
+        if not is_list(folder):
+            raise UsageError([Problem(str(folder), "is no folder and no list", "name a folder, or none for this one")])
+        folder, only = folder.parent, folder
+    seen = survey(folder, only) if folder.is_dir() else Survey(None)
     if seen.source is None and seen.unread:
         raise UsageError(seen.unread)
     files = first_job(seen.source)
@@ -56,13 +65,13 @@ def _found(seen: "Survey") -> "Iterator[str]":
     if seen.source is None:
         yield "found no list of items and no folder of files, so three example items were written"
     else:
-        where = clean(seen.source.file or seen.source.files or "")
+        where = clean(seen.source.where)
         by = f", told apart by {clean(seen.source.id)}" if seen.source.id and seen.source.id != "$row" else ""
         yield f"found {counted(seen.source.count, seen.source.noun)} in {where}{by}"
         yield from (f"note: {clean(note)}" for note in seen.source.notes)
     for other in seen.others[:_MOST_NAMED]:
         yield (
-            f"{clean(other.file or other.files or '')} was not taken, with {counted(other.count, other.noun)}; "
+            f"{clean(other.where)} was not taken, with {counted(other.count, other.noun)}; "
             f"if that is what you mean, write into job.yaml: items: {clean(other.in_yaml())}"
         )
     if len(seen.others) > _MOST_NAMED:

@@ -9,8 +9,10 @@ from harness.base.bounded import Bounded, BoundedError
 from harness.base.errors import Problem
 from harness.base.home import at_home
 from harness.base.paths import is_plain, path_to
+from harness.base.sheet import Shelf
 from harness.base.texts import TextError, in_yaml, must_be_file, read_text
 from harness.job.document import Document, dotted
+from harness.job.job import CellRead
 from harness.job.wording import nearest
 from harness.job.yaml_text import Path as ValuePath
 
@@ -38,6 +40,9 @@ class Inspection:
         self._bounded = bounded
         self._silenced = tuple(silenced)
         self._compiled: set[str] = set()
+        self.shelf = Shelf()
+        self.cells: list[CellRead] = []
+        """What was read out of workbooks, in order."""
         self.files: list[Path] = []
         """Every file that was found by the name it has in the manifest."""
 

@@ -158,6 +158,15 @@ class HelperSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class CellRead:
+    """A value that came out of a workbook: of the field `vars.strategy`, at `inputs.xlsx:Inputs!B2`."""
+
+    field: str
+    place: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Samples:
     """Records to rehearse with, by the name of their phase."""
 
@@ -202,6 +211,8 @@ class Job:
     plan: BatchPlan | None = None
     """The given batches of the first phase; `parallel` and `bounds` are at its pace already."""
     plan_file: Path | None = None
+    cells: tuple[CellRead, ...] = ()
+    """What was read out of workbooks, but for items."""
 
     @property
     def gate(self) -> Bounds:

@@ -13,10 +13,11 @@ from harness.base.errors import Problem, UsageError
 from harness.base.state import refuse_linked
 from harness.job.batch_plan import BatchPlan
 from harness.job.bounds import Bounds, Caps, parse_deadline, parse_rate, parse_share, parse_window
+from harness.job.cells import NOTHING, is_cell, var_of
 from harness.job.document import Document, read_document
 from harness.job.inspection import Inspection
 from harness.job.items import resolve_items
-from harness.job.job import EXACT_ID, Job, PhaseSpec
+from harness.job.job import EXACT_ID, CellRead, Job, PhaseSpec
 from harness.job.manifest import Manifest
 from harness.job.outputs import has_function
 from harness.job.phases import resolve_phases
@@ -181,12 +182,18 @@ def _resolved(desk: Inspection, manifest: Manifest, file_name: str, *, rehearsal
         samples=resolve_samples(desk, manifest.rehearsal, phases),
         plan=plan,
         plan_file=given[0] if given else None,
+        cells=_once(desk.cells),
     )
 
 
 def _at_once(manifest: Manifest, plan: BatchPlan | None) -> int:
     """The smaller of the manifest's and the plan's."""
     return min(manifest.parallel, plan.pace.at_once or manifest.parallel) if plan else manifest.parallel
+
+
+def _once(cells: Sequence[CellRead]) -> tuple[CellRead, ...]:
+    """Phases may share a prompt; what a var holds need not be hashable."""
+    return tuple({(cell.field, cell.place): cell for cell in cells}.values())
 
 
 def _check_stems(desk: Inspection, manifest: Manifest, phases: Sequence[PhaseSpec]) -> None:
@@ -221,7 +228,11 @@ def _vars(desk: Inspection, manifest: Manifest) -> dict[str, Any]:
         if not name.isascii() or not name.isidentifier():
             message = f"{name!r} cannot name a var; expected letters, digits and _, as in {{{{ vars.course }}}}"
             desk.complain(("vars", name), message, of_key=True)
-    return dict(manifest.vars)
+    desk.vars = {name: value for name, value in manifest.vars.items() if not is_cell(value)}
+    found = {name: var_of(desk, ("vars", name), value) for name, value in manifest.vars.items() if is_cell(value)}
+    return {
+        name: "" if (value := found.get(name, written)) is NOTHING else value for name, written in manifest.vars.items()
+    }
 
 
 def _name(desk: Inspection, path: ValuePath, text: str) -> str:
@@ -270,5 +281,6 @@ def _readable(desk: Inspection, manifest: Manifest, phases: Sequence[Any]) -> tu
             paths += files_of(desk, check.command or ())
     sessions = [manifest.session, *(phase.session for phase in manifest.phases.values() if phase.session)]
     for session in sessions:
-        paths += [desk.folder / desk.fill_known(name) for name in session.instructions]
+        names = [name for name in session.instructions if isinstance(name, str)]
+        paths += [desk.folder / desk.fill_known(name) for name in names]
     return tuple(dict.fromkeys(paths))

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from harness.base.durations import parse_duration
 from harness.base.sizes import parse_size
 from harness.job.bounds import parse_deadline, parse_rate, parse_share, parse_window
+from harness.job.cell_words import TextOrCell
 from harness.job.fields import FIELD_SCHEMA, parse_field
 
 
@@ -184,10 +185,10 @@ class Session(Model):
     fallback: Annotated[list[str], Field(max_length=3), BeforeValidator(_listed)] = []
     """Models that may answer instead when `model` refuses, `opus-4-8` for instance; without one no other model ever
     does. Each must have a price."""
-    prompt: str | None = None
-    """A template: the path of a file, or the text itself."""
-    instructions: list[str] = []
-    """Files of standing instructions, the same in every session of a phase (they are cached)."""
+    prompt: TextOrCell | None = None
+    """A template: the path of a file, the text itself, or a cell of a workbook."""
+    instructions: list[TextOrCell] = []
+    """Files (or cells) of standing instructions, the same in every session of a phase (they are cached)."""
     tools: list[str] = ["Read", "Write"]
     """Built-in tools a session may use."""
     env: dict[str, str | int | bool] = {}
@@ -320,7 +321,8 @@ class Manifest(Model):
     noun: str = "item"
     """What one item is called in messages."""
     vars: dict[str, Any] = {}
-    """Values for `{{ vars.x }}` in prompts, `{x}` in paths, `$x` in jq."""
+    """Values for `{{ vars.x }}` in prompts, `{x}` in paths, `$x` in jq; `{xlsx: inputs.xlsx, cell: Sheet!B2}` takes
+    one from a workbook."""
     items: Items
     """Where the items come from."""
     order: list[str] = []

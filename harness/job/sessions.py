@@ -9,6 +9,8 @@ from pathlib import Path
 
 from harness.base.errors import Problem
 from harness.base.texts import TextError, must_be_file
+from harness.job.cell_words import Cell
+from harness.job.cells import text_of
 from harness.job.environment import resolve_env
 from harness.job.inspection import Inspection
 from harness.job.job import HelperSpec, SessionSpec
@@ -170,6 +172,10 @@ def _prompt(desk: Inspection, layered: Layered, batch_size: int) -> tuple[str, s
     """The template and what it is called. A text with white space that names no file, and looks like the name of none,
     is the template itself."""
     path, text = layered.origin["prompt"], layered.session.prompt
+    if isinstance(text, Cell):
+        found = text_of(desk, path, text) or ("", "<prompt>")
+        _check_template(desk, path, found[0], batch_size, name=found[1])
+        return found
     if text is None:
         if layered.session.backend == "claude":
             desk.complain(
@@ -184,7 +190,7 @@ def _prompt(desk: Inspection, layered: Layered, batch_size: int) -> tuple[str, s
         if _looks_like_a_file(desk, text.strip()):
             _complain_of_no_file(desk, path, desk.fill_known(text.strip()))
             return "", "<prompt>"
-        _check_template(desk, path, text, batch_size, file=None)
+        _check_template(desk, path, text, batch_size)
         return text, "<prompt>"
     file = desk.file(path, text)
     content = desk.text(path, file) if file else None
@@ -192,7 +198,7 @@ def _prompt(desk: Inspection, layered: Layered, batch_size: int) -> tuple[str, s
         return "", "<prompt>"
     if not content.strip():
         desk.note(Problem(desk.shown(file), "the prompt is empty"))
-    _check_template(desk, path, content, batch_size, file=file)
+    _check_template(desk, path, content, batch_size, name=desk.shown(file))
     return content, desk.shown(file)
 
 
@@ -230,10 +236,11 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _check_template(desk: Inspection, path: ValuePath, text: str, batch_size: int, *, file: Path | None) -> None:
+def _check_template(desk: Inspection, path: ValuePath, text: str, batch_size: int, *, name: str = "") -> None:
+    """`name` is that of the file or the cell it comes from."""
     for complaint in complaints_about(text, vars_names=desk.vars, batch_size=batch_size):
-        if file is not None:
-            desk.note(Problem(f"{desk.shown(file)}:{complaint.line}:{complaint.column}", complaint.message))
+        if name:
+            desk.note(Problem(f"{name}:{complaint.line}:{complaint.column}", complaint.message))
         else:
             line = f"line {complaint.line}: " if "\n" in text.strip() else ""
             desk.complain(path, f"{line}{complaint.message}")
@@ -243,8 +250,11 @@ def _instructions(desk: Inspection, layered: Layered) -> str:
     texts = []
     for number, name in enumerate(layered.session.instructions):
         path = (*layered.origin["instructions"], number)
-        file = desk.file(path, name)
-        text = desk.text(path, file) if file else None
+        if isinstance(name, Cell):
+            text = (text_of(desk, path, name) or ("", ""))[0]
+        else:
+            file = desk.file(path, name)
+            text = (desk.text(path, file) if file else None) or ""
         if text:
             texts.append(text.replace("\r\n", "\n").strip("\n"))
     return "\n\n".join(texts)

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from harness.base.errors import Problem
+from harness.job.cell_words import CELL_TAG, TEXT_TAG
 from harness.job.document import Document, dotted
 from harness.job.manifest import Manifest
 from harness.job.yaml_text import Path
@@ -120,6 +121,7 @@ def nearest_of(word: str, known: Iterable[str]) -> str | None:
 def _path_in(document: Document, location: tuple[int | str, ...]) -> Path:
     """The location without the parts that pydantic puts in (`[key]`, names of validators and of union members)."""
     path: Path = ()
+    location = tuple(step for step in location if step not in (TEXT_TAG, CELL_TAG))
     for number, step in enumerate(location):
         if document.has((*path, step)) or (number == len(location) - 1 and step != "[key]"):
             path = (*path, step)

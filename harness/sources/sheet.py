@@ -92,7 +92,7 @@ def _read(source: SheetSource) -> _Reading:
 
 
 def _header_of(sheet: Sheet) -> int:
-    """The first row that is at least half as wide as the widest: titles and notes above a table are narrower."""
+    """The first row that is more than half as wide as the widest: titles and notes above a table are narrower."""
     filled = {}
     for row, cells in sheet.rows.items():
         if count := sum(not _is_blank(cell) for cell in cells):
@@ -102,7 +102,7 @@ def _header_of(sheet: Sheet) -> int:
     if not filled:
         raise WorkbookError(Problem(sheet.where, "has nothing in any cell"))
     widest = max(filled.values())
-    return next(row for row, count in filled.items() if 2 * count >= widest)
+    return next(row for row, count in filled.items() if 2 * count > widest)
 
 
 def _columns(reading: _Reading, width: int) -> list[str]:

@@ -1,8 +1,9 @@
 """`init` guesses, writes a job that can be checked and rehearsed at once, and overwrites nothing."""
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import openpyxl
 import pytest
 import yaml
 
@@ -110,7 +111,8 @@ def test_files_that_tell_nothing_apart_are_not_taken(desk: "Desk") -> None:
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("people.xlsx", b"PK", "people.xlsx: is a workbook, which cannot be read yet"),
+        ("people.xls", b"PK", "people.xls: is a workbook of a kind that is not read"),
+        ("people.xlsx", b"PK", "people.xlsx: is text and no workbook"),
         ("people.csv", b"a;b,c\n1;2,3\n", "people.csv:1:1: could be cut by commas ('a;b', 'c') or by semicolons ("),
         ("people.jsonl", b'{"id": 1}\n{"id": \n', "people.jsonl:2:8: is not JSON: expecting value"),
         ("people.json", b"{", "people.json:1:2: is not JSON: expecting property name"),
@@ -187,9 +189,32 @@ def test_all_that_was_seen_and_not_taken_is_named_with_what_to_write(desk: "Desk
     assert f'leads.csv was not taken, with 1 lead; {write} {{file: "leads.csv", id: ".name"}}' in said
     assert f'data/*.pdf was not taken, with 1 file; {write} {{files: "data/*.pdf"}}' in said
     assert f'lines.txt was not taken, with 2 lines; {write} {{file: "lines.txt", id: ".value"}}' in said
-    assert "not read: book.xlsx: is a workbook, which cannot be read yet; save the sheet as CSV UTF-8" in said
+    assert "not read: book.xlsx: is text and no workbook; a CSV file is named so" in said
     assert "not taken: set.json holds no list" in said
     assert "not taken: dump.xml is no list that can be read" in said
+
+
+def test_a_workbook_becomes_a_job_sheet_by_sheet_and_so_does_a_list_that_is_named(desk: "Desk") -> None:
+    sheets: dict[str, list[list[Any]]] = {
+        "Inputs": [["what", "value"], ["strategy", 10]],
+        "Leads": [["All leads"], ["lead_id", "company"], ["a", "A"], ["b", "B"]],
+    }
+    book = openpyxl.Workbook()
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    (desk.folder / "west").mkdir()
+    for path in ("leads.xlsx", "west/leads.xlsx", "west/leads.results.xlsx", "west/~$leads.xlsx"):
+        book.save(desk.folder / path)
+    _write(desk, {"words.csv": "word\na\nb\nc\n"})
+    said = desk.types("init", "leads.xlsx").err
+    assert "found 2 leads in leads.xlsx:Leads, told apart by .lead_id" in said and "words.csv" not in said
+    assert 'job.yaml: items: {xlsx: "leads.xlsx", sheet: "Inputs", id: ".value"}' in said
+    assert desk.types("check").code == 0
+    assert "found 2 leads in leads.xlsx:Leads" in desk.types("init", "west").err
+    written = (desk.folder / "west/job.yaml").read_text()
+    assert '\nitems: {xlsx: "leads.xlsx", sheet: "Leads", id: ".lead_id"}' in written
 
 
 def test_a_fresh_job_rehearses_at_once_and_says_rehearsal(desk: "Desk") -> None:
