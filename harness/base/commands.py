@@ -3,15 +3,15 @@
 import shlex
 from pathlib import Path
 
+from harness.base.instances import origin_of
 from harness.base.texts import shown
 
-_REHEARSAL = ".rehearsal"
 _ABOUT_AN_ITEM = ("show", "why")
 """Here the manifest comes behind the item."""
 
 
-def command_line(verb: str, manifest: str, *words: str, rehearsal: bool = False) -> str:
-    """`harness status course.yaml --rehearsal`; the default manifest is left out.
+def command_line(verb: str, manifest: str, *words: str, rehearsal: bool = False, instance: str | None = None) -> str:
+    """`harness status course.yaml --as acme --rehearsal`; the default manifest is left out.
 
     A rehearsal is continued with `rehearse`, not with `launch`.
     """
@@ -19,12 +19,11 @@ def command_line(verb: str, manifest: str, *words: str, rehearsal: bool = False)
         verb, rehearsal = "rehearse", False
     file = [] if manifest == "job.yaml" else [manifest]
     told = [*words, *file] if verb in _ABOUT_AN_ITEM else [*file, *words]
-    return shlex.join(["harness", verb, *told, *(["--rehearsal"] if rehearsal else [])])
+    which = ["--as", instance] if instance is not None else []
+    return shlex.join(["harness", verb, *told, *which, *(["--rehearsal"] if rehearsal else [])])
 
 
 def command_at(state: Path, verb: str, *words: str) -> str:
     """The same for the job or rehearsal that this is the state folder of."""
-    folder, stem = state.absolute().parent.parent, state.name.removesuffix(_REHEARSAL)
-    manifest = next((path for end in ("yaml", "yml") if (path := folder / f"{stem}.{end}").exists()), None)
-    named = shown(manifest or folder / f"{stem}.yaml")
-    return command_line(verb, named, *words, rehearsal=state.name.endswith(_REHEARSAL))
+    origin = origin_of(state)
+    return command_line(verb, shown(origin.manifest), *words, rehearsal=origin.rehearsal, instance=origin.instance)

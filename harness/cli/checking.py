@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, OfRehearsal, Place, Settings, expanded, typed
+from harness.cli.options import DEFAULT_MANIFEST, As, AsJson, Manifest, OfRehearsal, Place, Settings, expanded, typed
 from harness.cli.printing import print_json, print_lines, say
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 def check(
     manifest: Manifest = DEFAULT_MANIFEST,
     settings: Settings = None,
+    instance: As = None,
     rehearsal: OfRehearsal = False,
     as_json: AsJson = False,
 ) -> None:
@@ -23,11 +24,11 @@ def check(
     from harness.cli.foresight import look_ahead, refuse_what_launch_would
     from harness.cli.outline import outline, outline_as_json
     from harness.cli.preview import read_items
-    from harness.job.load import load
     from harness.job.synthetic import refuse_synthetic
     from harness.views.wording import clean
 
-    job = load(manifest, settings=settings or (), rehearsal=rehearsal)
+    place = Place(manifest, rehearsal, instance)
+    job = place.load(settings)
     found = read_items(job)
     warnings = [*found.warnings, *look_ahead(job, found.items)]
     for warning in warnings:
@@ -37,13 +38,14 @@ def check(
     else:
         print_lines(outline(job, found.items, datetime.now(UTC)))
     refuse_synthetic(job)
-    refuse_what_launch_would(job, found.items, typed(Place(manifest, rehearsal), settings))
+    refuse_what_launch_would(job, found.items, typed(place, settings))
     say(f"{clean(str(manifest))} is fine")
 
 
 def plan(
     manifest: Manifest = DEFAULT_MANIFEST,
     settings: Settings = None,
+    instance: As = None,
     rehearsal: OfRehearsal = False,
     prompt: Annotated[bool, typer.Option("--prompt", help="Print what the next session would be told.")] = False,
     phase: Annotated[
@@ -62,17 +64,17 @@ def plan(
     from harness.cli import preview
     from harness.cli.foresight import unlike_planned
     from harness.cli.outline import cell_lines, gate_line, money_line, pilot_line
-    from harness.job.load import load
 
+    place = Place(manifest, rehearsal, instance)
     if write is not None:
-        _write_plan(Place(manifest, rehearsal), settings, write)
+        _write_plan(place, settings, write)
         return
-    job = load(manifest, settings=settings or (), rehearsal=rehearsal)
+    job = place.load(settings)
     if mounts:
         _print_mounts(job, as_json=as_json)
         return
     items = preview.read_items(job).items
-    for line in unlike_planned(job, items, typed(Place(manifest, rehearsal), settings)):
+    for line in unlike_planned(job, items, typed(place, settings)):
         say(line)
     if prompt or phase:
         told = preview.prompt_of(job, items, phase)
@@ -95,9 +97,8 @@ def plan(
 def _write_plan(place: Place, settings: Settings, file: Path) -> None:
     from harness.cli.composing import composed, pace_line, write_plan
     from harness.cli.preview import read_items
-    from harness.job.load import load
 
-    job = load(place.manifest, settings=settings or (), rehearsal=place.rehearsal, without_plan=True)
+    job = place.load(settings, without_plan=True)
     for line in [*write_plan(file, composed(job, read_items(job).items), job.noun), pace_line(job)]:
         say(line)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import DEFAULT_MANIFEST, Manifest, OfRehearsal, Place, UnusedSettings
+from harness.cli.options import DEFAULT_MANIFEST, As, Manifest, OfRehearsal, Place, UnusedSettings
 from harness.cli.printing import say
 
 if TYPE_CHECKING:
@@ -16,23 +16,29 @@ _PATIENCE_S = 10.0
 
 
 def pause(
-    manifest: Manifest = DEFAULT_MANIFEST, settings: UnusedSettings = None, rehearsal: OfRehearsal = False
+    manifest: Manifest = DEFAULT_MANIFEST,
+    settings: UnusedSettings = None,
+    instance: As = None,
+    rehearsal: OfRehearsal = False,
 ) -> None:
     """Start nothing new until `resume`; running sessions go on to their end."""
     from harness.ledger.control import Request, who_am_i
 
-    place = Place(manifest, rehearsal)
+    place = Place(manifest, rehearsal, instance)
     if ask(place, Request("pause", who_am_i())):
         say(f"paused: running sessions go on to their end, nothing new starts until {place.command('resume')}")
 
 
 def resume(
-    manifest: Manifest = DEFAULT_MANIFEST, settings: UnusedSettings = None, rehearsal: OfRehearsal = False
+    manifest: Manifest = DEFAULT_MANIFEST,
+    settings: UnusedSettings = None,
+    instance: As = None,
+    rehearsal: OfRehearsal = False,
 ) -> None:
     """Go on after a pause; a hold is lifted too, and one session tries whether the provider answers."""
     from harness.ledger.control import Request, who_am_i
 
-    place = Place(manifest, rehearsal)
+    place = Place(manifest, rehearsal, instance)
     if not _is_held_back(place):
         say("nothing is paused or held, so there is nothing to resume")
         say_if_rehearsed(place, "resume")
@@ -68,6 +74,7 @@ def _is_stopping(place: Place) -> bool:
 def cancel(
     manifest: Manifest = DEFAULT_MANIFEST,
     settings: UnusedSettings = None,
+    instance: As = None,
     rehearsal: OfRehearsal = False,
     now: Annotated[bool, typer.Option("--now", help="Give running sessions no grace.")] = False,
 ) -> None:
@@ -75,7 +82,7 @@ def cancel(
     from harness.ledger.control import Request, who_am_i
     from harness.ledger.lock import is_held
 
-    place = Place(manifest, rehearsal)
+    place = Place(manifest, rehearsal, instance)
     if not is_held(place.state / "lock"):
         say("nothing runs, so there is nothing to cancel")
         say_if_rehearsed(place, "cancel")
@@ -94,13 +101,14 @@ def retry(
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Every failed item.")] = False,
     settings: UnusedSettings = None,
+    instance: As = None,
     rehearsal: OfRehearsal = False,
 ) -> None:
     """Give failed items a new round: strikes count from 0 again, each goes alone, with its row of today."""
     from harness.base.errors import Problem, UsageError
     from harness.ledger.control import Request, who_am_i
 
-    place, items = split_words(words or [], rehearsal)
+    place, items = split_words(words or [], rehearsal, instance)
     if failed == bool(items):
         message = "expected the ids of failed items, or --failed for all of them; not both"
         raise UsageError([Problem("retry", message, f"{place.command('status')} lists them")])
@@ -122,13 +130,12 @@ def _edited(place: Place, settings: list[str] | None, failed: list[str]) -> "lis
     """
     from harness.base.errors import UsageError
     from harness.cli.preview import read_items
-    from harness.job.load import load
     from harness.sources.read import digest_of_source
     from harness.supervisor.changes import edited_items, may_edit, planned_source
     from harness.views.reading import reading
 
     try:
-        job = load(place.manifest, settings=settings or (), rehearsal=place.rehearsal)
+        job = place.load(settings)
         with reading(place.state) as db:
             if planned_source(db) == digest_of_source(job):
                 return []
@@ -147,11 +154,11 @@ def _edited(place: Place, settings: list[str] | None, failed: list[str]) -> "lis
     return [each for each in found if each.state == "failed"]
 
 
-def split_words(words: list[str], rehearsal: bool) -> tuple[Place, list[str]]:
+def split_words(words: list[str], rehearsal: bool, instance: str | None) -> tuple[Place, list[str]]:
     """A first word that ends like a manifest is the manifest; the others are items."""
     if words and words[0].endswith((".yaml", ".yml")):
-        return Place(Path(words[0]), rehearsal), words[1:]
-    return Place(DEFAULT_MANIFEST, rehearsal), words
+        return Place(Path(words[0]), rehearsal, instance), words[1:]
+    return Place(DEFAULT_MANIFEST, rehearsal, instance), words
 
 
 def _failed_ones(place: Place, items: list[str]) -> list[str]:
@@ -207,7 +214,7 @@ def say_if_rehearsed(place: Place, verb: str) -> None:
 
     beside = rehearsal_beside(place.state)
     if beside is not None and is_held(beside / "lock"):
-        say(f"its rehearsal runs: {Place(place.manifest, rehearsal=True).command(verb)}")
+        say(f"its rehearsal runs: {place.rehearsed.command(verb)}")
 
 
 async def _is_taken(posted: Path) -> bool:

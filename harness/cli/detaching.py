@@ -30,6 +30,7 @@ class Words:
     """The options of a launch that its detached twin gets."""
 
     settings: tuple[str, ...]
+    instance: str | None
     first: int | None
     only: tuple[str, ...]
     again: Again
@@ -37,10 +38,11 @@ class Words:
     def as_arguments(self) -> list[str]:
         first = ["--first", str(self.first)] if self.first is not None else []
         settings = [word for setting in self.settings for word in ("--set", setting)]
+        which = ["--as", self.instance] if self.instance is not None else []
         only = [word for item in self.only for word in ("--only", item)]
         switches = [*(["--keep"] if self.again.keep else []), *(["--add"] if self.again.add else [])]
         switches += ["--changed"] if self.again.changed else []
-        return [*settings, *first, *only, *switches]
+        return [*which, *settings, *first, *only, *switches]
 
 
 def detach_and_wait(place: Place, words: Words) -> int:

@@ -1,11 +1,10 @@
 """The command that examines this machine, and prints the fault table."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, Settings, Trust
+from harness.cli.options import DEFAULT_MANIFEST, As, AsJson, Manifest, Place, Settings, Trust, words_of
 from harness.cli.printing import print_json, print_lines
 
 _BROKEN_SETUP = 4
@@ -14,6 +13,7 @@ _BROKEN_SETUP = 4
 def doctor(
     manifest: Manifest = DEFAULT_MANIFEST,
     settings: Settings = None,
+    instance: As = None,
     faults: Annotated[
         bool, typer.Option("--faults", help="Print every kind of fault and what follows from it.")
     ] = False,
@@ -36,10 +36,10 @@ def doctor(
     from harness.cli.examination import examine
     from harness.cli.ordinary_work import examine_work
 
-    found = []
+    found, place = [], Place(manifest, False, instance)
     if helper:
-        _must_be_trusted(manifest, settings, trust=trust)
-    for finding in chain(examine(manifest, settings or [], run_helper=helper), examine_work() if sandbox else ()):
+        _must_be_trusted(place, settings, trust=trust)
+    for finding in chain(examine(place, settings or [], run_helper=helper), examine_work() if sandbox else ()):
         found.append(finding)
         if not as_json:
             print_lines([f"{finding.grade:<6}  {finding.what:<10}  {finding.says}"])
@@ -49,13 +49,11 @@ def doctor(
         raise typer.Exit(_BROKEN_SETUP)
 
 
-def _must_be_trusted(manifest: Path, settings: list[str] | None, *, trust: bool) -> None:
-    from harness.cli.options import Place, words_of
+def _must_be_trusted(place: Place, settings: list[str] | None, *, trust: bool) -> None:
     from harness.cli.trusting import must_be_trusted
-    from harness.job.load import load
 
-    asked = Place(manifest, rehearsal=False).command("doctor", "--helper", *words_of(settings)).strip("`")
-    must_be_trusted(load(manifest, settings=settings or ()), settings or (), asked, trust=trust)
+    asked = place.command("doctor", "--helper", *words_of(settings)).strip("`")
+    must_be_trusted(place.load(settings), settings or (), asked, trust=trust)
 
 
 def _print_faults(*, as_json: bool) -> None:

@@ -23,6 +23,7 @@ from harness.backends.managed import forbids_bypass, managed_files
 from harness.backends.supply import find_supply
 from harness.base.errors import HarnessError, UsageError
 from harness.base.watching import FolderWatch
+from harness.cli.options import Place
 from harness.executors.awake import Awake
 from harness.executors.containment import choose, in_words
 from harness.executors.guardian import Guardian
@@ -47,14 +48,14 @@ class Finding:
     says: str
 
 
-def examine(manifest: Path, settings: list[str], *, run_helper: bool = False) -> Iterator[Finding]:
+def examine(place: Place, settings: list[str], *, run_helper: bool = False) -> Iterator[Finding]:
     """One finding after the other. Nothing of the job is run, except its helper when that is asked for.
 
     Without a manifest, the machine is examined for a job that needs nothing special.
     """
     yield Finding("harness", "ok", f"{__version__}, Python {sys.version.split()[0]} at {sys.executable}")
     with tempfile.TemporaryDirectory(prefix="harness-doctor-") as scratch:
-        job, finding = _job(manifest, settings, Path(scratch))
+        job, finding = _job(place, settings, Path(scratch))
         yield finding
         yield _claude(Path(scratch))
         yield from _bundle()
@@ -67,7 +68,8 @@ def examine(manifest: Path, settings: list[str], *, run_helper: bool = False) ->
         yield _awake()
 
 
-def _job(manifest: Path, settings: list[str], scratch: Path) -> tuple[Job, Finding]:
+def _job(place: Place, settings: list[str], scratch: Path) -> tuple[Job, Finding]:
+    manifest = place.manifest
     if not manifest.exists():
         (scratch / "items.csv").write_text("id\n1\n")
         (scratch / "job.yaml").write_text(
@@ -75,7 +77,7 @@ def _job(manifest: Path, settings: list[str], scratch: Path) -> tuple[Job, Findi
         )
         job = load(scratch / "job.yaml", rehearsal=True)
         return job, Finding("manifest", "note", f"there is no {clean(str(manifest))}; examined without a job")
-    return load(manifest, settings=settings), Finding("manifest", "ok", clean(str(manifest)))
+    return place.load(settings), Finding("manifest", "ok", clean(str(manifest)))
 
 
 def _claude(scratch: Path) -> Finding:

@@ -8,6 +8,7 @@ import typer
 from harness.cli.options import (
     DEFAULT_MANIFEST,
     Add,
+    As,
     Changed,
     First,
     Keep,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 def launch(
     manifests: Manifests = None,
     settings: Settings = None,
+    instance: As = None,
     first: First = None,
     only: Only = None,
     keep: Keep = False,
@@ -61,22 +63,21 @@ def launch(
     from harness.cli.resetting import is_there_anything
     from harness.cli.together import together
     from harness.cli.trusting import must_be_trusted
-    from harness.job.load import load
     from harness.job.synthetic import refuse_synthetic
     from harness.ledger.shared_holds import state_home
     from harness.supervisor.opening import Again
     from harness.supervisor.renamed import refuse_renamed
     from harness.supervisor.running import RunOptions
 
-    places = [Place(manifest, rehearsal=False) for manifest in manifests or [DEFAULT_MANIFEST]]
+    places = [Place(manifest, False, instance) for manifest in manifests or [DEFAULT_MANIFEST]]
     if len(places) > 1 and (first or only or detach):
         raise UsageError([Problem("launch", "--first, --only and --detach are for one job")])
     choice = _choice(first, only)
-    words = Words(tuple(settings or ()), first, tuple(only or ()), Again(keep, add, changed))
-    jobs = together([partial(load, place.manifest, settings=settings or ()) for place in places])
+    words = Words(tuple(settings or ()), instance, first, tuple(only or ()), Again(keep, add, changed))
+    jobs = together([partial(place.load, settings) for place in places])
     together([partial(refuse, job) for job in jobs for refuse in (refuse_synthetic, refuse_renamed)[: 2 - reset]])
     asked = [*words.as_arguments(), *(["--reset"] if reset else [])]
-    wanted = command_line("launch", *map(str, manifests or [DEFAULT_MANIFEST]), *asked)
+    wanted = command_line("launch", *map(str, manifests or [DEFAULT_MANIFEST]), *asked, instance=instance)
     together([partial(must_be_trusted, job, settings or (), wanted, trust=trust) for job in jobs])
     shared = state_home(os.environ, Path.home())
     supplies = together([partial(find_supply, job, os.environ, Path.home(), shared) for job in jobs])
@@ -108,6 +109,7 @@ def _start_over(jobs: "list[Job]", choice: "Choice") -> None:
 def rehearse(
     manifest: Manifest = DEFAULT_MANIFEST,
     settings: Settings = None,
+    instance: As = None,
     faults: Annotated[
         str, typer.Option("--faults", metavar="SPEC", help="Troubles to meet, such as '529@3, limit=60@10'.")
     ] = "",
@@ -131,15 +133,14 @@ def rehearse(
         what_is_new,
     )
     from harness.cli.trusting import must_be_trusted
-    from harness.job.load import load
     from harness.ledger.lock import refuse_if_held
     from harness.rehearsal.faults import parse_faults
     from harness.supervisor.opening import Again, make_state_folder
     from harness.supervisor.running import RunOptions
 
-    job = load(manifest, settings=settings or (), rehearsal=True)
+    place, choice = Place(manifest, True, instance), _choice(first, only)
+    job = place.load(settings)
     parse_faults(faults)
-    place, choice = Place(manifest, rehearsal=True), _choice(first, only)
     asked = [*words_of(settings), *(["--faults", faults] if faults else []), *(["--seed", str(seed)] if seed else [])]
     must_be_trusted(job, settings or (), place.command("launch", *asked).strip("`"), trust=trust)
     refuse_if_held(job.state)

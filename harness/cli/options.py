@@ -1,13 +1,17 @@
 """Arguments and options that several commands share, and where a manifest keeps its state."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.base.home import at_home
-from harness.base.state import refuse_linked
+from harness.base.instances import complaint_about, state_folder
+
+if TYPE_CHECKING:
+    from harness.job.job import Job
 
 
 def expanded(path: Path | None) -> Path | None:
@@ -41,6 +45,23 @@ UnusedSettings = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", hidden=True),
 ]
 """For commands that read the ledger, which knows what was launched: a repeated command line may keep its --set."""
+
+
+def _instance(name: str | None) -> str | None:
+    if name is not None and (complaint := complaint_about(name)):
+        raise typer.BadParameter(complaint)
+    return name
+
+
+As = Annotated[
+    str | None,
+    typer.Option(
+        "--as",
+        metavar="NAME",
+        help="One of several jobs of this manifest, a client or a week: {as} in it is the name.",
+        callback=_instance,
+    ),
+]
 OfRehearsal = Annotated[bool, typer.Option("--rehearsal", help="Look at the rehearsal of this job, not at the job.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 First = Annotated[
@@ -70,10 +91,11 @@ DEFAULT_MANIFEST = Path("job.yaml")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A manifest as the user named it, and the state folder of its job or of its rehearsal."""
+    """A manifest as the user named it, and the state folder of its job or instance, or of the rehearsal of that."""
 
     manifest: Path
     rehearsal: bool
+    instance: str | None = None
 
     @property
     def named(self) -> str:
@@ -83,15 +105,45 @@ class Place:
     @property
     def state(self) -> Path:
         """BrokenSetupError when it, or a folder of it, is a link."""
-        stem = self.manifest.stem
-        name = f"{stem}.rehearsal" if self.rehearsal else stem
-        return refuse_linked(self.manifest.absolute().parent.resolve() / ".harness" / name)
+        return state_folder(self.manifest, self.instance, rehearsal=self.rehearsal)
+
+    @property
+    def real(self) -> "Place":
+        """Of the job itself, or of its instance."""
+        return replace(self, rehearsal=False)
+
+    @property
+    def rehearsed(self) -> "Place":
+        """Of the rehearsal of this."""
+        return replace(self, rehearsal=True)
+
+    def load(self, settings: Sequence[str] | None, *, without_plan: bool = False) -> "Job":
+        """The job of this place, with these settings over those that its instance was planned with."""
+        from harness.job.load import load
+
+        laid_over = [*self._kept(), *(settings or ())]
+        return load(
+            self.manifest,
+            settings=laid_over,
+            rehearsal=self.rehearsal,
+            instance=self.instance,
+            without_plan=without_plan,
+        )
+
+    def _kept(self) -> tuple[str, ...]:
+        from harness.ledger.history import kept_settings
+        from harness.views.reading import is_planned, reading
+
+        if self.instance is None or not is_planned(self.state):
+            return ()
+        with reading(self.state) as db:
+            return kept_settings(db)
 
     def command(self, verb: str, *words: str) -> str:
         """What to type next, with back quotes around it."""
         from harness.base.commands import command_line
 
-        return f"`{command_line(verb, self.named, *words, rehearsal=self.rehearsal)}`"
+        return f"`{command_line(verb, self.named, *words, rehearsal=self.rehearsal, instance=self.instance)}`"
 
 
 def words_of(settings: list[str] | None) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.control import say_if_rehearsed
-from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, OfRehearsal, Place, Plain, UnusedSettings
+from harness.cli.options import DEFAULT_MANIFEST, As, AsJson, Manifest, OfRehearsal, Place, Plain, UnusedSettings
 from harness.cli.printing import print_json, print_lines, say
 
 if TYPE_CHECKING:
@@ -18,21 +18,31 @@ ItemId = Annotated[str, typer.Argument(metavar="ITEM", help="The item's id.", sh
 def status(
     manifest: Manifest = DEFAULT_MANIFEST,
     settings: UnusedSettings = None,
+    instance: As = None,
     rehearsal: OfRehearsal = False,
     as_json: AsJson = False,
 ) -> None:
     """Say where the job stands."""
-    from harness.views.reading import rehearsal_beside
+    from harness.base.instances import instances_of
+    from harness.views.instances import others_line, read_instances
+    from harness.views.reading import is_planned, rehearsal_beside
     from harness.views.status_text import lines
 
-    place, now = Place(manifest, rehearsal), datetime.now(UTC)
+    place, now = Place(manifest, rehearsal, instance), datetime.now(UTC)
+    if instance is None and not is_planned(place.state):
+        several = read_instances(manifest, place.named, now, rehearsal=rehearsal)
+        if several is not None:
+            print_json(several.as_json()) if as_json else print_lines(several.lines())
+            return
     found = status_at(place, now, settings)
     if as_json:
         print_json(found.as_json())
     else:
         print_lines(lines(found, now, place.named))
+        if instance is None and (names := instances_of(manifest, rehearsal=rehearsal)):
+            print_lines([others_line(names, place.named, rehearsal=rehearsal)])
         if found.state == "new" and rehearsal_beside(place.state) is not None:
-            say(f"it was rehearsed: {Place(manifest, rehearsal=True).command('status')}")
+            say(f"it was rehearsed: {place.rehearsed.command('status')}")
 
 
 def status_at(place: Place, now: datetime, settings: list[str] | None = None) -> "Status":
@@ -42,15 +52,15 @@ def status_at(place: Place, now: datetime, settings: list[str] | None = None) ->
 
     if is_planned(place.state):
         return read_status(place.state, now)
-    from harness.job.load import load
 
-    job = load(place.manifest, settings=settings or (), rehearsal=place.rehearsal)
-    return new(job.name, rehearsal=place.rehearsal)
+    job = place.load(settings)
+    return new(job.name, rehearsal=place.rehearsal, instance=place.instance)
 
 
 def watch(
     manifest: Manifest = DEFAULT_MANIFEST,
     settings: UnusedSettings = None,
+    instance: As = None,
     rehearsal: OfRehearsal = False,
     plain: Plain = False,
 ) -> None:
@@ -62,7 +72,7 @@ def watch(
     from harness.views.status_text import lines
     from harness.views.watching import until_run_ends
 
-    place = Place(manifest, rehearsal)
+    place = Place(manifest, rehearsal, instance)
     if is_held(place.state / "lock"):
         with showing(place.state, plain=plain):
             asyncio.run(until_run_ends(place.state))
@@ -77,6 +87,7 @@ def show(
     item: ItemId,
     manifest: Manifest = DEFAULT_MANIFEST,
     settings: UnusedSettings = None,
+    instance: As = None,
     rehearsal: OfRehearsal = False,
     as_json: Annotated[bool, typer.Option("--json", help="It always is JSON.")] = True,
     phase: Annotated[str | None, typer.Option("--phase", metavar="NAME", help="Of this phase only.")] = None,
@@ -84,7 +95,7 @@ def show(
     """Print the accepted records of one item, of every phase, as JSON. What was rejected: `harness why`."""
     from harness.views.why import history
 
-    place = Place(manifest, rehearsal)
+    place = Place(manifest, rehearsal, instance)
     print_json(history(place.state, item).records_as_json(phase))
 
 
@@ -92,6 +103,7 @@ def why(
     item: ItemId,
     manifest: Manifest = DEFAULT_MANIFEST,
     settings: UnusedSettings = None,
+    instance: As = None,
     rehearsal: OfRehearsal = False,
     as_json: AsJson = False,
 ) -> None:
@@ -99,7 +111,7 @@ def why(
     from harness.views.why import history
     from harness.views.why_text import lines
 
-    place = Place(manifest, rehearsal)
+    place = Place(manifest, rehearsal, instance)
     found = history(place.state, item)
     if as_json:
         print_json(found.as_json())
@@ -110,6 +122,7 @@ def why(
 def log(
     manifest: Manifest = DEFAULT_MANIFEST,
     settings: UnusedSettings = None,
+    instance: As = None,
     rehearsal: OfRehearsal = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing what happens.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Also the entries of planning, one per item.")] = False,
@@ -121,7 +134,7 @@ def log(
     from harness.views.timeline import Timeline
     from harness.views.watching import changes
 
-    place = Place(manifest, rehearsal)
+    place = Place(manifest, rehearsal, instance)
     timeline = Timeline(place.state, everything=everything, as_json=as_json)
     print_lines(timeline.new_lines())
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, OfRehearsal, Place, Settings, expanded
+from harness.cli.options import DEFAULT_MANIFEST, As, AsJson, Manifest, OfRehearsal, Place, Settings, expanded
 from harness.cli.printing import print_json, print_lines, say
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ _NO_FILE = {"<prompt>": "its prompt in the manifest"}
 def report(
     manifest: Manifest = DEFAULT_MANIFEST,
     settings: Settings = None,
+    instance: As = None,
     rehearsal: OfRehearsal = False,
     to: Annotated[
         Path | None,
@@ -33,7 +34,7 @@ def report(
     from harness.views.reading import reading
     from harness.views.report import write_report
 
-    place = Place(manifest, rehearsal)
+    place = Place(manifest, rehearsal, instance)
     with reading(place.state):  # nothing is made for a job that was never run
         pass
     _bring_up_to_date(place, settings or [])
@@ -52,7 +53,6 @@ def report(
 def _bring_up_to_date(place: Place, settings: list[str]) -> None:
     """A run that was killed has left the merged files behind what is done; what keeps them so is said."""
     from harness.base.errors import HarnessError
-    from harness.job.load import load
     from harness.ledger.lock import is_held
     from harness.supervisor.second_thoughts import bring_up_to_date
     from harness.views.reading import reading
@@ -64,7 +64,7 @@ def _bring_up_to_date(place: Place, settings: list[str]) -> None:
         late = [result.target for result in results(db) if not result.is_current]
     if late:
         try:
-            bring_up_to_date(load(place.manifest, settings=settings, rehearsal=place.rehearsal))
+            bring_up_to_date(place.load(settings))
             say(f"brought up to date after a run that was killed: {', '.join(late)}")
         except (HarnessError, OSError) as error:
             say(f"{', '.join(late)} could not be brought up to date: {error}")
@@ -74,11 +74,10 @@ def _asked(place: Place, settings: list[str]) -> "Asked":
     """From the manifest as it is now; a manifest that cannot be read any more is no reason to withhold the report."""
     from harness.base.errors import UsageError
     from harness.cli.outline import checks_line
-    from harness.job.load import load
     from harness.views.report import Asked
 
     try:
-        job = load(place.manifest, settings=settings, rehearsal=place.rehearsal)
+        job = place.load(settings)
     except UsageError as error:
         note = f"cannot be read any more: {error.problems[0].message}"
         return Asked((("manifest", note),), ())

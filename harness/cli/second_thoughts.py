@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.control import ask, split_words
-from harness.cli.options import OfRehearsal, Place, Settings, Trust, words_of
+from harness.cli.options import As, OfRehearsal, Place, Settings, Trust, words_of
 from harness.cli.printing import print_lines, say
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def rejudge(
     ] = False,
     settings: Settings = None,
     trust: Trust = False,
+    instance: As = None,
     rehearsal: OfRehearsal = False,
 ) -> None:
     """Judge what earlier attempts left of failed items by the checks of today; what is good is done, at no cost."""
@@ -38,9 +39,9 @@ def rejudge(
     from harness.cli.trusting import must_be_trusted
     from harness.supervisor.second_thoughts import rejudge_job
 
-    place, items = split_words(words or [], rehearsal)
+    place, items = split_words(words or [], rehearsal, instance)
     _refuse_unrejected(place, items, done_too=check)
-    job = _load(place, settings)
+    job = place.load(settings)
     asked = [*items, *(["--check"] if check else []), *words_of(settings)]
     must_be_trusted(job, settings or (), place.command("rejudge", *asked).strip("`"), trust=trust)
     rejudged = rejudge_job(job, [ItemId(item) for item in items] or None, only_look=check)
@@ -59,6 +60,7 @@ def reject(
     ] = "",
     yes: Yes = False,
     settings: Settings = None,
+    instance: As = None,
     rehearsal: OfRehearsal = False,
 ) -> None:
     """Take done items back: they get a new round with your reason, their records leave the merge."""
@@ -67,7 +69,7 @@ def reject(
     from harness.ledger.lock import is_held
     from harness.ledger.withdrawal import Word
 
-    place, items = split_words(words or [], rehearsal)
+    place, items = split_words(words or [], rehearsal, instance)
     if not items or not why.strip():
         message = "expected the ids of done items, and --why with what is wrong"
         raise UsageError([Problem("reject", message, f"{place.command('why', 'ITEM')} shows what was accepted")])
@@ -79,7 +81,7 @@ def reject(
         if ask(place, Request("reject", who_am_i(), items=asked, phase=number, seen=seen, why=why)):
             say(f"taken back: {_named(taken)}; each gets a new round")
         return
-    _withdraw(place, _load(place, settings), taken, Word(who_am_i(), why, (why,)), keep=False)
+    _withdraw(place, place.load(settings), taken, Word(who_am_i(), why, (why,)), keep=False)
 
 
 def redo(
@@ -94,6 +96,7 @@ def redo(
     ] = None,
     yes: Yes = False,
     settings: Settings = None,
+    instance: As = None,
     rehearsal: OfRehearsal = False,
 ) -> None:
     """Make done items again whose records came from another prompt, model or manifest than today's."""
@@ -104,12 +107,12 @@ def redo(
     from harness.supervisor.where import FORMS, matching, parse
     from harness.views.reading import reading
 
-    place, rest = split_words(manifest or [], rehearsal)
+    place, rest = split_words(manifest or [], rehearsal, instance)
     if rest or not where:
         message = f"expected --where with one of {FORMS}"
         single = place.command("reject", "ITEM", "--why", "TEXT")
         raise UsageError([Problem("redo", message, f"single items: {single}")])
-    job = _load(place, settings)
+    job = place.load(settings)
     conditions = parse(where, job)
     refuse_if_held(job.state)
     with reading(place.state) as db:
@@ -119,12 +122,6 @@ def redo(
         return
     _agree(place, taken, yes=yes, always=True)
     _withdraw(place, job, taken, Word(who_am_i(), f"redo where {' and '.join(where)}"), keep=True)
-
-
-def _load(place: Place, settings: list[str] | None) -> "Job":
-    from harness.job.load import load
-
-    return load(place.manifest, settings=settings or (), rehearsal=place.rehearsal)
 
 
 def _withdraw(place: Place, job: "Job", taken: "Sequence[Acceptance]", word: "Word", *, keep: bool) -> None:

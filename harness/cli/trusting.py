@@ -73,7 +73,8 @@ def _is_of_this_program(folder: Path) -> bool:
 def _read_otherwise(job: Job, settings: Sequence[str]) -> list[Job]:
     """The same manifest read for a real run, or for a rehearsal: one question is enough for both."""
     try:
-        return [load(job.manifest, settings=settings, rehearsal=not job.rehearsal)]
+        laid_over = [*job.settings, *settings]
+        return [load(job.manifest, settings=laid_over, rehearsal=not job.rehearsal, instance=job.instance)]
     except UsageError:
         return []
 

@@ -27,7 +27,10 @@ class PlannedPhase:
 
 @dataclass(frozen=True, slots=True)
 class JobPlanned:
-    """The first entry of a ledger. `source`: digest of the files that the items were read from; "" = not known."""
+    """The first entry of a ledger. `source`: digest of the files that the items were read from; "" = not known.
+
+    `settings`: of an instance (`--as NAME`), the `--set` that shape it, `vars.client=Acme`.
+    """
 
     job: str
     noun: str
@@ -37,6 +40,7 @@ class JobPlanned:
     phases: tuple[PlannedPhase, ...]
     items: int
     source: str = ""
+    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,12 +341,13 @@ class Merged:
 @dataclass(frozen=True, slots=True)
 class FingerprintKept:
     """A person said to go on although shaping fields, or the items of the source, changed. `source` is a digest of all
-    its items then ("" where nobody was asked), `left_out` how many are not planned."""
+    its items then ("" where nobody was asked), `left_out` how many are not planned; `settings` as in `JobPlanned`."""
 
     fingerprint: dict[str, str]
     differences: tuple[str, ...]
     source: str = ""
     left_out: int = 0
+    settings: tuple[str, ...] = ()
 
 
 # fmt: off

@@ -25,7 +25,11 @@ _REMEDIES: Final[Mapping[str, str]] = {
 }
 
 
-def remedy(kind: str, *, rehearsal: bool = False) -> str | None:
-    """What to do about a fault that stops the job, or its rehearsal; None for all others."""
+def remedy(kind: str, *, rehearsal: bool = False, instance: str | None = None) -> str | None:
+    """What to do about a fault that stops the job, its instance, or a rehearsal; None for all others."""
     to_do = _REMEDIES.get(kind)
-    return to_do.replace("`harness rejudge`", "`harness rejudge --rehearsal`") if to_do and rehearsal else to_do
+    if to_do is None or not (rehearsal or instance):
+        return to_do
+    which = f"{f' --as {instance}' if instance else ''}{' --rehearsal' if rehearsal else ''}"
+    told = to_do.replace("`harness rejudge`", f"`harness rejudge{which}`")
+    return told.replace("`harness plan --prompt`", f"`harness plan --prompt{which}`") if instance else told

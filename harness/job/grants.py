@@ -92,7 +92,7 @@ def _of_phase(job: Job, phase: PhaseSpec) -> Iterator[Grant]:
 def _files(job: Job) -> Iterator[Grant]:
     """Patterns and folders as they are written; what lies elsewhere, links followed, by its path."""
     if job.items.files is not None:
-        yield Grant("files", job.items.files)
+        yield Grant("files", job.items.trusted or job.items.files)
     for file in (*job.named, *job.readable):
         if not _is_inside(job, file):
             yield Grant("files", os.path.realpath(file))

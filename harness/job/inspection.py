@@ -8,6 +8,7 @@ from typing import Any
 from harness.base.bounded import Bounded, BoundedError
 from harness.base.errors import Problem
 from harness.base.home import at_home
+from harness.base.instances import VAR, with_instance
 from harness.base.paths import is_plain, path_to
 from harness.base.sheet import Shelf
 from harness.base.texts import TextError, in_yaml, must_be_file, read_text
@@ -19,6 +20,7 @@ from harness.job.yaml_text import Path as ValuePath
 MOST_PROMPT_BYTES = 1024 * 1024
 MOST_SCHEMA_BYTES = 4 * 1024 * 1024
 
+_UNNAMED = f"{{{VAR}}}"
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -32,9 +34,12 @@ class Inspection:
         bounded: Bounded,
         silenced: Sequence[ValuePath],
         problems: list[Problem],
+        *,
+        instance: str | None = None,
     ) -> None:
         self.document = document
         self.folder = folder
+        self.instance = instance
         self.problems = problems
         self.vars: dict[str, Any] = {}
         self._bounded = bounded
@@ -64,6 +69,10 @@ class Inspection:
             name = match[1]
             if name in keep:
                 return match[0]
+            if name == VAR and name not in self.vars:
+                hint = "name one, --as acme or whatever it is; `harness status` lists those there are"
+                self.complain(path, "{as} is the name of an instance of this job, and none was named", hint)
+                return match[0]
             if name not in self.vars:
                 self.complain(path, f"{{{name}}} is not among vars{nearest(name, self.vars)}")
                 return match[0]
@@ -86,10 +95,16 @@ class Inspection:
         filled = _PLACEHOLDER.sub(value_of, text)
         return at_home(filled) if filled.startswith("~/") else filled
 
+    def written(self, text: str, target: Path) -> Path:
+        """Where a file that the job writes lies, `text` being how the manifest names it: that of an instance has the
+        instance's name in it, `posts@acme.json`, unless the text says with `{as}` where that stands."""
+        return target if self.instance is None or _UNNAMED in text else with_instance(target, self.instance)
+
     def file(self, path: ValuePath, text: str) -> Path | None:
         """The absolute path of a file that must exist; None and a problem when it does not."""
-        named = self.named(path, self.fill(path, text))
-        if named is None:
+        filled = self.fill(path, text)
+        named = self.named(path, filled)
+        if named is None or (_UNNAMED in filled and VAR not in self.vars):  # that is said already
             return None
         target = self.folder / named
         try:
@@ -143,7 +158,11 @@ class Inspection:
         try:
             self._bounded.check_jq(program, tuple(self.vars))
         except BoundedError as error:
-            self.complain(path, f"{program!r} is no jq program: {one_line(error.message)}")
+            hint = "$as is the name of an instance: name one, --as acme or whatever it is"
+            is_unnamed = VAR not in self.vars and re.search(rf"\${VAR}\b", program)
+            self.complain(
+                path, f"{program!r} is no jq program: {one_line(error.message)}", hint if is_unnamed else None
+            )
 
     def judged(self, schema: Any, records: Sequence[Any]) -> Sequence[Sequence[str]]:
         """What a schema says against each record; nothing when it cannot be asked: that is noted elsewhere."""

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from harness.base.instances import VAR
 from harness.base.paths import is_plain
 from harness.base.workbook import SUFFIXES as WORKBOOK_SUFFIXES
 from harness.job.inspection import Inspection
@@ -14,6 +15,7 @@ BY_ROW = "$row"
 TABLE_SUFFIXES = (".csv", ".tsv")
 LINE_SUFFIXES = (".jsonl", ".ndjson", ".txt")
 ITEM_SUFFIXES = (".json", *LINE_SUFFIXES, *TABLE_SUFFIXES)
+_INSTANCE = frozenset({VAR})
 _OTHER_SPREADSHEETS = (".xls", ".xlsb", ".xltx", ".xltm", ".ods", ".numbers")
 
 
@@ -51,6 +53,7 @@ def resolve_items(desk: Inspection, manifest: Manifest) -> ItemsSpec:
         first_only=items.unique == "first",
         sheet=items.sheet,
         header=items.header,
+        trusted=desk.fill(("items", "files"), items.files, keep=_INSTANCE) if items.files and desk.instance else None,
     )
 
 

@@ -140,6 +140,8 @@ class ItemsSpec:
     """`unique: first`: of rows with one id the first is taken."""
     sheet: str | None = None
     header: int | None = None
+    trusted: str | None = None
+    """`files` with `{as}` in place of the instance: who trusts a folder trusts it for all its instances."""
 
     def top(self, folder: Path) -> Path:
         """For items that are files: the folder below which no link is followed."""
@@ -183,7 +185,7 @@ class Job:
     manifest: Path
     folder: Path
     state: Path
-    """`.harness/<stem>/`, or `.harness/<stem>.rehearsal/`."""
+    """`.harness/<stem>/`, or as `base.instances` says."""
     rehearsal: bool
     scene: Path | None
     vars: Mapping[str, Any]
@@ -213,6 +215,12 @@ class Job:
     plan_file: Path | None = None
     cells: tuple[CellRead, ...] = ()
     """What was read out of workbooks, but for items."""
+    instance: str | None = None
+    """`--as NAME`: one of several jobs of this manifest."""
+    settings: tuple[str, ...] = ()
+    """Of an instance: the `--set` that shape it, which its later commands need not repeat."""
+    others: tuple[Path, ...] = ()
+    """Where the other instances of this manifest merge to."""
 
     @property
     def gate(self) -> Bounds:

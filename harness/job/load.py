@@ -10,12 +10,19 @@ from pydantic import ValidationError
 
 from harness.base.bounded import Bounded
 from harness.base.errors import Problem, UsageError
-from harness.base.state import refuse_linked
+from harness.base.instances import VAR, state_folder
 from harness.job.batch_plan import BatchPlan
 from harness.job.bounds import Bounds, Caps, parse_deadline, parse_rate, parse_share, parse_window
 from harness.job.cells import NOTHING, is_cell, var_of
 from harness.job.document import Document, read_document
 from harness.job.inspection import Inspection
+from harness.job.instances import (
+    check_instance,
+    kept_settings,
+    name_of_instance,
+    refuse_no_name,
+    targets_of_others,
+)
 from harness.job.items import resolve_items
 from harness.job.job import EXACT_ID, CellRead, Job, PhaseSpec
 from harness.job.manifest import Manifest
@@ -28,12 +35,21 @@ from harness.job.wording import problem_of
 from harness.job.yaml_text import Path as ValuePath
 
 
-def load(path: Path, *, settings: Sequence[str] = (), rehearsal: bool = False, without_plan: bool = False) -> Job:
-    """The job that the manifest at `path` asks for, with `settings` such as `vars.seeds=100` laid over it.
+def load(
+    path: Path,
+    *,
+    settings: Sequence[str] = (),
+    rehearsal: bool = False,
+    without_plan: bool = False,
+    instance: str | None = None,
+) -> Job:
+    """The job that the manifest at `path` asks for, with `settings` such as `vars.seeds=100` laid over it; `instance`
+    is the name of one of several jobs that it is the manifest of.
 
     Reads the manifest and the files that it names, but no items; `without_plan` leaves its batch plan unread, which is
     then about to be written. UsageError carries all problems, in the order of the manifest's lines; nothing is written.
     """
+    refuse_no_name(instance)
     problems: list[Problem] = []
     document = read_document(path, settings, problems)
     if document is None:
@@ -44,8 +60,9 @@ def load(path: Path, *, settings: Sequence[str] = (), rehearsal: bool = False, w
         bounded = Bounded()
         try:
             folder = path.absolute().parent.resolve()
-            desk = Inspection(document, folder, bounded, silenced, problems)
-            job = _resolved(desk, manifest, path.name, rehearsal=rehearsal, without_plan=without_plan)
+            desk = Inspection(document, folder, bounded, silenced, problems, instance=instance)
+            kept = kept_settings(settings, instance)
+            job = _resolved(desk, manifest, folder / path.name, kept, rehearsal=rehearsal, without_plan=without_plan)
         finally:
             bounded.close()
     if problems:
@@ -130,13 +147,14 @@ def _reading_order(problem: Problem, manifest: str) -> tuple[bool, int, int]:
     return problem.where != manifest, 0, 0
 
 
-def _resolved(desk: Inspection, manifest: Manifest, file_name: str, *, rehearsal: bool, without_plan: bool) -> Job:
-    desk.vars = _vars(desk, manifest)
-    stem = Path(file_name).stem
-    if stem.endswith(".rehearsal"):
-        message = f"a manifest cannot be called {file_name!r}: its state would be that of a rehearsal"
+def _resolved(
+    desk: Inspection, manifest: Manifest, path: Path, settings: tuple[str, ...], *, rehearsal: bool, without_plan: bool
+) -> Job:
+    desk.vars = _vars(desk, manifest, path)
+    if path.stem.endswith(".rehearsal"):
+        message = f"a manifest cannot be called {path.name!r}: its state would be that of a rehearsal"
         desk.note(Problem(desk.document.name, message, "rename it"))
-    state = refuse_linked(desk.folder / ".harness" / (f"{stem}.rehearsal" if rehearsal else stem))
+    state = state_folder(path, desk.instance, rehearsal=rehearsal)
     given = None if without_plan else resolve_plan(desk, manifest)
     plan = given[1] if given else None
     phases = resolve_phases(
@@ -154,10 +172,11 @@ def _resolved(desk: Inspection, manifest: Manifest, file_name: str, *, rehearsal
             desk.complain(place, f"phase {number + 1} would overwrite a file that the items come from")
     budget = manifest.budget
     per_session = manifest.budget_per_session
+    written = manifest.job if manifest.job is not None else desk.folder.name or "job"
     return Job(
-        name=_name(desk, ("job",), manifest.job if manifest.job is not None else desk.folder.name or "job"),
+        name=name_of_instance(written, _name(desk, ("job",), written), desk.instance),
         noun=_name(desk, ("noun",), manifest.noun),
-        manifest=desk.folder / file_name,
+        manifest=path,
         folder=desk.folder,
         state=state,
         rehearsal=rehearsal,
@@ -183,6 +202,9 @@ def _resolved(desk: Inspection, manifest: Manifest, file_name: str, *, rehearsal
         plan=plan,
         plan_file=given[0] if given else None,
         cells=_once(desk.cells),
+        instance=desk.instance,
+        settings=settings,
+        others=tuple(targets_of_others(desk, manifest, path, desk.instance)),
     )
 
 
@@ -223,16 +245,20 @@ def _bounds(manifest: Manifest) -> Bounds:
     )
 
 
-def _vars(desk: Inspection, manifest: Manifest) -> dict[str, Any]:
+def _vars(desk: Inspection, manifest: Manifest, path: Path) -> dict[str, Any]:
     for name in manifest.vars:
         if not name.isascii() or not name.isidentifier():
             message = f"{name!r} cannot name a var; expected letters, digits and _, as in {{{{ vars.course }}}}"
             desk.complain(("vars", name), message, of_key=True)
     desk.vars = {name: value for name, value in manifest.vars.items() if not is_cell(value)}
+    if desk.instance is not None:
+        check_instance(desk, manifest, path, desk.instance)
+        desk.vars[VAR] = desk.instance
     found = {name: var_of(desk, ("vars", name), value) for name, value in manifest.vars.items() if is_cell(value)}
-    return {
+    read = {
         name: "" if (value := found.get(name, written)) is NOTHING else value for name, written in manifest.vars.items()
     }
+    return read if desk.instance is None else {**read, VAR: desk.instance}
 
 
 def _name(desk: Inspection, path: ValuePath, text: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
+from harness.base.instances import VAR
 from harness.job.template import environment_of_prompts
 
 if TYPE_CHECKING:
@@ -110,6 +111,8 @@ class _Reader:
 
         match node:
             case nodes.Name():
+                if node.name == VAR and node.name not in bound:
+                    self.found["vars"].add(VAR)
                 return bound.get(node.name, "other")
             case nodes.Getattr():
                 return self._below(node, node.attr, bound)

@@ -91,7 +91,7 @@ def _merge(desk: Inspection, path: ValuePath, output: Output) -> Path | None:
     named = desk.named(place, text)
     if named is None:
         return None
-    merge = _normal(desk.folder / named)
+    merge = desk.written(output.merge, _normal(desk.folder / named))
     if merge in (desk.folder, desk.folder / Path(desk.document.name).name):
         desk.complain(place, f"{text!r} is the job itself; choose another name")
     elif ".harness" in merge.parts:

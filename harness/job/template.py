@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from harness.base.instances import VAR
 from harness.job.wording import nearest
 
 if TYPE_CHECKING:
@@ -48,10 +49,11 @@ def complaints_about(text: str, *, vars_names: Collection[str], batch_size: int)
     except TemplateSyntaxError as error:
         return [Complaint(error.lineno, 1, error.message or "cannot be read as a template")]
     unknown = _undeclared(tree) - set(environment.globals)
+    names = NAMES | {VAR} if VAR in vars_names else NAMES
     complaints = [
         _complaint(text, node.lineno, node.name, _about_name(node.name, batch_size))
         for node in _names(tree)
-        if node.name in unknown and (node.name not in NAMES or (node.name == "item" and batch_size > 1))
+        if node.name in unknown and (node.name not in names or (node.name == "item" and batch_size > 1))
     ]
     complaints += _about_attributes(text, tree, vars_names)
     complaints += _about_other_files(tree)
@@ -143,6 +145,8 @@ def _names(tree: "nodes.Template") -> "list[nodes.Name]":
 def _about_name(name: str, batch_size: int) -> str:
     if name == "item":
         return f"'item' is for batches of one and this phase takes {batch_size}; write {{% for item in items %}}"
+    if name == VAR:
+        return "'as' is the name of an instance of this job, and none was named; name one, such as --as acme"
     return f"unknown name {name!r}{nearest(name, NAMES) or f', known are {_listed(NAMES)}'}"
 
 

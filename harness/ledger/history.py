@@ -67,6 +67,14 @@ def kept_source(db: sqlite3.Connection) -> str:
     return next((source for (body,) in rows if (source := str(json.loads(body).get("source", "")))), "")
 
 
+def kept_settings(db: sqlite3.Connection) -> tuple[str, ...]:
+    """The `KEY=VALUE` that an instance was planned, or kept last, with. Looks through all entries."""
+    row = db.execute(
+        "SELECT body FROM entries WHERE kind IN ('JobPlanned', 'FingerprintKept') ORDER BY seq DESC LIMIT 1"
+    ).fetchone()
+    return tuple(map(str, json.loads(row[0]).get("settings", ()))) if row else ()
+
+
 def accepted(db: sqlite3.Connection) -> Iterator[Acceptance]:
     """Every done item, in phase and item order."""
     for row in db.execute(f"{_ACCEPTED} ORDER BY i.phase, i.place"):

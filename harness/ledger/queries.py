@@ -13,6 +13,7 @@ from pathlib import Path
 from harness.base.artifacts import ArtifactStore
 from harness.base.clock import from_text
 from harness.base.ids import AttemptId, GroupId, ItemId, Sha, Token
+from harness.base.instances import VAR
 from harness.core.advance import Ended, Tail
 from harness.core.remedies import remedy
 from harness.core.types import BatchRef, Item, Json
@@ -241,8 +242,9 @@ def stopped_by(db: sqlite3.Connection, attempt: AttemptId) -> str | None:
     row = db.execute("SELECT detail, fault FROM attempts WHERE id = ? AND outcome = 'stopped'", (attempt,)).fetchone()
     if row is None:
         return None
-    (rehearsal,) = db.execute("SELECT rehearsal FROM job").fetchone()
-    to_do = remedy(row[1], rehearsal=bool(rehearsal))
+    rehearsal, asked = db.execute("SELECT rehearsal, fingerprint FROM job").fetchone()
+    name = json.loads(asked).get(f"vars.{VAR}")
+    to_do = remedy(row[1], rehearsal=bool(rehearsal), instance=json.loads(name) if name else None)
     return f"{row[1]}: {row[0]}" + (f"; {to_do}" if to_do else "")
 
 

@@ -10,6 +10,7 @@ from harness.base.artifacts import sha_of
 from harness.base.bounded import Bounded
 from harness.base.errors import Problem, UsageError
 from harness.base.ids import ItemId, Sha
+from harness.base.instances import VAR
 from harness.core.inputs import input_paths
 from harness.core.types import BatchView, Item, Json
 from harness.job.job import PhaseSpec, SessionSpec
@@ -119,6 +120,8 @@ def _values(
         "reasons": {item.id: list(reasons.get(item.id, ())) for item in items},
         "context": {name: list(records) for name, records in context.items()},
     }
+    if VAR in job_vars:
+        values[VAR] = job_vars[VAR]
     return {**values, "item": values["items"][0]} if len(items) == 1 else values
 
 

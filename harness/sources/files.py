@@ -19,8 +19,9 @@ def rows_of_files(job: Job, pattern: str) -> Rows:
     """One row `{file, name, size}` a file, sorted by path; `file` is the path below the job's folder, with `/`; for a
     pattern of another place it begins with the name of the folder before its first wildcard.
 
-    Left out: hidden files and folders, the manifest, the progress file, merged outputs. SourceError for a link, or a
-    file behind one, unless it leads to a file that is an item by its own name; and for files above the limit.
+    Left out: hidden files and folders, the manifest, the progress file, merged outputs, those of the manifest's other
+    instances too. SourceError for a link, or a file behind one, unless it leads to a file that is an item by its own
+    name; and for files above the limit.
     """
     top = job.items.top(job.folder)
     found: dict[Path, Path] = {}
@@ -89,7 +90,7 @@ def _is_left_out(job: Job, top: Path, path: Path) -> bool:
 
 def _is_ours(job: Job, path: Path) -> bool:
     outputs = [phase.output.merge for phase in job.phases if phase.output.merge is not None]
-    ours = [job.manifest, job.folder / "batch_progress.json", *outputs]
+    ours = [job.manifest, job.folder / "batch_progress.json", *outputs, *job.others]
     if path == job.folder / error_file.NAME and error_file.is_ours(path):
         return True
     return any(path == each or path.is_relative_to(each) for each in ours)

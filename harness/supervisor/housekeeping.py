@@ -9,6 +9,7 @@ from harness.base import error_file
 from harness.base.artifacts import ArtifactStore
 from harness.base.errors import BrokenSetupError, HarnessError
 from harness.base.files import remove_half_written
+from harness.base.instances import origin_of
 from harness.base.removal import remove_tree
 from harness.base.troubles import number_of
 from harness.core.faults import classify
@@ -24,9 +25,10 @@ PROGRESS = "batch_progress.json"
 
 
 def progress_path(job: Job) -> Path:
-    """Where batch_progress.json lies: beside the manifest; with the state of a rehearsal, or where another manifest of
-    the folder has a ledger, too, so that the two do not write one file in turn."""
-    return (job.state if job.rehearsal or _has_neighbor(job) else job.folder) / PROGRESS
+    """Where batch_progress.json lies: beside the manifest; with the state of a rehearsal or an instance, or where
+    another manifest of the folder has a ledger, too, so that the two do not write one file in turn."""
+    is_apart = job.rehearsal or job.instance is not None or _has_neighbor(job)
+    return (job.state if is_apart else job.folder) / PROGRESS
 
 
 def errors_path(job: Job) -> Path:
@@ -36,8 +38,8 @@ def errors_path(job: Job) -> Path:
 
 
 def _has_neighbor(job: Job) -> bool:
-    others = (path.parent.name for path in job.state.parent.glob("*/ledger.db"))
-    return any("." not in name.removeprefix(job.state.name) for name in others if name != job.state.name)
+    others = (path.parent for path in job.state.parent.glob("*/ledger.db") if path.parent.name != job.state.name)
+    return any("." not in other.name.removeprefix(job.state.name) for other in others if not origin_of(other).instance)
 
 
 def leave_shared_progress(job: Job) -> None:

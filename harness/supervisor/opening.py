@@ -160,7 +160,7 @@ def plan_or_check(
     rows = tuple(each.row for each in edited)
     refuse_bad_prompts(job, [item for item in items if str(item.id) in {row.item for row in rows}])
     told = replace(changes, edited=() if again.changed else changes.edited, added=() if again.add else changes.added)
-    kept = FingerprintKept(dict(fingerprint(job)), tuple(told.in_words()), changes.source, len(left_out))
+    kept = FingerprintKept(dict(fingerprint(job)), tuple(told.in_words()), changes.source, len(left_out), job.settings)
     return Agreed(kept if told.in_words() else None, rows, again.changed)
 
 
@@ -305,7 +305,7 @@ def _job_planned(job: Job, items: int, now: Fingerprint, source: str) -> JobPlan
         PlannedPhase(p.number, p.name, p.noun, p.from_ or 0, p.needs, p.rows is not None, p.batch_size)
         for p in job.phases
     )
-    return JobPlanned(job.name, job.noun, job.rehearsal, __version__, dict(now), phases, items, source)
+    return JobPlanned(job.name, job.noun, job.rehearsal, __version__, dict(now), phases, items, source, job.settings)
 
 
 def _added(job: Job, item: Item, place: int, number: int) -> ItemAdded:
@@ -363,7 +363,7 @@ def backup(job: Job, stamp: str) -> Path:
     outputs = [phase.output.merge for phase in job.phases if phase.output.merge is not None]
     errors = job.folder / error_file.NAME
     beside = [job.folder / "batch_progress.json", *([errors] if error_file.is_ours(errors) else [])]
-    targets = [*outputs, *([] if job.rehearsal else beside)]
+    targets = [*outputs, *([] if job.rehearsal or job.instance else beside)]
     for target in targets:
         if target.exists() and not target.is_relative_to(job.state):
             start = job.folder if target.is_relative_to(job.folder) else target.anchor

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.base.errors import HarnessError, Problem, UsageError
+from harness.base.instances import origin_of
 from harness.base.texts import in_yaml, shown
 from harness.job.job import Job
 from harness.ledger.store import opened_for_reading
@@ -20,7 +21,7 @@ def refuse_renamed(job: Job) -> None:
     if job.rehearsal or (job.state / "ledger.db").exists():
         return
     for state in _without_manifest(job):
-        old = job.folder / f"{state.name}{job.manifest.suffix}"
+        old = job.folder / f"{origin_of(state).manifest.stem}{job.manifest.suffix}"
         ways = [f"`{_move(job.manifest, old)}` goes on with it"]
         if not job.state.exists():
             ways.append(f"so does `{_move(state, job.state)}`, under the new name")
@@ -42,9 +43,8 @@ def of_another_name(job: Job, recorded: str) -> Problem:
 def _without_manifest(job: Job) -> Iterator[Path]:
     for ledger in sorted((job.folder / ".harness").glob("*/ledger.db")):
         state = ledger.parent
-        named = [job.folder / f"{state.name}.{ending}" for ending in ("yaml", "yml")]
         is_ours = state != job.state and not state.name.endswith(".rehearsal") and ".backup" not in state.name
-        if is_ours and not any(path.exists() for path in named) and _name_in(ledger) == job.name:
+        if is_ours and not origin_of(state).manifest.exists() and _name_in(ledger) == job.name:
             yield state
 
 

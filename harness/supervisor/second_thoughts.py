@@ -173,7 +173,7 @@ def _as_expected(job: Job, ledger: Ledger, bounded: Bounded, expected: re.Patter
         hint = f"`{command_at(job.state, 'launch', '--keep')}` says that this is meant; then ask again"
         raise UsageError([Problem(refused.where, refused.message, hint)])
     changes = differences(recorded, now)
-    return FingerprintKept(dict(fingerprint(job)), tuple(changes)) if changes else None
+    return FingerprintKept(dict(fingerprint(job)), tuple(changes), settings=job.settings) if changes else None
 
 
 def bring_up_to_date(job: Job) -> None:

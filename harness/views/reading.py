@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.base.clock import from_text
 from harness.base.commands import command_at
 from harness.base.errors import Problem, UsageError
+from harness.base.instances import instances_of, origin_of
 from harness.core.codec import UnreadableEntryError
 from harness.ledger import seal
 from harness.ledger.examining import damaged
@@ -52,12 +53,15 @@ def is_planned(state: Path) -> bool:
 
 def not_planned(state: Path) -> Problem:
     """Nothing was launched or rehearsed here yet."""
-    stem = state.name.removesuffix(".rehearsal")
-    done = "rehearsed" if state.name != stem else "launched"
+    origin = origin_of(state)
+    done = "rehearsed" if origin.rehearsal else "launched"
     hint = f"`{command_at(state, 'launch')}` does it"
     if rehearsal_beside(state) is not None:
         hint += "; its rehearsal is meant with --rehearsal"
-    return Problem(f"{stem}.yaml", f"this job has not been {done} yet", hint)
+    if origin.instance is None and (names := instances_of(origin.manifest, rehearsal=origin.rehearsal)):
+        hint = f"an instance is meant with --as: {', '.join(names)}; {hint}"
+    what = "this job" if origin.instance is None else f"its instance {origin.instance!r}"
+    return Problem(origin.manifest.name, f"{what} has not been {done} yet", hint)
 
 
 def rehearsal_beside(state: Path) -> Path | None:

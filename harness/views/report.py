@@ -3,12 +3,13 @@
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from harness.base.durations import in_words
 from harness.base.files import write_atomic
+from harness.base.instances import origin_of
 from harness.core.money import in_words as money
 from harness.core.money import to_usd
 from harness.ledger.lock import is_held
@@ -59,7 +60,7 @@ def write_report(state: Path, folder: Path, asked: Asked, now: datetime) -> Writ
     """
     held = is_held(state / "lock")
     with reading(state) as db:
-        status = status_of(db, now, is_held=held)
+        status = replace(status_of(db, now, is_held=held), instance=origin_of(state).instance)
         markdown = "\n".join(_markdown(db, status, asked, now)) + "\n"
         contents = {"report.md": markdown.encode()}
         contents |= {f"{t.name}.csv": as_csv(t) for t in tables(db, rehearsal=status.rehearsal)}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.base.clock import from_text, to_text
+from harness.base.instances import origin_of
 from harness.core.gate import Closed
 from harness.core.money import to_usd
 from harness.ledger import lock, queries
@@ -66,6 +67,8 @@ class Status:
     results: tuple[Result, ...] = ()
     edited: tuple[str, ...] = ()
     """Names of copies of batch_progress.json that people have changed, in the state folder."""
+    instance: str | None = None
+    """`--as NAME`: which of several jobs of one manifest."""
 
     def as_json(self) -> dict[str, Any]:
         """The documented shape of `status --json`, exactly."""
@@ -89,12 +92,13 @@ class Status:
                 {"phase": r.phase, "file": r.target, "records": r.records, "is_current": r.is_current}
                 for r in self.results
             ],
+            "as": self.instance,
         }
 
 
-def new(job: str, *, rehearsal: bool) -> Status:
+def new(job: str, *, rehearsal: bool, instance: str | None = None) -> Status:
     """The status of a job that was never launched."""
-    return Status(job, "new", rehearsal, None, Counts(), (), 0, (), (), None, None, 0)
+    return Status(job, "new", rehearsal, None, Counts(), (), 0, (), (), None, None, 0, instance=instance)
 
 
 def read_status(state: Path, now: datetime) -> Status:
@@ -104,7 +108,8 @@ def read_status(state: Path, now: datetime) -> Status:
         waited_for = what_is_waited_for(state, now) if is_held else None
         requests = _waiting_requests(state / "control")
         found = status_of(db, now, is_held=is_held, waiting_requests=requests, waited_for=waited_for)
-    return replace(found, edited=tuple(path.name for path in edited_copies(state)))
+    edited = tuple(path.name for path in edited_copies(state))
+    return replace(found, edited=edited, instance=origin_of(state).instance)
 
 
 def status_of(

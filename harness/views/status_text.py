@@ -84,9 +84,9 @@ def _running(status: Status, now: datetime) -> Iterator[str]:
 
 def _gate(status: Status, now: datetime, manifest: str) -> Iterator[str]:
     is_alive = status.state in ("running", "paused", "holding")
-    again = command_line("resume", manifest, rehearsal=status.rehearsal)
+    again = command_line("resume", manifest, rehearsal=status.rehearsal, instance=status.instance)
     if is_alive and status.head is not None and status.head.stopping_until is not None:
-        at_once = command_line("cancel", manifest, "--now", rehearsal=status.rehearsal)
+        at_once = command_line("cancel", manifest, "--now", rehearsal=status.rehearsal, instance=status.instance)
         yield _stopping(status.head.stopping_until, now, at_once)
     if status.head is not None and status.head.paused and status.state != "finished":
         yield f"Paused: nothing new starts until `{again}`"
@@ -154,7 +154,7 @@ def _results(status: Status, manifest: str) -> Iterator[str]:
         yield f"Results{of}: {clean(result.target)}, {counted(result.records, 'record')}"
         if not result.is_current and not is_alive:
             count = f"{result.behind:,} accepted" if result.behind else f"{result.ahead:,} withdrawn"
-            report = command_line("report", manifest, rehearsal=status.rehearsal)
+            report = command_line("report", manifest, rehearsal=status.rehearsal, instance=status.instance)
             yield f"  not up to date, {count} since it was written: `{report}` writes it"
     if status.edited:
         yield f"batch_progress.json was changed by hand, which changes nothing; the changed copy is {status.edited[-1]}"
@@ -191,7 +191,7 @@ def next_command(status: Status, manifest: str, settings: Sequence[str] = ()) ->
             verb, words = "launch", tuple(settings)
         case "finished" if failed:
             return " or ".join(
-                f"`{command_line(verb, manifest, *words, rehearsal=status.rehearsal)}`"
+                f"`{command_line(verb, manifest, *words, rehearsal=status.rehearsal, instance=status.instance)}`"
                 for verb, words in (("retry", ("--failed",)), ("report", ()))
             )
         case "finished":
@@ -201,8 +201,10 @@ def next_command(status: Status, manifest: str, settings: Sequence[str] = ()) ->
     words = _without(words, bound) if bound else words
     first = f"{how} `{bound}` in {manifest}, then " if bound else ""
     if is_paused and verb == "launch":
-        first = f"`{command_line('resume', manifest, rehearsal=status.rehearsal)}`, then {first}"
-    return f"{first}`{command_line(verb, manifest, *words, rehearsal=status.rehearsal)}`"
+        first = (
+            f"`{command_line('resume', manifest, rehearsal=status.rehearsal, instance=status.instance)}`, then {first}"
+        )
+    return f"{first}`{command_line(verb, manifest, *words, rehearsal=status.rehearsal, instance=status.instance)}`"
 
 
 def _without(words: Sequence[str], bound: str) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from harness.base.commands import command_at
         ("job.rehearsal", "harness status --rehearsal"),
         ("west", "harness status west.yaml"),
         ("south.rehearsal", "harness status south.yml --rehearsal"),
+        ("job@acme", "harness status --as acme"),
+        ("south@2026-w49.rehearsal", "harness status south.yml --as 2026-w49 --rehearsal"),
     ],
 )
 def test_a_command_is_about_the_job_of_its_state_folder(

@@ -66,6 +66,7 @@ def test_status_as_json_keeps_its_documented_shape(night: "Night") -> None:
         "holds",
         "failed",
         "results",
+        "as",
     ]
     assert list(shape) == documented
     assert shape["counts"] == {"pending": 1, "running": 0, "done": 0, "failed": 1, "blocked": 0, "skipped": 0}
