@@ -16,10 +16,10 @@ from bench.tables import median, spread, table, verdict
 from harness.backends.claude import cli_folder
 from harness.backends.launch import Launch
 from harness.base.files import make_folder
+from harness.base.handed import handed
 from harness.executors.bubblewrap import VIEW, Bubblewrap
 from harness.executors.confinement import Confinement
 from harness.executors.folder import AttemptFolder
-from harness.executors.walls import handed
 
 GOAL = 1.05
 HEADS = ("walls", "starts", "ms")

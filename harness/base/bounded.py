@@ -3,6 +3,7 @@
 jq holds the interpreter's lock and aborts the whole process when memory ends; a regular expression may take for ever; a
 user's check may do anything. The child has no environment, cwd `/`, a session of its own, limits on memory and
 processor time, and a deadline here. One that passes a limit is killed with its group; the next call starts another.
+With boxes it runs in one, which is made once for the child and not for each call.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from harness.base.barred import barred
+from harness.base.boxes import NOTHING, Allowed, Boxed, Boxes, Freedom
 from harness.base.halt import Halt
+from harness.base.handed import handed
 from harness.base.reason import Reason
 
 Json = Any
@@ -35,6 +40,10 @@ _MOST_ANSWER_BYTES = 128 * 1024 * 1024
 _PORTION_BYTES = 4 * 1024 * 1024
 _READER_BYTES = 1024 * 1024 * 1024
 _READER_S = 120.0
+_STAYING = '{ [ $1 = 0 ] || ulimit -w $1 || ulimit -x $1; } 2>/dev/null; shift; "$@"; exit $?'
+"""A box dies with the thread that started it (PR_SET_PDEATHSIG), and threads end before a child does. So a shell stays
+between: it ends when the box has, and the box's program hears of our end by the lifeline. It also marks the box."""
+
 _START_S = 20.0
 """A new child may need this much longer for its first answer: a cold disk, a busy machine."""
 
@@ -45,10 +54,12 @@ class BoundedError(Exception):
     `error`: it is wrong or raised; `timeout`, `memory`, `too_big`: it passed a limit; `crashed`: its process ended.
     """
 
-    def __init__(self, kind: Kind, message: str) -> None:
+    def __init__(self, kind: Kind, message: str, barred: Freedom | None = None) -> None:
         super().__init__(message)
         self.kind: Kind = kind
         self.message = message
+        self.barred = barred
+        """What the box seems to have kept it from; None where it did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +76,25 @@ class Bounded:
     Values are sent in portions of 4 MB; `timeout_s` is for each portion. The child is started by the first call.
     """
 
-    def __init__(self, *, memory_bytes: int = 512 * 1024 * 1024, lock_limit: int = 0, halt: Halt | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        memory_bytes: int = 512 * 1024 * 1024,
+        lock_limit: int = 0,
+        halt: Halt | None = None,
+        boxes: Boxes | None = None,
+        allowed: Allowed = NOTHING,
+    ) -> None:
+        """Without `boxes` the child, and with it the user's Python, has the user's rights; `allowed`: of its box."""
         self._memory_bytes = memory_bytes
+        self.boxes = boxes
+        self._allowed = allowed
         self.lock_limit = lock_limit
         """What marks its processes as those of a job (`processes.lock_limit`); 0 = none."""
         self._lock = threading.Lock()
         self._child: _Child | None = None
-        self._reader: Bounded | None = None
+        self._others: dict[Allowed | None, Bounded] = {}
+        """A child for each kind of box, and one, None, that reads files of ours."""
         self.halt = halt or Halt()
         """Called: the child is killed whatever it does, and each call raises HaltedError."""
 
@@ -156,22 +179,38 @@ class Bounded:
         In a child of its own, so that nobody else's check waits for it; one file at a time.
         """
         with self._lock:
-            if self._reader is None:
-                self._reader = Bounded(memory_bytes=_READER_BYTES, lock_limit=self.lock_limit, halt=self.halt)
+            if None not in self._others:
+                reader = Bounded(memory_bytes=_READER_BYTES, lock_limit=self.lock_limit, halt=self.halt)
+                self._others[None] = reader
         question = {"do": "refusal", "path": str(file), "most_bytes": most_bytes, "most_records": most_records}
         try:
-            refusal: str | None = self._reader._ask(question, _READER_S)
+            refusal: str | None = self._others[None]._ask(question, _READER_S)
         except BoundedError as error:
             return f"it cannot be read: {error.message}"
         return refusal
+
+    def within(self, allowed: Allowed) -> "Bounded":
+        """The one whose child is in a box that allows this; it is closed with this one."""
+        if self.boxes is None or allowed == self._allowed:
+            return self
+        with self._lock:
+            if allowed not in self._others:
+                self._others[allowed] = Bounded(
+                    memory_bytes=self._memory_bytes,
+                    lock_limit=self.lock_limit,
+                    halt=self.halt,
+                    boxes=self.boxes,
+                    allowed=allowed,
+                )
+            return self._others[allowed]
 
     def close(self) -> None:
         """End the child, for good."""
         with self._lock:
             self._end()
-            if self._reader is not None:
-                with self._reader._lock:
-                    self._reader._end()
+            for other in self._others.values():
+                with other._lock:
+                    other._end()
             self.halt.close()
 
     def _ask(self, question: Mapping[str, Json], timeout_s: float) -> Any:
@@ -182,11 +221,23 @@ class Bounded:
                 self._end()
             slack_s = 0.0
             if self._child is None:
-                self._child, slack_s = _Child(self._memory_bytes, self.lock_limit, self.halt), _START_S
+                self._child, slack_s = self._start(), _START_S
             answer = self._exchange(self._child, body, timeout_s, slack_s)
         if "kind" in answer:
-            raise BoundedError(answer["kind"], answer["message"])
+            raise BoundedError(answer["kind"], answer["message"], self._barred(answer.get("cause"), question))
         return answer["ok"]
+
+    def _start(self) -> "_Child":
+        box = (
+            None if self.boxes is None else self.boxes.box(self._allowed, (Path(sys.executable),), (_CHILD.parents[1],))
+        )
+        return _Child(self._memory_bytes, self.lock_limit, self.halt, box)
+
+    def _barred(self, cause: Mapping[str, Json] | None, question: Mapping[str, Json]) -> Freedom | None:
+        """What the box kept the user's Python from; not of a path that a record names, which is its own doing."""
+        if self.boxes is None or cause is None or _is_named(cause.get("path"), question.get("records")):
+            return None
+        return barred(cause, self._allowed, self.boxes.folder)
 
     def _exchange(self, child: "_Child", body: bytes, timeout_s: float, slack_s: float) -> dict[str, Any]:
         kept = False
@@ -197,7 +248,7 @@ class Bounded:
         except TimeoutError:
             raise BoundedError("timeout", f"no answer within {timeout_s:g} s") from None
         except EOFError:
-            raise _why_ended(child.wait(), timeout_s) from None
+            raise _why_ended(child.wait(), timeout_s, child.complaint()) from None
         finally:
             if not kept:
                 self._end()
@@ -211,33 +262,28 @@ class Bounded:
 class _Child:
     """The process and its three pipes: questions, answers, and the lifeline whose end here tells it that we live."""
 
-    def __init__(self, memory_bytes: int, lock_limit: int, halt: Halt) -> None:
+    def __init__(self, memory_bytes: int, lock_limit: int, halt: Halt, box: Boxed | None) -> None:
         self._halt = halt
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by kill()
         theirs, self._lifeline = os.pipe()
+        numbers = map(str, (memory_bytes, theirs, lock_limit))
+        argv = (sys.executable, "-I", "-B", "-X", "utf8", str(_CHILD), *numbers)
         try:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-I",
-                    "-B",
-                    "-X",
-                    "utf8",
-                    str(_CHILD),
-                    str(memory_bytes),
-                    str(theirs),
-                    str(lock_limit),
-                ],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(theirs,),
-                env={},
-                cwd="/",
-                start_new_session=True,
-                bufsize=0,
-            )
+            with handed((*(box.argv if box else ()), *argv), box.contents if box else ()) as (words, descriptors):
+                self._process = subprocess.Popen(
+                    ["/bin/sh", "-c", _STAYING, "sh", str(lock_limit), *words] if box else words,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self._errors,
+                    pass_fds=(theirs, *descriptors),
+                    env={},
+                    cwd="/",
+                    start_new_session=True,
+                    bufsize=0,
+                )
         except BaseException:
             os.close(self._lifeline)
+            self._errors.close()
             raise
         finally:
             os.close(theirs)
@@ -258,10 +304,17 @@ class _Child:
     def wait(self) -> int:
         """Its exit code; a process that only closed its pipe is killed first."""
         try:
-            return self._process.wait(1)
+            code = self._process.wait(1)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            return self._process.wait()
+            code = self._process.wait()
+        return 128 - code if code > 128 else code  # a shell and a box tell of a signal so
+
+    def complaint(self) -> str:
+        """Why it, or its box, did not even start; empty when it did, because then its errors go nowhere."""
+        self._errors.seek(0)
+        lines = self._errors.read(4096).decode(errors="replace").strip().splitlines()
+        return lines[-1][:300] if lines else ""
 
     def kill(self) -> None:
         """End it and whatever it started in its session's group; never raises."""
@@ -270,8 +323,8 @@ class _Child:
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         os.close(self._lifeline)  # also ends, by SIGIO, what is left of a group whose leader had already ended
-        self._questions.close()
-        self._answers.close()
+        for file in (self._questions, self._answers, self._errors):
+            file.close()
 
     def _write(self, content: bytes, deadline: float) -> None:
         rest = memoryview(content)
@@ -299,7 +352,9 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     return pipe
 
 
-def _why_ended(code: int, timeout_s: float) -> BoundedError:
+def _why_ended(code: int, timeout_s: float, complaint: str) -> BoundedError:
+    if complaint:
+        return BoundedError("crashed", f"the process that runs it did not start: {complaint}")
     if code == -signal.SIGXCPU:
         return BoundedError("timeout", f"used more processor time than its {timeout_s:g} s")
     if code in {-signal.SIGABRT, _NO_MEMORY}:  # libjq calls abort() when it gets no memory (measured)
@@ -319,6 +374,10 @@ def _portions(values: Sequence[Json]) -> Iterator[list[str]]:
             portion, size = [], 0
     if portion or not values:
         yield portion
+
+
+def _is_named(path: Json, records: Json) -> bool:
+    return isinstance(path, str) and json.dumps(path)[1:-1] in json.dumps(records)
 
 
 def _text(value: Json) -> str:

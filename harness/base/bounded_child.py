@@ -66,7 +66,9 @@ def _answer(question: Mapping[str, Any]) -> Answer:
     except RecursionError:
         return {"kind": "error", "message": "nested too deeply"}
     except BaseException as error:
-        return {"kind": "error", "message": _in_words(error, question.get("file"))}
+        answer = {"kind": "error", "message": _in_words(error, question.get("file"))}
+        cause = _beside("cause").cause_of(error, question["file"]) if question.get("file") else None
+        return {**answer, "cause": cause} if cause else answer
 
 
 # --- jq ---------------------------------------------------------------------------------------------------------------

@@ -10,9 +10,11 @@ from typing import Literal
 
 from harness.backends.launch import Launch, View
 from harness.backends.managed import managed_paths
+from harness.base.boxes import Boxed
+from harness.base.handed import handed
 from harness.base.processes import IS_LINUX, children
 from harness.executors.allowance import MEMORY_FOLDER_BYTES
-from harness.executors.confinement import Confinement, Given, possible
+from harness.executors.confinement import Confinement, possible
 from harness.executors.folder import AttemptFolder
 from harness.executors.installations import (
     LINKED_FOLDERS,
@@ -25,7 +27,7 @@ from harness.executors.installations import (
     is_of_the_system,
     needed_by,
 )
-from harness.executors.walls import Mount, Wrapped, handed
+from harness.executors.walls import Mount, Wrapped
 
 VIEW = View("/mnt/work", "/mnt/config", "/mnt/tmp", "/mnt/input")
 """The same in every attempt, so that prompts are the same too."""
@@ -81,6 +83,7 @@ _NO_MORE = ("--remount-ro", "/mnt", "--remount-ro", "/")
 """Both are in memory too, and hold nothing but mounts."""
 
 _WRITABLE = (VIEW.work, VIEW.tmp, "/tmp", "/dev")  # noqa: S108  in the sandbox
+_OF_A_BOX = ("/tmp", "/dev")  # noqa: S108  in the sandbox
 _TRIAL_S = 20
 
 
@@ -111,6 +114,18 @@ class Bubblewrap:
         walls = (*walls, "--chdir", VIEW.work, *_NO_MORE, *_WALLS, *self._user)
         argv = (self._program, *walls, "--", *given.program, *launch.argv)
         return Wrapped(argv, dict(launch.env), None, given.contents)
+
+    def boxed(self, mounts: Sequence[str], writable: Sequence[str], options: Sequence[str]) -> Boxed:
+        """The same walls around another program of the user's, with these mounts in place of an attempt's folders."""
+        given = self._confinement.given((*_OF_A_BOX, *writable))
+        closed = [word for path in self._kept_in_system for word in ("--remount-ro", path)]
+        walls = (*self._system, *closed, *mounts, *given.before, "--chdir", "/", *_NO_MORE, *_WALLS, *options)
+        return Boxed((self._program, *walls, *self._user, "--", *given.program), given.contents)
+
+    def why_not_boxed(self, options: Sequence[str]) -> str:
+        """Why a box with these options cannot be made here; empty when it can."""
+        box = self.boxed((), (), options)
+        return _failure((*box.argv, "/usr/bin/env", "true"), box.contents)
 
     @property
     def tool_shell(self) -> str | None:
@@ -158,7 +173,7 @@ class Bubblewrap:
     def _tried(self, user: tuple[str, ...], confinement: Confinement) -> str:
         given = confinement.given(("/tmp",), ("/dev",))  # noqa: S108  both are the sandbox's own
         options = (*self._system, *given.before, *_WALLS, *user)
-        return _failure((self._program, *options, "--", *given.program, "/usr/bin/env", "true"), given)
+        return _failure((self._program, *options, "--", *given.program, "/usr/bin/env", "true"), given.contents)
 
     @cached_property
     def _system(self) -> tuple[str, ...]:
@@ -250,9 +265,9 @@ def why_not(search_path: str | None = None) -> str:
     return Bubblewrap(program).why_not()
 
 
-def _failure(trial: tuple[str, ...], given: Given) -> str:
+def _failure(trial: tuple[str, ...], contents: Sequence[tuple[str, bytes]]) -> str:
     try:
-        with handed(trial, given.contents) as (argv, descriptors):
+        with handed(trial, contents) as (argv, descriptors):
             ended = subprocess.run(
                 argv,
                 capture_output=True,

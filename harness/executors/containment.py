@@ -9,6 +9,7 @@ from harness.backends.launch import Launch, View
 from harness.base.errors import Problem, UsageError
 from harness.base.processes import descendants
 from harness.base.texts import shown
+from harness.executors.boxes import JobBoxes
 from harness.executors.bubblewrap import Bubblewrap, why_not
 from harness.executors.folder import AttemptFolder
 from harness.executors.installations import NEVER, forbidden_in
@@ -48,8 +49,9 @@ class NoWalls:
 
     def weaknesses(self) -> Mapping[str, str]:
         if self.name == "off":
-            return {"": f"{self.describe()}: what they start can do whatever you can, and speak in their CLI's name"}
-        return {"": f"no kernel sandbox; {self.describe()}"}
+            what = "what they start, and checks and scenes, can do whatever you can; they can speak in their CLI's name"
+            return {"": f"{self.describe()}: {what}"}
+        return {"": f"no kernel sandbox; {self.describe()}; checks and scenes run as you"}
 
 
 def choose(job: Job, *, search_path: str | None = None) -> Containment:
@@ -63,11 +65,28 @@ def choose(job: Job, *, search_path: str | None = None) -> Containment:
     missing = "" if job.sandbox == "permissions" else why_not(search_path)
     if job.sandbox in ("auto", "bubblewrap") and not missing:
         _refuse_wide(job)
-        return Bubblewrap(shutil.which("bwrap", path=search_path) or "bwrap", (job.folder, job.state), job.readable)
+        return _bubblewrap(job, search_path)
     if job.sandbox == "bubblewrap":
         raise UsageError([Problem("sandbox", f"bubblewrap cannot be used: {missing}", _REMEDY)])
     _refuse_tools(job, missing)
     return NoWalls("permissions", missing)
+
+
+def choose_boxes(job: Job, *, search_path: str | None = None) -> JobBoxes | None:
+    """The boxes of a job whose outputs are judged and that starts no session; None where checks run as the user.
+
+    UsageError where bubblewrap is asked for by name and cannot be used.
+    """
+    if job.sandbox in ("off", "permissions"):
+        return None
+    missing = why_not(search_path)
+    if missing and job.sandbox == "bubblewrap":
+        raise UsageError([Problem("sandbox", f"bubblewrap cannot be used: {missing}", _REMEDY)])
+    return None if missing else JobBoxes(_bubblewrap(job, search_path), job)
+
+
+def _bubblewrap(job: Job, search_path: str | None) -> Bubblewrap:
+    return Bubblewrap(shutil.which("bwrap", path=search_path) or "bwrap", (job.folder, job.state), job.readable)
 
 
 def in_words(containment: Containment) -> list[str]:

@@ -1,8 +1,6 @@
 """What every kind of containment can do; the kinds are in bubblewrap and containment."""
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -65,32 +63,3 @@ class Containment(Protocol):
         """What these walls do not hold on this machine: a way of the preflight's -> what to tell the user before a
         start. Other ways, when the preflight finds them open, are holes."""
         ...
-
-
-@contextmanager
-def handed(argv: Sequence[str], contents: Sequence[tuple[str, bytes]]) -> Iterator[tuple[list[str], tuple[int, ...]]]:
-    """`argv` with numbers of descriptors in place of the words of `contents`; and the descriptors, to be passed on.
-
-    What bubblewrap is to do goes by a descriptor too: everybody on this machine, and the session in its /proc/1, could
-    read the paths of the user's folders in its arguments.
-    """
-    opened: list[int] = []
-    try:
-        numbers = {word: _in_memory(content, opened) for word, content in contents}
-        words = [str(numbers.get(word, word)) for word in argv]
-        if Path(words[0]).name == "bwrap" and "--" in words:
-            end = words.index("--")
-            told = b"".join(os.fsencode(word) + b"\0" for word in words[1:end])
-            words = [words[0], "--args", str(_in_memory(told, opened)), *words[end:]]
-        yield words, tuple(opened)
-    finally:
-        for number in opened:
-            os.close(number)
-
-
-def _in_memory(content: bytes, opened: list[int]) -> int:
-    number = os.memfd_create("harness")
-    opened.append(number)
-    os.write(number, content)
-    os.lseek(number, 0, os.SEEK_SET)
-    return number

@@ -173,6 +173,7 @@ def _of_rehearsal(job: Job, form: str) -> Iterator[tuple[str, str]]:
         return
     yield "rehearsal.records", _file(job.samples.file) if job.samples is not None else _value(None)
     yield "rehearsal.strict", _value(job.strict)
+    yield "rehearsal.allow", _value(sorted(job.scene_allow) or None)
     yield "sandbox", _value(job.sandbox)
     yield "strikes", _value(job.strikes)
     yield "max_output", _value(job.max_output)
@@ -184,6 +185,8 @@ def _of_rehearsal(job: Job, form: str) -> Iterator[tuple[str, str]]:
             yield f"{prefix}session.{name}", _value(None if bound is None else bound.total_seconds())
         yield f"{prefix}items.most", _value(phase.most)
         yield f"{prefix}session.max_turns", _value(phase.session.max_turns)
+        for number, check in enumerate(phase.output.checks):
+            yield f"{prefix}output.check[{number}].allow", _value(sorted(check.allow) or None)
 
 
 def _of_phase(job: Job, phase: PhaseSpec, form: str) -> Iterator[tuple[str, str]]:

@@ -11,16 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from harness.base.boxes import Allowed
 from harness.job.job import Job, PhaseSpec
 from harness.job.tools import RUNNING
 
-Kind = Literal["program", "check", "helper", "scene", "tool", "sandbox", "variable", "setting", "files", "merge"]
+Kind = Literal[
+    "program", "check", "helper", "scene", "freedom", "tool", "sandbox", "variable", "setting", "files", "merge"
+]
 
 _SAYS: dict[Kind, str] = {
     "program": "runs as you: {} (its sessions)",
     "check": "runs as you: {} (a check)",
     "helper": "runs as you: {} (prints the key)",
     "scene": "runs as you: {} (the scene of rehearsals)",
+    "freedom": "lets out of the sandbox of checks and scenes: {}",
     "tool": "lets sessions run programs: {}",
     "sandbox": "runs sessions without a kernel sandbox: {}",
     "variable": "passes on of your environment: {}",
@@ -65,6 +69,7 @@ def _grants(job: Job) -> Iterator[Grant]:
         yield from (Grant("variable", f"${name}") for name in job.helper.env)
     if job.scene is not None:
         yield Grant("scene", _relative(job, job.scene))
+        yield from _freedoms(_relative(job, job.scene), job.scene_allow)
     if job.sandbox not in ("auto", "bubblewrap"):
         yield Grant("sandbox", job.sandbox)
     yield from _files(job)
@@ -77,8 +82,10 @@ def _of_phase(job: Job, phase: PhaseSpec) -> Iterator[Grant]:
     for check in phase.output.checks:
         if check.python is not None:
             yield Grant("check", _relative(job, check.python[0]))
+            yield from _freedoms(_relative(job, check.python[0]), check.allow)
         if check.command is not None:
             yield Grant("check", _words(job, check.command))
+            yield from _freedoms(_words(job, check.command), check.allow)
     yield from (Grant("tool", tool) for tool in session.tools if tool.split("(")[0] in RUNNING)
     for name, value in session.env.items():
         if value.startswith("$"):
@@ -87,6 +94,11 @@ def _of_phase(job: Job, phase: PhaseSpec) -> Iterator[Grant]:
             yield Grant("setting", f"{name}={value}")
     if phase.output.merge is not None and not _is_inside(job, phase.output.merge):
         yield Grant("merge", str(phase.output.merge))
+
+
+def _freedoms(what: str, allowed: Allowed) -> Iterator[Grant]:
+    """Each of its own: a check that needs one more asks once more."""
+    yield from (Grant("freedom", f"{what}: {freedom}") for freedom in sorted(allowed))
 
 
 def _files(job: Job) -> Iterator[Grant]:

@@ -8,6 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
+from harness.base.boxes import NOTHING, Allowed
 from harness.job.batch_plan import BatchPlan
 from harness.job.bounds import Bounds
 
@@ -33,6 +34,8 @@ class CheckSpec:
     jq: str | None = None
     python: tuple[Path, str] | None = None
     command: tuple[str, ...] | None = None
+    allow: Allowed = NOTHING
+    """What of this machine it may use, where sessions are in a kernel sandbox and so is it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +224,8 @@ class Job:
     """Of an instance: the `--set` that shape it, which its later commands need not repeat."""
     others: tuple[Path, ...] = ()
     """Where the other instances of this manifest merge to."""
+    scene_allow: Allowed = NOTHING
+    """As of a check."""
 
     @property
     def gate(self) -> Bounds:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.base.bounded import Bounded
+from harness.base.boxes import Allowed
 from harness.base.errors import Problem, UsageError
 from harness.base.instances import VAR, state_folder
 from harness.job.batch_plan import BatchPlan
@@ -205,6 +206,7 @@ def _resolved(
         instance=desk.instance,
         settings=settings,
         others=tuple(targets_of_others(desk, manifest, path, desk.instance)),
+        scene_allow=_scene_allow(desk, manifest),
     )
 
 
@@ -295,6 +297,12 @@ def _scene(desk: Inspection, manifest: Manifest) -> Path | None:
         return None
     file = desk.file(place, manifest.rehearsal.scene)
     return file if file is not None and has_function(desk, place, file, "scene", ("ask",)) else None
+
+
+def _scene_allow(desk: Inspection, manifest: Manifest) -> Allowed:
+    if manifest.rehearsal.allow and manifest.rehearsal.scene is None:
+        desk.complain(("rehearsal", "allow"), "is for a scene, and there is none", of_key=True)
+    return frozenset(manifest.rehearsal.allow)
 
 
 def _readable(desk: Inspection, manifest: Manifest, phases: Sequence[Any]) -> tuple[Path, ...]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from harness.base.boxes import Freedom
 from harness.base.durations import parse_duration
 from harness.base.sizes import parse_size
 from harness.job.bounds import parse_deadline, parse_rate, parse_share, parse_window
@@ -106,6 +107,9 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,40}$")]
 
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+Allow = Annotated[list[Freedom], BeforeValidator(_listed)]
 
 
 class Model(BaseModel):
@@ -221,6 +225,9 @@ class Check(Model):
     """A program: JSON on standard input; exit 0 accepts, 1 rejects, anything else is a broken check."""
     says: str | None = None
     """The reason given to the model when this check rejects a record."""
+    allow: Allow = []
+    """What a `python` or `command` check needs beyond reading the job's folder: `network`, `write` (into that folder),
+    `everything` (no sandbox at all)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
 
@@ -306,6 +313,8 @@ class Rehearsal(Model):
     """A .json or .jsonl file of sample records to answer with, in place of a scene: a list of records, or for several
     phases an object of phase names, each with its list. Each item gets those that name it, or one of the list with its
     id put in."""
+    allow: Allow = []
+    """What the scene needs beyond reading the job's folder; as of a check."""
     strict: bool = True
     """A rehearsal fails when the prompt passes nothing of an item but its id, or not what the scene asks for. `false`
     for sessions that need no more than the id."""

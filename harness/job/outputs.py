@@ -185,6 +185,8 @@ def _checks(desk: Inspection, path: ValuePath, output: Output) -> list[CheckSpec
             got = f"got {' and '.join(kinds)}" if kinds else "got none"
             desk.complain(place, f"expected exactly one of schema, jq, python, command, {got}")
             continue
+        if check.allow and kinds[0] in ("schema", "jq"):
+            desk.complain((*place, "allow"), "is for python and command; schema and jq need nothing", of_key=True)
         if spec := _check(desk, (*place, kinds[0]), check, output):
             specs.append(spec)
     return specs
@@ -199,10 +201,10 @@ def _check(desk: Inspection, place: ValuePath, check: Check, output: Output) -> 
         return CheckSpec("jq", check.says, jq=check.jq)
     if check.python is not None:
         python = _python(desk, place, check.python)
-        return CheckSpec("python", check.says, python=python) if python else None
+        return CheckSpec("python", check.says, python=python, allow=frozenset(check.allow)) if python else None
     words = words_of(desk, check.command or [])
     check_program(desk, place, words)
-    return CheckSpec("command", check.says, command=words)
+    return CheckSpec("command", check.says, command=words, allow=frozenset(check.allow))
 
 
 def _python(desk: Inspection, place: ValuePath, text: str) -> tuple[Path, str] | None:

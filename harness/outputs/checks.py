@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from harness.base.bounded import Bounded, BoundedError
+from harness.base.boxes import OF_A_BOX, cure
 from harness.base.ids import ItemId
 from harness.base.paths import read_path
 from harness.base.reason import Reason
@@ -119,6 +120,7 @@ class Checker:
         except (BoundedError, CommandError) as error:
             self._must_load(place, check)
             suspected = suspects(shown, ask, error, sees_all=check.kind in ("python", "command"))
+            self._must_not_be_barred(check, suspected.raised.values(), rejected | suspected.reasons)
             found, passed = suspected.answer(), suspected.passed
             if not passed:
                 self._must_work(place, check, error, rejected | found)
@@ -136,13 +138,23 @@ class Checker:
                     self.bounded.check_jq(check.jq or "", tuple(self.variables))
                 case "python":
                     file, function = check.python or (Path(), "")
-                    self.bounded.check_python(file, function, PYTHON_S)
+                    self.bounded.within(check.allow).check_python(file, function, PYTHON_S)
                 case "command":
                     self._command(check, {})
         except (BoundedError, CommandError) as error:
             if check.kind == "command" and error.kind != "not_run":
                 return  # it may well raise when there is nothing to look at
             self._is_broken(place, check, error)
+
+    def _must_not_be_barred(self, check: CheckSpec, raised: Iterable[Raised], reasons: Reasons) -> None:
+        """DoubtedCheckError when the box kept the check from something at a record, whatever it says of others: that is
+        no record's doing."""
+        for error in raised:
+            if error.barred is not None:
+                detail = f"{name_of(check)} raised: {error.message}{self._cure(check, error)}"
+                raise DoubtedCheckError(
+                    Fault(CHECK_RAISED, "config", detail[:1000], evidence=_told(check, error)), reasons
+                )
 
     def _must_work(self, place: tuple[int, int], check: CheckSpec, error: Raised, reasons: Reasons) -> None:
         """BrokenCheckError when it raises at a record known to be good too, DoubtedCheckError when none is known.
@@ -154,7 +166,8 @@ class Checker:
             slow = error.kind == "timeout" and self.breakdowns.was_slow(place)
             if slow:
                 self._is_broken(place, check, error)
-            detail = f"{name_of(check)} raised, and no record is known yet on which it works: {error.message}"
+            why = f"{error.message}{self._cure(check, error)}"
+            detail = f"{name_of(check)} raised, and no record is known yet on which it works: {why}"
             raise DoubtedCheckError(Fault(CHECK_RAISED, "config", detail[:1000], evidence=_told(check, error)), reasons)
         asked = replace(self, spec=replace(self.spec, items=(known.item,)))
         try:
@@ -163,10 +176,17 @@ class Checker:
             self._is_broken(place, check, again)
 
     def _is_broken(self, place: tuple[int, int], check: CheckSpec, error: Raised) -> NoReturn:
-        fault = _broken(check, error)
+        fault = _broken(check, error, self._cure(check, error))
         if error.kind == "timeout":  # any other breakdown costs no time
             self.breakdowns.broke(place, fault)
         raise BrokenCheckError(fault)
+
+    def _cure(self, check: CheckSpec, error: Raised) -> str:
+        """What follows a message, where the box had a part in it, or may have had one."""
+        if error.barred is not None:
+            return f"; {cure(error.barred)}"
+        is_boxed = check.kind == "command" and self.bounded.boxes is not None and "everything" not in check.allow
+        return f"; {OF_A_BOX}" if is_boxed else ""
 
     def _item(self, id_: ItemId) -> Item:
         return next(item for item in self.spec.items if item.id == id_)
@@ -239,13 +259,14 @@ class Checker:
         assert check.python is not None
         file, function = check.python
         items, plain, context = self._arguments(records)
-        return self._from_user(check, self.bounded.python(file, function, items, plain, context, PYTHON_S))
+        bounded = self.bounded.within(check.allow)
+        return self._from_user(check, bounded.python(file, function, items, plain, context, PYTHON_S))
 
     def _command(self, check: CheckSpec, records: Mapping[ItemId, Sequence[Json]]) -> Reasons:
         assert check.command is not None
         items, plain, context = self._arguments(records)
         given = json.dumps({"items": items, "records": plain, "context": context}, ensure_ascii=False)
-        rejected = run_command(check.command, given.encode(), COMMAND_S, self.bounded)
+        rejected = run_command(check.command, given.encode(), COMMAND_S, self.bounded, check.allow)
         if isinstance(rejected, Reason):
             rejected = {item: [rejected] for item in records}
         return self._from_user(check, rejected)
@@ -303,10 +324,11 @@ def _said(check: CheckSpec, reason: Reason) -> Reason:
     return reason.behind(check.says) if check.says else reason
 
 
-def _broken(check: CheckSpec, error: Raised) -> Fault:
-    detail = f"{name_of(check)} is broken: {error.message}"
+def _broken(check: CheckSpec, error: Raised, then: str = "") -> Fault:
+    detail = f"{name_of(check)} is broken: {error.message}{then}"
     return Fault(BROKEN_CHECK, "config", detail[:1000], evidence=_told(check, error))
 
 
 def _told(check: CheckSpec, error: Raised) -> dict[str, Any]:
-    return {"check": name_of(check), "kind": error.kind, "message": error.message}
+    told = {"check": name_of(check), "kind": error.kind, "message": error.message}
+    return told if error.barred is None else {**told, "barred": error.barred}

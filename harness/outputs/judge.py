@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from harness.base.artifacts import ArtifactStore
@@ -90,7 +91,10 @@ def judge_here(
         rest = {item: group for item, group in matched.records.items() if item not in rejected}
         made, unmade = make(making, rest, checker.bounded, checker.variables)
     except DoubtedCheckError as doubted:
-        verdicts = _verdicts(spec, matched, doubted.reasons, {})
+        answered = matched.missing.keys() | matched.rejected.keys() | doubted.reasons.keys()
+        judged = replace(spec, items=tuple(item for item in spec.items if item.id in answered))
+        not_judged: dict[ItemId, Verdict] = {item.id: Rejected(()) for item in spec.items}
+        verdicts = not_judged | _verdicts(judged, matched, doubted.reasons, {})
         notes = tuple(matched.notes)
         return Judgement(verdicts, _usable(matched), matched.invented, notes, doubted_check=doubted.fault)
     except BrokenCheckError as broken:

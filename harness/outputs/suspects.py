@@ -45,7 +45,8 @@ class BrokenCheckError(Exception):
 
 
 class DoubtedCheckError(Exception):
-    """A check raised, and no record is known on which it works; `reasons` are what it raised, and what it answered."""
+    """A check raised, and no record is known on which it works, or none is to blame; `reasons` are what is known of
+    items all the same."""
 
     def __init__(self, fault: Fault, reasons: Reasons) -> None:
         super().__init__(fault.detail)

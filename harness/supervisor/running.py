@@ -25,6 +25,7 @@ from harness.core.run_events import RunEnded, RunStarted
 from harness.core.types import Artifact, AttemptSpec, OutputFault, SessionEvent
 from harness.executors.attempt import Tools
 from harness.executors.awake import Awake
+from harness.executors.boxes import boxes_of
 from harness.executors.containment import choose as choose_containment
 from harness.executors.guardian import Guardian
 from harness.executors.keeping import Keeping
@@ -116,7 +117,8 @@ def _run_held(
         tidy(job)
         ballast.lay(ballast_path(job))
         asyncio.run(preflight(containment, job, guardian))
-        bounded = Bounded(lock_limit=lock_limit({STATE_MARK: state_digest(job.state), **guardian.mark}))
+        marks = {STATE_MARK: state_digest(job.state), **guardian.mark}
+        bounded = Bounded(lock_limit=lock_limit(marks), boxes=boxes_of(containment, job))
         try:
             with open_ledger(job, clock) as ledger, closing(bounded):
                 if not ledger.is_planned():

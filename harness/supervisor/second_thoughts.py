@@ -20,6 +20,7 @@ from harness.base.troubles import in_words, is_of_the_machine
 from harness.core.events import FingerprintKept
 from harness.core.settle import recover
 from harness.core.types import Accepted, AttemptSpec, Ending, Judgement, SessionEvent
+from harness.executors.containment import choose_boxes
 from harness.executors.guardian import Guardian
 from harness.job.fingerprint import Fingerprint, differences, fingerprint, fingerprint_like
 from harness.job.job import Job
@@ -153,7 +154,7 @@ def _bounded(job: Job) -> Iterator[Bounded]:
         guardian.stand()
         try:
             marks = {STATE_MARK: state_digest(job.state), **guardian.mark}
-            with closing(Bounded(lock_limit=lock_limit(marks))) as bounded:
+            with closing(Bounded(lock_limit=lock_limit(marks), boxes=choose_boxes(job))) as bounded:
                 yield bounded
         finally:
             asyncio.run(end_found(lambda: marked(RUN_MARK, guardian.mark[RUN_MARK]), 0))
