@@ -65,7 +65,7 @@ class Merger:
     async def _merge_phase(self, phase: PhaseSpec) -> None:
         """Prepare beside the target, commit the hash, rename. Skipped when the target is as it should be already."""
         target, ledger = phase.output.merge, self._setting.ledger
-        if target is None or _is_current(ledger, phase, target):
+        if target is None or is_merged(ledger, phase):
             return
         reflects = pieces.accepted_sum(ledger.db, phase.number).newest
         prepared = await self._off_the_loop(lambda: self._prepare(phase, target))
@@ -88,14 +88,17 @@ def _as_files(accepted: Iterator[pieces.Piece]) -> Iterator[files.Piece]:
         yield files.Piece(piece.item, piece.sha, piece.offset, piece.length_bytes)
 
 
-def _is_current(ledger: Ledger, phase: PhaseSpec, target: Path) -> bool:
-    """Nothing was accepted or withdrawn since the last merge, and the target is what was merged then."""
+def is_merged(ledger: Ledger, phase: PhaseSpec) -> bool:
+    """Nothing was accepted or withdrawn since the last merge, and the target, if there is to be one, is what was
+    merged then."""
+    if phase.output.merge is None:
+        return True
     merged = pieces.last_merge(ledger.db, phase.number)
     now = pieces.accepted_sum(ledger.db, phase.number)
     if merged is None:
         return now.records == 0
     is_same = now.newest <= merged.reflects and now.records == merged.records
-    return is_same and files.hash_of(target) == merged.sha
+    return is_same and files.hash_of(phase.output.merge) == merged.sha
 
 
 def _relative(target: Path, job: Job) -> str:

@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -319,12 +320,11 @@ def choose(ledger: Ledger, choice: Choice) -> set[str] | None:
     Returns the first-phase items that it looks at; None = all.
     """
     db = ledger.db
-    if choice.first is None and not choice.only:
+    wanted = chosen_roots(db, choice)
+    if wanted is None:
         if queries.has_parked_groups(db):
             ledger.record(GroupsChosen(None))
         return None
-    roots = queries.first_phase_items(db)
-    wanted = {*choice.only, *roots[: choice.first or 0]}
     chosen: list[int] = []
     with ledger.transaction() as transaction:
         for queued in queries.queued_groups(db):
@@ -340,6 +340,13 @@ def choose(ledger: Ledger, choice: Choice) -> set[str] | None:
                 chosen.append(group)
         transaction.record([GroupsChosen(tuple(chosen))])
     return wanted
+
+
+def chosen_roots(db: sqlite3.Connection, choice: Choice) -> set[str] | None:
+    """The first-phase items that a run looks at; None = all."""
+    if choice.first is None and not choice.only:
+        return None
+    return {*choice.only, *queries.first_phase_items(db)[: choice.first or 0]}
 
 
 def refuse_unknown(job: Job, known: Sequence[str], choice: Choice) -> None:

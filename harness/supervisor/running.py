@@ -39,6 +39,7 @@ from harness.ledger.examining import refused
 from harness.ledger.lock import JobLock
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
+from harness.supervisor.at_rest import at_rest
 from harness.supervisor.finished import Finished
 from harness.supervisor.housekeeping import ballast_path, errors_path, give_up, progress_path, tidy
 from harness.supervisor.judging import judge_in
@@ -125,6 +126,8 @@ def _run_held(
                     refuse_past_deadline(job, clock.now())
                 refuse_claimed_targets(job, options.shared_state or job.state.parent / ".shared")
                 agreed = plan_or_check(job, ledger, bounded, options.again, options.choice)
+                if agreed == Agreed() and (rest := at_rest(job, ledger, options.choice)):
+                    return rest
                 setting = _setting(job, ledger, bounded, clock, containment, guardian, options)
                 started = _started(job, containment, options.credential, awake)
                 return asyncio.run(_run(setting, options, agreed, started, on_event, lock.is_in_place))

@@ -95,7 +95,7 @@ def assert_sound(folder: Path, *, is_merged: bool = True) -> None:
 
 def count(folder: Path, kind: str) -> int:
     db = sqlite3.connect(folder / ".harness/job/ledger.db")
-    (found,) = db.execute("SELECT count(*) FROM entries WHERE kind = ?", (kind,)).fetchone()
+    (found,) = db.execute("SELECT count(*) FROM entries WHERE kind LIKE ?", (kind,)).fetchone()
     db.close()
     return int(found)
 

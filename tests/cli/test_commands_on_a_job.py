@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.conftest import count
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk
 
@@ -71,11 +73,19 @@ def test_a_job_from_launch_to_report(desk: "Desk") -> None:
 def test_C13_a_finished_job_does_nothing(desk: "Desk") -> None:
     desk.job({"1": "good"})
     assert desk.types("launch").code == 0
-    merged = (desk.folder / "output/job.json").read_bytes()
-    again = desk.types("launch")
-    assert again.code == 0
-    assert "started" not in again.err
-    assert (desk.folder / "output/job.json").read_bytes() == merged
+    written = {
+        path: path.read_bytes() for path in (desk.folder / "output/job.json", desk.folder / "batch_progress.json")
+    }
+    entries = count(desk.folder, "%")
+    for words in ([], ["--only", "1"], ["--add"], ["--keep"]):
+        again = desk.types("launch", *words)
+        assert again.code == 0 and "Numbers: finished" in again.out
+        assert "started" not in again.err
+    assert {path: path.read_bytes() for path in written} == written
+    assert count(desk.folder, "%") == entries, "not even a run is recorded"
+    (desk.folder / "output/job.json").unlink()
+    assert desk.types("launch").code == 0, "what somebody removed is merged again"
+    assert (desk.folder / "output/job.json").read_bytes() == written[desk.folder / "output/job.json"]
     assert desk.types("status", "--json").json()["usage"]["sessions"] == 1
 
 
