@@ -8,7 +8,7 @@ import random
 import zlib
 from typing import Any
 
-from harness.rehearsal.scene import Ask, Reply, Text, Tool, Trouble, Turn
+from harness.rehearsal.scene import Ask, Page, Reply, Text, Tool, Trouble, Turn
 
 NEVER_FOUND = "University of New Mexico"
 """Its roster page is never found: three strikes."""
@@ -18,6 +18,13 @@ OVERLOADED = "Oregon State University"
 """Two of its requests meet a 529."""
 LINGERS = "University of Utah"
 """Its session writes a good report and then hangs."""
+UNREAD = "Utah State University"
+"""Its first session names the page of its last coach without having fetched it; the reasons mend it."""
+
+SITE = "https://rehearsal.invalid"
+NO_ROSTER = "/roster"
+_SEARCHED, _FETCHED, _WROTE, _READ = range(4)
+"""What each turn of a session is for."""
 
 PLACES = (
     "Appalachian State University",
@@ -49,14 +56,25 @@ Record = dict[str, Any]
 
 
 def scene(ask: Ask) -> Reply:
-    """Write the report, read it over, say so: slowly enough to be watched, and with a trouble for some schools."""
+    """Search, fetch, write the report, read it over: slowly enough to be watched, and with a trouble for some."""
     school = ask.ids[0]
     reply = _session(ask, school)
     if school == OVERLOADED and ask.turn == 0:
         return Trouble("529", times=2, then=reply)
-    if school == LINGERS and ask.turn > 0:
+    if school == LINGERS and ask.turn > _WROTE:
         return Trouble("hang", times=None, then=reply)
     return Trouble("slow", seconds=1, then=reply) if ask.turn == 0 else reply
+
+
+def pages(url: str) -> Page | None:
+    """Every page of the made-up site but the roster that is never found; there is no other."""
+    if not url.startswith(SITE) or url.endswith(NO_ROSTER):
+        return None
+    return Page(f"<html><body><p>Rehearsal: {url} is made up.</p></body></html>")
+
+
+def searches(query: str) -> list[tuple[str, str]]:
+    return [(f"Rehearsal: {query}", f"{SITE}/{zlib.crc32(query.encode()):08x}/staff")]
 
 
 def drive_years(school: str) -> list[int]:
@@ -78,15 +96,30 @@ def report(ask: Ask, school: str) -> Record:
 
 def _session(ask: Ask, school: str) -> Turn:
     path = f"{ask.cwd}/{ask.output['file']}"
-    if ask.turn == 0:
+    if ask.turn == _SEARCHED:
+        said = f"[{school}] 1/4 looking for the coaching staff."
+        return Turn([Text(said), Tool("WebSearch", {"query": f"{school} football coaching staff"})], stop="tool_use")
+    if ask.turn == _FETCHED:
+        urls = _sources(report(ask, school))
+        if school == UNREAD and not ask.reasons.get(school):
+            del urls[-1]
+        asked = urls or [f"{SITE}{NO_ROSTER}"]
+        fetches = [Tool("WebFetch", {"url": url, "prompt": "Name, position and career?"}) for url in asked]
+        return Turn([Text(f"[{school}] 2/4 reading the careers of {len(urls)} coaches."), *fetches])
+    if ask.turn == _WROTE:
         written = json.dumps(report(ask, school), ensure_ascii=False, indent=2)
         again = " Mending what was rejected." if ask.reasons.get(school) else ""
         said = f"[{school}] 3/4 overlaps compared, writing the report.{again}"
         return Turn([Text(said), Tool("Write", {"file_path": path, "content": written})], stop="tool_use")
-    if ask.turn == 1:
+    if ask.turn == _READ:
         said = f"[{school}] 4/4 reading the report over."
         return Turn([Text(said), Tool("Read", {"file_path": path})], stop="tool_use")
     return Turn([Text(f"[{school}] The report is written.")], stop="end_turn")
+
+
+def _sources(written: Record) -> list[str]:
+    """The pages that a report names, each once."""
+    return list(dict.fromkeys(step["source_url"] for coach in written["coaches"] for step in coach["career"]))
 
 
 def _report(school: str, coaches: list[Record], notes: str) -> Record:
@@ -96,7 +129,7 @@ def _report(school: str, coaches: list[Record], notes: str) -> Record:
 def _coach(rng: random.Random, school: str, number: int) -> Record:
     name = f"Rehearsal Coach {rng.choice('ABCDEFGHKLMNPRSTW')}. {number}"
     earlier = rng.sample([place for place in PLACES if place != school], 2)
-    career = _career(rng, [*earlier, school])
+    career = _career(rng, [*earlier, school], f"{SITE}/{zlib.crc32(school.encode()):08x}/coaches/{number}")
     found = {step["school"]: _shared(step) for step in career if _shared(step)}
     return {
         "name": name,
@@ -108,13 +141,12 @@ def _coach(rng: random.Random, school: str, number: int) -> Record:
     }
 
 
-def _career(rng: random.Random, schools: list[str]) -> list[Record]:
+def _career(rng: random.Random, schools: list[str], url: str) -> list[Record]:
     steps: list[Record] = []
     year = rng.randint(2004, 2012)
     for school in schools:
         last = year + rng.randint(1, 4)
         years = f"{year}-present" if school == schools[-1] else f"{year}-{last}"
-        url = f"https://rehearsal.invalid/{zlib.crc32(school.encode()):08x}/{year}"
         steps.append({"years": years, "school": school, "position": rng.choice(POSITIONS), "source_url": url})
         year = last + 1
     return steps

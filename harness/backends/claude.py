@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from harness.backends import models
 from harness.backends.counting import Count
-from harness.backends.credentials import VARIABLE, Credential
+from harness.backends.credentials import VARIABLE, Credential, RehearsedWeb
 from harness.backends.launch import WITHHELD, Launch, Starter, View
 from harness.backends.managed import forbids_bypass
 from harness.backends.passing import PROXIES, Passed, passed_on
@@ -44,6 +44,7 @@ _NOBODYS_HOME = "/"
 
 _PROVIDER = "https://api.anthropic.com"
 _INSTRUCTIONS = "instructions.md"
+_AUTHORITY = "rehearsal.pem"
 _MOST_RETRIES = 4
 """Of the CLI, per request: about 10 s of 529s. Longer waits are the gate's, which frees the slot."""
 
@@ -161,6 +162,8 @@ class ClaudeSession:
 
         _quiet_its_logger()
         write_private(self._paths.config / _INSTRUCTIONS, self._spec.instructions.encode(errors="replace"))
+        if web := self._web():
+            write_private(self._paths.config / _AUTHORITY, web.authority.encode())
         passed = self._passed()
         own = self._credential.secrets() if self._credential else ()
         transport = RecordedTransport(
@@ -201,6 +204,11 @@ class ClaudeSession:
             return Passed()
         return passed_on(self._spec.session.env, self._environ)
 
+    def _web(self) -> RehearsedWeb | None:
+        """In a rehearsal, for a session that may fetch pages."""
+        has_web = "WebFetch" in self._spec.session.tools
+        return self._credential.web if self._credential is not None and has_web else None
+
     def _launch(self, passed: Passed) -> Launch:
         view = self._starter.view
         folder = cli_folder()
@@ -229,6 +237,8 @@ class ClaudeSession:
         }
         if self._credential is not None and not uses_cloud(self._spec.session.env):
             variables |= self._credential.environment()
+        if web := self._web():
+            variables |= web.environment(self._spec.session_id, f"{view.config}/{_AUTHORITY}")
         if sandboxed:
             variables["IS_SANDBOX"] = "1"
         if self._starter.tool_shell is not None:

@@ -55,6 +55,20 @@ class Supply(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class RehearsedWeb:
+    """The way to a rehearsal's pages: a proxy on loopback, its secret, and the certificate (PEM) that it signs with."""
+
+    port: int
+    secret: str = field(repr=False)
+    authority: str = field(repr=False)
+
+    def environment(self, session: str, authority: str) -> dict[str, str]:
+        """The variables of a session; `authority` is the file with the certificate, as the session sees it."""
+        proxy = f"http://{session}:{self.secret}@127.0.0.1:{self.port}"
+        return {"HTTPS_PROXY": proxy, "NO_PROXY": "127.0.0.1,localhost", "NODE_EXTRA_CA_CERTS": authority}
+
+
+@dataclass(frozen=True, slots=True)
 class Credential:
     """One credential; the supply of itself when it never changes. There is never a refresh token among them."""
 
@@ -64,6 +78,8 @@ class Credential:
     rehearsal: bool = False
     account: str = ""
     """What stays the same when the secret is renewed; by default the secret itself."""
+    web: RehearsedWeb | None = None
+    """What sessions of a rehearsal have in place of the web."""
 
     @property
     def is_plan(self) -> bool:
@@ -93,7 +109,8 @@ class Credential:
 
     def secrets(self) -> tuple[str, ...]:
         """What must not be written anywhere."""
-        return (self.secret, *secrets_of(self.base_url or ""))
+        own = (self.web.secret,) if self.web else ()
+        return (self.secret, *own, *secrets_of(self.base_url or ""))
 
     def describe(self) -> str:
         where = f" at {without_userinfo(self.base_url)}" if self.base_url else ""
@@ -139,9 +156,9 @@ def kinds_set(environ: Mapping[str, str]) -> list[Kind]:
     return [kind for kind, name in VARIABLE.items() if environ.get(name, "").strip()]
 
 
-def rehearsal_credential(base_url: str, kind: Kind = "oauth_token") -> Credential:
+def rehearsal_credential(base_url: str, kind: Kind = "oauth_token", web: RehearsedWeb | None = None) -> Credential:
     """Opens nothing: for sessions against the local stand-in. An OAuth-like token shows usage limits as plans do."""
-    return Credential(kind, _REHEARSAL_SECRETS[kind], base_url, rehearsal=True)
+    return Credential(kind, _REHEARSAL_SECRETS[kind], base_url, rehearsal=True, web=web)
 
 
 def _choice(found: list[Kind]) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.backends.credentials import Credential, rehearsal_credential
+from harness.backends.credentials import Credential, RehearsedWeb, rehearsal_credential
 from harness.cli.options import Place
 from harness.core.money import in_words as money
 from harness.core.money import to_micro
@@ -49,7 +49,7 @@ def serving(job: Job, faults: str, seed: int) -> Iterator[Serving | None]:
         )
         server = starting.result()
         try:
-            yield Serving(rehearsal_credential(server.url), server.log)
+            yield Serving(rehearsal_credential(server.url, web=RehearsedWeb(*server.web)), server.log)
         finally:
             asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
     finally:
@@ -78,6 +78,8 @@ def aftermath(job: Job) -> Iterator[str]:
     sums = account(log)
     yield ""
     yield f"The rehearsal asked the stand-in {counted(sums.requests, 'time')} in {counted(sums.sessions, 'session')}."
+    if sums.searches or sums.pages:
+        yield f"Of these, web searches: {sums.searches}, fetched pages read: {sums.pages}."
     yield from _costs(sums)
     yield from _disagreement(job, sums)
     if sums.troubles:

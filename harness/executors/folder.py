@@ -203,6 +203,7 @@ def _spec_document(
             "key": spec.output.key,
             "item": spec.output.item,
             "schema": spec.output.schema,
+            **({"evidence": list(spec.output.evidence)} if spec.output.evidence else {}),
         },
         "context": {name: list(records) for name, records in spec.context.items()},
         "cwd": view.work,

@@ -219,6 +219,8 @@ def _of_phase(job: Job, phase: PhaseSpec, form: str) -> Iterator[tuple[str, str]
         for name, text in (output.fields or {}).items():
             yield f"output.fields.{name}", _value(text)
         yield "output.schema", "null" if output.schema is None or output.fields else _text(_canonical(output.schema))
+    if output.evidence:
+        yield "output.evidence", _value(output.evidence)
     if output.extra is not None:
         yield "output.extra", _value(output.extra)
     for number, check in enumerate(output.checks):

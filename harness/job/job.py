@@ -25,10 +25,10 @@ CredentialKind = Literal["api_key", "oauth_token", "auth_token", "login", "helpe
 
 @dataclass(frozen=True, slots=True)
 class CheckSpec:
-    """One test of the records. `schema` is the schema itself; `python` is `(file, function)`; words of `command`
-    that exist in the job folder are absolute."""
+    """One test of the records. `schema` is the schema itself; `python` is `(file, function)`; words of `command` that
+    exist in the job folder are absolute. Of kind `evidence`, `jq` yields the addresses of a record's sources."""
 
-    kind: Literal["schema", "jq", "python", "command"]
+    kind: Literal["schema", "jq", "python", "command", "evidence"]
     says: str | None
     schema: Mapping[str, Any] | None = None
     jq: str | None = None
@@ -58,6 +58,8 @@ class OutputSpec:
     """As it is written in the manifest; `known` and `schema` follow from it."""
     fields: Mapping[str, str] | None = None
     """As they were written; `schema` is derived from them."""
+    evidence: tuple[str, ...] = ()
+    """jq over one record, each yielding addresses of pages that the session must have fetched."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ def _size(value: object) -> object:
     return parse_size(value) if isinstance(value, str | int | float) else value
 
 
+_WORDS_SCHEMA: dict[str, Any] = {"type": ["string", "array"], "items": {"type": "string"}}
 _SIZE_SCHEMA: dict[str, Any] = {"type": ["string", "integer"], "examples": ["8 MiB", "512 KB"]}
 Size = Annotated[
     int,
@@ -250,6 +251,9 @@ class Output(Model):
     """A JSON Schema file for one record."""
     check: list[Check] = []
     """Further tests, in order."""
+    evidence: Annotated[list[str], BeforeValidator(_listed), WithJsonSchema(_WORDS_SCHEMA, mode="validation")] = []
+    """jq over one record, `.source_url` or `.coaches[].career[].source_url`: each address that it yields must be of a
+    page that the attempt's session has fetched with WebFetch, and there must be one."""
     extra: Literal["drop", "keep", "refuse"] | None = None
     """What becomes of members of a record that neither `fields` nor a check names: dropped with a note, by default;
     kept; or the record is refused."""

@@ -40,6 +40,7 @@ def resolve_output(
         desk.plain_path((*path, "item"), output.item)
     merge = _merge(desk, path, output)
     checks = tuple(_checks(desk, path, output))
+    sources = [CheckSpec("evidence", None, jq=program) for program in _evidence(desk, path, output)]
     drops = output.fields is not None and output.shape != "files" and output.extra in (None, "drop")
     if output.extra is not None and output.fields is None:
         hint = "a schema says it itself: additionalProperties" if output.schema_ is not None else None
@@ -53,10 +54,17 @@ def resolve_output(
         schema=_record_schema(desk, path, output),
         merge=target_of(merge) if merge is not None else None,
         limit=output.limit if output.limit is not None else (_LIMIT_OF_FILES if output.shape == "files" else _LIMIT),
-        known=known_members(desk, output.fields or (), (output.key, item), checks) if drops else None,
+        known=known_members(desk, output.fields or (), (output.key, item), (*checks, *sources)) if drops else None,
         extra=output.extra,
         fields=output.fields,
+        evidence=tuple(output.evidence),
     )
+
+
+def _evidence(desk: Inspection, path: ValuePath, output: Output) -> tuple[str, ...]:
+    for number, program in enumerate(output.evidence):
+        desk.jq((*path, "evidence", number), program)
+    return tuple(output.evidence)
 
 
 def _check_file(desk: Inspection, path: ValuePath, output: Output, file: str) -> None:

@@ -109,7 +109,7 @@ def _phase(
         desk.plain_path((*place, "items", "id"), made.id)
     plan = plan_of(desk, place, phase) if number > 1 else None
     names = [other.name for other in written]
-    return PhaseSpec(
+    spec = PhaseSpec(
         number=number,
         name=name,
         noun=_noun(manifest, written, name),
@@ -127,6 +127,21 @@ def _phase(
         takes_all=made is None or made.left_out == "refuse",
         plan=plan,
     )
+    _check_evidence(desk, written[number - 1].place, spec)
+    return spec
+
+
+def _check_evidence(desk: Inspection, place: ValuePath, spec: PhaseSpec) -> None:
+    """Only a Claude session that may fetch pages can have any."""
+    if not spec.output.evidence:
+        return
+    if spec.session.backend != "claude":
+        hint = "test the records of a program with output.check"
+        desk.complain((*place, "output", "evidence"), "is read in the stream of a Claude session", hint)
+    elif "WebFetch" not in spec.session.tools:
+        tools = f"[{', '.join([*spec.session.tools, 'WebFetch'])}]"
+        message = "no session could have any: WebFetch is not among its tools"
+        desk.complain((*place, "output", "evidence"), message, f"write session.tools: {tools}")
 
 
 def _output(desk: Inspection, written: _Written, batch_size: int, target_of: Callable[[Path], Path]) -> OutputSpec:

@@ -16,6 +16,8 @@ from harness.base.boxes import OF_A_BOX, cure
 from harness.base.ids import ItemId
 from harness.base.paths import read_path
 from harness.base.reason import Reason
+from harness.core.evidence import KIND as EVIDENCE
+from harness.core.evidence import Fetches
 from harness.core.faults import BROKEN_CHECK, CHECK_RAISED
 from harness.core.settle import MOST_DOUBTED
 from harness.core.types import AttemptSpec, Fault, Item, Json
@@ -86,11 +88,14 @@ class Checker:
     """The same for all attempts of a run."""
     accepted: Callable[[], Known | None] = _nothing_known
     """An item of this phase that was accepted before; asked only when a check raises."""
+    fetches: Callable[[], Fetches] = Fetches
+    """What the session has fetched; asked only where evidence is."""
 
     def run(self, records: Mapping[ItemId, Sequence[Json]]) -> Reasons:
         """Why items are rejected. An item that one check rejects is not shown to the next, which may rely on it.
 
-        jq checks that stand beside each other are asked all, so that the next try hears of everything at once.
+        jq checks that stand beside each other are asked all, and evidence is of every record, so that the next try
+        hears of everything at once.
 
         Raises BrokenCheckError when a check does not work, HaltedError when nobody waits any more.
         """
@@ -99,6 +104,7 @@ class Checker:
             clean = {item: group for item, group in records.items() if item not in rejected}
             for number, check in several:
                 shown = {item: group for item, group in clean.items() if kind == "jq" or item not in rejected}
+                shown = dict(records) if kind == "evidence" else shown
                 if not shown:
                     return rejected
                 place = (self.spec.batch.phase, number)
@@ -134,7 +140,7 @@ class Checker:
             match check.kind:
                 case "schema":
                     self.bounded.check_schema(check.schema)
-                case "jq":
+                case "jq" | "evidence":
                     self.bounded.check_jq(check.jq or "", tuple(self.variables))
                 case "python":
                     file, function = check.python or (Path(), "")
@@ -194,7 +200,7 @@ class Checker:
     def _checks(self) -> list[CheckSpec]:
         output = self.spec.output
         first = [CheckSpec("schema", None, schema=output.schema)] if output.schema is not None else []
-        return [*first, *output.checks]
+        return [*first, *output.checks, *(CheckSpec("evidence", None, jq=program) for program in output.evidence)]
 
     def _one(self, check: CheckSpec, records: Mapping[ItemId, Sequence[Json]], rejected: Reasons) -> Reasons:
         match check.kind:
@@ -203,6 +209,9 @@ class Checker:
             case "jq":
                 doubtful = [item in rejected for item, group in records.items() for _ in group]
                 return self._each(records, self._jq(check, _flat(records), doubtful))
+            case "evidence":
+                doubtful = [item in rejected for item, group in records.items() for _ in group]
+                return self._each(records, self._evidence(check, _flat(records), doubtful))
             case "python":
                 return self._python(check, records)
             case "command":
@@ -242,6 +251,20 @@ class Checker:
             else:
                 _must_be_a_word(outcome.results)
                 reasons.append([Reason(check.says or f"must be true: {check.jq}", "jq")])
+        return reasons
+
+    def _evidence(self, check: CheckSpec, records: list[Json], doubtful: Sequence[bool]) -> list[list[Reason]]:
+        """`doubtful` records were rejected before: one that names no source, or none that can be read, is left be."""
+        fetches, place = self.fetches(), check.jq or ""
+        outcomes = self.bounded.jq_each(place, records, self.variables, timeout_s=JQ_S)
+        reasons: list[list[Reason]] = []
+        for outcome, is_doubtful in zip(outcomes, doubtful, strict=True):
+            named = dict.fromkeys(url for url in outcome.results if isinstance(url, str))
+            found = [reason for url in named if (reason := fetches.why_not(url)) is not None]
+            is_named = outcome.error is None and outcome.results and len(named) == len(set(map(str, outcome.results)))
+            if not is_named and not is_doubtful:
+                found.append(Reason(f"names no source at {place}: give the address of a page you fetched", EVIDENCE))
+            reasons.append(found)
         return reasons
 
     def _must_ask_about_text(self, check: CheckSpec, records: list[Json], errors: Sequence[str | None]) -> None:
@@ -313,6 +336,8 @@ def name_of(check: CheckSpec) -> str:
             return "the schema"
         case "jq":
             return f"check jq {check.jq!r:.80}"
+        case "evidence":
+            return f"evidence {check.jq!r:.80}"
         case "python":
             file, function = check.python or (Path(), "")
             return f"check {file.name}:{function}"

@@ -25,6 +25,8 @@ def contract(phase: PhaseSpec, items: Sequence[Item], path: str) -> str:
         parts.append(_schema(output))
     if says := [check.says for check in output.checks if check.says]:
         parts.append("Every record is checked for this as well:\n\n" + "\n".join(f"- {visible(each)}" for each in says))
+    if output.evidence:
+        parts.append(_evidence(output))
     is_json = output.shape != "files" or output.file.lower().endswith(".json")
     parts.append(_rules(noun, is_json=is_json, is_session=phase.session.backend == "claude"))
     return "\n\n".join(parts)
@@ -69,6 +71,15 @@ def _schema(output: OutputSpec) -> str:
     if len(text) > _MOST_SCHEMA_CHARACTERS:
         return "Every record is checked against a JSON Schema, which is too long to be shown here."
     return f"Every record must match this JSON Schema:\n\n{fenced(text, 'json')}"
+
+
+def _evidence(output: OutputSpec) -> str:
+    places = ", ".join(f"`{visible(program)}`" for program in output.evidence)
+    return (
+        f"Every address at {places} must be of a page that you have fetched with WebFetch in this session, and that "
+        "answered: what a search found is no source until you have fetched it, and neither is a page that led to "
+        "another site: fetch that one, and name it. A record that names no source, or another, is rejected."
+    )
 
 
 def _rules(noun: str, *, is_json: bool, is_session: bool) -> str:

@@ -12,6 +12,7 @@ from harness.base.bounded_schema import as_python, translated
 from harness.base.paths import MISSING, put_at, read_path
 from harness.rehearsal.patterns import text_like
 from harness.rehearsal.scene import Ask, Records
+from harness.rehearsal.sources import with_addresses
 
 SIGN: Final = "rehearsal"
 _DEEPEST: Final = 12
@@ -65,6 +66,7 @@ def _record(ask: Ask, id_: str) -> Any:
     for path in (str(output["key"]), str(output["item"])):
         if output["shape"] != "files" or read_path(record, path) is not MISSING:
             record = _named(record, path, id_)
+    record = with_addresses(record, ask)
     if schema:
         _check(record, schema)
     return record

@@ -7,7 +7,7 @@ import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import harness
 from harness.base.errors import BrokenSetupError, Problem, UsageError
@@ -19,10 +19,18 @@ _START_S: Final = 60.0
 _END_S: Final = 5.0
 
 
+class WayToTheWeb(NamedTuple):
+    """To the proxy of a server: port on loopback, password, and the certificate (PEM) that its sessions trust."""
+
+    port: int
+    secret: str
+    authority: str
+
+
 class RehearsalServer:
     """A running server. It ends by itself when this process ends, whatever way."""
 
-    def __init__(self, process: Process, port: int, path: str, log: Path) -> None:
+    def __init__(self, process: Process, port: int, path: str, web: WayToTheWeb, log: Path) -> None:
         self._process = process
         self.pid = process.pid
         self.port = port
@@ -30,6 +38,7 @@ class RehearsalServer:
         """A secret: nobody who asks for another path is answered."""
         self.url = f"http://127.0.0.1:{port}{path}"
         """What ANTHROPIC_BASE_URL is set to."""
+        self.web = web
         self.log = log
         """The request log, `<state>/rehearsal/requests.jsonl`; it is continued by the next server."""
 
@@ -70,7 +79,7 @@ class RehearsalServer:
         finally:
             os.close(stderr)
         try:
-            return cls(process, *await _port_and_path(process, folder / "server.log"), log)
+            return cls(process, *await _listening(process, folder / "server.log"), log)
         except BaseException:
             await _end(process)
             raise
@@ -86,7 +95,8 @@ class RehearsalServer:
         await self.stop()
 
 
-async def _port_and_path(process: Process, server_log: Path) -> tuple[int, str]:
+async def _listening(process: Process, server_log: Path) -> tuple[int, str, WayToTheWeb]:
+    """Port, path and web of a server that has come up."""
     assert process.stdout is not None
     try:
         async with asyncio.timeout(_START_S):
@@ -101,7 +111,8 @@ async def _port_and_path(process: Process, server_log: Path) -> tuple[int, str]:
         raise BrokenSetupError(f"the rehearsal server ended before it listened; see {server_log}") from None
     if "problem" in told:
         raise UsageError([Problem(told["where"], told["problem"])])
-    return int(told["port"]), str(told["path"])
+    web = told["web"]
+    return int(told["port"]), str(told["path"]), WayToTheWeb(int(web["port"]), web["secret"], web["authority"])
 
 
 async def _end(process: Process) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from harness.job.template import CONTRACT_HEADING
 from harness.rehearsal.briefing import Briefing
@@ -13,8 +13,12 @@ from harness.rehearsal.script import writes_output
 from harness.rehearsal.strictness import Asked, asked
 from harness.rehearsal.told import Telling
 
+Purpose = Literal["work", "search", "page"]
+"""What a request is for: the session's own work, or one that a tool of its makes on the side (WebSearch, WebFetch)."""
+
 SCRIPTED_ID: Final = "toolu_rehearsal_script_"
 """Tool calls that come from Records begin with this; so the next request tells how far the script has been played."""
+_MOST_ABOUT: Final = 200
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>\s*", re.DOTALL)
 _NO_ATTEMPT: Final[Mapping[str, Any]] = {
     "attempt": None,
@@ -41,6 +45,9 @@ class Question:
     """The request's own limit on the answer (`max_tokens`)."""
     untold: str | None = None
     """Why the session cannot do its work: the prompt passes nothing of an item. None when it does."""
+    purpose: Purpose = "work"
+    about: str | None = None
+    """What is searched for, or the beginning of what a page is asked."""
     samples: Sequence[Any] = ()
     """Records of the job's own to answer with where no scene says otherwise; none = they are made up."""
 
@@ -62,7 +69,8 @@ def question_of(
     """
     messages = body.get("messages") or []
     own = spec or _NO_ATTEMPT
-    told = _told(body, own, briefing)
+    purpose = _purpose(body, spec is not None)
+    told = _told(body, own, briefing if purpose == "work" else _LENIENT)
     answers = [as_blocks(message.get("content")) for message in messages if message.get("role") == "assistant"]
     ask = Ask(
         phase=own["phase"],
@@ -97,7 +105,23 @@ def question_of(
     stream = body.get("stream") is True
     most_tokens = most if isinstance(most, int) and most > 0 else 128_000
     samples = briefing.records.get(ask.phase, ())
-    return Question(ask, spec is not None, step, has_written, stream, most_tokens, told.untold, samples)
+    about = None if purpose == "work" else _about(ask.prompt)
+    known = spec is not None
+    return Question(ask, known, step, has_written, stream, most_tokens, told.untold, purpose, about, samples)
+
+
+def _purpose(body: Mapping[str, Any], is_known: bool) -> Purpose:
+    """A session always has tools; what WebFetch asks of a page says that there are none (measured), and WebSearch
+    offers the provider's own."""
+    tools = body.get("tools")
+    if any(str(tool.get("type", "")).startswith("web_search") for tool in tools or ()):
+        return "search"
+    return "page" if is_known and tools == [] else "work"
+
+
+def _about(prompt: str) -> str:
+    """What of such a request's prompt says what is looked for, on one line."""
+    return " ".join(prompt.split())[:_MOST_ABOUT]
 
 
 def _told(body: Mapping[str, Any], own: Mapping[str, Any], briefing: Briefing) -> Asked:

@@ -17,11 +17,13 @@ from harness.rehearsal.cache import Lookup, PromptCache
 from harness.rehearsal.faults import FaultOrder
 from harness.rehearsal.history import RequestHistory
 from harness.rehearsal.invent import InventionError
+from harness.rehearsal.pages import Web, WebError
 from harness.rehearsal.play import Manner, Played, Say, Vanish, play, without_scene
 from harness.rehearsal.question import Question, question_of
 from harness.rehearsal.refusals import Refuse
 from harness.rehearsal.requests import LoggedRequest
 from harness.rehearsal.script import ReplyError
+from harness.rehearsal.side import side_turn
 from harness.rehearsal.stage import SceneError, Stage
 from harness.rehearsal.wire import Message, message_of
 
@@ -33,6 +35,7 @@ class UntoldItemError(Exception):
     """The prompt passes nothing of an item on; the message says so."""
 
 
+_NO_WEB: Final = Web()
 _BREAKING: Final = ("cut", "stall", "garbage", "sse_error")
 """Manners in which an answer does not come to its end: what was said is billed all the same."""
 
@@ -61,7 +64,10 @@ class Rehearsal:
         orders: Sequence[FaultOrder],
         seed: int,
         briefing: Briefing,
+        web: Web = _NO_WEB,
     ) -> None:
+        self._web = web
+        self._broken_web: str | None = None
         self._attempts = attempts
         self._briefing = briefing
         self._history = history
@@ -82,7 +88,7 @@ class Rehearsal:
             lookup = self._cache.look(body, now_s)
             try:
                 played = await self._played(question, now_s)
-            except (SceneError, ReplyError, InventionError, UntoldItemError) as error:
+            except (SceneError, ReplyError, InventionError, UntoldItemError, WebError) as error:
                 return self._scene_failed(error, question, lookup, now_s)
             answer = self._answered(played, question, lookup, now_s)
         if isinstance(answer, Speech):
@@ -94,6 +100,10 @@ class Rehearsal:
         billed = speech.message.broken_off(share)
         self._history.correct(replace(speech.logged, usage=billed.usage, cost_usd=billed.cost_usd))
 
+    def web_failed(self, what: str) -> None:
+        """Something is wrong with the pages of the scene: the next request is told so, and that stops the rehearsal."""
+        self._broken_web = what
+
     async def _begun(self, speech: Speech, lookup: Lookup) -> Speech:
         """The response begins; only from now on others find in the cache what its request wrote."""
         if speech.manner == "late":
@@ -103,6 +113,11 @@ class Rehearsal:
         return speech
 
     async def _played(self, question: Question, now_s: float) -> Played:
+        if self._broken_web is not None:
+            raise WebError(self._broken_web)
+        if question.purpose != "work":
+            turn = await asyncio.to_thread(side_turn, question, self._web)
+            return play(question, turn, (), self._history, now_s)
         if question.untold:
             raise UntoldItemError(question.untold)
         if self._scene is None or not question.known:
@@ -170,6 +185,8 @@ class Rehearsal:
             until=played.until,
             error=remarks.get("error"),
             note=remarks.get("note") or played.note,
+            purpose=question.purpose,
+            about=question.about,
         )
         self._history.append(logged)
         return logged

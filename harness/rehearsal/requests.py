@@ -57,6 +57,10 @@ class LoggedRequest:
     """A fault of the scene: `scenes.py:12: ZeroDivisionError: ...`."""
     note: str | None = None
     """For a usage limit: which window is full. Else an oddity, such as an answer cut at max_tokens."""
+    purpose: str = "work"
+    """`search`: a web search of the session's; `page`: the reading of a page that it fetched."""
+    about: str | None = None
+    """What was searched for, or the beginning of what the page was asked."""
 
     def to_line(self) -> bytes:
         fields = asdict(self)
@@ -125,6 +129,9 @@ class Account:
     sessions: int = 0
     cost_usd: Decimal = Decimal(0)
     by_model: dict[str, ModelAccount] = field(default_factory=dict)
+    searches: int = 0
+    pages: int = 0
+    """Requests that WebFetch made about a page that it had fetched."""
     troubles: dict[str, int] = field(default_factory=dict)
     """Trouble -> how often it was met, in requests or in sessions, whichever it is counted by."""
     errors: tuple[str, ...] = ()
@@ -147,6 +154,8 @@ def account(path: Path) -> Account:
     met: set[tuple[str, str]] = set()
     for request in read_log(path):
         sums.requests += 1
+        sums.searches += request.purpose == "search"
+        sums.pages += request.purpose == "page"
         if request.session:
             sessions.add(request.session)
         if request.trouble and not _is_the_same_trouble(request, met):

@@ -117,6 +117,22 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the rehearsal's web (docs/rehearsal.md). With a `location` and status 301 or 302 it leads elsewhere."""
+
+    text: str = ""
+    status: int = 200
+    type: str = "text/html; charset=utf-8"
+    location: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.location is not None and self.status == 200:
+            object.__setattr__(self, "status", 301)
+        if not 200 <= self.status <= 599:
+            raise ValueError(f"status: expected 200 to 599, got {self.status}")
+
+
+@dataclass(frozen=True, slots=True)
 class Records:
     """The whole work of a session: writes the output file in the shape that the job asks for, then says done.
 
@@ -129,6 +145,8 @@ class Records:
     records: Sequence[Any] | Mapping[str, Any]
     notes: str | None = None
     """What the session says at its end."""
+    fetch: Sequence[str] | None = None
+    """Pages that it fetches first; None = those that the records name where the job asks for `evidence`."""
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from harness.base.paths import MISSING, put_at, read_path
 from harness.core.names import file_name_for
 from harness.rehearsal.scene import Ask, Records, Text, Tool, Turn
+from harness.rehearsal.sources import sources_of
 
 DONE: Final = "rehearsal: done."
 OUT_OF_BOUNDS: Final = "/proc/rehearsal-denied/output.json"
@@ -34,7 +35,9 @@ class Script:
 def script_of(records: Records, ask: Ask) -> Script:
     """Write the output, say done. ReplyError when the records do not fit the output's shape."""
     writes = [Tool("Write", {"file_path": _inside(ask, name), "content": text}) for name, text in _files(records, ask)]
-    return Script((Turn(writes, "tool_use"), Turn([Text(records.notes or DONE)], "end_turn")), is_own=True)
+    fetches = [Tool("WebFetch", {"url": url, "prompt": "What does it say?"}) for url in sources_of(records, ask)]
+    first = (Turn(fetches, "tool_use"),) if fetches else ()
+    return Script((*first, Turn(writes, "tool_use"), Turn([Text(records.notes or DONE)], "end_turn")), is_own=True)
 
 
 def writes_output(tool: str, input_: Mapping[str, Any], ask: Ask) -> bool:

@@ -4,8 +4,9 @@
         [--faults SPEC] [--seed N]
 
 Listens on a free port of 127.0.0.1, writes the number to the port file (whole or not at all) and one line of JSON to
-standard output: `{"port": 40123, "path": "/..."}`, or `{"where": ..., "problem": ...}` before it exits with 2. Only who
-knows the path is answered. It ends when its standard input is closed, so that it never outlives whoever started it.
+standard output: `{"port": 40123, "path": "/...", "web": {...}}`, or `{"where": ..., "problem": ...}` before it exits
+with 2. Only who knows the path is answered. It ends when its standard input is closed, so that it never outlives
+whoever started it.
 Every request is in the log before its answer.
 """
 
@@ -32,7 +33,9 @@ from harness.rehearsal.briefing import Briefing
 from harness.rehearsal.endpoints import CountTokens, Hello, Messages, Models, not_found
 from harness.rehearsal.faults import parse_faults
 from harness.rehearsal.history import RequestHistory
+from harness.rehearsal.pages import Web
 from harness.rehearsal.porter import BodyTooLargeError, Porter, too_large
+from harness.rehearsal.proxy import WebProxy
 from harness.rehearsal.rehearsal import Rehearsal
 from harness.rehearsal.stage import SceneError, SceneStage
 from harness.rehearsal.stream import LiveConnections, protocol_for
@@ -47,6 +50,7 @@ def main() -> None:
         _give_up(error.where, error.message, error.trace)
     except UsageError as error:
         _give_up("--faults", error.message)
+    web = scene.web if scene else Web()
     rehearsal = Rehearsal(
         attempts=Attempts(arguments.state),
         history=RequestHistory(arguments.log),
@@ -54,9 +58,12 @@ def main() -> None:
         orders=orders,
         seed=arguments.seed,
         briefing=Briefing.read(arguments.briefing) if arguments.briefing else Briefing(strict=False),
+        web=web,
     )
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _serve(rehearsal, arguments.port_file)
+    secret = secrets.token_urlsafe(24)
+    proxy = WebProxy(web, arguments.log.with_name("web.jsonl"), secret, rehearsal.web_failed)
+    _serve(rehearsal, arguments.port_file, proxy, secret)
 
 
 def _arguments() -> argparse.Namespace:
@@ -77,8 +84,8 @@ def _give_up(where: str, problem: str, trace: str = "") -> NoReturn:
     raise SystemExit(2)
 
 
-def _serve(rehearsal: Rehearsal, port_file: Path) -> None:
-    listener = _listen()
+def _serve(rehearsal: Rehearsal, port_file: Path, proxy: WebProxy, secret: str) -> None:
+    listener, to_web = _listen(), _listen()
     live = LiveConnections()
     path = f"/{secrets.token_urlsafe(24)}"
     config = uvicorn.Config(
@@ -92,8 +99,9 @@ def _serve(rehearsal: Rehearsal, port_file: Path) -> None:
     )
     port = listener.getsockname()[1]
     write_atomic(port_file, f"{port}\n".encode())
-    print(json.dumps({"port": port, "path": path}), flush=True)
-    _Server(config).run(sockets=[listener])
+    web = {"port": to_web.getsockname()[1], "secret": secret, "authority": proxy.authority}
+    print(json.dumps({"port": port, "path": path, "web": web}), flush=True)
+    _Server(config, proxy, to_web).run(sockets=[listener])
 
 
 def _listen() -> socket.socket:
@@ -119,7 +127,17 @@ def application(rehearsal: Rehearsal, live: LiveConnections) -> Starlette:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn without its signal handlers: SIGTERM ends the process at once, the log is complete at any moment."""
+    """Uvicorn without its signal handlers: SIGTERM ends the process at once, the log is complete at any moment. On its
+    loop the proxy serves too."""
+
+    def __init__(self, config: uvicorn.Config, proxy: WebProxy, to_web: socket.socket) -> None:
+        super().__init__(config)
+        self._proxy = proxy
+        self._to_web = to_web
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._serving = await self._proxy.serve(self._to_web)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final, Protocol
 
+from harness.rehearsal.pages import Web, WebError, web_of
 from harness.rehearsal.scene import Ask, Records, Reply, Text, Tool, Trouble, Turn
 from harness.rehearsal.told import UntoldError
 
@@ -45,6 +46,8 @@ class SceneStage:
     def __init__(self, path: Path, longest_s: float = _LONGEST_S) -> None:
         self._path = path
         self._longest_s = longest_s
+        self.web = Web()
+        """What the file declares of the web."""
         self._scene = self._load()
 
     async def answer(self, ask: Ask) -> Reply:
@@ -96,6 +99,10 @@ class SceneStage:
         scene = getattr(module, "scene", None)
         if not callable(scene):
             raise SceneError(self._path.name, "has no function scene(ask)")
+        try:
+            self.web = web_of(module)
+        except WebError as error:
+            raise SceneError(self._path.name, str(error)) from None
         return scene  # type: ignore[no-any-return]  # whatever it returns is checked
 
     def _raised(self, error: BaseException) -> SceneError:

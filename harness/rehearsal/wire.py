@@ -10,6 +10,7 @@ from harness.core.prices import cost_of
 from harness.rehearsal.cache import Lookup, tokens
 from harness.rehearsal.question import SCRIPTED_ID
 from harness.rehearsal.scene import Stop, Text, Tool, Turn
+from harness.rehearsal.side import Found, ServerTool, SideTurn
 
 _REFUSED: Final = {"type": "refusal", "category": "cyber", "explanation": "a rehearsal: the model refuses"}
 """With a category the CLI goes on with another model by itself, unless it is kept from that."""
@@ -18,13 +19,16 @@ _PIECE_CHARS: Final = 2000
 """Of text or tool input in one event."""
 
 
+Block = Text | Tool | Found
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One answer, ready to be sent. `number` is the request's; it makes the ids unique in a conversation."""
 
     number: int
     model: str
-    blocks: tuple[Text | Tool, ...]
+    blocks: tuple[Block, ...]
     stop: Stop
     usage: Mapping[str, Any]
     cost_usd: Decimal | None
@@ -46,6 +50,7 @@ class Message:
         yield event("message_start", message=start)
         for index, block in enumerate(self.blocks):
             empty: dict[str, Any] = {"text": ""} if isinstance(block, Text) else {"input": {}}
+            empty = {} if isinstance(block, Found) else empty
             yield event("content_block_start", index=index, content_block={**self._block(index, block), **empty})
             for delta in _deltas(block):
                 yield event("content_block_delta", index=index, delta=delta)
@@ -74,26 +79,39 @@ class Message:
     def _head(self) -> dict[str, Any]:
         return {"id": self.id, "type": "message", "role": "assistant", "model": self.model, "stop_sequence": None}
 
-    def _block(self, index: int, block: Text | Tool) -> dict[str, Any]:
+    def _block(self, index: int, block: Block) -> dict[str, Any]:
         if isinstance(block, Text):
             return {"type": "text", "text": block.text}
+        if isinstance(block, Found):
+            own = {"type": "web_search_result", "encrypted_content": "", "page_age": None}
+            results = [{**own, "title": title, "url": url} for title, url in block.results]
+            return {"type": "web_search_tool_result", "tool_use_id": self._server_id(index - 1), "content": results}
+        if isinstance(block, ServerTool):
+            id_ = self._server_id(index)
+            return {"type": "server_tool_use", "id": id_, "name": block.name, "input": dict(block.input)}
         tool_id = f"{SCRIPTED_ID if self.is_script else 'toolu_rehearsal_'}{self.number:08d}_{index}"
         return {"type": "tool_use", "id": tool_id, "name": block.name, "input": dict(block.input)}
+
+    def _server_id(self, index: int) -> str:
+        return f"srvtoolu_rehearsal_{self.number:08d}_{index}"
 
 
 def message_of(turn: Turn, number: int, model: str, lookup: Lookup, most_tokens: int) -> tuple[Message, str | None]:
     """The message, and a note when the answer had to be cut at the request's `max_tokens`, as the real API does."""
     needed = _output_tokens(turn.blocks)
-    note = None
+    note, blocks = None, tuple[Block, ...](turn.blocks)
     if needed > most_tokens:
         note = f"cut at max_tokens {most_tokens}: the answer would need {needed}"
-        turn = replace(turn, blocks=_fitting(turn.blocks, most_tokens), stop="max_tokens")
+        blocks = _fitting(blocks, most_tokens)
+        turn = replace(turn, blocks=(), stop="max_tokens")
         needed = most_tokens
     usage = lookup.usage(needed)
+    if isinstance(turn, SideTurn) and turn.searches:
+        usage["server_tool_use"] = {"web_search_requests": turn.searches, "web_fetch_requests": 0}
     if turn.cost is not None:
         usage["output_tokens"] = _tokens_for(Decimal(str(turn.cost)), model, usage)
-    stop = turn.stop or ("tool_use" if any(isinstance(block, Tool) for block in turn.blocks) else "end_turn")
-    return Message(number, model, tuple(turn.blocks), stop, usage, cost_of(model, usage)), note
+    stop = turn.stop or ("tool_use" if any(type(block) is Tool for block in blocks) else "end_turn")
+    return Message(number, model, blocks, stop, usage, cost_of(model, usage)), note
 
 
 def event(type_: str, **fields: Any) -> bytes:
@@ -101,7 +119,9 @@ def event(type_: str, **fields: Any) -> bytes:
     return f"event: {type_}\ndata: {body}\n\n".encode(errors="replace")
 
 
-def _deltas(block: Text | Tool) -> Iterator[dict[str, str]]:
+def _deltas(block: Block) -> Iterator[dict[str, str]]:
+    if isinstance(block, Found):
+        return
     kind, key = ("text_delta", "text") if isinstance(block, Text) else ("input_json_delta", "partial_json")
     whole = _content(block)
     size = max(1, min(_PIECE_CHARS, -(-len(whole) // 2)))  # at least two, so that there is a middle to break off in
@@ -109,7 +129,9 @@ def _deltas(block: Text | Tool) -> Iterator[dict[str, str]]:
         yield {"type": kind, key: whole[start : start + size]}
 
 
-def _content(block: Text | Tool) -> str:
+def _content(block: Block) -> str:
+    if isinstance(block, Found):
+        return ""
     return block.text if isinstance(block, Text) else json.dumps(dict(block.input), ensure_ascii=False)
 
 
@@ -117,10 +139,10 @@ def _output_tokens(blocks: Any) -> int:
     return tokens(sum(len(_content(block)) for block in blocks))
 
 
-def _fitting(blocks: Any, most_tokens: int) -> tuple[Text | Tool, ...]:
+def _fitting(blocks: Any, most_tokens: int) -> tuple[Block, ...]:
     """What fits: a text is cut, a tool call that does not fit is not made."""
     room = most_tokens * 4
-    fitting: list[Text | Tool] = []
+    fitting: list[Block] = []
     for block in blocks:
         length = len(_content(block))
         if length > room:

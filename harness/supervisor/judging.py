@@ -1,14 +1,19 @@
 """From what an attempt left to verdicts and stored records: the same for a normal end and for second thoughts."""
 
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.bounded import Bounded
+from harness.base.errors import BrokenSetupError
 from harness.base.ids import GroupId, ItemId, Sha
+from harness.base.state import open_state
+from harness.core.evidence import Fetches, fetches_in
 from harness.core.standing import Span
 from harness.core.types import Accepted, Artifact, AttemptSpec, Json, Judgement, OutputFault
+from harness.executors.folder import AttemptFolder
 from harness.job.job import Job
 from harness.ledger import queries
 from harness.ledger.contents import contents_of
@@ -39,10 +44,21 @@ def judge_in(job: Job, bounded: Bounded) -> JudgeIn:
     ) -> Judgement:
         making = [later for later in job.phases if later.from_ == spec.batch.phase and later.rows is not None]
         accepted = partial(accepted_before, job, spec.batch.phase)
-        checker = Checker(spec, bounded, dict[str, Json](job.vars), breakdowns, accepted)
+        fetches = partial(fetches_of, spec)
+        checker = Checker(spec, bounded, dict[str, Json](job.vars), breakdowns, accepted, fetches)
         return await judge(spec, artifacts, output_faults, store, checker, making)
 
     return judged
+
+
+def fetches_of(spec: AttemptSpec) -> Fetches:
+    """What the session of an attempt has fetched, as its recorded stream says: no session can write there, and it is
+    there for second thoughts too. Nothing when it is gone."""
+    try:
+        with os.fdopen(open_state(AttemptFolder(spec.folder).stream, os.O_RDONLY), "rb") as lines:
+            return fetches_in(lines)
+    except (OSError, BrokenSetupError):
+        return Fetches()
 
 
 def accepted_before(job: Job, phase: int) -> Known | None:

@@ -56,6 +56,7 @@ MAY_CATCH_EVERYTHING = {
     "harness/base/bounded_child.py": "the bounded child runs the user's code",
     "harness/backends/claude.py": "the edge of a session: the SDK may raise anything",
     "harness/rehearsal/stage.py": "the scene is the user's code",
+    "harness/rehearsal/pages.py": "the functions of a scene's web are, too",
     "harness/rehearsal/endpoints.py": "the edge of a request: its body may be anything",
 }
 LONGEST_FILE, LONGEST_FUNCTION, MOST_PARAMETERS = 400, 60, 7

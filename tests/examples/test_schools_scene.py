@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -61,9 +62,14 @@ def _tool(ask: Ask) -> Tool:
 
 
 def _written(ask: Ask) -> Any:
-    tool = _tool(ask)
+    tool = _tool(replace(ask, turn=2))
     assert (tool.name, tool.input["file_path"]) == ("Write", "/mnt/work/report.json")
     return json.loads(tool.input["content"])
+
+
+def _fetched(ask: Ask) -> list[str]:
+    blocks = _turn(SCENE.scene(replace(ask, turn=1))).blocks
+    return [block.input["url"] for block in blocks if isinstance(block, Tool) and block.name == "WebFetch"]
 
 
 def _is_accepted(school: str, report: Any) -> bool:
@@ -98,23 +104,40 @@ def test_one_school_meets_an_overload_that_heals() -> None:
     assert (reply.name, reply.times) == ("529", 2)
 
 
+def test_one_school_names_a_page_that_it_did_not_fetch_until_it_is_told() -> None:
+    report = _written(_ask(SCENE.UNREAD))
+    last = report["coaches"][-1]["career"][0]["source_url"]
+    first, told = (_fetched(_ask(SCENE.UNREAD, reasons=reasons)) for reasons in (None, [f"source {last}"]))
+    assert last not in first and [*first, last] == told
+
+
+def test_every_other_session_fetches_what_its_report_names() -> None:
+    for school in set(SCHOOLS) - {SCENE.UNREAD, SCENE.NEVER_FOUND}:
+        named = [step["source_url"] for coach in _written(_ask(school))["coaches"] for step in coach["career"]]
+        assert set(named) == set(_fetched(_ask(school)))
+        assert all(SCENE.pages(url).status == 200 for url in named)
+    (roster,) = _fetched(_ask(SCENE.NEVER_FOUND))
+    assert SCENE.pages(roster) is None
+
+
 def test_one_school_s_session_never_ends_by_itself_once_its_report_is_written() -> None:
-    reply = SCENE.scene(_ask(SCENE.LINGERS, turn=1))
+    reply = SCENE.scene(_ask(SCENE.LINGERS, turn=3))
     assert isinstance(reply, Trouble)
     assert (reply.name, reply.times) == ("hang", None)
     assert _is_accepted(SCENE.LINGERS, _written(_ask(SCENE.LINGERS)))
 
 
-def test_the_troubled_schools_are_four_and_all_in_the_list() -> None:
-    troubled = {SCENE.NEVER_FOUND, SCENE.WRONG_ONCE, SCENE.OVERLOADED, SCENE.LINGERS}
-    assert len(troubled) == 4
+def test_the_troubled_schools_are_five_and_all_in_the_list() -> None:
+    troubled = {SCENE.NEVER_FOUND, SCENE.WRONG_ONCE, SCENE.OVERLOADED, SCENE.LINGERS, SCENE.UNREAD}
+    assert len(troubled) == 5
     assert troubled <= set(SCHOOLS)
 
 
-def test_a_session_writes_reads_over_and_ends() -> None:
+def test_a_session_searches_fetches_writes_reads_over_and_ends() -> None:
     school = SCHOOLS[0]
-    assert [_tool(_ask(school, turn)).name for turn in (0, 1)] == ["Write", "Read"]
-    last = _turn(SCENE.scene(_ask(school, 2)))
+    names = ["WebSearch", "WebFetch", "Write", "Read"]
+    assert [_tool(_ask(school, turn)).name for turn in range(4)] == names
+    last = _turn(SCENE.scene(_ask(school, 4)))
     assert last.stop == "end_turn"
     assert not [block for block in last.blocks if isinstance(block, Tool)]
 

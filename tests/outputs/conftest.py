@@ -14,6 +14,7 @@ import pytest
 from harness.base.artifacts import ArtifactStore
 from harness.base.bounded import Bounded
 from harness.base.ids import AttemptId, GroupId, ItemId, Token
+from harness.core.evidence import Fetches
 from harness.core.types import Accepted, Artifact, AttemptSpec, BatchRef, Item, Judgement, OutputFault, Rejected
 from harness.job.job import CheckSpec, OutputSpec, PhaseSpec, SessionSpec, Shape
 from harness.outputs.checks import Breakdowns, Checker
@@ -47,6 +48,7 @@ class Court:
         self.making: Sequence[PhaseSpec] = ()
         self.breakdowns = Breakdowns()
         self.accepted: Known | None = None
+        self.fetches = Fetches()
         self.context: Mapping[str, Sequence[Any]] = {}
 
     def shape(self, shape: Shape, file: str = "out.json") -> None:
@@ -71,7 +73,8 @@ class Court:
         return self.judge_frozen(frozen.artifacts, frozen.output_faults)
 
     def judge_frozen(self, artifacts: Sequence[Artifact], faults: Sequence[OutputFault]) -> Judgement:
-        checker = Checker(self.spec(), self.bounded, {"limit": 3}, self.breakdowns, lambda: self.accepted)
+        known = (lambda: self.accepted, lambda: self.fetches)
+        checker = Checker(self.spec(), self.bounded, {"limit": 3}, self.breakdowns, *known)
         made = judge(self.spec(), artifacts, faults, self.store, checker, self.making)
         return asyncio.run(made)
 
