@@ -20,6 +20,7 @@ from harness.job.job import Job
 from harness.job.wording import nearest
 from harness.ledger.loss import refuse_lost
 from harness.ledger.store import opened_for_reading
+from harness.sources.read import joined_rows
 from harness.supervisor.changes import Changes, changes_since, refusal
 from harness.supervisor.opening import (
     refuse_bad_prompts,
@@ -44,6 +45,7 @@ def look_ahead(job: Job, items: Sequence[Item]) -> list[str]:
         partial(refuse_small_budget, job),
         partial(refuse_past_deadline, job, datetime.now(UTC)),
         lambda: walls.append(choose(job)),
+        partial(_read_joined, job),
     ]
     for look in looks:
         try:
@@ -57,6 +59,11 @@ def look_ahead(job: Job, items: Sequence[Item]) -> list[str]:
         raise UsageError(problems)
     models = (*_unknown_models(job), *_useless_fallbacks(job))
     return [*models, *silent_prompts(job, items), *untried, *in_words(walls[0])]
+
+
+def _read_joined(job: Job) -> None:
+    with closing(Bounded()) as bounded:
+        joined_rows(job, bounded)
 
 
 def _refuse_impossible(job: Job, items: Sequence[Item]) -> None:

@@ -17,6 +17,7 @@ from harness.outputs.suspects import BrokenCheckError
 from harness.prompts.render import Rendered, UnknownNameError, render
 from harness.rehearsal.invent import InventionError, made_up_records
 from harness.rehearsal.scene import Ask
+from harness.sources.read import joined_rows
 
 _MOST_ITEMS = 20
 _MOST_GROUPS = 5
@@ -69,7 +70,11 @@ def problems_ahead(job: Job, items: Sequence[Item]) -> tuple[list[Problem], list
     """What would stop the prompts of later phases, and which of them could not be tried, in words."""
     problems: list[Problem] = []
     untried: list[str] = []
-    for ahead in foresee(job, items) if len(job.phases) > 1 else ():
+    try:
+        foreseen = list(foresee(job, items)) if len(job.phases) > 1 else []
+    except UsageError as error:  # of a source that a phase joins
+        return list(error.problems), []
+    for ahead in foreseen:
         if ahead.why_not:
             untried.append(f"the prompt of phase {ahead.phase.name} was not tried: {ahead.why_not}")
         problems += [problem for problem in _problems(job, ahead) if problem not in problems]
@@ -147,9 +152,13 @@ def _enter(job: Job, phase: PhaseSpec, made_up: _MadeUp, bounded: Bounded) -> Fo
 
 
 def _made(job: Job, phase: PhaseSpec, records: Mapping[ItemId, list[Json]], bounded: Bounded) -> list[Item]:
-    """The items that `rows` makes; none where a made-up record is beyond it."""
+    """The items that `rows` makes; none where a made-up record is beyond it. Rows of a source are there already."""
+    if phase.join is not None:
+        joined = joined_rows(replace(job, phases=(phase,)), bounded)[phase.number]
+        parent = next(iter(records.values()), [])
+        return [replace(item, records=tuple(parent)) for item in list(joined.values())[:_MOST_ITEMS]]
     try:
-        made, _ = make([phase], records, bounded, dict(job.vars))
+        made = make([phase], records, bounded, dict(job.vars)).items
     except BrokenCheckError:
         return []
     return [

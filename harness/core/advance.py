@@ -5,6 +5,8 @@ Each function is pure: facts in, events or verdicts out. The ledger asks them in
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Literal
 
 from harness.core.events import BatchPlanned, Event
@@ -20,14 +22,21 @@ class Waiting:
     last_part: int | None
     """The last part of this number that exists already; None: nothing was planned yet. Else these items join late."""
     batch_size: int
+    given: tuple[tuple[str, int], ...] = ()
+    """For items of a given plan: who made each, and the batch of the plan that it belongs to; else ()."""
 
 
 def plan_parts(waiting: Waiting, next_group: int) -> list[Event]:
-    """The batches of one number: one, or parts N.1, N.2 above the size. Late items make further parts."""
+    """The batches of one number: those of a given plan, as parts N.1, N.2; else one, or parts above the size. Late
+    items make further parts."""
     size, last_part = waiting.batch_size, waiting.last_part
-    pieces = [waiting.items[at : at + size] for at in range(0, len(waiting.items), size)]
+    if waiting.given:
+        pairs = groupby(zip(waiting.given, waiting.items, strict=True), key=itemgetter(0))
+        pieces = [tuple(item for _, item in group) for _, group in pairs]
+    else:
+        pieces = [waiting.items[at : at + size] for at in range(0, len(waiting.items), size)]
     late = last_part is not None
-    first_part = int(len(pieces) > 1) if last_part is None else max(last_part, 1) + 1
+    first_part = int(len(pieces) > 1 or bool(waiting.given)) if last_part is None else max(last_part, 1) + 1
     return [
         BatchPlanned(waiting.phase, waiting.number, first_part + index, piece, next_group + index, late)
         for index, piece in enumerate(pieces)

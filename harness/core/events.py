@@ -57,7 +57,8 @@ class ItemAdded:
     """An item entered a phase. `place` sorts as text in item order; `root` is its first-phase item.
 
     `data` is empty where a phase keeps the items of the one before: the row is there. `sha` is the hash of the input
-    row, empty after the first phase; `file` is relative to the job folder.
+    row, empty after the first phase; `file` is relative to the job folder. `planned`: the batch of a given plan that it
+    belongs to, from 1; 0 = batches are cut by size.
     """
 
     phase: int
@@ -69,6 +70,17 @@ class ItemAdded:
     data: Json
     sha: str
     file: str | None = None
+    planned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PaceGiven:
+    """The accepted records of `item` hold a plan for `phase`, and it says how fast that may go; None = it does not."""
+
+    phase: int
+    item: str
+    starts_per_minute: int | None
+    at_once: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,9 +364,9 @@ class FingerprintKept:
 
 # fmt: off
 Event = (
-    JobPlanned | JobExtended | ItemAdded | ItemBlocked | BatchPlanned | BatchSettled | GroupQueued | GroupsChosen
-    | AttemptStarted | ItemAccepted | ItemStruck | ItemReturned | ItemFailed | ItemReopened | ItemEdited | ItemWithdrawn
-    | ItemRemoved | UsageSettled | HoldPlaced | HoldLifted | AttemptEnded | RunStarted | RunEnded | Paused
-    | Resumed | CancelAsked | Merged | PilotStarted | PilotJudged | FingerprintKept
+    JobPlanned | JobExtended | ItemAdded | PaceGiven | ItemBlocked | BatchPlanned | BatchSettled | GroupQueued
+    | GroupsChosen | AttemptStarted | ItemAccepted | ItemStruck | ItemReturned | ItemFailed | ItemReopened | ItemEdited
+    | ItemWithdrawn | ItemRemoved | UsageSettled | HoldPlaced | HoldLifted | AttemptEnded | RunStarted | RunEnded
+    | Paused | Resumed | CancelAsked | Merged | PilotStarted | PilotJudged | FingerprintKept
 )
 # fmt: on

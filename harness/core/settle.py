@@ -14,7 +14,7 @@ The strike that fails an item is earned alone, so an item that is one strike sho
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 
 from harness.base.clock import to_text
@@ -33,6 +33,7 @@ from harness.core.events import (
     ItemReturned,
     ItemStruck,
     Outcome,
+    PaceGiven,
     QueuedWhy,
     UsageSettled,
 )
@@ -172,19 +173,10 @@ def _accept(
         place = (span.sha, span.offset, span.length_bytes, span.records)
         events.append(ItemAccepted(attempt, batch.phase, member.id, *place, model=model))
         for phase, made in verdict.made.items():
-            events.extend(
-                ItemAdded(
-                    phase=phase,
-                    item=item.id,
-                    parent=member.id,
-                    root=member.root,
-                    place=f"{member.place}.{index:05d}",
-                    number=batch.number,
-                    data=dict(item.data),
-                    sha="",
-                )
-                for index, item in enumerate(made)
-            )
+            for index, item in enumerate(made, verdict.behind.get(phase, 0)):
+                at = (member.root, f"{member.place}.{index:05d}", batch.number)
+                events.append(ItemAdded(phase, item.id, member.id, *at, dict(item.data), "", planned=item.planned))
+        events += [PaceGiven(phase, member.id, *astuple(pace)) for phase, pace in verdict.paces.items()]
     return events
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NewType
 
 from harness.base.ids import AttemptId, GroupId, ItemId, Sha, Token
+from harness.job.batch_plan import Pace
 from harness.job.job import OutputSpec, SessionSpec
 
 Json = Any
@@ -32,6 +33,8 @@ class Item:
     """In a phase with `from`: the accepted records of this item in that phase, or the record it was made of."""
     sha: str = ""
     """Of its input as it was planned (`core.inputs.hash_of_input`), out of the ledger; empty for made items."""
+    planned: int = 0
+    """The batch of a given plan that it belongs to, from 1; 0 = batches are cut by size."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -146,6 +149,10 @@ class Accepted:
     records: tuple[Json, ...]
     made: Mapping[int, tuple[Item, ...]] = field(default_factory=dict)
     """Phase number -> the items that this phase makes out of these records."""
+    paces: Mapping[int, Pace] = field(default_factory=dict)
+    """Phase number -> how fast the plan in these records lets it go; only where the plan says so."""
+    behind: Mapping[int, int] = field(default_factory=dict)
+    """Phase number -> how many places are taken by what an earlier plan of this item has made, and is kept."""
 
 
 @dataclass(frozen=True, slots=True)

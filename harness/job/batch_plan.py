@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from harness.base.durations import parse_duration
 from harness.job.bounds import Rate
-from harness.job.wording import nearest
 
 Path = tuple[str | int, ...]
 """Where something is within the plan, from the top of the JSON that was given."""
@@ -92,7 +91,7 @@ def against(plan: BatchPlan, ids: Sequence[str], noun: str, *, all_of_them: bool
     known = set(ids)
     invented = [id_ for batch in plan.batches for id_ in batch if id_ not in known]
     flaws = [
-        Flaw(plan.places[id_], f"there is no {noun} {id_!r:.80}{nearest(id_, ids) if at < _MOST_NAMED else ''}")
+        Flaw(plan.places[id_], f"there is no {noun} {id_!r:.80}{_meant(id_, ids) if at < _MOST_NAMED else ''}")
         for at, id_ in enumerate(invented)
     ]
     left = [id_ for id_ in dict.fromkeys(ids) if id_ not in plan.places]
@@ -101,6 +100,11 @@ def against(plan: BatchPlan, ids: Sequence[str], noun: str, *, all_of_them: bool
         more = f" and {len(left) - _MOST_NAMED:,} more" if len(left) > _MOST_NAMED else ""
         flaws.append(Flaw((*plan.top, "batches"), f"in no batch: {named}{more}"))
     return flaws
+
+
+def _meant(word: str, known: Sequence[str]) -> str:
+    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    return f", did you mean {near[0]!r}?" if near else ""
 
 
 class _Reading:
@@ -202,7 +206,7 @@ class _Reading:
         """A misspelt key would quietly mean nothing; one of another kind is a note of whoever wrote it."""
         for name in given:
             if name not in known and (is_strict or get_close_matches(str(name), known, n=1, cutoff=0.8)):
-                self._flaw((*at, name), f"unknown key{nearest(str(name), known)}")
+                self._flaw((*at, name), f"unknown key{_meant(str(name), known)}")
 
     def _flaw(self, at: Path, message: str) -> None:
         self._flaws.append(Flaw((*self._top, *at), message))

@@ -14,9 +14,10 @@ Appliers = dict[type[Any], Callable[[sqlite3.Connection, int, str, Any], None]]
 """Event type -> what changes the tables: connection, the entry's seq and time, the event."""
 
 _INSERT_ITEM = """INSERT INTO items(phase, item, parent, root, place, number, part, state, strikes, round, attempts,
-    data, sha, file, reasons, settled_at) VALUES(?, ?, ?, ?, ?, ?, NULL, ?, 0, 1, 0, ?, ?, ?, ?, ?)
+    data, sha, file, reasons, settled_at, planned) VALUES(?, ?, ?, ?, ?, ?, NULL, ?, 0, 1, 0, ?, ?, ?, ?, ?, ?)
     ON CONFLICT(phase, item) DO UPDATE SET state = excluded.state, data = excluded.data, reasons = excluded.reasons,
-    place = excluded.place, parent = excluded.parent, settled_at = excluded.settled_at WHERE items.state = 'blocked'"""
+    place = excluded.place, parent = excluded.parent, settled_at = excluded.settled_at, planned = excluded.planned
+    WHERE items.state = 'blocked'"""
 
 
 def changed(cursor: sqlite3.Cursor, rows: int, what: object) -> None:
@@ -34,7 +35,7 @@ def to_json(value: object) -> str:
 
 def _item_added(db: sqlite3.Connection, seq: int, time: str, event: e.ItemAdded) -> None:
     values = (event.phase, event.item, event.parent, event.root, event.place, event.number)
-    values += ("pending", to_json(event.data), event.sha, event.file, "[]", None)  # type: ignore[assignment]
+    values += ("pending", to_json(event.data), event.sha, event.file, "[]", None, event.planned)  # type: ignore[assignment]
     changed(db.execute(_INSERT_ITEM, values), 1, event)
     if event.parent is not None and (same := folded(event.item)) != event.item:  # others are found among the items
         db.execute(
@@ -43,9 +44,16 @@ def _item_added(db: sqlite3.Connection, seq: int, time: str, event: e.ItemAdded)
         )
 
 
+def _pace_given(db: sqlite3.Connection, seq: int, time: str, event: e.PaceGiven) -> None:
+    db.execute(
+        "INSERT OR REPLACE INTO paces VALUES(?, ?, ?, ?)",
+        (event.phase, event.item, event.starts_per_minute, event.at_once),
+    )
+
+
 def _item_blocked(db: sqlite3.Connection, seq: int, time: str, event: e.ItemBlocked) -> None:
     values = (event.phase, event.item, event.parent, event.root, event.place, event.number)
-    values += ("blocked", "{}", "", None, to_json([event.reason]), time)  # type: ignore[assignment]
+    values += ("blocked", "{}", "", None, to_json([event.reason]), time, 0)  # type: ignore[assignment]
     db.execute(_INSERT_ITEM, values)
 
 
@@ -135,6 +143,10 @@ def _item_withdrawn(db: sqlite3.Connection, seq: int, time: str, event: e.ItemWi
         (event.phase, event.item, event.attempt, event.sha, event.offset),
     )
     changed(gone, 1, event)
+    db.execute(
+        "DELETE FROM paces WHERE item = ? AND phase IN (SELECT phase FROM phases WHERE from_phase = ?)",
+        (event.item, event.phase),
+    )
     _settle_item(db, None, event.phase, event.item, "pending", "done")
     db.execute(
         "UPDATE items SET strikes = 0, round = round + 1, reasons = ?, errors = '[]' WHERE phase = ? AND item = ?",
@@ -158,6 +170,7 @@ def _item_removed(db: sqlite3.Connection, seq: int, time: str, event: e.ItemRemo
 
 OF_ITEMS: Appliers = {
     e.ItemAdded: _item_added,
+    e.PaceGiven: _pace_given,
     e.ItemBlocked: _item_blocked,
     e.ItemAccepted: _item_accepted,
     e.ItemStruck: _item_struck,

@@ -68,14 +68,16 @@ def _entering(db: sqlite3.Connection, phase: int, later: int, number: int) -> li
 
 def _waiting(db: sqlite3.Connection, phase: int, number: int) -> Waiting:
     items = db.execute(
-        "SELECT item FROM items WHERE phase = ? AND number = ? AND part IS NULL AND state = 'pending' ORDER BY place",
+        "SELECT item, parent, planned FROM items WHERE phase = ? AND number = ? AND part IS NULL AND state = 'pending'"
+        " ORDER BY place",
         (phase, number),
     ).fetchall()
     (last_part,) = db.execute(
         "SELECT max(part) FROM batches WHERE phase = ? AND number = ?", (phase, number)
     ).fetchone()
     (size,) = db.execute("SELECT batch_size FROM phases WHERE phase = ?", (phase,)).fetchone()
-    return Waiting(phase, number, tuple(row[0] for row in items), last_part, size)
+    given = tuple((parent, planned) for _, parent, planned in items) if any(row[2] for row in items) else ()
+    return Waiting(phase, number, tuple(row[0] for row in items), last_part, size, given)
 
 
 def _next_group(db: sqlite3.Connection) -> int:

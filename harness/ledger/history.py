@@ -98,7 +98,10 @@ def _acceptance(row: Sequence[object]) -> Acceptance:
 
 
 def made_from(db: sqlite3.Connection, phase: int, item: str) -> list[Descendant]:
-    """Everything that was made from an item through all later phases, parents before children."""
+    """Everything that was made from an item through all later phases, parents before children.
+
+    But not what is done of a batch plan, nor what was made from that: another plan of the same rows keeps it.
+    """
     found: list[Descendant] = []
     todo = [(phase, item)]
     while todo:
@@ -106,7 +109,8 @@ def made_from(db: sqlite3.Connection, phase: int, item: str) -> list[Descendant]
         rows = db.execute(
             """SELECT i.phase, i.item, i.parent, i.state FROM phases p JOIN items i INDEXED BY items_by_root
                ON i.phase = p.phase AND i.root = (SELECT root FROM items WHERE phase = ? AND item = ?)
-               WHERE p.from_phase = ? AND i.parent = ? ORDER BY i.phase, i.place""",
+               WHERE p.from_phase = ? AND i.parent = ? AND NOT (i.planned > 0 AND i.state = 'done')
+               ORDER BY i.phase, i.place""",
             (before, parent, before, parent),
         ).fetchall()
         found += [Descendant(*row) for row in rows]

@@ -23,3 +23,9 @@ def makers(db: sqlite3.Connection, phase: int) -> int:
     """How many items have made one of this phase. Looks through all of them."""
     (count,) = db.execute("SELECT count(DISTINCT parent) FROM items WHERE phase = ?", (phase,)).fetchone()
     return int(count)
+
+
+def places_taken(db: sqlite3.Connection, phase: int, parent: str) -> int:
+    """How many places behind its own an item has given to what it made: where the next one goes."""
+    (last,) = db.execute("SELECT max(place) FROM items WHERE phase = ? AND parent = ?", (phase, parent)).fetchone()
+    return int(last.rpartition(".")[2]) + 1 if last else 0

@@ -17,6 +17,7 @@ from harness.base.instances import VAR
 from harness.core.advance import Ended, Tail
 from harness.core.remedies import remedy
 from harness.core.types import BatchRef, Item, Json
+from harness.job.batch_plan import Pace
 from harness.ledger.shapes import inside
 
 
@@ -118,10 +119,16 @@ def run_state(db: sqlite3.Connection) -> RunState:
     return RunState(bool(paused), hold, faults, AttemptId(attempt), GroupId(group), Used(*used))
 
 
-def last_starts(db: sqlite3.Connection, number: int) -> list[datetime]:
-    """When the last attempts started, oldest first."""
-    rows = db.execute("SELECT started_at FROM attempts ORDER BY id DESC LIMIT ?", (number,)).fetchall()
-    return [from_text(row[0]) for row in reversed(rows)]
+def last_starts(db: sqlite3.Connection, number: int, phase: int | None = None) -> list[datetime]:
+    """When the last attempts started, oldest first; of one phase, or of all."""
+    query = "SELECT started_at FROM attempts WHERE ? IS NULL OR phase = ? ORDER BY id DESC LIMIT ?"
+    return [from_text(row[0]) for row in reversed(db.execute(query, (phase, phase, number)).fetchall())]
+
+
+def pace_of(db: sqlite3.Connection, phase: int) -> Pace:
+    """How fast the accepted plans let a phase go: the slowest of them, each bound for itself."""
+    query = "SELECT min(starts_per_minute), min(at_once) FROM paces WHERE phase = ?"
+    return Pace(*db.execute(query, (phase,)).fetchone())
 
 
 def unsettled(db: sqlite3.Connection) -> list[Unsettled]:

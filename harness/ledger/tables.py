@@ -52,7 +52,7 @@ CREATE TABLE items(
     state TEXT NOT NULL CHECK (state IN ('pending', 'running', 'done', 'failed', 'blocked', 'skipped')),
     strikes INTEGER NOT NULL, round INTEGER NOT NULL, attempts INTEGER NOT NULL,
     data TEXT NOT NULL, sha TEXT NOT NULL, file TEXT, reasons TEXT NOT NULL, settled_at TEXT,
-    errors TEXT NOT NULL DEFAULT '[]',
+    errors TEXT NOT NULL DEFAULT '[]', planned INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (phase, item)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX items_by_place ON items(phase, place);
@@ -67,6 +67,11 @@ CREATE INDEX items_by_root ON items(root, phase);
 CREATE TABLE folded_ids(
     phase INTEGER NOT NULL, folded TEXT NOT NULL, item TEXT NOT NULL,
     PRIMARY KEY (phase, folded, item)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE paces(
+    phase INTEGER NOT NULL, item TEXT NOT NULL, starts_per_minute INTEGER, at_once INTEGER,
+    PRIMARY KEY (phase, item)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE batches(
@@ -131,6 +136,7 @@ STATE_TABLES = (
     "phases",
     "items",
     "folded_ids",
+    "paces",
     "batches",
     "numbers",
     "groups",

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Final
 
 from harness.base.artifacts import ArtifactStore
@@ -22,7 +23,7 @@ from harness.core.types import (
 )
 from harness.job.job import OutputSpec, PhaseSpec
 from harness.outputs.checks import Checker
-from harness.outputs.making import Made, make
+from harness.outputs.making import Joined, Made, make
 from harness.outputs.match import MISSING, UNREADABLE, Matched, match
 from harness.outputs.parse import NO_BOUND, Parsed, Unparsed, most_records, parse
 from harness.outputs.suspects import BrokenCheckError, DoubtedCheckError, Reasons
@@ -44,19 +45,21 @@ async def judge(
     store: ArtifactStore,
     checker: Checker,
     making: Sequence[PhaseSpec],
+    joined: Joined = MappingProxyType({}),
 ) -> Judgement:
     """One verdict per item of `spec`. A function of the frozen bytes, the spec and the checks alone.
 
-    `making` are the phases whose `from` is this one. What may take long runs in a thread; cancelling leaves that thread
-    to end by the checks' own time limits, or by the halt of their `Bounded`, which is a HaltedError here.
+    `making` are the phases whose `from` is this one, `joined` the rows of sources that they join. What may take long
+    runs in a thread; cancelling leaves that thread to end by the checks' own time limits, or by the halt of their
+    `Bounded`, which is a HaltedError here.
     LedgerDamagedError when an artifact is gone.
     """
     if _is_quick(spec, artifacts, making):
-        return judge_here(spec, artifacts, output_faults, store, checker, making)
+        return judge_here(spec, artifacts, output_faults, store, checker, making, joined)
     if _is_big(spec, artifacts):  # one at a time: each may take a hundred times the memory of a small one
         async with checker.breakdowns.big:
-            return await asyncio.to_thread(judge_here, spec, artifacts, output_faults, store, checker, making)
-    return await asyncio.to_thread(judge_here, spec, artifacts, output_faults, store, checker, making)
+            return await asyncio.to_thread(judge_here, spec, artifacts, output_faults, store, checker, making, joined)
+    return await asyncio.to_thread(judge_here, spec, artifacts, output_faults, store, checker, making, joined)
 
 
 def _is_quick(spec: AttemptSpec, artifacts: Sequence[Artifact], making: Sequence[PhaseSpec]) -> bool:
@@ -79,6 +82,7 @@ def judge_here(
     store: ArtifactStore,
     checker: Checker,
     making: Sequence[PhaseSpec],
+    joined: Joined = MappingProxyType({}),
 ) -> Judgement:
     """`judge`, blocking."""
     if spec.output.shape == "files":
@@ -89,19 +93,19 @@ def judge_here(
     try:
         rejected = checker.run(for_checks(spec.output, matched.records, store))
         rest = {item: group for item, group in matched.records.items() if item not in rejected}
-        made, unmade = make(making, rest, checker.bounded, checker.variables)
+        made = make(making, rest, checker.bounded, checker.variables, joined)
     except DoubtedCheckError as doubted:
         answered = matched.missing.keys() | matched.rejected.keys() | doubted.reasons.keys()
         judged = replace(spec, items=tuple(item for item in spec.items if item.id in answered))
         not_judged: dict[ItemId, Verdict] = {item.id: Rejected(()) for item in spec.items}
-        verdicts = not_judged | _verdicts(judged, matched, doubted.reasons, {})
+        verdicts = not_judged | _verdicts(judged, matched, doubted.reasons, None)
         notes = tuple(matched.notes)
         return Judgement(verdicts, _usable(matched), matched.invented, notes, doubted_check=doubted.fault)
     except BrokenCheckError as broken:
         nothing = Rejected(("not judged: a check is broken",))
         verdicts = {item.id: nothing for item in spec.items}
         return Judgement(verdicts, _usable(matched), matched.invented, tuple(matched.notes), broken.fault)
-    verdicts = _verdicts(spec, matched, rejected | unmade, made)
+    verdicts = _verdicts(spec, matched, rejected | made.rejected, made)
     return Judgement(verdicts, _usable(matched), matched.invented, tuple(matched.notes))
 
 
@@ -191,7 +195,8 @@ def _text_of(record: dict[str, Any], store: ArtifactStore) -> str | None:
         return None
 
 
-def _verdicts(spec: AttemptSpec, matched: Matched, rejected: Reasons, made: Made) -> dict[ItemId, Verdict]:
+def _verdicts(spec: AttemptSpec, matched: Matched, rejected: Reasons, made: Made | None) -> dict[ItemId, Verdict]:
+    """`made` is None where every record is rejected."""
     verdicts: dict[ItemId, Verdict] = {}
     for item in spec.items:
         if item.id in matched.missing:
@@ -199,7 +204,8 @@ def _verdicts(spec: AttemptSpec, matched: Matched, rejected: Reasons, made: Made
         elif reasons := matched.rejected.get(item.id) or rejected.get(item.id):
             verdicts[item.id] = Rejected(_bounded(reasons))
         else:
-            verdicts[item.id] = Accepted(matched.records[item.id], made[item.id])
+            assert made is not None, f"{item.id!r} is neither missing nor rejected"
+            verdicts[item.id] = Accepted(matched.records[item.id], made.items[item.id], made.paces[item.id])
     return verdicts
 
 

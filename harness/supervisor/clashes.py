@@ -15,7 +15,7 @@ from harness.core.faults import BROKEN_CHECK
 from harness.core.item_ids import folded
 from harness.core.types import Accepted, Fault, Judgement, Rejected, Verdict
 from harness.job.job import PhaseSpec
-from harness.ledger.makers import maker_of, makers
+from harness.ledger.makers import maker_of, makers, places_taken
 from harness.supervisor.setting import Setting
 
 _TOO_MANY: Final = 3
@@ -40,6 +40,7 @@ def without_clashes(setting: Setting, judgement: Judgement) -> Judgement:
 
     Nothing can come between this look and the commit that accepts the rest, so the first one accepted has the id.
     """
+    judgement = replace(judgement, verdicts={i: _without_kept(setting, i, v) for i, v in judgement.verdicts.items()})
     clashes = list(_clashes(setting, judgement.verdicts))
     told: dict[ItemId, list[Reason]] = {}
     for clash in clashes:
@@ -55,6 +56,20 @@ def without_clashes(setting: Setting, judgement: Judgement) -> Judgement:
         if _is_the_manifest(setting, clash.phase.number, verdicts):
             return _stopped(judgement, clash, len(setting.clashing[clash.phase.number]))
     return replace(judgement, verdicts=verdicts)
+
+
+def _without_kept(setting: Setting, item: ItemId, verdict: Verdict) -> Verdict:
+    """The verdict without those items of a batch plan that an earlier plan of this item has made, and that are done."""
+    if not isinstance(verdict, Accepted):
+        return verdict
+    db, kept = setting.ledger.db, dict(verdict.made)
+    for number, several in verdict.made.items():
+        exact = setting.job.phase(number).exact
+        kept[number] = tuple(
+            each for each in several if not (each.planned and maker_of(db, number, each.id, exact=exact) == item)
+        )
+    behind = {number: taken for number in kept if (taken := places_taken(db, number, item))}
+    return replace(verdict, made=kept, behind=behind)
 
 
 def _clashes(setting: Setting, verdicts: Mapping[ItemId, Verdict]) -> Iterator[_Clash]:

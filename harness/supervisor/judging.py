@@ -23,6 +23,7 @@ from harness.outputs.checks import Breakdowns, Checker
 from harness.outputs.judge import for_checks, judge
 from harness.outputs.merge import fragment
 from harness.outputs.suspects import Known
+from harness.sources.read import joined_rows
 from harness.supervisor.clashes import without_clashes
 from harness.supervisor.setting import Judge, Setting
 
@@ -36,8 +37,8 @@ def judge_with(job: Job, store: ArtifactStore, bounded: Bounded) -> Judge:
 
 
 def judge_in(job: Job, bounded: Bounded) -> JudgeIn:
-    """The same, wherever what it judges lies."""
-    breakdowns = Breakdowns()
+    """The same, wherever what it judges lies. Reads the sources that phases join; UsageError with all that is wrong."""
+    breakdowns, joined = Breakdowns(), joined_rows(job, bounded)
 
     async def judged(
         store: ArtifactStore, spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
@@ -46,7 +47,7 @@ def judge_in(job: Job, bounded: Bounded) -> JudgeIn:
         accepted = partial(accepted_before, job, spec.batch.phase)
         fetches = partial(fetches_of, spec)
         checker = Checker(spec, bounded, dict[str, Json](job.vars), breakdowns, accepted, fetches)
-        return await judge(spec, artifacts, output_faults, store, checker, making)
+        return await judge(spec, artifacts, output_faults, store, checker, making, joined)
 
     return judged
 

@@ -20,6 +20,7 @@ from harness.core.run_events import CancelAsked, RunEnded, RunStarted
 from harness.core.types import AttemptSpec, SessionEvent
 from harness.ledger import queries
 from harness.ledger.waiting import WaitingNote
+from harness.supervisor import pacing
 from harness.supervisor.attempt import (
     cap_reached,
     ending_of_a_broken_executor,
@@ -237,13 +238,20 @@ class Supervisor:
         hold = self._setting.hold(state.hold, now)
         passing = Passing(job.gate, hold, self._starts, self._door.is_ramping, self._deadline)
         closing = closed(passing, now)
+        is_full = False
+        if group is not None:
+            slower = pacing.closed(job, self._setting.ledger, group.batch.phase, now)
+            closing = max((each for each in (closing, slower) if each), key=lambda each: each.until, default=None)
+            is_full = pacing.is_full(
+                self._setting.ledger, group.batch.phase, (each.spec.batch for each in self._running.values())
+            )
         return Snapshot(
             next_group=group.id if group else None,
             reservation_microusd=reservation(job, job.phase(group.batch.phase)) if group else 0,
             needs_lead=group is not None and self._door.needs_lead(group.batch.phase),
             lead_in_flight=any(each.is_lead and not each.has_answered for each in self._running.values()),
             running=len(self._running),
-            allowed=0 if any(each.is_rejected for each in self._running.values()) else self._door.gate.allowed,
+            allowed=0 if is_full or self._is_rejected() else self._door.gate.allowed,
             closed=closing,
             hopeless=too_long(closing, self._deadline, now) if closing else None,
             cap_reached=cap_reached(job, state.used, len(self._running), group.batch.phase) if group else None,
@@ -253,6 +261,9 @@ class Supervisor:
             budget_microusd=to_micro(job.budget) if job.budget is not None else None,
             stop=self._stop or self._broken(),
         )
+
+    def _is_rejected(self) -> bool:
+        return any(each.is_rejected for each in self._running.values())
 
     def _broken(self) -> Stop | None:
         if not self._is_lock_in_place():

@@ -123,6 +123,10 @@ class Words:
                 return f"{item} withdrawn by {event.who}, {what}: {shorten(event.why, 200)}"
             case e.ItemRemoved():
                 return f"{self._item(event.phase, event.item)} removed until {event.parent!r} is done again"
+            case e.PaceGiven():
+                bounds = [f"at most {event.at_once} at once"] if event.at_once else []
+                bounds += [f"{event.starts_per_minute} starts a minute"] if event.starts_per_minute else []
+                return f"the plan of {event.item!r} sets the pace of {self._phases[event.phase]}: {', '.join(bounds)}"
             case e.ItemBlocked():
                 return f"{self._item(event.phase, event.item)} blocked: {event.parent!r} {event.reason}"
         return None

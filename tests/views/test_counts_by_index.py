@@ -27,7 +27,7 @@ def _random_job(seed: int) -> sqlite3.Connection:
                 state = rng.choices(["pending", "running", "done", "failed", "blocked", "skipped"], weights)[0]
                 root = f"r{number}.{index}"
                 values = (phase, root if phase == 1 else f"{root}/{phase}", root, f"{index}", number, state)
-                row = "?, ?, NULL, ?, ?, ?, 0, ?, 0, 1, 0, '{}', '', NULL, '[]', NULL, '[]'"
+                row = "?, ?, NULL, ?, ?, ?, 0, ?, 0, 1, 0, '{}', '', NULL, '[]', NULL, '[]', 0"
                 db.execute(f"INSERT INTO items VALUES({row})", values)
     return db
 

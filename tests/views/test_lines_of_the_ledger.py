@@ -26,6 +26,7 @@ def _one_of_each(now: str) -> list[e.Event]:
     return [
         e.JobPlanned("West", "school", False, "0.1", {}, (phase,), 3),
         e.ItemAdded(1, "A", None, "A", "1", 1, {}, "sha"),
+        e.PaceGiven(1, "A", 10, 3),
         e.ItemBlocked(1, "A", "B", "B", "1", 1, "failed in translate"),
         e.BatchPlanned(1, 1, 0, ("A",), 1),
         e.BatchSettled(1, 1),
