@@ -48,6 +48,7 @@ def _phase(script: Script, number: int, folder: Path) -> PhaseSpec:
         id=".id" if makes else None,
         batch_size=script.batch_size,
         session=_session(),
+        plan=".plan" if makes and script.plan is not None else None,
         output=OutputSpec("output.json", "array", ".id", ".id", (), None, folder / f"merged-{number}.json"),
     )
 

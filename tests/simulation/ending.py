@@ -36,7 +36,7 @@ def check_end(
     _check_errors(job, watcher)
     _check_counts(db, watcher)
     elapsed_s = world.clock.monotonic()
-    is_bounded = script.window or script.jumps or script.rate or script.deadline_s
+    is_bounded = script.window or script.jumps or script.rate or script.deadline_s or script.plan
     allowed_s = script.calm_s + _LIVELY_S + (60 * _DAY_S if is_bounded else 0)
     assert elapsed_s < allowed_s, f"V7: it took until {elapsed_s:.0f}, the world was calm at {script.calm_s:.0f}"
 
@@ -148,7 +148,7 @@ def check_idleness(
     if len(live) < len(watcher.open) or not watcher.door.is_open(len(watcher.open), job.bounds, clock):
         return
     group = db.execute(_READY).fetchone()
-    if group is None:
+    if group is None or not watcher.pacemaker.lets(group[0], watcher.open_in(group[0])):
         return
     if job.budget is not None:
         needed = watcher.spent + watcher.reserved() + reservation(job, job.phase(group[0]))

@@ -17,6 +17,7 @@ from harness.core.types import (
     Rejected,
     Verdict,
 )
+from harness.job.batch_plan import NO_PACE, Pace
 from harness.job.job import PhaseSpec
 from harness.outputs.match import Matched, match
 from harness.outputs.parse import Unparsed, parse
@@ -27,6 +28,12 @@ def made_of(item: str) -> list[dict[str, str]]:
     return [{"id": f"{item}.{number}"} for number in range(len(item) % 3 + int(item[1:4]) % 3)]
 
 
+def batches_of(item: str) -> list[tuple[str, ...]]:
+    """The batches of the plan in a good record of `item`: its made items by two."""
+    made = [each["id"] for each in made_of(item)]
+    return [tuple(made[at : at + 2]) for at in range(0, len(made), 2)]
+
+
 class SimulatedJudge:
     """A record is good when it says so."""
 
@@ -35,7 +42,10 @@ class SimulatedJudge:
         store: ArtifactStore,
         making: Callable[[int], Sequence[PhaseSpec]],
         has_accepted: Callable[[int], bool] = lambda phase: True,
+        pace: Pace = NO_PACE,
     ) -> None:
+        """`pace` is that of the plan in every record."""
+        self._pace = pace
         self._store = store
         self._making = making
         self._has_accepted = has_accepted
@@ -69,5 +79,13 @@ class SimulatedJudge:
             return Rejected(("the check cannot look at it",))
         if not all(record["ok"] for record in records):
             return Rejected(("wrong",))
-        made = tuple(Item(ItemId(each["id"]), each) for record in records for each in record["makes"])
-        return Accepted(records, {phase.number: made for phase in self._making(spec.batch.phase)})
+        made = {
+            phase.number: tuple(
+                Item(ItemId(each["id"]), each, planned=1 + at // 2 if phase.plan else 0)
+                for record in records
+                for at, each in enumerate(record["makes"])
+            )
+            for phase in self._making(spec.batch.phase)
+        }
+        paced = {phase.number: self._pace for phase in self._making(spec.batch.phase) if phase.plan}
+        return Accepted(records, made, paced if self._pace != NO_PACE else {})

@@ -12,12 +12,13 @@ from harness.core import decide as deciding
 from harness.core import gate as gates
 from harness.core import run_events as r
 from harness.core import settle as settling
-from harness.core.events import Event, HoldPlaced
+from harness.core.events import Event, HoldPlaced, PaceGiven
 from harness.core.gate import Gate, Passing, hold_until
 from harness.core.settle import settle
 from harness.ledger import apply
 from harness.supervisor import attempt as attempting
 from harness.supervisor import door as doors
+from harness.supervisor import pacing
 from harness.supervisor import supervisor as supervising
 from harness.supervisor.door import Door
 from harness.supervisor.setting import Setting
@@ -138,3 +139,21 @@ def _deadline_ignored(patch: pytest.MonkeyPatch) -> None:
         self._deadline = None
 
     patch.setattr(Supervisor, "_begin", forgetful)
+
+
+# the pace of a plan -------------------------------------------------------------------------------------------------
+
+
+@mutant("V21")
+def _at_once_of_a_plan_ignored(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(pacing, "is_full", lambda ledger, phase, running: False)
+
+
+@mutant("V21")
+def _rate_of_a_plan_ignored(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(pacing, "closed", lambda job, ledger, phase, now: None)
+
+
+@mutant("V21")
+def _pace_of_a_plan_not_recorded(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(apply._APPLY, PaceGiven, lambda db, seq, time, event: None)

@@ -10,10 +10,11 @@ import pytest
 
 from harness.core import events as e
 from harness.core import settle as settling
+from harness.core.advance import Waiting, plan_parts
 from harness.core.events import Event, ItemFailed, ItemStruck
 from harness.core.settle import settle
 from harness.core.types import Ending
-from harness.ledger import apply, apply_items, pieces, queries
+from harness.ledger import apply, apply_items, flow, pieces, queries
 from harness.supervisor import attempt as attempting
 from harness.supervisor import merging
 from harness.supervisor import seen as seeing
@@ -157,3 +158,19 @@ def _merge_skips_the_last(patch: pytest.MonkeyPatch) -> None:
 @mutant("V2", "V0")
 def _merge_is_current_for_ever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(merging, "_is_current", lambda ledger, phase, target: target.exists())
+
+
+# given batches --------------------------------------------------------------------------------------------------------
+
+
+@mutant("V20")
+def _given_batches_are_cut_by_size(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(flow, "plan_parts", lambda waiting, group: plan_parts(replace(waiting, given=()), group))
+
+
+@mutant("V20")
+def _batches_of_two_plans_are_thrown_together(patch: pytest.MonkeyPatch) -> None:
+    def without_makers(waiting: Waiting, group: int) -> list[Event]:
+        return plan_parts(replace(waiting, given=tuple(("", batch) for _, batch in waiting.given)), group)
+
+    patch.setattr(flow, "plan_parts", without_makers)

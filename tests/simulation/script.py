@@ -6,6 +6,7 @@ from datetime import time, timedelta
 from decimal import Decimal
 from typing import Literal
 
+from harness.job.batch_plan import NO_PACE, Pace
 from harness.job.bounds import Bounds, Caps, Deadline, Rate, Window
 
 Poison = Literal["rejected", "refused", "silent", "dear", "deadly", "odd", "liar"]
@@ -42,6 +43,8 @@ class Script:
     phases: int = 1
     needs: Literal["own", "earlier", "previous"] = "own"
     makes_items: bool = False
+    plan: tuple[int | None, int | None] | None = None
+    """Made items come in the batches of a plan, which allows so many starts a minute, and so many at once."""
     budget: Decimal | None = None
     raises: int = 0
     """How often a person doubles the budget when it is used up."""
@@ -92,6 +95,10 @@ class Script:
             caps=Caps(sessions=self.most_sessions),
         )
 
+    def pace(self) -> Pace:
+        """Of the plan in every record."""
+        return Pace(*self.plan) if self.plan else NO_PACE
+
     def __repr__(self) -> str:
         """Python that makes this script again, and says only what is not the default."""
         blank = Script()
@@ -128,6 +135,7 @@ def draw(seed: int) -> Script:
     script = _with_added(random.Random(f"added {seed}"), _with_windows(rng, _with_bounds(rng, drawn)))
     script = _with_odd(random.Random(f"odd {seed}"), _with_deadly(random.Random(f"deadly {seed}"), script))
     script = _with_liars(random.Random(f"liars {seed}"), script)
+    script = _with_plan(random.Random(f"plan {seed}"), script)
     return _with_broken_answers(random.Random(f"answers {seed}"), script)
 
 
@@ -178,6 +186,12 @@ def _with_added(rng: random.Random, script: Script) -> Script:
         item: kind for item, kind in _poison(rng, script.items + sum(added)).items() if int(item[1:]) >= script.items
     }
     return replace(script, added=added, poison=script.poison | more)
+
+
+def _with_plan(rng: random.Random, script: Script) -> Script:
+    if not script.makes_items or script.phases == 1 or rng.random() < 0.5:
+        return script
+    return replace(script, plan=(rng.choice([None, 2, 4, 10]), rng.choice([None, 1, 2, 3])))
 
 
 def _with_broken_answers(rng: random.Random, script: Script) -> Script:

@@ -181,7 +181,10 @@ class Universe:
         holds = _HeardHolds(self.job.state, "key", "simulated")
         holds.tells = self.watcher.tells_others
         judge = SimulatedJudge(
-            self.store, self._making, lambda phase: queries.newest_accepted(ledger.db, phase) is not None
+            self.store,
+            self._making,
+            lambda phase: queries.newest_accepted(ledger.db, phase) is not None,
+            self.script.pace(),
         )
         setting = Setting(self.job, ledger, self.store, self.clock, self.world, judge, holds)
         writer = ProgressWriter(self.job.state / "progress.json", ledger, self.clock, very_slowly)

@@ -15,6 +15,7 @@ from harness.core.types import Fault
 from harness.job.job import Job
 from harness.ledger.store import Entry, entries
 from tests.simulation.doorkeeper import Doorkeeper
+from tests.simulation.pacemaker import Pacemaker
 from tests.simulation.virtual import VirtualClock
 from tests.simulation.world import World
 
@@ -86,6 +87,7 @@ class Watcher:
         self.is_running = False
         """A run has begun, and was not stopped in order."""
         self.door = Doorkeeper(job.parallel)
+        self.pacemaker = Pacemaker(job, world.script.pace(), clock)
 
     def digest(self) -> str:
         """Of all that happened, without the random tokens: the same seed has the same."""
@@ -125,6 +127,8 @@ class Watcher:
                 self._goes(event.phase, event.item, "pending")
             case e.ItemBlocked() as event:
                 self._goes(event.phase, event.item, "blocked")
+            case e.BatchPlanned() as event:
+                self.pacemaker.planned(event)
             case e.AttemptStarted() as event:
                 self._started(event, entry.seq)
             case e.ItemAccepted() as event:
@@ -188,6 +192,11 @@ class Watcher:
             each.attempt in self.door.leads and each.phase == event.phase and not each.has_answered for each in others
         )
         self.door.started(event, len(self.open), is_led, self.job.bounds, self._clock)
+        self.pacemaker.started(event.phase, self.open_in(event.phase))
+
+    def open_in(self, phase: int) -> int:
+        """How many sessions of the phase have started and not ended."""
+        return sum(self.attempts[each].phase == phase for each in self.open)
 
     def _check_not_broken(self) -> None:
         """V11: a set-up that never gives anything is not tried for ever."""
