@@ -1,6 +1,7 @@
 """Reading the user's text files: strict UTF-8, a stated limit of size, and the place of what is wrong."""
 
 import stat
+import unicodedata
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -52,6 +53,11 @@ def whole(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
+
+
+def folded_text(text: str) -> str:
+    """The text as texts are compared: composed, without case, each run of white space one space."""
+    return " ".join(unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold()).split())
 
 
 def size_in_words(size_bytes: int) -> str:

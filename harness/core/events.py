@@ -23,6 +23,8 @@ class PlannedPhase:
     needs: Literal["own", "earlier", "previous"]
     makes_items: bool
     batch_size: int
+    selects: bool = False
+    """Not all items that are made are worked on: batches are planned when the selection was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,26 @@ class ItemBlocked:
     place: str
     number: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSkipped:
+    """An item that was added is left out on purpose, by `select`: `why` and `facts` as in `planning.select`."""
+
+    phase: int
+    item: str
+    why: str
+    facts: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionMade:
+    """So many items `of` those that could be had were selected; `categories` counts them, "" = without one."""
+
+    phase: int
+    chosen: int
+    of: int
+    categories: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +388,8 @@ class FingerprintKept:
 Event = (
     JobPlanned | JobExtended | ItemAdded | PaceGiven | ItemBlocked | BatchPlanned | BatchSettled | GroupQueued
     | GroupsChosen | AttemptStarted | ItemAccepted | ItemStruck | ItemReturned | ItemFailed | ItemReopened | ItemEdited
-    | ItemWithdrawn | ItemRemoved | UsageSettled | HoldPlaced | HoldLifted | AttemptEnded | RunStarted | RunEnded
+    | ItemWithdrawn | ItemRemoved | ItemSkipped | SelectionMade
+    | UsageSettled | HoldPlaced | HoldLifted | AttemptEnded | RunStarted | RunEnded
     | Paused | Resumed | CancelAsked | Merged | PilotStarted | PilotJudged | FingerprintKept
 )
 # fmt: on

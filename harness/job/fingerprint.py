@@ -158,6 +158,8 @@ def _of_items(job: Job, form: str) -> Iterator[tuple[str, str]]:
         yield "items.match", _file(items.match)
     if job.plan is not None:
         yield "batch.plan", _value(job.plan.batches)
+    if items.select is not None:
+        yield "items.select", _value(items.select.as_written)
     yield "order", _value(items.order)
     for name, value in sorted(job.vars.items()):
         yield f"vars.{name}", _value(value)
@@ -199,6 +201,8 @@ def _of_phase(job: Job, phase: PhaseSpec, form: str) -> Iterator[tuple[str, str]
     if phase.join is not None:
         yield "items.join", _joined(job, phase.join)
         yield "items.left_out", _value(None if phase.takes_all else "allow")
+    if phase.select is not None:
+        yield "items.select", _value(phase.select.as_written)
     session, output = phase.session, phase.output
     yield "session.backend", _value(session.backend)
     yield "session.model", _value(session.model)

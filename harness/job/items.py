@@ -9,6 +9,7 @@ from harness.base.workbook import SUFFIXES as WORKBOOK_SUFFIXES
 from harness.job.inspection import Inspection
 from harness.job.job import ItemsSpec, below, top_of
 from harness.job.manifest import Items, Manifest
+from harness.job.selecting import resolve_select
 
 BY_ROW = "$row"
 """As `items.id`: the number of the row."""
@@ -54,6 +55,7 @@ def resolve_items(desk: Inspection, manifest: Manifest) -> ItemsSpec:
         sheet=items.sheet,
         header=items.header,
         trusted=desk.fill(("items", "files"), items.files, keep=_INSTANCE) if items.files and desk.instance else None,
+        select=resolve_select(desk, ("items", "select"), items.select),
     )
 
 

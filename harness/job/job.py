@@ -86,6 +86,29 @@ class SessionSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class CategorySpec:
+    """As `Category`."""
+
+    path: str
+    words: Mapping[str, tuple[str, ...]] | None
+    default: str | None
+    by_substring: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SelectSpec:
+    """As `Select`. `not_in` is a pattern below the job's folder; `as_written` is what the manifest says."""
+
+    top: int | None
+    by: str | None
+    is_lowest_best: bool
+    category: CategorySpec | None
+    min_categories: int | None
+    not_in: str | None
+    as_written: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseSpec:
     """One phase. `number` counts from 1 in the order of the manifest; `rows` is set when it makes its own items."""
 
@@ -109,6 +132,8 @@ class PhaseSpec:
     """A record that leaves out rows of `join` is rejected."""
     plan: str | None = None
     """Plain path of the batch plan in the record that gives the items."""
+    select: SelectSpec | None = None
+    """Which of the items that it makes are worked on."""
 
 
 def top_of(pattern: str, folder: Path) -> Path:
@@ -147,6 +172,8 @@ class ItemsSpec:
     header: int | None = None
     trusted: str | None = None
     """`files` with `{as}` in place of the instance: who trusts a folder trusts it for all its instances."""
+    select: SelectSpec | None = None
+    """Which of them are worked on."""
 
     def top(self, folder: Path) -> Path:
         """For items that are files: the folder below which no link is followed."""

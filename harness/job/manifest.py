@@ -14,6 +14,8 @@ from harness.base.sizes import parse_size
 from harness.job.bounds import parse_deadline, parse_rate, parse_share, parse_window
 from harness.job.cell_words import TextOrCell
 from harness.job.fields import FIELD_SCHEMA, parse_field
+from harness.job.model import STRICT, Whole
+from harness.job.select import Select
 
 
 def _duration(value: object) -> object:
@@ -29,12 +31,6 @@ def _dollars(value: object) -> object:
         except InvalidOperation:
             raise ValueError(f"expected dollars such as $40 or 0.50, or none, got {value!r:.80}") from None
     return Decimal(str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-def _number(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError(f"expected a whole number, got {str(value).lower()}")
-    return value
 
 
 def _as(parse: Callable[[Any], object]) -> Callable[[str], str]:
@@ -101,7 +97,6 @@ Dollars = Annotated[
     WithJsonSchema(_DOLLARS_SCHEMA, mode="validation"),
 ]
 FieldText = Annotated[str, BeforeValidator(_as(parse_field)), WithJsonSchema(dict(FIELD_SCHEMA), mode="validation")]
-Whole = BeforeValidator(_number)
 Bound = BeforeValidator(_none_word)
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,40}$")]
 
@@ -114,9 +109,9 @@ Allow = Annotated[list[Freedom], BeforeValidator(_listed)]
 
 
 class Model(BaseModel):
-    """Strict on keys, frozen, documented by field docstrings (they become the JSON Schema's descriptions)."""
+    """Strict on keys, frozen, documented by field docstrings."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = STRICT
 
 
 class Items(Model):
@@ -150,6 +145,8 @@ class Items(Model):
     """Names of the columns of a table or a sheet without a header."""
     match: str | None = None
     """Alias file {canonical: [alias, ...]}: ids become canonical names; unknown or ambiguous ones are refused."""
+    select: Select | None = None
+    """Which of them are worked on."""
 
 
 class MadeItems(Model):
@@ -168,6 +165,8 @@ class MadeItems(Model):
     """Whether a record may leave out rows of `join`."""
     noun: str | None = None
     """What one such item is called."""
+    select: Select | None = None
+    """Which of them are worked on, once everything that makes them is settled."""
 
 
 class Batch(Model):

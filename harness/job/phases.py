@@ -11,6 +11,7 @@ from harness.job.job import OutputSpec, PhaseSpec
 from harness.job.known_members import with_known_by_later
 from harness.job.manifest import MadeItems, Manifest, Output, Phase
 from harness.job.outputs import resolve_output
+from harness.job.selecting import resolve_select
 from harness.job.sessions import (
     Layered,
     Level,
@@ -126,6 +127,7 @@ def _phase(
         join=join_of(desk, manifest, (*place, "items"), made),
         takes_all=made is None or made.left_out == "refuse",
         plan=plan,
+        select=resolve_select(desk, (*place, "items", "select"), made.select) if made else None,
     )
     _check_evidence(desk, written[number - 1].place, spec)
     return spec

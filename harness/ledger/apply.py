@@ -23,8 +23,11 @@ def _job_planned(db: sqlite3.Connection, seq: int, time: str, event: e.JobPlanne
         (event.job, event.noun, event.rehearsal, event.version, to_json(event.fingerprint), time, event.source),
     )
     db.executemany(
-        "INSERT INTO phases VALUES(?, ?, ?, ?, ?, ?, ?, 0, 0, 0)",
-        [(p.number, p.name, p.noun, p.from_phase, p.needs, p.makes_items, p.batch_size) for p in event.phases],
+        "INSERT INTO phases VALUES(?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)",
+        [
+            (p.number, p.name, p.noun, p.from_phase, p.needs, p.makes_items, p.batch_size, p.selects)
+            for p in event.phases
+        ],
     )
 
 
@@ -318,6 +321,7 @@ _APPLY: Appliers = {
     **OF_ITEMS,
     e.JobPlanned: _job_planned,
     e.JobExtended: _job_extended,
+    e.SelectionMade: _nothing,
     e.BatchPlanned: _batch_planned,
     e.BatchSettled: _batch_settled,
     e.GroupQueued: _group_queued,

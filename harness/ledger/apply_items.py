@@ -168,6 +168,15 @@ def _item_removed(db: sqlite3.Connection, seq: int, time: str, event: e.ItemRemo
     )
 
 
+def _item_skipped(db: sqlite3.Connection, seq: int, time: str, event: e.ItemSkipped) -> None:
+    skipped = db.execute(
+        """UPDATE items SET state = 'skipped', settled_at = ?, left_out = ?
+           WHERE phase = ? AND item = ? AND state = 'pending' AND part IS NULL""",
+        (time, to_json({"why": event.why, **event.facts}), event.phase, event.item),
+    )
+    changed(skipped, 1, event)
+
+
 OF_ITEMS: Appliers = {
     e.ItemAdded: _item_added,
     e.PaceGiven: _pace_given,
@@ -180,4 +189,5 @@ OF_ITEMS: Appliers = {
     e.ItemEdited: _item_edited,
     e.ItemWithdrawn: _item_withdrawn,
     e.ItemRemoved: _item_removed,
+    e.ItemSkipped: _item_skipped,
 }

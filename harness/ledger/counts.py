@@ -12,12 +12,8 @@ WITH through AS MATERIALIZED (
      running AS MATERIALIZED (
        SELECT root FROM phases p CROSS JOIN items i INDEXED BY items_by_state
        WHERE i.phase = p.phase AND state = 'running' EXCEPT SELECT root FROM failed),
-     maybe AS MATERIALIZED (
-       SELECT DISTINCT i.root, i.number FROM phases p CROSS JOIN items i INDEXED BY items_by_state
-       WHERE i.phase = p.phase AND state = 'skipped'),
      skipped AS MATERIALIZED (
-       SELECT root, number FROM maybe m WHERE NOT EXISTS (
-         SELECT 1 FROM items o WHERE o.root = m.root AND o.state IN ('failed', 'running', 'pending'))),
+       SELECT root, number FROM items INDEXED BY items_by_state WHERE phase = 1 AND state = 'skipped'),
      open AS (
        SELECT root FROM through t CROSS JOIN phases p CROSS JOIN items i INDEXED BY items_open
        WHERE i.phase = p.phase AND i.number = t.number AND state IN ('pending', 'running')),
@@ -79,8 +75,9 @@ def phase_counts(db: sqlite3.Connection) -> list[PhaseCounts]:
 def job_counts(db: sqlite3.Connection) -> Counts:
     """First-phase items, one state each.
 
-    With several phases an item is done when all that came of it is done, and failed when any of it failed; blocked is
-    never said of a first-phase item, because nothing comes before it.
+    With several phases an item is done when all that came of it is done or was left out, and failed when any of it
+    failed; it is skipped when it was itself left out. Blocked is never said of a first-phase item, because nothing
+    comes before it.
     """
     (phases,) = db.execute("SELECT count(*) FROM phases").fetchone()
     if phases == 1:

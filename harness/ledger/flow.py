@@ -11,6 +11,7 @@ def follow(transaction: Transaction, phase: int, number: int) -> None:
     """Record all that follows from the items of batch `number` that have just settled, through all later phases.
 
     Does nothing while an item of the batch is open. A batch that comes out empty settles at once and is followed too.
+    What a phase that selects makes waits for its selection.
     """
     todo = [(phase, number)]
     while todo:
@@ -20,11 +21,30 @@ def follow(transaction: Transaction, phase: int, number: int) -> None:
         if not _is_settled(transaction.db, phase, number):
             transaction.record([BatchSettled(phase, number)])
         for later in _phases_after(transaction.db, phase):
-            transaction.record(_entering(transaction.db, phase, later, number))
-            batches = plan_parts(_waiting(transaction.db, later, number), _next_group(transaction.db))
-            transaction.record(batches)
-            if not batches and not _is_settled(transaction.db, later, number):
-                todo.append((later, number))
+            if not _selects(transaction.db, later):
+                transaction.record(_entering(transaction.db, phase, later, number))
+                todo += _plan(transaction, later, number)
+
+
+def follow_selection(transaction: Transaction, phase: int) -> None:
+    """Plan the batches of what was selected of a phase, and record all that follows for those that come out empty."""
+    (before,) = transaction.db.execute("SELECT from_phase FROM phases WHERE phase = ?", (phase,)).fetchone()
+    numbers = transaction.db.execute("SELECT number FROM numbers WHERE phase = ? ORDER BY number", (before,)).fetchall()
+    for (number,) in numbers:
+        for empty in _plan(transaction, phase, number):
+            follow(transaction, *empty)
+
+
+def _plan(transaction: Transaction, phase: int, number: int) -> list[tuple[int, int]]:
+    """Plan the batches of a number; the number itself when there is nothing to plan and it has not settled yet."""
+    batches = plan_parts(_waiting(transaction.db, phase, number), _next_group(transaction.db))
+    transaction.record(batches)
+    return [] if batches or _is_settled(transaction.db, phase, number) else [(phase, number)]
+
+
+def _selects(db: sqlite3.Connection, phase: int) -> bool:
+    (selects,) = db.execute("SELECT selects FROM phases WHERE phase = ?", (phase,)).fetchone()
+    return bool(selects)
 
 
 def _is_open(db: sqlite3.Connection, phase: int, number: int) -> bool:
@@ -52,7 +72,8 @@ def _entering(db: sqlite3.Connection, phase: int, later: int, number: int) -> li
     rows = db.execute(
         """SELECT i.item, i.root, i.place, i.state FROM items i
            LEFT JOIN items j ON j.phase = ? AND j.item = i.item
-           WHERE i.phase = ? AND i.number = ? AND (j.item IS NULL OR (j.state = 'blocked' AND i.state = 'done'))
+           WHERE i.phase = ? AND i.number = ? AND i.state != 'skipped'
+           AND (j.item IS NULL OR (j.state = 'blocked' AND i.state = 'done'))
            ORDER BY i.place""",
         (later, phase, number),
     ).fetchall()

@@ -19,6 +19,7 @@ LONGEST_LIST = 10_000
 """Above this many items the lists of names are cut; `harness status --json` has them all."""
 
 _ITEMS = """SELECT first.item, CASE WHEN max(i.state = 'failed') THEN 'failed'
+    WHEN max(i.phase = 1 AND i.state = 'skipped') THEN 'skipped'
     WHEN max(i.state = 'running') THEN 'running' WHEN max(i.state IN ('pending', 'blocked')) THEN 'pending'
     ELSE 'done' END AS state, min(i.number) AS number
     FROM (SELECT item, place FROM items WHERE phase = 1 ORDER BY place LIMIT ?) first
@@ -64,7 +65,7 @@ def _plain_vars(db: sqlite3.Connection, taken: Mapping[str, Any]) -> dict[str, A
 
 
 def _names(db: sqlite3.Connection) -> dict[str, list[str]]:
-    lists: dict[str, list[str]] = {"running": [], "done": [], "pending": [], "failed": []}
+    lists: dict[str, list[str]] = {"running": [], "done": [], "pending": [], "failed": [], "skipped": []}
     (phases,) = db.execute("SELECT count(*) FROM phases").fetchone()
     settled = dict[int, int]()
     if phases > 1:

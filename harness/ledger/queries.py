@@ -235,7 +235,7 @@ def positions(db: sqlite3.Connection, batch: BatchRef) -> tuple[int, int]:
     ).fetchone()
     if batch.phase == 1:  # the place of a first-phase item is its position
         return int(first), int(last)
-    count = "SELECT count(*) FROM items WHERE phase = ? AND place <= ?"
+    count = "SELECT count(*) FROM items WHERE phase = ? AND place <= ? AND state != 'skipped'"
     (last_at,) = db.execute(count, (batch.phase, last)).fetchone()
     (size,) = db.execute(
         "SELECT count(*) FROM items INDEXED BY items_by_number WHERE phase = ? AND number = ? AND part = ?",
@@ -318,6 +318,13 @@ def pilot_state(db: sqlite3.Connection) -> str | None:
 def first_phase_items(db: sqlite3.Connection) -> list[str]:
     """Every first-phase item, in item order."""
     return [row[0] for row in db.execute("SELECT item FROM items WHERE phase = 1 ORDER BY place")]
+
+
+def selected_items(db: sqlite3.Connection) -> list[str]:
+    """Every first-phase item that was not left out on purpose, in item order."""
+    return [
+        row[0] for row in db.execute("SELECT item FROM items WHERE phase = 1 AND state != 'skipped' ORDER BY place")
+    ]
 
 
 def batches_of_first_phase(db: sqlite3.Connection) -> int:

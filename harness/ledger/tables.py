@@ -43,6 +43,7 @@ CREATE TABLE job(
 CREATE TABLE phases(
     phase INTEGER PRIMARY KEY, name TEXT NOT NULL, noun TEXT NOT NULL, from_phase INTEGER NOT NULL,
     needs TEXT NOT NULL, makes_items INTEGER NOT NULL, batch_size INTEGER NOT NULL,
+    selects INTEGER NOT NULL DEFAULT 0,
     settled_to INTEGER NOT NULL, has_accepted INTEGER NOT NULL, fruitless INTEGER NOT NULL
 ) STRICT;
 
@@ -52,7 +53,7 @@ CREATE TABLE items(
     state TEXT NOT NULL CHECK (state IN ('pending', 'running', 'done', 'failed', 'blocked', 'skipped')),
     strikes INTEGER NOT NULL, round INTEGER NOT NULL, attempts INTEGER NOT NULL,
     data TEXT NOT NULL, sha TEXT NOT NULL, file TEXT, reasons TEXT NOT NULL, settled_at TEXT,
-    errors TEXT NOT NULL DEFAULT '[]', planned INTEGER NOT NULL DEFAULT 0,
+    errors TEXT NOT NULL DEFAULT '[]', planned INTEGER NOT NULL DEFAULT 0, left_out TEXT,
     PRIMARY KEY (phase, item)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX items_by_place ON items(phase, place);

@@ -1,12 +1,10 @@
 """The order of the items: by paths, stable, missing values last, `-` for descending."""
 
-import math
 from collections.abc import Sequence
 
 from harness.base.paths import MISSING, path_to, read_path
-from harness.core.types import Item, Json
-
-Key = tuple[int, int | float, str]
+from harness.base.ranking import Key, sort_keys
+from harness.core.types import Item
 
 
 class UnknownFieldError(ValueError):
@@ -32,30 +30,12 @@ def _by(items: list[Item], path: str, *, descending: bool) -> list[Item]:
     if items and not there:
         raise UnknownFieldError(f"no item has anything at {path}; they have {_fields(items)}")
     rest = [item for item, value in zip(items, values, strict=True) if value is MISSING or value is None or value == ""]
-    numeric = all(_number(value) is not None for _, value in there)
-    there.sort(key=lambda pair: _key(pair[1], numeric), reverse=descending)
-    return [item for item, _ in there] + rest
+    keyed = sorted(zip(sort_keys([value for _, value in there]), there, strict=True), key=_by_key, reverse=descending)
+    return [item for _, (item, _) in keyed] + rest
 
 
-def _key(value: Json, numeric: bool) -> Key:
-    if isinstance(value, bool):
-        return 0, float(value), ""
-    if isinstance(value, int | float) or numeric:
-        return 1, _number(value) or 0, ""
-    return 2, 0.0, value if isinstance(value, str) else repr(value)
-
-
-def _number(value: Json) -> int | float | None:
-    """The number, exact for integers of any size; of a text that is one, too."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    for kind in (int, float):
-        try:
-            number = value if isinstance(value, int | float) else kind(value)
-        except ValueError:
-            continue
-        return number if isinstance(number, int) or math.isfinite(number) else None
-    return None
+def _by_key(pair: tuple[Key, object]) -> Key:
+    return pair[0]
 
 
 def _fields(items: Sequence[Item]) -> str:

@@ -20,7 +20,7 @@ from harness.sources.read import hash_of
 
 CHECKS = re.compile(r"(phases\.[^.]+\.)?(output\.(check\[\d+\]|schema|fields\..+)|items\.made)")
 """What may have changed when artifacts are judged again; a phase's `items` are `items.made`."""
-_OF_THE_ROWS = re.compile(r"items\.(?!made).*|vars\..*")
+_OF_THE_ROWS = re.compile(r"items\.(?!made|select).*|vars\..*")
 """What decides which row belongs to which id."""
 _LONGEST_DIFF = 12
 _MOST_VALUES = 3
@@ -94,13 +94,16 @@ def recorded_fingerprint(db: sqlite3.Connection) -> Fingerprint:
 
 def changed_items(job: Job, db: sqlite3.Connection, items: Sequence[Item]) -> Changes:
     """What differs between the items of today and those that were planned, or kept last."""
-    planned = dict(db.execute("SELECT item, sha FROM items WHERE phase = 1 ORDER BY place").fetchall())
+    rows = db.execute("SELECT item, sha, state = 'skipped' FROM items WHERE phase = 1 ORDER BY place").fetchall()
+    planned = {item: sha for item, sha, is_skipped in rows if not is_skipped}
+    left_out = {item for item, _, is_skipped in rows if is_skipped}  # that was decided once, whatever they are today
     today = {str(item.id): hash_of(item) for item in items}
     others = [f"item {item!r} was removed" for item in planned if item not in today]
     if not others and _is_in_another_order(db, list(planned), [item for item in today if item in planned]):
         others.append("the items are in another order")
-    edited = edited_items(job, db, [item for item in items if planned.get(str(item.id), "") != today[str(item.id)]])
-    added = tuple(item for item in items if item.id not in planned)
+    known = [item for item in items if item.id not in left_out]
+    edited = edited_items(job, db, [item for item in known if planned.get(str(item.id), "") != today[str(item.id)]])
+    added = tuple(item for item in known if item.id not in planned)
     source = sha_of(json.dumps(list(today.items())).encode())
     if (others or edited or added) and kept_source(db) == source:
         return Changes(as_planned=edited, left_out=added, source=source)

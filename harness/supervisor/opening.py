@@ -1,19 +1,15 @@
 """Before the first start: plan a new job, or hold a known one against what the manifest says today."""
 
-import itertools
-import shutil
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 from harness import __version__
-from harness.base import error_file
 from harness.base.bounded import Bounded
 from harness.base.clock import Clock
 from harness.base.errors import LedgerDamagedError, Problem, UsageError
-from harness.base.files import make_folder, refuse_shared, sync_folder, write_private
+from harness.base.files import make_folder, refuse_shared, write_private
 from harness.base.ids import ItemId
 from harness.base.texts import shown
 from harness.core.events import (
@@ -38,15 +34,18 @@ from harness.job.wording import nearest
 from harness.ledger import queries
 from harness.ledger.edits import Row, edit_rows
 from harness.ledger.loss import how_to_go_on, last_attempt_folder, refuse_lost
+from harness.ledger.selecting import candidates
 from harness.ledger.store import Ledger, Transaction
 from harness.outputs.possible import impossible
 from harness.planning.batches import batches_of
+from harness.planning.select import Selection
 from harness.prompts import render
 from harness.sources.read import digest_of_source, read
 from harness.supervisor.attempt import reservation
 from harness.supervisor.changes import changes_since, is_the_same, refusal, row_of
 from harness.supervisor.merging import refuse_foreign_targets
 from harness.supervisor.renamed import of_another_name
+from harness.supervisor.selecting import made, selected, skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +129,16 @@ def plan_or_check(
     refuse_small_budget(job)
     source = digest_of_source(job)  # before the items are read: a file that changes meanwhile is read again next time
     if ledger.is_planned() and is_the_same(job, ledger.db, source):
-        refuse_unknown(job, queries.first_phase_items(ledger.db), choice)
+        refuse_unknown(job, queries.selected_items(ledger.db), choice, queries.first_phase_items(ledger.db))
         return Agreed()
     items = read(job, bounded).items
     if not ledger.is_planned():
-        refuse_unknown(job, [str(item.id) for item in items], choice)
+        selection = selected(job, items)
+        refuse_unknown(job, selection.ids(), choice, [str(item.id) for item in items])
         refuse_foreign_targets(job, ledger)
-        refuse_bad_prompts(job, items)
-        refuse_impossible(job, items, bounded)
-        plan_job(job, ledger, items, fingerprint(job), source)
+        refuse_bad_prompts(job, selection.chosen)
+        refuse_impossible(job, selection.chosen, bounded)
+        plan_job(job, ledger, selection.chosen, fingerprint(job), source, selection)
         return Agreed()
     changes = changes_since(job, ledger.db, items)
     is_refused = (
@@ -150,12 +150,13 @@ def plan_or_check(
         raise UsageError([refusal(job, changes, again.typed)])
     unplanned = (*changes.added, *changes.left_out)
     new = unplanned if again.add else ()
-    planned = queries.first_phase_items(ledger.db)
-    refuse_unknown(job, [*planned, *(str(item.id) for item in new)], choice)
+    extension = selected(job, new, candidates(ledger.db, 1)[1]) if new else Selection(())
+    planned = queries.selected_items(ledger.db)
+    refuse_unknown(job, [*planned, *extension.ids()], choice, [str(item.id) for item in items])
     if new or changes.others:
-        refuse_same_files(job, planned, new)
+        refuse_same_files(job, planned, extension.chosen)
     if new:
-        add_items(job, ledger, new, source)
+        add_items(job, ledger, extension.chosen, source, extension)
     left_out = () if again.add else unplanned
     edited = (*changes.edited, *(changes.as_planned if again.changed else ()))
     rows = tuple(each.row for each in edited)
@@ -169,8 +170,9 @@ def must_be_able_to_start(job: Job, items: Sequence[Item], choice: Choice) -> No
     """For a job that is about to start anew: UsageError for what would be refused when nothing is there any more."""
     refuse_unpriced_fallbacks(job)
     refuse_small_budget(job)
-    refuse_unknown(job, [str(item.id) for item in items], choice)
-    refuse_bad_prompts(job, items)
+    selection = selected(job, items)
+    refuse_unknown(job, selection.ids(), choice, [str(item.id) for item in items])
+    refuse_bad_prompts(job, selection.chosen)
 
 
 def refuse_bad_prompts(job: Job, items: Sequence[Item]) -> None:
@@ -243,14 +245,24 @@ def refuse_past_deadline(job: Job, now: datetime) -> None:
         raise UsageError([Problem(shown(job.manifest), message, "name a later one, or take it out")])
 
 
-def plan_job(job: Job, ledger: Ledger, items: Sequence[Item], now: Fingerprint, source: str = "") -> None:
-    """One transaction: the job, every item, every batch of the first phase."""
+def plan_job(
+    job: Job,
+    ledger: Ledger,
+    items: Sequence[Item],
+    now: Fingerprint,
+    source: str = "",
+    selection: Selection | None = None,
+) -> None:
+    """One transaction: the job, every item, every batch of the first phase, and what the selection left out."""
     with ledger.transaction() as transaction:
         transaction.record([_job_planned(job, len(items), now, source)])
         _plan_behind(transaction, job, items)
+        _leave_out(transaction, job, selection)
 
 
-def add_items(job: Job, ledger: Ledger, items: Sequence[Item], source: str = "") -> None:
+def add_items(
+    job: Job, ledger: Ledger, items: Sequence[Item], source: str = "", selection: Selection | None = None
+) -> None:
     """One transaction: new items of the source and their batches, behind all that were planned before.
 
     UsageError, and nothing is written, for ids that are too like old ones, and for prompts that cannot be rendered.
@@ -273,6 +285,7 @@ def add_items(job: Job, ledger: Ledger, items: Sequence[Item], source: str = "")
     with ledger.transaction() as transaction:
         transaction.record([JobExtended(len(items), len(planned), source)])
         _plan_behind(transaction, job, items)
+        _leave_out(transaction, job, selection)
 
 
 def refuse_same_files(job: Job, planned: Sequence[str], new: Sequence[Item]) -> None:
@@ -301,9 +314,20 @@ def _plan_behind(transaction: Transaction, job: Job, items: Sequence[Item]) -> N
         transaction.record([*events, BatchPlanned(1, number, 0, ids, group + batch.number - 1)])
 
 
+def _leave_out(transaction: Transaction, job: Job, selection: Selection | None) -> None:
+    """What was left out is there, behind the others and in no batch."""
+    if selection is None or job.items.select is None:
+        return
+    place = len(queries.first_phase_items(transaction.db))
+    transaction.record([_added(job, each.item, place + at, 0) for at, each in enumerate(selection.left_out, 1)])
+    transaction.record([*skipped(1, selection.left_out), made(1, selection)])
+
+
 def _job_planned(job: Job, items: int, now: Fingerprint, source: str) -> JobPlanned:
     phases = tuple(
-        PlannedPhase(p.number, p.name, p.noun, p.from_ or 0, p.needs, p.rows is not None, p.batch_size)
+        PlannedPhase(
+            p.number, p.name, p.noun, p.from_ or 0, p.needs, p.rows is not None, p.batch_size, p.select is not None
+        )
         for p in job.phases
     )
     return JobPlanned(job.name, job.noun, job.rehearsal, __version__, dict(now), phases, items, source, job.settings)
@@ -346,43 +370,18 @@ def chosen_roots(db: sqlite3.Connection, choice: Choice) -> set[str] | None:
     """The first-phase items that a run looks at; None = all."""
     if choice.first is None and not choice.only:
         return None
-    return {*choice.only, *queries.first_phase_items(db)[: choice.first or 0]}
+    return {*choice.only, *queries.selected_items(db)[: choice.first or 0]}
 
 
-def refuse_unknown(job: Job, known: Sequence[str], choice: Choice) -> None:
-    """UsageError for every `--only` that names no item."""
+def refuse_unknown(job: Job, known: Sequence[str], choice: Choice, source: Sequence[str] = ()) -> None:
+    """UsageError for every `--only` that names no item, or one of the source that was not selected."""
     if unknown := set(choice.only) - set(known):
-        raise UsageError([_unknown(job, known, item) for item in sorted(unknown)])
+        left_out = unknown & set(source)
+        message = f"select leaves this {job.noun} out"
+        problems = [Problem("--only", f"{message}: {item!r}", "`harness check` says why") for item in sorted(left_out)]
+        raise UsageError([*problems, *(_unknown(job, known, item) for item in sorted(unknown - left_out))])
 
 
 def _unknown(job: Job, known: Sequence[str], item: str) -> Problem:
     meant = ", ".join(map(repr, near(item, known)))
     return Problem("--only", f"no {job.noun} has the id {item!r}", f"did you mean {meant}?" if meant else None)
-
-
-def backup(job: Job, stamp: str) -> Path:
-    """Move ledger, artifacts, attempts, progress and merged outputs into a backup folder; the caller holds the lock.
-
-    Outputs go into the state folder first, which is then renamed as a whole: a kill before that rename leaves a job
-    that goes on and merges again, a kill after it leaves a job that starts anew.
-    """
-    folder = _unused(job.state.with_name(f"{job.state.name}.backup-{stamp}"))
-    outputs = [phase.output.merge for phase in job.phases if phase.output.merge is not None]
-    errors = job.folder / error_file.NAME
-    beside = [job.folder / "batch_progress.json", *([errors] if error_file.is_ours(errors) else [])]
-    targets = [*outputs, *([] if job.rehearsal or job.instance else beside)]
-    for target in targets:
-        if target.exists() and not target.is_relative_to(job.state):
-            start = job.folder if target.is_relative_to(job.folder) else target.anchor
-            kept = job.state / "outputs-before-reset" / target.relative_to(start)
-            make_folder(kept.parent)
-            shutil.move(target, kept)
-    job.state.rename(folder)
-    sync_folder(folder.parent)
-    return folder
-
-
-def _unused(folder: Path) -> Path:
-    """The same name, or with a number behind it when it is taken."""
-    names = (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
-    return folder if not folder.exists() else next(name for name in names if not name.exists())

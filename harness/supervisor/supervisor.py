@@ -38,6 +38,7 @@ from harness.supervisor.pilot import Pilot
 from harness.supervisor.progress import ProgressWriter
 from harness.supervisor.requests import RequestDesk
 from harness.supervisor.seen import Sight
+from harness.supervisor.selecting import Selections
 from harness.supervisor.setting import Setting
 
 _LAST_VERDICTS_S = 2.0
@@ -89,6 +90,7 @@ class Supervisor:
         self._running: dict[AttemptId, _Running] = {}
         self._tasks = asyncio.TaskGroup()
         self._pilot = Pilot(setting)
+        self._selections = Selections(setting)
         self._waiting = WaitingNote(setting.job.state)
         self._starts: deque[datetime] = deque()
         self._deadline: datetime | None = None
@@ -113,6 +115,7 @@ class Supervisor:
         try:
             await self._salvage()
             self._requests.take(self)
+            self._selections.make()
             roots = choose()
             if self._stop is None and not queries.has_parked_groups(self._setting.ledger.db):
                 self._pilot.begin()
@@ -162,6 +165,7 @@ class Supervisor:
 
     def _begin(self, started: RunStarted) -> None:
         self._setting.ledger.record(started)
+        self._selections.prepare()
         job, db, now = self._setting.job, self._setting.ledger.db, self._setting.clock.now()
         self._door.open()
         self._deadline = job.gate.deadline.moment(now) if job.gate.deadline else None
@@ -193,6 +197,8 @@ class Supervisor:
             match step.decision:
                 case Stop(why="finished") if self._pilot.is_on:
                     self._judge_pilot()
+                case Stop(why="finished") if self._selections.trouble is not None:
+                    return Stop("broken", self._selections.trouble)
                 case Stop() as stop:
                     return stop
                 case Start():
@@ -353,6 +359,7 @@ class Supervisor:
             self._stop = self._stop or Stop("broken", stopped_by)
         if ended.blame == "host" and (broken := broken_machine(queries.newest_ended(self._setting.ledger.db))):
             self._stop = self._stop or Stop("broken", broken)
+        self._selections.make()
         self._merger.note(spec.batch.phase)
         self._progress.note()
 

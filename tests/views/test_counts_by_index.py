@@ -14,8 +14,9 @@ def _random_job(seed: int) -> sqlite3.Connection:
     db = sqlite3.connect(":memory:")
     db.executescript(STATE)
     phases, numbers = rng.randint(2, 4), rng.randint(1, 4)
-    db.executemany("INSERT INTO phases VALUES(?, ?, 'n', ?, 'own', 0, 9, 0, 0, 0)",
+    db.executemany("INSERT INTO phases VALUES(?, ?, 'n', ?, 'own', 0, 9, 0, 0, 0, 0)",
                    [(phase, f"p{phase}", phase - 1) for phase in range(1, phases + 1)])  # fmt: skip
+    left_out: set[str] = set()
     weights = rng.choices([1, 0.1, 6], k=6)
     for number in range(1, numbers + 1):
         for phase in range(1, phases + 1):
@@ -26,8 +27,11 @@ def _random_job(seed: int) -> sqlite3.Connection:
                     continue
                 state = rng.choices(["pending", "running", "done", "failed", "blocked", "skipped"], weights)[0]
                 root = f"r{number}.{index}"
+                if phase > 1 and root in left_out:
+                    continue
+                left_out |= {root} if phase == 1 and state == "skipped" else set()
                 values = (phase, root if phase == 1 else f"{root}/{phase}", root, f"{index}", number, state)
-                row = "?, ?, NULL, ?, ?, ?, 0, ?, 0, 1, 0, '{}', '', NULL, '[]', NULL, '[]', 0"
+                row = "?, ?, NULL, ?, ?, ?, 0, ?, 0, 1, 0, '{}', '', NULL, '[]', NULL, '[]', 0, NULL"
                 db.execute(f"INSERT INTO items VALUES({row})", values)
     return db
 
@@ -39,7 +43,9 @@ def _by_looking_at_all(db: sqlite3.Connection) -> Counts:
         states = {row[0] for row in db.execute("SELECT state FROM items WHERE root = ?", (root,))}
         query = "SELECT count(*) FROM numbers WHERE number = ? AND settled = 1"
         is_through = db.execute(query, (number,)).fetchone()[0] == phases
-        worst = next((state for state in ("failed", "running", "pending", "skipped") if state in states), None)
+        (first,) = db.execute("SELECT state FROM items WHERE root = ? AND phase = 1", (root,)).fetchone()
+        worst = next((state for state in ("failed", "running", "pending") if state in states), None)
+        worst = "skipped" if first == "skipped" else worst
         counts[worst or ("done" if is_through else "pending")] += 1
     return Counts(**counts)
 
