@@ -23,20 +23,21 @@ def check(
     """Check the manifest, every file it names, the items and the prompts; start nothing."""
     from harness.cli.foresight import look_ahead, refuse_what_launch_would
     from harness.cli.outline import outline, outline_as_json
-    from harness.cli.preview import read_items
+    from harness.cli.preview import read_items, to_be_worked_on
     from harness.job.synthetic import refuse_synthetic
     from harness.views.wording import clean
 
     place = Place(manifest, rehearsal, instance)
     job = place.load(settings)
     found = read_items(job)
-    warnings = [*found.warnings, *look_ahead(job, found.items)]
+    selection = to_be_worked_on(job, found.items)
+    warnings = [*found.warnings, *look_ahead(job, selection.chosen)]
     for warning in warnings:
         say(f"warning: {clean(warning)}")
     if as_json:
-        print_json(outline_as_json(job, found.items, warnings))
+        print_json(outline_as_json(job, selection, warnings))
     else:
-        print_lines(outline(job, found.items, datetime.now(UTC)))
+        print_lines(outline(job, selection, datetime.now(UTC)))
     refuse_synthetic(job)
     refuse_what_launch_would(job, found.items, typed(place, settings))
     say(f"{clean(str(manifest))} is fine")
@@ -73,9 +74,10 @@ def plan(
     if mounts:
         _print_mounts(job, as_json=as_json)
         return
-    items = preview.read_items(job).items
-    for line in unlike_planned(job, items, typed(place, settings)):
+    source = preview.read_items(job).items
+    for line in unlike_planned(job, source, typed(place, settings)):
         say(line)
+    items = preview.to_be_worked_on(job, source).chosen
     if prompt or phase:
         told = preview.prompt_of(job, items, phase)
         if phase and phase != job.phases[0].name:

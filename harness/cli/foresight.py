@@ -8,7 +8,7 @@ from functools import partial
 from harness.base.bounded import Bounded
 from harness.base.errors import Problem, UsageError
 from harness.cli.later_phases import problems_ahead
-from harness.cli.preview import read_items
+from harness.cli.preview import read_items, to_be_worked_on
 from harness.cli.resetting import changed_in_words
 from harness.cli.silent_prompts import silent_prompts
 from harness.core.models import FALLS_BACK_TO, canonical
@@ -74,7 +74,7 @@ def _refuse_impossible(job: Job, items: Sequence[Item]) -> None:
 def refuse_bad_prompts_ahead(job: Job) -> None:
     """For a job that is about to be planned: better now than when its second phase begins, at night."""
     if len(job.phases) > 1:
-        look_ahead(job, read_items(job).items)
+        look_ahead(job, to_be_worked_on(job, read_items(job).items).chosen)
 
 
 def _unknown_models(job: Job) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """What a manifest asks for, in a few lines: the outline that `check` prints."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -9,27 +10,30 @@ from harness.base.durations import in_words
 from harness.base.texts import shown
 from harness.core.money import in_words as money
 from harness.core.money import to_micro
-from harness.core.types import Item
 from harness.job.bounds import Bounds, Deadline
 from harness.job.job import Job, PhaseSpec
 from harness.planning.batches import batches_of
+from harness.planning.select import Selection
 from harness.supervisor.attempt import reservation
 from harness.supervisor.pilot import spread
+from harness.views.selection import kind_left_out, selection_line
 from harness.views.wording import at_moment, clean, counted, listed
 
 _LONGEST = 60
 """Characters of a value in a line."""
 
 
-def outline(job: Job, items: Sequence[Item], now: datetime) -> Iterator[str]:
+def outline(job: Job, selection: Selection, now: datetime) -> Iterator[str]:
     """One line per part of the job: items, batches, each phase, money; a deadline for a run that begins now."""
-    first = job.phases[0]
+    first, items = job.phases[0], selection.chosen
     batches = len(batches_of(job, items))
     by = f" as in {clean(shown(job.plan_file))}" if job.plan_file is not None else ""
     source = shown(job.items.file) if job.items.file is not None else job.items.files or ""
     yield f"job       {clean(job.name)}{' (rehearsal)' if job.rehearsal else ''}"
     yield f"items     {counted(len(items), clean(job.noun))} from {clean(source)}: {listed([i.id for i in items])}"
     yield f"fields    {listed(list(items[0].data), 12)}" if items else "fields    none"
+    if job.items.select is not None and selection.left_out:
+        yield f"select    {_selected(selection)}"
     yield f"batches   {batches:,} of at most {first.batch_size}{by}, {job.parallel} at once, {job.strikes} strikes"
     for phase in job.phases:
         yield from _phase(job, phase)
@@ -42,14 +46,24 @@ def outline(job: Job, items: Sequence[Item], now: datetime) -> Iterator[str]:
         yield f"gate      {bounds}"
 
 
-def outline_as_json(job: Job, items: Sequence[Item], warnings: Sequence[str]) -> dict[str, Any]:
+def _selected(selection: Selection) -> str:
+    """What was chosen, and how many were left out for what."""
+    chosen, kinds = len(selection.chosen), Counter(each.why for each in selection.left_out)
+    counts = {name or "": number for name, number in selection.counts().items()}
+    skipped = ", ".join(f"{number:,} {kind_left_out(why)}" for why, number in kinds.items())
+    return f"{selection_line(chosen, chosen + len(selection.left_out), counts)}; skipped: {skipped}"
+
+
+def outline_as_json(job: Job, selection: Selection, warnings: Sequence[str]) -> dict[str, Any]:
     """The same for programs; `items` are the ids in their final order."""
     return {
         "schema_version": 1,
         "job": job.name,
         "rehearsal": job.rehearsal,
         "noun": job.noun,
-        "items": [item.id for item in items],
+        "items": selection.ids(),
+        "categories": dict(selection.categories),
+        "skipped": [{"item": each.item.id, "why": each.why, **each.facts} for each in selection.left_out],
         "warnings": list(warnings),
         "batch_size": job.phases[0].batch_size,
         "phases": [_phase_as_json(phase) for phase in job.phases],
@@ -102,6 +116,9 @@ def _follows(job: Job, phase: PhaseSpec) -> str:
         "earlier": f"batch N waits for batches 1 to N of {before}",
         "previous": f"batch N waits for batches 1 to N of {before} and for batch N-1",
     }
+    if phase.select is not None:
+        top = f"the top {phase.select.top:,} of them" if phase.select.top else "those that select takes"
+        return f" from {before}{made}; when all of {before} is settled, {top} are worked on"
     return f" from {before}{made}; {waits[phase.needs]}"
 
 

@@ -26,10 +26,12 @@ from harness.ledger import queries
 from harness.ledger.contents import contents_of
 from harness.ledger.store import Ledger, opened_for_reading
 from harness.planning.batches import batches_of
+from harness.planning.select import Selection
 from harness.prompts import render
 from harness.sources.read import Reading, read
 from harness.supervisor.attempt import make_spec, new_identity, reservation
 from harness.supervisor.pilot import batches_ahead, spread
+from harness.supervisor.selecting import selected
 from harness.supervisor.setting import Setting
 from harness.views.wording import clean, counted, listed
 
@@ -53,6 +55,17 @@ def read_items(job: Job) -> Reading:
     """The items of the job. UsageError with every problem."""
     with closing(Bounded()) as bounded:
         return read(job, bounded)
+
+
+def to_be_worked_on(job: Job, items: Sequence[Item]) -> Selection:
+    """What the source's selection is, or would be today. UsageError when it cannot be made."""
+    path = job.state / "ledger.db"
+    if job.items.select is not None and path.exists():
+        with opened_for_reading(path) as db:
+            if db.execute("SELECT 1 FROM job").fetchone():
+                known = set(queries.selected_items(db))
+                return Selection(tuple(item for item in items if str(item.id) in known))
+    return selected(job, items)
 
 
 def planned_groups(job: Job, items: Sequence[Item]) -> list[Planned]:

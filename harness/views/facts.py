@@ -234,3 +234,15 @@ def merged(db: sqlite3.Connection) -> list[tuple[str, str, int, str]]:
            WHERE m.seq = (SELECT max(seq) FROM merges WHERE phase = m.phase) ORDER BY m.phase"""
     )
     return rows.fetchall()
+
+
+def selections(db: sqlite3.Connection) -> Iterator[tuple[str, int, int, str]]:
+    """Phase, how many items were selected, of how many, and how many of each category; in order of time."""
+    rows = db.execute(
+        """SELECT p.name, json_extract(e.body, '$.chosen'), json_extract(e.body, '$.of'),
+           json_extract(e.body, '$.categories') FROM entries e
+           JOIN phases p ON p.phase = json_extract(e.body, '$.phase') WHERE e.kind = 'SelectionMade' ORDER BY e.seq"""
+    )
+    for phase, chosen, of, categories in rows:
+        counts = json.loads(categories)
+        yield phase, chosen, of, ", ".join(f"{name or 'none'} {number}" for name, number in counts.items())

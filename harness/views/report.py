@@ -13,9 +13,11 @@ from harness.base.instances import origin_of
 from harness.core.money import in_words as money
 from harness.core.money import to_usd
 from harness.ledger.lock import is_held
+from harness.ledger.selecting import counts_of_skipped
 from harness.views import facts
 from harness.views.pilot import pilot_lines
 from harness.views.reading import reading
+from harness.views.selection import kind_left_out
 from harness.views.status import Status, status_of
 from harness.views.status_text import counts_line
 from harness.views.tables import Cell, as_csv, tables
@@ -125,6 +127,8 @@ def _markdown(db: sqlite3.Connection, status: Status, asked: Asked, now: datetim
     yield from _section("Counts", _counts(status))
     yield from _section("Failed", _failed(status))
     yield from _section("Blocked", _table(("phase", "item", "because"), facts.blocked(db)))
+    yield from _section("Selected", _table(("phase", "selected", "of", "categories"), facts.selections(db)))
+    yield from _section("Skipped", _table(("phase", "items", "why"), _skipped(db)))
     yield from _section("Merged", _merged(db))
     yield from _section("Usage", _usage(db, status))
     yield from _section("Runs", _runs(db, status))
@@ -174,6 +178,11 @@ def _counts(status: Status) -> Iterator[str]:
 def _failed(status: Status) -> Iterator[str]:
     rows = [(f.id, f.phase, f.attempts, f.reason or "no reason recorded") for f in status.failed]
     return _table(("item", "phase", "attempts", "reason"), rows)
+
+
+def _skipped(db: sqlite3.Connection) -> Iterator[tuple[str, int, str]]:
+    names = dict(db.execute("SELECT phase, name FROM phases").fetchall())
+    yield from ((names[phase], number, kind_left_out(why)) for phase, why, number in counts_of_skipped(db))
 
 
 def _merged(db: sqlite3.Connection) -> Iterator[str]:

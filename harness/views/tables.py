@@ -12,6 +12,7 @@ from harness.core.money import to_usd
 from harness.ledger.progress import failed_items
 from harness.views.attempts import AttemptView, all_attempts
 from harness.views.facts import told_and_counted
+from harness.views.selection import why_left_out
 from harness.views.wording import clean
 
 Cell = str | int | float | None
@@ -46,14 +47,16 @@ def _items(db: sqlite3.Connection) -> Table:
     rows = db.execute(
         """SELECT p.name, i.item, CASE WHEN i.parent != i.item THEN i.parent END,
                   i.number || CASE WHEN i.part > 0 THEN '.' || i.part ELSE '' END,
-                  i.state, i.strikes, i.round, i.attempts, a.records, i.reasons, i.settled_at, a.attempt, a.sha
+                  i.state, i.strikes, i.round, i.attempts, a.records, i.reasons, i.left_out, i.settled_at,
+                  a.attempt, a.sha
            FROM items i JOIN phases p ON p.phase = i.phase
            LEFT JOIN accepted a ON a.phase = i.phase AND a.item = i.item ORDER BY i.phase, i.place"""
     )
 
     def told() -> Iterator[tuple[Cell, ...]]:
-        for *values, reasons, settled_at, attempt, sha in rows:
+        for *values, reasons, left_out, settled_at, attempt, sha in rows:
             why = "" if attempt is not None else "; ".join(json.loads(reasons))
+            why = why_left_out(json.loads(left_out)) if left_out else why
             yield (*map(_text, values), clean(why), settled_at, attempt, sha)
 
     return Table("items", (*columns, "settled_at", "accepted_from_attempt", "fragment"), told())

@@ -16,9 +16,10 @@ from harness.ledger.store import Entry, entries
 from harness.views.attempts import Batches, BatchName, known_duration
 from harness.views.pilot import pilot_lines
 from harness.views.reading import reading
+from harness.views.selection import selection_line, why_left_out
 from harness.views.wording import as_json, clean, counted, date_time, listed, shorten
 
-_OF_PLANNING = (e.ItemAdded, e.BatchPlanned, e.BatchSettled, e.GroupQueued, e.GroupsChosen)
+_OF_PLANNING = (e.ItemAdded, e.ItemSkipped, e.BatchPlanned, e.BatchSettled, e.GroupQueued, e.GroupsChosen)
 _MOST_ENTRIES = 5_000
 """Entries read in one go: a reading stays short however long the ledger is."""
 
@@ -127,6 +128,9 @@ class Words:
                 bounds = [f"at most {event.at_once} at once"] if event.at_once else []
                 bounds += [f"{event.starts_per_minute} starts a minute"] if event.starts_per_minute else []
                 return f"the plan of {event.item!r} sets the pace of {self._phases[event.phase]}: {', '.join(bounds)}"
+            case e.ItemSkipped():
+                why = why_left_out({"why": event.why, **event.facts})
+                return f"{self._item(event.phase, event.item)} skipped: {why}"
             case e.ItemBlocked():
                 return f"{self._item(event.phase, event.item)} blocked: {event.parent!r} {event.reason}"
         return None
@@ -154,6 +158,9 @@ class Words:
                 return "pilot: " + " ".join(pilot_lines(event))
             case e.JobExtended():
                 return f"{counted(event.items, 'new item')} planned behind the {event.behind:,} already there"
+            case e.SelectionMade():
+                said = selection_line(event.chosen, event.of, event.categories)
+                return f"{self._phases[event.phase]}: {said}" if len(self._phases) > 1 else said
             case e.FingerprintKept():
                 return f"went on although the job has changed: {listed(list(event.differences))}"
         return None

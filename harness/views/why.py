@@ -20,6 +20,7 @@ from harness.core.money import to_usd
 from harness.core.types import Json
 from harness.ledger.contents import contents_of
 from harness.ledger.errors import errors_of_row
+from harness.ledger.selecting import skipped_why
 from harness.views.attempts import AttemptView, Verdict, attempts_of, verdicts
 from harness.views.reading import head, reading
 from harness.views.rejected import wrote
@@ -79,6 +80,8 @@ class Chapter:
     withdrawn: tuple[Withdrawn, ...] = ()
     errors: tuple[dict[str, Any], ...] = ()
     """`{type, field, message}` of each reason."""
+    left_out: dict[str, Any] | None = None
+    """Of one that is skipped: `why`, and the facts that belong to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ def _chapter_as_json(chapter: Chapter, state: Path) -> dict[str, Any]:
         "round": chapter.round,
         "reasons": list(chapter.reasons),
         "errors": list(chapter.errors),
+        "left_out": chapter.left_out,
         "attempts": [_told_as_json(told, state) for told in chapter.attempts],
         "accepted": None if kept is None else _kept_as_json(kept),
         "withdrawn": [
@@ -217,7 +221,8 @@ def _chapter(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: str
     has_lost = round_ > 1 or was_accepted - {kept.attempt if kept else 0}
     withdrawn = tuple(_withdrawn(db, store, phase, item)) if has_lost else ()
     why, found = tuple(json.loads(reasons)), tuple(errors_of_row(reasons, errors))
-    return Chapter(name, item, noun, parent, state, strikes, round_, why, told, kept, withdrawn, found)
+    left_out = skipped_why(db, phase, item)
+    return Chapter(name, item, noun, parent, state, strikes, round_, why, told, kept, withdrawn, found, left_out)
 
 
 def _told(store: ArtifactStore, view: AttemptView, verdict: Verdict | None, item: str) -> Told:

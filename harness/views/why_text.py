@@ -8,6 +8,7 @@ from harness.base.commands import command_at
 from harness.base.durations import in_words
 from harness.core.money import in_words as money
 from harness.views.attempts import AttemptView, Verdict
+from harness.views.selection import why_left_out
 from harness.views.why import Chapter, History, Kept, Told
 from harness.views.wording import clean, counted, date_time, shorten
 
@@ -39,7 +40,9 @@ def _chapter(chapter: Chapter, story: History) -> Iterator[str]:
     yield f"{clean(chapter.item)} in {clean(chapter.phase)}{made}: {chapter.state}{strikes}{again}"
     if chapter.state in ("failed", "blocked", "pending") and chapter.reasons:
         yield f"  because: {clean('; '.join(chapter.reasons))}"
-    if not chapter.attempts and chapter.state != "blocked":
+    if chapter.left_out is not None:
+        yield f"  because: {why_left_out(chapter.left_out)}"
+    if not chapter.attempts and chapter.state not in ("blocked", "skipped"):
         yield "  no attempt yet"
     for told in chapter.attempts:
         yield from _attempt(told, story)

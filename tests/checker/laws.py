@@ -180,6 +180,8 @@ def _states(record: Record) -> dict[Key, str]:
                 del states[entry.key]
             case "ItemBlocked":
                 states[entry.key] = "blocked"
+            case "ItemSkipped":
+                states[entry.key] = "skipped"
             case "AttemptStarted":
                 running[entry["attempt"]] = entry.keys
                 states |= dict.fromkeys(entry.keys, "running")

@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from harness.job.job import ItemsSpec, Job, OutputSpec, PhaseSpec, SessionSpec
+from harness.job.job import ItemsSpec, Job, OutputSpec, PhaseSpec, SelectSpec, SessionSpec
 from tests.simulation.script import Script
 
 
@@ -38,6 +38,7 @@ def job_of(script: Script, folder: Path) -> Job:
 
 def _phase(script: Script, number: int, folder: Path) -> PhaseSpec:
     makes = script.makes_items and number > 1
+    selects = makes and number == script.phases and script.selects is not None
     return PhaseSpec(
         number=number,
         name=f"phase{number}",
@@ -50,6 +51,7 @@ def _phase(script: Script, number: int, folder: Path) -> PhaseSpec:
         session=_session(),
         plan=".plan" if makes and script.plan is not None else None,
         output=OutputSpec("output.json", "array", ".id", ".id", (), None, folder / f"merged-{number}.json"),
+        select=SelectSpec(script.selects, ".score", False, None, None, None, {}) if selects else None,
     )
 
 

@@ -119,7 +119,7 @@ def _check_counts(db: sqlite3.Connection, watcher: Watcher) -> None:
     """V9: what is shown is a function of the entries."""
     for each in phase_counts(db):
         states = [state for (phase, _), state in watcher.states.items() if phase == each.phase]
-        shown = {name: getattr(each.counts, name) for name in ("pending", "done", "failed", "blocked")}
+        shown = {name: getattr(each.counts, name) for name in ("pending", "done", "failed", "blocked", "skipped")}
         assert shown == {name: states.count(name) for name in shown}, f"V9: phase {each.phase} shows {shown}"
     total = sum(phase == 1 for phase, _ in watcher.states)
     assert job_counts(db).total == total, "V9: the counts of the job do not sum up"

@@ -23,9 +23,12 @@ from harness.outputs.match import Matched, match
 from harness.outputs.parse import Unparsed, parse
 
 
-def made_of(item: str) -> list[dict[str, str]]:
+def made_of(item: str) -> list[dict[str, str | int]]:
     """The items that a good record of `item` makes, where a phase makes items."""
-    return [{"id": f"{item}.{number}"} for number in range(len(item) % 3 + int(item[1:4]) % 3)]
+    return [
+        {"id": f"{item}.{number}", "score": (int(item[1:4]) * 5 + number * 3) % 7}
+        for number in range(len(item) % 3 + int(item[1:4]) % 3)
+    ]
 
 
 def batches_of(item: str) -> list[tuple[str, ...]]:

@@ -45,6 +45,8 @@ class Script:
     makes_items: bool = False
     plan: tuple[int | None, int | None] | None = None
     """Made items come in the batches of a plan, which allows so many starts a minute, and so many at once."""
+    selects: int | None = None
+    """Of the items that the last phase makes at most so many are worked on."""
     budget: Decimal | None = None
     raises: int = 0
     """How often a person doubles the budget when it is used up."""
@@ -136,6 +138,7 @@ def draw(seed: int) -> Script:
     script = _with_odd(random.Random(f"odd {seed}"), _with_deadly(random.Random(f"deadly {seed}"), script))
     script = _with_liars(random.Random(f"liars {seed}"), script)
     script = _with_plan(random.Random(f"plan {seed}"), script)
+    script = _with_selection(random.Random(f"selects {seed}"), script)
     return _with_broken_answers(random.Random(f"answers {seed}"), script)
 
 
@@ -144,7 +147,7 @@ def fair(seed: int) -> Script:
     rng = random.Random(f"fair {seed}")
     items = rng.randint(2, 16)
     poison: dict[str, Poison] = {item: kind for item, kind in _poison(rng, items).items() if kind != "dear"}
-    return Script(
+    drawn = Script(
         items=items,
         batch_size=rng.randint(1, 6),
         strikes=rng.choice([2, 3]),
@@ -159,6 +162,7 @@ def fair(seed: int) -> Script:
         calm_s=3000,
         is_fair=True,
     )
+    return _with_selection(random.Random(f"selects {seed}"), drawn)
 
 
 def costly(seed: int) -> Script:
@@ -192,6 +196,12 @@ def _with_plan(rng: random.Random, script: Script) -> Script:
     if not script.makes_items or script.phases == 1 or rng.random() < 0.5:
         return script
     return replace(script, plan=(rng.choice([None, 2, 4, 10]), rng.choice([None, 1, 2, 3])))
+
+
+def _with_selection(rng: random.Random, script: Script) -> Script:
+    if rng.random() < 0.5 or script.phases == 1 or not script.makes_items or script.plan:
+        return script
+    return replace(script, selects=rng.randint(1, 9))
 
 
 def _with_broken_answers(rng: random.Random, script: Script) -> Script:

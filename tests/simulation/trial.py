@@ -126,6 +126,7 @@ def clock_pair(seed: int) -> None:
         phases=drawn.phases,
         needs=drawn.needs,
         makes_items=drawn.makes_items,
+        selects=drawn.selects,
         fault_rates=drawn.fault_rates,
         poison=drawn.poison,
         calm_s=drawn.calm_s,

@@ -16,6 +16,7 @@ from harness.job.job import Job
 from harness.ledger.store import Entry, entries
 from tests.simulation.doorkeeper import Doorkeeper
 from tests.simulation.pacemaker import Pacemaker
+from tests.simulation.selecting import SelectionWatch
 from tests.simulation.virtual import VirtualClock
 from tests.simulation.world import World
 
@@ -29,6 +30,7 @@ _LEGAL = {
     ("running", "done"),
     ("running", "failed"),
     ("failed", "pending"),
+    ("pending", "skipped"),
 }
 _FIRST_BACKOFF = timedelta(seconds=30)
 _MOST_BREAKDOWNS = 13
@@ -88,6 +90,7 @@ class Watcher:
         """A run has begun, and was not stopped in order."""
         self.door = Doorkeeper(job.parallel)
         self.pacemaker = Pacemaker(job, world.script.pace(), clock)
+        self._selecting = SelectionWatch(job, self.states)
 
     def digest(self) -> str:
         """Of all that happened, without the random tokens: the same seed has the same."""
@@ -122,9 +125,12 @@ class Watcher:
         self._check_ended([entry.event for entry in new])
 
     def _look(self, entry: Entry) -> None:
+        self._selecting.look(entry.event)
         match entry.event:
             case e.ItemAdded() as event:
                 self._goes(event.phase, event.item, "pending")
+            case e.ItemSkipped() as event:
+                self._goes(event.phase, event.item, "skipped")
             case e.ItemBlocked() as event:
                 self._goes(event.phase, event.item, "blocked")
             case e.BatchPlanned() as event:

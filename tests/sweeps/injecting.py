@@ -23,7 +23,7 @@ from tests.sweeps import forge
 
 MANIFEST = {
     "job": "Sweep",
-    "items": {"file": "items.json"},
+    "items": {"file": "items.json", "select": {"top": 5}},
     "batch": {"size": 1},
     "session": {"backend": "command", "command": ["sh", "work.sh"], "prompt": "do the work"},
     "output": {"fields": {"id": "string", "text": "string"}, "merge": "output/all.json"},
@@ -70,7 +70,7 @@ class Said:
 
 
 class SmallJob:
-    """Five items, two at a time, in a folder of its own that is removed at the end of the block."""
+    """Five items of six, two at a time, in a folder of its own that is removed at the end of the block."""
 
     def __init__(self, fault: str = "none", work: str = WORK) -> None:
         self._scratch = Path(tempfile.mkdtemp(prefix="sweep-"))
@@ -85,7 +85,7 @@ class SmallJob:
         self.folder.mkdir()
         (self.folder / "job.yaml").write_text(json.dumps(MANIFEST))
         (self.folder / "more").write_text(MORE)
-        (self.folder / "items.json").write_text(json.dumps([{"id": item} for item in ITEMS]))
+        (self.folder / "items.json").write_text(json.dumps([{"id": item} for item in [*ITEMS, "left out"]]))
         (self.folder / "work.sh").write_text(work)
 
     def __enter__(self) -> "SmallJob":
