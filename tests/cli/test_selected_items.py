@@ -148,9 +148,7 @@ def test_what_a_phase_made_is_selected_from_all_of_it_when_all_of_it_is_there(de
     assert "a2 in letters, made from one: skipped" in desk.types("why", "a2").out
     assert "letters: 3 of 5 selected, of 3 categories" in desk.types("log").out
     assert_sound(desk)
-    assert (
-        desk.types("reject", "two", "--why", "no", "--yes").code == 0
-    )  # what was made of it is made, and selected, again
+    assert desk.types("reject", "two", "--why", "no", "--yes").code == 0  # and is selected again
     assert desk.types("launch").code == 0
     assert letters(desk) == ["a1", "b1", "c1"]
     assert_sound(desk)
