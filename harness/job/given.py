@@ -25,6 +25,9 @@ def plan_of(desk: Inspection, place: ValuePath, phase: Phase) -> str | None:
     at: ValuePath = (*place, "batch")
     if phase.items is None:
         desk.complain((*at, "plan"), "is for a phase with `items` that come out of the record that has the plan")
+    if phase.items is not None and phase.items.select is not None:
+        message = "the batch plan says which items there are, so nothing is left to select"
+        desk.complain((*place, "items", "select"), message, "leave one of the two out", of_key=True)
     if "size" in batch.model_fields_set:
         desk.complain((*at, "size"), "the plan says how large batches are; leave one of the two out", of_key=True)
     if not is_plain(batch.plan):

@@ -38,6 +38,9 @@ def resolve_items(desk: Inspection, manifest: Manifest) -> ItemsSpec:
         desk.jq(("items", "rows"), items.rows)
     if file is not None:
         _check_table(desk, items, file)
+    if items.select is not None and manifest.batch.plan is not None:
+        message = "batch.plan says which items there are, so nothing is left to select"
+        desk.complain(("items", "select"), message, "leave one of the two out", of_key=True)
     if items.id != BY_ROW:
         desk.plain_path(("items", "id"), items.id)
     return ItemsSpec(
