@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from harness.base.durations import parse_duration
+from harness.base.nouns import plural, snake
 from harness.job.bounds import Rate
 
 Path = tuple[str | int, ...]
@@ -112,7 +113,7 @@ class _Reading:
 
     def __init__(self, top: Path, noun: str) -> None:
         self._top = top
-        self._names = tuple(dict.fromkeys(("leads", f"{noun.replace(' ', '_')}s", "items")))
+        self._names = tuple(dict.fromkeys(("leads", snake(plural(noun)), f"{snake(noun)}s", "items")))
         self._flaws: list[Flaw] = []
         self._places: dict[str, Path] = {}
         self._batch_of: dict[str, int] = {}

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from harness.base.clock import from_text, to_text
+from harness.base.nouns import camel, plural
 from harness.ledger.counts import phase_counts
 
 _BATCHES = """SELECT p.phase, p.name,
@@ -31,7 +32,7 @@ def dashboard(db: sqlite3.Connection, now: datetime) -> dict[str, Any]:
     status = _status(db, now)
     completion = None if status in ("new", "stopped", "finished") else estimated_completion(db, now)
     return {
-        f"total{noun[:1].upper()}{noun[1:]}s": items,
+        f"total{camel(plural(noun))}": items,
         "totalBatches": batches,
         "currentPhase": phase,
         "currentBatch": batch,

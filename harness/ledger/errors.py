@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.base import error_file
 from harness.base.files import write_atomic
+from harness.base.nouns import camel
 
 _MOST_ITEMS = 10_000
 """Of more the file holds the first; `harness why ITEM --json` has those of each."""
@@ -35,7 +36,7 @@ def batches_with_errors(db: sqlite3.Connection) -> Iterator[dict[str, Any]]:
             "status": "retrying" if goes_again else "failed",
             "attempts": max(row[5] for row in rows),
             "errors": [
-                {f"{noun}Id": item, **error}
+                {_key_of(noun): item, **error}
                 for _, _, noun, item, _, _, reasons, errors in rows
                 for error in errors_of_row(reasons, errors)
             ],
@@ -49,6 +50,11 @@ def errors_of_row(reasons: str, errors: str) -> list[dict[str, Any]]:
         {"type": "rejected", "field": None, "message": reason} for reason in json.loads(reasons)
     ]
     return [{name: error[name] for name in ("type", "field", "message")} for error in found]
+
+
+def _key_of(noun: str) -> str:
+    first, *others = noun.split()
+    return f"{first}{camel(' '.join(others))}Id"
 
 
 def place_of(beside: Path, state: Path) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.base.clock import to_text
 from harness.base.files import write_atomic
+from harness.base.nouns import plural, snake
 from harness.ledger.counts import job_counts
 from harness.ledger.dashboard import dashboard
 from harness.ledger.errors import errors_of_row
@@ -40,13 +41,13 @@ def build(db: sqlite3.Connection, now: datetime) -> dict[str, Any]:
         "rehearsal": bool(rehearsal),
         "started": started,
         "last_updated": to_text(now),
-        f"current_{noun}": lists["running"][0] if lists["running"] else None,
+        f"current_{snake(noun)}": lists["running"][0] if lists["running"] else None,
         "running": lists["running"],
         "completed": lists["done"],
         "failed": [{name: each[name] for name in each if name != "errors"} for each in failed_items(db)],
         "pending": lists["pending"],
         "truncated": counts.total > LONGEST_LIST,
-        f"total_{noun}s": counts.total,
+        f"total_{snake(plural(noun))}": counts.total,
         "counts": {state: getattr(counts, state) for state in ("pending", "running", "done", "failed", "skipped")},
         **dashboard(db, now),
         "batches": _batches(db),

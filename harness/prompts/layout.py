@@ -10,6 +10,7 @@ prompt          first line, ours, so that no data can be taken for a command, a 
 from collections.abc import Mapping, Sequence
 
 from harness.base.ids import ItemId
+from harness.base.nouns import plural
 from harness.core.types import BatchView, Item
 from harness.job.job import PhaseSpec
 from harness.job.template import fenced, to_json, visible
@@ -21,7 +22,7 @@ _MOST_RETRY_CHARACTERS = 60_000
 
 def first_line(phase: PhaseSpec, batch: BatchView) -> str:
     """`Batch 7 of phase decompose: 20 seeds.`"""
-    noun = visible(phase.noun) if batch.size == 1 else f"{visible(phase.noun)}s"
+    noun = visible(phase.noun) if batch.size == 1 else plural(visible(phase.noun))
     return f"Batch {batch.label} of phase {phase.name}: {batch.size} {noun}."
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.base.durations import in_words
 from harness.base.files import write_atomic
 from harness.base.instances import origin_of
+from harness.base.nouns import plural
 from harness.core.money import in_words as money
 from harness.core.money import to_usd
 from harness.ledger.lock import is_held
@@ -21,7 +22,7 @@ from harness.views.selection import kind_left_out
 from harness.views.status import Status, status_of
 from harness.views.status_text import counts_line
 from harness.views.tables import Cell, as_csv, tables
-from harness.views.wording import clean, counted, date_time, plural
+from harness.views.wording import clean, counted, date_time
 from harness.views.workbook import as_workbook
 
 _MOST_ROWS = 200

@@ -5,6 +5,8 @@ import re
 from datetime import datetime
 from typing import Any
 
+from harness.base.nouns import plural
+
 _SEQUENCES = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC: titles, links, the clipboard
     r"|\x1b[PX^_][^\x1b]*(?:\x1b\\)?"  # DCS, SOS, PM, APC
@@ -44,15 +46,6 @@ def shorten_id(id_: str, most: int) -> str:
     text = clean(id_)
     tail = most // 2
     return text if len(text) <= most else f"{text[: most - 1 - tail].rstrip()}…{text[-tail:].lstrip()}"
-
-
-def plural(noun: str) -> str:
-    """`schools`, `companies`, `batches`: English, good enough for a noun that a user wrote."""
-    if re.search(r"\bperson$", noun):
-        return f"{noun[:-6]}people"
-    if re.search(r"[^aeiou]y$", noun):
-        return f"{noun[:-1]}ies"
-    return f"{noun}es" if re.search(r"(s|x|z|ch|sh)$", noun) else f"{noun}s"
 
 
 def counted(number: int, noun: str) -> str:
