@@ -1,13 +1,15 @@
-"""Put all accepted reports together: a CSV per school, a master CSV and a workbook with the four statistics.
+"""Put all reports together: a CSV per school, a master CSV, and a workbook of warm leads with the four statistics.
 
 cd scripts && python3 generate_master_report.py                # of the real job, into output/
 cd scripts && python3 generate_master_report.py --rehearsal    # of the rehearsal, beside its merged file
+cd scripts && python3 generate_master_report.py --from ../output/schools   # CSV files, from anywhere
 """
 
 import argparse
 import sys
 from contextlib import closing
 from datetime import date
+from pathlib import Path
 
 from project import MANIFEST, exit_code_of, use_own_python
 
@@ -41,13 +43,26 @@ def main(*, rehearsal: bool) -> None:
     print(*figures, *paths[:2], f"and {len(paths) - 2} files in {merged.parent / 'schools'}", sep="\n")
 
 
-def rehearsal_is_asked_for() -> bool:
+def combine(folder: Path) -> None:
+    """Combine the per-school CSV files of a folder, whoever made them; UsageError with all that is wrong in them."""
+    from report_files import Geography
+    from school_tables import read_tables, write_combined
+
+    combined = read_tables(folder, Geography.read(MANIFEST.parent / "data"))
+    paths, figures = write_combined(folder.resolve().name, combined, folder.resolve().parent, date.today())
+    older = [f"left out, there is a newer one of the school: {file}" for file in combined.older]
+    print(*figures, *older, *paths, sep="\n")
+
+
+def asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Write the master report of the schools job.")
-    parser.add_argument("--rehearsal", action="store_true", help="of the rehearsal")
-    return bool(parser.parse_args().rehearsal)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--rehearsal", action="store_true", help="of the rehearsal")
+    what.add_argument("--from", dest="folder", type=Path, metavar="FOLDER", help="of the per-school CSV files there")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
     use_own_python()
-    is_rehearsal = rehearsal_is_asked_for()
-    sys.exit(exit_code_of(lambda: main(rehearsal=is_rehearsal)))
+    wanted = asked()
+    sys.exit(exit_code_of(lambda: combine(wanted.folder) if wanted.folder else main(rehearsal=wanted.rehearsal)))

@@ -14,6 +14,7 @@ from harness.cli.options import (
     Keep,
     Manifest,
     Manifests,
+    MostSessions,
     Only,
     Place,
     Plain,
@@ -25,7 +26,7 @@ from harness.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from harness.executors.walls import Containment
     from harness.job.job import Job
@@ -44,6 +45,7 @@ def launch(
     add: Add = False,
     changed: Changed = False,
     reset: Reset = False,
+    max_iterations: MostSessions = None,
     detach: Annotated[bool, typer.Option("--detach", help="Run without this terminal; say how to follow it.")] = False,
     trust: Trust = False,
     plain: Plain = False,
@@ -70,6 +72,7 @@ def launch(
     from harness.supervisor.running import RunOptions
 
     places = [Place(manifest, False, instance) for manifest in manifests or [DEFAULT_MANIFEST]]
+    settings = _capped(settings, max_iterations)
     if len(places) > 1 and (first or only or detach):
         raise UsageError([Problem("launch", "--first, --only and --detach are for one job")])
     choice = _choice(first, only)
@@ -87,13 +90,26 @@ def launch(
     if detach:
         _chosen_walls(jobs[0])
         raise typer.Exit(detach_and_wait(places[0], words))
+    options = [
+        RunOptions(supply, choice, Again(keep, add, changed, typed(place, settings)), shared_state=shared)
+        for place, supply in zip(places, supplies, strict=True)
+    ]
+    raise typer.Exit(_in_turn(zip(places, jobs, options, strict=True), words_of(settings), plain=plain))
+
+
+def _in_turn(runs: "Iterable[tuple[Place, Job, RunOptions]]", words: list[str], *, plain: bool) -> int:
+    """The highest exit code; what stops one job would stop the next one too."""
     code = 0
-    for place, job, supply in zip(places, jobs, supplies, strict=True):
-        options = RunOptions(supply, choice, Again(keep, add, changed, typed(place, settings)), shared_state=shared)
-        code = max(code, _play(place, job, options, words_of(settings), plain=plain))
-        if code > 1:  # what stopped this job would stop the next one too
+    for place, job, options in runs:
+        code = max(code, _play(place, job, options, words, plain=plain))
+        if code > 1:
             break
-    raise typer.Exit(code)
+    return code
+
+
+def _capped(settings: list[str] | None, most: int | None) -> list[str] | None:
+    """Document 001 calls the cap on sessions `--max-iterations`; said twice, the option holds."""
+    return settings if most is None else [*(settings or []), f"caps.sessions={most}"]
 
 
 def _start_over(jobs: "list[Job]", choice: "Choice") -> None:

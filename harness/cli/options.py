@@ -70,6 +70,10 @@ First = Annotated[
 Only = Annotated[
     list[str] | None, typer.Option("--only", metavar="ID", help="Look at this item only, this time; may be repeated.")
 ]
+MostSessions = Annotated[
+    int | None,
+    typer.Option("--max-iterations", min=1, metavar="N", help="Most sessions in all, as --set caps.sessions=N."),
+]
 Keep = Annotated[
     bool, typer.Option("--keep", help="Go on although the job has changed; done records stay as they are.")
 ]

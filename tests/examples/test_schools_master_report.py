@@ -1,9 +1,10 @@
 """The master report: four statistics, one CSV per school, and text that stays text."""
 
 import csv
-import importlib.util
+import importlib
 import io
 import json
+import sys
 from datetime import date
 from pathlib import Path
 from types import ModuleType
@@ -19,12 +20,9 @@ HOSTILE = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", '=HYPERLINK("
 
 
 def _load() -> ModuleType:
-    path = ROOT / "scripts" / "master_report.py"
-    spec = importlib.util.spec_from_file_location("schools_master_report", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    if str(ROOT / "scripts") not in sys.path:
+        sys.path.insert(0, str(ROOT / "scripts"))
+    return importlib.import_module("master_report")
 
 
 def _coach(name: str, overlap: str, steps: int = 1) -> dict[str, Any]:
@@ -102,16 +100,34 @@ def test_there_is_one_csv_per_school_and_the_master_is_all_of_them(tmp_path: Pat
     assert _rows(master)[0]["Career 3"] == "2019 Troy University, Assistant <https://x.invalid/>"
 
 
-def test_the_workbook_has_a_sheet_for_each_state(tmp_path: Path) -> None:
-    _, workbook, *_ = _write(tmp_path, _report(BOISE, _coach("A", "YES")), _report(HAWAII, _coach("B", "NO")))
-    assert openpyxl.load_workbook(workbook).sheetnames == ["Summary", "Master", "HI", "ID", "UT"]
-    assert [row[3] for row in _cells(workbook, "HI")] == ["Coach Name", "B"]
+def test_the_warm_leads_come_first_and_each_territory_has_a_sheet(tmp_path: Path) -> None:
+    (tmp_path / "territories.json").write_text('{"_comment": "x", "North/West": ["ID", "WA"], "Islands": ["HI"]}')
+    (tmp_path / "school_locations.json").write_text(f'{{"{BOISE}": {{"county": "Ada", "state": "ID"}}}}')
+    done = (_report(BOISE, _coach("A", "YES"), _coach("C", "NO")), _report(HAWAII, _coach("B", "NO")))
+    master, workbook, *_ = _write(tmp_path, *done)
+    assert openpyxl.load_workbook(workbook).sheetnames == ["Warm leads", "Summary", "Master", "Islands", "North-West"]
+    assert [row[5] for row in _cells(workbook, "Warm leads")] == ["Coach Name", "A"]
+    assert [row[5] for row in _cells(workbook, "North-West")] == ["Coach Name", "A", "C"]
+    assert [(row["County"], row["Territory"]) for row in _rows(master)] == [
+        ("Ada", "North/West"),
+        ("Ada", "North/West"),
+        ("", "Islands"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["Warm Leads", "master", "History", "", "///", "x" * 40, "'quoted'", "a\0b", "[1]"])
+def test_a_territory_of_any_name_has_a_sheet_that_opens(tmp_path: Path, name: str) -> None:
+    (tmp_path / "territories.json").write_text(json.dumps({name: ["ID"]}))
+    _, workbook, *_ = _write(tmp_path, _report(BOISE, _coach("A", "YES")))
+    first, summary, master, own = openpyxl.load_workbook(workbook).sheetnames
+    assert (first, summary, master) == ("Warm leads", "Summary", "Master")
+    assert _cells(workbook, own)[1][5] == "A"
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_never_becomes_a_formula_a_number_or_a_link(tmp_path: Path, text: str) -> None:
     master, workbook, *_ = _write(tmp_path, _report(BOISE, _coach(text, "YES")))
-    cell = openpyxl.load_workbook(workbook)["Master"]["D2"]
+    cell = openpyxl.load_workbook(workbook)["Master"]["F2"]
     assert (cell.data_type, cell.hyperlink) == ("s", None)
     assert str(cell.value).replace("_x000D_", "\r").strip() == text.strip()
     assert _rows(master)[0]["Coach Name"] in (text, f"'{text}")
@@ -121,7 +137,7 @@ def test_text_never_becomes_a_formula_a_number_or_a_link(tmp_path: Path, text: s
 def test_characters_that_no_spreadsheet_takes_are_shown_as_replaced(tmp_path: Path) -> None:
     master, workbook, *_ = _write(tmp_path, _report(BOISE, _coach("a\0b\x1bc\ud800d\uffff", "YES")))
     assert _rows(master)[0]["Coach Name"] == "a\ufffdb\ufffdc\ufffdd\ufffd"
-    assert _cells(workbook, "Master")[1][3] == "a\ufffdb\ufffdc\ufffdd\ufffd"
+    assert _cells(workbook, "Master")[1][5] == "a\ufffdb\ufffdc\ufffdd\ufffd"
 
 
 @pytest.mark.parametrize("character", ["x", "🏈"])
