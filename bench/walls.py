@@ -13,8 +13,8 @@ from pathlib import Path
 
 from bench.machine import describe
 from bench.tables import median, spread, table, verdict
-from harness.backends.claude import cli_folder
 from harness.backends.launch import Launch
+from harness.backends.outfit import cli_folder
 from harness.base.files import make_folder
 from harness.base.handed import handed
 from harness.executors.bubblewrap import VIEW, Bubblewrap

@@ -4,9 +4,9 @@ preflight. The sessions themselves use the same parts."""
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.backends.claude import INSIDE, cli_folder
 from harness.backends.command import find_program
 from harness.backends.launch import Launch
+from harness.backends.outfit import INSIDE, cli_folder
 from harness.backends.passing import passed_on
 from harness.base.errors import UsageError
 from harness.job.job import Job, PhaseSpec

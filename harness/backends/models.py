@@ -6,6 +6,7 @@ use one, and lets a session choose the models of its subagents.
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from harness.core.models import asked_by, canonical, full_name
 from harness.job.job import SessionSpec
@@ -32,10 +33,18 @@ def switches(session: SessionSpec) -> dict[str, str]:
 
 
 def arguments(session: SessionSpec) -> list[str]:
-    """Arguments of the CLI. With fallbacks it may go to those only, whatever its own table says."""
-    found = ["--model", full_name(session.model)] if session.model is not None else []
-    if session.fallback and session.model is not None:
-        names = asked_by(session).names
-        available = list(dict.fromkeys((*names, *map(full_name, names), *map(canonical, names))))
-        found += ["--settings", json.dumps({"availableModels": available})]
-    return found
+    """Arguments of the CLI."""
+    return ["--model", full_name(session.model)] if session.model is not None else []
+
+
+def settings(session: SessionSpec) -> dict[str, Any]:
+    """Settings of the CLI. With fallbacks it may go to those only, whatever its own table says."""
+    if not session.fallback or session.model is None:
+        return {}
+    names = asked_by(session).names
+    return {"availableModels": list(dict.fromkeys((*names, *map(full_name, names), *map(canonical, names))))}
+
+
+def settings_argument(settings: Mapping[str, Any]) -> list[str]:
+    """As arguments of the CLI, which takes them once."""
+    return ["--settings", json.dumps(settings)] if settings else []

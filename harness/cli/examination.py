@@ -15,11 +15,11 @@ from typing import Literal
 
 from harness import __version__
 from harness.backends.bundled import bundled_version, is_as_released, untested
-from harness.backends.claude import cli_folder
 from harness.backends.credentials import Supply
 from harness.backends.helper import HelperSupply
 from harness.backends.login import LoginHome, LoginSupply
 from harness.backends.managed import forbids_bypass, managed_files
+from harness.backends.outfit import cli_folder
 from harness.backends.supply import find_supply
 from harness.base.errors import HarnessError, UsageError
 from harness.base.watching import FolderWatch

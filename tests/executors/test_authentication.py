@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from harness.backends.claude import cli_folder
 from harness.backends.login import LoginHome, LoginSupply, Renewal
+from harness.backends.outfit import cli_folder
 from harness.base.clock import SystemClock
 from harness.core.types import AttemptSpec
 from harness.executors.attempt import Tools

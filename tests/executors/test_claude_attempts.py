@@ -349,7 +349,7 @@ def misbehave(monkeypatch: pytest.MonkeyPatch, folder: Path, scenario: str) -> N
     stub = (Path(__file__).parent.parent / "stubs" / "speaker.py").read_text()
     (folder / "claude").write_text(f"#!/usr/bin/python3\nSCENARIO = {scenario!r}\n{stub}")
     (folder / "claude").chmod(0o755)
-    monkeypatch.setattr("harness.backends.claude.cli_folder", lambda: folder)
+    monkeypatch.setattr("harness.backends.outfit.cli_folder", lambda: folder)
 
 
 def test_I10_a_session_that_says_its_credential_is_not_quoted_anywhere(
@@ -371,7 +371,7 @@ def test_I10_a_session_that_says_its_credential_is_not_quoted_anywhere(
 def test_S18_a_missing_cli_is_for_a_person_to_mend(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("harness.backends.claude.cli_folder", lambda: tmp_path / "nothing")
+    monkeypatch.setattr("harness.backends.outfit.cli_folder", lambda: tmp_path / "nothing")
     ending = asyncio.run(stage.run(stage.spec("a"), NoWalls("permissions")))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("cli_missing", "config")

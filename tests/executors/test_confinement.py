@@ -5,17 +5,15 @@ import os
 import struct
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.backends.claude import ClaudeSession
 from harness.backends.credentials import Credential
+from harness.backends.outfit import Outfit
 from harness.backends.passing import Passed
-from harness.backends.pulse import Pulse
 from harness.backends.session import Paths
 from harness.executors.allowance import Allowance
 from harness.executors.bubblewrap import Bubblewrap
@@ -277,8 +275,7 @@ def test_H2_what_the_clis_own_shell_reads_is_out_of_the_sessions_reach(bench: "B
     for walls, home in ((Bubblewrap("bwrap"), "/"), (NoWalls("permissions"), str(folder.config))):
         starter = AttemptStarter(walls, bench.guardian, folder, {}, Allowance())
         credential = Credential("api_key", "a secret")
-        started = ClaudeSession(spec, paths, starter, Pulse(spec.id, time.monotonic, bench.hear, True), credential, {})
-        env = started._launch(Passed()).env
+        env = Outfit(spec, paths, starter, credential, {}).launch(Passed(), (), {}).env
         assert env["HOME"] == home
         assert env.get("CLAUDE_CODE_SHELL_PREFIX") == walls.tool_shell
         assert env.get("HARNESS_WITHHELD", "").split() == (["ANTHROPIC_API_KEY"] if walls.tool_shell else [])

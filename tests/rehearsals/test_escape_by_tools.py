@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends import claude
+from harness.backends import outfit
 from harness.core.types import AttemptSpec
 from harness.executors.containment import NoWalls
 from tests.executors.conftest import Bench
@@ -134,7 +134,7 @@ def test_H1_thirty_tries_outside_fail_and_thirty_inside_succeed(tmp_path: Path) 
 def test_H1_with_bare_rules_for_grep_and_glob_the_same_tries_find_the_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claude, "_rules", lambda tools, view: ["Edit(./**)", "Glob", "Grep", "Read(./**)"])
+    monkeypatch.setattr(outfit, "_rules", lambda tools, view: ["Edit(./**)", "Glob", "Grep", "Read(./**)"])
     home = tmp_path / "anna"
     played = tried(tmp_path, [grep(str(home)), glob(f"{home}/**")])
     assert SECRET in played.answers[0][0] and os.fspath(home / "secret.txt") in played.answers[1][0]
