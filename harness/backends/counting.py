@@ -35,6 +35,9 @@ _BYTES_PER_TOKEN_OUT: Final = 2
 _UNSEEN_TOKENS: Final = 1_000
 """Of an answer that breaks off, what was on its way: the CLI shows nothing of what comes together with the break."""
 
+_FASTEST_TOKENS_S: Final = 400
+"""Against us: what a model writes in a second at the most, of an answer of which nothing was heard until it broke."""
+
 _CACHE_LIFE_S: Final = 240.0
 """What the last answer read or wrote is in the provider's cache for five minutes at least."""
 
@@ -68,6 +71,8 @@ class Count:
     max_output_tokens: int = 0
     prompt_bytes: int = 0
     monotonic: Callable[[], float] = time.monotonic
+    hears_begins: bool = True
+    """Answers are heard of as they begin; in a transcript only once they are complete (`backends/transcript.py`)."""
     broken: int = field(default=0, init=False)
     """Answers that broke off, and requests that were lost."""
     goes_on: bool = field(default=True, init=False)
@@ -78,6 +83,7 @@ class Count:
     _open: _Answer | None = field(default=None, init=False)
     _is_asked: bool = field(default=False, init=False)
     """A request is under way, and no answer to it has begun."""
+    _asked_at: float = field(default=0.0, init=False)
     _is_streamed: bool = field(default=True, init=False)
     """That request would be heard of as soon as its answer begins."""
     _asks_no_more: bool = field(default=False, init=False)
@@ -185,16 +191,18 @@ class Count:
                 self._open.thought_tokens += _number(line.get("estimated_tokens_delta"))
             case "status" if line.get("status") in ("requesting", "compacting"):
                 self._break_off()
-                self._is_asked, self._is_streamed, self.goes_on = True, line.get("status") == "requesting", True
+                is_streamed = self.hears_begins and line.get("status") == "requesting"
+                self._is_asked, self._is_streamed, self.goes_on = True, is_streamed, True
+                self._asked_at = self.monotonic()
             case "status" if "compact_result" in line:
                 self._is_asked = False  # what a summary costs is told by the CLI
             case "api_retry":
                 self._is_heard |= line.get("error_status") is not None
                 if self._open is not None:
                     self._break_off()
-                elif line.get("error_status") is None and self._is_asked and self._is_streamed:
-                    self._lose()
-                self._is_asked, self._is_streamed, self.goes_on = True, True, True
+                elif line.get("error_status") is None and self._is_asked and self._may_be_lost:
+                    self._lose(line.get("elapsed_s"))
+                self._is_asked, self._is_streamed, self.goes_on = True, self.hears_begins, True
 
     def _take_assistant(self, line: Mapping[str, Any]) -> None:
         message = _mapping(line.get("message"))
@@ -202,17 +210,18 @@ class Count:
             self._give_up(line)
             return
         id_ = str(message.get("id"))
-        if id_ not in self._seen:  # not streamed: all of it at once
+        stop = message.get("stop_reason")
+        if id_ not in self._seen and (self.hears_begins or stop is not None):  # not streamed: all of it at once
             self._seen.add(id_)
             self._fresh_bytes = 0
-            usage, stop = _mapping(message.get("usage")), message.get("stop_reason")
+            usage = _mapping(message.get("usage"))
             self._remember(usage)
             self._settle(str(message.get("model") or self.model), usage, stop)
 
     def _give_up(self, line: Mapping[str, Any]) -> None:
         """The CLI speaks itself: it asks no more. What was refused with a status, or never sent, costs nothing."""
         self._is_heard |= line.get("api_error_status") is not None
-        is_lost = line.get("api_error") in _LOST_ON_THE_WAY and self._is_streamed
+        is_lost = line.get("api_error") in _LOST_ON_THE_WAY and self._may_be_lost
         if is_lost and self._is_asked and self._open is None:
             self._lose()
         self._is_asked, self._asks_no_more = False, True
@@ -240,8 +249,13 @@ class Count:
             self._close(usage)
             self.goes_on = True
 
-    def _lose(self) -> None:
-        cost = self._asked_in_vain()
+    @property
+    def _may_be_lost(self) -> bool:
+        """The request under way would have been heard of, had it been answered."""
+        return self._is_streamed or not self.hears_begins
+
+    def _lose(self, elapsed_s: object = None) -> None:
+        cost = self._asked_in_vain(elapsed_s)
         self._settled += cost
         self._unreached += 0 if self._is_heard else cost
         self.broken += 1
@@ -260,8 +274,11 @@ class Count:
         self._is_kept_for_an_hour |= _number(written.get("ephemeral_1h_input_tokens")) > 0
         self._cached_tokens, self._cached_at = sum(_number(usage.get(name)) for name in names), self.monotonic()
 
-    def _asked_in_vain(self) -> Decimal:
-        """An upper estimate for a request to which no answer was seen; one that is not streamed may have been long."""
+    def _asked_in_vain(self, elapsed_s: object = None) -> Decimal:
+        """An upper estimate for a request to which no answer was seen; one that is not streamed may have been long.
+
+        `elapsed_s`: how long it was under way, where that is told; else since it was heard of.
+        """
         fresh = -(-self._fresh_bytes // _BYTES_PER_TOKEN_IN)
         context = min(self._context_tokens + fresh, context_of(self.model))
         is_cached = self.monotonic() - self._cached_at < _CACHE_LIFE_S
@@ -271,9 +288,16 @@ class Count:
             "cache_creation_input_tokens": context - read,
             "cache_creation": {"ephemeral_1h_input_tokens": context - read if self._is_kept_for_an_hour else 0},
             "inference_geo": self._geo,
-            "output_tokens": _UNSEEN_TOKENS if self._is_streamed else self.max_output_tokens,
+            "output_tokens": _UNSEEN_TOKENS if self._is_streamed else self._longest(elapsed_s),
         }
         return self._price(self.model, dearest)
+
+    def _longest(self, elapsed_s: object) -> int:
+        """Tokens of an answer that nothing was heard of."""
+        if self.hears_begins:
+            return self.max_output_tokens
+        told = elapsed_s if isinstance(elapsed_s, float) else self.monotonic() - self._asked_at
+        return min(self.max_output_tokens, _UNSEEN_TOKENS + int(max(told, 0) * _FASTEST_TOKENS_S))
 
     def _price(self, model: str, usage: Mapping[str, Any]) -> Decimal:
         cost = cost_of(model, usage)

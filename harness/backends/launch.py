@@ -33,6 +33,9 @@ class Launch:
     """Files and folders shown read-only under another path: (here, there). Only where `View` differs from here."""
     stdin: Path | None = None
     """A file whose content it reads; the file itself it cannot reach. None = a pipe that we write to."""
+    terminal: int | None = None
+    """A terminal that it reads from and writes to, in place of `stdin` and of a pipe for its output: our descriptor of
+    its end, which we close once it was started."""
     programs: tuple[Path, ...] = ()
     """Programs beside the one in `argv` that must be able to run: their installations are shown too."""
 
@@ -49,7 +52,7 @@ class Starter(Protocol):
     processes, and without the variables that `WITHHELD` names. None where there is none."""
 
     async def start(self, launch: Launch) -> Process:
-        """Start it with pipes for output and errors. OSError when it cannot be started."""
+        """Start it with pipes for output (but for `terminal`) and errors. OSError when it cannot be started."""
         ...
 
     async def end(self, grace: float) -> None:

@@ -20,6 +20,7 @@ class Paths:
     prompt: Path
     stream: Path
     errors: Path
+    tmp: Path
 
 
 class Session(Protocol):

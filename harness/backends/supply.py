@@ -24,7 +24,7 @@ def find_supply(job: Job, environ: Mapping[str, str], home: Path, shared_state: 
     What is set in the environment comes before a login. UsageError when there is nothing, or more than one thing and
     no `auth`, or something that `session.env` names is not set.
     """
-    asking = [phase.session for phase in job.phases if phase.session.backend == "claude"]
+    asking = [phase.session for phase in job.phases if phase.session.asks_model]
     for session in asking:
         passed_on(session.env, environ)
     if all(uses_cloud(session.env) for session in asking):
@@ -45,7 +45,7 @@ def _login_supply(job: Job, environ: Mapping[str, str], home: Path, shared_state
     if login is None:
         raise _refusal("auth says login, but Claude Code is not logged in", "run `claude auth login`")
     own = shutil.which("claude", path=environ.get("PATH"))
-    lives = [phase.session.timeout or _MOST_NEEDED for phase in job.phases if phase.session.backend == "claude"]
+    lives = [phase.session.timeout or _MOST_NEEDED for phase in job.phases if phase.session.asks_model]
     least = max(RENEWABLE, min(max(lives), _MOST_NEEDED))
     renewal = Renewal(Path(own) if own else cli_folder() / "claude", shared_state / "login.lock", least)
     return LoginSupply(kept, renewal, login, gateway(environ))

@@ -46,7 +46,7 @@ def seen_by_phase(job: Job) -> tuple[str, list[Seen]]:
 def _own(job: Job, phase: PhaseSpec, view: Any) -> Iterator[Mount]:
     yield Mount("writable", view.work, _OWN)
     yield Mount("writable", view.tmp, _OWN)
-    if phase.session.backend == "claude":
+    if phase.session.asks_model:
         yield Mount("writable", view.config, _OWN)
     if job.items.files is not None:
         yield Mount("read-only", view.input, "copies of its items")

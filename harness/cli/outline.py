@@ -100,7 +100,8 @@ def _phase(job: Job, phase: PhaseSpec) -> Iterator[str]:
     if session.backend == "command":
         yield f"session   command: {clean(' '.join(session.command))}"
     else:
-        yield f"session   {clean(session.model or 'no model')}, tools {', '.join(session.tools) or 'none'}"
+        where = ", at a terminal" if session.is_interactive else ""
+        yield f"session   {clean(session.model or 'no model')}{where}, tools {', '.join(session.tools) or 'none'}"
     merge = f", merged into {clean(shown(output.merge))}" if output.merge else ", not merged"
     yield f"output    {clean(output.file)} ({output.shape}), {checks_line(phase)}{merge}"
 

@@ -86,7 +86,7 @@ def _asked(place: Place, settings: list[str]) -> "Asked":
     for phase in job.phases:
         session = phase.session
         who = " ".join(session.command) if session.backend == "command" else f"{session.model or 'no model'}"
-        tools = f", tools {', '.join(session.tools)}" if session.backend == "claude" else ""
+        tools = f", tools {', '.join(session.tools)}" if session.asks_model else ""
         name = phase.name if several else "session"
         prompt = "" if not session.prompt else f"; {_NO_FILE.get(session.prompt_name, session.prompt_name)}"
         lines.append((name, f"{who}{tools}{prompt}; {checks_line(phase)}"))

@@ -19,7 +19,7 @@ _MOST_ROWS = 200
 def silent_prompts(job: Job, items: Sequence[Item]) -> Iterator[str]:
     """One warning for each phase of Claude sessions whose template names nothing that an item's work is about."""
     for phase in job.phases:
-        if phase.session.backend != "claude" or not phase.session.prompt:
+        if not phase.session.asks_model or not phase.session.prompt:
             continue
         named = named_in(phase.session.prompt)
         missing = _missing(job, phase, items, named)

@@ -21,6 +21,7 @@ from harness.core.faults import (
     DISK,
     NO_INPUT_FOLDER,
     UNASKED_MODEL,
+    UNKNOWN_QUESTION,
     WRONG_MODEL,
     consequence,
 )
@@ -30,7 +31,7 @@ from harness.core.types import Ending, Fault, FaultKind, Judgement, Rejected
 
 _CLAIMED = "told after a tool call; others are held or stopped when a session is told so that has called none"
 _TOO_OFTEN = "told after a tool call, time after time, and no session was told so that had called none"
-_OURS = (BROKEN_CHECK, CLI_MISSING, DISK, NO_INPUT_FOLDER)
+_OURS = (BROKEN_CHECK, CLI_MISSING, DISK, NO_INPUT_FOLDER, UNKNOWN_QUESTION)
 """Seen by this program itself."""
 
 

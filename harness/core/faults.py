@@ -54,6 +54,7 @@ FORBIDDEN: Final = FaultKind("forbidden")
 CREDIT: Final = FaultKind("credit")
 UNKNOWN_MODEL: Final = FaultKind("unknown_model")
 CLI_MISSING: Final = FaultKind("cli_missing")
+UNKNOWN_QUESTION: Final = FaultKind("unknown_question")
 BROKEN_CHECK: Final = FaultKind("broken_check")
 CHECK_RAISED: Final = FaultKind("check_raised")
 NO_INPUT: Final = FaultKind("no_input")
@@ -113,6 +114,13 @@ TABLE: Final[tuple[Row, ...]] = (
         "stop",
         "the session's program could not be started",
         ({"errno": _NO_PROGRAM}, {"exit_code": {126, 127}, "is_error": {None}, "clock": {None}}),
+    ),
+    Row(
+        UNKNOWN_QUESTION,
+        "config",
+        "stop",
+        "Claude Code asked something at its terminal that this program has no answer for",
+        ({"has_question": {True}},),
     ),
     Row(
         TOO_BIG,
@@ -369,9 +377,8 @@ def _detail(row: Row, symptoms: Symptoms) -> str:
         parts.append(f"signal {symptoms.signal}")
     elif symptoms.exit_code and symptoms.is_error is None:
         parts.append(f"exit code {symptoms.exit_code}")
-    parts += [
-        " ".join(said.split()) for said in (symptoms.missing_folder, symptoms.excess, text, symptoms.stderr) if said
-    ]
+    last = (symptoms.question, symptoms.missing_folder, symptoms.excess, text, symptoms.stderr)
+    parts += [" ".join(said.split()) for said in last if said]
     return ": ".join(parts)[:_DETAIL_CHARACTERS]
 
 

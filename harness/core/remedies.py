@@ -14,6 +14,8 @@ _REMEDIES: Final[Mapping[str, str]] = {
     faults.UNKNOWN_MODEL: "write a model that the credential may use into the manifest, then type --keep too",
     faults.WRONG_MODEL: "write the model that is to answer into the manifest (model, fallback), then type --keep too",
     faults.CLI_MISSING: "`harness doctor` says what is missing",
+    faults.UNKNOWN_QUESTION: "the whole screen is in screen.txt of its attempt (`harness why ITEM` names the folder); "
+    "where a plan allows it, backend: claude asks nothing",
     faults.DISK: "mend that, then the same command again; nothing accepted is lost and nobody was struck",
     faults.NO_INPUT_FOLDER: "put it back, then the same command again",
     faults.BROKEN_SCENE: "mend the scene, or write one (docs/rehearsal.md), then the same command",

@@ -65,6 +65,9 @@ class Symptoms:
     missing_folder: str = ""
     """The folder of such a file, when that is not there either."""
 
+    question: str = ""
+    """The text of its screen, when the CLI asked something that this program has no answer for."""
+
     @property
     def ended_well(self) -> bool:
         """The session itself says so; whether an item is done is another question."""
@@ -88,6 +91,10 @@ class Symptoms:
     @property
     def has_missing_folder(self) -> bool:
         return bool(self.missing_folder)
+
+    @property
+    def has_question(self) -> bool:
+        return bool(self.question)
 
     @property
     def has_excess(self) -> bool:

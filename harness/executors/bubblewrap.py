@@ -71,6 +71,9 @@ _PROC = ("--proc", "/proc", "--remount-ro", "/proc")
 """Read-only, because bubblewrap 0.8 leaves /proc/sys to its file modes: a session of root without any capability could
 write kernel.core_pattern and so run a program outside (measured; the preflight tries it)."""
 
+_NO_CONSOLE = ("--dev-bind", os.devnull, "/dev/console")
+"""For a session at a terminal, which bubblewrap makes its console: what tools wrote there would stand on its screen."""
+
 _NOBODY = ("--uid", "65534", "--gid", "65534")
 _USERS = (("--unshare-user", "--disable-userns"), ("--unshare-user",), ())
 """The best that this kernel and this bubblewrap can do: a user namespace of its own, in which no further ones can be
@@ -110,7 +113,14 @@ class Bubblewrap:
         closed = [word for path in covered_folders for word in ("--remount-ro", path)]
         given = self._confinement.given(_WRITABLE, (VIEW.config,) if folder.config.exists() else ())
         managed = [word for path in managed_paths() for word in ("--ro-bind", str(path), str(path))]
-        walls = (*self._system, *managed, *self._folders(folder), *_shown(seen, launch.shown), *closed, *given.before)
+        system = (*self._system, *(_NO_CONSOLE if launch.terminal is not None else ()), *managed)
+        walls = (
+            *system,
+            *self._folders(folder),
+            *_shown(seen, launch.shown),
+            *closed,
+            *given.before,
+        )
         walls = (*walls, "--chdir", VIEW.work, *_NO_MORE, *_WALLS, *self._user)
         argv = (self._program, *walls, "--", *given.program, *launch.argv)
         return Wrapped(argv, dict(launch.env), None, given.contents)

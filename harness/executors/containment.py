@@ -126,7 +126,7 @@ def _refuse_tools(job: Job, missing: str) -> None:
     problems = [
         Problem(f"{job.manifest.name}: phase {phase.name}", f"{why}{because}", f"{_REMEDY}; {RULES_REMEDY}")
         for phase in job.phases
-        if phase.session.backend == "claude"
+        if phase.session.asks_model
         for tool in phase.session.tools
         if (why := why_not_by_rules(tool))
     ]

@@ -94,7 +94,7 @@ class AttemptFolder:
         """Lay out everything the session needs; returns notes about it. Not durable: an attempt that is lost is run
         again. OSError with the item's file as its name when that cannot be copied, or lies behind a link below `top`.
         """
-        own = (self.config,) if spec.session.backend == "claude" else ()
+        own = (self.config,) if spec.session.asks_model else ()
         for folder in (self.root, self.work, self.tmp, *own):
             make_folder(folder)
         inputs = input_paths(spec.items)

@@ -17,6 +17,7 @@ from harness.backends.credentials import Supply
 from harness.backends.pulse import Pulse
 from harness.backends.session import Paths, Session
 from harness.backends.stream import Reading
+from harness.backends.terminal import TerminalSession
 from harness.base.ending import end_found
 from harness.base.ids import Token
 from harness.base.marks import (
@@ -85,8 +86,7 @@ class LocalExecutor:
             return not_started(spec, error)
         marks = {TOKEN_MARK: spec.token, **self._marks}
         starter = AttemptStarter(self._containment, self._guardian, folder, marks, self._tools.allowance)
-        speaks = spec.session.backend == "claude"
-        pulse = Pulse(spec.id, self._tools.clock.monotonic, on_event, speaks)
+        pulse = Pulse(spec.id, self._tools.clock.monotonic, on_event, spec.session.asks_model)
         live = LiveAttempt(spec, self._session(spec, folder, starter, pulse), starter, pulse, self._tools)
         self._running[spec.token] = live
         guarding = guarded(spec, self._job, is_kernel_sandbox=self._containment.is_kernel_sandbox)
@@ -151,18 +151,20 @@ class LocalExecutor:
         return replace(ending, notes=(*ending.notes, f"its work folder was removed: it had {excess}"))
 
     def _session(self, spec: AttemptSpec, folder: AttemptFolder, starter: AttemptStarter, pulse: Pulse) -> Session:
-        paths = Paths(folder.work, folder.config, folder.prompt, folder.stream, folder.errors)
+        paths = Paths(folder.work, folder.config, folder.prompt, folder.stream, folder.errors, folder.tmp)
         if spec.session.backend == "command":
             return CommandSession(spec, paths, starter, pulse, self._environ)
         credential = self._credential.current() if self._credential else None
-        return ClaudeSession(spec, paths, starter, pulse, credential, self._environ)
+        kind = TerminalSession if spec.session.is_interactive else ClaudeSession
+        return kind(spec, paths, starter, pulse, credential, self._environ)
 
 
 def facts_left(session: SessionSpec, session_id: str, folder: AttemptFolder) -> SessionFacts:
     """What a lost session had told by then. How much had come of a broken answer is not kept: its cost is unknown."""
     if session.backend == "command":
         return SessionFacts(session_id=session_id, cost_usd=told_cost(folder.work))
-    reading = Reading(session_id, count=Count(), asked=asked_by(session))
+    count = Count(hears_begins=not session.is_interactive)
+    reading = Reading(session_id, count=count, asked=asked_by(session))
     with suppress(OSError), folder.stream.open("rb") as lines:
         for line in lines:
             with suppress(ValueError, RecursionError):

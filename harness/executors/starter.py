@@ -52,13 +52,17 @@ class AttemptStarter:
         wrapped = self._containment.wrap(self._folder, launch)
         with ExitStack() as closing:
             argv, descriptors = closing.enter_context(handed(wrapped.argv, wrapped.contents))
-            source = PIPE if launch.stdin is None else closing.enter_context(sealed(launch.stdin))
+            source, output = PIPE, PIPE
+            if launch.terminal is not None:
+                source = output = launch.terminal
+            elif launch.stdin is not None:
+                source = closing.enter_context(sealed(launch.stdin))
             loop = asyncio.get_running_loop()
             self._transport, protocol = await loop.subprocess_exec(
                 partial(SubprocessStreamProtocol, _STREAM_LIMIT_BYTES, loop),
                 *limited(argv, self._allowance, lock_limit(self._marks)),
                 stdin=source,
-                stdout=PIPE,
+                stdout=output,
                 stderr=PIPE,
                 env={**wrapped.env, **self._marks},
                 cwd=wrapped.cwd,

@@ -16,7 +16,9 @@ EXACT_ID = "{exact_id}"
 """What `{id}` in an output's name becomes with `ids: exact`: names that differ in case only are one file on many
 machines."""
 
-Backend = Literal["claude", "command"]
+Backend = Literal["claude", "terminal", "command"]
+"""`command` is a program of the user's; the others are ways of speaking to Claude Code."""
+
 Shape = Literal["array", "object", "one", "files"]
 Needs = Literal["own", "earlier", "previous"]
 SandboxChoice = Literal["auto", "bubblewrap", "permissions", "off"]
@@ -83,6 +85,15 @@ class SessionSpec:
     """What is passed on to a Claude session, as `job.environment.resolve_env` gives it."""
     fallback: tuple[str, ...] = ()
     """Models that may answer instead when `model` refuses."""
+
+    @property
+    def asks_model(self) -> bool:
+        """It is a session of Claude Code, whichever way it is spoken to: with a model, a credential and tools."""
+        return self.backend != "command"
+
+    @property
+    def is_interactive(self) -> bool:
+        return self.backend == "terminal"
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,7 @@ def _resolved(
     phases = resolve_phases(
         desk, manifest, rehearsal=rehearsal, target_of=_targets(desk.folder, state if rehearsal else None), given=plan
     )
-    _check_money(desk, manifest, is_real=not rehearsal and any(p.session.backend == "claude" for p in phases))
+    _check_money(desk, manifest, is_real=not rehearsal and any(p.session.asks_model for p in phases))
     items = resolve_items(desk, manifest)
     phases = tuple(_exactly(phase) for phase in phases) if items.exact else phases
     _check_stems(desk, manifest, phases)

@@ -182,8 +182,9 @@ class Batch(Model):
 class Session(Model):
     """How one session is run. In a phase: the fields that differ from the job's."""
 
-    backend: Literal["claude", "command"] = "claude"
-    """`claude`: a Claude Code session; `command`: the user's own program."""
+    backend: Literal["claude", "terminal", "command"] = "claude"
+    """`claude`: a Claude Code session; `terminal`: the same at a terminal, for plans that cover interactive use only;
+    `command`: the user's own program."""
     model: str | None = None
     """Model name or alias; must be written for real runs."""
     fallback: Annotated[list[str], Field(max_length=3), BeforeValidator(_listed)] = []

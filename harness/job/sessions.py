@@ -16,7 +16,7 @@ from harness.job.inspection import Inspection
 from harness.job.job import HelperSpec, SessionSpec
 from harness.job.manifest import Manifest, Session
 from harness.job.template import complaints_about
-from harness.job.tools import BUILT_IN_TOOLS, RULES_REMEDY, WRITERS, why_not_by_rules
+from harness.job.tools import BUILT_IN_TOOLS, NOT_AT_TERMINAL, RULES_REMEDY, WRITERS, why_not_by_rules
 from harness.job.wording import nearest
 from harness.job.yaml_text import Path as ValuePath
 
@@ -60,10 +60,10 @@ def complain_about_misplaced(desk: Inspection, phases: Sequence[Layered]) -> Non
     for path, backends in users.items():
         if not desk.document.has(path):
             continue
-        if path[-1] == "command" and backends == {"claude"}:
+        if path[-1] == "command" and "command" not in backends:
             desk.complain(path, "is for backend: command", "write backend: command beside it", of_key=True)
         if path[-1] != "command" and backends == {"command"}:
-            desk.complain(path, "is for backend: claude; a command has none", of_key=True)
+            desk.complain(path, "is for sessions of Claude Code; a command has none", of_key=True)
 
 
 def complain_about_rehearsal(desk: Inspection, real: Layered, rehearsed: Layered, in_rehearsal: bool) -> None:
@@ -72,8 +72,8 @@ def complain_about_rehearsal(desk: Inspection, real: Layered, rehearsed: Layered
     is_command = rehearsed.session.backend == "command"
     for name in (*_CLAUDE_ONLY, "command"):
         if rehearsed.origin[name] == (*place, name) and (name == "command") != is_command:
-            backend = "command" if name == "command" else "claude"
-            desk.complain((*place, name), f"is for backend: {backend}", of_key=True)
+            whose = "backend: command" if name == "command" else "sessions of Claude Code"
+            desk.complain((*place, name), f"is for {whose}", of_key=True)
     if in_rehearsal and is_command and rehearsed.origin["command"] != (*place, "command"):
         what = "the command of the job" if real.session.backend == "command" else "a command"
         hint = "write rehearsal: {session: {command: [...]}}, a program that may run for practice"
@@ -177,7 +177,7 @@ def _prompt(desk: Inspection, layered: Layered, batch_size: int) -> tuple[str, s
         _check_template(desk, path, found[0], batch_size, name=found[1])
         return found
     if text is None:
-        if layered.session.backend == "claude":
+        if layered.session.backend != "command":
             desk.complain(
                 path, "missing: what shall a session do?", "a file such as prompts/job.md, or the text itself"
             )
@@ -267,6 +267,8 @@ def _check_tools(desk: Inspection, layered: Layered, *, by_rules: bool) -> None:
         if tool not in BUILT_IN_TOOLS:
             near = nearest(tool, BUILT_IN_TOOLS) or f", known are {', '.join(sorted(BUILT_IN_TOOLS))}"
             desk.complain((*path, number), f"unknown tool {tool!r}{near}")
+        elif layered.session.backend == "terminal" and tool in NOT_AT_TERMINAL:
+            desk.complain((*path, number), f"tool {tool} {NOT_AT_TERMINAL[tool]}", "use backend: claude for it")
         elif by_rules and (why := why_not_by_rules(tool)):
             desk.complain((*path, number), f"{why}, which sandbox: permissions is not", RULES_REMEDY)
     if not WRITERS & set(tools) and all(tool in BUILT_IN_TOOLS for tool in tools):

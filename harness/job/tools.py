@@ -17,6 +17,14 @@ HELD_BY_RULES = (*("Read", "Write", "Edit", "NotebookEdit", "Grep", "Glob"), *("
 """What a session may use without a kernel sandbox: rules with paths hold the first six, and the last two touch no file.
 A list of what is allowed: a tool of a later CLI is refused until somebody has looked at it."""
 
+_SPENDS = "spends what no budget bounds at a terminal: its requests are not in the session's transcript"
+NOT_AT_TERMINAL = {
+    "Agent": _SPENDS,
+    "Workflow": _SPENDS,
+    "AskUserQuestion": "asks whoever sits at the terminal, and nobody does",
+}
+"""Tools that a session of `backend: terminal` does not get, and why."""
+
 RUNNING = frozenset({"Bash", "Monitor", "PowerShell", "REPL", "Workflow"})
 RULES_REMEDY = f"tools that permission rules can hold: {', '.join(HELD_BY_RULES)}"
 

@@ -28,7 +28,7 @@ def contract(phase: PhaseSpec, items: Sequence[Item], path: str) -> str:
     if output.evidence:
         parts.append(_evidence(output))
     is_json = output.shape != "files" or output.file.lower().endswith(".json")
-    parts.append(_rules(noun, is_json=is_json, is_session=phase.session.backend == "claude"))
+    parts.append(_rules(noun, is_json=is_json, is_session=phase.session.asks_model))
     return "\n\n".join(parts)
 
 

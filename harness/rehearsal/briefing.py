@@ -38,7 +38,7 @@ class Briefing:
                 named_in(phase.session.prompt),
             )
             for phase in job.phases
-            if phase.session.backend == "claude"
+            if phase.session.asks_model
         }
         return cls(job.strict, phases, job.samples.by_phase if job.samples else {})
 

@@ -53,10 +53,12 @@ def cost_cap(job: Job) -> Decimal | None:
 
 def reservation(job: Job, phase: PhaseSpec) -> int:
     """Micro-dollars set aside for one session: its cap plus one worst response, because the CLI's own cap overshoots
-    by a whole response. A program of the user's reserves only what `budget_per_session` says."""
+    by a whole response; at a terminal by two, because a request is under way when the answer before it is heard of.
+    A program of the user's reserves only what `budget_per_session` says."""
     if phase.session.backend == "command":
         return to_micro(job.budget_per_session or Decimal(0))
-    return to_micro((cost_cap(job) or Decimal(0)) + worst_of(job, phase))
+    responses = 2 if phase.session.is_interactive else 1
+    return to_micro((cost_cap(job) or Decimal(0)) + responses * worst_of(job, phase))
 
 
 def worst_of(job: Job, phase: PhaseSpec) -> Decimal:

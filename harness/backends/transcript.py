@@ -1,0 +1,254 @@
+"""The transcript of an interactive session, as lines of the stream that `backends/stream.py` reads.
+
+The CLI appends to it in its configuration folder. Measured with 2.1.332:
+
+    user                        the prompt, as it was sent; results of tools; `toolDenialKind`, `interruptedMessageId`
+    api-request                 a request begins; a further one without an answer in between is a retry
+    assistant                   one for each block of an answer, with its usage; `stop_reason` once it is complete
+    assistant isApiErrorMessage the CLI gives up: `apiError`, `apiErrorStatus`, `apiErrorParams.rate_limit_info`
+    system/turn_duration        the turn is over
+
+The begin of an answer is not in it: what has come of one that breaks off is not known, and estimated by its time.
+"""
+
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+from harness.backends.record import MOST_LINE_BYTES, Liner
+from harness.backends.transport import MOST_STREAM_BYTES, Line
+from harness.base.beneath import opened_file, opened_folder, opened_folder_in
+
+_PROJECTS: Final = "projects"
+_ACCOUNT: Final = ".claude.json"
+_MOST_ACCOUNT_BYTES: Final = 8 * 1024 * 1024
+_CHUNK_BYTES: Final = 1024 * 1024
+_MOST_FOLDERS: Final = 16
+_MAIN: Final = "repl_main_thread"
+_CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")
+_OTHER_NAMES: Final = {"supersedes_uuids": "supersedes"}
+_REQUESTING: Final[Line] = {"type": "system", "subtype": "status", "status": "requesting"}
+_KINDS: Final = ("user", "assistant", "system", "api-request")
+
+
+@dataclass(slots=True)
+class Translation:
+    """From entries to lines, in order. What a session's end is to be told from is kept on the way."""
+
+    session_id: str
+    model: str | None
+    prompt: str | None = field(default=None, init=False)
+    """What was sent; None as long as nothing was."""
+    is_over: bool = field(default=False, init=False)
+    """The turn has ended, by the CLI's own word."""
+    was_interrupted: bool = field(default=False, init=False)
+    failure: Mapping[str, Any] | None = field(default=None, init=False)
+    """The line with which the CLI gave up."""
+    turns: int = field(default=0, init=False)
+    stop_reason: str | None = field(default=None, init=False)
+    said: str = field(default="", init=False)
+    denials: list[dict[str, Any]] = field(default_factory=list, init=False)
+    _calls: dict[str, dict[str, Any]] = field(default_factory=dict, init=False)
+    _answer: str | None = field(default=None, init=False)
+    _open: list["_Request"] = field(default_factory=list, init=False)
+    """Requests without an answer, oldest first."""
+    _answered: str = field(default="", init=False)
+    """The request that was answered last: it may be written down after its answer, and the next one before it."""
+
+    def lines(self, entry: Mapping[str, Any]) -> Iterator[Line]:
+        """What one entry comes to. Those of subagents, and of kinds that tell nothing, come to nothing."""
+        if entry.get("isSidechain") is True or entry.get("type") not in _KINDS:
+            return
+        match entry["type"]:
+            case "user":
+                yield from self._of_user(entry)
+            case "assistant":
+                yield from self._of_assistant(entry)
+            case "system":
+                self.is_over |= entry.get("subtype") == "turn_duration"
+                yield _in_snake_case(entry)
+            case "api-request" if str(entry.get("querySource", _MAIN)).startswith(_MAIN):
+                if entry.get("id") != self._answered and not self.is_over:
+                    self._open.append(_Request(str(entry.get("id")), _moment(entry.get("timestamp"))))
+                    yield _REQUESTING
+
+    def result(self, *, subtype: str, reason: str, account: Mapping[str, Any]) -> Line:
+        """The line that a session in JSON ends with; `account` as `account_of` gives it."""
+        failure = self.failure or {}
+        told = {"total_cost_usd": account.get("lastCost"), "modelUsage": account.get("lastModelUsage")}
+        return {
+            "type": "result",
+            "subtype": subtype,
+            "is_error": subtype != "success" or self.failure is not None,
+            "terminal_reason": "api_error" if failure else reason,
+            "api_error_status": failure.get("api_error_status"),
+            "stop_reason": self.stop_reason,
+            "result": self.said,
+            "num_turns": self.turns,
+            "session_id": self.session_id,
+            "permission_denials": self.denials,
+            **{name: value for name, value in told.items() if value is not None},
+        }
+
+    def _of_user(self, entry: Mapping[str, Any]) -> Iterator[Line]:
+        message = _mapping(entry.get("message"))
+        if self.prompt is None and entry.get("isMeta") is not True:
+            self.prompt = _text_of(message.get("content"))
+            yield {
+                "type": "system",
+                "subtype": "init",
+                "session_id": self.session_id,
+                "model": self.model,
+                "claude_code_version": entry.get("version"),
+            }
+        self.was_interrupted |= "interruptedMessageId" in entry
+        for block in _blocks(message):
+            call = self._calls.pop(str(block.get("tool_use_id")), None)
+            if call is not None and entry.get("toolDenialKind") not in (None, "user-rejected"):
+                self.denials.append(call)
+        yield _in_snake_case(entry)
+
+    def _of_assistant(self, entry: Mapping[str, Any]) -> Iterator[Line]:
+        line, message = _in_snake_case(entry), _mapping(entry.get("message"))
+        is_failure = entry.get("isApiErrorMessage") is True
+        yield from self._retries(entry, is_failure=is_failure)
+        limit = _mapping(_mapping(entry.get("apiErrorParams")).get("rate_limit_info")) or entry.get("quotaLimits")
+        if isinstance(limit, dict):
+            yield {"type": "rate_limit_event", "rate_limit_info": limit}
+        self.said = _text_of(message.get("content")) or self.said
+        if is_failure:
+            self.failure, self.is_over = line, True
+        else:
+            self._take_answer(message)
+        yield line
+        if self._open:
+            yield _REQUESTING
+
+    def _retries(self, entry: Mapping[str, Any], *, is_failure: bool) -> Iterator[Line]:
+        """Whatever was asked before the request that is answered here has been asked again; what the provider said to
+        that is known only when it says so at the last, too."""
+        answered = self._answered = str(entry.get("requestRef"))
+        ids = [request.id for request in self._open]
+        if answered not in ids and not is_failure:
+            return
+        before = ids.index(answered) if answered in ids else max(len(ids) - 1, 0)
+        status = entry.get("apiErrorStatus") if is_failure else None
+        for number, (request, following) in enumerate(pairwise(self._open[: before + 1]), 1):
+            retry = {"type": "system", "subtype": "api_retry", "attempt": number, "error_status": status}
+            yield {**retry, "elapsed_s": following.at - request.at}
+        self._open = [] if is_failure else self._open[before + 1 :]
+
+    def _take_answer(self, message: Mapping[str, Any]) -> None:
+        if message.get("id") != self._answer:
+            self._answer = str(message.get("id"))
+            self.turns += 1
+        stop = message.get("stop_reason")
+        self.stop_reason = stop if isinstance(stop, str) else self.stop_reason
+        for block in _blocks(message):
+            if block.get("type") == "tool_use":
+                self._calls[str(block.get("id"))] = {"tool_name": block.get("name"), "tool_input": block.get("input")}
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    id: str
+    at: float
+
+
+class Transcript:
+    """Follows the file. Whatever the session has put in its place, only a file below `config` is read, and bounded."""
+
+    def __init__(self, config: Path, session_id: str) -> None:
+        self.excess = ""
+        """What it had too much of, in words; then nothing more is read."""
+        self._config = config
+        self._name = f"{session_id}.jsonl"
+        self._at = 0
+        self._liner = Liner()
+
+    @property
+    def folders(self) -> list[Path]:
+        """Where it may appear or grow, outermost first."""
+        projects = self._config / _PROJECTS
+        return [self._config, projects, *(projects / name for name in self._projects())]
+
+    def entries(self) -> Iterator[Mapping[str, Any]]:
+        """Those that were added since the last call."""
+        for project in self._projects():
+            with (
+                suppress(OSError),
+                opened_folder(self._config, (_PROJECTS,)) as projects,
+                opened_folder_in(project, projects) as folder,
+                opened_file(self._name, folder) as descriptor,
+            ):
+                yield from self._read(descriptor)
+                return
+
+    def _projects(self) -> list[str]:
+        with suppress(OSError), opened_folder(self._config, (_PROJECTS,)) as projects:
+            return sorted(os.listdir(projects))[:_MOST_FOLDERS]  # noqa: PTH208  of a descriptor
+        return []
+
+    def _read(self, descriptor: int) -> Iterator[Mapping[str, Any]]:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return
+        while not self.excess and (chunk := os.pread(descriptor, _CHUNK_BYTES, self._at)):
+            self._at += len(chunk)
+            for raw in self._liner.push(chunk):
+                with suppress(ValueError, RecursionError):
+                    entry = json.loads(raw)
+                    if isinstance(entry, dict):
+                        yield entry
+            if self._at > MOST_STREAM_BYTES or self._liner.pending_bytes > MOST_LINE_BYTES:
+                self.excess = f"more than {MOST_STREAM_BYTES >> 20:,} MiB in its transcript, or a line of it"
+
+
+def account_of(config: Path, work: str, session_id: str) -> Mapping[str, Any]:
+    """What the CLI itself wrote down of the session's cost as it ended (lastCost, lastModelUsage); empty if nothing."""
+    with suppress(OSError, ValueError, RecursionError), opened_folder(config, ()) as folder:
+        with opened_file(_ACCOUNT, folder) as descriptor:
+            content = os.read(descriptor, _MOST_ACCOUNT_BYTES)
+        told = _mapping(_mapping(_mapping(json.loads(content)).get("projects")).get(work))
+        return told if told.get("lastSessionId") == session_id else {}
+    return {}
+
+
+def _in_snake_case(entry: Mapping[str, Any]) -> Line:
+    """An entry with the names of the stream; `message` is what it is in both."""
+    named = {_CAPITAL.sub(lambda found: f"_{found[0].lower()}", name): value for name, value in entry.items()}
+    return {_OTHER_NAMES.get(name, name): value for name, value in named.items() if name not in _DROPPED}
+
+
+_DROPPED: Final = ("tool_use_result", "cwd", "git_branch", "user_type", "entrypoint", "parent_uuid", "is_sidechain")
+"""What repeats others, or is of no use to anybody."""
+
+
+def _text_of(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    blocks = content if isinstance(content, list) else []
+    return "\n".join(str(_mapping(block)["text"]) for block in blocks if isinstance(_mapping(block).get("text"), str))
+
+
+def _blocks(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    content = message.get("content")
+    return [_mapping(block) for block in content] if isinstance(content, list) else []
+
+
+def _moment(value: Any) -> float:
+    """Seconds since 1970; 0 for what is no time."""
+    with suppress(ValueError, TypeError):
+        return datetime.fromisoformat(value).timestamp()
+    return 0.0
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
