@@ -95,6 +95,8 @@ class Job:
     variables: dict[str, str] = field(default_factory=dict)
     """Environment variables of its commands, next to PATH, HOME and LANG."""
     started: list[Running] = field(default_factory=list)
+    is_alone: bool = False
+    """Its runs have a network of their own, with nothing in it but loopback."""
 
     @property
     def state(self) -> Path:
@@ -172,9 +174,20 @@ class Job:
         env = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8", "HARNESS_TRUST": "1"}
         env |= self.variables
         said = self.home / f"said-{len(self.started):04d}"
-        running = Running([sys.executable, "-m", "harness", *words], self.folder, env, said)
+        alone = _ALONE if self.is_alone and words[0] in ("rehearse", "launch") else ()
+        running = Running([*alone, sys.executable, "-m", "harness", *words], self.folder, env, said)
         self.started.append(running)
         return running
+
+
+_LOOPBACK_UP = """
+import fcntl, os, socket, struct, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+    fcntl.ioctl(made, 0x8914, struct.pack("16sh22x", b"lo", 0x1 | 0x40))  # SIOCSIFFLAGS: IFF_UP, IFF_RUNNING
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+_OWN_NETWORK = ("unshare", "--net") if os.geteuid() == 0 else ("unshare", "--user", "--map-root-user", "--net")
+_ALONE = (*_OWN_NETWORK, sys.executable, "-S", "-c", _LOOPBACK_UP)
 
 
 def all_pids() -> list[int]:
