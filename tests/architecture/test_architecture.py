@@ -28,7 +28,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 HEAVY: dict[str, set[str]] = {
     "claude_agent_sdk": {"backends"},
     "anthropic": set(),
-    "pexpect": set(),
+    "pexpect": {"backends"},
+    "pyte": {"backends"},
     "jq": {"base"},
     "jinja2": {"job", "prompts"},
     "jsonschema": {"base", "rehearsal"},
