@@ -227,7 +227,7 @@ def _in_snake_case(entry: Mapping[str, Any]) -> Line:
     return {_OTHER_NAMES.get(name, name): value for name, value in named.items() if name not in _DROPPED}
 
 
-_DROPPED: Final = ("tool_use_result", "cwd", "git_branch", "user_type", "entrypoint", "parent_uuid", "is_sidechain")
+_DROPPED: Final = ("cwd", "git_branch", "user_type", "entrypoint", "parent_uuid", "is_sidechain")
 """What repeats others, or is of no use to anybody."""
 
 

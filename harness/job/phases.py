@@ -137,7 +137,7 @@ def _check_evidence(desk: Inspection, place: ValuePath, spec: PhaseSpec) -> None
     """Only a Claude session that may fetch pages can have any."""
     if not spec.output.evidence:
         return
-    if spec.session.backend != "claude":
+    if not spec.session.asks_model:
         hint = "test the records of a program with output.check"
         desk.complain((*place, "output", "evidence"), "is read in the stream of a Claude session", hint)
     elif "WebFetch" not in spec.session.tools:
