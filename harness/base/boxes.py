@@ -5,6 +5,8 @@ that sees such data runs with the user's own rights: it sees the job's folder, r
 What it needs beyond that the manifest says (`allow`).
 """
 
+import base64
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,23 @@ class Boxed:
 
     argv: tuple[str, ...]
     contents: tuple[tuple[str, bytes], ...] = ()
+    allowed: Allowed = NOTHING
+    folder: Path = Path("/")
+    """The job's, which can be seen in it."""
+
+
+def to_json(box: Boxed) -> bytes:
+    """For a process that makes the box in our place."""
+    contents = [[word, base64.b64encode(content).decode()] for word, content in box.contents]
+    return json.dumps(
+        {"argv": box.argv, "contents": contents, "allowed": sorted(box.allowed), "folder": str(box.folder)}
+    ).encode()
+
+
+def from_json(text: bytes) -> Boxed:
+    told = json.loads(text)
+    contents = tuple((word, base64.b64decode(content)) for word, content in told["contents"])
+    return Boxed(tuple(told["argv"]), contents, frozenset(told["allowed"]), Path(told["folder"]))
 
 
 class Boxes(Protocol):

@@ -13,6 +13,7 @@ from harness.backends.credentials import Credential, RehearsedWeb, rehearsal_cre
 from harness.cli.options import Place
 from harness.core.money import in_words as money
 from harness.core.money import to_micro
+from harness.executors.containment import scene_box
 from harness.job.job import Job, PhaseSpec
 from harness.ledger import queries
 from harness.ledger.queries import has_open_items
@@ -45,7 +46,7 @@ def serving(job: Job, faults: str, seed: int) -> Iterator[Serving | None]:
     tending.start()
     try:
         starting = asyncio.run_coroutine_threadsafe(
-            RehearsalServer.start(job.state, job.scene, faults, seed, Briefing.of(job)), loop
+            RehearsalServer.start(job.state, job.scene, faults, seed, Briefing.of(job), scene_box(job)), loop
         )
         server = starting.result()
         try:
@@ -62,7 +63,7 @@ def must_be_playable(job: Job, faults: str) -> None:
     """Before a rehearsal is moved away: UsageError for a scene that cannot be loaded."""
 
     async def try_it(state: Path) -> None:
-        async with await RehearsalServer.start(state, job.scene, faults):
+        async with await RehearsalServer.start(state, job.scene, faults, box=scene_box(job)):
             """It listens."""
 
     if job.scene is not None and not job.is_free():

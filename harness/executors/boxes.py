@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -39,7 +40,8 @@ class JobBoxes:
         for path, is_folder in sorted(hidden):
             mounts += ["--tmpfs", str(path), "--remount-ro", str(path)] if is_folder else _read_only(path, os.devnull)
         options = () if "network" in allowed else self._no_network
-        return self._bubblewrap.boxed(mounts, (str(self.folder),) if is_writable else (), options)
+        box = self._bubblewrap.boxed(mounts, (str(self.folder),) if is_writable else (), options)
+        return replace(box, allowed=allowed, folder=self.folder)
 
     @property
     def weakness(self) -> str:

@@ -1,11 +1,14 @@
 """Which walls a session gets: bubblewrap where the kernel allows it, else permission rules only."""
 
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+import harness
 from harness.backends.launch import Launch, View
+from harness.base.boxes import Boxed
 from harness.base.errors import Problem, UsageError
 from harness.base.processes import descendants
 from harness.base.texts import shown
@@ -83,6 +86,13 @@ def choose_boxes(job: Job, *, search_path: str | None = None) -> JobBoxes | None
     if missing and job.sandbox == "bubblewrap":
         raise UsageError([Problem("sandbox", f"bubblewrap cannot be used: {missing}", _REMEDY)])
     return None if missing else JobBoxes(_bubblewrap(job, search_path), job)
+
+
+def scene_box(job: Job) -> Boxed | None:
+    """The box of a job's scene; None where there is no scene, or it runs as the user."""
+    boxes = choose_boxes(job) if job.scene is not None else None
+    shown = (Path(harness.__file__).parent,)
+    return None if boxes is None else boxes.box(job.scene_allow, (Path(sys.executable),), shown)
 
 
 def _bubblewrap(job: Job, search_path: str | None) -> Bubblewrap:

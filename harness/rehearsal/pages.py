@@ -80,6 +80,8 @@ def web_of(scene: Any) -> Web:
 def _asked(name: str, function: Callable[[str], Any], argument: str) -> Any:
     try:
         return function(argument)
+    except WebError:
+        raise
     except Exception as error:
         raise WebError(f"{name}: {type(error).__name__}: {error}") from None
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 import harness
+from harness.base.boxes import Boxed, to_json
 from harness.base.errors import BrokenSetupError, Problem, UsageError
 from harness.base.files import make_folder, write_private
 from harness.rehearsal.briefing import Briefing
@@ -44,11 +45,17 @@ class RehearsalServer:
 
     @classmethod
     async def start(
-        cls, state: Path, scene: Path | None = None, faults: str = "", seed: int = 0, briefing: Briefing | None = None
+        cls,
+        state: Path,
+        scene: Path | None = None,
+        faults: str = "",
+        seed: int = 0,
+        briefing: Briefing | None = None,
+        box: Boxed | None = None,
     ) -> Self:
         """Start a server for the job whose state folder this is; it listens when this returns.
 
-        Without a briefing nothing is demanded of the prompts.
+        Without a briefing nothing is demanded of the prompts; without a box the scene has the user's rights.
 
         UsageError when the scene or the faults are wrong; BrokenSetupError when it does not come up. The server gets
         an empty environment: no credential can reach a scene.
@@ -58,6 +65,9 @@ class RehearsalServer:
         words = ["--state", str(state), "--log", str(log), "--port-file", str(folder / "port"), "--seed", str(seed)]
         words += [f"--faults={faults}"] if faults else []
         words += ["--scene", str(scene)] if scene else []
+        if box is not None:
+            write_private(folder / "box.json", to_json(box))
+            words += ["--box", str(folder / "box.json")]
         if briefing is not None:
             write_private(folder / "briefing.json", briefing.to_json())
             words += ["--briefing", str(folder / "briefing.json")]

@@ -1,7 +1,7 @@
 """The rehearsal server: a local Messages API, in a process of its own, that a job's scene answers for.
 
-    python -m harness.rehearsal.server --state DIR --log FILE --port-file FILE [--scene FILE] [--briefing FILE]
-        [--faults SPEC] [--seed N]
+    python -m harness.rehearsal.server --state DIR --log FILE --port-file FILE [--scene FILE] [--box FILE]
+        [--briefing FILE] [--faults SPEC] [--seed N]
 
 Listens on a free port of 127.0.0.1, writes the number to the port file (whole or not at all) and one line of JSON to
 standard output: `{"port": 40123, "path": "/...", "web": {...}}`, or `{"where": ..., "problem": ...}` before it exits
@@ -26,6 +26,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from harness.base.boxes import from_json
 from harness.base.errors import UsageError
 from harness.base.files import write_atomic
 from harness.rehearsal.attempts import Attempts
@@ -44,7 +45,8 @@ from harness.rehearsal.stream import LiveConnections, protocol_for
 def main() -> None:
     arguments = _arguments()
     try:
-        scene = SceneStage(arguments.scene.resolve()) if arguments.scene else None
+        box = from_json(arguments.box.read_bytes()) if arguments.box else None
+        scene = SceneStage(arguments.scene.resolve(), box=box) if arguments.scene else None
         orders = parse_faults(arguments.faults)
     except SceneError as error:
         _give_up(error.where, error.message, error.trace)
@@ -72,6 +74,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--port-file", type=Path, required=True)
     parser.add_argument("--scene", type=Path)
+    parser.add_argument("--box", type=Path)
     parser.add_argument("--briefing", type=Path)
     parser.add_argument("--faults", default="")
     parser.add_argument("--seed", type=int, default=0)

@@ -1,23 +1,36 @@
-"""Loads a job's scene and asks it, so that whatever it does comes back as a reply or as a clear error."""
+"""Asks a job's scene, in a process of its own, so that whatever it does comes back as a reply or as a clear error."""
 
 import asyncio
 import contextlib
-import ctypes
-import importlib.util
+import json
+import os
+import pickle
+import select
+import subprocess
 import sys
 import threading
-import traceback
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from types import FrameType
-from typing import Any, Final, Protocol
+from typing import IO, Any, Final, NoReturn, Protocol
 
-from harness.rehearsal.pages import Web, WebError, web_of
-from harness.rehearsal.scene import Ask, Records, Reply, Text, Tool, Trouble, Turn
-from harness.rehearsal.told import UntoldError
+import harness
+from harness.base.barred import barred
+from harness.base.boxes import Boxed, cure
+from harness.base.handed import handed
+from harness.rehearsal.pages import Results, Web, WebError
+from harness.rehearsal.replies import reply_of
+from harness.rehearsal.scene import Ask, Page, Reply
+from harness.rehearsal.scene_child import LENGTH
+from harness.rehearsal.script import ReplyError
 
 _LONGEST_S: Final = 10.0
 """What a scene gets for one answer."""
+_SLACK_S: Final = 5.0
+"""How much longer a scene is waited for that does not even hear that its time is over."""
+_START_S: Final = 60.0
+_MOST_BYTES: Final = 256 * 2**20
 
 
 class SceneError(Exception):
@@ -41,108 +54,175 @@ class Stage(Protocol):
 
 
 class SceneStage:
-    """The function `scene` of a Python file. SceneError when the file cannot be loaded."""
+    """The function `scene` of a Python file, loaded in a child. SceneError when the file cannot be loaded.
 
-    def __init__(self, path: Path, longest_s: float = _LONGEST_S) -> None:
+    To be made, and asked, on the main thread: a box ends with the thread that made it.
+    """
+
+    def __init__(self, path: Path, longest_s: float = _LONGEST_S, box: Boxed | None = None) -> None:
         self._path = path
         self._longest_s = longest_s
-        self.web = Web()
-        """What the file declares of the web."""
-        self._scene = self._load()
+        self._box = box
+        if not path.is_file():
+            raise SceneError(path.name, "no such file")
+        self._turn = threading.Lock()
+        """One question at a time."""
+        self._child: _Child | None = self._started()
+        self.web = Web(self._page, self._search)
+        """What the file declares of the web; to be asked in threads."""
 
     async def answer(self, ask: Ask) -> Reply:
-        """What the scene says. SceneError when it raises, takes too long or returns something else than a reply.
+        """What the scene says. SceneError when it raises, takes too long or returns something else than a reply;
+        ReplyError when what it returns is no JSON."""
+        if self._child is None:
+            self._child = self._started()
+        try:
+            frame = await asyncio.to_thread(self._asked, self._child, "scene", replace(ask, history=None), ask.count)
+        except (TimeoutError, EOFError) as error:
+            self.close()
+            why = "ended before it answered"
+            if isinstance(error, TimeoutError):
+                why = f"no answer after {self._longest_s:g} s; a scene must answer at once"
+            raise SceneError(self._path.name, why) from None
+        return self._understood(frame)
 
-        It runs in a thread of its own, so that even an endless scene cannot stop the server; a thread that is too
-        slow is made to raise.
-        """
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Future[Any] = loop.create_future()
+    def close(self) -> None:
+        """End the child; the next question starts another."""
+        if self._child is not None:
+            self._child.kill()
+            self._child = None
 
-        def settle(set_: Callable[[Any], None], value: Any) -> None:
-            if not answered.done():
-                set_(value)
+    def _started(self) -> "_Child":
+        child = _Child(self._path, self._longest_s, self._box)
+        try:
+            frame = child.read(time.monotonic() + _START_S)
+        except (TimeoutError, EOFError):
+            child.kill()
+            raise SceneError(self._path.name, "its process did not start; see server.log of the rehearsal") from None
+        if "loaded" not in frame:
+            child.kill()
+            self._raise(frame)
+        return child
 
-        def settle_soon(set_: Callable[[Any], None], value: Any) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits for this answer any more
-                loop.call_soon_threadsafe(settle, set_, value)
+    def _page(self, url: str) -> Page:
+        frame = self._found("page", url)
+        try:
+            return Page(**frame["page"])
+        except (KeyError, TypeError) as error:
+            raise WebError(f"pages: the answer cannot be read: {error}") from None
 
-        def ask_scene() -> None:
+    def _search(self, query: str) -> Results:
+        return [(str(title), str(url)) for title, url in self._found("search", query).get("results", ())]
+
+    def _found(self, what: str, asked: str) -> Mapping[str, Any]:
+        try:
+            if self._child is None:
+                raise EOFError
+            frame = self._asked(self._child, what, asked)
+        except (TimeoutError, EOFError):
+            raise WebError(f"{what}: the scene did not answer") from None
+        if "error" in frame or "web_error" in frame:
+            raise WebError(str(frame.get("web_error") or frame["error"].get("message")))
+        return frame
+
+    def _asked(
+        self, child: "_Child", what: str, asked: object, count: Callable[..., int] = lambda *_, **__: 0
+    ) -> Mapping[str, Any]:
+        """Blocking; a scene's questions about the past are answered meanwhile."""
+        with self._turn:
+            deadline = time.monotonic() + self._longest_s + _SLACK_S
+            child.write(pickle.dumps((what, asked)), deadline)
+            while True:
+                frame = child.read(deadline)
+                if "count" not in frame:
+                    return frame
+                name, match = frame["count"]
+                child.write(str(count(str(name), **match)).encode(), deadline)
+
+    def _understood(self, frame: Mapping[str, Any]) -> Reply:
+        if "no_json" in frame:
+            raise ReplyError(f"the records are no JSON: {frame['no_json']}")
+        if "reply" not in frame:
+            self._raise(frame)
+        try:
+            return reply_of(frame["reply"])
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:  # whatever wrote it is not believed
+            raise SceneError(self._path.name, f"its reply cannot be read: {error}") from None
+
+    def _raise(self, frame: Mapping[str, Any]) -> NoReturn:
+        told = frame.get("error") or {}
+        cause = frame.get("cause")
+        missing = barred(cause, self._box.allowed, self._box.folder) if self._box is not None and cause else None
+        message = f"{told.get('message')}{f'; {cure(missing)}' if missing else ''}"
+        where, trace = str(told.get("where")), str(told.get("trace", ""))
+        raise SceneError(where, message, trace, is_untold=told.get("is_untold") is True)
+
+
+class _Child:
+    """The process and its two pipes. Everything that comes from it may be anything."""
+
+    def __init__(self, path: Path, longest_s: float, box: Boxed | None) -> None:
+        words = (sys.executable, "-P", "-m", "harness.rehearsal.scene_child", str(path), str(longest_s))
+        with handed((*(box.argv if box else ()), *words), box.contents if box else ()) as (argv, descriptors):
+            self._process = subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                pass_fds=descriptors,
+                env={"PYTHONPATH": str(Path(harness.__file__).parent.parent), "LANG": "C.UTF-8", "PATH": os.defpath},
+                bufsize=0,
+            )
+        self._questions, self._answers = _pipe(self._process.stdin), _pipe(self._process.stdout)
+
+    def write(self, body: bytes, deadline: float) -> None:
+        """TimeoutError after the deadline (monotonic), EOFError when it has ended."""
+        rest = memoryview(LENGTH.pack(len(body)) + body)
+        while rest:
+            _wait(self._questions, select.POLLOUT, deadline)
             try:
-                reply = self._scene(ask)
-            except (Exception, SystemExit) as error:
-                settle_soon(answered.set_exception, self._raised(error))
-            else:
-                settle_soon(answered.set_result, reply)
+                rest = rest[os.write(self._questions.fileno(), rest[:65536]) :]
+            except BrokenPipeError:
+                raise EOFError from None
 
-        thread = threading.Thread(target=ask_scene, daemon=True)
-        thread.start()
+    def read(self, deadline: float) -> Mapping[str, Any]:
+        """The next frame. As `write`; EOFError also for what is no frame."""
+        size = LENGTH.unpack(self._bytes(LENGTH.size, deadline))[0]
+        if size > _MOST_BYTES:
+            raise EOFError
         try:
-            async with asyncio.timeout(self._longest_s):
-                reply = await answered
-        except TimeoutError:
-            raise self._too_slow(thread) from None
-        return self._checked(reply)
+            frame = json.loads(self._bytes(size, deadline))
+        except (ValueError, RecursionError):
+            raise EOFError from None
+        if not isinstance(frame, dict):
+            raise EOFError
+        return frame
 
-    def _load(self) -> Callable[[Ask], Any]:
-        if not self._path.is_file():
-            raise SceneError(self._path.name, "no such file")
-        sys.path.insert(0, str(self._path.parent))  # a scene may import what lies beside it
-        found = importlib.util.spec_from_file_location("rehearsal_scene", self._path)
-        if found is None or found.loader is None:
-            raise SceneError(self._path.name, "expected a Python file")
-        module = importlib.util.module_from_spec(found)
-        try:
-            found.loader.exec_module(module)
-        except (Exception, SystemExit) as error:
-            raise self._raised(error) from None
-        scene = getattr(module, "scene", None)
-        if not callable(scene):
-            raise SceneError(self._path.name, "has no function scene(ask)")
-        try:
-            self.web = web_of(module)
-        except WebError as error:
-            raise SceneError(self._path.name, str(error)) from None
-        return scene  # type: ignore[no-any-return]  # whatever it returns is checked
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        with contextlib.suppress(OSError):
+            self._questions.close()
+        self._answers.close()
 
-    def _raised(self, error: BaseException) -> SceneError:
-        trace = "".join(traceback.format_exception(error))
-        if isinstance(error, SyntaxError) and error.filename:
-            return SceneError(f"{Path(error.filename).name}:{error.lineno}", f"SyntaxError: {error.msg}", trace)
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if Path(frame.filename).parent == self._path.parent]
-        at = (own or list(frames))[-1:]
-        where = f"{Path(at[0].filename).name}:{at[0].lineno}" if at else self._path.name
-        if isinstance(error, UntoldError):
-            return SceneError(where, str(error), trace, is_untold=True)
-        return SceneError(where, f"{type(error).__name__}: {error}", trace)
-
-    def _too_slow(self, thread: threading.Thread) -> SceneError:
-        frame: FrameType | None = sys._current_frames().get(thread.ident or 0)
-        while frame is not None and Path(frame.f_code.co_filename) != self._path:
-            frame = frame.f_back
-        where = f"{self._path.name}:{frame.f_lineno}" if frame else self._path.name
-        if thread.ident is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
-        return SceneError(where, f"no answer after {self._longest_s:g} s; a scene must answer at once")
-
-    def _checked(self, reply: Any) -> Reply:
-        problem = _problem_of(reply)
-        if problem:
-            raise SceneError(self._path.name, problem)
-        return reply  # type: ignore[no-any-return]  # it has just been checked
+    def _bytes(self, size: int, deadline: float) -> bytes:
+        content = bytearray()
+        while len(content) < size:
+            _wait(self._answers, select.POLLIN, deadline)
+            piece = os.read(self._answers.fileno(), min(size - len(content), 1 << 20))
+            if not piece:
+                raise EOFError
+            content += piece
+        return bytes(content)
 
 
-def _problem_of(reply: Any) -> str | None:
-    match reply:
-        case Trouble(then=None):
-            return None
-        case Trouble(then=then):
-            return _problem_of(then)
-        case Records(records=records):
-            is_fit = isinstance(records, dict | list | tuple)
-            return None if is_fit else f"Records takes a list or a dict, got {records!r:.80}"
-        case Turn(blocks=blocks):
-            wrong = [block for block in blocks if not isinstance(block, Text | Tool)]
-            return f"a Turn is made of Text and Tool, got {wrong[0]!r:.80}" if wrong else None
-    return f"scene(ask) must return Records, Turn or Trouble, got {reply!r:.80}"
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe is not None, "Popen was asked for this pipe"
+    os.set_blocking(pipe.fileno(), False)
+    return pipe
+
+
+def _wait(pipe: IO[bytes], event: int, deadline: float) -> None:
+    poll = select.poll()
+    poll.register(pipe.fileno(), event)
+    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        raise TimeoutError

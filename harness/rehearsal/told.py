@@ -58,6 +58,10 @@ class Untold:
     def __init__(self, place: str) -> None:
         object.__setattr__(self, "_place", place)
 
+    def __reduce__(self) -> tuple[type["Untold"], tuple[str]]:
+        """For its way to the scene's process."""
+        return Untold, (object.__getattribute__(self, "_place"),)
+
     def __repr__(self) -> str:
         return f"<not in the request: {object.__getattribute__(self, '_place')}>"
 

@@ -1,5 +1,6 @@
 """Checks run in a box of their own: they see the job's folder and what they are given, and reach nothing else."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -16,8 +17,9 @@ from typing import Any
 
 import pytest
 
+import harness
 from harness.base.bounded import Bounded, BoundedError
-from harness.base.boxes import NOTHING, Allowed, Boxed, cure
+from harness.base.boxes import NOTHING, Allowed, Boxed, cure, from_json, to_json
 from harness.base.ids import ItemId
 from harness.core.types import Accepted
 from harness.executors.boxes import JobBoxes, boxes_of
@@ -25,6 +27,10 @@ from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import NoWalls, choose_boxes
 from harness.job.job import CheckSpec, Job
 from harness.outputs.command import CommandError, run_command
+from harness.rehearsal.history import RequestHistory
+from harness.rehearsal.question import question_of
+from harness.rehearsal.scene import Text, Turn
+from harness.rehearsal.stage import SceneError, SceneStage
 from tests.ended import goes
 from tests.executors.conftest import Bench
 from tests.outputs.conftest import Court, outcome_of, reasons_for
@@ -107,6 +113,27 @@ def _command(job: Job, boxes: JobBoxes | None, place: dict[str, Any], allowed: A
     return told
 
 
+SCENE = """
+import json, attacker
+from harness.rehearsal.scene import Text, Turn
+def scene(ask):
+    return Turn([Text(json.dumps({**attacker.tries(ask.vars), **attacker.ordinary(ask.vars)}))])
+"""
+
+
+def _scene(job: Job, boxes: JobBoxes | None, place: dict[str, Any], allowed: Allowed = NOTHING) -> dict[str, str]:
+    (job.folder / "scene.py").write_text(SCENE)
+    box = boxes.box(allowed, (Path(sys.executable),), (Path(harness.__file__).parent,)) if boxes else None
+    stage = SceneStage(job.folder / "scene.py", box=from_json(to_json(box)) if box else None)
+    reply = asyncio.run(
+        stage.answer(replace(question_of({}, None, None, 0, RequestHistory(job.folder / "log")).ask, vars=place))
+    )
+    stage.close()
+    assert isinstance(reply, Turn) and isinstance(reply.blocks[0], Text)
+    told: dict[str, str] = json.loads(reply.blocks[0].text)
+    return told
+
+
 def _out(told: dict[str, str]) -> set[str]:
     return {name for name, what in told.items() if not what.startswith("refused")}
 
@@ -114,8 +141,8 @@ def _out(told: dict[str, str]) -> set[str]:
 ORDINARY = {"read beside itself", "write to its own tmp"}
 
 
-@pytest.mark.parametrize("play", [_python, _command])
-def test_a_check_reaches_nothing_but_the_jobs_folder(
+@pytest.mark.parametrize("play", [_python, _command, _scene])
+def test_a_check_or_a_scene_reaches_nothing_but_the_jobs_folder(
     play: Any, scene_of_crime: tuple[Job, dict[str, Any]], tmp_path: Path
 ) -> None:
     job, place = scene_of_crime
@@ -344,3 +371,14 @@ def test_what_the_box_kept_a_check_from_is_no_items_doing(bench: Bench, tmp_path
         judged = court.judge([{"id": "A1"}, {**trouble, "do": "1 / 0"}, {"id": "A3"}])
         assert judged.doubted_check is None and isinstance(judged.verdicts[ItemId("A1")], Accepted)
         assert "ZeroDivisionError" in reasons_for(judged, "A2")[0]
+
+
+def test_a_scene_that_lacks_something_hears_which_word_gives_it(bench: Bench) -> None:
+    scene = bench.folder / "scene.py"
+    scene.write_text("def scene(ask):\n    open(__file__ + '.log', 'w')\n")
+    boxes = _boxes(bench.job())
+    box = boxes.box(NOTHING, (Path(sys.executable),), (Path(harness.__file__).parent,))
+    stage = SceneStage(scene, box=box)
+    with pytest.raises(SceneError, match=r"scene.py:2: OSError: .* write `allow: write` beside it"):
+        asyncio.run(stage.answer(question_of({}, None, None, 0, RequestHistory(bench.folder / "log")).ask))
+    stage.close()
