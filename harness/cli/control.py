@@ -100,6 +100,9 @@ def retry(
         list[str] | None, typer.Argument(metavar="[MANIFEST] [ITEM]...", help="The failed items, by id.")
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Every failed item.")] = False,
+    batch: Annotated[
+        list[str] | None, typer.Option("--batch", metavar="N", help="Every failed item of batch 2, 2,4-6, or 2.1.")
+    ] = None,
     settings: UnusedSettings = None,
     instance: As = None,
     rehearsal: OfRehearsal = False,
@@ -109,10 +112,14 @@ def retry(
     from harness.ledger.control import Request, who_am_i
 
     place, items = split_words(words or [], rehearsal, instance)
-    if failed == bool(items):
-        message = "expected the ids of failed items, or --failed for all of them; not both"
+    if [failed, bool(items), bool(batch)].count(True) != 1:
+        message = (
+            "expected the ids of failed items, --failed for all of them, or --batch for those of a batch; one of these"
+        )
         raise UsageError([Problem("retry", message, f"{place.command('status')} lists them")])
-    chosen = _failed_ones(place, items)
+    if batch:
+        items = _failed_in(place, batch)
+    chosen = _failed_ones(place, items) if items or failed else []
     if not chosen:
         say("nothing has failed, so there is nothing to retry")
         return
@@ -121,6 +128,21 @@ def retry(
         from harness.views.wording import listed
 
         say(f"reopened: {listed(chosen)}")
+
+
+def _failed_in(place: Place, batch: list[str]) -> list[str]:
+    """The failed items of these batches, by id. UsageError for a batch that there is not."""
+    from harness.ledger.queries import failed_items, planned_batches
+    from harness.planning.batch_names import read_batches, refuse_unknown_batches
+    from harness.views.reading import reading
+
+    asked = read_batches(batch)
+    with reading(place.state) as db:
+        refuse_unknown_batches(asked, planned_batches(db))
+        found = [
+            each for each in failed_items(db, None) for one in asked if one.holds(each.batch.number, each.batch.part)
+        ]
+    return list(dict.fromkeys(str(each.item) for each in found))
 
 
 def _edited(place: Place, settings: list[str] | None, failed: list[str]) -> "list[Edited]":

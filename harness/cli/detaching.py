@@ -16,6 +16,7 @@ from harness.base.watching import FolderWatch
 from harness.cli.options import Place
 from harness.cli.printing import print_lines, say
 from harness.ledger.lock import refuse_if_held
+from harness.supervisor.choosing import Choice
 from harness.supervisor.opening import Again
 from harness.views.reading import head, is_planned, reading
 from harness.views.wording import clean_lines
@@ -31,18 +32,20 @@ class Words:
 
     settings: tuple[str, ...]
     instance: str | None
-    first: int | None
-    only: tuple[str, ...]
+    choice: Choice
     again: Again
 
     def as_arguments(self) -> list[str]:
-        first = ["--first", str(self.first)] if self.first is not None else []
+        choice = self.choice
+        chosen = ["--first", str(choice.first)] if choice.first is not None else []
+        chosen += [word for item in choice.only for word in ("--only", item)]
+        chosen += [word for batches in choice.batches for word in ("--batch", str(batches))]
+        chosen += ["--until", choice.until] if choice.until is not None else []
         settings = [word for setting in self.settings for word in ("--set", setting)]
         which = ["--as", self.instance] if self.instance is not None else []
-        only = [word for item in self.only for word in ("--only", item)]
         switches = [*(["--keep"] if self.again.keep else []), *(["--add"] if self.again.add else [])]
         switches += ["--changed"] if self.again.changed else []
-        return [*which, *settings, *first, *only, *switches]
+        return [*which, *settings, *chosen, *switches]
 
 
 def detach_and_wait(place: Place, words: Words) -> int:

@@ -9,6 +9,7 @@ from harness.cli.options import (
     DEFAULT_MANIFEST,
     Add,
     As,
+    Batch,
     Changed,
     First,
     Keep,
@@ -21,6 +22,7 @@ from harness.cli.options import (
     Reset,
     Settings,
     Trust,
+    Until,
     typed,
     words_of,
 )
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
 
     from harness.executors.walls import Containment
     from harness.job.job import Job
+    from harness.supervisor.choosing import Choice
     from harness.supervisor.finished import Finished
-    from harness.supervisor.opening import Choice
     from harness.supervisor.running import RunOptions
 
 
@@ -41,6 +43,8 @@ def launch(
     instance: As = None,
     first: First = None,
     only: Only = None,
+    batch: Batch = None,
+    until: Until = None,
     keep: Keep = False,
     add: Add = False,
     changed: Changed = False,
@@ -73,10 +77,10 @@ def launch(
 
     places = [Place(manifest, False, instance) for manifest in manifests or [DEFAULT_MANIFEST]]
     settings = _capped(settings, max_iterations)
-    if len(places) > 1 and (first or only or detach):
-        raise UsageError([Problem("launch", "--first, --only and --detach are for one job")])
-    choice = _choice(first, only)
-    words = Words(tuple(settings or ()), instance, first, tuple(only or ()), Again(keep, add, changed))
+    if len(places) > 1 and (first or only or batch or until or detach):
+        raise UsageError([Problem("launch", "--first, --only, --batch, --until and --detach are for one job")])
+    choice = _choice(first, only, batch, until)
+    words = Words(tuple(settings or ()), instance, choice, Again(keep, add, changed))
     jobs = together([partial(place.load, settings) for place in places])
     together([partial(refuse, job) for job in jobs for refuse in (refuse_synthetic, refuse_renamed)[: 2 - reset]])
     asked = [*words.as_arguments(), *(["--reset"] if reset else [])]
@@ -132,6 +136,8 @@ def rehearse(
     seed: Annotated[int, typer.Option("--seed", help="Another seed, other made-up answers.")] = 0,
     first: First = None,
     only: Only = None,
+    batch: Batch = None,
+    until: Until = None,
     keep: Keep = False,
     add: Add = False,
     reset: Reset = False,
@@ -154,7 +160,7 @@ def rehearse(
     from harness.supervisor.opening import Again, make_state_folder
     from harness.supervisor.running import RunOptions
 
-    place, choice = Place(manifest, True, instance), _choice(first, only)
+    place, choice = Place(manifest, True, instance), _choice(first, only, batch, until)
     job = place.load(settings)
     parse_faults(faults)
     asked = [*words_of(settings), *(["--faults", faults] if faults else []), *(["--seed", str(seed)] if seed else [])]
@@ -180,13 +186,15 @@ def rehearse(
     raise typer.Exit(code)
 
 
-def _choice(first: int | None, only: list[str] | None) -> "Choice":
+def _choice(first: int | None, only: list[str] | None, batch: list[str] | None, until: str | None) -> "Choice":
     from harness.base.errors import Problem, UsageError
-    from harness.supervisor.opening import Choice
+    from harness.planning.batch_names import read_batches
+    from harness.supervisor.choosing import Choice
 
-    if first is not None and only:
-        raise UsageError([Problem("--first", "chooses items, and so does --only", "use one of them at a time")])
-    return Choice(first, tuple(only or ()))
+    used = [name for name, value in (("--first", first), ("--only", only), ("--batch", batch)) if value]
+    if len(used) > 1:
+        raise UsageError([Problem(used[0], f"chooses items, and so does {used[1]}", "use one of them at a time")])
+    return Choice(first, tuple(only or ()), read_batches(batch or ()), until)
 
 
 def _play(

@@ -74,6 +74,14 @@ MostSessions = Annotated[
     int | None,
     typer.Option("--max-iterations", min=1, metavar="N", help="Most sessions in all, as --set caps.sessions=N."),
 ]
+Batch = Annotated[
+    list[str] | None,
+    typer.Option("--batch", metavar="N", help="Look at this batch only, this time: 2, or 2,4-6, or 2.1 for a part."),
+]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", metavar="PHASE", help="Stop when this phase is settled; a later launch goes on."),
+]
 Keep = Annotated[
     bool, typer.Option("--keep", help="Go on although the job has changed; done records stay as they are.")
 ]

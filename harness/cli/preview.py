@@ -112,7 +112,7 @@ def _queued(job: Job, db: sqlite3.Connection) -> Iterator[Planned]:
     for phase, number, part, items, state, tries, why, parked in rows:
         spec = job.phase(phase)
         waits = _waits_for(job, phase, number) if state == "waiting" else ""
-        said = "was left out of the last run (--first, --only)" if parked else _WHY.get(why, why)
+        said = "was left out of the last run (--first, --only, --batch)" if parked else _WHY.get(why, why)
         label = f"{number}.{part}" if part else str(number)
         yield Planned(spec.name, label, tuple(json.loads(items)), state, tries, said, waits)
 

@@ -20,6 +20,7 @@ def status(
     settings: UnusedSettings = None,
     instance: As = None,
     rehearsal: OfRehearsal = False,
+    batches: Annotated[bool, typer.Option("--batches", help="Each batch: state, attempts, cost, time.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say where the job stands."""
@@ -29,6 +30,9 @@ def status(
     from harness.views.status_text import lines
 
     place, now = Place(manifest, rehearsal, instance), datetime.now(UTC)
+    if batches:
+        _print_batches(place, as_json=as_json)
+        return
     if instance is None and not is_planned(place.state):
         several = read_instances(manifest, place.named, now, rehearsal=rehearsal)
         if several is not None:
@@ -43,6 +47,20 @@ def status(
             print_lines([others_line(names, place.named, rehearsal=rehearsal)])
         if found.state == "new" and rehearsal_beside(place.state) is not None:
             say(f"it was rehearsed: {place.rehearsed.command('status')}")
+
+
+def _print_batches(place: Place, *, as_json: bool) -> None:
+    from harness.ledger.lock import is_held
+    from harness.views.batches import batch_lines, batch_rows
+    from harness.views.reading import head, reading
+
+    held = is_held(place.state / "lock")
+    with reading(place.state) as db:
+        job, rows = head(db), batch_rows(db, is_held=held)
+    if as_json:
+        print_json({"schema_version": 1, "job": job.name, "batches": [row.as_json() for row in rows]})
+    else:
+        print_lines(batch_lines(rows))
 
 
 def status_at(place: Place, now: datetime, settings: list[str] | None = None) -> "Status":

@@ -16,7 +16,8 @@ from harness.ledger.lock import JobLock, refuse_if_held
 from harness.ledger.store import opened_for_reading
 from harness.supervisor.backup import backup
 from harness.supervisor.changes import changes_since
-from harness.supervisor.opening import Choice, make_state_folder, must_be_able_to_start, refuse_past_deadline
+from harness.supervisor.choosing import Choice
+from harness.supervisor.opening import make_state_folder, must_be_able_to_start, refuse_past_deadline
 from harness.views.wording import clean, listed
 
 _REHEARSALS_KEPT = 3

@@ -18,6 +18,8 @@ class RunStarted:
     """What keeps this machine from falling asleep, or why nothing does."""
     derived: dict[str, int] = field(default_factory=dict)
     """Versions of what the program derives from the manifest (`job.derived`); empty before there were any."""
+    until: str = ""
+    """The last phase of which this run starts anything; "" = of all."""
 
 
 @dataclass(frozen=True, slots=True)

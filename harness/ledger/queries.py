@@ -9,6 +9,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.clock import from_text
@@ -19,6 +20,8 @@ from harness.core.remedies import remedy
 from harness.core.types import BatchRef, Item, Json
 from harness.job.batch_plan import Pace
 from harness.ledger.shapes import inside
+
+_ALL_PHASES: Final = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +76,24 @@ class Unsettled:
     started_seq: int
 
 
-def next_ready(db: sqlite3.Connection) -> ReadyGroup | None:
-    """The first group in the order tries, phase, batch. A serial phase (`needs: previous`) runs one group at a time."""
+def next_ready(db: sqlite3.Connection, until: int | None = None) -> ReadyGroup | None:
+    """The first group in the order tries, phase, batch; of no phase behind `until`. A serial phase (`needs: previous`)
+    runs one group at a time."""
     row = db.execute(
         """SELECT id, phase, number, part, items, tries, late FROM groups
-           WHERE state = 'ready' AND parked = 0 AND phase NOT IN (
+           WHERE state = 'ready' AND parked = 0 AND phase <= ? AND phase NOT IN (
              SELECT a.phase FROM attempts a JOIN phases p ON p.phase = a.phase
              WHERE a.ended_seq IS NULL AND p.needs = 'previous')
-           ORDER BY tries, phase, number, part, id LIMIT 1"""
+           ORDER BY tries, phase, number, part, id LIMIT 1""",
+        (_ALL_PHASES if until is None else until,),
     ).fetchone()
     return _group(row) if row else None
 
 
-def is_another_ready(db: sqlite3.Connection) -> bool:
-    """Is more than one group ready?"""
-    query = "SELECT 1 FROM groups WHERE state = 'ready' AND parked = 0 LIMIT 1 OFFSET 1"
-    return db.execute(query).fetchone() is not None
+def is_another_ready(db: sqlite3.Connection, until: int | None = None) -> bool:
+    """Is more than one group ready, of no phase behind `until`?"""
+    query = "SELECT 1 FROM groups WHERE state = 'ready' AND parked = 0 AND phase <= ? LIMIT 1 OFFSET 1"
+    return db.execute(query, (_ALL_PHASES if until is None else until,)).fetchone() is not None
 
 
 def _group(row: Sequence[object]) -> ReadyGroup:
@@ -335,6 +340,23 @@ def members(db: sqlite3.Connection, batches: Sequence[int]) -> set[str]:
     """The first-phase items of these batches."""
     query = "SELECT item FROM items WHERE phase = 1 AND number = ?"
     return {row[0] for number in batches for row in db.execute(query, (number,))}
+
+
+def planned_batches(db: sqlite3.Connection) -> set[tuple[int, int]]:
+    """Number and part of every batch of any phase; part 0 where it is not cut."""
+    return {(number, part) for number, part in db.execute("SELECT DISTINCT number, part FROM batches")}
+
+
+def roots_in(db: sqlite3.Connection, first: int, last: int, part: int | None) -> set[str]:
+    """The first-phase items of these batches, or of that part of them."""
+    query = "SELECT DISTINCT root FROM items WHERE number BETWEEN ? AND ? AND (? IS NULL OR part = ?)"
+    return {row[0] for row in db.execute(query, (first, last, part, part))}
+
+
+def is_open(db: sqlite3.Connection, *, until: int) -> bool:
+    """Is something left to do in the phases up to this one?"""
+    query = "SELECT 1 FROM items WHERE state IN ('pending', 'running') AND phase <= ? LIMIT 1"
+    return db.execute(query, (until,)).fetchone() is not None
 
 
 def done_and_settled(db: sqlite3.Connection) -> tuple[int, int]:

@@ -4,10 +4,10 @@ from harness.core.decide import NOTHING_LEFT, Stop
 from harness.job.job import Job
 from harness.ledger import control, progress, queries
 from harness.ledger.store import Ledger
+from harness.supervisor.choosing import Choice, chosen_roots
 from harness.supervisor.finished import Finished, how_it_ended
 from harness.supervisor.housekeeping import progress_path
 from harness.supervisor.merging import is_merged
-from harness.supervisor.opening import Choice, chosen_roots
 
 
 def at_rest(job: Job, ledger: Ledger, choice: Choice) -> Finished | None:

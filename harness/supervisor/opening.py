@@ -1,6 +1,5 @@
 """Before the first start: plan a new job, or hold a known one against what the manifest says today."""
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,14 +15,12 @@ from harness.core.events import (
     BatchPlanned,
     Event,
     FingerprintKept,
-    GroupQueued,
-    GroupsChosen,
     ItemAdded,
     JobExtended,
     JobPlanned,
     PlannedPhase,
 )
-from harness.core.item_ids import folded, near
+from harness.core.item_ids import folded
 from harness.core.money import in_words, to_micro
 from harness.core.names import same_stem
 from harness.core.prices import known_names, price_of
@@ -43,17 +40,12 @@ from harness.prompts import render
 from harness.sources.read import digest_of_source, read
 from harness.supervisor.attempt import reservation
 from harness.supervisor.changes import changes_since, is_the_same, refusal, row_of
+from harness.supervisor.choosing import Choice, batches_known, refuse_unknown
 from harness.supervisor.merging import refuse_foreign_targets
 from harness.supervisor.renamed import of_another_name
 from harness.supervisor.selecting import made, selected, skipped
 
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What this run looks at: the first items, or only some; both empty means everything."""
-
-    first: int | None = None
-    only: tuple[str, ...] = ()
+_EVERYTHING = Choice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +110,7 @@ class Agreed:
 
 
 def plan_or_check(
-    job: Job, ledger: Ledger, bounded: Bounded, again: Again = Again(), choice: Choice = Choice()
+    job: Job, ledger: Ledger, bounded: Bounded, again: Again = Again(), choice: Choice = _EVERYTHING
 ) -> Agreed:
     """Plan the job if it is new; else refuse changed items and changed shaping fields, unless told otherwise.
 
@@ -129,12 +121,15 @@ def plan_or_check(
     refuse_small_budget(job)
     source = digest_of_source(job)  # before the items are read: a file that changes meanwhile is read again next time
     if ledger.is_planned() and is_the_same(job, ledger.db, source):
-        refuse_unknown(job, queries.selected_items(ledger.db), choice, queries.first_phase_items(ledger.db))
+        known = queries.selected_items(ledger.db)
+        source_ids = queries.first_phase_items(ledger.db)
+        refuse_unknown(job, known, choice, batches_known(job, (), ledger.db), source_ids)
         return Agreed()
     items = read(job, bounded).items
     if not ledger.is_planned():
         selection = selected(job, items)
-        refuse_unknown(job, selection.ids(), choice, [str(item.id) for item in items])
+        batches = batches_known(job, selection.chosen)
+        refuse_unknown(job, selection.ids(), choice, batches, [str(item.id) for item in items])
         refuse_foreign_targets(job, ledger)
         refuse_bad_prompts(job, selection.chosen)
         refuse_impossible(job, selection.chosen, bounded)
@@ -152,7 +147,8 @@ def plan_or_check(
     new = unplanned if again.add else ()
     extension = selected(job, new, candidates(ledger.db, 1)[1]) if new else Selection(())
     planned = queries.selected_items(ledger.db)
-    refuse_unknown(job, [*planned, *extension.ids()], choice, [str(item.id) for item in items])
+    batches = batches_known(job, extension.chosen, ledger.db)
+    refuse_unknown(job, [*planned, *extension.ids()], choice, batches, [str(item.id) for item in items])
     if new or changes.others:
         refuse_same_files(job, planned, extension.chosen)
     if new:
@@ -171,7 +167,8 @@ def must_be_able_to_start(job: Job, items: Sequence[Item], choice: Choice) -> No
     refuse_unpriced_fallbacks(job)
     refuse_small_budget(job)
     selection = selected(job, items)
-    refuse_unknown(job, selection.ids(), choice, [str(item.id) for item in items])
+    batches = batches_known(job, selection.chosen)
+    refuse_unknown(job, selection.ids(), choice, batches, [str(item.id) for item in items])
     refuse_bad_prompts(job, selection.chosen)
 
 
@@ -336,52 +333,3 @@ def _job_planned(job: Job, items: int, now: Fingerprint, source: str) -> JobPlan
 def _added(job: Job, item: Item, place: int, number: int) -> ItemAdded:
     row = row_of(job, item)
     return ItemAdded(1, item.id, None, item.id, f"{place:08d}", number, row.data, row.sha, row.file)
-
-
-def choose(ledger: Ledger, choice: Choice) -> set[str] | None:
-    """Park every queued group that this run does not look at; groups that hold both kinds are cut in two.
-
-    Returns the first-phase items that it looks at; None = all.
-    """
-    db = ledger.db
-    wanted = chosen_roots(db, choice)
-    if wanted is None:
-        if queries.has_parked_groups(db):
-            ledger.record(GroupsChosen(None))
-        return None
-    chosen: list[int] = []
-    with ledger.transaction() as transaction:
-        for queued in queries.queued_groups(db):
-            inside = [item for item, root in queued.roots.items() if root in wanted]
-            if len(inside) == len(queued.roots):
-                chosen.append(queued.id)
-            elif inside:
-                group = queries.run_state(db).next_group
-                ref = queued.batch
-                transaction.record(
-                    [GroupQueued(group, ref.phase, ref.number, ref.part, tuple(inside), queued.tries, "chosen")]
-                )
-                chosen.append(group)
-        transaction.record([GroupsChosen(tuple(chosen))])
-    return wanted
-
-
-def chosen_roots(db: sqlite3.Connection, choice: Choice) -> set[str] | None:
-    """The first-phase items that a run looks at; None = all."""
-    if choice.first is None and not choice.only:
-        return None
-    return {*choice.only, *queries.selected_items(db)[: choice.first or 0]}
-
-
-def refuse_unknown(job: Job, known: Sequence[str], choice: Choice, source: Sequence[str] = ()) -> None:
-    """UsageError for every `--only` that names no item, or one of the source that was not selected."""
-    if unknown := set(choice.only) - set(known):
-        left_out = unknown & set(source)
-        message = f"select leaves this {job.noun} out"
-        problems = [Problem("--only", f"{message}: {item!r}", "`harness check` says why") for item in sorted(left_out)]
-        raise UsageError([*problems, *(_unknown(job, known, item) for item in sorted(unknown - left_out))])
-
-
-def _unknown(job: Job, known: Sequence[str], item: str) -> Problem:
-    meant = ", ".join(map(repr, near(item, known)))
-    return Problem("--only", f"no {job.noun} has the id {item!r}", f"did you mean {meant}?" if meant else None)

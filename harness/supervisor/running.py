@@ -40,6 +40,7 @@ from harness.ledger.lock import JobLock
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
 from harness.supervisor.at_rest import at_rest
+from harness.supervisor.choosing import Choice, choose
 from harness.supervisor.finished import Finished
 from harness.supervisor.housekeeping import ballast_path, errors_path, give_up, progress_path, tidy
 from harness.supervisor.judging import judge_in
@@ -47,8 +48,6 @@ from harness.supervisor.merging import Merger, refuse_claimed_targets
 from harness.supervisor.opening import (
     Again,
     Agreed,
-    Choice,
-    choose,
     make_state_folder,
     open_ledger,
     plan_or_check,
@@ -129,7 +128,7 @@ def _run_held(
                 if agreed == Agreed() and (rest := at_rest(job, ledger, options.choice)):
                     return rest
                 setting = _setting(job, ledger, bounded, clock, containment, guardian, options)
-                started = _started(job, containment, options.credential, awake)
+                started = _started(job, containment, options, awake)
                 return asyncio.run(_run(setting, options, agreed, started, on_event, lock.is_in_place))
         finally:
             asyncio.run(end_found(lambda: of_job(job.state), 0))  # what checks have left behind
@@ -165,10 +164,13 @@ def _setting(
     )
     shared = options.shared_state or job.state / "holds"
     holds = SharedHolds(shared, credential.fingerprint, job.name) if credential else None
-    return Setting(job, ledger, store, clock, executor, partial(judged_in, store), holds, credential, bounded.halt.call)
+    judge, until = partial(judged_in, store), options.choice.until
+    last = next((phase.number for phase in job.phases if phase.name == until), None)
+    return Setting(job, ledger, store, clock, executor, judge, holds, credential, bounded.halt.call, until=last)
 
 
-def _started(job: Job, containment: Containment, credential: Supply | None, awake: Awake) -> RunStarted:
+def _started(job: Job, containment: Containment, options: RunOptions, awake: Awake) -> RunStarted:
+    credential = options.credential
     return RunStarted(
         pid=os.getpid(),
         host=socket.gethostname(),
@@ -179,6 +181,7 @@ def _started(job: Job, containment: Containment, credential: Supply | None, awak
         credential=credential.describe() if credential else "none",
         awake=awake.describe(),
         derived=dict(DERIVED),
+        until=options.choice.until or "",
     )
 
 

@@ -24,9 +24,10 @@ class Seen:
 class Sight:
     """Most looks come from a sign of life of a session, which changes nothing here."""
 
-    def __init__(self, ledger: Ledger, state: Path) -> None:
+    def __init__(self, ledger: Ledger, state: Path, until: int | None = None) -> None:
         self._ledger = ledger
         self._state = state
+        self._until = until
         self._transactions = -1
         self._seen: Seen | None = None
 
@@ -37,7 +38,7 @@ class Sight:
             broken = broken_setup(queries.tail(db), fruitless)
             if broken and fruitless:
                 broken += self._most_often(fruitless)
-            self._seen = Seen(queries.next_ready(db), queries.run_state(db), queries.money(db), broken)
+            self._seen = Seen(queries.next_ready(db, self._until), queries.run_state(db), queries.money(db), broken)
             self._transactions = self._ledger.transactions
         return self._seen
 

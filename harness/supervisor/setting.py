@@ -35,6 +35,8 @@ class Setting:
     """What sessions authenticate with; starts wait while it is renewed."""
     stop_judging: Callable[[], None] | None = None
     """Ends judgements that are going on: they raise HaltedError, and so does every later one."""
+    until: int | None = None
+    """The last phase of which anything starts in this run; None = of all."""
     clashing: dict[int, set[ItemId]] = field(default_factory=dict)
     """Phase -> items of this run that make items of it, and have not found ids that nobody has."""
 

@@ -18,6 +18,7 @@ from harness.core.gate import Closed, Passing, closed, too_long
 from harness.core.money import to_micro
 from harness.core.run_events import CancelAsked, RunEnded, RunStarted
 from harness.core.types import AttemptSpec, SessionEvent
+from harness.job.job import PhaseSpec
 from harness.ledger import queries
 from harness.ledger.waiting import WaitingNote
 from harness.supervisor import pacing
@@ -96,7 +97,7 @@ class Supervisor:
         self._deadline: datetime | None = None
         self._stop: Stop | None = None
         self._stops_asked = 0
-        self._sight = Sight(setting.ledger, setting.job.state)
+        self._sight = Sight(setting.ledger, setting.job.state, setting.until)
         self._exit_code_of_stop = 130
         self._wake = asyncio.Event()
         self._door = Door(setting, self._wake.set)
@@ -128,7 +129,7 @@ class Supervisor:
                 timer.cancel()
         await self._merger.merge_all()
         exit_code_of_stop = self._exit_code_of_stop if self.is_ending_now() else 3
-        finished = how_it_ended(self._setting.ledger.db, stop, exit_code_of_stop, roots)
+        finished = how_it_ended(self._setting.ledger.db, stop, exit_code_of_stop, roots, self._last_phase())
         self._setting.ledger.record(RunEnded(finished.exit_code, finished.reason))
         self._progress.write_now()
         return finished
@@ -234,7 +235,7 @@ class Supervisor:
     def _judge_pilot(self) -> None:
         judged = self._pilot.judge(self._deadline)
         self._progress.note()
-        if not judged.is_good and queries.next_ready(self._setting.ledger.db) is not None:
+        if not judged.is_good and self._sight.now().group is not None:
             self._stop = Stop("late", f"the pilot accepted {judged.accepted} of {judged.of}: mend that first")
 
     def _snapshot(self) -> Snapshot:
@@ -271,6 +272,9 @@ class Supervisor:
     def _is_rejected(self) -> bool:
         return any(each.is_rejected for each in self._running.values())
 
+    def _last_phase(self) -> PhaseSpec | None:
+        return self._setting.job.phase(self._setting.until) if self._setting.until is not None else None
+
     def _broken(self) -> Stop | None:
         if not self._is_lock_in_place():
             return Stop("broken", "the job's lock file was removed while it ran; another supervisor could start")
@@ -293,7 +297,8 @@ class Supervisor:
         group = self._sight.now().group
         assert group is not None, "decided to start a group that is not there"
         try:
-            others_wait = is_lead and self._door.gate.parallel > 1 and queries.is_another_ready(self._setting.ledger.db)
+            is_another = queries.is_another_ready(self._setting.ledger.db, self._setting.until)
+            others_wait = is_lead and self._door.gate.parallel > 1 and is_another
             spec = start(self._setting, group, lead=others_wait)
         except UsageError as error:  # the template asks for what these items do not have
             self._stop = self._stop or Stop("broken", error.message)

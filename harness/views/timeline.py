@@ -139,7 +139,9 @@ class Words:
         match event:
             case r.RunStarted():
                 awake = f"; this machine {event.awake}" if event.awake else ""
-                return f"run started: pid {event.pid} on {event.host}, {event.parallel} at once, {event.sandbox}{awake}"
+                until = f", up to phase {event.until}" if event.until else ""
+                where = f"pid {event.pid} on {event.host}, {event.parallel} at once{until}, {event.sandbox}"
+                return f"run started: {where}{awake}"
             case r.RunEnded():
                 return f"run ended with exit code {event.exit_code}: {event.reason}"
             case r.Paused():

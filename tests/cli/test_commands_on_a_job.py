@@ -94,7 +94,7 @@ def test_first_and_only_look_at_some_items_this_time(desk: "Desk") -> None:
     first = desk.types("launch", "--first", "1")
     assert first.code == 0
     assert "Numbers: unfinished" in first.out
-    assert "with exit code 0: 2 left for another run (--first, --only)" in first.out
+    assert "with exit code 0: 2 left for another run (--first, --only, --batch)" in first.out
     assert "Next: `harness launch`" in first.out
     assert desk.types("status", "--json").json()["counts"]["done"] == 1
     desk.types("launch", "--only", "3")
@@ -185,8 +185,8 @@ def test_a_failed_item_gets_a_new_round_by_retry(desk: "Desk") -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("retry",), "expected the ids of failed items, or --failed"),
-        (("retry", "--failed", "1"), "not both"),
+        (("retry",), "expected the ids of failed items, --failed"),
+        (("retry", "--failed", "1"), "one of these"),
         (("retry", "2"), "'2': has not failed, it is done\n  hint: `harness reject 2 --why TEXT` takes it back"),
         (("reject", "1", "--why", "x"), "is not done, it is failed\n  hint: `harness retry 1` gives it a new round"),
         (("retry", "11"), "'11': no number has this id"),

@@ -147,7 +147,8 @@ def check_idleness(
         return
     if len(live) < len(watcher.open) or not watcher.door.is_open(len(watcher.open), job.bounds, clock):
         return
-    group = db.execute(_READY).fetchone()
+    ready = (group for group in db.execute(_READY) if watcher.until is None or group[0] <= watcher.until)
+    group = next(ready, None)
     if group is None or not watcher.pacemaker.lets(group[0], watcher.open_in(group[0])):
         return
     if job.budget is not None:

@@ -12,7 +12,7 @@ import pytest
 from harness.base.clock import Clock
 from harness.core import events as e
 from harness.core import gate as gates
-from harness.ledger import apply
+from harness.ledger import apply, queries
 from harness.outputs import match
 from harness.outputs.merge import fragment
 from harness.supervisor import finished as finishing
@@ -51,6 +51,29 @@ def _failed_items_do_not_show_in_the_exit_code(patch: pytest.MonkeyPatch) -> Non
     def cheerful(*told: Any) -> Finished:
         ended = finished(*told)
         return replace(ended, exit_code=0) if ended.exit_code == 1 else ended
+
+    patch.setattr(supervising, "how_it_ended", cheerful)
+
+
+@mutant("V10")
+def _the_next_phase_begins_all_the_same(patch: pytest.MonkeyPatch) -> None:
+    ready = queries.next_ready
+    patch.setattr(queries, "next_ready", lambda db, until=None: ready(db))
+
+
+@mutant("V7")
+def _a_run_stops_before_its_last_phase(patch: pytest.MonkeyPatch) -> None:
+    ready = queries.next_ready
+    patch.setattr(queries, "next_ready", lambda db, until=None: ready(db, until and until - 1))
+
+
+@mutant("V9", "V7")
+def _a_run_that_stops_at_a_phase_counts_as_finished(patch: pytest.MonkeyPatch) -> None:
+    finished = finishing.how_it_ended
+
+    def cheerful(*told: Any) -> Finished:
+        ended = finished(*told)
+        return replace(ended, exit_code=0) if "--until" in ended.reason else ended
 
     patch.setattr(supervising, "how_it_ended", cheerful)
 

@@ -81,6 +81,8 @@ class Script:
     """At `from`, another job on the credential meets a limit that ends at `to`."""
     jumps: tuple[tuple[float, float], ...] = ()
     asks: tuple[tuple[float, Ask], ...] = ()
+    until: tuple[int, ...] = ()
+    """The phase at which people have each of the first runs stop; the later ones have none."""
     added: tuple[int, ...] = ()
     """How many items people add to the source, each time when a run has ended."""
     calm_s: float = 0.0
@@ -139,7 +141,8 @@ def draw(seed: int) -> Script:
     script = _with_liars(random.Random(f"liars {seed}"), script)
     script = _with_plan(random.Random(f"plan {seed}"), script)
     script = _with_selection(random.Random(f"selects {seed}"), script)
-    return _with_broken_answers(random.Random(f"answers {seed}"), script)
+    script = _with_broken_answers(random.Random(f"answers {seed}"), script)
+    return _with_until(random.Random(f"until {seed}"), script)
 
 
 def fair(seed: int) -> Script:
@@ -309,3 +312,10 @@ def _asks(rng: random.Random, calm_s: float) -> tuple[tuple[float, Ask], ...]:
     if rng.random() < 0.15:
         asks.append((calm_s + 60, "retry"))
     return tuple(sorted(asks))
+
+
+def _with_until(rng: random.Random, script: Script) -> Script:
+    """Some people look at what one phase has made before they let the next one begin."""
+    if script.phases == 1 or rng.random() < 0.7:
+        return script
+    return replace(script, until=tuple(rng.randint(1, script.phases) for _ in range(rng.randint(1, 3))))

@@ -41,6 +41,7 @@ LISTED: Final[dict[str, str]] = {
     "bounds raised": "not running",
     "ended by a person": "not running",
     "ended by deadline": "not running",
+    "ended at a phase": "not running",
 }
 
 

@@ -29,10 +29,11 @@ from harness.ledger.edits import Row
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger, entries
 from harness.supervisor import merging, progress
+from harness.supervisor.choosing import Choice, choose
 from harness.supervisor.finished import Finished
 from harness.supervisor.housekeeping import give_up
 from harness.supervisor.merging import Merger
-from harness.supervisor.opening import Choice, add_items, choose, plan_job
+from harness.supervisor.opening import add_items, plan_job
 from harness.supervisor.progress import ProgressWriter
 from harness.supervisor.requests import RequestDesk
 from harness.supervisor.setting import Setting
@@ -103,6 +104,7 @@ class Universe:
         self._source = self.script.items
         """How many items the source has by now."""
         self._to_add = list(self.script.added)
+        self._until = list(self.script.until)
         self._launches_left = 6  # although the machine seems to be broken
         self._may_be_killed = True
         self._supervisor: Supervisor | None = None
@@ -186,7 +188,8 @@ class Universe:
             lambda phase: queries.newest_accepted(ledger.db, phase) is not None,
             self.script.pace(),
         )
-        setting = Setting(self.job, ledger, self.store, self.clock, self.world, judge, holds)
+        until = self._until[0] if self._until else None
+        setting = Setting(self.job, ledger, self.store, self.clock, self.world, judge, holds, until=until)
         writer = ProgressWriter(self.job.state / "progress.json", ledger, self.clock, very_slowly)
         control.forget_cancels(self.job.state / "control")
         desk = RequestDesk(self.job.state / "control", ledger, shared_holds=holds)
@@ -195,7 +198,8 @@ class Universe:
         self._supervisor = supervisor
         people = asyncio.create_task(self._people(supervisor))
         try:
-            started = RunStarted(1, "sim", "0", self.job.parallel, None, "off", "none")
+            name = self.job.phase(until).name if until is not None else ""
+            started = RunStarted(1, "sim", "0", self.job.parallel, None, "off", "none", until=name)
             return await supervisor.run(started, lambda: self._chosen(ledger))
         except (OSError, sqlite3.OperationalError, BrokenSetupError):
             await give_up(setting, merger, "it gave way")
@@ -255,6 +259,10 @@ class Universe:
         if is_out_of_money:
             self.met("out of money")
             return not self._raise_bounds()
+        if finished.exit_code == 3 and "--until" in finished.reason:
+            self.met("ended at a phase")
+            self.watcher.check_is_settled(self._until.pop(0))
+            return False
         if finished.exit_code in (3, 130):
             self.met("ended by deadline" if "deadline" in finished.reason else "ended by a person")
             self._add_items()

@@ -86,6 +86,8 @@ class Watcher:
         self.spent = 0
         self.paused = False
         self.stop_asked = False
+        self.until: int | None = None
+        """The last phase of which this run starts anything."""
         self.is_running = False
         """A run has begun, and was not stopped in order."""
         self.door = Doorkeeper(job.parallel)
@@ -104,6 +106,11 @@ class Watcher:
         if self.last is not None:
             found = next(entries(db, self.last.seq - 1), None)
             assert found == self.last, f"V0: the acknowledged entry {self.last.seq} is gone or another one"
+
+    def check_is_settled(self, until: int) -> None:
+        """V7: a run that was to go up to a phase has done all that it could."""
+        left = [key for key, state in self.states.items() if key[0] <= until and state in ("pending", "running")]
+        assert not left, f"V7: stopped at phase {until}, and {left} are left"
 
     def begins(self, attempt: int) -> None:
         """V12: no session without its start, committed. Told later: what an executor raises is an ending."""
@@ -169,6 +176,7 @@ class Watcher:
                 self.door.hold = self.door.shared = None
             case r.RunStarted():
                 self.stop_asked, self.is_running = False, True
+                self.until = next((phase.number for phase in self.job.phases if phase.name == event.until), None)
                 self.door = self.door.of_next_run(self.job.parallel, self._clock)
                 self._signatures.clear()
                 self._fruitless.clear()
@@ -185,6 +193,7 @@ class Watcher:
             self._goes(event.phase, item, "running")
         assert not self.paused, "V10: a start while the job is paused"
         assert not self.stop_asked, "V10: a start after the run was asked to stop"
+        assert self.until is None or event.phase <= self.until, "V10: a start behind the last phase of the run"
         self.attempts[event.attempt] = Attempted(event.phase, event.items, event.reserved_microusd, seq)
         self.open.add(event.attempt)
         if self.job.budget is not None:
