@@ -63,7 +63,6 @@ def launch(
 
     from harness.backends.supply import find_supply
     from harness.base.commands import command_line
-    from harness.base.errors import Problem, UsageError
     from harness.cli.detaching import Words, detach_and_wait
     from harness.cli.foresight import refuse_bad_prompts_ahead
     from harness.cli.resetting import is_there_anything
@@ -77,14 +76,13 @@ def launch(
 
     places = [Place(manifest, False, instance) for manifest in manifests or [DEFAULT_MANIFEST]]
     settings = _capped(settings, max_iterations)
-    if len(places) > 1 and (first or only or batch or until or detach):
-        raise UsageError([Problem("launch", "--first, --only, --batch, --until and --detach are for one job")])
     choice = _choice(first, only, batch, until)
+    _refuse_for_several(places, choice, detach=detach)
     words = Words(tuple(settings or ()), instance, choice, Again(keep, add, changed))
     jobs = together([partial(place.load, settings) for place in places])
     together([partial(refuse, job) for job in jobs for refuse in (refuse_synthetic, refuse_renamed)[: 2 - reset]])
     asked = [*words.as_arguments(), *(["--reset"] if reset else [])]
-    wanted = command_line("launch", *map(str, manifests or [DEFAULT_MANIFEST]), *asked, instance=instance)
+    wanted = command_line("launch", *map(str, manifests or [DEFAULT_MANIFEST]), *asked)
     together([partial(must_be_trusted, job, settings or (), wanted, trust=trust) for job in jobs])
     shared = state_home(os.environ, Path.home())
     supplies = together([partial(find_supply, job, os.environ, Path.home(), shared) for job in jobs])
@@ -99,6 +97,14 @@ def launch(
         for place, supply in zip(places, supplies, strict=True)
     ]
     raise typer.Exit(_in_turn(zip(places, jobs, options, strict=True), words_of(settings), plain=plain))
+
+
+def _refuse_for_several(places: list[Place], choice: "Choice", *, detach: bool) -> None:
+    from harness.base.errors import Problem, UsageError
+    from harness.supervisor.choosing import Choice
+
+    if len(places) > 1 and (detach or choice != Choice()):
+        raise UsageError([Problem("launch", "--first, --only, --batch, --until and --detach are for one job")])
 
 
 def _in_turn(runs: "Iterable[tuple[Place, Job, RunOptions]]", words: list[str], *, plain: bool) -> int:
