@@ -132,7 +132,8 @@ def retry(
 
 def _failed_in(place: Place, batch: list[str]) -> list[str]:
     """The failed items of these batches, by id. UsageError for a batch that there is not."""
-    from harness.ledger.queries import failed_items, planned_batches
+    from harness.ledger.batches import planned_batches
+    from harness.ledger.queries import failed_items
     from harness.planning.batch_names import read_batches, refuse_unknown_batches
     from harness.views.reading import reading
 

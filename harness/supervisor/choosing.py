@@ -11,6 +11,7 @@ from harness.core.item_ids import near
 from harness.core.types import Item
 from harness.job.job import Job
 from harness.ledger import queries
+from harness.ledger.batches import planned_batches, roots_in
 from harness.ledger.store import Ledger
 from harness.planning.batch_names import Batches, refuse_unknown_batches
 from harness.planning.batches import batches_of
@@ -60,7 +61,7 @@ def chosen_roots(db: sqlite3.Connection, choice: Choice) -> set[str] | None:
     """The first-phase items that a run looks at; None = all."""
     if choice.first is None and not choice.only and not choice.batches:
         return None
-    in_batches = {root for each in choice.batches for root in queries.roots_in(db, each.first, each.last, each.part)}
+    in_batches = {root for each in choice.batches for root in roots_in(db, each.first, each.last, each.part)}
     return {*choice.only, *queries.selected_items(db)[: choice.first or 0], *in_batches}
 
 
@@ -93,7 +94,7 @@ def batches_known(
     """Those that were planned, and those that these items would make behind them."""
 
     def known() -> set[tuple[int, int]]:
-        planned = queries.planned_batches(db) if db is not None else set()
+        planned = planned_batches(db) if db is not None else set()
         last = max((number for number, _ in planned), default=0)
         return planned | {(last + batch.number, 0) for batch in (batches_of(job, new) if new else ())}
 

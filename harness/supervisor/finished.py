@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from harness.core.decide import NOTHING_LEFT, Stop
 from harness.job.job import PhaseSpec
 from harness.ledger import queries
+from harness.ledger.batches import is_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,6 @@ def how_it_ended(
 
 def _up_to(db: sqlite3.Connection, until: PhaseSpec) -> str:
     left = f"{queries.open_roots(db):,} left for another run"
-    if queries.is_open(db, until=until.number):
+    if is_open(db, until=until.number):
         return f"nothing is left to start up to phase {until.name} (--until); {left}"
     return f"phase {until.name} is settled (--until); {left}, for the phases behind it"
