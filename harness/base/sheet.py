@@ -281,7 +281,7 @@ def _plain(value: Any, cell: "ReadOnlyCell") -> Any:
         case bool() | int():
             return value
         case str():
-            return value.replace("_x000D_", "").replace("\r\n", "\n")
+            return value.replace("_x000D_", "").replace("\r\n", "\n").replace("_x005F_", "_")
         case float():
             return int(value) if value.is_integer() and abs(value) <= _EXACT_WHOLE else value
         case datetime():
