@@ -65,17 +65,20 @@ class _Row:
     close: int = 0
 
 
-def with_values(book: Workbook, part: SheetPart, values: Mapping[int, Mapping[int, Value]]) -> bytes:
+def with_values(
+    book: Workbook, part: SheetPart, values: Mapping[int, Mapping[int, Value]], *, header: int | None = None
+) -> bytes:
     """The whole workbook with these values in cells of one sheet: row -> column -> value, in rows that the sheet has.
 
-    Text is text, whatever it begins with. Programs calculate formulas anew when they open it. WorkbookError for a cell
-    that has a formula or lies within merged cells, and for a sheet that cannot be cut.
+    New cells of the row `header` look like the last one in it. Text is text, whatever it begins with. Programs
+    calculate formulas anew when they open it. WorkbookError for a cell that has a formula or lies within merged cells,
+    and for a sheet that cannot be cut.
     """
     where = f"{book.name}:{part.name}"
     content = book.read(part.part)
     with in_words(book.name):
         places = _places(content, set(values), where)
-        edits = list(_edits(content, places, values, where))
+        edits = list(_edits(content, places, values, where, header))
         changed = {part.part: _applied(content, edits)}
         if _has_formulas(book):
             changed[book.main] = _asking_for_calculation(book.read(book.main))
@@ -160,7 +163,9 @@ def _tag_at(content: bytes, at: int) -> bytes:
     return match[0]
 
 
-def _edits(content: bytes, places: _Places, values: Mapping[int, Mapping[int, Value]], where: str) -> Iterator[Edit]:
+def _edits(
+    content: bytes, places: _Places, values: Mapping[int, Mapping[int, Value]], where: str, header: int | None
+) -> Iterator[Edit]:
     problems = []
     columns = {column for cells in values.values() for column in cells}
     merged = [
@@ -181,19 +186,20 @@ def _edits(content: bytes, places: _Places, values: Mapping[int, Mapping[int, Va
             ]  # fmt: skip
             if inside:
                 problems.append(Problem(place, "is part of merged cells", "unmerge them, or name another column"))
-        yield from _edits_of_row(content, row, number, cells)
+        looks = row.cells[-1].style if number == header and row.cells else ""
+        yield from _edits_of_row(content, row, number, cells, looks)
     if problems:
         raise WorkbookError(*problems[:20])
     if places.dimension is not None:
         yield from _edit_of_dimension(content, *places.dimension, values)
 
 
-def _edits_of_row(content: bytes, row: _Row, number: int, cells: Mapping[int, Value]) -> Iterator[Edit]:
+def _edits_of_row(content: bytes, row: _Row, number: int, cells: Mapping[int, Value], looks: str) -> Iterator[Edit]:
     there = {cell.column: cell for cell in row.cells}
     added: dict[int, bytes] = {}
     for column in sorted(cells):
         cell, value = there.get(column), cells[column]
-        written = _written(row.prefix, f"{letters(column)}{number}", cell.style if cell else "", value)
+        written = _written(row.prefix, f"{letters(column)}{number}", cell.style if cell else looks, value)
         if cell is not None:
             yield Edit(cell.begin, cell.end, written)
         elif value is not None:

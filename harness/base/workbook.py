@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import itertools
 import posixpath
 import zipfile
 import zlib
@@ -115,6 +116,13 @@ def open_workbook(path: Path) -> Workbook:
     calculation = tree.find(f"{MAIN}calcPr")
     asks = calculation is not None and calculation.get("fullCalcOnLoad") in ("1", "true")
     return Workbook(path, content, hashlib.sha256(content).hexdigest(), archive, main, sheets, not asks)
+
+
+def copy_name(path: Path, word: str) -> Path:
+    """`leads.before.xlsx` beside `leads.xlsx`, with a number behind the word when that is taken."""
+    marks = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+    names = (path.with_name(f"{path.stem}.{word}{mark}{path.suffix}") for mark in marks)
+    return next(name for name in names if not name.exists())
 
 
 def relations_of(archive: zipfile.ZipFile, part: str) -> Mapping[str, tuple[str, str]]:

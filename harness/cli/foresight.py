@@ -30,6 +30,7 @@ from harness.supervisor.opening import (
     refuse_unpriced_fallbacks,
 )
 from harness.supervisor.renamed import refuse_renamed
+from harness.supervisor.writing_back import refuse_bad_write_backs
 from harness.views.wording import clean_lines
 
 
@@ -41,6 +42,7 @@ def look_ahead(job: Job, items: Sequence[Item]) -> list[str]:
     looks: list[Callable[[], object]] = [
         partial(refuse_unpriced_fallbacks, job),
         partial(refuse_bad_prompts, job, items),
+        partial(refuse_bad_write_backs, job, [item.id for item in items]),
         partial(_refuse_impossible, job, items),
         partial(refuse_small_budget, job),
         partial(refuse_past_deadline, job, datetime.now(UTC)),

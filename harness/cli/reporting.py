@@ -55,19 +55,35 @@ def _bring_up_to_date(place: Place, settings: list[str]) -> None:
     from harness.base.errors import HarnessError
     from harness.ledger.lock import is_held
     from harness.supervisor.second_thoughts import bring_up_to_date
+    from harness.supervisor.writing_back import late
     from harness.views.reading import reading
-    from harness.views.results import results
+    from harness.views.results import results, workbooks
+    from harness.views.wording import clean, counted
 
     if is_held(place.state / "lock"):
         return
     with reading(place.state) as db:
-        late = [result.target for result in results(db) if not result.is_current]
-    if late:
-        try:
-            bring_up_to_date(place.load(settings))
-            say(f"brought up to date after a run that was killed: {', '.join(late)}")
-        except (HarnessError, OSError) as error:
-            say(f"{', '.join(late)} could not be brought up to date: {error}")
+        merges = [result.target for result in results(db) if not result.is_current]
+    backs: list[str] = []
+    try:
+        job = place.load(settings)
+        with reading(place.state) as db:
+            backs = late(job, db)
+        if merges or backs:
+            bring_up_to_date(job)
+        if merges:
+            say(f"brought up to date after a run that was killed: {', '.join(merges)}")
+    except (HarnessError, OSError) as error:
+        if merges or backs:
+            say(f"{', '.join([*merges, *backs])} could not be brought up to date: {error}")
+        return
+    with reading(place.state) as db:
+        for book in workbooks(db, place.state):
+            if book.trouble is not None:
+                hint = f"; {book.trouble.hint}, then ask again" if book.trouble.hint else ""
+                say(clean(f"{book.target} was not written: {book.trouble.where}: {book.trouble.message}{hint}"))
+            elif book.target in backs:
+                say(clean(f"written: {book.target}, {counted(book.rows, 'row')} with statuses and results"))
 
 
 def _asked(place: Place, settings: list[str]) -> "Asked":

@@ -1,4 +1,4 @@
-"""How a value of the manifest names a cell of a workbook in place of being written out."""
+"""How the manifest names cells of workbooks: to take a value from, and to write results into."""
 
 from typing import Annotated, Any
 
@@ -18,6 +18,28 @@ class Cell(BaseModel):
     """Read the text in the cell as JSON; otherwise it stays text."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+
+
+class WriteBack(BaseModel):
+    """Statuses and results in columns of a copy of a workbook."""
+
+    xlsx: str | None = None
+    """The workbook; by default that of the items."""
+    sheet: str | None = None
+    """Its sheet; by default that of the items, or the only one."""
+    header: Annotated[int, Field(ge=1, le=1_048_576)] | None = None
+    """Number of the row that names the columns, where it is not found."""
+    id: str | None = None
+    """Path of an item's id in a row; by default as under items."""
+    columns: dict[str, str]
+    """Name of a column -> what goes into it: `.state`, `.reason`, `.attempts`, or a path in the record. A column that
+    is not there is added at the right."""
+    to: str | None = None
+    """The copy; by default NAME.results.xlsx beside the merged file, or beside the workbook."""
+    in_place: bool = False
+    """Write into the workbook itself. What it was before is kept beside it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 TEXT_TAG, CELL_TAG = "<text>", "<cell>"

@@ -41,6 +41,21 @@ class CheckSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class WriteBackSpec:
+    """Columns of a sheet into which statuses and results are written: in the copy `to`, or in the workbook itself."""
+
+    source: Path
+    sheet: str | None
+    header: int | None
+    key: str
+    """Path of the id in a row, or `$row`."""
+    columns: Mapping[str, str]
+    """Name -> path; `.state`, `.reason`, `.attempts` and `.id` are the item's, any other is in its record."""
+    to: Path
+    in_place: bool
+
+
+@dataclass(frozen=True, slots=True)
 class OutputSpec:
     """What a session must leave behind. `key` and `item` are plain paths; `merge` is absolute."""
 
@@ -62,6 +77,7 @@ class OutputSpec:
     """As they were written; `schema` is derived from them."""
     evidence: tuple[str, ...] = ()
     """jq over one record, each yielding addresses of pages that the session must have fetched."""
+    write_back: WriteBackSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +197,8 @@ class ItemsSpec:
     """`unique: first`: of rows with one id the first is taken."""
     sheet: str | None = None
     header: int | None = None
+    without: frozenset[str] = frozenset()
+    """Columns of the sheet that results are written into: no part of an item."""
     trusted: str | None = None
     """`files` with `{as}` in place of the instance: who trusts a folder trusts it for all its instances."""
     select: SelectSpec | None = None
@@ -274,6 +292,14 @@ class Job:
 
     def phase(self, number: int) -> PhaseSpec:
         return self.phases[number - 1]
+
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """The files and folders that belong to this job: what it merges, and copies of workbooks that it writes."""
+        outputs = [phase.output for phase in self.phases]
+        merged = [output.merge for output in outputs if output.merge is not None]
+        copies = [o.write_back.to for o in outputs if o.write_back is not None and not o.write_back.in_place]
+        return (*merged, *copies)
 
     def is_free(self) -> bool:
         """True when no phase can cost money by itself (`command` only)."""

@@ -33,6 +33,7 @@ from harness.job.plan_file import at_pace, resolve_plan
 from harness.job.samples import resolve_samples
 from harness.job.sessions import files_of, resolve_helper
 from harness.job.wording import problem_of
+from harness.job.write_back import with_write_backs
 from harness.job.yaml_text import Path as ValuePath
 
 
@@ -163,6 +164,7 @@ def _resolved(
     )
     _check_money(desk, manifest, is_real=not rehearsal and any(p.session.asks_model for p in phases))
     items = resolve_items(desk, manifest)
+    phases, items = with_write_backs(desk, manifest, phases, items, state if rehearsal else None)
     phases = tuple(_exactly(phase) for phase in phases) if items.exact else phases
     _check_stems(desk, manifest, phases)
     for number, phase in enumerate(phases):

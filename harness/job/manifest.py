@@ -12,7 +12,7 @@ from harness.base.boxes import Freedom
 from harness.base.durations import parse_duration
 from harness.base.sizes import parse_size
 from harness.job.bounds import parse_deadline, parse_rate, parse_share, parse_window
-from harness.job.cell_words import TextOrCell
+from harness.job.cell_words import TextOrCell, WriteBack
 from harness.job.fields import FIELD_SCHEMA, parse_field
 from harness.job.model import STRICT, Whole
 from harness.job.select import Select
@@ -261,6 +261,8 @@ class Output(Model):
     """Most bytes of the file, `8 MiB` by default; of each file for shape `files`, by default 64 MiB."""
     merge: str | None = None
     """The merged file (.json, .jsonl, .csv) or, for shape `files`, the merged folder."""
+    write_back: WriteBack | None = None
+    """Statuses and results in columns of a copy of a workbook."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
 

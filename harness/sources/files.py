@@ -89,8 +89,7 @@ def _is_left_out(job: Job, top: Path, path: Path) -> bool:
 
 
 def _is_ours(job: Job, path: Path) -> bool:
-    outputs = [phase.output.merge for phase in job.phases if phase.output.merge is not None]
-    ours = [job.manifest, job.folder / "batch_progress.json", *outputs, *job.others]
+    ours = [job.manifest, job.folder / "batch_progress.json", *job.written, *job.others]
     if path == job.folder / error_file.NAME and error_file.is_ours(path):
         return True
     return any(path == each or path.is_relative_to(each) for each in ours)

@@ -73,6 +73,19 @@ def _named(
         yield index, id_, row
 
 
+def ids_of_rows(rows: Sequence[Json], path: str, aliases: Aliases | None) -> dict[str, int]:
+    """Id -> index of the first row of a table with it; rows without one are passed over."""
+    found: dict[str, int] = {}
+    for index, value in enumerate(rows):
+        row = value if isinstance(value, dict) else {"value": value}
+        try:
+            id_ = str(index + 1) if path == BY_ROW else _named_by(aliases, _id(value, row, path)).strip()
+        except ValueError:
+            continue
+        found.setdefault(id_, index)
+    return found
+
+
 class _HintedError(ValueError):
     """A ValueError with a hint."""
 

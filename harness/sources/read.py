@@ -133,7 +133,7 @@ def rows_of_lines(spec: ItemsSpec) -> Rows:
     assert spec.file is not None
     suffix = spec.file.suffix.lower()
     if suffix in WORKBOOK_SUFFIXES:
-        return rows_of_sheet(SheetSource(spec.file, spec.sheet, spec.header, spec.columns, spec.id))
+        return rows_of_sheet(SheetSource(spec.file, spec.sheet, spec.header, spec.columns, spec.id, spec.without))
     if suffix in TABLE_SUFFIXES or (suffix == ".txt" and spec.delimiter is not None):
         return rows_of_table(spec.file, encoding=spec.encoding, delimiter=spec.delimiter, columns=spec.columns)
     if suffix == ".txt":

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from harness.base.errors import Problem, UsageError
 from harness.core.events import Merged
@@ -12,8 +13,9 @@ from harness.ledger.claims import Claims
 from harness.ledger.store import Ledger, opened_for_reading
 from harness.outputs import merge as files
 from harness.supervisor.setting import Setting
+from harness.supervisor.writing_back import WriteBacks
 
-Blocking = Callable[[Callable[[], files.Prepared]], Awaitable[files.Prepared]]
+Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
 """Runs a blocking function off the loop; the simulation runs it in place."""
 
 _SHARE = 20
@@ -22,12 +24,13 @@ _SHORTEST_S = 0.5
 
 
 class Merger:
-    """Merges the phases whose accepted records have changed."""
+    """Merges the phases whose accepted records have changed, and writes statuses and results back into workbooks."""
 
     def __init__(self, setting: Setting, off_the_loop: Blocking = asyncio.to_thread) -> None:
         self._setting = setting
         self._off_the_loop = off_the_loop
         self._dirty: set[int] = set()
+        self._back = WriteBacks(setting.job, setting.ledger.path, setting.store)
         self._is_busy = False
         self._not_before = 0.0
 
@@ -35,10 +38,11 @@ class Merger:
         """An attempt of this phase was settled."""
         if self._setting.job.phase(phase).output.merge is not None:
             self._dirty.add(phase)
+        self._back.note()
 
     def due_in_s(self) -> float | None:
         """Seconds until a merge is due; None when nothing changed, or one is being made."""
-        if self._is_busy or not self._dirty:
+        if self._is_busy or not (self._dirty or self._back.is_stale):
             return None
         return max(0.0, self._not_before - self._setting.clock.monotonic())
 
@@ -59,6 +63,8 @@ class Merger:
         for phase in phases:
             self._dirty.discard(phase)
             await self._merge_phase(self._setting.job.phase(phase))
+        if self._back.are_wanted:
+            await self._off_the_loop(self._back.write)
         took = self._setting.clock.monotonic() - began
         self._not_before = self._setting.clock.monotonic() + max(_SHORTEST_S, _SHARE * took)
 
@@ -68,7 +74,7 @@ class Merger:
         if target is None or is_merged(ledger, phase):
             return
         reflects = pieces.accepted_sum(ledger.db, phase.number).newest
-        prepared = await self._off_the_loop(lambda: self._prepare(phase, target))
+        prepared: files.Prepared = await self._off_the_loop(lambda: self._prepare(phase, target))
         found, set_aside = files.hash_of(target), ""
         if found is not None and not pieces.knows_merge(ledger.db, phase.number, found):
             set_aside = files.keep_aside(target).name
@@ -126,7 +132,7 @@ def refuse_claimed_targets(job: Job, shared_state: Path) -> None:
     """Before anything is planned: UsageError for each target into which another job of this user merges."""
     if job.rehearsal:  # it merges into its own state folder
         return
-    targets = [phase.output.merge for phase in job.phases if phase.output.merge is not None]
+    targets = list(job.written)
     problems = [
         Problem(
             str(clash.target),

@@ -44,6 +44,7 @@ from harness.supervisor.choosing import Choice, batches_known, refuse_unknown
 from harness.supervisor.merging import refuse_foreign_targets
 from harness.supervisor.renamed import of_another_name
 from harness.supervisor.selecting import made, selected, skipped
+from harness.supervisor.writing_back import refuse_foreign_copies
 
 _EVERYTHING = Choice()
 
@@ -131,6 +132,7 @@ def plan_or_check(
         batches = batches_known(job, selection.chosen)
         refuse_unknown(job, selection.ids(), choice, batches, [str(item.id) for item in items])
         refuse_foreign_targets(job, ledger)
+        refuse_foreign_copies(job)
         refuse_bad_prompts(job, selection.chosen)
         refuse_impossible(job, selection.chosen, bounded)
         plan_job(job, ledger, selection.chosen, fingerprint(job), source, selection)

@@ -58,6 +58,7 @@ from harness.supervisor.requests import RequestDesk
 from harness.supervisor.setting import Setting
 from harness.supervisor.signals import as_requests, stopped_whole
 from harness.supervisor.supervisor import Supervisor
+from harness.supervisor.writing_back import refuse_bad_write_backs
 
 _LOOK_S = 5.0
 
@@ -124,6 +125,7 @@ def _run_held(
                 if not ledger.is_planned():
                     refuse_past_deadline(job, clock.now())
                 refuse_claimed_targets(job, options.shared_state or job.state.parent / ".shared")
+                refuse_bad_write_backs(job)
                 agreed = plan_or_check(job, ledger, bounded, options.again, options.choice)
                 if agreed == Agreed() and (rest := at_rest(job, ledger, options.choice)):
                     return rest

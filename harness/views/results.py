@@ -3,8 +3,10 @@
 import json
 import sqlite3
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.ledger.pieces import accepted_sum, last_merge
+from harness.ledger.written_back import Trouble, changes_since, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,29 @@ def results(db: sqlite3.Connection) -> tuple[Result, ...]:
         elif now.records and (target := _planned_target(db, name if len(phases) > 1 else "")):
             found.append(Result(name, target, 0, now.records))
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Workbook:
+    """A workbook with statuses and results in it. `behind`: entries about items since it was written."""
+
+    target: str
+    rows: int
+    behind: int
+    trouble: Trouble | None
+    """Why it could not be written last time."""
+
+    @property
+    def is_current(self) -> bool:
+        return not self.behind and self.trouble is None
+
+
+def workbooks(db: sqlite3.Connection, state: Path) -> tuple[Workbook, ...]:
+    """One for each phase that writes back, in order."""
+    return tuple(
+        Workbook(note.target, note.rows, changes_since(db, note.reflects), note.trouble)
+        for _, note in sorted(read(state).items())
+    )
 
 
 def _planned_target(db: sqlite3.Connection, phase: str) -> str:

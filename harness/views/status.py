@@ -17,7 +17,7 @@ from harness.ledger.progress import edited_copies, failed_items
 from harness.ledger.waiting import what_is_waited_for
 from harness.views.attempts import Batches, BatchName
 from harness.views.reading import Head, head, reading
-from harness.views.results import Result, results
+from harness.views.results import Result, Workbook, results, workbooks
 
 SCHEMA_VERSION = 1
 
@@ -65,6 +65,7 @@ class Status:
     reopened: int = 0
     """Items that a person has reopened, and that wait for their first session since."""
     results: tuple[Result, ...] = ()
+    workbooks: tuple[Workbook, ...] = ()
     edited: tuple[str, ...] = ()
     """Names of copies of batch_progress.json that people have changed, in the state folder."""
     instance: str | None = None
@@ -92,6 +93,15 @@ class Status:
                 {"phase": r.phase, "file": r.target, "records": r.records, "is_current": r.is_current}
                 for r in self.results
             ],
+            "workbooks": [
+                {
+                    "file": each.target,
+                    "rows": each.rows,
+                    "is_current": each.is_current,
+                    "trouble": None if each.trouble is None else asdict(each.trouble),
+                }
+                for each in self.workbooks
+            ],
             "as": self.instance,
         }
 
@@ -108,8 +118,9 @@ def read_status(state: Path, now: datetime) -> Status:
         waited_for = what_is_waited_for(state, now) if is_held else None
         requests = _waiting_requests(state / "control")
         found = status_of(db, now, is_held=is_held, waiting_requests=requests, waited_for=waited_for)
+        backs = workbooks(db, state)
     edited = tuple(path.name for path in edited_copies(state))
-    return replace(found, edited=edited, instance=origin_of(state).instance)
+    return replace(found, workbooks=backs, edited=edited, instance=origin_of(state).instance)
 
 
 def status_of(

@@ -146,16 +146,23 @@ def _failed(status: Status) -> Iterator[str]:
 
 
 def _results(status: Status, manifest: str) -> Iterator[str]:
-    if status.results or status.edited:
+    if status.results or status.workbooks or status.edited:
         yield ""
     is_alive = status.state in ("running", "paused", "holding")
+    report = command_line("report", manifest, rehearsal=status.rehearsal, instance=status.instance)
     for result in status.results:
         of = f" of {clean(result.phase)}" if len(status.results) > 1 else ""
         yield f"Results{of}: {clean(result.target)}, {counted(result.records, 'record')}"
         if not result.is_current and not is_alive:
             count = f"{result.behind:,} accepted" if result.behind else f"{result.ahead:,} withdrawn"
-            report = command_line("report", manifest, rehearsal=status.rehearsal, instance=status.instance)
             yield f"  not up to date, {count} since it was written: `{report}` writes it"
+    for book in status.workbooks:
+        yield f"Workbook: {clean(book.target)}, {counted(book.rows, 'row')}"
+        if book.trouble is not None:
+            hint = f"{book.trouble.hint}, then " if book.trouble.hint else ""
+            yield clean(f"  not written: {book.trouble.where}: {book.trouble.message}; {hint}`{report}` writes it")
+        elif book.behind and not is_alive:
+            yield f"  not up to date, {counted(book.behind, 'change')} since it was written: `{report}` writes it"
     if status.edited:
         yield f"batch_progress.json was changed by hand, which changes nothing; the changed copy is {status.edited[-1]}"
 

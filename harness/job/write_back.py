@@ -1,0 +1,155 @@
+"""Where statuses and results are written in a workbook, resolved: which one, which rows and columns, and the copy."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from harness.base.paths import steps_of
+from harness.base.workbook import SUFFIXES
+from harness.job.cell_words import WriteBack
+from harness.job.inspection import Inspection
+from harness.job.items import BY_ROW
+from harness.job.job import ItemsSpec, PhaseSpec, WriteBackSpec
+from harness.job.manifest import Manifest, Output
+from harness.job.wording import nearest
+from harness.job.yaml_text import Path as ValuePath
+
+OF_ITEMS: Final = ("state", "reason", "attempts", "id", "record")
+"""What a column may take of an item; `.record.x` is the record's own member x, as `.x` is for any other name."""
+
+
+def with_write_backs(
+    desk: Inspection,
+    manifest: Manifest,
+    phases: Sequence[PhaseSpec],
+    items: ItemsSpec,
+    rehearsal: Path | None,
+) -> tuple[tuple[PhaseSpec, ...], ItemsSpec]:
+    """The phases with what they write back, and the items without the columns that this is written into.
+
+    `rehearsal`: the state folder of one, in which the copies go; the workbook itself is never written then.
+    """
+    found: list[PhaseSpec] = []
+    for phase in phases:
+        place: ValuePath = ("phases", phase.name, "output") if manifest.phases else ("output",)
+        output = manifest.phases[phase.name].output if manifest.phases else manifest.output
+        spec = None
+        if output is not None and output.write_back is not None:
+            spec = _resolved(desk, (*place, "write_back"), output, phase, items)
+            _check_columns(desk, (*place, "write_back"), output, phase)
+        if spec is not None:
+            others = [each.output.write_back.to for each in found if each.output.write_back is not None]
+            _check_target(desk, (*place, "write_back"), spec, [*_merges(phases), *others])
+            if rehearsal is not None:
+                name = f"{spec.to.stem}.results{spec.to.suffix}" if spec.in_place else spec.to.name
+                spec = replace(spec, to=rehearsal / "output" / name, in_place=False)
+        found.append(replace(phase, output=replace(phase.output, write_back=spec)))
+    specs = [phase.output.write_back for phase in found]
+    written = {name for spec in specs if spec is not None and _is_of(spec, items) for name in spec.columns}
+    return tuple(found), replace(items, without=frozenset(written))
+
+
+def _resolved(
+    desk: Inspection, place: ValuePath, output: Output, phase: PhaseSpec, items: ItemsSpec
+) -> WriteBackSpec | None:
+    written = output.write_back
+    assert written is not None
+    is_book = items.file is not None and items.file.suffix.lower() in SUFFIXES
+    source = items.file if is_book else None
+    if written.xlsx is not None:
+        source = desk.file((*place, "xlsx"), written.xlsx)
+        if source is not None and source.suffix.lower() not in SUFFIXES:
+            desk.complain((*place, "xlsx"), f"expected a file that ends with {' or '.join(SUFFIXES)}")
+            return None
+    elif source is None:
+        desk.complain((*place, "xlsx"), "missing: which workbook? The items come from none", of_key=True)
+    if source is None:
+        return None
+    is_same = is_book and source == items.file
+    if written.id is not None:
+        desk.plain_path((*place, "id"), written.id)
+    elif not is_same and items.id == BY_ROW:
+        desk.complain((*place, "id"), "missing: which column has the id of an item?", of_key=True)
+    if is_same and items.columns:
+        desk.complain(place, "is for a sheet with a header, and items: columns says that it has none")
+    key = written.id or items.id
+    if key == BY_ROW and items.rows.strip() != ".[]":
+        hint = "name the field that tells the rows apart: items: {id: .name}"
+        desk.complain(place, "rows that jq has chosen are not found again by their numbers", hint)
+    to = _target(desk, place, written, source, phase.output.merge)
+    return WriteBackSpec(
+        source=source,
+        sheet=written.sheet or (items.sheet if is_same else None),
+        header=written.header or (items.header if is_same else None),
+        key=key,
+        columns=dict(written.columns),
+        to=source if written.in_place else to,
+        in_place=written.in_place,
+    )
+
+
+def _target(desk: Inspection, place: ValuePath, written: WriteBack, source: Path, merge: Path | None) -> Path:
+    if written.to is None:
+        beside = merge.parent if merge is not None else source.parent
+        return beside / f"{source.stem}.results{source.suffix}"
+    if written.in_place:
+        message = "is for a copy, and in_place: true writes into the workbook itself"
+        desk.complain((*place, "to"), message, "leave one of them out", of_key=True)
+    text = desk.fill((*place, "to"), written.to)
+    named = desk.named((*place, "to"), text)
+    target = Path(desk.folder, named or "results.xlsx")
+    if target.suffix.lower() != source.suffix.lower():
+        message = f"expected a name that ends with {source.suffix}, as the workbook does, got {text!r}"
+        desk.complain((*place, "to"), message)
+    return Path(target.parent.resolve(), target.name)
+
+
+def _check_target(desk: Inspection, place: ValuePath, spec: WriteBackSpec, others: Sequence[Path]) -> None:
+    where = (*place, "to") if desk.document.has((*place, "to")) else place
+    if spec.in_place:
+        if spec.source in others:
+            desk.complain(where, "another phase writes into the same workbook")
+    elif spec.to == spec.source or (spec.to.exists() and spec.to.samefile(spec.source)):
+        hint = "name another file, or write in_place: true"
+        desk.complain(where, "is the workbook itself, which is only changed when that is typed out", hint)
+    elif any(spec.to == other or spec.to.is_relative_to(other) for other in others):
+        desk.complain(where, f"{spec.to.name!r} is where something else is merged or written")
+    elif ".harness" in spec.to.parts and desk.document.has((*place, "to")):
+        desk.complain(where, "the folder .harness is the harness's own; choose another place")
+
+
+def _merges(phases: Sequence[PhaseSpec]) -> list[Path]:
+    return [phase.output.merge for phase in phases if phase.output.merge is not None]
+
+
+def _check_columns(desk: Inspection, place: ValuePath, output: Output, phase: PhaseSpec) -> None:
+    """Names of columns, and paths that lead to something that a record may have."""
+    assert output.write_back is not None
+    columns = output.write_back.columns
+    known = {*OF_ITEMS, *(output.fields or ()), *(str(step) for step in (steps_of(phase.output.key) or ())[:1])}
+    is_closed = output.fields is not None and output.extra != "keep"
+    seen: set[str] = set()
+    for name, path in columns.items():
+        at = (*place, "columns", name)
+        plain = " ".join(name.split())
+        if not plain or plain != name or plain.casefold() in seen:
+            desk.complain(at, "expected a different name for each column, without white space around it", of_key=True)
+        seen.add(plain.casefold())
+        desk.plain_path(at, path)
+        first = next(iter(steps_of(path) or ()), None)
+        if is_closed and isinstance(first, str) and first not in known:
+            desk.complain(at, f"no record has {first!r}: `fields` does not name it{nearest(first, known)}")
+    if not columns:
+        desk.complain((*place, "columns"), "expected a column such as Status: .state")
+    steps = steps_of(output.write_back.id or "") or ()
+    if steps and str(steps[0]) in columns:
+        desk.complain((*place, "columns"), f"{steps[0]!r} is the column of the id, which is not written over")
+
+
+def _is_of(spec: WriteBackSpec, items: ItemsSpec) -> bool:
+    """Is this the sheet that the items come from? One that is not named may be."""
+    if spec.source != items.file:
+        return False
+    names = [name.strip().casefold() for name in (spec.sheet, items.sheet) if name is not None]
+    return len(set(names)) < 2
