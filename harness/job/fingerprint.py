@@ -1,7 +1,7 @@
 """What shapes a job's records, as a few lines of text: two runs with the same fingerprint ask for the same.
 
 Shaping: items, order, vars, phases, batch sizes, backends, models, prompts, instructions, tools, programs, outputs,
-checks. Operating, and therefore not here: budget, parallel, strikes, times, sandbox, auth, noun.
+checks. Operating, and therefore not here: budget, parallel, strikes, times, sandbox, auth, noun, write_back.
 
 It holds what the user wrote: `fields` as text and not the schema that is derived from it, and no value that is this
 program's default. So a version that derives or defaults to something else asks no running job whether it has changed;

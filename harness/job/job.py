@@ -53,6 +53,8 @@ class WriteBackSpec:
     """Name -> path; `.state`, `.reason`, `.attempts` and `.id` are the item's, any other is in its record."""
     to: Path
     in_place: bool
+    match: Path | None = None
+    """The alias file of the items."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,8 +173,7 @@ def _resolved(
         if phase.output.merge is not None and phase.output.merge in (items.file, items.match):
             place: ValuePath = ("phases", phase.name, "output", "merge") if manifest.phases else ("output", "merge")
             desk.complain(place, f"phase {number + 1} would overwrite a file that the items come from")
-    budget = manifest.budget
-    per_session = manifest.budget_per_session
+    budget, per_session = manifest.budget, manifest.budget_per_session
     written = manifest.job if manifest.job is not None else desk.folder.name or "job"
     return Job(
         name=name_of_instance(written, _name(desk, ("job",), written), desk.instance),

@@ -36,7 +36,7 @@ def with_write_backs(
         output = manifest.phases[phase.name].output if manifest.phases else manifest.output
         spec = None
         if output is not None and output.write_back is not None:
-            spec = _resolved(desk, (*place, "write_back"), output, phase, items)
+            spec = _resolved(desk, (*place, "write_back"), output, phase, _rows_of(phase, phases, items))
             _check_columns(desk, (*place, "write_back"), output, phase)
         if spec is not None:
             others = [each.output.write_back.to for each in found if each.output.write_back is not None]
@@ -45,9 +45,23 @@ def with_write_backs(
                 name = f"{spec.to.stem}.results{spec.to.suffix}" if spec.in_place else spec.to.name
                 spec = replace(spec, to=rehearsal / "output" / name, in_place=False)
         found.append(replace(phase, output=replace(phase.output, write_back=spec)))
-    specs = [phase.output.write_back for phase in found]
-    written = {name for spec in specs if spec is not None and _is_of(spec, items) for name in spec.columns}
-    return tuple(found), replace(items, without=frozenset(written))
+    specs = [phase.output.write_back for phase in found if phase.output.write_back is not None]
+    joined = [replace(phase, join=_without(phase.join, specs)) if phase.join else phase for phase in found]
+    return tuple(joined), _without(items, specs)
+
+
+def _rows_of(phase: PhaseSpec, phases: Sequence[PhaseSpec], items: ItemsSpec) -> ItemsSpec:
+    """The source that the items of a phase are rows of: the nearest one that is joined, or that of the job."""
+    at: PhaseSpec | None = phase
+    while at is not None:
+        if at.join is not None:
+            return at.join
+        at = phases[at.from_ - 1] if at.from_ and at.from_ < at.number else None
+    return items
+
+
+def _without(items: ItemsSpec, specs: Sequence[WriteBackSpec]) -> ItemsSpec:
+    return replace(items, without=frozenset(name for spec in specs if _is_of(spec, items) for name in spec.columns))
 
 
 def _resolved(
@@ -86,6 +100,7 @@ def _resolved(
         columns=dict(written.columns),
         to=source if written.in_place else to,
         in_place=written.in_place,
+        match=items.match if is_same else None,
     )
 
 

@@ -27,7 +27,7 @@ from harness.ledger.store import opened_for_reading
 from harness.ledger.written_back import ItemState, Trouble, WrittenBack
 from harness.outputs.fragments import Fragments
 from harness.outputs.merge import keep_aside
-from harness.sources.aliases import Aliases, read_aliases
+from harness.sources.aliases import read_aliases
 from harness.sources.naming import ids_of_rows
 from harness.sources.rows import SourceError
 from harness.sources.sheet import SheetSource, SheetTable, table_of_sheet
@@ -102,7 +102,7 @@ class WriteBacks:
         with opened_for_reading(self._ledger) as db:
             if _is_current(db, spec, note):
                 return note
-            layout = _layout(self._job, spec)
+            layout = _layout(spec)
             (reflects,) = db.execute("SELECT coalesce(max(seq), 0) FROM entries").fetchone()
             values = dict(self._values(db, phase, spec, layout))
         content = layout.with_values(values)
@@ -169,11 +169,11 @@ class WriteBacks:
     ) -> Iterator[tuple[int, dict[int, Value]]]:
         """Row -> column -> value, of every row that is an item of the job."""
         states = written_back.states_of(db, phase.number)
-        is_root = states if phase.number == 1 else written_back.states_of(db, 1)
+        to_come = written_back.states_of(db, 1) if _has_items_of_the_job(self._job, phase) else {}
         accepted = {str(piece.item): piece for piece in pieces.merge_pieces(db, phase.number)}
         with Fragments(self._store) as fragments:
             for id_, row in layout.rows.items():
-                if id_ not in states and id_ not in is_root:
+                if id_ not in states and id_ not in to_come:
                     continue
                 piece = accepted.get(id_)
                 lines = fragments.lines(piece.sha, piece.offset, piece.length_bytes) if piece is not None else []
@@ -230,16 +230,24 @@ def refuse_bad_write_backs(job: Job, ids: Sequence[str] = ()) -> None:
         if spec is None:
             continue
         try:
-            layout = _layout(job, spec)
+            layout = _layout(spec)
             layout.with_values({row: dict.fromkeys(layout.columns.values()) for row in layout.rows.values()})
         except (SourceError, WorkbookError) as error:
             problems += error.problems
             continue
-        if ids and phase.rows is None and not any(id_ in layout.rows for id_ in ids):
+        if ids and _has_items_of_the_job(job, phase) and not any(id_ in layout.rows for id_ in ids):
             message = f"no row has the id of {job.noun} {ids[0]!r:.80} or any other at {spec.key}"
             problems.append(Problem(layout.table.sheet.where, message, "name the column under write_back: id"))
     if problems:
         raise UsageError(list(dict.fromkeys(problems)))
+
+
+def _has_items_of_the_job(job: Job, phase: PhaseSpec) -> bool:
+    """And none that a phase has made."""
+    at = phase
+    while at.rows is None and at.from_ is not None:
+        at = job.phase(at.from_)
+    return at.rows is None
 
 
 def refuse_foreign_copies(job: Job) -> None:
@@ -257,7 +265,7 @@ def refuse_foreign_copies(job: Job) -> None:
         raise UsageError(problems)
 
 
-def _layout(job: Job, spec: WriteBackSpec) -> _Layout:
+def _layout(spec: WriteBackSpec) -> _Layout:
     """SourceError or WorkbookError with all problems."""
     table = table_of_sheet(
         SheetSource(spec.source, spec.sheet, spec.header, key=spec.key, without=frozenset(spec.columns))
@@ -275,12 +283,8 @@ def _layout(job: Job, spec: WriteBackSpec) -> _Layout:
     added = [name for name in spec.columns if name.casefold() not in by_name]
     numbers = {name: by_name.get(name.casefold(), 0) for name in spec.columns}
     numbers |= {name: width + place for place, name in enumerate(added, 1)}
-    rows = ids_of_rows(table.values, spec.key, _aliases(job, spec))
+    rows = ids_of_rows(table.values, spec.key, read_aliases(spec.match) if spec.match else None)
     return _Layout(table, {id_: table.numbers[index] for id_, index in rows.items()}, numbers, added)
-
-
-def _aliases(job: Job, spec: WriteBackSpec) -> Aliases | None:
-    return read_aliases(job.items.match) if job.items.match is not None else None
 
 
 def _asked(spec: WriteBackSpec) -> str:

@@ -248,3 +248,29 @@ def test_rows_are_found_by_their_numbers_and_by_names_that_an_alias_file_knows(d
     Path("job.yaml").write_text(text.replace("id: .lead_id}", "id: $row}"))
     assert desk.types("launch", "--reset").code == 1
     assert [row[2] for row in copy_of()[1:]] == ["done", "failed", "done"]
+
+
+CHAIN = """\
+import json, os
+
+(item,) = json.load(open("items.json"))
+plan = {"batches": [{"batch_id": 1, "leads": ["lead_003", "lead_001"]}]}
+good = {"id": item["id"], "summary": "good", "score": 1, "tags": ["a"]}
+json.dump([plan | {"id": "acme"} if item["id"] == "acme" else good], open(os.environ["HARNESS_OUTPUT"], "w"))
+"""
+
+
+def test_in_a_chain_the_rows_are_those_of_the_source_that_a_phase_joins(desk: "Desk") -> None:
+    job(desk)
+    Path("worker.py").write_text(CHAIN)
+    Path("clients.csv").write_text("id\nacme\n")
+    made = '{rows: ".batches[].leads[]", join: {xlsx: leads.xlsx, sheet: Leads, id: .lead_id}, left_out: allow}'
+    Path("job.yaml").write_text(
+        "job: Leads\nitems: {file: clients.csv}\n"
+        f"session: {{backend: command, command: [{sys.executable}, worker.py], prompt: count them}}\n"
+        "phases:\n  compose: {output: {}}\n"
+        f"  dossiers: {{from: compose, items: {made}, output: {{write_back: {{columns: {{Status: .state}}}}}}}}\n"
+    )
+    said = desk.types("launch")
+    assert said.code == 0, said.err
+    assert [row[2] for row in copy_of("leads.results.xlsx")[1:]] == ["done", "new", "done"], "who is left out stays"

@@ -66,6 +66,7 @@ def test_status_as_json_keeps_its_documented_shape(night: "Night") -> None:
         "holds",
         "failed",
         "results",
+        "workbooks",
         "as",
     ]
     assert list(shape) == documented
