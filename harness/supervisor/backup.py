@@ -16,7 +16,7 @@ def backup(job: Job, stamp: str) -> Path:
     that goes on and merges again, a kill after it leaves a job that starts anew.
     """
     folder = _unused(job.state.with_name(f"{job.state.name}.backup-{stamp}"))
-    outputs = [phase.output.merge for phase in job.phases if phase.output.merge is not None]
+    outputs = job.written
     errors = job.folder / error_file.NAME
     beside = [job.folder / "batch_progress.json", *([errors] if error_file.is_ours(errors) else [])]
     targets = [*outputs, *([] if job.rehearsal or job.instance else beside)]
