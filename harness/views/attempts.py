@@ -233,7 +233,7 @@ def _settling(db: sqlite3.Connection, of: AttemptView) -> Iterator[e.Event]:
         "SELECT kind, body FROM entries WHERE seq < ? AND seq > ? ORDER BY seq DESC", (of.ended_seq, of.started_seq)
     )
     for kind, body in rows:
-        if kind in ("ItemAdded", "GroupQueued"):
+        if kind in ("ItemAdded", "PaceGiven", "GroupQueued"):
             continue
         event = decode(kind, body)
         if getattr(event, "attempt", None) != of.id or isinstance(event, e.AttemptStarted | e.AttemptEnded):
