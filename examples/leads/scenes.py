@@ -42,7 +42,11 @@ def _plan(ask: Ask, client: str) -> dict[str, Any]:
     leads = [row[0] for row in rows]
     size = strategy["batch_size"]
     batches = [
-        {"batch_id": number, "leads": leads[start : start + size], "estimated_time": f"{3 * len(leads[start : start + size])}min"}
+        {
+            "batch_id": number,
+            "leads": leads[start : start + size],
+            "estimated_time": f"{3 * len(leads[start : start + size])}min",
+        }
         for number, start in enumerate(range(0, len(leads), size), 1)
     ]
     if client not in ask.reasons:
@@ -57,8 +61,13 @@ def _plan(ask: Ask, client: str) -> dict[str, Any]:
 
 
 def _dossier(lead: dict[str, Any]) -> str:
-    return (
-        f"# {lead['company']}\n\nContact: {lead['contact']}. Industry: {lead['industry']}, {lead['employees']} employees.\n\n"
-        f"Signal: {lead['signal']} (strength {lead['signal_strength']} of 100). Whoever does that has to answer more customers "
-        "soon, and has not chosen how. That is the moment to call.\n\nOpen with: how many mails does your team answer in a day?\n"
-    )
+    return f"""\
+# {lead["company"]}
+
+Contact: {lead["contact"]}. Industry: {lead["industry"]}, {lead["employees"]} employees.
+
+Signal: {lead["signal"]} (strength {lead["signal_strength"]} of 100). Whoever does that has to answer more customers,
+and has not chosen how. That is the moment to call.
+
+Open with: how many mails does your team answer in a day?
+"""

@@ -2,11 +2,22 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from harness.cli.options import DEFAULT_MANIFEST, As, AsJson, Manifest, OfRehearsal, Place, Settings, expanded, typed
+from harness.cli.options import (
+    DEFAULT_MANIFEST,
+    As,
+    AsJson,
+    Manifest,
+    OfRehearsal,
+    Place,
+    Settings,
+    Trust,
+    expanded,
+    typed,
+)
 from harness.cli.printing import print_json, print_lines, say
 
 if TYPE_CHECKING:
@@ -59,16 +70,23 @@ def plan(
             "--write", metavar="FILE", help="Write a batch plan, for `batch: {plan: FILE}`.", callback=expanded
         ),
     ] = None,
+    by: Annotated[
+        str, typer.Option("--by", metavar="rules|model", help="With --write: who composes the batches.")
+    ] = "rules",
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help="With --by model: by default the job's.")
+    ] = None,
+    trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what would run and why, and what it may cost; start nothing."""
+    """Say what would run and why, and what it may cost; start nothing but what `--by model` asks for."""
     from harness.cli import preview
     from harness.cli.foresight import unlike_planned
     from harness.cli.outline import cell_lines, gate_line, money_line, pilot_line
 
     place = Place(manifest, rehearsal, instance)
-    if write is not None:
-        _write_plan(place, settings, write)
+    if write is not None or by != "rules" or model:
+        _write_plan(place, settings, write, _Composer(by, model, trust))
         return
     job = place.load(settings)
     if mounts:
@@ -96,12 +114,28 @@ def plan(
         print_lines([f"  gate: {gate}"])
 
 
-def _write_plan(place: Place, settings: Settings, file: Path) -> None:
-    from harness.cli.composing import composed, pace_line, write_plan
+class _Composer(NamedTuple):
+    """Who composes a plan."""
+
+    by: str
+    model: str | None
+    trust: bool
+
+
+def _write_plan(place: Place, settings: Settings, file: Path | None, composer: _Composer) -> None:
+    from harness.cli.composing import composed, pace_line, refuse_writing, write_plan
     from harness.cli.preview import read_items
 
+    file = refuse_writing(file, composer.by, composer.model)
     job = place.load(settings, without_plan=True)
-    for line in [*write_plan(file, composed(job, read_items(job).items), job.noun), pace_line(job)]:
+    items = read_items(job).items
+    plan, said = composed(job, items), [pace_line(job)]
+    if composer.by == "model":
+        from harness.cli.composing_by_model import compose_by_model, said_of, with_origin
+
+        came = compose_by_model(place, job, items, composer.model, trust=composer.trust)
+        plan, said = with_origin(plan, came), said_of(came)
+    for line in [*write_plan(file, plan, job.noun), *said]:
         say(line)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,10 +10,13 @@ from harness.base.durations import in_words
 from harness.base.errors import Problem, UsageError
 from harness.base.files import make_users_folder, write_atomic
 from harness.base.texts import shown
+from harness.core.events import ItemStruck
+from harness.core.money import in_words as in_dollars
 from harness.core.types import Item, Json
 from harness.job.batch_plan import MOST_CALLS, Pace, read_plan
 from harness.job.job import Job
 from harness.ledger.samples import samples
+from harness.ledger.store import entries
 from harness.outputs.merge import keep_aside
 from harness.planning.compose import TIME_PER_LEAD, compose_plan
 from harness.views.reading import is_planned, reading
@@ -49,6 +52,20 @@ def _per_minute(job: Job) -> int | None:
     return max(1, min(MOST_CALLS, math.floor(rate.starts * 60 / rate.per.total_seconds())))
 
 
+def refuse_writing(file: Path | None, by: str, model: str | None) -> Path:
+    """The file to write; UsageError for options that do not fit together."""
+    problems = []
+    if file is None:
+        problems.append(Problem("--by", "says who composes a plan that --write writes", "add --write plan.json"))
+    if by not in ("rules", "model"):
+        problems.append(Problem("--by", f"expected rules or model, got {by!r:.40}"))
+    if model is not None and by != "model":
+        problems.append(Problem("--model", "is for plans that a model composes", "add --by model"))
+    if problems or file is None:
+        raise UsageError(problems)
+    return file
+
+
 def write_plan(file: Path, plan: Json, noun: str) -> list[str]:
     """Write the plan; what is said about it. A plan of other content that lies there is renamed, anything else there
     is refused."""
@@ -67,6 +84,38 @@ def pace_line(job: Job) -> str:
     each = time_per_item(job)
     known = "not measured yet" if each == TIME_PER_LEAD else "as measured so far"
     return f"estimated at {in_words(each)} for one {clean(job.noun)}, {known}"
+
+
+def origin_of_plan(file: Path) -> str:
+    """`plan.json, composed by rules, for the model's answers were rejected: 1. ...; 2. ...; they cost $0.02`."""
+    value = json.loads(file.read_bytes())
+    composed = value.get("composed") if isinstance(value, dict) else None
+    if not isinstance(composed, dict) or composed.get("by") not in ("rules", "model"):
+        return shown(file)
+    cost = in_dollars(round(float(composed.get("cost_usd") or 0) * 1_000_000))
+    if composed["by"] == "model":
+        return f"{shown(file)}, composed by a model for {cost}"
+    because = "; ".join(f"{number}. {reason}" for number, reason in enumerate(composed.get("because") or [], 1))
+    return f"{shown(file)}, composed by rules, for the model's answers were rejected: {because}; they cost {cost}"
+
+
+def is_composer(manifest: Path) -> bool:
+    """Is it what `--by model` calls its own job? No file has that name."""
+    return manifest.stem.endswith(".plan") and not manifest.exists()
+
+
+def asked_of_a_composer(state: Path) -> Iterator[tuple[str, str]]:
+    """For its report: who asked, and why each answer was rejected."""
+    yield "asked by", "`harness plan --write FILE --by model`"
+    for number, reasons in enumerate(rejections(state), 1):
+        yield f"answer {number}", f"rejected: {reasons}"
+
+
+def rejections(state: Path) -> list[str]:
+    """Why each answer of a composer was rejected, in order."""
+    with reading(state) as db:
+        struck = [each.event for each in entries(db) if isinstance(each.event, ItemStruck)]
+    return ["; ".join(event.reasons) for event in struck]
 
 
 def _make_room(file: Path, content: bytes, noun: str) -> list[str]:

@@ -111,7 +111,7 @@ def _in_turn(runs: "Iterable[tuple[Place, Job, RunOptions]]", words: list[str], 
     """The highest exit code; what stops one job would stop the next one too."""
     code = 0
     for place, job, options in runs:
-        code = max(code, _play(place, job, options, words, plain=plain))
+        code = max(code, play(place, job, options, words, plain=plain))
         if code > 1:
             break
     return code
@@ -185,7 +185,7 @@ def rehearse(
     with serving(job, faults, seed) as server:
         credential = server.credential if server else None
         options = RunOptions(credential, choice, Again(keep, add))
-        code = _play(place, job, options, words_of(settings), plain=plain, advice=partial(advice, job, place))
+        code = play(place, job, options, words_of(settings), plain=plain, advice=partial(advice, job, place))
     print_lines(aftermath(job))
     if faults and code < 2 and sessions_so_far(job) == before:
         say(nothing_played(job, place.command("launch", "--reset", "--faults", faults, *words_of(settings))))
@@ -203,7 +203,7 @@ def _choice(first: int | None, only: list[str] | None, batch: list[str] | None, 
     return Choice(first, tuple(only or ()), read_batches(batch or ()), until)
 
 
-def _play(
+def play(
     place: Place,
     job: "Job",
     options: "RunOptions",

@@ -89,16 +89,21 @@ def _bring_up_to_date(place: Place, settings: list[str]) -> None:
 def _asked(place: Place, settings: list[str]) -> "Asked":
     """From the manifest as it is now; a manifest that cannot be read any more is no reason to withhold the report."""
     from harness.base.errors import UsageError
+    from harness.cli.composing import asked_of_a_composer, is_composer, origin_of_plan
     from harness.cli.outline import checks_line
     from harness.views.report import Asked
 
     try:
         job = place.load(settings)
     except UsageError as error:
+        if is_composer(place.manifest):
+            return Asked(tuple(asked_of_a_composer(place.state)), ())
         note = f"cannot be read any more: {error.problems[0].message}"
         return Asked((("manifest", note),), ())
     several = len(job.phases) > 1
     lines = [("manifest", place.named), ("items", f"{job.noun}, from {job.items.file or job.items.files}")]
+    if job.plan_file is not None:
+        lines.append(("batches", origin_of_plan(job.plan_file)))
     for phase in job.phases:
         session = phase.session
         who = " ".join(session.command) if session.backend == "command" else f"{session.model or 'no model'}"

@@ -161,6 +161,10 @@ class PhaseSpec:
     """A record that leaves out rows of `join` is rejected."""
     plan: str | None = None
     """Plain path of the batch plan in the record that gives the items."""
+    plans: "ItemsSpec | None" = None
+    """The source whose rows the batch plan in its own records has to name, each once; nothing is made of them here."""
+    planned_noun: str = "lead"
+    """What one of those rows is called."""
     select: SelectSpec | None = None
     """Which of the items that it makes are worked on."""
 

@@ -17,6 +17,7 @@ from harness.job.job import HelperSpec, SessionSpec
 from harness.job.manifest import Manifest, Session
 from harness.job.template import complaints_about
 from harness.job.tools import BUILT_IN_TOOLS, NOT_AT_TERMINAL, RULES_REMEDY, WRITERS, why_not_by_rules
+from harness.job.vendors import CURE, other_vendor
 from harness.job.wording import nearest
 from harness.job.yaml_text import Path as ValuePath
 
@@ -92,6 +93,9 @@ def resolve_session(
     prompt, prompt_name = _prompt(desk, layered, batch_size)
     if not is_command and session.model is None and not rehearsal:
         desk.complain(layered.origin["model"], "missing: a real run needs one, for instance sonnet")
+    for field, name in () if is_command else _models(session):
+        if (vendor := other_vendor(name)) is not None:
+            desk.complain(layered.origin[field], f"{name!r} is a model of {vendor}", CURE)
     spec = SessionSpec(
         backend=session.backend,
         model=session.model,
@@ -131,6 +135,10 @@ def resolve_helper(desk: Inspection, manifest: Manifest) -> HelperSpec | None:
     words = words_of(desk, helper.command)
     check_program(desk, ("helper", "command"), words)
     return HelperSpec(words, helper.lifetime, helper.gives, tuple(helper.env))
+
+
+def _models(session: Session) -> list[tuple[str, str]]:
+    return [*([("model", session.model)] if session.model else []), *(("fallback", name) for name in session.fallback)]
 
 
 def files_of(desk: Inspection, words: Sequence[str]) -> tuple[Path, ...]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 
 from harness.base.artifacts import ArtifactStore
@@ -14,7 +15,8 @@ from harness.core.evidence import Fetches, fetches_in
 from harness.core.standing import Span
 from harness.core.types import Accepted, Artifact, AttemptSpec, Json, Judgement, OutputFault
 from harness.executors.folder import AttemptFolder
-from harness.job.job import Job
+from harness.job.batch_plan import TOP
+from harness.job.job import Job, PhaseSpec
 from harness.ledger import queries
 from harness.ledger.contents import contents_of
 from harness.ledger.queries import ReadyGroup
@@ -38,7 +40,8 @@ def judge_with(job: Job, store: ArtifactStore, bounded: Bounded) -> Judge:
 
 def judge_in(job: Job, bounded: Bounded) -> JudgeIn:
     """The same, wherever what it judges lies. Reads the sources that phases join; UsageError with all that is wrong."""
-    breakdowns, joined = Breakdowns(), joined_rows(job, bounded)
+    planning = {phase.number: as_planned_by(phase) for phase in job.phases if phase.plans is not None}
+    breakdowns, joined = Breakdowns(), joined_rows(replace(job, phases=(*job.phases, *planning.values())), bounded)
 
     async def judged(
         store: ArtifactStore, spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
@@ -47,7 +50,10 @@ def judge_in(job: Job, bounded: Bounded) -> JudgeIn:
         accepted = partial(accepted_before, job, spec.batch.phase)
         fetches = partial(fetches_of, spec)
         checker = Checker(spec, bounded, dict[str, Json](job.vars), breakdowns, accepted, fetches)
-        return await judge(spec, artifacts, output_faults, store, checker, making, joined)
+        if spec.batch.phase in planning:
+            making = [planning[spec.batch.phase]]
+        judgement = await judge(spec, artifacts, output_faults, store, checker, making, joined)
+        return _making_nothing(judgement) if spec.batch.phase in planning else judgement
 
     return judged
 
@@ -60,6 +66,20 @@ def fetches_of(spec: AttemptSpec) -> Fetches:
             return fetches_in(lines)
     except (OSError, BrokenSetupError):
         return Fetches()
+
+
+def as_planned_by(phase: PhaseSpec) -> PhaseSpec:
+    """What the records of a phase that `plans` are judged by: as if its plan made items, of which there are none."""
+    named = replace(phase, number=-phase.number, noun=phase.planned_noun, join=phase.plans, most=100_000)
+    return replace(named, rows=f".{TOP}.batches[].leads[]", plan=f".{TOP}")
+
+
+def _making_nothing(judgement: Judgement) -> Judgement:
+    verdicts = {
+        item: Accepted(verdict.records) if isinstance(verdict, Accepted) else verdict
+        for item, verdict in judgement.verdicts.items()
+    }
+    return replace(judgement, verdicts=verdicts)
 
 
 def accepted_before(job: Job, phase: int) -> Known | None:
