@@ -32,15 +32,14 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check the manifest, every file it names, the items and the prompts; start nothing."""
-    from harness.cli.foresight import look_ahead, refuse_what_launch_would
+    from harness.cli.foresight import look_ahead, refuse_what_launch_would, whole_reading
     from harness.cli.outline import outline, outline_as_json
-    from harness.cli.preview import read_items, to_be_worked_on
+    from harness.cli.preview import to_be_worked_on
     from harness.job.synthetic import refuse_synthetic
     from harness.views.wording import clean
 
     place = Place(manifest, rehearsal, instance)
-    job = place.load(settings)
-    found = read_items(job)
+    job, found = whole_reading(lambda: place.load(settings))
     selection = to_be_worked_on(job, found.items)
     warnings = [*found.warnings, *look_ahead(job, selection.chosen)]
     for warning in warnings:

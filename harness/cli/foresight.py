@@ -17,10 +17,11 @@ from harness.core.types import Item
 from harness.executors.containment import choose, in_words
 from harness.executors.walls import Containment
 from harness.job.job import Job
+from harness.job.load import ManifestError
 from harness.job.wording import nearest
 from harness.ledger.loss import refuse_lost
 from harness.ledger.store import opened_for_reading
-from harness.sources.read import joined_rows
+from harness.sources.read import Reading, joined_rows
 from harness.supervisor.changes import Changes, changes_since, refusal
 from harness.supervisor.opening import (
     refuse_bad_prompts,
@@ -34,26 +35,50 @@ from harness.supervisor.writing_back import refuse_bad_write_backs
 from harness.views.wording import clean_lines
 
 
+def whole_reading(load: Callable[[], Job]) -> tuple[Job, Reading]:
+    """The job and its items. UsageError with what is wrong with the manifest, the files that it names and the items:
+    one does not hide the other."""
+    try:
+        job = load()
+    except ManifestError as error:
+        of_items = _problems(partial(read_items, error.job)) if error.job is not None else []
+        raise UsageError([*error.problems, *of_items]) from None
+    try:
+        return job, read_items(job)
+    except UsageError as error:
+        looks: list[Callable[[], object]] = [*_looks_without_items(job), partial(choose, job)]
+        raise UsageError([*error.problems, *(found for look in looks for found in _problems(look))]) from None
+
+
+def _looks_without_items(job: Job) -> list[Callable[[], object]]:
+    return [
+        partial(refuse_unpriced_fallbacks, job),
+        partial(refuse_small_budget, job),
+        partial(refuse_past_deadline, job, datetime.now(UTC)),
+    ]
+
+
+def _problems(look: Callable[[], object]) -> list[Problem]:
+    try:
+        look()
+    except UsageError as error:
+        return list(error.problems)
+    return []
+
+
 def look_ahead(job: Job, items: Sequence[Item]) -> list[str]:
     """Warnings. UsageError for prompts of any phase that would stop the job, for bounds that let nothing start, and for
     tools that the walls of this machine do not hold."""
-    problems: list[Problem] = []
     walls: list[Containment] = []
     looks: list[Callable[[], object]] = [
-        partial(refuse_unpriced_fallbacks, job),
+        *_looks_without_items(job),
         partial(refuse_bad_prompts, job, items),
         partial(refuse_bad_write_backs, job, [item.id for item in items]),
         partial(_refuse_impossible, job, items),
-        partial(refuse_small_budget, job),
-        partial(refuse_past_deadline, job, datetime.now(UTC)),
         lambda: walls.append(choose(job)),
         partial(_read_joined, job),
     ]
-    for look in looks:
-        try:
-            look()
-        except UsageError as error:
-            problems += error.problems
+    problems = [found for look in looks for found in _problems(look)]
     ahead, untried = problems_ahead(job, items)
     told = {problem.where for problem in problems}  # phases may share a template
     problems += [problem for problem in ahead if problem.where not in told]

@@ -50,11 +50,17 @@ class Inspection:
         """What was read out of workbooks, in order."""
         self.files: list[Path] = []
         """Every file that was found by the name it has in the manifest."""
+        self._complained = {path[0] for path in silenced if path}
+
+    def is_fine(self, *keys: str) -> bool:
+        """Was nothing found wrong below these keys of the manifest?"""
+        return self._complained.isdisjoint(keys)
 
     def complain(self, path: ValuePath, message: str, hint: str | None = None, *, of_key: bool = False) -> None:
         """Note a problem at a value of the manifest; once, and not where the value was already found unreadable."""
         if any(path[: len(silenced)] == silenced for silenced in self._silenced):
             return
+        self._complained |= set(path[:1])
         self.note(Problem(self.document.where(path, of_key=of_key), f"{dotted(path)}: {message}", hint))
 
     def note(self, problem: Problem) -> None:

@@ -37,6 +37,17 @@ from harness.job.write_back import with_write_backs
 from harness.job.yaml_text import Path as ValuePath
 
 
+class ManifestError(UsageError):
+    """All problems of a manifest; `job` when its items can be read in spite of them, to tell what is wrong there, too.
+
+    It is for nothing else: other parts of it are what the problems are about.
+    """
+
+    def __init__(self, problems: Sequence[Problem], job: Job | None) -> None:
+        super().__init__(problems)
+        self.job = job
+
+
 def load(
     path: Path,
     *,
@@ -49,7 +60,8 @@ def load(
     is the name of one of several jobs that it is the manifest of.
 
     Reads the manifest and the files that it names, but no items; `without_plan` leaves its batch plan unread, which is
-    then about to be written. UsageError carries all problems, in the order of the manifest's lines; nothing is written.
+    then about to be written. ManifestError carries all problems, in the order of the manifest's lines; nothing is
+    written.
     """
     refuse_no_name(instance)
     problems: list[Problem] = []
@@ -57,7 +69,7 @@ def load(
     if document is None:
         raise UsageError(problems)
     manifest, silenced = _validated(document, problems)
-    job = None
+    job, can_be_read = None, False
     if manifest is not None:
         bounded = Bounded()
         try:
@@ -65,10 +77,12 @@ def load(
             desk = Inspection(document, folder, bounded, silenced, problems, instance=instance)
             kept = kept_settings(settings, instance)
             job = _resolved(desk, manifest, folder / path.name, kept, rehearsal=rehearsal, without_plan=without_plan)
+            can_be_read = desk.is_fine("items", "vars")
         finally:
             bounded.close()
     if problems:
-        raise UsageError(sorted(problems, key=lambda problem: _reading_order(problem, document.name)))
+        found = sorted(problems, key=lambda problem: _reading_order(problem, document.name))
+        raise ManifestError(found, job if can_be_read else None)
     assert job is not None
     return job
 

@@ -75,7 +75,10 @@ def complain_about_rehearsal(desk: Inspection, real: Layered, rehearsed: Layered
         if rehearsed.origin[name] == (*place, name) and (name == "command") != is_command:
             whose = "backend: command" if name == "command" else "sessions of Claude Code"
             desk.complain((*place, name), f"is for {whose}", of_key=True)
-    if in_rehearsal and is_command and rehearsed.origin["command"] != (*place, "command"):
+    is_for_practice = is_command and rehearsed.origin["command"] == (*place, "command")
+    if is_for_practice and not in_rehearsal:
+        _program(desk, (*place, "command"), rehearsed.session.command)
+    if in_rehearsal and is_command and not is_for_practice:
         what = "the command of the job" if real.session.backend == "command" else "a command"
         hint = "write rehearsal: {session: {command: [...]}}, a program that may run for practice"
         desk.complain((*place, "command"), f"missing: a rehearsal does not start {what}", hint)

@@ -207,3 +207,28 @@ def test_H4_plan_prints_the_very_mounts_that_a_session_finds(desk: "Desk") -> No
     assert found == {mount["path"] for mount in mounts if mount["kind"] != "link"} - {"/dev/shm"}
     (desk.folder / "job.yaml").write_text((desk.folder / "job.yaml").read_text() + "sandbox: guardian\n")
     assert "there are no mounts: sessions see what you see" in desk.types("plan", "--mounts").out
+
+
+def test_check_tells_what_is_wrong_with_manifest_items_and_bounds_in_one_go(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    (desk.folder / "items.jsonl").write_text('{"id": "1"}\n{"id": "1"}\n')
+    manifest = (desk.folder / "job.yaml").read_text()
+    (desk.folder / "job.yaml").write_text(manifest.replace("prompt: count them", "prompt: 'count {{ itms }}'"))
+    both = desk.types("check")
+    assert both.code == 2 and "unknown name 'itms'" in both.err and "items.jsonl:2" in both.err, both
+    (desk.folder / "job.yaml").write_text(f"{manifest}deadline: 2020-01-01 08:00\n")
+    bounds = desk.types("check")
+    assert bounds.code == 2 and "items.jsonl:2" in bounds.err and "has passed" in bounds.err, bounds
+    unknown = manifest.replace("items.jsonl", "nowhere.jsonl").replace("count them", "'count {{ x }}'")
+    (desk.folder / "job.yaml").write_text(unknown)
+    missing = desk.types("check").err
+    assert missing.count("nowhere.jsonl") == 1 and "unknown name 'x'" in missing, missing
+
+
+def test_check_finds_that_the_program_of_rehearsals_is_not_there(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    head, tail = (desk.folder / "job.yaml").read_text().split("rehearsal: {session: {command: [")
+    rest = tail.split(", worker.py]", 1)[1]
+    (desk.folder / "job.yaml").write_text(f"{head}rehearsal: {{session: {{command: [no-such-program]{rest}")
+    said = desk.types("check")
+    assert said.code == 2 and "rehearsal.session.command: there is no program 'no-such-program'" in said.err, said
