@@ -65,7 +65,7 @@ CANCELLED: Final = FaultKind("cancelled")
 CUT_OFF: Final = FaultKind("cut_off")
 
 STATUS_OF_A_BROKEN_SCENE: Final = 418
-"""An HTTP status that no provider uses: a rehearsal's server answers with it when its scene does not."""
+"""An HTTP status that no provider uses: a rehearsal's server answers with it when its scene does not, or it fails."""
 STATUS_OF_AN_UNTOLD_ITEM: Final = 417
 """The same, when the request does not say what the session would need to know of an item."""
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from harness.core.faults import STATUS_OF_A_BROKEN_SCENE
 from harness.core.prices import known_models
 from harness.rehearsal.cache import PromptCache, tokens
 from harness.rehearsal.play import Vanish
@@ -17,6 +18,7 @@ from harness.rehearsal.refusals import Refuse, plan_headers
 from harness.rehearsal.rehearsal import Rehearsal, Speech
 from harness.rehearsal.stream import Channel, LiveConnections
 
+SERVER_ERROR = "rehearsal_server_error"
 SESSION_HEADER = "x-claude-code-session-id"
 
 
@@ -35,9 +37,8 @@ class Messages:
             return
         try:
             answer = await self._rehearsal.answer(body, request.headers.get(SESSION_HEADER))
-        except Exception as error:  # a body of a shape that no rule of ours foresees; the server serves all the others
-            traceback.print_exc(file=sys.stderr)
-            await _refuse(f"this request cannot be read: {type(error).__name__}")(scope, receive, send)
+        except Exception as error:  # the server goes on for all the others
+            await _failed(error)(scope, receive, send)
             return
         channel = Channel(scope, receive, send, self._live)
         headers = {"request-id": f"req_rehearsal_{time.time_ns():x}", "x-rehearsal": "true"}
@@ -69,7 +70,7 @@ class CountTokens:
             try:
                 response = JSONResponse({"input_tokens": tokens(PromptCache().look(body, 0.0).chars)})
             except Exception as error:
-                response = _refuse(f"this request cannot be read: {type(error).__name__}")
+                response = _failed(error)
         await response(scope, receive, send)
 
 
@@ -103,6 +104,15 @@ async def _body(request: Request) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
+
+
+def _failed(error: Exception) -> JSONResponse:
+    """A fault of this server: no provider answers so, and it ends the rehearsal. No request of the CLI's is to blame,
+    and no prompt."""
+    traceback.print_exception(error, file=sys.stderr)
+    message = f"the rehearsal server itself failed ({type(error).__name__}: {error}); its server.log has the traceback"
+    refusal = Refuse(STATUS_OF_A_BROKEN_SCENE, SERVER_ERROR, message[:500])
+    return JSONResponse(refusal.body("req_rehearsal_0"), refusal.status, {"x-should-retry": "false"})
 
 
 def _refuse(message: str, type_: str = "invalid_request_error", status: int = 400) -> JSONResponse:

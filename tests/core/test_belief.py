@@ -15,7 +15,7 @@ from harness.core.settle import BELIEVED, settle
 from harness.core.standing import Open, Span
 from harness.core.symptoms import RateLimit, Symptoms
 from harness.core.types import Ending, Fault, Judgement, SessionFacts
-from tests.core.test_settle import GOOD, MISSING, NOW, an_attempt, failed, queued, struck
+from tests.core.settling import GOOD, MISSING, NOW, an_attempt, failed, queued, struck
 
 RESET = NOW + timedelta(days=7)
 LIMIT: dict[str, Any] = {"is_error": True, "rate_limit": RateLimit("rejected", RESET)}

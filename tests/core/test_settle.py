@@ -1,9 +1,8 @@
 """The laws of the one retry rule."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from math import ceil, log2
 from pathlib import Path
@@ -16,13 +15,11 @@ from harness.base.ids import ItemId
 from harness.core import settle as settling
 from harness.core.events import (
     AttemptEnded,
-    Event,
     GroupQueued,
     HoldPlaced,
     ItemAccepted,
     ItemFailed,
     ItemReturned,
-    ItemStruck,
     UsageSettled,
 )
 from harness.core.faults import (
@@ -43,8 +40,6 @@ from harness.core.faults import (
 from harness.core.settle import MOST_BREAKDOWNS, recover, settle
 from harness.core.standing import Member, Open, Span
 from harness.core.types import (
-    Accepted,
-    BatchRef,
     Blame,
     Ending,
     Fault,
@@ -54,69 +49,7 @@ from harness.core.types import (
     SessionFacts,
     Verdict,
 )
-
-NOW = datetime(2026, 11, 20, 23, 0, tzinfo=UTC)
-GOOD = Accepted(({"id": "x"},))
-BAD = Rejected(("wrong",))
-MISSING = Rejected(("missing",), missing=True)
-
-
-def an_attempt(
-    strikes: Sequence[int],
-    *,
-    repeated: bool = False,
-    believed: int = 0,
-    others_well: bool = False,
-    doubted: bool = False,
-    breakdowns: int = 0,
-    withstood: bool = False,
-    allowed: int = 3,
-) -> Open:
-    members = tuple(Member(ItemId(f"i{n}"), count, f"i{n}", f"{n:08d}") for n, count in enumerate(strikes))
-    return Open(
-        attempt=7,
-        group=3,
-        batch=BatchRef(1, 1),
-        members=members,
-        tries=0,
-        believed=believed,
-        last_excused=5 if believed else None,
-        doubted=doubted,
-        breakdowns=breakdowns,
-        others_withstood=withstood,
-        others_ended_well=others_well,
-        batch_repeated=repeated,
-        reserved_microusd=500_000,
-        provider_faults_in_a_row=0,
-        next_group=10,
-        strikes_allowed=allowed,
-    )
-
-
-def settled(
-    attempt: Open, verdicts: Sequence[Verdict], fault: Fault | None = None, *, cost: Decimal | None = Decimal("0.1")
-) -> list[Event]:
-    ending = Ending((), (), fault, SessionFacts(cost_usd=cost), timedelta(seconds=3))
-    by_item = {member.id: verdict for member, verdict in zip(attempt.members, verdicts, strict=True)}
-    usable = any(not (isinstance(verdict, Rejected) and verdict.missing) for verdict in verdicts)
-    spans = {item: Span("s", 0, 1, 1) for item, verdict in by_item.items() if isinstance(verdict, Accepted)}
-    return settle(attempt, ending, Judgement(by_item, usable), spans, NOW)
-
-
-def a_fault(kind: FaultKind, blame: Blame) -> Fault:
-    return Fault(kind, blame, "it happened")
-
-
-def struck(events: Sequence[Event]) -> list[str]:
-    return [event.item for event in events if isinstance(event, ItemStruck)]
-
-
-def failed(events: Sequence[Event]) -> list[str]:
-    return [event.item for event in events if isinstance(event, ItemFailed)]
-
-
-def queued(events: Sequence[Event]) -> list[tuple[str, tuple[str, ...]]]:
-    return [(event.why, event.items) for event in events if isinstance(event, GroupQueued)]
+from tests.core.settling import BAD, GOOD, MISSING, NOW, a_fault, an_attempt, failed, queued, settled, struck
 
 
 def test_good_records_of_a_partly_good_group_are_accepted_and_the_rest_goes_together_with_one_strike_each() -> None:

@@ -12,7 +12,7 @@ from harness.backends import managed
 from harness.backends.launch import Launch
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.folder import AttemptFolder
-from tests.executors.test_claude_attempts import Stage, staged
+from tests.executors.staging import Stage, staged
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench

@@ -14,7 +14,7 @@ from harness.backends.credentials import Credential
 from harness.base.ids import ItemId
 from harness.core.types import Ending, Item
 from harness.executors.containment import NoWalls
-from tests.executors.test_claude_attempts import Stage, staged
+from tests.executors.staging import Stage, staged
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench

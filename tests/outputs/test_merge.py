@@ -99,20 +99,16 @@ def test_csv_columns_are_the_fields_and_then_what_else_was_seen(tmp_path: Path, 
     assert content.decode() == 'id,vendor,total,more\r\nA,é,1.5,\r\nB,,,"[1,{""x"":null}]"\r\n'
 
 
-def test_records_of_very_many_fields_make_no_more_columns_than_a_csv_may_have_and_lose_nothing(
-    tmp_path: Path, store: ArtifactStore
-) -> None:
+def test_a_csv_of_very_wide_records_is_bounded_and_loses_nothing(tmp_path: Path, store: ArtifactStore) -> None:
     wide = [{"id": f"S{n}", **{f"f{n}_{m}": m for m in range(400)}} for n in range(60)]
-    pieces = _put(store, {str(record["id"]): [record] for record in wide})
-    content = _merged(tmp_path / "all.csv", list(pieces.values()), _spec(schema={"properties": {"id": {}}}), store)
-    header, *rows = csv.reader(io.StringIO(content.decode(), newline=""))
+    put = _put(store, {str(record["id"]): [record] for record in wide})
+    content = _merged(tmp_path / "all.csv", put.values(), _spec(schema={"properties": {"id": {}}}), store).decode()
+    header, *rows = csv.reader(io.StringIO(content, newline=""))
     assert len(header) == 1 + MOST_MORE_COLUMNS + 1 and header[-1] == "(other fields)"
     for record, row in zip(wide, rows, strict=True):
         cells = {name: cell for name, cell in zip(header, row[:-1], strict=False) if cell}
-        assert {**cells, **{name: str(cell) for name, cell in json.loads(row[-1] or "{}").items()}} == {
-            name: str(cell) for name, cell in record.items()
-        }
-    assert len(content) < 60 * (2 * MOST_MORE_COLUMNS + 400 * 20)
+        found = {**cells, **json.loads(row[-1] or "{}")}
+        assert {k: str(v) for k, v in found.items()} == {k: str(v) for k, v in record.items()}
 
 
 def test_I16_every_cell_of_a_csv_is_read_back_as_the_record_says(tmp_path: Path, store: ArtifactStore) -> None:

@@ -6,64 +6,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from harness.base.errors import UsageError
 from harness.core.prices import cost_of
-from harness.job.naming import named_in
-from harness.rehearsal.briefing import Briefing, PhaseBriefing
-from harness.rehearsal.porter import BodyTooLargeError, Porter, too_large
 from harness.rehearsal.process import RehearsalServer
 from harness.rehearsal.requests import account, read_log
-
-Call = Callable[..., Awaitable[httpx2.Response]]
-
-
-def _body(**changes: Any) -> dict[str, Any]:
-    messages = [{"role": "user", "content": [{"type": "text", "text": "do it"}]}]
-    return {"model": "claude-sonnet-5-5", "max_tokens": 16_000, "stream": True, "messages": messages, **changes}
-
-
-def with_server(
-    state: Path, use: Callable[[RehearsalServer, Call], Coroutine[Any, Any, None]], scene: str = "", **options: Any
-) -> None:
-    """Runs `use(server, call)` against a server; `scene` is the text of a scene file."""
-    file = state / "scenes.py" if scene else None
-    if file:
-        state.mkdir(parents=True, exist_ok=True)
-        file.write_text(HEAD + scene, encoding="utf-8")
-
-    async def run() -> None:
-        async with (
-            await RehearsalServer.start(state, file, **options) as server,
-            httpx2.AsyncClient(base_url=server.url, timeout=20) as client,
-        ):
-
-            def call(session: str = "", **changes: Any) -> Awaitable[httpx2.Response]:
-                headers = {"x-claude-code-session-id": session} if session else {}
-                return client.post("/v1/messages?beta=true", json=_body(**changes), headers=headers)
-
-            await use(server, call)
-
-    asyncio.run(run())
-
-
-HEAD = "from harness.rehearsal.scene import Ask, Records, Text, Tool, Trouble, Turn\n"
-"""The first line of every scene here; the scene's own text begins in line 2."""
-
-
-def events(response: httpx2.Response) -> list[dict[str, Any]]:
-    assert response.headers["content-type"].startswith("text/event-stream")
-    return [json.loads(line[6:]) for line in response.text.splitlines() if line.startswith("data: ")]
+from tests.rehearsal.serving import Call, body_of, events, with_server
 
 
 def test_a_streamed_answer_is_complete_and_says_the_same_as_the_plain_one(state: Path, add_attempt: Any) -> None:
@@ -144,13 +96,13 @@ def test_a_silent_connection_stays_open_until_the_caller_goes(state: Path, add_a
     async def use(server: RehearsalServer, call: Call) -> None:
         async with httpx2.AsyncClient(base_url=server.url, timeout=0.5) as client:
             headers = {"x-claude-code-session-id": stalled}
-            async with client.stream("POST", "/v1/messages", json=_body(), headers=headers) as response:
+            async with client.stream("POST", "/v1/messages", json=body_of(), headers=headers) as response:
                 pieces = response.aiter_bytes()
                 assert b"message_start" in await anext(pieces)
                 with pytest.raises(httpx2.ReadTimeout):
                     await anext(pieces)
             with pytest.raises(httpx2.ReadTimeout):
-                await client.post("/v1/messages", json=_body(), headers={"x-claude-code-session-id": hanging})
+                await client.post("/v1/messages", json=body_of(), headers={"x-claude-code-session-id": hanging})
         assert events(await call(well))[-1]["type"] == "message_stop"
         assert [request.status for request in read_log(server.log)] == [200, None, 200]
 
@@ -186,7 +138,7 @@ def test_of_a_slow_answer_whose_caller_leaves_only_what_was_sent_is_billed(state
 
     async def use(server: RehearsalServer, call: Call) -> None:
         async with httpx2.AsyncClient(base_url=server.url) as client:
-            async with client.stream("POST", "/v1/messages", json=_body(), headers=headers) as response:
+            async with client.stream("POST", "/v1/messages", json=body_of(), headers=headers) as response:
                 assert b"message_start" in await anext(response.aiter_bytes())
                 (whole,) = read_log(server.log)
             billed = whole
@@ -239,52 +191,6 @@ def test_a_turn_can_be_made_to_cost(state: Path, add_attempt: Any) -> None:
     with_server(state, use, scene="def scene(ask): return Turn([Text('dear')], cost=0.5)")
 
 
-@pytest.mark.parametrize(
-    ("scene", "error"),
-    [
-        ("def scene(ask):\n    return 1 / 0", "scenes.py:3: ZeroDivisionError: division by zero"),
-        ("def scene(ask):\n    return None", "scenes.py: scene(ask) must return Records, Turn or Trouble, got None"),
-        ("def scene(ask):\n    return Turn(['x'])", "scenes.py: a Turn is made of Text and Tool, got 'x'"),
-        ("def scene(ask):\n    return Trouble('refusl')", "scenes.py:3: ValueError: unknown trouble 'refusl'"),
-        ("def scene(ask):\n    raise SystemExit(3)", "scenes.py:3: SystemExit: 3"),
-        ("def scene(ask):\n    return Records([{1, 2}])", "the records are no JSON"),
-    ],
-)
-def test_a_wrong_scene_is_told_with_its_line(scene: str, error: str, state: Path, add_attempt: Any) -> None:
-    session = add_attempt("A1")
-
-    async def use(server: RehearsalServer, call: Call) -> None:
-        response = await call(session)
-        assert (response.status_code, response.json()["error"]["type"]) == (418, "rehearsal_scene_error")
-        assert error in response.json()["error"]["message"]
-        assert error in account(server.log).errors[0]
-
-    with_server(state, use, scene=scene)
-
-
-@pytest.mark.parametrize(
-    ("scene", "problem"),
-    [
-        ("x = (", "scenes.py:2: SyntaxError"),
-        ("import nothing_of_that_name", "scenes.py:2: ModuleNotFoundError"),
-        ("y = 1", "scenes.py: has no function scene(ask)"),
-    ],
-)
-def test_a_scene_that_cannot_be_loaded_starts_nothing(scene: str, problem: str, state: Path) -> None:
-    async def use(server: RehearsalServer, call: Call) -> None: ...
-
-    with pytest.raises(UsageError) as caught:
-        with_server(state, use, scene=scene)
-    assert problem in str(caught.value)
-
-
-def test_wrong_faults_start_nothing(state: Path) -> None:
-    async def use(server: RehearsalServer, call: Call) -> None: ...
-
-    with pytest.raises(UsageError, match="did you mean"):
-        with_server(state, use, faults="refusl")
-
-
 def test_a_stranger_gets_a_line_of_text(state: Path) -> None:
     async def use(server: RehearsalServer, call: Call) -> None:
         for session in ("", "11111111-1111-4111-8111-111111111111"):
@@ -293,7 +199,7 @@ def test_a_stranger_gets_a_line_of_text(state: Path) -> None:
         async with httpx2.AsyncClient(base_url=server.url) as client:
             assert (await client.head("/api/hello")).status_code == 200
             assert "claude-sonnet-5-5" in (await client.get("/v1/models")).text
-            assert (await client.post("/v1/messages/count_tokens", json=_body())).json()["input_tokens"] > 0
+            assert (await client.post("/v1/messages/count_tokens", json=body_of())).json()["input_tokens"] > 0
             assert (await client.get("/v2")).json()["error"]["type"] == "not_found_error"
             assert (await client.post("/v1/messages", content=b"{")).status_code == 400
 
@@ -388,89 +294,3 @@ def test_no_credential_reaches_a_scene(state: Path, add_attempt: Any, monkeypatc
         assert set(names) <= {"PYTHONPATH", "LANG", "LC_CTYPE", "PATH"}
 
     with_server(state, use, scene="import os\ndef scene(ask): return Turn([Text(' '.join(os.environ))])")
-
-
-def test_a_scene_that_asks_for_what_was_not_told_is_not_blamed_itself(state: Path, add_attempt: Any) -> None:
-    session = add_attempt("A1")
-    briefing = Briefing(True, {"main": PhaseBriefing("prompts/task.md", ".id", named_in("About {{ item.id }}"))})
-
-    async def use(server: RehearsalServer, call: Call) -> None:
-        told = await call(session, messages=[{"role": "user", "content": "About A1\n## Output\nA1"}])
-        assert (told.status_code, told.json()["error"]["type"]) == (417, "rehearsal_prompt_error")
-        assert told.json()["error"]["message"].startswith("scenes.py:3: vars.course is not in the request")
-        silent = await call(session, messages=[{"role": "user", "content": "Be good.\n## Output\nA1"}])
-        assert "prompts/task.md tells a session nothing of 'A1' but its id" in silent.json()["error"]["message"]
-        assert len(account(server.log).untold) == 2 and not account(server.log).errors
-
-    spec = next((state / "attempts").iterdir()) / "spec.json"
-    spec.write_text(json.dumps({**json.loads(spec.read_text()), "vars": {"course": "ita"}}))
-    scene = "def scene(ask):\n    return Records([{'id': id, 'course': ask.vars['course']} for id in ask.ids])\n"
-    with_server(state, use, scene, briefing=briefing)
-
-
-ODD = [b"[]", b"null", b"\xff", b"[" * 100_000, *(json.dumps(odd).encode() for odd in (
-    {"messages": 5}, {"messages": ["x"]}, {"messages": [{"role": "user", "content": 5}]}, {"model": {}, "system": 7},
-    {"messages": [{"role": "assistant", "content": [{"type": "tool_use", "name": [], "input": []}]}]},
-    {"messages": [], "tools": 3}, {"max_tokens": "x", "tools": [None]},
-))]  # fmt: skip
-
-
-def told_of(secret: str, pid: int, folder: Path) -> list[str]:
-    """Where a secret can be read: arguments of the process, files."""
-    files = [Path(f"/proc/{pid}/cmdline"), *(path for path in folder.rglob("*") if path.is_file())]
-    return [str(path) for path in files if secret.encode() in path.read_bytes()]
-
-
-def test_only_who_knows_the_path_is_answered_and_odd_or_huge_bodies_harm_nobody(state: Path, add_attempt: Any) -> None:
-    session = add_attempt("A1")
-
-    async def use(server: RehearsalServer, call: Call) -> None:
-        bare = f"http://127.0.0.1:{server.port}"
-        assert len(server.path) > 30 and told_of(server.path, server.pid, state) == []
-        async with httpx2.AsyncClient(timeout=20) as client:
-            headers = {"x-claude-code-session-id": session}
-            for url in (bare, f"{bare}/{'x' * 32}", bare + server.path[:-1]):
-                assert (await client.post(f"{url}/v1/messages", json=_body(), headers=headers)).status_code == 404
-            evil = {**headers, "host": "evil.example"}
-            assert (await client.post(f"{server.url}/v1/messages", json=_body(), headers=evil)).status_code == 403
-            assert read_log(server.log) == []
-            for path in ("/v1/messages", "/v1/messages/count_tokens"):
-                for body in ODD:
-                    answered = await client.post(server.url + path, content=body, headers=headers)
-                    assert answered.status_code in (200, 400) and answered.headers["content-type"] != "text/plain"
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        head = f"POST {server.path}/v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: {65 << 20}\r\n\r\n"
-        writer.write(head.encode())
-        assert b" 413 " in await reader.readline()
-        writer.close()
-        assert events(await call(session))[-1]["type"] == "message_stop"
-
-    with_server(state, use)
-
-
-def test_a_body_in_chunks_is_refused_as_soon_as_it_is_too_large() -> None:
-    chunk, taken, said = b"x" * (1 << 20), 0, []
-
-    async def receive() -> dict[str, Any]:
-        nonlocal taken
-        taken += 1
-        assert taken < 70, "nobody has stopped it"
-        return {"type": "http.request", "body": chunk, "more_body": True}
-
-    async def send(message: Any) -> None:
-        said.append(message)
-
-    async def reads(request: Request) -> Response:
-        await request.body()
-        return Response()
-
-    inner = Starlette(routes=[Route("/a", reads, methods=["POST"])], exception_handlers={BodyTooLargeError: too_large})
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": "/secret/a",
-        "query_string": b"",
-        "headers": [(b"host", b"localhost:1")],
-    }
-    asyncio.run(Porter(inner, "/secret")(scope, receive, send))
-    assert (said[0]["status"], taken) == (413, 65)
