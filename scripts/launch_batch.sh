@@ -3,6 +3,7 @@
 #
 #   ./scripts/launch_batch.sh                  asks first
 #   ./scripts/launch_batch.sh --yes --detach   does not ask; the other words go to `harness launch`
+#   ./scripts/launch_batch.sh --ralph          checks plugin, jq and perl, and prints the /ralph-loop command instead
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -12,6 +13,11 @@ python=python3
 if [[ ! -f "$root/batch_progress.json" ]]; then
   echo "batch_progress.json is missing; begin with: cd scripts && python3 batch_init.py" >&2
   exit 2
+fi
+
+if [[ "${1-}" == --ralph ]]; then
+  shift
+  exec "$python" -P -m harness ralph "$root/job.yaml" "$@"
 fi
 
 "$python" -P -m harness status "$root/job.yaml" || true

@@ -2,7 +2,7 @@
 
 import typer
 
-from harness.cli import checking, control, doctor, launching, reading, reporting, second_thoughts, starting
+from harness.cli import checking, control, doctor, launching, looping, reading, reporting, second_thoughts, starting
 
 EXIT_CODES = (
     "Exit codes: 0 every item done · 1 finished, some failed · 2 usage or manifest error, nothing started · "
@@ -22,7 +22,18 @@ app = typer.Typer(
 
 _COMMANDS = (
     ("Prepare", (starting.init, checking.check, checking.plan, checking.schema, doctor.doctor)),
-    ("Run", (launching.rehearse, launching.launch, control.pause, control.resume, control.cancel, control.retry)),
+    (
+        "Run",
+        (
+            launching.rehearse,
+            launching.launch,
+            control.pause,
+            control.resume,
+            control.cancel,
+            control.retry,
+            looping.ralph,
+        ),
+    ),
     ("Second thoughts", (second_thoughts.rejudge, second_thoughts.reject, second_thoughts.redo)),
     ("Look", (reading.status, reading.watch, reading.show, reading.why, reading.log, reporting.report)),
 )

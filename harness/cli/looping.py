@@ -1,0 +1,153 @@
+"""`harness ralph`: whether this machine can run a Ralph loop, and the command that starts it in Claude Code."""
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, Place
+from harness.cli.printing import print_json, print_lines, say
+
+PROGRESS = "batch_progress.json"
+_LISTING_S = 30.0
+
+
+def ralph(
+    manifest: Manifest = DEFAULT_MANIFEST,
+    steps: Annotated[
+        str, typer.Option("--steps", metavar="FILE", help="What one iteration does, as a file beside the manifest.")
+    ] = "prompts/ralph_loop.md",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the command of a Ralph loop: one interactive session that works through batch_progress.json.
+
+    `harness launch` needs no plugin and no loop; with session.backend: terminal it does the same on a plan that covers
+    interactive use only.
+    """
+    from harness.base.errors import UsageError
+    from harness.planning.ralph import PLUGINS, START, Loop
+
+    pending, prompt = _pending(manifest), _prompt(manifest, steps)
+    plugin = asyncio.run(_plugin())
+    problems = list(_missing(plugin))
+    loop = Loop(pending, plugin or PLUGINS[0], prompt)
+    if as_json:
+        told = {"pending": pending, "iterations": loop.iterations, "start": START, "command": loop.command}
+        print_json({**told, "missing": [problem.where for problem in problems]})
+    if problems:
+        raise UsageError(problems)
+    if as_json:
+        return
+    _show_status(manifest)
+    if pending == 0:
+        say("nothing is pending: there is nothing to loop for")
+        return
+    _ask(pending, yes=yes)
+    print_lines(_lines(loop, manifest))
+
+
+def _lines(loop: Any, manifest: Path) -> Iterator[str]:
+    from harness.planning.ralph import START
+
+    yield f"In {manifest.absolute().parent}, start Claude Code so:"
+    yield ""
+    yield f"  {START}"
+    yield ""
+    yield "and type there:"
+    yield ""
+    yield f"  {loop.command}"
+    yield ""
+    yield "Its Stop hook reads the last answer before it is written: the promise is seen one turn late."
+    yield f"To end it before: /{loop.plugin}:cancel-ralph. To watch it: watch -n 30 cat {PROGRESS}"
+
+
+def _pending(manifest: Path) -> int:
+    """UsageError when there is no progress to work on."""
+    from harness.base.errors import Problem, UsageError
+    from harness.planning.ralph import pending_in
+
+    file = manifest.parent / PROGRESS
+    try:
+        pending = pending_in(json.loads(file.read_bytes()))
+    except FileNotFoundError:
+        hint = "harness launch writes it; for the schools: cd scripts && python3 batch_init.py"
+        raise UsageError([Problem(str(file), "there is no such file", hint)]) from None
+    except (ValueError, RecursionError):
+        pending = None
+    if pending is None:
+        raise UsageError([Problem(str(file), "expected an object with a list `pending`")])
+    return pending
+
+
+def _prompt(manifest: Path, steps: str) -> str:
+    from harness.base.errors import Problem, UsageError
+    from harness.planning.ralph import prompt_for
+
+    try:
+        prompt = prompt_for(steps)
+    except ValueError as error:
+        raise UsageError([Problem("--steps", str(error), "use letters, digits, and . / - _")]) from None
+    if not (manifest.parent / steps).is_file():
+        raise UsageError([Problem("--steps", f"there is no file {steps!r} beside {manifest.name}")])
+    return prompt
+
+
+async def _plugin() -> str | None:
+    """The one that Claude Code itself says is installed and enabled."""
+    from harness.backends.login import LoginHome
+    from harness.backends.programs import output_of
+    from harness.planning.ralph import plugin_in
+
+    claude = shutil.which("claude")
+    if claude is None:
+        return None
+    home = LoginHome.of(os.environ, Path.home())
+    try:
+        listed = await output_of((claude, "plugin", "list", "--json"), home.environ, Path.cwd(), timeout_s=_LISTING_S)
+    except OSError:
+        return None
+    return plugin_in(listed.output) if listed.code == 0 else None
+
+
+def _missing(plugin: str | None) -> Iterator[Any]:
+    from harness.base.errors import Problem
+
+    if shutil.which("claude") is None:
+        yield Problem("claude", "Claude Code is not on the PATH", "npm install -g @anthropic-ai/claude-code")
+    elif plugin is None:
+        hint = (
+            "claude plugin marketplace add anthropics/claude-plugins-official && "
+            "claude plugin install ralph-loop@claude-plugins-official"
+        )
+        yield Problem("plugin", "neither ralph-loop nor ralph-wiggum is installed and enabled", hint)
+    for program in ("jq", "perl"):
+        if shutil.which(program) is None:
+            yield Problem(program, "the plugin's Stop hook needs it, and it is not on the PATH", f"install {program}")
+
+
+def _show_status(manifest: Path) -> None:
+    from harness.cli.reading import status_at
+    from harness.views.status_text import lines
+
+    place, now = Place(manifest, rehearsal=False), datetime.now(UTC)
+    print_lines(lines(status_at(place, now), now, place.named))
+
+
+def _ask(pending: int, *, yes: bool) -> None:
+    """Leave with exit code 0 when the answer is no; UsageError when nobody can answer."""
+    from harness.base.errors import Problem, UsageError
+
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError([Problem("ralph", "stdin is not a terminal", "pass --yes to go on")])
+    if not typer.confirm(f"Start or resume a loop over {pending} pending?", err=True):
+        raise typer.Exit
