@@ -1,4 +1,7 @@
-"""The long sweeps: `python -m tests.soak [course|kills|starts|nights|sweep|weather|money|ids]...`, or all of them."""
+"""The long sweeps: `python -m tests.soak [NAME]...`, or all of them.
+
+Names: course, kills, starts, nights, sweep, weather, money, terminal, ids.
+"""
 
 import random
 import sys
@@ -9,6 +12,7 @@ from pathlib import Path
 
 from tests.docs.fault_matrix import IDS, carried, rows
 from tests.rehearsals.costly import costly_night
+from tests.rehearsals.evening import play_evening
 from tests.rehearsals.killing import SIGNS, Kills, Sign, play_killed
 from tests.rehearsals.playing import Job, course_job, course_verdicts
 from tests.rehearsals.weather import weather
@@ -19,6 +23,7 @@ from tests.sweeps.sweep import sweep
 KILLS = 30
 STARTS = 40
 NIGHTS, COSTLY = 200, 10
+EVENINGS = 10
 LEAST_IDS = 110
 LEFT_S = 1.0
 """What the acceptance gives the processes of sessions to be gone after a kill."""
@@ -36,6 +41,7 @@ def main(words: Sequence[str]) -> int:
         "sweep": sweep,
         "weather": weather,
         "money": money,
+        "terminal": terminal,
         "ids": ids,
     }
     unknown = [word for word in words if word not in sweeps]
@@ -122,6 +128,29 @@ def money(scratch: Path) -> bool:
         print(f"  seed={each.seed} {each.what}")
     outcomes = [costly_night(scratch / f"costly-{seed}", seed) for seed in range(COSTLY)]
     return all(outcomes) and not violations
+
+
+def terminal(scratch: Path) -> bool:
+    """Evenings of five schools on the interactive CLI, one interrupted, one hung, one at the usage limit, each in a
+    network with nothing but loopback: the bytes, strikes and faults of an evening on backend `claude`."""
+    outcomes = []
+    for number, backend in enumerate(["claude", *["terminal"] * EVENINGS]):
+        home = scratch / f"home{number}"
+        home.mkdir()
+        job, evening = play_evening(scratch / f"job{number}", home, backend)
+        job.assert_laws_hold()
+        outcomes.append((evening.merged, evening.strikes, evening.faults))
+        is_same = evening.left == () and evening.said.code == 0 and outcomes[-1] == outcomes[0]
+        what = "the same as the first" if is_same else "ANOTHER END"
+        faults = ", ".join(fault or "well" for fault in evening.faults)
+        print(
+            f"{backend}: attempts ended {faults}; {evening.strikes} strikes, {len(evening.left)} left: {what}",
+            flush=True,
+        )
+        if not is_same:
+            print(evening.said.all)
+            return False
+    return True
 
 
 def ids(scratch: Path) -> bool:

@@ -77,11 +77,6 @@ class Screen:
         typed = marked[1] if marked else first
         return "\n".join((typed, *rest)) if marked or "more" in rows[rules[-2]] else None
 
-    @property
-    def is_busy(self) -> bool:
-        """It says how its turn can be interrupted."""
-        return "esc to interrupt" in "\n".join(self.rows[-4:])
-
     def holds(self, prompt: str) -> bool:
         """Whether the end of `prompt` stands at the end of the box: letters and digits alone are compared."""
         typed, wanted = _letters(self.box or ""), _letters(prompt)[-_COMPARED:]

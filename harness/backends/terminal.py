@@ -159,7 +159,7 @@ class TerminalSession:
         try:
             why = await self._lead()
         finally:
-            self._last_screen = self._screen.text
+            self._last_screen = "" if self._is_gone else self._screen.text
             await self._starter.end(_GRACE_S)
             stopping.set()
             await asyncio.wait(watching, timeout=_LAST_WORDS_S)
@@ -237,7 +237,8 @@ class TerminalSession:
         return self._translation.is_over or self._hook_has_spoken
 
     def _has_let_go(self) -> bool:
-        return self._translation.was_interrupted or not self._screen.is_busy
+        """The transcript says so; of a request that nothing came of, the prompt is back in the box."""
+        return self._translation.was_interrupted or self._is_in_the_box()
 
     @property
     def _hook_has_spoken(self) -> bool:
@@ -270,7 +271,7 @@ class TerminalSession:
                 self._reading.symptoms(), exit_code=code, signal=-code if code < 0 else None, excess=self._excess
             )
         if self.symptoms().is_error is not False:
-            text = self._last_screen.encode(errors="replace")
+            text = (self._last_screen or self._screen.text).encode(errors="replace")
             write_private(self._paths.stream.with_name(SCREEN_FILE), self._blotter.clean(text))
             self._notes.append(f"its last screen is in {SCREEN_FILE}")
         if self._stream.failure is not None:
