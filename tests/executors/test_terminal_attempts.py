@@ -17,7 +17,7 @@ from harness.core.types import AttemptSpec, Ending
 from harness.executors.containment import NoWalls
 from harness.job.job import Backend, PhaseSpec
 from harness.supervisor.attempt import reservation, worst_of
-from tests.executors.test_claude_attempts import Stage, staged
+from tests.executors.staging import Stage, staged
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
