@@ -84,5 +84,5 @@ def id_path(job: Job, number: int) -> str | None:
     while phase.rows is None and phase.from_ is not None:
         phase = job.phase(phase.from_)
     if phase.rows is not None:
-        return phase.id or ".id"
+        return phase.join.id if phase.join is not None else phase.id or ".id"
     return job.items.id if job.items.file is not None else None

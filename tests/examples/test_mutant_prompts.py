@@ -1,6 +1,9 @@
 """Each prompt of this repository passes its rehearsal's look at the request; without its item's fields it does not."""
 
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +21,7 @@ from harness.core.types import BatchRef, BatchView, Item, Json
 from harness.job.job import Job, PhaseSpec
 from harness.job.load import load
 from harness.prompts.render import render
-from harness.rehearsal.briefing import Briefing
+from harness.rehearsal.briefing import Briefing, id_path
 from harness.rehearsal.history import RequestHistory
 from harness.rehearsal.question import question_of
 
@@ -43,6 +46,10 @@ def _folders(tmp_path: Path) -> Iterator[Path]:
     assert QUICKSTART is not None
     yield ROOT / "job.yaml"
     yield ROOT / "examples/course/course.yaml"
+    shutil.copytree(ROOT / "examples/leads", tmp_path / "clients", ignore=shutil.ignore_patterns("clients", "output"))
+    make = [sys.executable, "make_workbook.py", "--leads", "4", "--batch", "2"]
+    subprocess.run(make, cwd=tmp_path / "clients", check=True, capture_output=True)
+    yield tmp_path / "clients/job.yaml"
     sources: dict[str, dict[str, str]] = {
         "leads": {"leads.csv": QUICKSTART[1].encode().decode("unicode_escape")},
         "files": {"in/a.txt": "a tale", "in/b.txt": "another"},
@@ -112,7 +119,7 @@ def test_every_example_passes_and_each_of_its_mutants_fails_and_check_warns_of_i
             assert _untold(job, phase, group, context, tmp_path / "log") is None, (manifest, phase.name)
             for mutant in _mutants(phase.session.prompt):
                 changed = replace(phase, session=replace(phase.session, prompt=mutant))
-                ids_say_enough = "item.id" in mutant and (phase.from_ is None and job.items.id not in (".id", None))
+                ids_say_enough = "item.id" in mutant and id_path(job, phase.number) not in (".id", None)
                 if ids_say_enough and job.items.file is not None:
                     continue  # a school's name, say: a session can look it up
                 untold = _untold(job, changed, group, context, tmp_path / "log")
