@@ -64,7 +64,7 @@ def test_the_cells_are_those_of_the_document_and_check_is_content(
 @covers("F18", "F23", "A6")
 def test_the_composer_s_slip_is_healed_by_its_reason_and_follows_the_cells(folder: Path) -> None:
     job, scene = load(folder / "job.yaml", rehearsal=True), scene_of(folder)
-    item = {"id": "acme", "data": {}, "file": None, "records": [{"brief": "x"}]}
+    item: dict[str, Any] = {"id": "acme", "data": {}, "file": None, "records": [{"brief": "x"}]}
     ids = [row[0] for row in job.vars["leads"]]
 
     def plan(job_vars: dict[str, Any], **more: Any) -> tuple[Any, list[str]]:
@@ -86,7 +86,7 @@ def test_the_composer_s_slip_is_healed_by_its_reason_and_follows_the_cells(folde
 
 def test_dossiers_say_what_the_row_says_and_pass_the_check(folder: Path) -> None:
     scene = scene_of(folder)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"id": f"lead_{n:03d}", "data": {"company": f"C{n}", "contact": "A", "industry": "Retail", "employees": 9,
          "signal": "moved", "signal_strength": n}, "file": None, "records": []} for n in (1, 2)
     ]  # fmt: skip
