@@ -2,6 +2,7 @@
 
 The harness calls `check_*(items, records, context)`; a person calls `python3 checks.py decomposition output/x/`, which
 judges merged files on their own and exits 1 with what is wrong. Nothing here is shared with what writes the answers.
+What is different in each language stands in languages/COURSE/rules.json; an item says which course it belongs to.
 Every reason is an object with its error type: `{"type": "tiling_failure", "message": "Missing LEGO: 'parlare'"}`. Texts
 are compared as the tokens of tiling.py.
 """
@@ -11,26 +12,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rules import Rules, other_language, rules_of
 from tiling import Tokens, contains, quoted, tiling, tokens
 
 Reason = dict[str, str]
 Reasons = dict[str, list[Reason]]
 
-ARTICLES = frozenset(("il", "lo", "la", "l'", "i", "gli", "le", "un", "uno", "una", "un'"))
-AUXILIARIES = frozenset(("ho", "hai", "ha", "abbiamo", "avete", "hanno"))
-CLITICS = frozenset(("mi", "ti", "ci", "vi", "li", "ne", "si"))
-PREPOSITIONS = frozenset(("a", "di", "da", "in", "su", "con", "per", "tra", "fra", "al", "alla", "del", "della", "dal"))
-GLOSSARY = {
-    "italian": "italiano", "spanish": "spagnolo", "french": "francese", "german": "tedesco", "station": "stazione",
-    "museum": "museo", "book": "libro", "letter": "lettera", "bread": "pane", "fish": "pesce", "window": "finestra",
-    "kitchen": "cucina", "problem": "problema", "tomorrow": "domani", "today": "oggi", "yesterday": "ieri",
-    "tonight": "stasera", "children": "bambini", "guitar": "chitarra", "keys": "chiavi",
-}  # fmt: skip
-"""Words that have one translation throughout seeds 1 to 100."""
 MOST_ROWS = 40
 MOST_PHRASE_TOKENS = 40
 EARLY = "S0020"
 """Up to this seed a phrase may be shorter than 7 words: there is too little to make it of."""
+
+
+def _rules_for(item: Any) -> Rules:
+    return rules_of(item["data"]["course"])
 
 
 def wrong(kind: str, message: str) -> Reason:
@@ -46,9 +41,16 @@ def check_translation(items: list[Any], records: dict[str, list[Any]], context: 
     for item in items:
         reasons = _about_one(records.get(item["id"], []), "seed pair")
         if not reasons:
-            reasons = _about_pair(item["id"], item["data"]["known"], records[item["id"]][0])
+            reasons = _about_pair(item["id"], item["data"]["known"], records[item["id"]][0], _rules_for(item))
+            reasons = reasons or _about_language(item["data"]["course"], records[item["id"]][0][1][0])
         found[item["id"]] = reasons
     return _only_bad(found)
+
+
+def _about_language(course: str, target: str) -> list[Reason]:
+    if found := other_language(course, tokens(target)):
+        return [wrong("wrong_language", f"{found[0]!r} is a word of {found[1]}, and this is {course}")]
+    return []
 
 
 def _about_one(records: list[Any], what: str) -> list[Reason]:
@@ -57,7 +59,7 @@ def _about_one(records: list[Any], what: str) -> list[Reason]:
     return [] if len(records) == 1 else [wrong("duplicate_id", f"{len(records)} records, expected one {what}")]
 
 
-def _about_pair(seed: str, known: str, record: Any) -> list[Reason]:
+def _about_pair(seed: str, known: str, record: Any, rules: Rules) -> list[Reason]:
     if not (isinstance(record, list) and len(record) == 2 and is_pair(record[1])):
         return [wrong("schema", 'expected ["S0001", [target, known]], both texts not empty')]
     (target, given) = record[1]
@@ -70,16 +72,19 @@ def _about_pair(seed: str, known: str, record: Any) -> list[Reason]:
         reasons.append(wrong("untranslated", "target and known are the same"))
     if target.rstrip()[-1] != known[-1]:
         reasons.append(wrong("punctuation", f"the target must end with {known[-1]!r} as the known side does"))
+    opening = rules.opens.get(known[-1], "")
+    if not target.lstrip().startswith(opening):
+        reasons.append(wrong("punctuation", f"the target must begin with {opening!r}, for it ends with {known[-1]!r}"))
     if "Ã" in target or "â€" in target:
         reasons.append(wrong("encoding", f"{target!r} was decoded with the wrong character set"))
-    return reasons + (_about_words(known, target) if seed <= "S0100" else [])
+    return reasons + (_about_words(known, target, rules.glossary) if seed <= "S0100" else [])
 
 
-def _about_words(known: str, target: str) -> list[Reason]:
+def _about_words(known: str, target: str, glossary: dict[str, str]) -> list[Reason]:
     return [
-        wrong("vocabulary", f"'{word}' is '{GLOSSARY[word]}' in this course")
+        wrong("vocabulary", f"'{word}' is '{glossary[word]}' in this course")
         for word in tokens(known)
-        if word in GLOSSARY and GLOSSARY[word] not in tokens(target)
+        if word in glossary and glossary[word] not in tokens(target)
     ]
 
 
@@ -150,15 +155,15 @@ def _about_seed(item: Any, record: Any) -> list[Reason]:
     if record[1] != pair:
         reasons.append(wrong("wrong_seed", f"expected the pair {json.dumps(pair, ensure_ascii=False)}"))
     for row in record[2]:
-        reasons += _about_row(row, {other[0]: tokens(other[2]) for other in record[2]})
+        reasons += _about_row(row, {other[0]: tokens(other[2]) for other in record[2]}, _rules_for(item))
     return reasons + [wrong("tiling_failure", told) for told in tiling(tokens(record[1][0]), record[2])]
 
 
-def _about_row(row: list[Any], targets: dict[str, Tokens]) -> list[Reason]:
+def _about_row(row: list[Any], targets: dict[str, Tokens], rules: Rules) -> list[Reason]:
     words = tokens(row[2])
-    reasons = _about_bonds(row[0], words)
+    reasons = _about_bonds(row[0], words, rules)
     if row[1] == "B":
-        bare = words[1:] if words[0] in ARTICLES else words
+        bare = words[1:] if words[0] in rules.articles else words
         if len(bare) > 1:
             reasons.append(
                 wrong("missing_components", f"{row[0]} {quoted(words)} has several words: make it a C with components")
@@ -169,18 +174,18 @@ def _about_row(row: list[Any], targets: dict[str, Tokens]) -> list[Reason]:
     return reasons + _about_components(row, words, targets)
 
 
-def _about_bonds(row_id: str, words: Tokens) -> list[Reason]:
-    """The hard rules of Italian that a program can see: they look at the last word of a row."""
+def _about_bonds(row_id: str, words: Tokens, rules: Rules) -> list[Reason]:
+    """The hard rules that a program can see: they look at the last word of a row."""
     last, name = words[-1], f"{row_id} {quoted(words)}"
-    if last in ARTICLES:
+    if last in rules.articles:
         return [wrong("unbonded_article", f"{name}: an article stays with its noun")]
-    if last in AUXILIARIES:
+    if last in rules.auxiliaries:
         return [wrong("unbonded_auxiliary", f"{name}: an auxiliary stays with its verb")]
-    if last == "non":
+    if last in rules.negations:
         return [wrong("standalone_negation", f"{name}: the negation stays with what it negates")]
-    if last in CLITICS:
+    if last in rules.clitics:
         return [wrong("unbonded_clitic", f"{name}: a clitic stays with its verb")]
-    if words[0] in PREPOSITIONS and len(words) == 1:
+    if words[0] in rules.prepositions and len(words) == 1:
         return [wrong("over_granularization", f"{name}: a preposition alone says nothing")]
     return []
 
@@ -331,11 +336,19 @@ def _only_bad(found: Reasons) -> Reasons:
 
 
 def main(arguments: list[str]) -> int:
-    """`checks.py translation|decomposition|baskets OUTPUT_DIR`: prints what is wrong, a line each; 1 if anything is."""
-    if len(arguments) != 2 or arguments[0] not in _WHOLE:
-        print(f"usage: checks.py {'|'.join(_WHOLE)} OUTPUT_DIR", file=sys.stderr)
+    """`checks.py translation|decomposition|baskets OUTPUT_DIR [COURSE]`: prints what is wrong, a line each; 1 if
+    anything is. The course is one of languages/, by default the one that the folder is called after."""
+    if len(arguments) not in (2, 3) or arguments[0] not in _WHOLE:
+        print(f"usage: checks.py {'|'.join(_WHOLE)} OUTPUT_DIR [COURSE]", file=sys.stderr)
         return 2
-    found = _WHOLE[arguments[0]](Path(arguments[1]))
+    folder = Path(arguments[1])
+    course = arguments[2] if len(arguments) == 3 else "_".join(folder.resolve().name.split("_")[:3])
+    try:
+        rules_of(course)
+    except ValueError as error:
+        print(f"error: {error}; name it behind the folder", file=sys.stderr)
+        return 2
+    found = _WHOLE[arguments[0]](folder, course)
     for name, reasons in found.items():
         for reason in reasons:
             print(f"{name}: {reason['type']}: {reason['message']}")
@@ -353,26 +366,27 @@ def _by_id(records: list[Any]) -> dict[str, list[Any]]:
     return found
 
 
-def _whole_translation(folder: Path) -> Reasons:
+def _whole_translation(folder: Path, course: str) -> Reasons:
     pairs = _by_id(_read(folder, "seed_pairs.json"))
     seeds = _read(Path(__file__).resolve().parent / "data", "canonical_seeds.json")["seeds"]
-    last = max(pairs, default="")
-    items = [{"id": seed["id"], "data": seed} for seed in seeds if seed["id"] <= last]
+    first, last = min(pairs, default=""), max(pairs, default="")
+    wanted = [{**seed, "course": course} for seed in seeds if first <= seed["id"] <= last]
+    items = [{"id": seed["id"], "data": seed} for seed in wanted]
     strangers = {
         name: [wrong("wrong_seed", "no such seed")] for name in pairs if name not in {seed["id"] for seed in seeds}
     }
     return {**check_translation(items, pairs, {}), **strangers}
 
 
-def _whole_decomposition(folder: Path) -> Reasons:
+def _whole_decomposition(folder: Path, course: str) -> Reasons:
     pairs = _by_id(_read(folder, "seed_pairs.json"))
     found = _by_id(_read(folder, "lego_pairs.json"))
     strangers = {name: [wrong("wrong_seed", "no such seed pair")] for name in found if name not in pairs}
-    items = [{"id": name, "records": records} for name, records in pairs.items()]
+    items = [{"id": name, "data": {"course": course}, "records": records} for name, records in pairs.items()]
     return {**check_decomposition(items, found, {}), **strangers}
 
 
-def _whole_baskets(folder: Path) -> Reasons:
+def _whole_baskets(folder: Path, course: str) -> Reasons:
     decompositions = _read(folder, "lego_pairs.json")
     found = _read(folder, "lego_baskets.json")
     rows = {row[0]: {"target": row[2], "known": row[3]} for record in decompositions for row in record[2]}

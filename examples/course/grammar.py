@@ -1,8 +1,9 @@
-"""The language of this course: a lexicon of chunks, and from it the one right translation and decomposition of a seed.
+"""The language of a course: a lexicon of chunks, and from it the one right translation and decomposition of a seed.
 
 A chunk is the smallest piece that a learner says as a whole: "voglio", "la macchina rossa". Known and target are one to
-one, except for nine senses ("to know" is sapere or conoscere): there the neighbour decides which one is meant, and the
-registry of earlier batches decides whether the head may stand alone. Starts fast: nothing but json is imported.
+one, except for a few senses ("to know" is sapere or conoscere): there the neighbour decides which one is meant, and the
+registry of earlier batches decides whether the head may stand alone. The language itself is in languages/, a lexicon a
+course. Starts fast: nothing but json is imported.
 """
 
 from __future__ import annotations
@@ -75,12 +76,14 @@ class Lexicon:
         self.of_category: dict[str, list[Chunk]] = {}
         self.of_target: dict[str, Chunk] = {}
         self.senses = {entry["known"]: Sense(**entry) for entry in content["senses"]}
+        self.opens: dict[str, str] = content.get("opens", {})
+        """Final mark -> the one that a sentence begins with then: "?" -> "¿"."""
         self._starts: dict[str, list[tuple[list[str], Chunk]]] = {}
         for category, entries in content["chunks"].items():
             for entry in entries:
                 self._add(Chunk(entry[0], entry[1], category, *entry[2:]))
         for takes, verbs in content["verbs"].items():
-            self._add_verbs(takes, verbs, content["subjects"], content["questions"])
+            self._add_verbs(takes, verbs, content["subjects"], content["questions"], content.get("asks", ""))
         for sense in self.senses.values():
             self._add(sense.first)
             self.of_target[sense.other.target] = sense.other
@@ -105,15 +108,17 @@ class Lexicon:
         self.of_category.setdefault(chunk.category, []).append(chunk)
         self.of_target.setdefault(chunk.target, chunk)
 
-    def _add_verbs(self, takes: str, verbs: Row, subjects: Row, questions: Row) -> None:
-        for verb, past, infinitive, participle in verbs:
+    def _add_verbs(self, takes: str, verbs: Row, subjects: Row, questions: Row, asks: str) -> None:
+        """The past of a verb is a participle behind what a subject has ("ho=I have"), or a form for each person."""
+        for verb, past, infinitive, forms in verbs:
             self._add(Chunk(f"to {verb}", infinitive, f"inf:{takes}"))
-            for who, having in subjects:
-                parts = having if "=" in having else f"{having}={who} have"
-                self._add(Chunk(f"{who} {past}", f"{parts}|{participle}={past}", f"past:{takes}"))
+            for who, parts, *person in subjects:
+                form = forms[person[0]] if person else forms
+                target = f"{parts}|{form}={past}" if parts else form
+                self._add(Chunk(f"{who} {past}", target, f"past:{takes}"))
             for question, word in questions:
-                target = f"{word}={question}|hai=you have|{participle}={past}"
-                self._add(Chunk(f"{question} did you {verb}", target, f"ask:{takes}"))
+                did = f"{asks}|{forms}={past}" if isinstance(forms, str) else f"{forms[1]}=you {past}"
+                self._add(Chunk(f"{question} did you {verb}", f"{word}={question}|{did}", f"ask:{takes}"))
 
     def _cut(self, words: list[str], start: int) -> list[Chunk] | None:
         """The longest chunk first, and back when the rest cannot be read."""
@@ -145,7 +150,7 @@ def translate(lexicon: Lexicon, known: str) -> str:
     """The target sentence, with its capital letter, inner commas and final mark."""
     chunks = lexicon.parse(known)
     text = " ".join(chunk.target + ("," if chunk.comma else "") for chunk in chunks)
-    return text[0].upper() + text[1:] + known[-1]
+    return lexicon.opens.get(known[-1], "") + text[0].upper() + text[1:] + known[-1]
 
 
 def decompose(lexicon: Lexicon, seed_id: str, target: str, known: str, registry: Registry) -> list[Any]:

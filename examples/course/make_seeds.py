@@ -1,4 +1,6 @@
-"""Writes data/canonical_seeds.json: 668 English sentences from the lexicon, the same bytes on every machine.
+"""Writes data/canonical_seeds.json: 668 English sentences, the same for every course, the same bytes on every machine.
+
+They come out of the known sides of the Italian lexicon; every other lexicon has to know all of them.
 
 The first hundred are laid out by hand where it matters: batch 1 brings one sense of every phrase that has two, batches
 2 to 5 bring the other. From batch 6 on both senses return at random.
@@ -170,9 +172,9 @@ def _pattern(batch: int, place: int, dice: Dice) -> str:
 
 
 def main() -> None:
-    lexicon = Lexicon.load(str(FOLDER / "data" / "lexicon.json"))
+    lexicon = Lexicon.load(str(FOLDER / "languages" / "ita_for_eng" / "lexicon.json"))
     rows = [json.dumps({"id": f"S{number:04}", "known": known}) for number, known in enumerate(seeds(lexicon), 1)]
-    head = '{"course": "ita_for_eng", "known_language": "eng", "target_language": "ita", "seeds": [\n  '
+    head = '{"known_language": "eng", "seeds": [\n  '
     (FOLDER / "data" / "canonical_seeds.json").write_text(head + ",\n  ".join(rows) + "\n]}\n", encoding="utf-8")
 
 

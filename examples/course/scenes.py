@@ -5,6 +5,7 @@ others after one time, counted in the request log. What is accepted in the end i
 """
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,12 @@ from worker import answer
 
 from harness.rehearsal.scene import Ask, Records, Reply, Text, Tool, Trouble, Turn
 
-LEXICON = Lexicon.load(str(Path(__file__).with_name("data") / "lexicon.json"))
+
+@cache
+def lexicon_of(course: str) -> Lexicon:
+    """The words of one course."""
+    return Lexicon.load(str(Path(__file__).with_name("languages") / course / "lexicon.json"))
+
 
 FAULTS = {
     ("translate", 2): "foreign seed",
@@ -35,7 +41,7 @@ takes as long as the clocks allow."""
 
 def scene(ask: Ask) -> Reply:
     """The answer to one request of one session."""
-    right = answer(LEXICON, ask.phase, ask.items, ask.context)
+    right = answer(lexicon_of(ask.vars["course"]), ask.phase, ask.items, ask.context)
     number = int(ask.batch.partition(".")[0])
     fault = FAULTS.get((ask.phase, (number - 1) % 10 + 1))
     good = Records(right, notes=f"Wrote {len(ask.ids)} records to {ask.output['file']}.")
@@ -77,7 +83,7 @@ def _left_out(ask: Ask, right: list[Any]) -> list[Any]:
 
 def _naive(ask: Ask, right: list[Any]) -> list[Any]:
     """Seeds are cut as if nothing had been learned before, until the reasons tell of the collision."""
-    unaware = answer(LEXICON, ask.phase, ask.items, {})
+    unaware = answer(lexicon_of(ask.vars["course"]), ask.phase, ask.items, {})
     return [known if known[0] in ask.reasons else naive for known, naive in zip(right, unaware, strict=True)]
 
 

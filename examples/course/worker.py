@@ -1,6 +1,6 @@
 """Does one session of the course without a model: the program of course-command.yaml.
 
-    worker.py grammar.py phrases.py data/lexicon.json
+    worker.py grammar.py phrases.py languages/ita_for_eng/lexicon.json
 
 The files are named so that the harness lets this program read them. Reads items.json and the file that HARNESS_CONTEXT
 names, writes HARNESS_OUTPUT; what it works on is told by HARNESS_PHASE.

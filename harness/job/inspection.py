@@ -103,8 +103,10 @@ class Inspection:
 
     def written(self, text: str, target: Path) -> Path:
         """Where a file that the job writes lies, `text` being how the manifest names it: that of an instance has the
-        instance's name in it, `posts@acme.json`, unless the text says with `{as}` where that stands."""
-        return target if self.instance is None or _UNNAMED in text else with_instance(target, self.instance)
+        instance's name in it, `posts@acme.json`, unless the text says with `{as}` where that stands, or one of its
+        folders is called like the instance."""
+        is_apart = self.instance is None or _UNNAMED in text or self.instance in target.parent.parts
+        return target if is_apart or self.instance is None else with_instance(target, self.instance)
 
     def file(self, path: ValuePath, text: str) -> Path | None:
         """The absolute path of a file that must exist; None and a problem when it does not."""

@@ -27,6 +27,7 @@ class Course:
     worker: Any
     lexicon: Any
     seeds: list[dict[str, str]]
+    """As the items of the manifest: with the course that each is for."""
     pairs: list[Any]
     decompositions: list[Any]
     baskets: dict[str, Any]
@@ -74,12 +75,19 @@ class Course:
 
 @pytest.fixture(scope="session")
 def course() -> Course:
+    """The Italian one."""
+    return course_of("ita_for_eng")
+
+
+def course_of(name: str, most: int = 668) -> Course:
+    """One of languages/, its first `most` seeds."""
     if str(COURSE) not in sys.path:
         sys.path.insert(0, str(COURSE))
     names = ("checks", "grammar", "phrases", "tiling", "worker")
     checks, grammar, phrases, tiling, worker = (importlib.import_module(name) for name in names)
-    lexicon = grammar.Lexicon.load(str(COURSE / "data" / "lexicon.json"))
-    seeds = json.loads((COURSE / "data" / "canonical_seeds.json").read_text())["seeds"]
+    lexicon = grammar.Lexicon.load(str(COURSE / "languages" / name / "lexicon.json"))
+    rows = json.loads((COURSE / "data" / "canonical_seeds.json").read_text())["seeds"][:most]
+    seeds = [{**row, "course": name} for row in rows]
     pairs: list[Any] = []
     decompositions: list[Any] = []
     baskets: dict[str, Any] = {}

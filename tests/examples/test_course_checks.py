@@ -39,7 +39,7 @@ def test_a_wrong_translation_is_refused(course: Any, change: Change, kind: str) 
 
 
 def test_the_glossary_binds_the_first_hundred_seeds_only(course: Any) -> None:
-    item = {"id": "S0101", "data": {"known": "Open the window."}}
+    item = {"id": "S0101", "data": {"known": "Open the window.", "course": "ita_for_eng"}}
     records = {"S0101": [["S0101", ["Apri lo sportello.", "Open the window."]]]}
     assert course.checks.check_translation([item], records, {}) == {}
 
@@ -206,7 +206,7 @@ def write_merged(course: Any, folder: Path) -> None:
 
 
 def judge_alone(course: Any, what: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, course.folder / "checks.py", what, folder]
+    command = [sys.executable, course.folder / "checks.py", what, folder, "ita_for_eng"]
     return subprocess.run(command, capture_output=True, text=True)
 
 

@@ -34,7 +34,8 @@ def ask_of(
     )
     return Ask(
         phase=phase, batch=str(number), items=items, ids=[item["id"] for item in items], tries=0, attempt=1,
-        reasons=reasons or {}, vars={}, output={"file": "out.json", "shape": "array", "key": ".[0]"},
+        reasons=reasons or {}, vars={"course": "ita_for_eng"},
+        output={"file": "out.json", "shape": "array", "key": ".[0]"},
         context=course.context(phase, number), cwd="/mnt/work", turn=0, prompt="", tool_results=[], seed=1, history=log,
     )  # fmt: skip
 

@@ -11,9 +11,10 @@ from typing import Any
 
 def test_the_generator_writes_the_committed_seeds_byte_for_byte(course: Any, tmp_path: Path) -> None:
     committed = (course.folder / "data" / "canonical_seeds.json").read_bytes()
-    for name in ("make_seeds.py", "grammar.py", "data/lexicon.json"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in ("make_seeds.py", "grammar.py", "languages/ita_for_eng/lexicon.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         shutil.copy(course.folder / name, tmp_path / name)
+    (tmp_path / "data").mkdir()
     subprocess.run([sys.executable, "make_seeds.py"], cwd=tmp_path, env={"PYTHONHASHSEED": "11"}, check=True)
     assert (tmp_path / "data" / "canonical_seeds.json").read_bytes() == committed
 
@@ -30,7 +31,7 @@ def test_668_seeds_are_34_batches_and_the_last_has_eight(course: Any) -> None:
 
 
 def test_a_chunk_has_one_target_and_one_known_apart_from_the_nine_senses(course: Any) -> None:
-    content = json.loads((course.folder / "data" / "lexicon.json").read_text())
+    content = json.loads((course.folder / "languages" / "ita_for_eng" / "lexicon.json").read_text())
     chunks = [chunk for of_category in course.lexicon.of_category.values() for chunk in of_category]
     for side in ("known", "target"):
         counts = collections.Counter(getattr(chunk, side).lower() for chunk in chunks)

@@ -17,7 +17,9 @@ def test_the_program_writes_the_records_of_its_phase(course: Any, tmp_path: Path
     variables = {"HARNESS_PHASE": phase, "HARNESS_OUTPUT": "out.json"}
     if phase != "translate":
         variables["HARNESS_CONTEXT"] = "context.json"
-    words = [course.folder / name for name in ("worker.py", "grammar.py", "phrases.py", "data/lexicon.json")]
+    words = [
+        course.folder / name for name in ("worker.py", "grammar.py", "phrases.py", "languages/ita_for_eng/lexicon.json")
+    ]
     subprocess.run([sys.executable, "-S", *words], cwd=tmp_path, env=variables, check=True)
     expected = {
         "translate": course.pairs[40:60],
