@@ -1,10 +1,15 @@
 """The composer by model on the real CLI: judged by the leads that there are, asked once more with the reasons."""
 
+import asyncio
+import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from harness.rehearsal.process import RehearsalServer
 from tests.rehearsals.conftest import MakeJob
 from tests.rehearsals.playing import Job
 
@@ -72,3 +77,34 @@ def test_two_bad_answers_are_followed_by_the_plan_by_rules_and_a_good_one_is_the
     assert (written["composed"]["by"], written["batch_plan"]["priority_order"]) == ("model", "signal_strength")
     assert "kept as plan.json.edited-1" in good.err
     assert "1 of 1 plan done" in beside.ask("status").out
+
+
+ANSWERS = """
+from harness.rehearsal.scene import Ask, Records, Reply
+
+def scene(ask: Ask) -> Reply:
+    told = [name in ask.vars for name in ("strategy", "icp_config", "industry_context", "research_context")]
+    batches = [{"batch_id": 1, "leads": ask.vars["research_context"]["leads"]}]
+    return Records([{"id": "plan", "batch_plan": {"batches": batches, "told": told}}])
+"""
+
+
+def test_the_document_s_function_asks_a_model_with_its_four_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "scene.py").write_text(ANSWERS)
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[2] / "scripts"))
+    monkeypatch.chdir(tmp_path)
+    compose = importlib.import_module("batch_composer").compose_batch_plan
+
+    async def composed() -> Any:
+        state = tmp_path / ".harness/batch-composer.prompt"
+        async with await RehearsalServer.start(state, tmp_path / "scene.py") as server:
+            for name, value in {"ANTHROPIC_BASE_URL": server.url, "ANTHROPIC_API_KEY": "sk-ant-api03-none"}.items():
+                monkeypatch.setenv(name, value)
+            monkeypatch.delenv("CLAUDE_CODE_OAUTH_TOKEN", raising=False)
+            monkeypatch.setenv("HOME", str(tmp_path))
+            return await compose({"batch_size": 2}, {"fit": "any"}, {"of": "retail"}, {"leads": ["lead_1", "lead_2"]})
+
+    plan = asyncio.run(composed())["batch_plan"]
+    assert (plan["batches"], plan["told"]) == ([{"batch_id": 1, "leads": ["lead_1", "lead_2"]}], [True] * 4)
