@@ -12,7 +12,7 @@ done
 [ -z "$missing" ] && exit 0
 [ "$(uname -s)" = Linux ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    echo "installing$missing"
+    echo "installing with apt-get, as root, on this machine:$missing (put them there yourself to prevent it)"
     export DEBIAN_FRONTEND=noninteractive
     # shellcheck disable=SC2086
     { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >/dev/null 2>&1 && exit 0

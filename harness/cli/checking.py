@@ -62,6 +62,7 @@ def plan(
     phase: Annotated[
         str, typer.Option("--phase", metavar="NAME", help="With --prompt: of a later phase, about made-up records.")
     ] = "",
+    add: Annotated[bool, typer.Option("--add", help="Show what `launch --add` would plan, too.")] = False,
     mounts: Annotated[bool, typer.Option("--mounts", help="Print what sessions would see of this machine.")] = False,
     write: Annotated[
         Path | None,
@@ -80,7 +81,7 @@ def plan(
 ) -> None:
     """Say what would run and why, and what it may cost; start nothing but what `--by model` asks for."""
     from harness.cli import preview
-    from harness.cli.foresight import unlike_planned
+    from harness.cli.foresight import groups_to_add, unlike_planned
     from harness.cli.outline import cell_lines, gate_line, money_line, pilot_line
 
     place = Place(manifest, rehearsal, instance)
@@ -101,7 +102,7 @@ def plan(
             say("the records in it are made up from the phases before; real ones lie in attempts/ once it has run")
         _print_prompt(told)
         return
-    groups = preview.planned_groups(job, items)
+    groups = [*preview.planned_groups(job, items), *(groups_to_add(job, source) if add else [])]
     if as_json:
         print_json(preview.plan_as_json(job, groups))
         return

@@ -195,11 +195,12 @@ def _failed_ones(place: Place, items: list[str]) -> list[str]:
     def take_back(item: str) -> str:
         return f"{place.command('reject', item, '--why', 'TEXT')} takes it back"
 
+    goes_on = f"{place.command('launch')} goes on with it unasked"
     with reading(place.state) as db:
         wanted = [ItemId(item) for item in items] or None
         found = [str(each.item) for each in failed_items(db, wanted)]
         problems = [
-            Problem(repr(item), *state_in_words(db, item, if_done=take_back(item)))
+            Problem(repr(item), *state_in_words(db, item, if_done=take_back(item), if_open=goes_on))
             for item in items
             if not failed_items(db, [ItemId(item)])
         ]

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
 from harness.base.bounded import Bounded
 from harness.base.errors import Problem, UsageError
 from harness.cli.later_phases import problems_ahead
-from harness.cli.preview import read_items, to_be_worked_on
+from harness.cli.preview import Planned, new_groups, read_items, to_be_worked_on
 from harness.cli.resetting import changed_in_words
 from harness.cli.silent_prompts import silent_prompts
 from harness.core.models import FALLS_BACK_TO, canonical
@@ -19,7 +20,9 @@ from harness.executors.walls import Containment
 from harness.job.job import Job
 from harness.job.load import ManifestError
 from harness.job.wording import nearest
+from harness.ledger import queries
 from harness.ledger.loss import refuse_lost
+from harness.ledger.selecting import candidates
 from harness.ledger.store import opened_for_reading
 from harness.sources.read import Reading, joined_rows
 from harness.supervisor.changes import Changes, changes_since, refusal
@@ -31,6 +34,7 @@ from harness.supervisor.opening import (
     refuse_unpriced_fallbacks,
 )
 from harness.supervisor.renamed import refuse_renamed
+from harness.supervisor.selecting import selected
 from harness.supervisor.writing_back import refuse_bad_write_backs
 from harness.views.wording import clean_lines
 
@@ -133,6 +137,21 @@ def refuse_what_launch_would(job: Job, items: Sequence[Item], typed: str) -> Non
     changes = _changes(job, items)
     if changes.in_words() and not job.rehearsal:
         raise UsageError([refusal(job, changes, typed)])
+
+
+def groups_to_add(job: Job, items: Sequence[Item]) -> list[Planned]:
+    """What `launch --add` would plan behind what is there: the items of the source that were not planned yet."""
+    changes = _changes(job, items)
+    new = (*changes.added, *changes.left_out)
+    if not new:
+        return []
+    with opened_for_reading(job.state / "ledger.db") as db:
+        chosen = selected(job, new, candidates(db, 1)[1]).chosen
+        last = queries.batches_of_first_phase(db)
+    return [
+        replace(group, batch=str(last + number), state="new", why="not planned yet")
+        for number, group in enumerate(new_groups(job, chosen), 1)
+    ]
 
 
 def unlike_planned(job: Job, items: Sequence[Item], typed: str) -> Iterator[str]:

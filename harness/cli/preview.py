@@ -75,6 +75,11 @@ def planned_groups(job: Job, items: Sequence[Item]) -> list[Planned]:
         with opened_for_reading(path) as db:
             if db.execute("SELECT 1 FROM job").fetchone():
                 return list(_queued(job, db))
+    return new_groups(job, items)
+
+
+def new_groups(job: Job, items: Sequence[Item]) -> list[Planned]:
+    """The first-phase batches of items that are not planned yet, from 1."""
     first = job.phases[0]
     return [
         Planned(first.name, str(batch.number), tuple(item.id for item in batch.items), "ready", 0, "not tried yet", "")

@@ -8,6 +8,7 @@ from harness.supervisor.choosing import Choice, chosen_roots
 from harness.supervisor.finished import Finished, how_it_ended
 from harness.supervisor.housekeeping import progress_path
 from harness.supervisor.merging import is_merged
+from harness.supervisor.writing_back import late
 
 
 def at_rest(job: Job, ledger: Ledger, choice: Choice) -> Finished | None:
@@ -18,7 +19,7 @@ def at_rest(job: Job, ledger: Ledger, choice: Choice) -> Finished | None:
     is_over = not is_open and exit_code in (0, 1) and not queries.has_open_items(db)
     if not is_over or queries.has_parked_groups(db) or queries.unsettled(db) or control.waiting(job.state / "control"):
         return None
-    if not all(is_merged(ledger, phase) for phase in job.phases):
+    if late(job, db) or not all(is_merged(ledger, phase) for phase in job.phases):
         return None
     beside = progress_path(job)
     if not beside.exists() or progress.was_edited(beside):

@@ -127,7 +127,7 @@ def _run_held(
                 refuse_claimed_targets(job, options.shared_state or job.state.parent / ".shared")
                 refuse_bad_write_backs(job)
                 agreed = plan_or_check(job, ledger, bounded, options.again, options.choice)
-                if agreed == Agreed() and (rest := at_rest(job, ledger, options.choice)):
+                if agreed == Agreed() and not options.settle_only and (rest := at_rest(job, ledger, options.choice)):
                     return rest
                 setting = _setting(job, ledger, bounded, clock, containment, guardian, options)
                 started = _started(job, containment, options, awake)

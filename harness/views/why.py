@@ -266,9 +266,12 @@ def unknown_in_words(db: sqlite3.Connection, item: str) -> tuple[str, str | None
     return f"no {noun} has this id", f"did you mean {listed([repr(name) for name in meant])}?" if meant else None
 
 
-def state_in_words(db: sqlite3.Connection, item: str, if_done: str | None = None) -> tuple[str, str | None]:
-    """Message and hint about an id that was expected to have failed; `if_done` is the hint for one that is done."""
+def state_in_words(
+    db: sqlite3.Connection, item: str, if_done: str | None = None, if_open: str | None = None
+) -> tuple[str, str | None]:
+    """Message and hint about an id that was expected to have failed; `if_done` is the hint for one that is done,
+    `if_open` for one that is pending or running."""
     states = [row[0] for row in db.execute("SELECT DISTINCT state FROM items WHERE item = ?", (item,))]
     if not states:
         return unknown_in_words(db, item)
-    return f"has not failed, it is {' and '.join(states)}", if_done if "done" in states else None
+    return f"has not failed, it is {' and '.join(states)}", if_done if "done" in states else if_open

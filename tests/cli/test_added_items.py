@@ -46,6 +46,10 @@ def test_added_items_are_refused_with_what_to_type_and_then_planned_behind_the_o
     assert refused.code == 2
     assert "item '3' was added" in refused.err
     assert "`harness launch --add` plans the new items behind the others" in refused.err
+    assert "nothing is left to run" in desk.types("plan").out
+    shown = desk.types("plan", "--add").out
+    assert "  2                new      2 numbers: 3, 4 (not planned yet)" in shown
+    assert [g["batch"] for g in desk.types("plan", "--add", "--json").json()["groups"]] == ["2", "3"]
     added = desk.types("launch", "--add")
     assert added.code == 0
     assert "3 new items planned behind the 2 already there" in added.err

@@ -97,6 +97,8 @@ def test_first_and_only_look_at_some_items_this_time(desk: "Desk") -> None:
     assert "with exit code 0: 2 left for another run (--first, --only, --batch)" in first.out
     assert "Next: `harness launch`" in first.out
     assert desk.types("status", "--json").json()["counts"]["done"] == 1
+    pending = desk.types("retry", "3")
+    assert pending.code == 2 and "it is pending\n  hint: `harness launch` goes on with it unasked" in pending.err
     desk.types("launch", "--only", "3")
     assert desk.types("status", "--json").json()["counts"]["done"] == 2
     assert desk.types("launch").code == 0
