@@ -3,23 +3,25 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 
 @contextmanager
 def handed(argv: Sequence[str], contents: Sequence[tuple[str, bytes]]) -> Iterator[tuple[list[str], tuple[int, ...]]]:
-    """`argv` with numbers of descriptors in place of the words of `contents`; and the descriptors, to be passed on.
+    """`argv` with numbers of descriptors in place of the words of `contents`, each of which is in it at most
+    once; and the descriptors, to be passed on.
 
     What bubblewrap is to do goes by a descriptor too: everybody on this machine, and the session in its /proc/1, could
     read the paths of the user's folders in its arguments.
     """
     opened: list[int] = []
     try:
-        numbers = {word: _in_memory(content, opened) for word, content in contents}
-        words = [str(numbers.get(word, word)) for word in argv]
-        if Path(words[0]).name == "bwrap" and "--" in words:
+        words = list(argv)
+        for word, content in contents:
+            if word in words:
+                words[words.index(word)] = str(_in_memory(content, opened))
+        if os.path.basename(words[0]) == "bwrap" and "--" in words:  # noqa: PTH119  for each start of a session
             end = words.index("--")
-            told = b"".join(os.fsencode(word) + b"\0" for word in words[1:end])
+            told = os.fsencode("\0".join((*words[1:end], "")))
             words = [words[0], "--args", str(_in_memory(told, opened)), *words[end:]]
         yield words, tuple(opened)
     finally:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
@@ -106,21 +107,12 @@ class Bubblewrap:
         return VIEW
 
     def wrap(self, folder: AttemptFolder, launch: Launch) -> Wrapped:
-        programs = [Path(launch.argv[0]), *launch.programs]
-        own = tuple(path for path in programs if not any(path.is_relative_to(there) for _, there in launch.shown))
-        seen = _seen(launch.readable, own, self._kept_out)
-        covered_folders = [*self._kept_in_system, *(str(path) for path, is_folder in seen.hidden if is_folder)]
-        closed = [word for path in covered_folders for word in ("--remount-ro", path)]
+        programs = (launch.argv[0], *map(str, launch.programs))
+        around = _around(launch.readable, programs, launch.shown, self._kept_out)
         given = self._confinement.given(_WRITABLE, (VIEW.config,) if folder.config.exists() else ())
         managed = [word for path in managed_paths() for word in ("--ro-bind", str(path), str(path))]
         system = (*self._system, *(_NO_CONSOLE if launch.terminal is not None else ()), *managed)
-        walls = (
-            *system,
-            *self._folders(folder),
-            *_shown(seen, launch.shown),
-            *closed,
-            *given.before,
-        )
+        walls = (*system, *self._folders(folder), *around.mounts, *self._closed, *around.closed, *given.before)
         walls = (*walls, "--chdir", VIEW.work, *_NO_MORE, *_WALLS, *self._user)
         argv = (self._program, *walls, "--", *given.program, *launch.argv)
         return Wrapped(argv, dict(launch.env), None, given.contents)
@@ -128,8 +120,7 @@ class Bubblewrap:
     def boxed(self, mounts: Sequence[str], writable: Sequence[str], options: Sequence[str]) -> Boxed:
         """The same walls around another program of the user's, with these mounts in place of an attempt's folders."""
         given = self._confinement.given((*_OF_A_BOX, *writable))
-        closed = [word for path in self._kept_in_system for word in ("--remount-ro", path)]
-        walls = (*self._system, *closed, *mounts, *given.before, "--chdir", "/", *_NO_MORE, *_WALLS, *options)
+        walls = (*self._system, *self._closed, *mounts, *given.before, "--chdir", "/", *_NO_MORE, *_WALLS, *options)
         return Boxed((self._program, *walls, *self._user, "--", *given.program), given.contents)
 
     def why_not_boxed(self, options: Sequence[str]) -> str:
@@ -215,10 +206,39 @@ class Bubblewrap:
         return tuple(bound)
 
     @cached_property
+    def _closed(self) -> tuple[str, ...]:
+        return _closing(self._kept_in_system)
+
+    @cached_property
     def _kept_in_system(self) -> tuple[str, ...]:
         """A job in /usr/src, as containers have them; a home in /usr."""
         found = (path for folder in map(Path, SYSTEM) for path in forbidden_in(folder, self._kept_out))
         return tuple(str(path) for path in found if path.is_dir())
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """Arguments for what a launch is shown at its own path, and those that close the covers in it."""
+
+    mounts: tuple[str, ...]
+    closed: tuple[str, ...]
+
+
+@lru_cache(maxsize=256)
+def _around(
+    readable: tuple[Path, ...],
+    programs: tuple[str, ...],
+    shown: tuple[tuple[Path, str], ...],
+    kept_out: tuple[Path, ...],
+) -> _Around:
+    """The same for every session of a phase: put together once in a run."""
+    own = tuple(path for path in map(Path, programs) if not any(path.is_relative_to(there) for _, there in shown))
+    seen = _seen(readable, own, kept_out)
+    return _Around(tuple(_shown(seen, shown)), _closing(str(path) for path, is_folder in seen.hidden if is_folder))
+
+
+def _closing(folders: Iterable[str]) -> tuple[str, ...]:
+    return tuple(word for path in folders for word in ("--remount-ro", path))
 
 
 def mounts_of(argv: Sequence[str]) -> list[Mount]:

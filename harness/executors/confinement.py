@@ -49,6 +49,10 @@ class Confinement:
     def given(self, writable: tuple[str, ...], own: tuple[str, ...] = ()) -> Given:
         """For one start. Files can be changed beneath `writable`, which must be there; in `own` by the program that is
         started, and by nothing that its tools start."""
+        return _given(self, writable, own)
+
+    def made(self, writable: tuple[str, ...], own: tuple[str, ...]) -> Given:
+        """The same, made anew."""
         if self.processor is None:
             return Given()
         contents = [("\0filter", self._filter)]
@@ -98,6 +102,12 @@ class Confinement:
     def _filter(self) -> bytes:
         assert self.processor is not None
         return filter_for(self.processor)
+
+
+@lru_cache
+def _given(confinement: Confinement, writable: tuple[str, ...], own: tuple[str, ...]) -> Given:
+    """The same in every start of a run."""
+    return confinement.made(writable, own)
 
 
 @lru_cache

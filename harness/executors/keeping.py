@@ -38,6 +38,10 @@ class Keeping:
         self._attempts = attempts
         self._most = most_bytes
         self._sizes: dict[str, int] = {}
+        self._total = 0
+        self._tries: dict[str, list[str]] = {}
+        """Label of a batch -> names of the attempts at it. With the total kept too, an end costs the same after
+        thousands of others as after one."""
         self._lock = Lock()
         self._is_measured = False
 
@@ -45,8 +49,8 @@ class Keeping:
         """To be told of each attempt that has ended; makes room, and returns notes. Never raises for what is there."""
         with self._lock:
             self._begin(folder.name)
-            self._sizes[folder.name] = size_of(folder)
-            earlier = [name for name in self._sizes if _is_earlier(name, folder.name)]
+            self._note(folder.name, size_of(folder))
+            earlier = [name for name in self._tries[_label(folder.name)] if name < folder.name]
             reduced = [name for name in earlier if self._sizes[name] > _WORTH_IT and self._reduce(name)]
             reduced += self._make_room(folder.name)
         return [f"kept: {len(reduced)} older work folders now hold their output only"] if reduced else []
@@ -67,11 +71,18 @@ class Keeping:
             if folder.name != running:
                 size = size_of(folder)
                 with self._lock:
-                    self._sizes.setdefault(folder.name, size)
+                    if folder.name not in self._sizes:
+                        self._note(folder.name, size)
+
+    def _note(self, name: str, size: int) -> None:
+        if name not in self._sizes:
+            self._tries.setdefault(_label(name), []).append(name)
+        self._total += size - self._sizes.get(name, 0)
+        self._sizes[name] = size
 
     def _make_room(self, newest: str) -> list[str]:
         most = MOST_BYTES if self._most is None else self._most
-        total = sum(self._sizes.values())
+        total = self._total
         if total <= most:
             return []
         last = {_label(name): name for name in sorted(self._sizes)}
@@ -91,7 +102,7 @@ class Keeping:
             is_reduced = reduce(folder)
         except OSError:
             return False
-        self._sizes[name] = size_of(folder)
+        self._note(name, size_of(folder))
         return is_reduced and self._sizes[name] < before
 
 
@@ -147,7 +158,3 @@ def _folders(attempts: Path) -> Iterator[Path]:
 def _label(name: str) -> str:
     found = _NAME.fullmatch(name)
     return found[2] if found else name
-
-
-def _is_earlier(name: str, than: str) -> bool:
-    return name < than and _label(name) == _label(than)

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from harness.executors import keeping
 from harness.executors.keeping import Keeping, size_of
 
@@ -64,3 +66,22 @@ def test_L2_a_link_in_place_of_an_output_takes_nothing_along(tmp_path: Path) -> 
     (folder / "work" / "out").symlink_to(tmp_path / "elsewhere")
     assert keeping.reduce(folder)
     assert left(folder) == {"stream.jsonl", "spec.json"} and (tmp_path / "elsewhere" / "a.json").exists()
+
+
+def test_an_end_looks_at_the_tries_of_its_own_batch_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many attempts there are: a run of thousands must not get slower from one to the next."""
+    looked: list[str] = []
+
+    def label(name: str) -> str:
+        looked.append(name)
+        return name[7:]
+
+    monkeypatch.setattr("harness.executors.keeping._label", label)
+    kept = Keeping(tmp_path, most_bytes=1 << 40)
+    for number in range(1, 41):
+        (folder := tmp_path / f"{number:06d}-p1-b{number:03d}").mkdir()
+        kept.ended(folder)
+    looked.clear()
+    (folder := tmp_path / "000041-p1-b007").mkdir()
+    kept.ended(folder)
+    assert set(looked) == {folder.name}
