@@ -91,7 +91,7 @@ def redo(
         typer.Option(
             "--where",
             metavar="CONDITION",
-            help="prompt=old, fingerprint=old, model=NAME, phase=NAME or attempt<N; repeated: all must hold.",
+            help="prompt=old, fingerprint=old, model=NAME, phase=NAME, attempt<N, reused=all; repeated: all must hold.",
         ),
     ] = None,
     yes: Yes = False,

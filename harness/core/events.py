@@ -202,6 +202,10 @@ class ItemAccepted:
     rejudged: bool = False
     model: str = ""
     """The model that answered, or the ones, in order; "" = not told here: the attempt's."""
+    source: str = ""
+    """The state folder beside ours that it was taken over from, as made there; `attempt` is 0 then. "" = made here."""
+    source_attempt: int = 0
+    made_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

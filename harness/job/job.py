@@ -236,6 +236,14 @@ class CellRead:
 
 
 @dataclass(frozen=True, slots=True)
+class ReuseSpec:
+    """Which records are taken over: not older than `within`, of these state folders; that of the job may be one."""
+
+    within: timedelta
+    states: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Samples:
     """Records to rehearse with, by the name of their phase."""
 
@@ -275,6 +283,8 @@ class Job:
     """Every file that the manifest names, by its path as written below the folder; links are not followed."""
     strict: bool = True
     """In a rehearsal: what a scene is asked is what the session was told."""
+    reuse: ReuseSpec | None = None
+    """Never in a rehearsal, which is there to play everything."""
     samples: Samples | None = None
     """In place of a scene."""
     plan: BatchPlan | None = None

@@ -30,6 +30,7 @@ from harness.job.manifest import Manifest
 from harness.job.outputs import has_function
 from harness.job.phases import resolve_phases
 from harness.job.plan_file import at_pace, resolve_plan
+from harness.job.reuse import resolve_reuse
 from harness.job.samples import resolve_samples
 from harness.job.sessions import files_of, resolve_helper
 from harness.job.wording import problem_of
@@ -212,6 +213,7 @@ def _resolved(
         pilot=manifest.pilot,
         bounds=at_pace(_bounds(manifest), plan),
         helper=resolve_helper(desk, manifest),
+        reuse=resolve_reuse(desk, manifest, path, rehearsal=rehearsal),
         named=tuple(dict.fromkeys(desk.files)),
         strict=manifest.rehearsal.strict,
         samples=resolve_samples(desk, manifest.rehearsal, phases),

@@ -310,6 +310,32 @@ class Helper(Model):
     """What it prints: a key of Anthropic's, or a token for the gateway at ANTHROPIC_BASE_URL."""
 
 
+class Reuse(Model):
+    """Records of other jobs of this manifest that are taken over instead of made again."""
+
+    within: Duration
+    """How old they may be, `30d`."""
+    from_: list[str] | None = Field(default=None, alias="from")
+    """Names of instances (`--as`), the manifest's own for the job without one; by default all of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+
+
+def _reuse(value: object) -> object:
+    """`30d` is short for {within: 30d}."""
+    value = _none_word(value)
+    return value if value is None or isinstance(value, dict | Reuse) else {"within": value}
+
+
+_REUSE_SCHEMA: dict[str, Any] = {
+    "type": ["string", "number", "object"],
+    "properties": {"within": _DURATION_SCHEMA, "from": {"type": "array", "items": {"type": "string"}}},
+    "required": ["within"],
+    "additionalProperties": False,
+    "examples": ["30d"],
+}
+
+
 class Rehearsal(Model):
     """How the job is played without a model."""
 
@@ -383,5 +409,7 @@ class Manifest(Model):
     """Which credential sessions use when more than one is set; `login` is that of Claude Code on this machine."""
     helper: Helper | None = None
     """A program of yours that prints the key; it runs beside the sessions, never inside one."""
+    reuse: Annotated[Reuse | None, BeforeValidator(_reuse), WithJsonSchema(_REUSE_SCHEMA, mode="validation")] = None
+    """Records of other jobs of this manifest, not older than this (`30d`), are taken over instead of made again."""
     rehearsal: Rehearsal = Rehearsal()
     """How the job is played without a model."""

@@ -40,7 +40,7 @@ from harness.ledger.lock import JobLock
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
 from harness.supervisor.at_rest import at_rest
-from harness.supervisor.choosing import Choice, choose
+from harness.supervisor.choosing import Choice, choose, chosen_roots
 from harness.supervisor.finished import Finished
 from harness.supervisor.housekeeping import ballast_path, errors_path, give_up, progress_path, tidy
 from harness.supervisor.judging import judge_in
@@ -55,6 +55,7 @@ from harness.supervisor.opening import (
 )
 from harness.supervisor.progress import ProgressWriter
 from harness.supervisor.requests import RequestDesk
+from harness.supervisor.reusing import reuse
 from harness.supervisor.setting import Setting
 from harness.supervisor.signals import as_requests, stopped_whole
 from harness.supervisor.supervisor import Supervisor
@@ -217,6 +218,9 @@ async def _run(
         beside.append(asyncio.create_task(setting.supply.tend(setting.clock, supervisor.wake)))
     try:
         with as_requests(supervisor):
+            if not options.settle_only and not agreed.rows:  # those are made again
+                for phase in await reuse(setting, chosen_roots(setting.ledger.db, options.choice)):
+                    withdrawn(phase)
             return await supervisor.run(started, begin)
     except (OSError, sqlite3.DatabaseError, RuntimeError, MemoryError, BrokenSetupError) as error:
         is_lock_in_place()  # BrokenSetupError where nothing may be written any more

@@ -281,7 +281,7 @@ async def _doubts(setting: Setting, wanted: Sequence[ItemId] | None) -> AsyncIte
     db = setting.ledger.db
     members: dict[AttemptId, list[ItemId]] = {}
     for each in history.accepted(db):
-        if wanted is None or each.item in wanted:
+        if each.attempt and (wanted is None or each.item in wanted):  # what was taken over was judged then
             members.setdefault(each.attempt, []).append(each.item)
     for attempt, items in members.items():
         past = history.past_attempt(db, attempt, tuple(items))

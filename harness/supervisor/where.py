@@ -13,7 +13,7 @@ from harness.job.fingerprint import Fingerprint, differences, fingerprint_like
 from harness.job.job import Job
 from harness.ledger.history import Acceptance, accepted
 
-FORMS = "prompt=old, fingerprint=old, model=NAME, phase=NAME, attempt<N"
+FORMS = "prompt=old, fingerprint=old, model=NAME, phase=NAME, attempt<N, reused=all"
 _CONDITION = re.compile(r"\s*(\w+)\s*(=|<)\s*(.*?)\s*")
 _PROMPT = ("session.prompt", "session.instructions")
 
@@ -24,6 +24,7 @@ class Origin:
 
     phase: str
     attempt: int
+    """0 for what was taken over from another job."""
     model: str | None
     """The models that answered, with commas between them."""
     asked: Fingerprint
@@ -50,8 +51,10 @@ class Condition:
                 return canonical(self.value) in map(canonical, models)
             case "phase":
                 return self.value == origin.phase
+            case "reused":
+                return origin.attempt == 0
             case _:
-                return origin.attempt < int(self.value)
+                return 0 < origin.attempt < int(self.value)
 
 
 def parse(texts: Sequence[str], job: Job) -> list[Condition]:
@@ -78,12 +81,14 @@ def _read(text: str, job: Job) -> tuple[Problem | None, Condition | None]:
             known: list[str] = ["old"]
         case "phase", "=":
             known = phases
+        case "reused", "=":
+            known = ["all"]
         case "model", "=":
             known = [value] if value else []
         case "attempt", "<":
             known = [value] if re.fullmatch(r"[0-9]{1,9}", value) else []
         case _:
-            near = get_close_matches(field, ("prompt", "fingerprint", "model", "phase", "attempt"), n=1)
+            near = get_close_matches(field, ("prompt", "fingerprint", "model", "phase", "attempt", "reused"), n=1)
             meant = f"did you mean {near[0]!r}? " if near and near[0] != field else ""
             return Problem(f"--where {text!r}", "is no condition", f"{meant}expected one of {FORMS}"), None
     if value in known:
@@ -99,18 +104,31 @@ def matching(db: sqlite3.Connection, job: Job, conditions: Sequence[Condition]) 
         attempt: (model, asked) for attempt, model, asked in db.execute("SELECT id, model, fingerprint FROM attempts")
     }
     read: dict[tuple[int, str], tuple[Fingerprint, Fingerprint]] = {}
-    wanted: dict[tuple[int, int], bool] = {}
+    wanted: dict[tuple[int, int, str | None, str], bool] = {}
     found = []
     for each in accepted(db):
-        phase, model, asked = each.batch.phase, *told[each.attempt]
-        if (phase, each.attempt) not in wanted:
+        phase = each.batch.phase
+        model, asked = told[each.attempt] if each.attempt else _of_reused(db, each.seq)
+        key = (phase, each.attempt, model, asked)
+        if key not in wanted:
             if (phase, asked) not in read:
                 read[phase, asked] = _then_and_now(json.loads(asked), job, phase)
             origin = Origin(job.phase(phase).name, each.attempt, model, *read[phase, asked])
-            wanted[phase, each.attempt] = all(condition.holds(origin) for condition in conditions)
-        if wanted[phase, each.attempt]:
+            wanted[key] = all(condition.holds(origin) for condition in conditions)
+        if wanted[key]:
             found.append(each)
     return found
+
+
+def _of_reused(db: sqlite3.Connection, seq: int) -> tuple[str | None, str]:
+    """Model and fingerprint of what was taken over: it was asked what the job asked for when it took it."""
+    (model,) = db.execute("SELECT json_extract(body, '$.model') FROM entries WHERE seq = ?", (seq,)).fetchone()
+    (asked,) = db.execute(
+        """SELECT json_extract(body, '$.fingerprint') FROM entries
+           WHERE kind IN ('JobPlanned', 'FingerprintKept') AND seq < ? ORDER BY seq DESC LIMIT 1""",
+        (seq,),
+    ).fetchone()
+    return model or None, str(asked)
 
 
 def _then_and_now(asked: Fingerprint, job: Job, phase: int) -> tuple[Fingerprint, Fingerprint]:

@@ -158,7 +158,8 @@ def second_thoughts(db: sqlite3.Connection) -> list[tuple[datetime, str, str, st
     names: dict[int, str] = dict(db.execute("SELECT phase, name FROM phases").fetchall())
     rows = db.execute(
         """SELECT time, kind, body FROM entries WHERE kind IN ('ItemWithdrawn', 'ItemEdited')
-           OR (kind = 'ItemAccepted' AND json_extract(body, '$.rejudged')) ORDER BY seq"""
+           OR (kind = 'ItemAccepted' AND json_extract(body, '$.rejudged')
+               AND coalesce(json_extract(body, '$.source'), '') = '') ORDER BY seq"""
     )
     found = []
     for time, kind, body in rows:

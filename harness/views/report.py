@@ -14,6 +14,7 @@ from harness.base.nouns import plural
 from harness.core.money import in_words as money
 from harness.core.money import to_usd
 from harness.ledger.lock import is_held
+from harness.ledger.reusing import reused
 from harness.ledger.selecting import counts_of_skipped
 from harness.views import facts
 from harness.views.pilot import pilot_lines
@@ -131,6 +132,7 @@ def _markdown(db: sqlite3.Connection, status: Status, asked: Asked, now: datetim
     yield from _section("Selected", _table(("phase", "selected", "of", "categories"), facts.selections(db)))
     yield from _section("Skipped", _table(("phase", "items", "why"), _skipped(db)))
     yield from _section("Merged", _merged(db))
+    yield from _section("Taken over", _taken_over(db, status, now))
     yield from _section("Usage", _usage(db, status))
     yield from _section("Runs", _runs(db, status))
     yield from _section("Holds", _holds(db))
@@ -165,6 +167,16 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator
     if len(rows) > _MOST_ROWS:
         yield ""
         yield f"and {len(rows) - _MOST_ROWS:,} more: the CSV files have them all"
+
+
+def _taken_over(db: sqlite3.Connection, status: Status, now: datetime) -> Iterator[str]:
+    """What other jobs of the manifest have made, and how old the oldest of it is."""
+    if (found := reused(db)) is not None:
+        days = max(0, (now - found.oldest).days)
+        noun = status.phases[0].noun if status.phases else "item"
+        yield f"{counted(found.items, mark(noun))} reused, the oldest {counted(days, 'day')} old."
+        yield ""
+        yield from _table(("from", "items"), found.sources)
 
 
 def _counts(status: Status) -> Iterator[str]:

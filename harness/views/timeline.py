@@ -107,6 +107,8 @@ class Words:
         match event:
             case e.ItemAccepted():
                 again = f" of attempt {event.attempt}, by later checks" if event.rejudged else ""
+                if event.source:
+                    again = f" taken over from {event.source}, made {date_time(from_text(event.made_at))}"
                 return f"{self._item(event.phase, event.item)} accepted: {counted(event.records, 'record')}{again}"
             case e.ItemStruck():
                 return f"{self._item(event.phase, event.item)} gets a strike: {_reasons(event.reasons)}"

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,9 @@ class Kept:
     length_bytes: int
     records: tuple[Json, ...]
     rejudged: bool = False
+    source: str = ""
+    """The state folder that they were taken over from, where attempt `attempt` made them at `made_at`."""
+    made_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,8 @@ def _kept_as_json(kept: Kept) -> dict[str, Any]:
         "length_bytes": kept.length_bytes,
         "records": list(kept.records),
         "rejudged": kept.rejudged,
+        "source": kept.source,
+        "made_at": kept.made_at,
     }
 
 
@@ -256,7 +261,10 @@ def _read(store: ArtifactStore, event: Event) -> Kept:
     content = store.get(Sha(event.sha))[event.offset : event.offset + event.length_bytes]
     records = tuple(json.loads(line) for line in content.splitlines())
     rejudged = isinstance(event, ItemAccepted) and event.rejudged
-    return Kept(event.attempt, Sha(event.sha), event.offset, event.length_bytes, records, rejudged)
+    kept = Kept(event.attempt, Sha(event.sha), event.offset, event.length_bytes, records, rejudged)
+    if isinstance(event, ItemAccepted) and event.source:
+        return replace(kept, attempt=event.source_attempt, rejudged=False, source=event.source, made_at=event.made_at)
+    return kept
 
 
 def unknown_in_words(db: sqlite3.Connection, item: str) -> tuple[str, str | None]:

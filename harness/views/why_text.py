@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 
+from harness.base.clock import from_text
 from harness.base.commands import command_at
 from harness.base.durations import in_words
 from harness.core.money import in_words as money
@@ -98,7 +99,11 @@ def _records(chapter: Chapter, story: History) -> Iterator[str]:
     if chapter.kept is not None:
         rejudged = ", rejected then, accepted by later checks" if chapter.kept.rejudged else ""
         records = counted(len(chapter.kept.records), "record")
-        yield f"  {records} accepted from attempt {chapter.kept.attempt}{rejudged}"
+        if chapter.kept.source:
+            made = f"attempt {chapter.kept.attempt} there, {date_time(from_text(chapter.kept.made_at))}"
+            yield f"  {records} taken over from {clean(chapter.kept.source)} ({made}), judged by the checks of today"
+        else:
+            yield f"  {records} accepted from attempt {chapter.kept.attempt}{rejudged}"
         yield from _lying(chapter.kept, command_at(story.state, "show", chapter.item))
 
 

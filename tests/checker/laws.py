@@ -128,6 +128,12 @@ def _only_open_attempts_accept_and_strike(record: Record) -> Iterator[str]:
             live[entry["attempt"]] = set(entry.keys)
         elif entry.kind == "AttemptEnded":
             ended[entry["attempt"]] = live.pop(entry["attempt"], set())
+        elif entry.kind == "ItemAccepted" and entry.body.get("source"):
+            tried = {key for keys in (*live.values(), *ended.values()) for key in keys}
+            if entry["attempt"] != 0 or entry["source_attempt"] < 1 or entry.key in tried:
+                yield f"entry {entry.seq} takes {entry.key} over, which was tried here, or from nobody"
+            elif datetime.fromisoformat(entry["made_at"]) > entry.time:
+                yield f"entry {entry.seq} takes {entry.key} over before it was made"
         elif entry.kind == "ItemAccepted" and entry.body.get("rejudged"):
             if entry.key not in ended.get(entry["attempt"], set()) or any(entry.key in keys for keys in live.values()):
                 yield f"entry {entry.seq} rejudges {entry.key}, which attempt {entry['attempt']} cannot give"
