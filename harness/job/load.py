@@ -25,7 +25,7 @@ from harness.job.instances import (
     targets_of_others,
 )
 from harness.job.items import resolve_items
-from harness.job.job import EXACT_ID, CellRead, Job, PhaseSpec
+from harness.job.job import EXACT_ID, CellRead, ItemsSpec, Job, PhaseSpec
 from harness.job.manifest import Manifest
 from harness.job.outputs import has_function
 from harness.job.phases import resolve_phases
@@ -182,12 +182,7 @@ def _resolved(
     phases, items = with_write_backs(desk, manifest, phases, items, state if rehearsal else None)
     phases = tuple(_exactly(phase) for phase in phases) if items.exact else phases
     _check_stems(desk, manifest, phases)
-    for number, phase in enumerate(phases):
-        if phase.output.merge is not None and phase.output.merge == desk.folder / "batch_progress.json":
-            desk.complain(("output",), "batch_progress.json is written by harness itself; merge into another file")
-        if phase.output.merge is not None and phase.output.merge in (items.file, items.match):
-            place: ValuePath = ("phases", phase.name, "output", "merge") if manifest.phases else ("output", "merge")
-            desk.complain(place, f"phase {number + 1} would overwrite a file that the items come from")
+    _check_targets(desk, manifest, phases, items)
     budget, per_session = manifest.budget, manifest.budget_per_session
     written = manifest.job if manifest.job is not None else desk.folder.name or "job"
     return Job(
@@ -225,6 +220,16 @@ def _resolved(
         others=tuple(targets_of_others(desk, manifest, path, desk.instance)),
         scene_allow=_scene_allow(desk, manifest),
     )
+
+
+def _check_targets(desk: Inspection, manifest: Manifest, phases: Sequence[PhaseSpec], items: ItemsSpec) -> None:
+    """No phase merges into a file that is somebody else's."""
+    for number, phase in enumerate(phases):
+        if phase.output.merge is not None and phase.output.merge == desk.folder / "batch_progress.json":
+            desk.complain(("output",), "batch_progress.json is written by harness itself; merge into another file")
+        if phase.output.merge is not None and phase.output.merge in (items.file, items.match):
+            place: ValuePath = ("phases", phase.name, "output", "merge") if manifest.phases else ("output", "merge")
+            desk.complain(place, f"phase {number + 1} would overwrite a file that the items come from")
 
 
 def _at_once(manifest: Manifest, plan: BatchPlan | None) -> int:

@@ -55,7 +55,7 @@ async def reuse(setting: Setting, roots: set[str] | None) -> list[int]:
     if setting.job.reuse is None:
         return []
     given: list[int] = []
-    for phase in setting.job.phases:  # what is taken over in one makes the items of the next
+    for phase in setting.job.phases[: setting.until]:  # what is taken over in one makes the items of the next
         fresh = [each for each in fresh_items(setting.ledger.db, phase.number) if roots is None or each.root in roots]
         for taken in _grouped(_newest(setting, phase.name, fresh), fresh):
             if await _take(setting, taken):
