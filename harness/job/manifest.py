@@ -9,19 +9,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from harness.base.boxes import Freedom
-from harness.base.durations import parse_duration
 from harness.base.sizes import parse_size
 from harness.job.bounds import parse_deadline, parse_rate, parse_share, parse_window
 from harness.job.cell_words import TextOrCell, WriteBack
 from harness.job.fields import FIELD_SCHEMA, parse_field
-from harness.job.model import STRICT, Whole
+from harness.job.model import STRICT, Duration, Whole, none_word
+from harness.job.reuse_words import REUSE_SCHEMA, Reuse, as_reuse
 from harness.job.select import Select
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, bool):  # a whole number to Python
-        raise ValueError(f"expected a duration such as 90s, 20m or 1h 30m, got {str(value).lower()}")
-    return parse_duration(value) if isinstance(value, str | int | float) else value
 
 
 def _dollars(value: object) -> object:
@@ -68,12 +62,6 @@ def _of_old(value: object) -> object:
     return "permissions" if value == "guardian" else value
 
 
-def _none_word(value: object) -> object:
-    """The word `none` switches a bound off."""
-    return None if value == "none" else value
-
-
-_DURATION_SCHEMA: dict[str, Any] = {"type": ["string", "number"], "examples": ["90s", "20m", "1h 30m"]}
 _DOLLARS_SCHEMA: dict[str, Any] = {"type": ["string", "number"], "examples": ["$40", 0.5]}
 
 
@@ -89,7 +77,6 @@ Size = Annotated[
     Field(ge=1024, le=64 * 2**20),
     WithJsonSchema(_SIZE_SCHEMA, mode="validation"),
 ]
-Duration = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema(_DURATION_SCHEMA, mode="validation")]
 Dollars = Annotated[
     Decimal,
     BeforeValidator(_dollars),
@@ -97,7 +84,7 @@ Dollars = Annotated[
     WithJsonSchema(_DOLLARS_SCHEMA, mode="validation"),
 ]
 FieldText = Annotated[str, BeforeValidator(_as(parse_field)), WithJsonSchema(dict(FIELD_SCHEMA), mode="validation")]
-Bound = BeforeValidator(_none_word)
+Bound = BeforeValidator(none_word)
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,40}$")]
 
 
@@ -310,32 +297,6 @@ class Helper(Model):
     """What it prints: a key of Anthropic's, or a token for the gateway at ANTHROPIC_BASE_URL."""
 
 
-class Reuse(Model):
-    """Records of other jobs of this manifest that are taken over instead of made again."""
-
-    within: Duration
-    """How old they may be, `30d`."""
-    from_: list[str] | None = Field(default=None, alias="from")
-    """Names of instances (`--as`), the manifest's own for the job without one; by default all of them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
-
-
-def _reuse(value: object) -> object:
-    """`30d` is short for {within: 30d}."""
-    value = _none_word(value)
-    return value if value is None or isinstance(value, dict | Reuse) else {"within": value}
-
-
-_REUSE_SCHEMA: dict[str, Any] = {
-    "type": ["string", "number", "object"],
-    "properties": {"within": _DURATION_SCHEMA, "from": {"type": "array", "items": {"type": "string"}}},
-    "required": ["within"],
-    "additionalProperties": False,
-    "examples": ["30d"],
-}
-
-
 class Rehearsal(Model):
     """How the job is played without a model."""
 
@@ -409,7 +370,7 @@ class Manifest(Model):
     """Which credential sessions use when more than one is set; `login` is that of Claude Code on this machine."""
     helper: Helper | None = None
     """A program of yours that prints the key; it runs beside the sessions, never inside one."""
-    reuse: Annotated[Reuse | None, BeforeValidator(_reuse), WithJsonSchema(_REUSE_SCHEMA, mode="validation")] = None
+    reuse: Annotated[Reuse | None, BeforeValidator(as_reuse), WithJsonSchema(REUSE_SCHEMA, mode="validation")] = None
     """Records of other jobs of this manifest, not older than this (`30d`), are taken over instead of made again."""
     rehearsal: Rehearsal = Rehearsal()
     """How the job is played without a model."""
