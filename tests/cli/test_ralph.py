@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.covers import covers
+
 ENABLED = '[{"id": "ralph-wiggum@somewhere", "enabled": true}]'
 
 
@@ -52,6 +54,7 @@ def test_nobody_to_ask_is_told_and_nothing_is_printed(folder: Path) -> None:
     assert "pass --yes" in said.stderr and "/ralph-wiggum" not in said.stdout
 
 
+@covers("A31")
 def test_all_that_is_missing_is_said_at_once_and_the_command_is_known_all_the_same(folder: Path) -> None:
     for name in ("claude", "jq", "perl"):
         (folder / "bin" / name).unlink()

@@ -139,6 +139,7 @@ def test_a_warned_session_that_ended_well_has_no_fault() -> None:
         (Symptoms(exit_code=0), "crashed", "host"),
         (Symptoms(exit_code=127), "cli_missing", "config"),
         (Symptoms(errno=errno.ENOENT), "cli_missing", "config"),
+        (Symptoms(question="Allow telemetry?", exit_code=143), "unknown_question", "config"),
         (Symptoms(errno=errno.ENOSPC), "disk", "host"),
         (Symptoms(lost=True), "supervisor_lost", "host"),
         (Symptoms(operator="cancel", is_error=True, subtype="error_during_execution"), "cancelled", "operator"),

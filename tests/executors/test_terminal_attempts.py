@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -12,9 +14,13 @@ import pytest
 
 from harness.backends import outfit, terminal
 from harness.backends.credentials import rehearsal_credential
+from harness.backends.launch import Launch
+from harness.base.handed import handed
 from harness.base.marks import TOKEN_MARK, marked
 from harness.core.types import AttemptSpec, Ending
+from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import NoWalls
+from harness.executors.folder import AttemptFolder
 from harness.job.job import Backend, PhaseSpec
 from harness.supervisor.attempt import reservation, worst_of
 from tests.executors.staging import Stage, staged
@@ -146,3 +152,23 @@ def test_a_process_that_dies_at_once_is_the_machines_fault_and_is_not_waited_for
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("crashed", "host")
     assert "no network" in (spec.folder / terminal.SCREEN_FILE).read_text()
+
+
+def test_nothing_that_bash_starts_can_write_on_the_screen(bench: "Bench") -> None:
+    """Bubblewrap makes the terminal the console of the sandbox, which a tool may write to."""
+    walls = Bubblewrap("bwrap")
+    folder = AttemptFolder(bench.folder / "attempt")
+    folder.work.mkdir(parents=True)
+    folder.tmp.mkdir()
+    master, slave = os.openpty()
+    try:
+        for terminal_ in (None, slave):
+            program = ("/bin/sh", "-c", "echo FORGED >/dev/console; echo PRINTED")
+            wrapped = walls.wrap(folder, Launch(program, {"PATH": os.defpath}, terminal=terminal_))
+            with handed(wrapped.argv, wrapped.contents) as (argv, descriptors):
+                subprocess.run(argv, stdin=slave, stdout=slave, pass_fds=descriptors, check=True, env=wrapped.env)
+        shown = os.read(master, 65536).split()
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert shown == [b"FORGED", b"PRINTED", b"PRINTED"], "the first, without the bind, shows that it matters"

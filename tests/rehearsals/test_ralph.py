@@ -23,6 +23,7 @@ from harness.backends.credentials import rehearsal_credential
 from harness.backends.outfit import cli_folder
 from harness.backends.screen import COLUMNS, ROWS, Screen
 from harness.rehearsal.process import RehearsalServer
+from tests.covers import covers
 from tests.rehearsals.playing import CEILING_S, ROOT
 
 pytestmark = [pytest.mark.linux, pytest.mark.session]
@@ -58,7 +59,7 @@ class Desk:
         (self.work / "mark.py").write_text(MARK)
         (self.work / "scene.py").write_text(SCENE)
         shutil.copy(ROOT / "job.yaml", self.work)
-        for name in ("data", "prompts", "checks", "scenes"):
+        for name in ("data", "prompts", "checks", "scenes", "scripts"):
             shutil.copytree(ROOT / name, self.work / name)
         self.progress.write_text(
             json.dumps({"current_school": None, "completed": [], "failed": [], "pending": SCHOOLS})
@@ -136,13 +137,14 @@ class Seat:
         raise AssertionError(f"waited for {what}\n{self.screen.text}")
 
 
+@covers("F32", "F58", "F63", "F64")
 def test_a_ralph_loop_plays_three_schools_by_the_words_that_are_printed(tmp_path: Path) -> None:
     desk, session = Desk(tmp_path), str(uuid.uuid4())
     said = desk.run("harness", "ralph", "--yes")
     assert said.returncode == 2
     assert "neither ralph-loop nor ralph-wiggum is installed" in said.stderr
     desk.install(Path(os.environ.get("RALPH_PLUGIN") or STUBS / "ralph-loop"), tmp_path / "market")
-    said = desk.run("harness", "ralph", "--yes")
+    said = desk.run("bash", "scripts/launch_batch.sh", "--ralph", "--yes")
     assert said.returncode == 0, said.stderr
     start, command = (line.strip() for line in said.stdout.splitlines() if line.startswith("  "))
     assert "--max-iterations 44 " in command and '--completion-promise "BATCH_COMPLETE"' in command
