@@ -90,6 +90,7 @@ def _phase_as_json(phase: PhaseSpec) -> dict[str, Any]:
         "model": phase.session.model,
         "checks": check_names(phase),
         "merge": str(phase.output.merge) if phase.output.merge else None,
+        "write_back": str(phase.output.write_back.to) if phase.output.write_back else None,
     }
 
 
@@ -104,6 +105,10 @@ def _phase(job: Job, phase: PhaseSpec) -> Iterator[str]:
         yield f"session   {clean(session.model or 'no model')}{where}, tools {', '.join(session.tools) or 'none'}"
     merge = f", merged into {clean(shown(output.merge))}" if output.merge else ", not merged"
     yield f"output    {clean(output.file)} ({output.shape}), {checks_line(phase)}{merge}"
+    if (back := output.write_back) is not None:
+        where = "the workbook itself, " if back.in_place else ""
+        columns = ", ".join(f"{name} = {path}" for name, path in back.columns.items())
+        yield clean(f"workbook  {columns}, written into {where}{shown(back.to)}")
 
 
 def _follows(job: Job, phase: PhaseSpec) -> str:

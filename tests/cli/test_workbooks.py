@@ -71,6 +71,7 @@ def test_a_run_leaves_statuses_and_results_in_a_copy_and_the_workbook_as_it_was(
     before = sha("leads.xlsx")
     said = desk.types("check")
     assert said.code == 0 and "fields    lead_id, how\n" in said.out, "the column of the status is no part of an item"
+    assert "workbook  Status = .state, Summary = .summary" in said.out
     said = desk.types("launch")
     assert said.code == 1
     assert "Workbook: output/leads.results.xlsx, 3 rows" in desk.types("status").out
