@@ -41,7 +41,7 @@ PLANTED = (
     ("publish_before_commit", "fdatasync", 1),
     ("commit_before_artifact", "rename", 1),
     ("commit_before_artifact", "pwrite64", 7),
-    ("say_before_commit", "pwrite64", 30),
+    ("say_before_commit", "pwrite64", 15),
 )
 """A fault, and the calls whose kills show it, each so many-th."""
 SEED = 20
