@@ -77,17 +77,17 @@ def rows_of(book: Path) -> list[tuple[Any, ...]]:
 def figures(log: list[dict[str, Any]]) -> Iterator[str]:
     """By phase and over all: sessions, batches, most at once, most starts in a minute."""
     spans: dict[str, list[datetime]] = defaultdict(list)
-    about: dict[str, tuple[str, str, int]] = {}
+    about: dict[str, tuple[str, str, str]] = {}
     for line in log:
         if line.get("session") and line.get("phase"):
             spans[line["session"]].append(datetime.fromisoformat(line["time"]))
-            about[line["session"]] = (line["phase"], line["batch"], len(line["ids"]))
+            about[line["session"]] = (line["phase"], line["batch"], f"{len(line['ids'])} from {line['ids'][0]}")
     for phase in ("onboard", "prepare", "compose", "dossiers"):
         ours = [session for session in spans if about[session][0] == phase]
-        first: dict[str, int] = {}
+        first: dict[str, str] = {}
         for session in ours:
             first.setdefault(about[session][1], about[session][2])
-        batches = ", ".join(f"{batch} ({size})" for batch, size in sorted(first.items()))
+        batches = ", ".join(f"{batch} ({who})" for batch, who in sorted(first.items()))
         yield f"{phase}: {len(ours)} sessions, batches {batches}; {_at_once([spans[s] for s in ours])} at once"
     starts = sorted(min(times) for times in spans.values())
     took_s = (starts[-1] - starts[0]).total_seconds()
