@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import big_outputs, cache, overhead, peers, scale, sessions, walls
+from bench import big_outputs, cache, checks, overhead, peers, scale, sessions, walls
 
 BENCHES: Mapping[str, Callable[[Sequence[str]], None]] = {
     "overhead": overhead.main,
@@ -12,6 +12,7 @@ BENCHES: Mapping[str, Callable[[Sequence[str]], None]] = {
     "scale": scale.main,
     "peers": peers.main,
     "walls": walls.main,
+    "checks": checks.main,
     "big-outputs": big_outputs.main,
 }
 

@@ -137,7 +137,7 @@ def _sandbox(job: Job) -> Iterator[Finding]:
     tried = f"; {len(refused)} ways out were tried, all refused" if refused else "; it hides nothing from a session"
     yield Finding("sandbox", grade, clean(f"{containment.describe()}{tried}"))
     if containment.is_kernel_sandbox:
-        yield from (Finding("sandbox", "note", clean(weakness)) for weakness in in_words(containment))
+        yield from (Finding("sandbox", "note", clean(weakness)) for weakness in in_words(containment, job))
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         yield Finding(
             "user", "note", "this is root; sessions lose all capabilities in the sandbox, still another user is safer"

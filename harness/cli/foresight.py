@@ -89,7 +89,7 @@ def look_ahead(job: Job, items: Sequence[Item]) -> list[str]:
     if problems:
         raise UsageError(problems)
     models = (*_unknown_models(job), *_useless_fallbacks(job))
-    return [*models, *silent_prompts(job, items), *untried, *in_words(walls[0])]
+    return [*models, *silent_prompts(job, items), *untried, *in_words(walls[0], job)]
 
 
 def _read_joined(job: Job) -> None:

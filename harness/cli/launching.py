@@ -255,7 +255,7 @@ def _chosen_walls(job: "Job") -> "Containment":
     from harness.views.wording import clean
 
     containment = choose(job)
-    for weakness in in_words(containment):
+    for weakness in in_words(containment, job):
         say(f"warning: {clean(weakness)}")
     return containment
 

@@ -12,7 +12,7 @@ from harness.base.boxes import Boxed
 from harness.base.errors import Problem, UsageError
 from harness.base.processes import descendants
 from harness.base.texts import shown
-from harness.executors.boxes import JobBoxes
+from harness.executors.boxes import JobBoxes, boxes_of
 from harness.executors.bubblewrap import Bubblewrap, why_not
 from harness.executors.folder import AttemptFolder
 from harness.executors.installations import NEVER, forbidden_in
@@ -99,9 +99,12 @@ def _bubblewrap(job: Job, search_path: str | None) -> Bubblewrap:
     return Bubblewrap(shutil.which("bwrap", path=search_path) or "bwrap", (job.folder, job.state), job.readable)
 
 
-def in_words(containment: Containment) -> list[str]:
-    """Its weaknesses on this machine, each once."""
-    return list(dict.fromkeys(containment.weaknesses().values()))
+def in_words(containment: Containment, job: Job) -> list[str]:
+    """What the sandbox of sessions, and that of the job's checks and scene, do not hold on this machine, each once."""
+    checks = (check for phase in job.phases for check in phase.output.checks)
+    runs_code = job.scene is not None or any(check.python or check.command for check in checks)
+    boxes = boxes_of(containment, job) if runs_code else None
+    return list(dict.fromkeys(filter(None, [*containment.weaknesses().values(), boxes.weakness if boxes else ""])))
 
 
 _REMEDY = (

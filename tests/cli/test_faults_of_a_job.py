@@ -32,7 +32,7 @@ def judged(desk: "Desk", items: dict[str, str], heard: Path) -> None:
     desk.job(items, check=False)
     (desk.folder / "judge.py").write_text(JUDGE)
     path = desk.folder / "job.yaml"
-    check = f"output: {{check: [{{command: [{sys.executable}, judge.py, {heard}]}}], "
+    check = f"output: {{check: [{{command: [{sys.executable}, judge.py, {heard}], allow: everything}}], "
     path.write_text(path.read_text().replace("output: {", check))
 
 

@@ -255,7 +255,7 @@ def test_I14_a_missing_bubblewrap_is_said_when_it_was_asked_for(bench: "Bench") 
 def test_without_bubblewrap_auto_is_permission_rules(bench: "Bench") -> None:
     walls = choose(with_tools(bench, "auto", "Read", "Write"), search_path="/nonexistent")
     assert walls.name == "permissions"
-    (said,) = in_words(walls)
+    (said,) = in_words(walls, bench.job())
     assert "no kernel sandbox" in said and ("bwrap is not installed" in said or "needs Linux" in said)
 
 

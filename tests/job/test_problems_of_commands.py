@@ -17,8 +17,8 @@ output: {}
 def test_a_command_forbids_what_only_claude_has(folder: Path) -> None:
     text = COMMAND.replace("backend: command,", "backend: command, model: sonnet, tools: [Read],")
     assert problems(text) == [
-        "job.yaml:3:29: session.model: is for backend: claude; a command has none",
-        "job.yaml:3:44: session.tools: is for backend: claude; a command has none",
+        "job.yaml:3:29: session.model: is for sessions of Claude Code; a command has none",
+        "job.yaml:3:44: session.tools: is for sessions of Claude Code; a command has none",
     ]
     assert problems(COMMAND.replace(", command: [python3, checks.py]", "")) == [
         "job.yaml:3:10: session.command: missing: backend: command needs a program, for instance [python3, worker.py]"
