@@ -7,43 +7,79 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from harness.core.item_ids import folded
-from harness.job.job import EXACT_ID
+from harness.job.job import EXACT_ID, PLACEHOLDERS
 
 _ID = "{id}"
-_STEM = "{stem}"
 _MOST_BYTES = 150
 _PUNCTUATION = frozenset(" _-.,'()&+=")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_PLACEHOLDER = re.compile("|".join(map(re.escape, PLACEHOLDERS)))
 _LOOKS_MANGLED = re.compile(r"~[0-9a-f]{16}$")
 
 
-def place_in(pattern: str) -> str:
-    """What stands for the item in a pattern: `{id}` or `{stem}`."""
-    return next((name for name in (_STEM, EXACT_ID) if name in pattern), _ID)
+def around(part: str) -> tuple[str, str] | None:
+    """What stands before the first and behind the last placeholder of a name; None when it has none."""
+    found = list(_PLACEHOLDER.finditer(part))
+    return (part[: found[0].start()], part[found[-1].end() :]) if found else None
+
+
+def fixed_folder(pattern: str) -> str:
+    """`out/{id}.md` -> `out`: the folders before the first placeholder; "" without such."""
+    begin = around(pattern)
+    return begin[0].rpartition("/")[0] if begin else ""
+
+
+def is_of_a_tree(pattern: str) -> bool:
+    """Does it give files in folders of any depth?"""
+    return "{relpath}" in pattern or "{dir}" in pattern
 
 
 def file_name_for(pattern: str, id_: str) -> str:
-    """`pattern` with `{id}` replaced by a name that is safe for a file: `{id}.md`, `S0001` -> `S0001.md`.
+    """`pattern` with its placeholders (`job.job.PLACEHOLDERS`) replaced by names that are safe for a file:
+    `{id}.md`, `S0001` -> `S0001.md`; of ids that are paths, `{dir}/{stem}.md`, `in/scan.pdf` -> `in/scan.md`.
 
-    `{stem}` is for ids that are paths: `in/scan.pdf` -> `scan.md`; `same_stem` says whether it tells items apart.
-
-    An id that could become another path, a flag, a hidden file, a device or too long a name is replaced by what is
-    readable of it and a hash: `../x` -> `x~3f0a....md`. Different ids give different names.
+    A part of an id that could become another path, a flag, a hidden file, a device or too long a name is replaced by
+    what is readable of it and a hash: `../x` -> `x~3f0a....md`. Different ids give different `{id}`; `same_file` says
+    whether a pattern tells items apart.
     """
     if EXACT_ID in pattern:
-        return pattern.replace(EXACT_ID, _distinct_name(id_))
-    return pattern.replace(_ID, safe_name(id_)).replace(_STEM, safe_name(PurePosixPath(id_).stem))
+        pattern = pattern.replace(EXACT_ID, _distinct_name(id_))
+    path = PurePosixPath(id_)
+    values = {
+        _ID: lambda: safe_name(id_),
+        "{relpath}": lambda: _safe_path(path.parts) or safe_name(id_),
+        "{dir}": lambda: _safe_path(path.parent.parts),
+        "{name}": lambda: safe_name(path.name),
+        "{stem}": lambda: safe_name(path.stem),
+        "{basename}": lambda: safe_name(path.stem),
+        "{ext}": lambda: safe_name(path.suffix[1:]) if path.suffix[1:] else "",
+    }
+    filled = _PLACEHOLDER.sub(lambda match: values[match[0]](), pattern)
+    if filled == pattern:
+        return pattern
+    return "/".join(name for part in filled.split("/") if (name := part.rstrip(".") if "{ext}" in pattern else part))
 
 
-def same_stem(pattern: str, ids: Iterable[str]) -> tuple[str, str, str] | None:
-    """Two ids that a pattern with `{stem}` gives the same file, and that file; None when there are none."""
+def same_file(pattern: str, ids: Iterable[str]) -> tuple[str, str, str] | None:
+    """Two ids that a pattern gives the same file, or of which one gives a folder on the way to the file of the other;
+    and that file. None when there are none."""
     seen: dict[str, str] = {}
-    for id_ in ids if _STEM in pattern else ():
+    folders: dict[str, str] = {}
+    for id_ in ids if around(pattern) and _ID not in pattern and EXACT_ID not in pattern else ():
         name = file_name_for(pattern, id_)
-        first = seen.setdefault(folded(name), id_)
-        if first != id_:
-            return first, id_, name
+        key = folded(name)
+        first = seen.setdefault(key, id_)
+        if first != id_ or key in folders:
+            return folders.get(key, first), id_, name
+        for folder in PurePosixPath(key).parents:
+            folders.setdefault(str(folder), id_)
+            if str(folder) in seen:
+                return seen[str(folder)], id_, file_name_for(pattern, seen[str(folder)])
     return None
+
+
+def _safe_path(parts: Iterable[str]) -> str:
+    return "/".join(safe_name(part) for part in parts if part != "/")
 
 
 def safe_name(id_: str) -> str:

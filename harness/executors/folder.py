@@ -97,6 +97,8 @@ class AttemptFolder:
         own = (self.config,) if spec.session.asks_model else ()
         for folder in (self.root, self.work, self.tmp, *own):
             make_folder(folder)
+        for item in spec.items if spec.output.shape == "files" else ():
+            make_folder((self.work / file_name_for(spec.output.file, item.id)).parent)
         inputs = input_paths(spec.items)
         notes = self._copy_inputs(spec.items, inputs, top) if inputs else []
         write_private(self.prompt, spec.prompt.encode(errors="replace"))

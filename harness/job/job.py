@@ -16,6 +16,12 @@ EXACT_ID = "{exact_id}"
 """What `{id}` in an output's name becomes with `ids: exact`: names that differ in case only are one file on many
 machines."""
 
+PLACEHOLDERS = ("{id}", "{relpath}", "{dir}", "{name}", "{basename}", "{stem}", "{ext}")
+"""What `output.file` may have in it for shape `files`, here and nowhere else; all but the id are parts of a path."""
+
+TELLING_APART = ("{id}", "{relpath}", "{name}", "{basename}", "{stem}")
+"""Those of which a name needs one."""
+
 Backend = Literal["claude", "terminal", "command"]
 """`command` is a program of the user's; the others are ways of speaking to Claude Code."""
 

@@ -25,7 +25,7 @@ from harness.job.instances import (
     targets_of_others,
 )
 from harness.job.items import resolve_items
-from harness.job.job import EXACT_ID, CellRead, ItemsSpec, Job, PhaseSpec
+from harness.job.job import EXACT_ID, PLACEHOLDERS, CellRead, ItemsSpec, Job, PhaseSpec
 from harness.job.manifest import Manifest
 from harness.job.outputs import has_function
 from harness.job.phases import resolve_phases
@@ -181,7 +181,7 @@ def _resolved(
     items = resolve_items(desk, manifest)
     phases, items = with_write_backs(desk, manifest, phases, items, state if rehearsal else None)
     phases = tuple(_exactly(phase) for phase in phases) if items.exact else phases
-    _check_stems(desk, manifest, phases)
+    _check_paths(desk, manifest, phases, items.id)
     _check_targets(desk, manifest, phases, items)
     budget, per_session = manifest.budget, manifest.budget_per_session
     written = manifest.job if manifest.job is not None else desk.folder.name or "job"
@@ -242,15 +242,19 @@ def _once(cells: Sequence[CellRead]) -> tuple[CellRead, ...]:
     return tuple({(cell.field, cell.place): cell for cell in cells}.values())
 
 
-def _check_stems(desk: Inspection, manifest: Manifest, phases: Sequence[PhaseSpec]) -> None:
-    """`{stem}` is the end of a path without its suffix: only items that are files have one."""
-    paths: set[int] = set()
+def _check_paths(desk: Inspection, manifest: Manifest, phases: Sequence[PhaseSpec], id_: str) -> None:
+    """Parts of paths are for items that are files; those of the folder, where the id is the whole path."""
+    of_files: set[int] = set()
     for phase in phases:
-        if phase.rows is None and (phase.from_ in paths if phase.from_ else manifest.items.files is not None):
-            paths.add(phase.number)
-        elif phase.output.shape == "files" and "{stem}" in phase.output.file:
-            place: ValuePath = ("phases", phase.name, "output") if manifest.phases else ("output",)
-            desk.complain((*place, "file"), "{stem} is for items that are files (items.files); write {id}")
+        place: ValuePath = ("phases", phase.name, "output") if manifest.phases else ("output",)
+        used = [name for name in PLACEHOLDERS[1:] if phase.output.shape == "files" and name in phase.output.file]
+        if phase.rows is None and (phase.from_ in of_files if phase.from_ else manifest.items.files is not None):
+            of_files.add(phase.number)
+            if id_ != ".file" and (in_tree := [name for name in used if name in ("{relpath}", "{dir}")]):
+                hint = "leave items.id out, or write {name}"
+                desk.complain((*place, "file"), f"{in_tree[0]} is for items whose id is their path", hint)
+        elif used:
+            desk.complain((*place, "file"), f"{used[0]} is for items that are files (items.files); write {{id}}")
 
 
 def _exactly(phase: PhaseSpec) -> PhaseSpec:

@@ -224,7 +224,8 @@ class Output(Model):
     """What a session must leave behind, how it is judged, and where it is merged."""
 
     file: str = "output.json"
-    """The file a session writes, relative to its work folder; `{id}` in it for shape `files`, or `{stem}` of a path."""
+    """The file a session writes, relative to its work folder. For shape `files` with `{id}`, or parts of the item's
+    path: `{relpath}`, `{dir}`, `{name}`, `{basename}` or `{stem}`, `{ext}`."""
     shape: Literal["array", "object", "one", "files"] = "array"
     """array of records; object keyed by the record's key; one record; or one file per item."""
     key: str = ".id"

@@ -10,7 +10,7 @@ from harness.base.errors import Problem
 from harness.base.paths import steps_of
 from harness.job.fields import schema_of_fields
 from harness.job.inspection import MOST_SCHEMA_BYTES, Inspection
-from harness.job.job import CheckSpec, OutputSpec
+from harness.job.job import PLACEHOLDERS, TELLING_APART, CheckSpec, OutputSpec
 from harness.job.known_members import known_members
 from harness.job.manifest import Check, Output
 from harness.job.room_for_keys import refuses_text_at
@@ -30,7 +30,7 @@ def resolve_output(
     desk: Inspection, path: ValuePath, output: Output, batch_size: int, target_of: Callable[[Path], Path]
 ) -> OutputSpec:
     """The output of one phase. `target_of` says where a merged file really goes (elsewhere in a rehearsal)."""
-    file = desk.fill((*path, "file"), output.file, keep=frozenset({"id", "stem"}))
+    file = desk.fill((*path, "file"), output.file, keep=_kept(desk))
     _check_file(desk, path, output, file)
     if output.shape == "one" and batch_size > 1:
         desk.complain((*path, "shape"), f"one record needs batches of one, this phase takes {batch_size} at a time")
@@ -67,6 +67,12 @@ def _evidence(desk: Inspection, path: ValuePath, output: Output) -> tuple[str, .
     return tuple(output.evidence)
 
 
+def _kept(desk: Inspection) -> frozenset[str]:
+    """Placeholders stay, but where a var has had their name for longer than there are any."""
+    names = frozenset(name.strip("{}") for name in PLACEHOLDERS)
+    return names - (frozenset(desk.vars) - {"id", "stem"})
+
+
 def _check_file(desk: Inspection, path: ValuePath, output: Output, file: str) -> None:
     place = (*path, "file")
     pure = PurePosixPath(file)
@@ -76,12 +82,12 @@ def _check_file(desk: Inspection, path: ValuePath, output: Output, file: str) ->
         desk.complain(place, f"{file!r} leads out of the session's own folder; write a name such as output.json")
     elif file in RESERVED_FILES or pure.parts[0] == "input":
         desk.complain(place, f"{file!r} is taken: the harness puts something there; choose another name")
-    has_id, has_stem = "{id}" in file, "{stem}" in file
-    if output.shape == "files" and has_id == has_stem:
-        expected = "either {id} or {stem} in the name, such as '{id}.md'"
+    used = [name for name in PLACEHOLDERS if name in file]
+    if output.shape == "files" and not any(name in file for name in TELLING_APART):
+        expected = f"{', '.join(TELLING_APART[:-1])} or {TELLING_APART[-1]} in the name, such as '{{id}}.md'"
         desk.complain(place, f"shape: files needs {expected}, got {file!r}")
-    if output.shape != "files" and (has_id or has_stem):
-        desk.complain(place, f"{'{id}' if has_id else '{stem}'} in the name is for shape: files")
+    if output.shape != "files" and used:
+        desk.complain(place, f"{used[0]} in the name is for shape: files")
     unknown = set(output.fields or ()) - _OF_A_FILE if output.shape == "files" else ()
     if unknown:
         message = f"the record of a file has {', '.join(sorted(_OF_A_FILE))}, and no {', '.join(sorted(unknown))}"

@@ -13,7 +13,7 @@ from typing import Final
 from harness.base.artifacts import ArtifactStore
 from harness.base.files import make_users_folder, open_for_user, sync_folder
 from harness.base.ids import Sha
-from harness.core.names import place_in
+from harness.core.names import fixed_folder
 
 _HERE: Final = -100
 """AT_FDCWD."""
@@ -28,7 +28,7 @@ def copy_files(lines: Iterable[bytes], folder: Path, target: Path, pattern: str,
     A fixed folder at the front of the `pattern` (`out/{id}.md`) is left out. LedgerDamagedError when a content is not
     what was stored.
     """
-    fixed = pattern.partition(place_in(pattern))[0].rpartition("/")[0]
+    fixed = fixed_folder(pattern)
     _make_like(folder, target)
     folders = {folder}
     size = 0

@@ -12,7 +12,7 @@ from typing import Final
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.beneath import opened_file, opened_folder
-from harness.core.names import file_name_for, place_in
+from harness.core.names import around, file_name_for
 from harness.core.types import Artifact, OutputFault
 from harness.job.job import OutputSpec
 from harness.outputs.ids import are_one
@@ -182,9 +182,9 @@ def _names(folder: Path) -> list[str]:
 def _invented(work: Path, pattern: str, expected: set[str]) -> tuple[str, ...]:
     """Notes on files that look like outputs of items nobody asked for; only beside the expected ones."""
     folder, _, name = pattern.rpartition("/")
-    before, place, after = name.partition(place_in(pattern))
-    if not place or place in folder:
+    if around(folder) is not None or (ends := around(name)) is None:
         return ()
+    before, after = ends
     beside = [f"{folder}/{found}" if folder else found for found in _names(work / folder)]
     alike = [found for found in beside if found.rpartition("/")[2].startswith(before) and found.endswith(after)]
     known = {unicodedata.normalize("NFC", each) for each in expected}

@@ -4,12 +4,13 @@ import asyncio
 import os
 import stat
 from collections.abc import AsyncGenerator, Iterator
-from itertools import islice
+from contextlib import suppress
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Final
 
 from harness.base.watching import FolderWatch
-from harness.core.names import place_in
+from harness.core.names import around, fixed_folder, is_of_a_tree
 from harness.job.job import OutputSpec
 
 SETTLE_S: Final = 0.3
@@ -49,6 +50,8 @@ async def _sleep(seconds: float, stop: asyncio.Event) -> None:
 
 def _look(work: Path, pattern: str) -> tuple[list[Path], State]:
     """The folders in which an output file may appear, outermost first, and the files that are there."""
+    if is_of_a_tree(pattern):
+        return _look_below(work, fixed_folder(pattern))
     *inner, last = pattern.split("/")
     level = folders = [work]
     for part in inner:
@@ -57,13 +60,31 @@ def _look(work: Path, pattern: str) -> tuple[list[Path], State]:
     return folders, tuple(sorted(row for folder in level for entry in _alike(folder, last) if (row := _row(entry))))
 
 
+def _look_below(work: Path, fixed: str) -> tuple[list[Path], State]:
+    """All below the folder that the pattern begins with, as far as it is there already."""
+    parts = fixed.split("/") if fixed else []
+    ways = [work.joinpath(*parts[:depth]) for depth in range(len(parts) + 1)]
+    folders = list(takewhile(lambda way: way.is_dir() and not way.is_symlink(), ways))
+    rows: list[tuple[str, int, int, int]] = []
+    todo = [folders[-1]] if len(folders) == len(ways) else []
+    while todo and len(rows) + len(folders) < _MOST_ENTRIES:
+        with suppress(OSError), os.scandir(todo.pop()) as entries:
+            for entry in islice(entries, _MOST_ENTRIES):
+                if _is_folder(entry) and not entry.name.startswith("."):
+                    todo.append(Path(entry.path))
+                    folders.append(todo[-1])
+                elif row := _row(entry):
+                    rows.append(row)
+    return folders, tuple(sorted(rows))
+
+
 def _alike(folder: Path, part: str) -> Iterator[os.DirEntry[str]]:
-    """Entries that `part` may name, `{id}` or `{stem}` standing for anything."""
-    before, place, after = part.partition(place_in(part))
+    """Entries that `part` may name, its placeholders standing for anything."""
+    ends = around(part)
     try:
         with os.scandir(folder) as entries:
             for entry in islice(entries, _MOST_ENTRIES):
-                if entry.name == part or (place and entry.name.startswith(before) and entry.name.endswith(after)):
+                if entry.name == part or (ends and entry.name.startswith(ends[0]) and entry.name.endswith(ends[1])):
                     yield entry
     except OSError:
         return

@@ -11,7 +11,7 @@ from harness.base.ids import Sha
 from harness.base.texts import shown
 from harness.base.workbook import SUFFIXES as WORKBOOK_SUFFIXES
 from harness.core.inputs import hash_of_input
-from harness.core.names import same_stem
+from harness.core.names import same_file
 from harness.core.types import Item
 from harness.job.batch_plan import BatchPlan, against
 from harness.job.items import TABLE_SUFFIXES
@@ -59,7 +59,7 @@ def read(job: Job, bounded: Bounded) -> Reading:
     if job.plan is not None and job.plan_file is not None and not problems:
         problems += placed(job.plan_file, against(job.plan, [str(item.id) for item in items], job.noun))
         items = _in_order_of(job.plan, items)
-    problems += _same_stems(job, items)
+    problems += _same_files(job, items)
     if problems:
         left = len(problems) - _MOST_PROBLEMS
         rest = [Problem(_source(job), f"and {left:,} more problems like these")] if left > 0 else []
@@ -108,13 +108,13 @@ def hash_of(item: Item) -> Sha:
         return hash_of_input(item, hashlib.file_digest(file, "sha256").hexdigest())
 
 
-def _same_stems(job: Job, items: Sequence[Item]) -> Iterator[Problem]:
-    """Of each phase that writes `{stem}`: two items that would write one file."""
+def _same_files(job: Job, items: Sequence[Item]) -> Iterator[Problem]:
+    """Of each phase that writes files by parts of paths: two items that would write one file."""
     for phase in job.phases:
-        if found := same_stem(phase.output.file, (item.id for item in items)):
+        if found := same_file(phase.output.file, (item.id for item in items)):
             one, other, name = found
             message = f"{one!r} and {other!r} would both be written as {name!r}"
-            yield Problem(_source(job), message, f"write {{id}} in place of {{stem}}: {phase.output.file!r}")
+            yield Problem(_source(job), message, f"write {{id}}, or {{relpath}}, into the name {phase.output.file!r}")
 
 
 def _rows(job: Job, bounded: Bounded) -> Rows:

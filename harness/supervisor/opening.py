@@ -22,7 +22,7 @@ from harness.core.events import (
 )
 from harness.core.item_ids import folded
 from harness.core.money import in_words, to_micro
-from harness.core.names import same_stem
+from harness.core.names import same_file
 from harness.core.prices import known_names, price_of
 from harness.core.types import BatchView, Item
 from harness.job.fingerprint import Fingerprint, fingerprint
@@ -288,12 +288,12 @@ def add_items(
 
 
 def refuse_same_files(job: Job, planned: Sequence[str], new: Sequence[Item]) -> None:
-    """UsageError where `{stem}` gives two items one file, of which one may have left the source since it was planned.
+    """UsageError where parts of paths give two items one file, and one may have left the source since it was planned.
 
     Those that are in the source together were told apart when it was read.
     """
     for phase in job.phases:
-        if found := same_stem(phase.output.file, [*planned, *(item.id for item in new)]):
+        if found := same_file(phase.output.file, [*planned, *(item.id for item in new)]):
             old, other, name = found
             message = f"{old!r}, which was planned before, and {other!r} would both be written as {name!r}"
             raise UsageError([Problem(shown(job.manifest), message, "give the file of the new one another name")])

@@ -88,7 +88,36 @@ def test_files_are_named_by_their_stems_and_two_of_one_stem_are_refused(desk: "D
     said = desk.types("check")
     assert said.code == 2
     assert "'in/a.pdf' and 'in/a.txt' would both be written as 'a.md'" in said.err
-    assert "write {id} in place of {stem}" in said.err
+    assert "write {id}, or {relpath}, into the name '{stem}.md'" in said.err
+
+
+def test_the_names_of_files_follow_the_tree(desk: "Desk") -> None:
+    write = "import json\nfor item in json.load(open('items.json')):\n"
+    write += "    open(item['output'], 'w').write(item['data']['file'])\n"
+    (desk.folder / "write.py").write_text(write)
+    for name in ("in/a.txt", "in/deep/a.txt", "in/deep/down/b.pdf"):
+        (desk.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (desk.folder / name).write_text("x")
+    manifest = (
+        f"session: {{backend: command, command: [{sys.executable}, write.py]}}\nbatch: {{size: 2}}\n"
+        'output: {shape: files, file: "new/{dir}/{stem}_{ext}.md", merge: out}\n'
+    )
+    (desk.folder / "job.yaml").write_text(f'items: {{files: "in/**/*.*"}}\n{manifest}')
+    assert (done := desk.types("launch")).code == 0, done.err
+    merged = {path.relative_to(desk.folder / "out").as_posix() for path in (desk.folder / "out").rglob("*.md")}
+    assert merged == {"in/a_txt.md", "in/deep/a_txt.md", "in/deep/down/b_pdf.md"}
+    assert (desk.folder / "out/in/deep/down/b_pdf.md").read_text() == "in/deep/down/b.pdf"
+
+    (desk.folder / "in/deep/a.pdf").write_text("x")
+    other = f'job: other\nitems: {{files: "in/**/*.*"}}\n{manifest}'
+    (desk.folder / "other.yaml").write_text(other.replace("new/{dir}/{stem}_{ext}.md", "{dir}/{basename}.md"))
+    said = desk.types("check", "other.yaml")
+    assert said.code == 2
+    assert "'in/deep/a.pdf' and 'in/deep/a.txt' would both be written as 'in/deep/a.md'" in said.err
+    (desk.folder / "other.yaml").write_text(
+        f'job: other\nitems: {{files: "in/**/*.*", id: .name}}\n{manifest}'.replace("out}", "out2}")
+    )
+    assert "{dir} is for items whose id is their path" in desk.types("check", "other.yaml").err
 
 
 COUNT = """\

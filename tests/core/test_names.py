@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.item_ids import folded
-from harness.core.names import file_name_for, safe_name, same_stem
+from harness.core.names import around, file_name_for, fixed_folder, safe_name, same_file
 
 
 @pytest.mark.parametrize("id_", ["S0001", "Universidad de Chile", "Cal Poly (SLO)", "été", "a.b", "Texas A&M", "日本"])
@@ -27,11 +27,47 @@ def test_I01_a_dangerous_id_never_becomes_a_path(id_: str) -> None:
     _assert_harmless(name)
 
 
-def test_a_stem_is_the_end_of_a_path_and_two_of_one_stem_are_told() -> None:
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("{relpath}", "in/deep/scan 1.tar.gz"),
+        ("out/{dir}/{stem}.md", "out/in/deep/scan 1.tar.md"),
+        ("{dir}/{basename}_summary.{ext}", "in/deep/scan 1.tar_summary.gz"),
+        ("{name}.md", "scan 1.tar.gz.md"),
+        ("{ext}/{stem}", "gz/scan 1.tar"),
+    ],
+)
+def test_parts_of_a_path_stand_where_the_pattern_has_them(pattern: str, name: str) -> None:
+    assert file_name_for(pattern, "in/deep/scan 1.tar.gz") == name
+
+
+def test_a_path_without_folders_or_without_an_ending_leaves_no_trace_of_them() -> None:
+    assert file_name_for("{dir}/{stem}.{ext}", "README") == "README"
+    assert file_name_for("out/{dir}/{name}", "README") == "out/README"
     assert file_name_for("{stem}.md", "in/review 01.txt") == "review 01.md"
-    _assert_harmless(file_name_for("{stem}", "in/..txt"))
-    assert same_stem("{stem}.md", ["in/a.txt", "in/b.txt", "old/A.txt"]) == ("in/a.txt", "old/A.txt", "A.md")
-    assert same_stem("{id}.md", ["in/a.txt", "old/a.txt"]) is None
+
+
+@given(st.text(max_size=40), st.sampled_from(["{relpath}", "{dir}/{name}", "{dir}/{stem}.{ext}", "x/{relpath}.md"]))
+def test_I01_no_path_leads_out_of_the_folder(id_: str, pattern: str) -> None:
+    name = file_name_for(pattern, id_)
+    assert name and not name.startswith("/")
+    for part in name.split("/"):
+        assert part not in ("", ".", "..") and not set(part) & set("\\\0\n\r") and not part.startswith(("-", "."))
+
+
+def test_two_items_that_would_write_one_file_are_told() -> None:
+    assert same_file("{stem}.md", ["in/a.txt", "in/b.txt", "old/A.txt"]) == ("in/a.txt", "old/A.txt", "A.md")
+    assert same_file("{dir}/{stem}.md", ["in/a.txt", "old/a.txt"]) is None
+    assert same_file("{dir}/{stem}.md", ["in/a.txt", "in/a.pdf"]) == ("in/a.txt", "in/a.pdf", "in/a.md")
+    assert same_file("{id}.md", ["in/a.txt", "old/a.txt"]) is None
+    for ids in (["a.txt", "a/b.txt"], ["a/b.txt", "a.txt"]):  # one is a folder on the way to the other
+        found = same_file("{dir}/{stem}", ids)
+        assert found is not None and {*found[:2]} == {*ids}
+
+
+def test_what_is_fixed_in_a_pattern_is_known() -> None:
+    assert around("a-{stem}.{ext}.md") == ("a-", ".md") and around("report.json") is None
+    assert [fixed_folder(each) for each in ("out/x/{id}.md", "{dir}/{stem}", "out/a{dir}/b")] == ["out/x", "", "out"]
 
 
 @given(st.text(max_size=400))

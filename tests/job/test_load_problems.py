@@ -235,6 +235,13 @@ def test_a_file_has_no_fields_and_only_a_path_has_a_stem(folder: Path) -> None:
     assert problems(f'{text}  file: "{{stem}}.md"\n') == [
         "job.yaml:5:9: output.file: {stem} in the name is for shape: files"
     ]
+    assert problems(f'{text}  shape: files\n  file: "{{dir}}/out.{{ext}}"\n')[0] == (
+        "job.yaml:6:9: output.file: shape: files needs {id}, {relpath}, {name}, {basename} or {stem} in the name, "
+        "such as '{id}.md', got '{dir}/out.{ext}'"
+    )
+    named = text.replace("output:", "vars: {name: mine}\noutput:")  # a var has its name for longer
+    (folder / "job.yaml").write_text(f'{named}  file: "{{name}}.json"\n')
+    assert load(folder / "job.yaml").phase(1).output.file == "mine.json"
 
 
 def test_a_check_has_exactly_one_kind(folder: Path) -> None:

@@ -58,6 +58,8 @@ async def _watching(work: Path, output: OutputSpec) -> AsyncIterator[tuple[async
         ("out.json", "array", "out.json"),
         ("a/b/out.json", "array", "a/b/out.json"),
         ("{id}.md", "files", "A1.md"),
+        ("new/{dir}/{stem}.md", "files", "new/in/deep/a.md"),
+        ("{relpath}.md", "files", "in/a.txt.md"),
         ("{id}/report.md", "files", "A1/report.md"),
     ],
 )
