@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from types import MappingProxyType
 
 from harness.backends.launch import Launch, Starter
 from harness.backends.pulse import Pulse
@@ -37,7 +38,17 @@ _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 class CommandSession:
     """One run of the program. It ended well when it exits with 0."""
 
-    def __init__(self, spec: AttemptSpec, paths: Paths, starter: Starter, pulse: Pulse, environ: Mapping[str, str]):
+    def __init__(
+        self,
+        spec: AttemptSpec,
+        paths: Paths,
+        starter: Starter,
+        pulse: Pulse,
+        environ: Mapping[str, str],
+        keys: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`keys` are variables of the user's that it gets by name; their values are blotted out of what is kept."""
+        self._keys = keys
         self._spec = spec
         self._paths = paths
         self._starter = starter
@@ -98,7 +109,7 @@ class CommandSession:
         while chunk := await pipe.read(_CHUNK_BYTES):
             self._pulse.beat()
             if recorder is None:  # most programs print nothing: no file for nothing
-                recorder = Recorder(path, Blotter(()), head_bytes=_HEAD_BYTES, tail_bytes=_TAIL_BYTES)
+                recorder = Recorder(path, Blotter(self._keys.values()), head_bytes=_HEAD_BYTES, tail_bytes=_TAIL_BYTES)
                 drain = Drain(recorder)
             drain.feed(chunk)
         if recorder is None:
@@ -111,6 +122,7 @@ class CommandSession:
         spec, view = self._spec, self._starter.view
         program = find_program(spec.session.command[0], self._environ)
         variables = {
+            **self._keys,
             "PATH": f"{program.parent}:{_SYSTEM_PATH}" if str(program.parent) not in _SYSTEM_PATH else _SYSTEM_PATH,
             "LANG": self._environ.get("LANG", "C.UTF-8"),
             "HOME": view.tmp,

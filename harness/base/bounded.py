@@ -1,9 +1,9 @@
 """Runs jq, JSON Schema and the user's Python in a child process with limits; the supervisor itself runs none of them.
 
 jq holds the interpreter's lock and aborts the whole process when memory ends; a regular expression may take for ever; a
-user's check may do anything. The child has no environment, cwd `/`, a session of its own, limits on memory and
-processor time, and a deadline here. One that passes a limit is killed with its group; the next call starts another.
-With boxes it runs in one, which is made once for the child and not for each call.
+user's check may do anything. The child has no environment but the job's keys, cwd `/`, a session of its own, limits on
+memory and processor time, and a deadline here. One that passes a limit is killed with its group; the next call starts
+another. With boxes it runs in one, which is made once for the child and not for each call.
 """
 
 import contextlib
@@ -20,12 +20,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, Literal
 
 from harness.base.barred import barred
 from harness.base.boxes import NOTHING, Allowed, Boxed, Boxes, Freedom
 from harness.base.halt import Halt
 from harness.base.handed import handed
+from harness.base.keys import without_values
 from harness.base.reason import Reason
 
 Json = Any
@@ -84,9 +86,13 @@ class Bounded:
         halt: Halt | None = None,
         boxes: Boxes | None = None,
         allowed: Allowed = NOTHING,
+        variables: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Without `boxes` the child, and with it the user's Python, has the user's rights; `allowed`: of its box."""
+        """`variables` are all that the user's programs have in their environment, beside PATH and LANG.
+
+        Without `boxes` the child, and with it the user's Python, has the user's rights; `allowed`: of its box."""
         self._memory_bytes = memory_bytes
+        self.variables = dict(variables)
         self.boxes = boxes
         self._allowed = allowed
         self.lock_limit = lock_limit
@@ -201,6 +207,7 @@ class Bounded:
                     halt=self.halt,
                     boxes=self.boxes,
                     allowed=allowed,
+                    variables=self.variables,
                 )
             return self._others[allowed]
 
@@ -231,7 +238,7 @@ class Bounded:
         box = (
             None if self.boxes is None else self.boxes.box(self._allowed, (Path(sys.executable),), (_CHILD.parents[1],))
         )
-        return _Child(self._memory_bytes, self.lock_limit, self.halt, box)
+        return _Child(self._memory_bytes, self.lock_limit, self.halt, box, self.variables)
 
     def _barred(self, cause: Mapping[str, Json] | None, question: Mapping[str, Json]) -> Freedom | None:
         """What the box kept the user's Python from; not of a path that a record names, which is its own doing."""
@@ -262,12 +269,15 @@ class Bounded:
 class _Child:
     """The process and its three pipes: questions, answers, and the lifeline whose end here tells it that we live."""
 
-    def __init__(self, memory_bytes: int, lock_limit: int, halt: Halt, box: Boxed | None) -> None:
+    def __init__(
+        self, memory_bytes: int, lock_limit: int, halt: Halt, box: Boxed | None, variables: Mapping[str, str]
+    ) -> None:
         self._halt = halt
+        self._variables = variables
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by kill()
         theirs, self._lifeline = os.pipe()
         numbers = map(str, (memory_bytes, theirs, lock_limit))
-        argv = (sys.executable, "-I", "-B", "-X", "utf8", str(_CHILD), *numbers)
+        argv = (sys.executable, "-I", "-B", "-X", "utf8", str(_CHILD), *numbers, *variables)
         try:
             with handed((*(box.argv if box else ()), *argv), box.contents if box else ()) as (words, descriptors):
                 self._process = subprocess.Popen(
@@ -276,7 +286,7 @@ class _Child:
                     stdout=subprocess.PIPE,
                     stderr=self._errors,
                     pass_fds=(theirs, *descriptors),
-                    env={},
+                    env=dict(variables),
                     cwd="/",
                     start_new_session=True,
                     bufsize=0,
@@ -295,7 +305,7 @@ class _Child:
         length = _LENGTH.unpack(self._read(_LENGTH.size, deadline))[0]
         if length > _MOST_ANSWER_BYTES:
             raise EOFError
-        answer: dict[str, Any] = json.loads(self._read(length, deadline))
+        answer: dict[str, Any] = json.loads(without_values(self._read(length, deadline), self._variables))
         return answer
 
     def has_ended(self) -> bool:

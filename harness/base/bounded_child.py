@@ -40,7 +40,9 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)
-    os.environ.clear()  # the interpreter adds LC_CTYPE by itself
+    kept = {name: os.environ[name] for name in sys.argv[4:]}
+    os.environ.clear()  # the interpreter adds LC_CTYPE by itself, and a shell in between PWD
+    os.environ.update(kept)
     memory, lifeline, locks = map(int, sys.argv[1:4])
     _die_with_parent(lifeline)
     _limit(resource.RLIMIT_AS, memory)

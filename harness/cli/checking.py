@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -21,7 +21,13 @@ from harness.cli.options import (
 from harness.cli.printing import print_json, print_lines, say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.cli.examination import Finding
     from harness.job.job import Job
+    from harness.sources.read import Reading
+
+_BROKEN_SETUP = 4
 
 
 def check(
@@ -29,28 +35,119 @@ def check(
     settings: Settings = None,
     instance: As = None,
     rehearsal: OfRehearsal = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="SECTION", help="keys, machine or plan; may be repeated. By default all three."),
+    ] = None,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Also run one session of the cheapest model, for at most $0.05; asks first."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --live: do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check the manifest, every file it names, the items and the prompts; start nothing."""
-    from harness.cli.foresight import look_ahead, refuse_what_launch_would, whole_reading
+    """One screen before the night: the manifest, what would run and cost, this machine, keys. Starts nothing.
+
+    Exit code 0 when all is ready, 2 when the manifest or an item must be mended, 4 when the machine or a key must.
+    """
+    from harness.base.errors import UsageError
+    from harness.cli import readiness
+    from harness.cli.live import live as try_it
+    from harness.views.wording import clean, counted
+
+    place = Place(manifest, rehearsal, instance)
+    sections = _sections(only)
+    job, items = _read(place, settings, with_items="plan" in sections)
+    if live:
+        _must_be_allowed(place, job, settings, yes=yes)
+    told: dict[str, Any] = {}
+    refused: UsageError | None = None
+    if "plan" in sections:
+        try:
+            told = _plan_section(place, job, items, settings, as_json=as_json)
+        except UsageError as error:
+            refused = error
+    found: dict[str, list[Finding]] = {}
+    looks = {"machine": readiness.machine, "keys": readiness.keys}
+    for section in [each for each in looks if each in sections]:
+        found[section] = list(looks[section](job))
+    broken = readiness.to_mend([each for findings in found.values() for each in findings])
+    if live and not broken and refused is None:
+        found["live"] = [try_it(job)]
+        broken = readiness.to_mend(found["live"])
+    if as_json:
+        findings = {name: readiness.as_json(each) for name, each in found.items()}
+        print_json({"schema_version": 1, **told, **findings, "ready": refused is None and not broken})
+    else:
+        print_lines(line for findings in found.values() for each in findings for line in each.lines())
+    if refused is not None:
+        raise refused
+    if broken:
+        say(f"not ready: {counted(len(broken), 'line')} to mend ({', '.join(each.what for each in broken)})")
+        raise typer.Exit(_BROKEN_SETUP)
+    part = f": {', '.join(sections)}" if only else ""
+    say(f"{clean(str(manifest))} is ready{part}")
+
+
+def _sections(only: list[str] | None) -> "Sequence[str]":
+    from harness.base.errors import Problem, UsageError
+    from harness.cli.readiness import SECTIONS
+
+    if unknown := [name for name in only or () if name not in SECTIONS]:
+        expected = f"expected one of {', '.join(SECTIONS)}"
+        raise UsageError([Problem("--only", f"there is no section {name!r}; {expected}") for name in unknown])
+    return [name for name in SECTIONS if not only or name in only]
+
+
+def _must_be_allowed(place: Place, job: "Job", settings: "Sequence[str] | None", *, yes: bool) -> None:
+    """A session costs money, however little; and a helper that prints the key is a program of the folder."""
+    import sys
+
+    from harness.base.errors import Problem, UsageError
+    from harness.cli.trusting import must_be_trusted
+
+    if job.rehearsal or job.is_free():
+        return
+    if job.helper is not None:
+        must_be_trusted(job, settings or (), place.command("check", "--live").strip("`"), trust=False)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        problem = "one session of the cheapest model costs up to $0.05; nobody can be asked here"
+        raise UsageError([Problem("--live", problem, "`harness check --live --yes` runs it unasked")])
+    if not typer.confirm("Run one session of the cheapest model, for at most $0.05?", err=True):
+        raise typer.Exit(0)
+
+
+def _read(place: Place, settings: list[str] | None, *, with_items: bool) -> "tuple[Job, Reading]":
+    """The job, and its items where they are looked at."""
+    from harness.cli.foresight import whole_reading
+    from harness.sources.read import Reading
+
+    if with_items:
+        return whole_reading(lambda: place.load(settings))
+    return place.load(settings), Reading(())
+
+
+def _plan_section(
+    place: Place, job: "Job", found: "Reading", settings: "Sequence[str] | None", *, as_json: bool
+) -> "dict[str, Any]":
+    """What would run, printed unless it is for programs. UsageError for what a launch would refuse."""
+    from harness.cli.foresight import look_ahead, refuse_what_launch_would
     from harness.cli.outline import outline, outline_as_json
     from harness.cli.preview import to_be_worked_on
     from harness.job.synthetic import refuse_synthetic
     from harness.views.wording import clean
 
-    place = Place(manifest, rehearsal, instance)
-    job, found = whole_reading(lambda: place.load(settings))
     selection = to_be_worked_on(job, found.items)
     warnings = [*found.warnings, *look_ahead(job, selection.chosen)]
     for warning in warnings:
         say(f"warning: {clean(warning)}")
-    if as_json:
-        print_json(outline_as_json(job, selection, warnings))
-    else:
+    if not as_json:
         print_lines(outline(job, selection, datetime.now(UTC)))
     refuse_synthetic(job)
-    refuse_what_launch_would(job, found.items, typed(place, settings))
-    say(f"{clean(str(manifest))} is fine")
+    refuse_what_launch_would(job, found.items, typed(place, list(settings or ())))
+    return outline_as_json(job, selection, warnings)
 
 
 def plan(

@@ -42,7 +42,7 @@ def doctor(
     for finding in chain(examine(place, settings or [], run_helper=helper), examine_work() if sandbox else ()):
         found.append(finding)
         if not as_json:
-            print_lines([f"{finding.grade:<6}  {finding.what:<10}  {finding.says}"])
+            print_lines(finding.lines())
     if as_json:
         print_json({"schema_version": 1, "findings": [asdict(finding) for finding in found]})
     if any(finding.grade == "broken" for finding in found):

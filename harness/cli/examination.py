@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from harness.backends.login import LoginHome, LoginSupply
 from harness.backends.managed import forbids_bypass, managed_files
 from harness.backends.outfit import cli_folder
 from harness.backends.supply import find_supply
+from harness.base.bounded import Bounded, BoundedError
 from harness.base.errors import HarnessError, UsageError
 from harness.base.watching import FolderWatch
 from harness.cli.options import Place
@@ -35,6 +37,8 @@ from harness.views.wording import clean
 
 Grade = Literal["ok", "note", "broken"]
 _LEAST_FREE_BYTES = 1024**3
+_NO_ROOM_BYTES = 100 * 1024**2
+REINSTALL = f"{sys.executable} -m pip install --force-reinstall {{}}"
 _FIXED_SQLITE = (3, 51, 3)
 _VERSION_S = 60
 
@@ -46,6 +50,13 @@ class Finding:
     what: str
     grade: Grade
     says: str
+    cure: str = ""
+    """What to do about it."""
+
+    def lines(self) -> list[str]:
+        """For a terminal: one line, and one below it with the cure."""
+        cure = [f"        {'':<10}  hint: {self.cure}"] if self.cure else []
+        return [f"{self.grade:<6}  {self.what:<10}  {self.says}", *cure]
 
 
 def examine(place: Place, settings: list[str], *, run_helper: bool = False) -> Iterator[Finding]:
@@ -57,13 +68,14 @@ def examine(place: Place, settings: list[str], *, run_helper: bool = False) -> I
     with tempfile.TemporaryDirectory(prefix="harness-doctor-") as scratch:
         job, finding = _job(place, settings, Path(scratch))
         yield finding
-        yield _claude(Path(scratch))
-        yield from _bundle()
+        yield claude(Path(scratch))
+        yield jq()
+        yield from bundle()
         yield _sqlite()
-        yield from _sandbox(replace(job, state=Path(scratch) / "state"))
+        yield from sandbox(replace(job, state=Path(scratch) / "state"))
         yield from _managed()
-        yield _credential(job, is_own=finding.grade == "ok", run_helper=run_helper)
-        yield _disk(job.folder if finding.grade == "ok" else Path.cwd())
+        yield credential(job, is_own=finding.grade == "ok", run_helper=run_helper)
+        yield disk(job.folder if finding.grade == "ok" else Path.cwd())
         yield _watching(Path(scratch))
         yield _awake()
 
@@ -80,7 +92,7 @@ def _job(place: Place, settings: list[str], scratch: Path) -> tuple[Job, Finding
     return place.load(settings), Finding("manifest", "ok", clean(str(manifest)))
 
 
-def _claude(scratch: Path) -> Finding:
+def claude(scratch: Path) -> Finding:
     """The CLI that the SDK brings along, asked for its version with nothing of the user's around it."""
     try:
         program = cli_folder() / "claude"
@@ -92,11 +104,12 @@ def _claude(scratch: Path) -> Finding:
             [program, "--version"], env=env, cwd=scratch, capture_output=True, text=True, timeout=_VERSION_S, check=True
         )
     except (OSError, subprocess.SubprocessError) as error:
-        return Finding("claude", "broken", f"the bundled CLI does not run: {clean(str(error))}")
+        says = f"the bundled CLI does not run: {clean(str(error))}"
+        return Finding("claude", "broken", says, REINSTALL.format("claude-agent-sdk"))
     return Finding("claude", "ok", f"{clean(asked.stdout).strip()}, bundled with the SDK")
 
 
-def _bundle() -> Iterator[Finding]:
+def bundle() -> Iterator[Finding]:
     """Is the CLI what was released, and one that was tested?"""
     try:
         version, is_released = bundled_version(), is_as_released()
@@ -106,7 +119,7 @@ def _bundle() -> Iterator[Finding]:
         yield Finding("claude", "note", "nothing lists what bytes the bundled CLI should have")
     elif not is_released:
         hint = "the bundled CLI is not the file that its package lists (sha256 differs); install claude-agent-sdk anew"
-        yield Finding("claude", "broken", hint)
+        yield Finding("claude", "broken", hint, REINSTALL.format("claude-agent-sdk"))
     if says := untested(version):
         yield Finding("claude", "note", clean(says))
 
@@ -121,17 +134,17 @@ def _sqlite() -> Finding:
     return Finding("sqlite", "note", says)
 
 
-def _sandbox(job: Job) -> Iterator[Finding]:
+def sandbox(job: Job) -> Iterator[Finding]:
     """Not only looked at: a probe tries to get out."""
     try:
         containment = choose(job)
         with Guardian() as guardian:
             refused = asyncio.run(preflight(containment, job, guardian))
     except UsageError as error:
-        yield from (Finding("sandbox", "broken", clean(f"{p.message}; {p.hint or ''}")) for p in error.problems)
+        yield from (Finding("sandbox", "broken", clean(p.message), clean(p.hint or "")) for p in error.problems)
         return
     except HarnessError as error:
-        yield Finding("sandbox", "broken", clean(error.message))
+        yield Finding("sandbox", "broken", clean(error.message), clean(error.hint or ""))
         return
     grade: Grade = "ok" if containment.is_kernel_sandbox else "note"
     tried = f"; {len(refused)} ways out were tried, all refused" if refused else "; it hides nothing from a session"
@@ -152,15 +165,17 @@ def _managed() -> Iterator[Finding]:
         yield Finding("managed", "ok", clean(f"settings of {', '.join(map(str, files))} reach every session{rules}"))
 
 
-def _credential(job: Job, *, is_own: bool, run_helper: bool) -> Finding:
+def credential(job: Job, *, is_own: bool, run_helper: bool) -> Finding:
     """Which one would be used, never its value."""
     if is_own and job.is_free():
         return Finding("credential", "ok", "none is needed: every phase is a program of your own")
     try:
         found = find_supply(job, os.environ, Path.home(), state_home(os.environ, Path.home()))
     except UsageError as error:
-        says = "; ".join(f"{problem.message}; {problem.hint or ''}" for problem in error.problems)
-        return Finding("credential", "broken" if is_own else "note", clean(f"{says}; a rehearsal needs none"))
+        says = "; ".join(problem.message for problem in error.problems)
+        cure = "; ".join(problem.hint for problem in error.problems if problem.hint)
+        grade: Grade = "broken" if is_own else "note"
+        return Finding("credential", grade, clean(f"{says}; a rehearsal needs none"), clean(cure))
     if found is None:
         return Finding("credential", "ok", "none of Anthropic's is needed: sessions ask a cloud, as session.env says")
     if isinstance(found, HelperSupply) and not run_helper:
@@ -181,10 +196,25 @@ def _supply(found: Supply) -> Finding:
     return Finding("credential", "note" if hold else "ok", clean(says))
 
 
-def _disk(folder: Path) -> Finding:
+def disk(folder: Path) -> Finding:
+    """Where the job lies: its ledger, what sessions leave, the outputs."""
     free = shutil.disk_usage(folder).free
-    is_short = free < _LEAST_FREE_BYTES
-    return Finding("disk", "note" if is_short else "ok", f"{free / 1024**3:,.1f} GB free where the job lies")
+    says = f"{free / 1024**3:,.1f} GB free where the job lies"
+    if free < _NO_ROOM_BYTES:
+        says = f"{free / 1024**2:,.0f} MB free where the job lies, a run needs {_NO_ROOM_BYTES // 1024**2} MB to begin"
+        return Finding("disk", "broken", says, f"make room in {clean(str(folder))}, or move the job to another disk")
+    return Finding("disk", "note" if free < _LEAST_FREE_BYTES else "ok", says)
+
+
+def jq() -> Finding:
+    """Rows and checks are read with it, in a child of its own."""
+    try:
+        with closing(Bounded()) as bounded:
+            found = bounded.jq(".a + 1", [{"a": 1}], {})
+    except BoundedError as error:
+        return Finding("jq", "broken", f"a jq program does not run: {clean(error.message)}", REINSTALL.format("jq"))
+    is_right = found == [[2]]
+    return Finding("jq", "ok", "jq programs run") if is_right else Finding("jq", "broken", f"1 + 1 is {found!r}")
 
 
 def _awake() -> Finding:

@@ -70,6 +70,7 @@ def launch(
     from harness.cli.trusting import must_be_trusted
     from harness.job.synthetic import refuse_synthetic
     from harness.ledger.shared_holds import state_home
+    from harness.supervisor.keys import refuse_missing_keys
     from harness.supervisor.opening import Again
     from harness.supervisor.renamed import refuse_renamed
     from harness.supervisor.running import RunOptions
@@ -86,6 +87,7 @@ def launch(
     together([partial(must_be_trusted, job, settings or (), wanted, trust=trust) for job in jobs])
     shared = state_home(os.environ, Path.home())
     supplies = together([partial(find_supply, job, os.environ, Path.home(), shared) for job in jobs])
+    together([partial(refuse_missing_keys, job) for job in jobs])
     together([partial(refuse_bad_prompts_ahead, job) for job in jobs if reset or not is_there_anything(job)])
     if reset:
         _start_over(jobs, choice)

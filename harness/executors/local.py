@@ -69,6 +69,7 @@ class LocalExecutor:
         self._guardian = guardian
         self._credential = credential
         self._environ = environ
+        self._keys = {} if job.rehearsal else job.keys.set_in(environ)
         self._marks = {STATE_MARK: state_digest(job.state), FOLDER_MARK: folder_identity(job.state)}
         self._running: dict[Token, LiveAttempt] = {}
         become_subreaper()
@@ -153,7 +154,7 @@ class LocalExecutor:
     def _session(self, spec: AttemptSpec, folder: AttemptFolder, starter: AttemptStarter, pulse: Pulse) -> Session:
         paths = Paths(folder.work, folder.config, folder.prompt, folder.stream, folder.errors, folder.tmp)
         if spec.session.backend == "command":
-            return CommandSession(spec, paths, starter, pulse, self._environ)
+            return CommandSession(spec, paths, starter, pulse, self._environ, self._keys)
         credential = self._credential.current() if self._credential else None
         kind = TerminalSession if spec.session.is_interactive else ClaudeSession
         return kind(spec, paths, starter, pulse, credential, self._environ)

@@ -67,12 +67,20 @@ def _grants(job: Job) -> Iterator[Grant]:
     if job.helper is not None:
         yield Grant("helper", _words(job, job.helper.command))
         yield from (Grant("variable", f"${name}") for name in job.helper.env)
+    named = (*job.keys.required, *job.keys.optional)
+    yield from (Grant("variable", f"${name}") for name in named if _runs_programs(job))
     if job.scene is not None:
         yield Grant("scene", _relative(job, job.scene))
         yield from _freedoms(_relative(job, job.scene), job.scene_allow)
     if job.sandbox not in ("auto", "bubblewrap"):
         yield Grant("sandbox", job.sandbox)
     yield from _files(job)
+
+
+def _runs_programs(job: Job) -> bool:
+    """Programs that would get its keys."""
+    checks = (check for phase in job.phases for check in phase.output.checks)
+    return any(phase.session.command for phase in job.phases) or any(c.python or c.command for c in checks)
 
 
 def _of_phase(job: Job, phase: PhaseSpec) -> Iterator[Grant]:

@@ -222,6 +222,23 @@ class ItemsSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class KeysSpec:
+    """Names of variables that programs of the job get; a Claude session does not."""
+
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+
+    def missing(self, environ: Mapping[str, str]) -> tuple[str, ...]:
+        """The required ones that are not set; empty counts as not set."""
+        return tuple(name for name in self.required if not environ.get(name, "").strip())
+
+    def set_in(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Name -> value of all that are set."""
+        names = (*self.required, *self.optional)
+        return {name: environ[name] for name in names if environ.get(name, "").strip()}
+
+
+@dataclass(frozen=True, slots=True)
 class HelperSpec:
     """A program that prints a key; words of `command` that exist in the job folder are absolute."""
 
@@ -285,6 +302,7 @@ class Job:
     pilot: int | None = None
     bounds: Bounds = field(default_factory=Bounds)
     helper: HelperSpec | None = None
+    keys: KeysSpec = KeysSpec()
     named: tuple[Path, ...] = ()
     """Every file that the manifest names, by its path as written below the folder; links are not followed."""
     strict: bool = True

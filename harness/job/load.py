@@ -26,6 +26,8 @@ from harness.job.instances import (
 )
 from harness.job.items import resolve_items
 from harness.job.job import EXACT_ID, PLACEHOLDERS, CellRead, ItemsSpec, Job, PhaseSpec
+from harness.job.job import EXACT_ID, CellRead, ItemsSpec, Job, PhaseSpec
+from harness.job.keys import resolve_keys
 from harness.job.manifest import Manifest
 from harness.job.outputs import has_function
 from harness.job.phases import resolve_phases
@@ -209,6 +211,7 @@ def _resolved(
         bounds=at_pace(_bounds(manifest), plan),
         helper=resolve_helper(desk, manifest),
         reuse=resolve_reuse(desk, manifest, path, rehearsal=rehearsal),
+        keys=resolve_keys(desk, manifest.keys),
         named=tuple(dict.fromkeys(desk.files)),
         strict=manifest.rehearsal.strict,
         samples=resolve_samples(desk, manifest.rehearsal, phases),

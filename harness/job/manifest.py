@@ -15,7 +15,7 @@ from harness.job.cell_words import TextOrCell, WriteBack
 from harness.job.fields import FIELD_SCHEMA, parse_field
 from harness.job.model import STRICT, Duration, Whole, none_word
 from harness.job.reuse_words import REUSE_SCHEMA, Reuse, as_reuse
-from harness.job.select import Select
+from harness.job.select import Keys, Select
 
 
 def _dollars(value: object) -> object:
@@ -373,5 +373,7 @@ class Manifest(Model):
     """A program of yours that prints the key; it runs beside the sessions, never inside one."""
     reuse: Annotated[Reuse | None, BeforeValidator(as_reuse), WithJsonSchema(REUSE_SCHEMA, mode="validation")] = None
     """Records of other jobs of this manifest, not older than this (`30d`), are taken over instead of made again."""
+    keys: Keys = Keys()
+    """Variables of your environment that programs of the job need."""
     rehearsal: Rehearsal = Rehearsal()
     """How the job is played without a model."""

@@ -1,4 +1,4 @@
-"""`select`: which of many items are worked on, as it is written in a manifest."""
+"""`select`, which of many items are worked on, and `keys`, as they are written in a manifest."""
 
 from typing import Annotated, Literal
 
@@ -40,3 +40,15 @@ class Select(BaseModel):
     not_in: str | None = None
     """Pattern of earlier outputs below the job's folder, `output/*/newsletters.json`: an item whose id or title is in
     one of their records is skipped."""
+
+
+class Keys(BaseModel):
+    """Variables of your environment that `backend: command` and checks get, by their names; a Claude session does not
+    see them. `check` says which are set, and nothing ever says what they are."""
+
+    model_config = STRICT
+
+    required: list[str] = []
+    """Without one of these nothing is launched."""
+    optional: list[str] = []
+    """Those that are set are passed on, too."""

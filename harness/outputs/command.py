@@ -17,6 +17,7 @@ from harness.base.bounded import Bounded
 from harness.base.boxes import NOTHING, Allowed, Boxed, Freedom
 from harness.base.halt import Halt
 from harness.base.handed import handed
+from harness.base.keys import without_values
 from harness.base.processes import IS_LINUX, exit_descriptor
 from harness.base.reason import OBJECT, Reason, reasons_in
 
@@ -61,7 +62,7 @@ def run_command(
         stdin.seek(0)
         box = _box(command, bounded, allowed)
         code = _run(command, (stdin, stdout, stderr), timeout_s, bounded, box)
-        said, complained = _start_of(stdout), _start_of(stderr)
+        said, complained = (without_values(_start_of(each), bounded.variables) for each in (stdout, stderr))
     if not complained.startswith(_STARTED):
         raise CommandError(f"the process that runs it did not start{_last_line(complained)}", "not_run")
     if code == 0:
@@ -99,7 +100,7 @@ def _run(
             stdout=stdout,
             stderr=stderr,
             pass_fds=descriptors,
-            env={"PATH": os.environ.get("PATH", _PATH), "LANG": "C.UTF-8"},
+            env={**bounded.variables, "PATH": os.environ.get("PATH", _PATH), "LANG": "C.UTF-8"},
             cwd="/",
             start_new_session=True,
         )

@@ -44,6 +44,7 @@ from harness.supervisor.choosing import Choice, choose, chosen_roots
 from harness.supervisor.finished import Finished
 from harness.supervisor.housekeeping import ballast_path, errors_path, give_up, progress_path, tidy
 from harness.supervisor.judging import judge_in
+from harness.supervisor.keys import keys_of
 from harness.supervisor.merging import Merger, refuse_claimed_targets
 from harness.supervisor.opening import (
     Again,
@@ -120,7 +121,7 @@ def _run_held(
         ballast.lay(ballast_path(job))
         asyncio.run(preflight(containment, job, guardian))
         marks = {STATE_MARK: state_digest(job.state), **guardian.mark}
-        bounded = Bounded(lock_limit=lock_limit(marks), boxes=boxes_of(containment, job))
+        bounded = Bounded(lock_limit=lock_limit(marks), boxes=boxes_of(containment, job), variables=keys_of(job))
         try:
             with open_ledger(job, clock) as ledger, closing(bounded):
                 if not ledger.is_planned():

@@ -37,6 +37,7 @@ from harness.supervisor.attempt import context_of, settle_unjudgeable
 from harness.supervisor.changes import CHECKS, Changes, changed_items, recorded_fingerprint, refusal
 from harness.supervisor.housekeeping import errors_path, progress_path
 from harness.supervisor.judging import judge_with, store_accepted, verdicts_on
+from harness.supervisor.keys import keys_of
 from harness.supervisor.merging import Merger
 from harness.supervisor.opening import open_ledger
 from harness.supervisor.progress import ProgressWriter
@@ -154,7 +155,8 @@ def _bounded(job: Job) -> Iterator[Bounded]:
         guardian.stand()
         try:
             marks = {STATE_MARK: state_digest(job.state), **guardian.mark}
-            with closing(Bounded(lock_limit=lock_limit(marks), boxes=choose_boxes(job))) as bounded:
+            children = Bounded(lock_limit=lock_limit(marks), boxes=choose_boxes(job), variables=keys_of(job))
+            with closing(children) as bounded:
                 yield bounded
         finally:
             asyncio.run(end_found(lambda: marked(RUN_MARK, guardian.mark[RUN_MARK]), 0))

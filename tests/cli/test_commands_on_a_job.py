@@ -17,7 +17,7 @@ def test_check_tells_what_it_found_and_starts_nothing(desk: "Desk") -> None:
     assert said.code == 0
     assert "2 numbers from items.jsonl: 1, 2" in said.out
     assert "checks: jq, merged into output/job.json" in said.out
-    assert "job.yaml is fine" in said.err
+    assert "job.yaml is ready" in said.err
     assert not (desk.folder / ".harness").exists()
 
 

@@ -1,0 +1,64 @@
+"""One screen before the night: machine, keys and plan, each line tried and with its cure, and what must be mended."""
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.backends.credentials import VARIABLE
+from harness.cli.examination import Finding, bundle, claude, credential, disk, jq, sandbox
+from harness.cli.outside import network_and_clock
+from harness.job.job import Job
+
+Section = Literal["machine", "keys", "plan"]
+SECTIONS: tuple[Section, ...] = ("machine", "keys", "plan")
+
+
+def machine(job: Job) -> Iterator[Finding]:
+    """What sessions and checks of this job need of this machine."""
+    with tempfile.TemporaryDirectory(prefix="harness-check-") as scratch:
+        if not job.is_free():
+            yield claude(Path(scratch))
+            yield from (finding for finding in bundle() if finding.grade == "broken")
+        yield jq()
+        yield from _worst_first(list(sandbox(replace(job, state=Path(scratch) / "state"))))
+    yield disk(job.folder)
+    yield from network_and_clock(job, datetime.now(UTC))
+
+
+def _worst_first(findings: Sequence[Finding]) -> Iterable[Finding]:
+    """Notes on a sandbox that holds are for `doctor`."""
+    broken = [finding for finding in findings if finding.grade == "broken"]
+    return broken or findings[:1]
+
+
+def keys(job: Job) -> Iterator[Finding]:
+    """The credential of sessions, and each key that the manifest names; their names, never their values."""
+    if job.rehearsal:
+        yield Finding("credential", "ok", "a rehearsal needs none")
+        return
+    found = credential(job, is_own=True, run_helper=False)
+    yield found
+    for name in job.keys.required:
+        if name == VARIABLE["api_key"] and found.grade == "broken":
+            continue  # said already
+        if name in job.keys.missing(os.environ):
+            yield Finding("key", "broken", f"{name} is not set, and keys.required names it", f"export {name}=...")
+        elif name != VARIABLE["api_key"]:
+            yield Finding("key", "ok", f"{name} is set")
+    is_set = job.keys.set_in(os.environ)
+    for name in job.keys.optional:
+        yield Finding("key", "ok" if name in is_set else "note", f"{name} is {'' if name in is_set else 'not '}set")
+
+
+def to_mend(findings: Iterable[Finding]) -> list[Finding]:
+    """What keeps the job from running."""
+    return [finding for finding in findings if finding.grade == "broken"]
+
+
+def as_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """For programs: what, grade, says, cure."""
+    return [asdict(finding) for finding in findings]
