@@ -51,6 +51,9 @@ def launch(
     reset: Reset = False,
     max_iterations: MostSessions = None,
     detach: Annotated[bool, typer.Option("--detach", help="Run without this terminal; say how to follow it.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would do, try the checks on made-up records; start nothing.")
+    ] = False,
     trust: Trust = False,
     plain: Plain = False,
 ) -> None:
@@ -85,6 +88,8 @@ def launch(
     asked = [*words.as_arguments(), *(["--reset"] if reset else [])]
     wanted = command_line("launch", *map(str, manifests or [DEFAULT_MANIFEST]), *asked)
     together([partial(must_be_trusted, job, settings or (), wanted, trust=trust) for job in jobs])
+    if dry_run:
+        raise typer.Exit(_run_dry(jobs))
     shared = state_home(os.environ, Path.home())
     supplies = together([partial(find_supply, job, os.environ, Path.home(), shared) for job in jobs])
     together([partial(refuse_missing_keys, job) for job in jobs])
@@ -122,6 +127,19 @@ def _in_turn(runs: "Iterable[tuple[Place, Job, RunOptions]]", words: list[str], 
 def _capped(settings: list[str] | None, most: int | None) -> list[str] | None:
     """Document 001 calls the cap on sessions `--max-iterations`; said twice, the option holds."""
     return settings if most is None else [*(settings or []), f"caps.sessions={most}"]
+
+
+def _run_dry(jobs: "list[Job]") -> int:
+    """0, or 4 when a check is broken."""
+    from harness.cli.dry_run import dry_run
+    from harness.cli.printing import print_lines
+
+    is_broken = False
+    for job in jobs:
+        lines, tried = dry_run(job)
+        print_lines(lines)
+        is_broken |= any(each.broken for each in tried)
+    return 4 if is_broken else 0
 
 
 def _start_over(jobs: "list[Job]", choice: "Choice") -> None:

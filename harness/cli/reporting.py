@@ -25,6 +25,9 @@ def report(
             "--to", metavar="FOLDER", help="Where; by default report/ in the job's state folder.", callback=expanded
         ),
     ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Print a run summary with front matter instead, and write nothing.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the report, and write it with CSV files and a workbook into one folder."""
@@ -37,6 +40,9 @@ def report(
     place = Place(manifest, rehearsal, instance)
     with reading(place.state):  # nothing is made for a job that was never run
         pass
+    if summary:
+        _print_summary(place, settings or [], as_json=as_json)
+        return
     _bring_up_to_date(place, settings or [])
     folder = to or place.state / "report"
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,6 +54,18 @@ def report(
     else:
         print_lines(written.text.splitlines())
     say(f"written: {', '.join(shown(file) for file in written.files)}")
+
+
+def _print_summary(place: Place, settings: list[str], *, as_json: bool) -> None:
+    from datetime import UTC, datetime
+
+    from harness.views.summary import summary, summary_lines
+
+    found = summary(place.state, _asked(place, settings), datetime.now(UTC))
+    if as_json:
+        print_json({"schema_version": 1, **found.front_matter, "sections": found.sections})
+    else:
+        print_lines(summary_lines(found))
 
 
 def _bring_up_to_date(place: Place, settings: list[str]) -> None:

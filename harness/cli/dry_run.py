@@ -1,0 +1,143 @@
+"""`launch --dry-run`: what a launch would do, with made-up records in place of sessions. Nothing is written."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.base.artifacts import ArtifactStore
+from harness.base.bounded import Bounded
+from harness.base.ids import AttemptId, GroupId, ItemId, Token
+from harness.cli.foresight import look_ahead
+from harness.cli.later_phases import foresee
+from harness.cli.outline import outline
+from harness.cli.preview import read_items, to_be_worked_on
+from harness.core.money import in_words as money
+from harness.core.money import to_micro
+from harness.core.types import AttemptSpec, BatchRef, Item, Json
+from harness.executors.containment import choose_boxes
+from harness.job.job import Job, PhaseSpec
+from harness.outputs.checks import Checker
+from harness.outputs.judge import for_checks
+from harness.outputs.suspects import BrokenCheckError, DoubtedCheckError
+from harness.planning.batches import batches_of
+from harness.rehearsal.invent import InventionError, made_up_records
+from harness.rehearsal.scene import Ask
+from harness.supervisor.attempt import reservation
+from harness.supervisor.keys import keys_of
+from harness.views.wording import clean, counted
+
+_MOST_ITEMS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """The checks of a phase on records that are made up. `rejected`: the first reason of each that was refused."""
+
+    phase: str
+    records: int
+    rejected: tuple[str, ...] = ()
+    broken: str = ""
+    untried: str = ""
+
+    def in_words(self) -> str:
+        if self.untried:
+            return f"not tried: {clean(self.untried)}"
+        if self.broken:
+            return f"broken: {clean(self.broken)}"
+        if not self.rejected:
+            return f"{counted(self.records, 'made-up record')} passed"
+        told = f"{len(self.rejected):,} of {counted(self.records, 'made-up record')} refused"
+        return f"{told}, which a real one may not be: {clean(self.rejected[0])}"
+
+
+def dry_run(job: Job) -> tuple[list[str], list[Tried]]:
+    """Lines to print, and what came of the checks. UsageError for all that a launch would refuse."""
+    selection = to_be_worked_on(job, read_items(job).items)
+    items = selection.chosen
+    warnings = look_ahead(job, items)
+    tried = list(try_checks(job, items))
+    lines = list(outline(job, selection, datetime.now(UTC)))
+    lines += [f"warning   {clean(warning)}" for warning in warnings]
+    lines += [f"checks    {clean(each.phase)}: {each.in_words()}" for each in tried]
+    return [
+        *lines,
+        f"estimate  {_estimate(job, items)}",
+        "dry run   no session was started, nothing was written",
+    ], tried
+
+
+def _estimate(job: Job, items: Sequence[Item]) -> str:
+    """How many sessions there are at the least, and for how many the budget is there whatever they cost."""
+    sessions = len(batches_of(job, items))
+    known = [f"{counted(sessions, 'session')} in {job.phases[0].name}"]
+    for phase in job.phases[1:]:
+        top = phase.select.top if phase.select is not None else None
+        most = f"at most {counted(-(-top // phase.batch_size), 'session')}" if top else "as many as its items need"
+        known.append(f"{most} in {phase.name}")
+    dearest = max(reservation(job, phase) for phase in job.phases)
+    if job.budget is None or not dearest:
+        return "; ".join(known)
+    budget = to_micro(job.budget)
+    pays = f"{money(budget)} pay for {budget // dearest:,} at {money(dearest)} each, for more if they cost less"
+    return "; ".join([*known, pays])
+
+
+def try_checks(job: Job, items: Sequence[Item]) -> Iterator[Tried]:
+    """Each phase's checks, where they would run, on records of a few items that are made up of its fields or schema."""
+    by_phase: dict[int, Sequence[Item]] = {1: items[:_MOST_ITEMS]}
+    for ahead in foresee(job, items) if len(job.phases) > 1 else ():
+        by_phase[ahead.phase.number] = [item for group in ahead.groups for item in group][:_MOST_ITEMS]
+    with (
+        tempfile.TemporaryDirectory(prefix="harness-dry-run-") as scratch,
+        closing(Bounded(boxes=choose_boxes(job), variables=keys_of(job))) as bounded,
+    ):
+        for phase in job.phases:
+            yield _tried(job, phase, by_phase.get(phase.number, ()), bounded, Path(scratch))
+
+
+def _tried(job: Job, phase: PhaseSpec, items: Sequence[Item], bounded: Bounded, scratch: Path) -> Tried:
+    if not items:
+        return Tried(phase.name, 0, untried="no item of it can be made up")
+    store = ArtifactStore(scratch)
+    try:
+        records = _records(job, phase, items, store)
+    except InventionError as error:
+        return Tried(phase.name, 0, untried=f"no record can be made up: {error}")
+    checker = Checker(_spec(job, phase, items, scratch), bounded, dict[str, Json](job.vars))
+    try:
+        rejected = checker.run(for_checks(phase.output, records, store))
+    except (BrokenCheckError, DoubtedCheckError) as error:
+        return Tried(phase.name, len(records), broken=error.fault.detail)
+    return Tried(phase.name, len(records), tuple(str(reasons[0]) for reasons in rejected.values()))
+
+
+def _records(
+    job: Job, phase: PhaseSpec, items: Sequence[Item], store: ArtifactStore
+) -> Mapping[ItemId, tuple[Json, ...]]:
+    output = {name: getattr(phase.output, name) for name in ("file", "shape", "key", "item", "schema")}
+    views: list[dict[str, Any]] = [{"id": item.id, "data": item.data, "file": None, "records": []} for item in items]
+    ask = Ask(
+        phase=phase.name, batch="1", items=views, ids=[str(item.id) for item in items], tries=0, attempt=0, reasons={},
+        vars=dict(job.vars), output=output, context={}, cwd="", turn=0, prompt="", tool_results=[], seed=0,
+    )  # fmt: skip
+    made = zip(items, made_up_records(ask), strict=True)
+    if phase.output.shape != "files":
+        return {item.id: (record,) for item, record in made}
+    return {item.id: (_file(item, str(text).encode(), store),) for item, text in made}
+
+
+def _file(item: Item, content: bytes, store: ArtifactStore) -> Json:
+    return {"id": item.id, "file": f"{item.id}", "sha": store.put(content), "size": len(content)}
+
+
+def _spec(job: Job, phase: PhaseSpec, items: Sequence[Item], folder: Path) -> AttemptSpec:
+    return AttemptSpec(
+        id=AttemptId(0), token=Token(""), group=GroupId(0), batch=BatchRef(phase.number, 1), phase_name=phase.name,
+        items=tuple(items), tries=0, reasons={}, prompt="", instructions="", session_id="", session=phase.session,
+        output=phase.output, context={}, cost_cap_usd=None, max_output_tokens=job.max_output, folder=folder,
+        readable=job.readable, rehearsal=job.rehearsal,
+    )  # fmt: skip
