@@ -1,4 +1,7 @@
-"""Does the work of a session without a model: made-up topics, or a newsletter, and what it is said to have cost."""
+"""Does the work of a session without a model: made-up topics, or a newsletter, and what it is said to have cost.
+
+    worker.py topics.py COST     the file that it imports is named, so that its sandbox shows it
+"""
 
 import json
 import os
@@ -24,4 +27,4 @@ def main(cost_usd: float) -> None:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]))
+    main(float(sys.argv[2]))
