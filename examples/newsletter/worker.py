@@ -1,6 +1,6 @@
 """Does the work of a session without a model: made-up topics, or a newsletter, and what it is said to have cost.
 
-    worker.py topics.py COST     the file that it imports is named, so that its sandbox shows it
+worker.py topics.py COST     the file that it imports is named, so that its sandbox shows it
 """
 
 import json

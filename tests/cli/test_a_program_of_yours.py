@@ -85,7 +85,7 @@ def test_files_are_named_by_their_stems_and_two_of_one_stem_are_refused(desk: "D
     assert desk.types("launch").code == 0
     assert (desk.folder / "out/a.md").read_text() == "hello"
     (desk.folder / "in/a.pdf").write_text("two")
-    said = desk.types("check")
+    said = desk.types("check", "--only", "plan")
     assert said.code == 2
     assert "'in/a.pdf' and 'in/a.txt' would both be written as 'a.md'" in said.err
     assert "write {id}, or {relpath}, into the name '{stem}.md'" in said.err

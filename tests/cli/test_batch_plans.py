@@ -47,7 +47,7 @@ def test_the_plan_that_was_written_and_edited_is_the_one_that_runs(desk: Desk) -
     batches = [{"batch_id": number, "leads": leads} for number, leads in enumerate(mine, 1)]
     edit(desk, batches=batches, throttling={"api_calls_per_minute": 200, "concurrent_dossiers": 1})
     assert groups(desk) == mine
-    assert "3 of at most 3 as in plan.json, 1 at once" in desk.types("check").out
+    assert "3 of at most 3 as in plan.json, 1 at once" in desk.types("check", "--only", "plan").out
     job = load(desk.folder / "job.yaml")
     assert (job.parallel, job.bounds.rate and job.bounds.rate.starts) == (1, 200)
     assert desk.types("launch", "--trust").code == 0
@@ -70,7 +70,7 @@ def test_an_edited_plan_is_refused_with_all_that_is_wrong_and_where(desk: Desk) 
     a_job(desk)
     desk.types("plan", "--write", "plan.json")
     edit(desk, total_leads=9, throttling={"concurrent": 3})
-    wrong = desk.types("check")
+    wrong = desk.types("check", "--only", "plan")
     assert wrong.code == 2
     assert "plan.json:3:20: total_leads: says 9, the batches hold 6" in wrong.err
     assert "concurrent: unknown key" in wrong.err
@@ -84,7 +84,7 @@ def test_an_edited_plan_is_refused_with_all_that_is_wrong_and_where(desk: Desk) 
         assert "plan.json:9:11: leads: there is no lead 'lead_99'" in said.err
         assert "in no batch: 'lead_1'" in said.err
     (desk.folder / "plan.json").write_text("{")
-    assert "plan.json" in desk.types("check").err
+    assert "plan.json" in desk.types("check", "--only", "plan").err
 
 
 def test_what_lies_where_a_plan_is_written_is_never_lost(desk: Desk) -> None:
@@ -126,5 +126,5 @@ def test_new_leads_are_planned_where_the_plan_puts_them(desk: Desk) -> None:
 )
 def test_a_plan_that_cannot_be_is_refused_at_its_place(desk: Desk, more: str, said: str) -> None:
     desk.job(SIX, more=f"{more}\n")
-    refused = desk.types("check")
+    refused = desk.types("check", "--only", "plan")
     assert (refused.code, "job.yaml:8:15: batch.plan: " in refused.err, said in refused.err) == (2, True, True)

@@ -46,7 +46,7 @@ def two_phases(desk: "Desk", second: str, *, more: str = "", first: str = "field
 )
 def test_names_that_will_be_there_are_fine(second: str, desk: "Desk") -> None:
     two_phases(desk, second)
-    said = desk.types("check")
+    said = desk.types("check", "--only", "plan")
     assert said.code == 0, said.err
     assert not (desk.folder / ".harness").exists()
 
@@ -62,7 +62,7 @@ def test_names_that_will_be_there_are_fine(second: str, desk: "Desk") -> None:
 )
 def test_a_name_that_cannot_exist_is_told_at_its_place(second: str, told: str, desk: "Desk") -> None:
     two_phases(desk, second)
-    said = desk.types("check")
+    said = desk.types("check", "--only", "plan")
     assert said.code == 2
     assert told in said.err
     assert "read has summary" in said.err
@@ -80,9 +80,9 @@ def test_a_new_job_with_such_a_name_is_not_launched(desk: "Desk", monkeypatch: p
 def test_what_a_schema_leaves_open_may_hold_anything(desk: "Desk") -> None:
     second = "{{ item.records[0].free.whatever[3].x }} {% if item.records[0].free.n > 3 %}{% endif %}"
     two_phases(desk, second, first="schema: record.json")
-    assert desk.types("check").code == 0
+    assert desk.types("check", "--only", "plan").code == 0
     two_phases(desk, "{{ item.records[0].nothing_is_known.of_it }}", first="key: .id")
-    assert desk.types("check").code == 0
+    assert desk.types("check", "--only", "plan").code == 0
 
 
 def test_made_items_are_seen_as_their_rows_make_them(desk: "Desk") -> None:
@@ -90,36 +90,36 @@ def test_made_items_are_seen_as_their_rows_make_them(desk: "Desk") -> None:
     two_phases(
         desk, "{{ item.id }} {{ item.of }} {{ item.records[0].parts[0].id }}", more=rows, first="schema: record.json"
     )
-    assert desk.types("check").code == 0
+    assert desk.types("check", "--only", "plan").code == 0
     (desk.folder / "second.md").write_text("{{ item.off }}")
-    said = desk.types("check")
+    said = desk.types("check", "--only", "plan")
     assert said.code == 2
     assert "second.md:1:9: there is no 'off'" in said.err
 
 
 def test_every_phase_calls_its_items_by_their_noun(desk: "Desk") -> None:
     two_phases(desk, "{{ item.id }}", more=", items: {rows: '.parts[]'}", first="schema: record.json")
-    assert "rate from read, makes its own items; " in desk.types("check").out
+    assert "rate from read, makes its own items; " in desk.types("check", "--only", "plan").out
     assert "1 lead: 1 (not tried yet)" in desk.types("plan").out
     two_phases(desk, "{{ item.id }}", more=", items: {rows: '.parts[]', noun: part}", first="schema: record.json")
-    assert "rate from read, makes its own items, each one part; " in desk.types("check").out
+    assert "rate from read, makes its own items, each one part; " in desk.types("check", "--only", "plan").out
 
 
 def test_a_serial_phase_is_tried_without_and_with_its_own_records(desk: "Desk") -> None:
     two_phases(desk, "{{ context.rate[0].stars }}", more=", needs: previous")
-    first = desk.types("check")
+    first = desk.types("check", "--only", "plan")
     assert first.code == 2
     assert "second.md:1:" in first.err
     (desk.folder / "second.md").write_text("{% for one in context.rate %}{{ one.stras }}{% endfor %}")
-    assert "there is no 'stras'" in desk.types("check").err
+    assert "there is no 'stras'" in desk.types("check", "--only", "plan").err
     (desk.folder / "second.md").write_text("{% for one in context.rate %}{{ one.stars }}{% endfor %}")
-    assert desk.types("check").code == 0
+    assert desk.types("check", "--only", "plan").code == 0
 
 
 def test_a_prompt_that_cannot_be_tried_is_a_warning(desk: "Desk") -> None:
     (desk.folder / "odd.json").write_text('{"type": "object", "not": {"required": ["id"]}}')
     two_phases(desk, "{{ item.records[0].x }}", first="schema: odd.json")
-    said = desk.types("check")
+    said = desk.types("check", "--only", "plan")
     assert said.code == 0
     assert "warning: the prompt of phase rate was not tried: no record of phase read can be made up" in said.err
 
@@ -138,15 +138,15 @@ def test_the_prompt_of_a_later_phase_is_shown_with_made_up_records(desk: "Desk")
 
 def test_a_model_that_nobody_knows_is_warned_of(desk: "Desk") -> None:
     two_phases(desk, "x")
-    said = desk.types("check", "--set", "session.model=sonet")
+    said = desk.types("check", "--only", "plan", "--set", "session.model=sonet")
     assert said.code == 0
     assert "warning: the model 'sonet' of phase read is not known to this program, did you mean 'sonnet'?" in said.err
-    assert "is not known to this program" not in desk.types("check").err
+    assert "is not known to this program" not in desk.types("check", "--only", "plan").err
 
 
 def test_a_budget_that_pays_no_session_is_told_by_check(desk: "Desk") -> None:
     two_phases(desk, "{{ item.nothing }}")
-    said = desk.types("check", "--set", "budget=$0.50")
+    said = desk.types("check", "--only", "plan", "--set", "budget=$0.50")
     assert said.code == 2
     assert "budget $0.50 cannot pay for one session" in said.err
     assert "there is no 'nothing'" in said.err, "all at once"
@@ -155,9 +155,9 @@ def test_a_budget_that_pays_no_session_is_told_by_check(desk: "Desk") -> None:
 def test_check_refuses_what_launch_would_and_plan_says_so(desk: "Desk") -> None:
     desk.job({"1": "good", "2": "good"})
     assert desk.types("launch", "--first", "1").code == 0
-    assert desk.types("check").code == 0
+    assert desk.types("check", "--only", "plan").code == 0
     (desk.folder / "items.jsonl").write_text('{"id": "1", "how": "good", "x": 2}\n{"id": "2", "how": "good"}\n')
-    said = desk.types("check")
+    said = desk.types("check", "--only", "plan")
     assert said.code == 2
     assert "item '1' was edited" in said.err
     assert "`harness launch --keep`" in said.err
@@ -168,7 +168,7 @@ def test_check_refuses_what_launch_would_and_plan_says_so(desk: "Desk") -> None:
     assert "1 number: 2" in planned.out
     assert desk.types("rehearse").code == 0
     (desk.folder / "items.jsonl").write_text('{"id": "1", "how": "good", "x": 3}\n')
-    assert desk.types("check", "--rehearsal").code == 0
+    assert desk.types("check", "--only", "plan", "--rehearsal").code == 0
     assert "the next rehearsal would be rehearsed anew" in desk.types("plan", "--rehearsal").err
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def test_check_tells_what_it_found_and_starts_nothing(desk: "Desk") -> None:
     desk.job({"1": "good", "2": "good"})
-    said = desk.types("check")
+    said = desk.types("check", "--only", "plan")
     assert said.code == 0
     assert "2 numbers from items.jsonl: 1, 2" in said.out
     assert "checks: jq, merged into output/job.json" in said.out
@@ -266,7 +266,7 @@ def test_a_rehearsal_of_programs_needs_no_server_and_counts_apart(desk: "Desk") 
 
 def test_a_job_without_checks_is_reported_as_unchecked(desk: "Desk") -> None:
     desk.job({"1": "good"}, check=False)
-    assert "unchecked" in desk.types("check").out
+    assert "unchecked" in desk.types("check", "--only", "plan").out
     desk.types("launch")
     assert "**unchecked**" in desk.types("report").out
 

@@ -66,7 +66,7 @@ def test_an_instance_goes_on_with_the_settings_it_began_with(desk: "Desk") -> No
     asked = ("launch", "--as", "acme", "--set", "vars.who=Ann", "--set", "parallel=2", "--first", "1")
     assert desk.types(*asked).code == 0
     assert _next(desk.types("status", "--as", "acme").out) == ["launch", "--as", "acme"]
-    assert desk.types("check", "--as", "acme").code == 0
+    assert desk.types("check", "--only", "plan", "--as", "acme").code == 0
     refused = desk.types("launch", "--as", "acme", "--set", "vars.who=Eve", "--first", "2")
     assert refused.code == 2 and 'vars.who was "Ann", is now "Eve"' in refused.err
     assert "`harness launch --set vars.who=Eve --as acme --keep`" in refused.err
@@ -78,15 +78,15 @@ def test_an_instance_goes_on_with_the_settings_it_began_with(desk: "Desk") -> No
 
 def test_a_manifest_of_instances_wants_one_named(desk: "Desk") -> None:
     _clients(desk, acme={"a": "good"})
-    said = desk.types("check")
+    said = desk.types("check", "--only", "plan")
     assert (said.code, said.err.count("error: job.yaml")) == (2, 3)
     assert "items.file: {as} is the name of an instance of this job, and none was named" in said.err
     assert "session.prompt: 'as' is the name of an instance" in said.err
     assert "$as is the name of an instance" in said.err
     for name in ("../acme", "job.rehearsal"):
-        assert "expected a name such as acme or 2026-w49" in desk.types("check", "--as", name).err
+        assert "expected a name such as acme or 2026-w49" in desk.types("check", "--only", "plan", "--as", name).err
     (desk.folder / "job@acme.yaml").write_text("")
-    said = desk.types("check", "--as", "acme", "--set", "vars.as=x")
+    said = desk.types("check", "--only", "plan", "--as", "acme", "--set", "vars.as=x")
     assert "the state folder of 'acme' would be that of the manifest job@acme.yaml" in said.err
     assert "vars.as: is the name of the instance, which --as gives" in said.err
 
@@ -104,7 +104,7 @@ def test_an_instance_leaves_the_job_itself_alone(desk: "Desk") -> None:
     assert said.out.splitlines()[-1] == "Instances: acme (`harness status --as acme`)"
     assert desk.types("launch").code == 0  # it still writes its progress beside the manifest
     assert not (desk.folder / ".harness/job/batch_progress.json").exists()
-    assert "differs from 'ACME' in case only" in desk.types("check", "--as", "ACME").err
+    assert "differs from 'ACME' in case only" in desk.types("check", "--only", "plan", "--as", "ACME").err
     assert "--as: acme" in desk.types("why", "a", "--rehearsal").err
 
 
@@ -117,7 +117,7 @@ def test_what_other_instances_make_is_no_item(desk: "Desk") -> None:
     assert desk.types("launch", "--as", "acme").code == 0
     text = (desk.folder / "job.yaml").read_text()
     (desk.folder / "job.yaml").write_text(text.replace("{file: items.jsonl}", '{files: "**/*.json"}'))
-    assert "holds no items" in desk.types("check", "--as", "beta").err
+    assert "holds no items" in desk.types("check", "--only", "plan", "--as", "beta").err
     assert _load(desk.folder, "beta").others == (desk.folder / "output/job@acme.json", desk.folder / "output/job.json")
 
 

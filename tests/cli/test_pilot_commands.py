@@ -42,7 +42,7 @@ def test_check_and_plan_say_which_batches_a_pilot_runs_ahead(desk: "Desk") -> No
 
 def test_a_pilot_of_one_batch_is_said_in_the_singular(desk: "Desk") -> None:
     desk.job({str(n): "good" for n in range(1, 10)}, more="pilot: 1\n")
-    assert "pilot     batch 1 runs ahead of all others" in desk.types("check").out
+    assert "pilot     batch 1 runs ahead of all others" in desk.types("check", "--only", "plan").out
 
 
 def test_whether_you_can_go_to_bed_is_in_the_terminal_the_log_and_the_report(desk: "Desk") -> None:

@@ -58,11 +58,11 @@ def assert_sound(desk: "Desk", name: str = "job") -> None:
 
 def test_the_best_of_a_source_are_worked_on_and_the_others_say_why_they_were_skipped(desk: "Desk") -> None:
     job(desk, {"top": 3, "by": ".score", "category": KIND, "min_categories": 3}, topics(*TOPICS))
-    told = desk.types("check")
+    told = desk.types("check", "--only", "plan")
     assert told.code == 0
     line = "select    3 of 5 selected, of 3 categories: ads 1, pricing 1, apps 1; skipped: 2 not among the top"
     assert line in told.out
-    planned = desk.types("check", "--json").json()
+    planned = desk.types("check", "--only", "plan", "--json").json()
     assert (planned["items"], len(planned["skipped"])) == (["a1", "b1", "c1"], 2)
     assert desk.types("plan", "--json").json()["groups"][0]["items"] == ["a1"]
     refused = desk.types("launch", "--only", "a2")
@@ -114,13 +114,13 @@ def test_the_next_week_leaves_out_what_earlier_outputs_hold(desk: "Desk") -> Non
     assert letters(desk, "w1") == ["a1", "a2"]
     assert desk.types("launch", "w1.yaml").code == 0  # its own output is no earlier one
     job(desk, select, rows, name="w2")
-    told = desk.types("check", "w2.yaml")
+    told = desk.types("check", "--only", "plan", "w2.yaml")
     assert "2 of 5 selected; skipped: 3 in an earlier output" in told.out
     assert desk.types("launch", "w2.yaml").code == 0
     assert letters(desk, "w2") == ["c1", "d1"]
     assert "because: 'A1' is in an earlier output, output/w1/letters.json" in desk.types("why", "b1", "w2.yaml").out
     job(desk, {**select, "not_in": "output/w*/letters.json"}, rows[:2], name="w3")
-    assert "all 2 are in earlier outputs" in desk.types("check", "w3.yaml").err
+    assert "all 2 are in earlier outputs" in desk.types("check", "--only", "plan", "w3.yaml").err
 
 
 def test_a_source_of_too_few_categories_is_refused_with_what_can_be_had(desk: "Desk") -> None:
@@ -136,7 +136,9 @@ def test_what_a_phase_made_is_selected_from_all_of_it_when_all_of_it_is_there(de
     sources = [{"id": "one", "topics": topics(*TOPICS[:2])}, {"id": "two", "topics": topics(*TOPICS[2:])}]
     select = {"top": 3, "by": ".score", "category": KIND, "min_categories": 3}
     job(desk, select, sources, discover=True)
-    assert "when all of discover is settled, the top 3 of them are worked on" in desk.types("check").out
+    assert (
+        "when all of discover is settled, the top 3 of them are worked on" in desk.types("check", "--only", "plan").out
+    )
     first = desk.types("launch", "--first", "1")
     assert "2 left for another run" in first.err + first.out
     assert not (desk.folder / "output/job/letters.json").exists()
@@ -176,7 +178,7 @@ def test_what_does_not_fit_together_is_refused_at_its_place(desk: "Desk") -> Non
         "category": {"from": "kind", "match": "substring", "words": {"a": []}},
     }  # fmt: skip
     job(desk, wrong, topics(*TOPICS))
-    told = desk.types("check").err
+    told = desk.types("check", "--only", "plan").err
     for words in (
         "items.select.by: the highest come first already",
         "items.select.min_categories: top: 2 items have at most 2 categories",
@@ -186,10 +188,13 @@ def test_what_does_not_fit_together_is_refused_at_its_place(desk: "Desk") -> Non
     ):
         assert words in told
     job(desk, {"by": ".score"}, topics(*TOPICS))
-    assert "items.select: would leave nothing out" in desk.types("check").err
+    assert "items.select: would leave nothing out" in desk.types("check", "--only", "plan").err
     job(desk, {"top": 2, "best": "lowest", "min_categories": 1}, topics(*TOPICS))
-    told = desk.types("check").err
+    told = desk.types("check", "--only", "plan").err
     assert "best: is about by, which is missing" in told
     assert "min_categories: needs category" in told
     job(desk, {"top": 2, "by": ".scroe"}, topics(*TOPICS))
-    assert "items.select: no item has anything at .scroe; they have .id, .kind, .score" in desk.types("check").err
+    assert (
+        "items.select: no item has anything at .scroe; they have .id, .kind, .score"
+        in desk.types("check", "--only", "plan").err
+    )

@@ -114,6 +114,6 @@ def test_the_page_names_the_limits_of_each_kind() -> None:
 def test_a_function_with_other_arguments_is_told_which_it_must_take(page: "Desk") -> None:
     (page.folder / "checks.py").write_text("def counted(records):\n    return {}\n")
     answers(page)
-    said = page.types("check")
+    said = page.types("check", "--only", "plan")
     assert said.code == 2
     assert "checks.py:1:1: counted must take 3 arguments: counted(items, records, context)" in said.err

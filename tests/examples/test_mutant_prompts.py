@@ -50,6 +50,7 @@ def _folders(tmp_path: Path) -> Iterator[Path]:
     make = [sys.executable, "make_workbook.py", "--leads", "4", "--batch", "2"]
     subprocess.run(make, cwd=tmp_path / "clients", check=True, capture_output=True)
     yield tmp_path / "clients/job.yaml"
+    yield ROOT / "examples/newsletter/newsletter.yaml"
     sources: dict[str, dict[str, str]] = {
         "leads": {"leads.csv": QUICKSTART[1].encode().decode("unicode_escape")},
         "files": {"in/a.txt": "a tale", "in/b.txt": "another"},

@@ -150,11 +150,11 @@ def test_M4_memory_that_a_session_hides_in_a_file_ends_it(
 def test_H2_M3_M8_where_nothing_holds_bash_it_is_said_before_anything_starts(small: MakeJob) -> None:
     job = small("plain", 1, session={"model": "sonnet", "prompt": "{{ item.word }}", "tools": ["Bash", "Write"]})
     job.variables["PATH"] = str(job.home)
-    said = job.ask("check")
+    said = job.ask("check", "--only", "plan")
     assert said.code == 2 and "tool Bash runs programs and needs a kernel sandbox (bwrap is not installed)" in said.err
     manifest = json.loads((job.folder / "job.yaml").read_text())
     (job.folder / "job.yaml").write_text(json.dumps({**manifest, "sandbox": "off"}))
-    said = job.ask("check")
+    said = job.ask("check", "--only", "plan")
     assert said.code == 0 and "speak in their CLI's name" in said.err, said.all
 
 
@@ -164,7 +164,7 @@ def test_H1_a_fallback_to_permission_rules_is_said_by_check_and_at_the_start(sma
     told = (
         "warning: no kernel sandbox; permissions: the CLI's rules alone keep its tools in, because bubblewrap cannot be"
     )
-    assert f"{told} used here: bwrap is not installed" in job.ask("check").err
+    assert f"{told} used here: bwrap is not installed" in job.ask("check", "--only", "plan").err
     said = job.play()
     assert said.code == 0 and told in said.err, said.all
     assert "because bubblewrap cannot be used here" in job.ask("report").out + job.ask("log").out

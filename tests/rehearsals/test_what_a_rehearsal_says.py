@@ -38,7 +38,7 @@ def test_a_prompt_that_passes_nothing_on_stops_the_rehearsal_and_says_what_to_wr
     assert "name it in the prompt, {{ item.company }} for one field" in said.err
     assert "Not told: the prompt tells a session nothing of 'i01'" in said.out
     assert not job.has("ItemStruck") and "scene" not in said.out
-    warned = job.ask("check")
+    warned = job.ask("check", "--only", "plan")
     assert "session.prompt names no field of the item but its id (job.yaml:" in warned.err
     assert "no session is told word: write {{ item.word }}" in warned.err
     job.settings = ("rehearsal.strict=false",)

@@ -1,0 +1,67 @@
+"""A dry run: says what a launch would do, tries the checks, asks nobody, and leaves the folder as it was."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Desk
+
+CHECKS = """\
+def check(items, records, context):
+    return {item: ["too good"] for item in records if item == "b"}
+def breaks(items, records, context):
+    raise RuntimeError("no such table")
+"""
+OUTPUT = {"fields": {"id": "string", "text": "string"}, "merge": "a.json"}
+MANIFEST = {
+    "items": {"file": "items.csv", "select": {"top": 3}},
+    "session": {"model": "sonnet", "prompt": "Write about {{ item.id }}, {{ item.data.name }}."},
+    "output": {
+        "fields": {"id": "string", "text": "string"},
+        "check": [{"python": "checks.py:check"}],
+        "merge": "a.json",
+    },
+    "budget": "$10",
+}
+
+
+def digest(folder: Path) -> str:
+    """Of every name, kind, time and byte below it."""
+    lines = [
+        f"{path.relative_to(folder)} {path.stat().st_mtime_ns} {path.read_bytes() if path.is_file() else b''!r}"
+        for path in sorted(folder.rglob("*"))
+    ]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def write(desk: "Desk", check: str) -> None:
+    (desk.folder / "checks.py").write_text(CHECKS)
+    (desk.folder / "items.csv").write_text("id,name\na,Anna\nb,Ben\nc,Cleo\nd,Dan\n")
+    checks = [{"python": f"checks.py:{check}"}]
+    (desk.folder / "job.yaml").write_text(json.dumps(MANIFEST | {"output": {**OUTPUT, "check": checks}}))
+
+
+def test_a_dry_run_selects_estimates_and_tries_the_checks_and_leaves_the_folder_byte_identical(desk: "Desk") -> None:
+    write(desk, "check")
+    before = digest(desk.folder)
+    said = desk.types("launch", "--dry-run")
+    assert said.code == 0, said.err
+    assert "select    3 of 4 selected; skipped: 1 not among the top" in said.out
+    assert "checks    main: 1 of 3 made-up records refused, which a real one may not be: too good" in said.out
+    assert "estimate  3 sessions in main; $10.00 pay for 4 at $2.06 each" in said.out
+    assert "no session was started, nothing was written" in said.out
+    assert digest(desk.folder) == before
+
+
+def test_a_check_that_is_broken_is_found_before_the_night(desk: "Desk") -> None:
+    write(desk, "breaks")
+    said = desk.types("launch", "--dry-run")
+    assert (said.code, "checks    main: broken: " in said.out, "no such table" in said.out) == (4, True, True)
+
+
+def test_a_dry_run_refuses_what_a_launch_would(desk: "Desk") -> None:
+    write(desk, "check")
+    (desk.folder / "job.yaml").write_text((desk.folder / "job.yaml").read_text().replace("item.data.name", "item.nmae"))
+    assert desk.types("launch", "--dry-run").code == 2
