@@ -29,7 +29,9 @@ from harness.cli.options import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
+    from harness.backends.credentials import Supply
     from harness.executors.walls import Containment
     from harness.job.job import Job
     from harness.supervisor.choosing import Choice
@@ -61,19 +63,11 @@ def launch(
 
     Several jobs run in turn; the next one starts when the one before is finished.
     """
-    import os
-    from pathlib import Path
-
-    from harness.backends.supply import find_supply
     from harness.base.commands import command_line
     from harness.cli.detaching import Words, detach_and_wait
-    from harness.cli.foresight import refuse_bad_prompts_ahead
-    from harness.cli.resetting import is_there_anything
     from harness.cli.together import together
     from harness.cli.trusting import must_be_trusted
     from harness.job.synthetic import refuse_synthetic
-    from harness.ledger.shared_holds import state_home
-    from harness.supervisor.keys import refuse_missing_keys
     from harness.supervisor.opening import Again
     from harness.supervisor.renamed import refuse_renamed
     from harness.supervisor.running import RunOptions
@@ -90,10 +84,7 @@ def launch(
     together([partial(must_be_trusted, job, settings or (), wanted, trust=trust) for job in jobs])
     if dry_run:
         raise typer.Exit(_run_dry(jobs))
-    shared = state_home(os.environ, Path.home())
-    supplies = together([partial(find_supply, job, os.environ, Path.home(), shared) for job in jobs])
-    together([partial(refuse_missing_keys, job) for job in jobs])
-    together([partial(refuse_bad_prompts_ahead, job) for job in jobs if reset or not is_there_anything(job)])
+    supplies, shared = _ready_to_start(jobs, reset=reset)
     if reset:
         _start_over(jobs, choice)
     if detach:
@@ -104,6 +95,25 @@ def launch(
         for place, supply in zip(places, supplies, strict=True)
     ]
     raise typer.Exit(_in_turn(zip(places, jobs, options, strict=True), words_of(settings), plain=plain))
+
+
+def _ready_to_start(jobs: "list[Job]", *, reset: bool) -> "tuple[list[Supply | None], Path]":
+    """The credential of each, and where jobs see each other's holds. UsageError for what keeps one from starting."""
+    import os
+    from pathlib import Path
+
+    from harness.backends.supply import find_supply
+    from harness.cli.foresight import refuse_bad_prompts_ahead
+    from harness.cli.resetting import is_there_anything
+    from harness.cli.together import together
+    from harness.ledger.shared_holds import state_home
+    from harness.supervisor.keys import refuse_missing_keys
+
+    shared = state_home(os.environ, Path.home())
+    supplies = together([partial(find_supply, job, os.environ, Path.home(), shared) for job in jobs])
+    together([partial(refuse_missing_keys, job) for job in jobs])
+    together([partial(refuse_bad_prompts_ahead, job) for job in jobs if reset or not is_there_anything(job)])
+    return supplies, shared
 
 
 def _refuse_for_several(places: list[Place], choice: "Choice", *, detach: bool) -> None:

@@ -1,5 +1,6 @@
 """A run summary in Markdown with front matter, in the form of document 002; every word of it is out of the ledger."""
 
+import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -112,11 +113,10 @@ def _issues(status: Status) -> Iterator[str]:
 
 
 def summary_lines(found: Summary) -> Iterator[str]:
-    """Markdown: the front matter between two lines of dashes, a heading, and each section that has something to say."""
-    import yaml
-
+    """Markdown: the front matter, YAML whose values are JSON, between two lines of dashes, a heading, and each
+    section."""
     yield "---"
-    yield from yaml.safe_dump(dict(found.front_matter), sort_keys=False, allow_unicode=True).splitlines()
+    yield from (f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in found.front_matter.items())
     yield "---"
     yield ""
     yield f"# {mark(found.title)} Summary"
