@@ -26,7 +26,6 @@ from harness.job.instances import (
 )
 from harness.job.items import resolve_items
 from harness.job.job import EXACT_ID, PLACEHOLDERS, CellRead, ItemsSpec, Job, PhaseSpec
-from harness.job.job import EXACT_ID, CellRead, ItemsSpec, Job, PhaseSpec
 from harness.job.keys import resolve_keys
 from harness.job.manifest import Manifest
 from harness.job.outputs import has_function
