@@ -22,7 +22,8 @@ def main(*, reset: bool) -> None:
     from harness.ledger.counts import job_counts
     from harness.ledger.lock import JobLock
     from harness.sources.read import read
-    from harness.supervisor.opening import backup, make_state_folder, open_ledger, plan_or_check
+    from harness.supervisor.backup import backup
+    from harness.supervisor.opening import make_state_folder, open_ledger, plan_or_check
 
     clock, job = SystemClock(), load(MANIFEST)
     make_state_folder(job)

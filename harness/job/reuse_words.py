@@ -21,6 +21,8 @@ class Reuse(BaseModel):
 def as_reuse(value: object) -> object:
     """`30d` is short for {within: 30d}."""
     value = none_word(value)
+    if isinstance(value, dict) and "within" not in value:
+        raise ValueError("expected a duration such as 30d, or {within: 30d, from: [NAME]}")
     return value if value is None or isinstance(value, dict | Reuse) else {"within": value}
 
 

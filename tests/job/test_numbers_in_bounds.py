@@ -10,7 +10,15 @@ from harness.base.errors import UsageError
 from harness.job.load import load
 from harness.job.manifest import Manifest
 
-DURATIONS = ["session.timeout", "session.first_event", "session.silence", "session.linger", "grace", "helper.lifetime"]
+DURATIONS = [
+    "session.timeout",
+    "session.first_event",
+    "session.silence",
+    "session.linger",
+    "grace",
+    "helper.lifetime",
+    "reuse",
+]
 COUNTS = [
     "batch.size", "session.max_turns", "strikes", "parallel", "max_output", "pilot", "caps.sessions", "caps.turns",
     "caps.tokens",
