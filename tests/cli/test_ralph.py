@@ -1,13 +1,14 @@
 """`harness ralph`, as somebody types it: what a machine lacks, who is asked, what is printed."""
 
+import io
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from harness.cli.main import run
 from tests.covers import covers
 
 ENABLED = '[{"id": "ralph-wiggum@somewhere", "enabled": true}]'
@@ -31,16 +32,32 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def ralph(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    env = {"PATH": str(folder / "bin"), "HOME": str(folder), "LANG": "C.UTF-8", "HARNESS_TRUST": "1"}
-    argv = [sys.executable, "-m", "harness", "ralph", "--steps", "steps.md", *words]
-    return subprocess.run(
-        argv, cwd=folder, env=env, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
+@dataclass(frozen=True)
+class Said:
+    returncode: int
+    stdout: str
+    stderr: str
 
 
-def test_the_status_and_the_command_are_printed_for_the_plugin_that_is_there(folder: Path) -> None:
-    said = ralph(folder, "--yes")
+@pytest.fixture
+def ralph(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    monkeypatch.chdir(folder)
+    for name, value in {"PATH": str(folder / "bin"), "HOME": str(folder), "HARNESS_TRUST": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+
+    def typed(*words: str) -> Said:
+        code = run(["ralph", "--steps", "steps.md", *words])
+        told = capsys.readouterr()
+        return Said(code, told.out, told.err)
+
+    return typed
+
+
+def test_the_status_and_the_command_are_printed_for_the_plugin_that_is_there(
+    folder: Path, ralph: Callable[..., Said]
+) -> None:
+    said = ralph("--yes")
     assert said.returncode == 0, said.stderr
     assert "Small: new" in said.stdout
     expected = '/ralph-wiggum:ralph-loop "Do the next iteration as steps.md says" --max-iterations 36'
@@ -48,17 +65,19 @@ def test_the_status_and_the_command_are_printed_for_the_plugin_that_is_there(fol
     assert "CLAUDE_CODE_STOP_HOOK_BLOCK_CAP=0 claude\n" in said.stdout
 
 
-def test_nobody_to_ask_is_told_and_nothing_is_printed(folder: Path) -> None:
-    said = ralph(folder)
+def test_nobody_to_ask_is_told_and_nothing_is_printed(folder: Path, ralph: Callable[..., Said]) -> None:
+    said = ralph()
     assert said.returncode == 2
     assert "pass --yes" in said.stderr and "/ralph-wiggum" not in said.stdout
 
 
 @covers("A31")
-def test_all_that_is_missing_is_said_at_once_and_the_command_is_known_all_the_same(folder: Path) -> None:
+def test_all_that_is_missing_is_said_at_once_and_the_command_is_known_all_the_same(
+    folder: Path, ralph: Callable[..., Said]
+) -> None:
     for name in ("claude", "jq", "perl"):
         (folder / "bin" / name).unlink()
-    said = ralph(folder, "--json")
+    said = ralph("--json")
     assert said.returncode == 2
     told = json.loads(said.stdout)
     assert (told["missing"], told["pending"], told["iterations"]) == (["claude", "jq", "perl"], 2, 36)
@@ -66,15 +85,15 @@ def test_all_that_is_missing_is_said_at_once_and_the_command_is_known_all_the_sa
     assert said.stderr.count("hint: ") == 3
 
 
-def test_a_plugin_that_is_not_enabled_is_missing(folder: Path) -> None:
+def test_a_plugin_that_is_not_enabled_is_missing(folder: Path, ralph: Callable[..., Said]) -> None:
     (folder / "bin" / "claude").write_text("#!/bin/sh\necho '[]'\n")
-    said = ralph(folder, "--yes")
+    said = ralph("--yes")
     assert said.returncode == 2
     assert "claude plugin install ralph-loop@claude-plugins-official" in said.stderr
 
 
-def test_without_progress_it_is_said_who_writes_it(folder: Path) -> None:
+def test_without_progress_it_is_said_who_writes_it(folder: Path, ralph: Callable[..., Said]) -> None:
     (folder / "batch_progress.json").unlink()
-    said = ralph(folder, "--yes")
+    said = ralph("--yes")
     assert said.returncode == 2
-    assert "batch_init.py" in said.stderr and os.linesep not in said.stdout
+    assert "batch_init.py" in said.stderr and said.stdout == ""
