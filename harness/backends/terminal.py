@@ -64,6 +64,7 @@ _LAST_WORDS_S: Final = 3.0
 _MOST_SCREEN_BYTES: Final = 256 * 1024 * 1024
 _HEAD_BYTES, _TAIL_BYTES = 128 * 1024 * 1024, 8 * 1024 * 1024
 _ERRORS_BYTES: Final = 1024 * 1024
+_MOST_QUESTION: Final = 2000
 _EVERYTHING = re.compile(rb".+", re.DOTALL)
 
 
@@ -158,16 +159,16 @@ class TerminalSession:
         ]
         try:
             why = await self._lead()
-        finally:
             self._last_screen = "" if self._is_gone else self._screen.text
             await self._starter.end(_GRACE_S)
             stopping.set()
             await asyncio.wait(watching, timeout=_LAST_WORDS_S)
+            self._take_entries()
+            await self._sum_up(process, why)
+        finally:
             for task in watching:
                 task.cancel()
-            self._take_entries()
-        await self._sum_up(process, why)
-        self._stream.close()
+            self._stream.close()
 
     async def _lead(self) -> str:
         """From its first screen to its end; returns why it ended, as a result line names it, empty for a process that
@@ -228,8 +229,8 @@ class TerminalSession:
                 while not (is_so() or self._is_gone or (stop and self._is_to_stop)):
                     self._stirred.clear()
                     await self._stirred.wait()
-        except TimeoutError:
-            return False
+        except TimeoutError:  # or this process stood still for that long
+            return is_so()
         return True
 
     @property
@@ -279,7 +280,7 @@ class TerminalSession:
 
     def _is_puzzled_by(self, text: str) -> None:
         shown = self._blotter.clean(" ".join(text.split()).encode(errors="replace")).decode(errors="replace")
-        self._symptoms = Symptoms(question=shown)
+        self._symptoms = Symptoms(question=shown[:_MOST_QUESTION])
 
     async def _watch_screen(self) -> None:
         """Read what is painted until nobody can paint any more."""
