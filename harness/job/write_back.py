@@ -107,13 +107,13 @@ def _resolved(
 def _target(desk: Inspection, place: ValuePath, written: WriteBack, source: Path, merge: Path | None) -> Path:
     if written.to is None:
         beside = merge.parent if merge is not None else source.parent
-        return beside / f"{source.stem}.results{source.suffix}"
+        return desk.written("", beside / f"{source.stem}.results{source.suffix}")
     if written.in_place:
         message = "is for a copy, and in_place: true writes into the workbook itself"
         desk.complain((*place, "to"), message, "leave one of them out", of_key=True)
     text = desk.fill((*place, "to"), written.to)
     named = desk.named((*place, "to"), text)
-    target = Path(desk.folder, named or "results.xlsx")
+    target = desk.written(written.to, Path(desk.folder, named or "results.xlsx"))
     if target.suffix.lower() != source.suffix.lower():
         message = f"expected a name that ends with {source.suffix}, as the workbook does, got {text!r}"
         desk.complain((*place, "to"), message)

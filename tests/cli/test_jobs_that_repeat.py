@@ -1,10 +1,12 @@
 """`--as NAME`: several jobs of one manifest, each with its own state, outputs, progress and settings."""
 
+import inspect
 import json
 import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from harness.cli.app import app
 from harness.job.grants import grants_of
 from harness.job.load import load
 
@@ -127,3 +129,14 @@ def test_a_folder_is_trusted_for_all_its_instances(desk: "Desk") -> None:
     (desk.folder / "job.yaml").write_text(text.replace("{file: items.jsonl}", '{files: "clients/{as}/*.md"}'))
     one, other = (grants_of([_load(desk.folder, name)]) for name in ("acme", "beta"))
     assert one == other and "clients/{as}/*.md" in [grant.what for grant in one]
+
+
+def test_every_command_about_a_job_takes_the_name_of_an_instance() -> None:
+    """But ralph: its loop works on the one progress file beside the manifest."""
+    told = {
+        command.callback.__name__: inspect.signature(command.callback).parameters
+        for command in app.registered_commands
+        if command.callback is not None
+    }
+    about_a_job = {name for name, parameters in told.items() if {"manifest", "manifests", "words"} & set(parameters)}
+    assert {name for name in about_a_job if "instance" not in told[name]} == {"ralph"}

@@ -275,3 +275,19 @@ def test_in_a_chain_the_rows_are_those_of_the_source_that_a_phase_joins(desk: "D
     said = desk.types("launch")
     assert said.code == 0, said.err
     assert [row[2] for row in copy_of("leads.results.xlsx")[1:]] == ["done", "new", "done"], "who is left out stays"
+
+
+@pytest.mark.parametrize(
+    ("back", "copies"),
+    [
+        ("", ["output/leads.results.xlsx", "output/leads.results@acme.xlsx"]),
+        (", to: out/x.xlsx", ["out/x.xlsx", "out/x@acme.xlsx"]),
+        (', to: "out/{as}.xlsx"', ["", "out/acme.xlsx"]),
+    ],
+)
+def test_no_two_instances_write_one_copy(back: str, copies: list[str], desk: "Desk") -> None:
+    job(desk, back=f"columns: {{Status: .state}}{back}")
+    for instance, copy in zip((None, "acme"), copies, strict=True):
+        if copy:
+            spec = load(Path("job.yaml"), instance=instance).phase(1).output.write_back
+            assert spec is not None and spec.to == desk.folder / copy
