@@ -78,6 +78,12 @@ def test_the_batches_that_run_are_those_of_the_record_with_the_rows_of_the_sourc
     assert desk.types("launch").code == 0
 
 
+def test_the_order_is_the_plan_s_whatever_order_the_rows_come_in(desk: "Desk") -> None:
+    chain(desk, plan_of(["l5", "l1"], ["l2"], ["l4", "l3"]), rows="[.batch_plan.batches[].leads[]] | sort | .[]")
+    assert desk.types("launch").code == 0
+    assert merged(desk) == [("l5", "1.1"), ("l1", "1.1"), ("l2", "1.2"), ("l4", "1.3"), ("l3", "1.3")]
+
+
 GOOD = plan_of(["l1", "l2", "l3"], ["l4", "l5"])
 
 
