@@ -16,6 +16,7 @@ from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, Place
 from harness.cli.printing import print_json, print_lines, say
 
 PROGRESS = "batch_progress.json"
+LOOP_STEPS = "prompts/ralph_loop.md"
 _LISTING_S = 30.0
 
 
@@ -23,7 +24,7 @@ def ralph(
     manifest: Manifest = DEFAULT_MANIFEST,
     steps: Annotated[
         str, typer.Option("--steps", metavar="FILE", help="What one iteration does, as a file beside the manifest.")
-    ] = "prompts/ralph_loop.md",
+    ] = LOOP_STEPS,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -36,8 +37,8 @@ def ralph(
     from harness.planning.ralph import PLUGINS, START, Loop
 
     pending, prompt = _pending(manifest), _prompt(manifest, steps)
-    plugin = asyncio.run(_plugin())
-    problems = list(_missing(plugin))
+    plugin = asyncio.run(installed_plugin())
+    problems = list(missing_for(plugin))
     loop = Loop(pending, plugin or PLUGINS[0], prompt)
     if as_json:
         told = {"pending": pending, "iterations": loop.iterations, "start": START, "command": loop.command}
@@ -100,7 +101,7 @@ def _prompt(manifest: Path, steps: str) -> str:
     return prompt
 
 
-async def _plugin() -> str | None:
+async def installed_plugin() -> str | None:
     """The one that Claude Code itself says is installed and enabled."""
     from harness.backends.login import LoginHome
     from harness.backends.programs import output_of
@@ -117,7 +118,8 @@ async def _plugin() -> str | None:
     return plugin_in(listed.output) if listed.code == 0 else None
 
 
-def _missing(plugin: str | None) -> Iterator[Any]:
+def missing_for(plugin: str | None) -> Iterator[Any]:
+    """A Problem for each thing that a loop needs and this machine has not."""
     from harness.base.errors import Problem
 
     if shutil.which("claude") is None:

@@ -1,5 +1,6 @@
 """One screen before the night: machine, keys and plan, each line tried and with its cure, and what must be mended."""
 
+import asyncio
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,8 +11,10 @@ from typing import Any, Literal
 
 from harness.backends.credentials import VARIABLE
 from harness.cli.examination import Finding, bundle, claude, credential, disk, jq, sandbox
+from harness.cli.looping import LOOP_STEPS, installed_plugin, missing_for
 from harness.cli.outside import network_and_clock
 from harness.job.job import Job
+from harness.views.wording import clean
 
 Section = Literal["machine", "keys", "plan"]
 SECTIONS: tuple[Section, ...] = ("machine", "keys", "plan")
@@ -26,7 +29,21 @@ def machine(job: Job) -> Iterator[Finding]:
         yield jq()
         yield from _worst_first(list(sandbox(replace(job, state=Path(scratch) / "state"))))
     yield disk(job.folder)
+    yield from _ralph(job)
     yield from network_and_clock(job, datetime.now(UTC))
+
+
+def _ralph(job: Job) -> Iterator[Finding]:
+    """Where the folder has the steps of a Ralph loop: what `harness ralph` needs, and `launch` does not."""
+    if job.rehearsal or not (job.folder / LOOP_STEPS).is_file():
+        return
+    plugin = asyncio.run(installed_plugin())
+    problems = list(missing_for(plugin))
+    for problem in problems:
+        says = f"`harness ralph` would be refused: {clean(problem.where)}: {clean(problem.message)}"
+        yield Finding("plugin", "note", says, clean(problem.hint or ""))
+    if not problems:
+        yield Finding("plugin", "ok", f"{clean(plugin or '')} is installed, with jq and perl")
 
 
 def _worst_first(findings: Sequence[Finding]) -> Iterable[Finding]:

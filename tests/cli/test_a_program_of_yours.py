@@ -111,13 +111,13 @@ def test_the_names_of_files_follow_the_tree(desk: "Desk") -> None:
     (desk.folder / "in/deep/a.pdf").write_text("x")
     other = f'job: other\nitems: {{files: "in/**/*.*"}}\n{manifest}'
     (desk.folder / "other.yaml").write_text(other.replace("new/{dir}/{stem}_{ext}.md", "{dir}/{basename}.md"))
-    said = desk.types("check", "other.yaml")
+    said = desk.types("check", "--only", "plan", "other.yaml")
     assert said.code == 2
     assert "'in/deep/a.pdf' and 'in/deep/a.txt' would both be written as 'in/deep/a.md'" in said.err
     (desk.folder / "other.yaml").write_text(
         f'job: other\nitems: {{files: "in/**/*.*", id: .name}}\n{manifest}'.replace("out}", "out2}")
     )
-    assert "{dir} is for items whose id is their path" in desk.types("check", "other.yaml").err
+    assert "{dir} is for items whose id is their path" in desk.types("check", "--only", "plan", "other.yaml").err
 
 
 COUNT = """\

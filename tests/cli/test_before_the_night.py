@@ -214,14 +214,14 @@ def test_check_tells_what_is_wrong_with_manifest_items_and_bounds_in_one_go(desk
     (desk.folder / "items.jsonl").write_text('{"id": "1"}\n{"id": "1"}\n')
     manifest = (desk.folder / "job.yaml").read_text()
     (desk.folder / "job.yaml").write_text(manifest.replace("prompt: count them", "prompt: 'count {{ itms }}'"))
-    both = desk.types("check")
+    both = desk.types("check", "--only", "plan")
     assert both.code == 2 and "unknown name 'itms'" in both.err and "items.jsonl:2" in both.err, both
     (desk.folder / "job.yaml").write_text(f"{manifest}deadline: 2020-01-01 08:00\n")
-    bounds = desk.types("check")
+    bounds = desk.types("check", "--only", "plan")
     assert bounds.code == 2 and "items.jsonl:2" in bounds.err and "has passed" in bounds.err, bounds
     unknown = manifest.replace("items.jsonl", "nowhere.jsonl").replace("count them", "'count {{ x }}'")
     (desk.folder / "job.yaml").write_text(unknown)
-    missing = desk.types("check").err
+    missing = desk.types("check", "--only", "plan").err
     assert missing.count("nowhere.jsonl") == 1 and "unknown name 'x'" in missing, missing
 
 
@@ -230,5 +230,5 @@ def test_check_finds_that_the_program_of_rehearsals_is_not_there(desk: "Desk") -
     head, tail = (desk.folder / "job.yaml").read_text().split("rehearsal: {session: {command: [")
     rest = tail.split(", worker.py]", 1)[1]
     (desk.folder / "job.yaml").write_text(f"{head}rehearsal: {{session: {{command: [no-such-program]{rest}")
-    said = desk.types("check")
+    said = desk.types("check", "--only", "plan")
     assert said.code == 2 and "rehearsal.session.command: there is no program 'no-such-program'" in said.err, said

@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk
@@ -43,10 +46,19 @@ def write(desk: "Desk", check: str) -> None:
     (desk.folder / "job.yaml").write_text(json.dumps(MANIFEST | {"output": {**OUTPUT, "check": checks}}))
 
 
-def test_a_dry_run_selects_estimates_and_tries_the_checks_and_leaves_the_folder_byte_identical(desk: "Desk") -> None:
+def test_a_dry_run_selects_estimates_and_tries_the_checks_and_leaves_the_folder_byte_identical(
+    desk: "Desk", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And it asks nobody: whoever listens where the provider should be hears nothing."""
     write(desk, "check")
     before = digest(desk.folder)
-    said = desk.types("launch", "--dry-run")
+    with socket.create_server(("127.0.0.1", 0)) as provider:
+        provider.setblocking(False)
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", f"http://127.0.0.1:{provider.getsockname()[1]}")
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-api03-made-up")
+        said = desk.types("launch", "--dry-run")
+        with pytest.raises(BlockingIOError):
+            provider.accept()
     assert said.code == 0, said.err
     assert "select    3 of 4 selected; skipped: 1 not among the top" in said.out
     assert "checks    main: 1 of 3 made-up records refused, which a real one may not be: too good" in said.out

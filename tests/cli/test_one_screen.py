@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.base.bounded import Bounded, BoundedError
-from harness.cli import examination, outside
+from harness.cli import examination, outside, readiness
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk
@@ -175,6 +175,28 @@ def test_a_sandbox_that_is_asked_for_and_not_there_is_that_line_alone(
     code, lines = broken(ready, "--only", "machine")
     assert (code, list(lines)) == (4, ["sandbox"])
     assert lines["sandbox"]["cure"]
+
+
+def test_a_plugin_that_a_loop_needs_is_that_line_alone_and_only_where_the_folder_has_a_loop(
+    ready: "Desk", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It keeps nobody from launching."""
+    monkeypatch.setattr(readiness, "installed_plugin", _no_plugin)
+    (tmp_path / "bin").mkdir()
+    for name in ("claude", "jq", "perl"):
+        (tmp_path / "bin" / name).symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    assert "plugin" not in ready.types("check", "--only", "machine").out
+    (ready.folder / "prompts").mkdir()
+    (ready.folder / "prompts/ralph_loop.md").write_text("Do the next school.\n")
+    said = ready.types("check", "--only", "machine", "--json")
+    (line,) = [line for line in said.json()["machine"] if line["grade"] != "ok"]
+    assert (said.code, line["what"]) == (0, "plugin")
+    assert "claude plugin install ralph-loop" in line["cure"]
+
+
+async def _no_plugin() -> None:
+    return None
 
 
 def test_a_disk_of_10_mb_is_that_line_alone(ready: "Desk", tmp_path: Path) -> None:

@@ -134,13 +134,13 @@ def _tamper(state: Path, how: str) -> None:
 
 def test_reuse_is_refused_where_it_says_nothing(desk: Desk) -> None:
     desk.job({"a": "good"}, more="reuse: {within: soon, from: [../x]}\n")
-    said = desk.types("check")
+    said = desk.types("check", "--only", "plan")
     assert said.code == 2 and "expected a duration" in said.err
     desk.job({"a": "good"}, more="reuse: {within: 30d, from: [../x]}\n")
-    said = desk.types("check")
+    said = desk.types("check", "--only", "plan")
     assert said.code == 2 and "reuse.from[0]: expected a name such as acme" in said.err
     desk.job({"a": "good"}, more="reuse: {within: 30d, from: []}\n")
-    assert "names no instance" in desk.types("check").err
+    assert "names no instance" in desk.types("check", "--only", "plan").err
 
 
 def test_a_rehearsal_takes_nothing_over(desk: Desk) -> None:

@@ -69,7 +69,7 @@ def sha(path: str) -> str:
 def test_a_run_leaves_statuses_and_results_in_a_copy_and_the_workbook_as_it_was(desk: "Desk") -> None:
     job(desk)
     before = sha("leads.xlsx")
-    said = desk.types("check")
+    said = desk.types("check", "--only", "plan")
     assert said.code == 0 and "fields    lead_id, how\n" in said.out, "the column of the status is no part of an item"
     assert "workbook  Status = .state, Summary = .summary" in said.out
     said = desk.types("launch")
@@ -211,7 +211,7 @@ def test_what_could_not_be_written_back_is_refused_before_anything_runs(desk: "D
         book = openpyxl.load_workbook("leads.xlsx")
         book["Other"]["A1"] = "how"
         book.save("leads.xlsx")
-    answer = desk.types("check")
+    answer = desk.types("check", "--only", "plan")
     assert answer.code == 2
     assert said in answer.err
 
@@ -221,12 +221,12 @@ def test_a_column_of_formulas_is_refused_and_a_signed_workbook_too(desk: "Desk")
 
     formulas = [*LEADS[:2], ["lead_001", "good", "=1+1"]]
     job(desk, rows=formulas)
-    said = desk.types("check")
+    said = desk.types("check", "--only", "plan")
     assert said.code == 2 and "leads.xlsx:Leads!C3: has a formula, which a result would replace" in said.err
     job(desk)
     with zipfile.ZipFile("leads.xlsx", "a") as archive:
         archive.writestr("_xmlsignatures/sig1.xml", "<Signature/>")
-    assert "leads.xlsx: is signed, and the signature would not hold" in desk.types("check").err
+    assert "leads.xlsx: is signed, and the signature would not hold" in desk.types("check", "--only", "plan").err
 
 
 def test_the_values_of_an_item_with_several_records_stand_side_by_side() -> None:

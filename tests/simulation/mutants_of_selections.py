@@ -15,12 +15,12 @@ MUTANTS: list[Mutant] = []
 mutant = partial(listed_in, MUTANTS)
 
 
-@mutant("V20")
+@mutant("V22")
 def _selected_before_all_is_there(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(waiting, "_OPEN", "SELECT 1 FROM items WHERE phase = :phase AND false")
 
 
-@mutant("V20")
+@mutant("V22")
 def _what_was_selected_before_takes_no_place(patch: pytest.MonkeyPatch) -> None:
     found = waiting.candidates
 
@@ -30,7 +30,7 @@ def _what_was_selected_before_takes_no_place(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(selecting, "candidates", forgetful)
 
 
-@mutant("V20")
+@mutant("V22")
 def _the_worst_are_selected(patch: pytest.MonkeyPatch) -> None:
     ranked = planning._ranked
     patch.setattr(planning, "_ranked", lambda items, spec: ranked(items, spec)[::-1])

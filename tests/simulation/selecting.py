@@ -9,7 +9,7 @@ Key = tuple[int, str]
 
 
 class SelectionWatch:
-    """V20: a selection is made when all is there that can be made, takes the best, and never more than `top`."""
+    """V22: a selection is made when all is there that can be made, takes the best, and never more than `top`."""
 
     def __init__(self, job: Job, states: Mapping[Key, str]) -> None:
         self._top = {phase.number: phase.select.top or 0 for phase in job.phases if phase.select}
@@ -29,19 +29,19 @@ class SelectionWatch:
                 self._selected(event.phase)
             case e.BatchPlanned() if event.phase in self._top:
                 extra = {(event.phase, item) for item in event.items} - self._taken
-                assert not extra, f"V20: {sorted(extra)} were planned, and not selected"
+                assert not extra, f"V22: {sorted(extra)} were planned, and not selected"
 
     def _selected(self, phase: int) -> None:
         open_ = [key for key, state in self._states.items() if key[0] < phase and state in ("pending", "running")]
-        assert not open_, f"V20: selected while {open_} could make more"
+        assert not open_, f"V22: selected while {open_} could make more"
         mine = {key for key in self._made if key[0] == phase}
         chosen = {key for key in mine - self._taken if self._states[key] == "pending"}
         left_out = {key for key in mine if self._states[key] == "skipped"} - self._left_out
         slots = max(0, self._top[phase] - len([key for key in self._taken if key[0] == phase]))
-        assert len(chosen) <= slots, f"V20: {len(chosen)} were selected for {slots} places"
-        assert len(chosen) == slots or not left_out, "V20: some were left out, and places are free"
+        assert len(chosen) <= slots, f"V22: {len(chosen)} were selected for {slots} places"
+        assert len(chosen) == slots or not left_out, "V22: some were left out, and places are free"
         worst = max((self._made[key] for key in chosen), default=None)
         better = [key for key in left_out if worst is not None and self._made[key] < worst]
-        assert not better, f"V20: {better} are better than what was selected"
+        assert not better, f"V22: {better} are better than what was selected"
         self._taken |= chosen
         self._left_out |= left_out
