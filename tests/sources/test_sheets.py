@@ -303,7 +303,11 @@ def test_more_cells_than_are_read_are_refused(bounded: Bounded, monkeypatch: pyt
 
 
 def test_columns_that_results_are_written_into_are_no_part_of_a_row(bounded: Bounded) -> None:
-    source = SheetSource(workbook({"Leads": LEADS}), without=frozenset({"score"}))
+    def spoil(book: Any) -> None:
+        book["Leads"]["C3"] = "#N/A"
+        book["Leads"]["C3"].data_type = "e"
+
+    source = SheetSource(workbook({"Leads": LEADS}, spoil), without=frozenset({"score"}))
     assert rows_of_sheet(source).values[0] == {"lead_id": "lead_001", "company": "Alpha"}
 
 
