@@ -4,6 +4,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tests.cli.conftest import merged
+from tests.covers import covers
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk
@@ -46,6 +47,7 @@ def test_a_run_stops_at_a_phase_and_a_later_one_goes_on(desk: "Desk") -> None:
     assert [record["id"] for record in merged(desk.folder, "letters")] == ["a", "b", "d", "e"]
 
 
+@covers("F27")
 def test_batches_are_run_looked_at_and_retried_by_their_planned_ids(desk: "Desk") -> None:
     _job(desk)
     assert "there is no batch 3" in desk.types("launch", "--batch", "3").err

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cli.app import app
 from harness.job.grants import grants_of
 from harness.job.load import load
+from tests.covers import covers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +43,7 @@ def _merged(path: "Path") -> list[str]:
     return [record["id"] for record in json.loads(path.read_bytes())]
 
 
+@covers("F22")
 def test_two_clients_of_one_manifest_run_beside_each_other(desk: "Desk") -> None:
     _clients(desk, acme={"a": "good", "b": "bad"}, beta={"a": "good"})
     assert desk.types("launch", "--as", "acme", "--set", "vars.who=Ann").code == 1

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from harness.core.item_ids import folded
 from harness.core.names import around, file_name_for, fixed_folder, safe_name, same_file
+from tests.covers import covers
 
 
 @pytest.mark.parametrize("id_", ["S0001", "Universidad de Chile", "Cal Poly (SLO)", "été", "a.b", "Texas A&M", "日本"])
@@ -47,6 +48,7 @@ def test_a_path_without_folders_or_without_an_ending_leaves_no_trace_of_them() -
     assert file_name_for("{stem}.md", "in/review 01.txt") == "review 01.md"
 
 
+@covers("A60")
 @given(st.text(max_size=40), st.sampled_from(["{relpath}", "{dir}/{name}", "{dir}/{stem}.{ext}", "x/{relpath}.md"]))
 def test_I01_no_path_leads_out_of_the_folder(id_: str, pattern: str) -> None:
     name = file_name_for(pattern, id_)
@@ -55,6 +57,7 @@ def test_I01_no_path_leads_out_of_the_folder(id_: str, pattern: str) -> None:
         assert part not in ("", ".", "..") and not set(part) & set("\\\0\n\r") and not part.startswith(("-", "."))
 
 
+@covers("A62")
 def test_two_items_that_would_write_one_file_are_told() -> None:
     assert same_file("{stem}.md", ["in/a.txt", "in/b.txt", "old/A.txt"]) == ("in/a.txt", "old/A.txt", "A.md")
     assert same_file("{dir}/{stem}.md", ["in/a.txt", "old/a.txt"]) is None

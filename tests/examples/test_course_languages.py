@@ -14,6 +14,7 @@ import pytest
 
 from harness.base.errors import UsageError
 from harness.job.load import load
+from tests.covers import covers
 from tests.examples.conftest import COURSE, course_of
 
 ROOT = COURSE.parents[1]
@@ -40,6 +41,7 @@ def test_every_lexicon_knows_every_seed_and_has_one_target_and_one_known(course:
         assert [text for text, count in counts.items() if count > 1] == []
 
 
+@covers("F208")
 def test_the_right_records_of_the_spanish_course_pass_its_judges(spanish: Any) -> None:
     assert spanish.pairs[0][1] == ["Quiero hablar italiano contigo ahora.", "I want to speak Italian with you now."]
     for number in range(1, 6):
@@ -120,6 +122,7 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@covers("F207", "F210")
 def test_a_code_is_generated_as_document_004_names_it_and_two_lie_beside_each_other(checkout: Path) -> None:
     output = checkout / "examples/course/output"
     for code, first in (("spa_for_eng_20seeds", "Quiero"), ("ita_for_eng_s0001-0003", "Voglio")):
