@@ -92,10 +92,12 @@ def origin_of_plan(file: Path) -> str:
     composed = value.get("composed") if isinstance(value, dict) else None
     if not isinstance(composed, dict) or composed.get("by") not in ("rules", "model"):
         return shown(file)
-    cost = in_dollars(round(float(composed.get("cost_usd") or 0) * 1_000_000))
+    paid, reasons = composed.get("cost_usd"), composed.get("because")
+    cost = in_dollars(round(paid * 1_000_000)) if isinstance(paid, int | float) else "an unknown sum"
     if composed["by"] == "model":
         return f"{shown(file)}, composed by a model for {cost}"
-    because = "; ".join(f"{number}. {reason}" for number, reason in enumerate(composed.get("because") or [], 1))
+    told = reasons if isinstance(reasons, list) else []
+    because = "; ".join(f"{number}. {reason}" for number, reason in enumerate(told, 1))
     return f"{shown(file)}, composed by rules, for the model's answers were rejected: {because}; they cost {cost}"
 
 

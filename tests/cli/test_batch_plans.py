@@ -128,3 +128,21 @@ def test_a_plan_that_cannot_be_is_refused_at_its_place(desk: Desk, more: str, sa
     desk.job(SIX, more=f"{more}\n")
     refused = desk.types("check", "--only", "plan")
     assert (refused.code, "job.yaml:8:15: batch.plan: " in refused.err, said in refused.err) == (2, True, True)
+
+
+def test_the_report_says_who_composed_the_plan_and_what_was_rejected(desk: Desk) -> None:
+    a_job(desk)
+    desk.types("plan", "--write", "plan.json")
+    assert desk.types("launch", "--trust").code == 0
+    value = json.loads((desk.folder / "plan.json").read_text())
+    rejected = {"by": "rules", "because": ["lead_1 twice", "no lead_9"], "cost_usd": 0.031}
+    for composed, said in (
+        (
+            rejected,
+            "composed by rules, for the model's answers were rejected: 1. lead_1 twice; 2. no lead_9; they cost",
+        ),
+        ({"by": "model", "cost_usd": "much"}, "plan.json, composed by a model for an unknown sum"),
+        ("mine", "plan.json"),
+    ):
+        (desk.folder / "plan.json").write_text(json.dumps(value | {"composed": composed}))
+        assert said in desk.types("report").out
