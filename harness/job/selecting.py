@@ -23,6 +23,8 @@ def resolve_select(desk: Inspection, place: ValuePath, select: Select | None) ->
         desk.complain((*place, "min_categories"), "needs category, which says what an item's category is", of_key=True)
     if select.top is not None and (select.min_categories or 0) > select.top:
         desk.complain((*place, "min_categories"), f"top: {select.top} items have at most {select.top} categories")
+    if (possible := _possible(select.category)) is not None and (select.min_categories or 0) > possible:
+        desk.complain((*place, "min_categories"), f"there are {possible} categories to select from")
     if not {"top", "not_in", "min_categories"} & select.model_fields_set:
         desk.complain(place, "would leave nothing out", "write top, not_in or both", of_key=True)
     return SelectSpec(
@@ -34,6 +36,13 @@ def resolve_select(desk: Inspection, place: ValuePath, select: Select | None) ->
         not_in=_pattern(desk, (*place, "not_in"), select.not_in),
         as_written=select.model_dump(mode="json", by_alias=True, exclude_unset=True),
     )
+
+
+def _possible(category: Category | None) -> int | None:
+    """How many categories there are; None where the rows say."""
+    if category is None or category.words is None:
+        return None
+    return len({*category.words, *([category.default] if category.default is not None else [])})
 
 
 def _category(desk: Inspection, place: ValuePath, category: Category | None) -> CategorySpec | None:

@@ -187,6 +187,9 @@ def test_what_does_not_fit_together_is_refused_at_its_place(desk: "Desk") -> Non
         "items.select.not_in: expected a pattern below the job's folder",
     ):
         assert words in told
+    few = {"from": ".kind", "words": {"a": ["a"]}, "default": "b"}
+    job(desk, {"top": 9, "category": few, "min_categories": 3}, topics(*TOPICS))
+    assert "min_categories: there are 2 categories to select from" in desk.types("check", "--only", "plan").err
     job(desk, {"by": ".score"}, topics(*TOPICS))
     assert "items.select: would leave nothing out" in desk.types("check", "--only", "plan").err
     job(desk, {"top": 2, "best": "lowest", "min_categories": 1}, topics(*TOPICS))
