@@ -37,6 +37,8 @@ def outline(job: Job, selection: Selection, now: datetime) -> Iterator[str]:
     yield f"batches   {batches:,} of at most {first.batch_size}{by}, {job.parallel} at once, {job.strikes} strikes"
     for phase in job.phases:
         yield from _phase(job, phase)
+    if job.reuse is not None and (names := [each.name for each in job.reuse.states if each != job.state]):
+        yield f"reuse     of {listed(names)}, what is not older than {in_words(job.reuse.within)}"
     yield f"money     {money_line(job)}"
     for line in cell_lines(job):
         yield f"cell      {line}"
@@ -173,7 +175,8 @@ def _at(deadline: Deadline, now: datetime) -> str:
 def check_names(phase: PhaseSpec) -> list[str]:
     """In the order in which they are applied."""
     schema = ["schema"] if phase.output.schema is not None else []
-    return [*schema, *(f"python {c.python[1]}" if c.python else c.kind for c in phase.output.checks)]
+    evidence = ["evidence"] if phase.output.evidence else []
+    return [*schema, *(f"python {c.python[1]}" if c.python else c.kind for c in phase.output.checks), *evidence]
 
 
 def money_line(job: Job) -> str:

@@ -139,7 +139,7 @@ def _check_evidence(desk: Inspection, place: ValuePath, spec: PhaseSpec) -> None
         return
     if not spec.session.asks_model:
         hint = "test the records of a program with output.check"
-        desk.complain((*place, "output", "evidence"), "is read in the stream of a Claude session", hint)
+        desk.complain((*place, "output", "evidence"), "is read in the stream of a session of backend: claude", hint)
     elif "WebFetch" not in spec.session.tools:
         tools = f"[{', '.join([*spec.session.tools, 'WebFetch'])}]"
         message = "no session could have any: WebFetch is not among its tools"

@@ -112,6 +112,10 @@ BREAKS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "a question about what is done": ("nobody_asks_about_what_is_accepted", asked_again),
     "two sessions on one item": ("one_live_attempt_per_item", two_on_one_item),
     "a late result": ("only_open_attempts_accept_and_strike", lambda state: entered(state, "ItemAccepted", attempt=7)),
+    "a record from nobody": (
+        "only_open_attempts_accept_and_strike",
+        lambda state: entered(state, "ItemAccepted", attempt=0, source="job", source_attempt=0, made_at=NOW),
+    ),
     "a start without money": ("the_budget_is_never_overdrawn", overdrawn),
     "a start in a hold": ("no_start_during_a_hold", started_in_a_hold),
     "a table that says more": (

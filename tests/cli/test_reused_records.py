@@ -40,6 +40,7 @@ def _last_week(desk: Desk, **items: str) -> None:
 
 def test_what_was_made_of_the_same_rows_is_taken_over_and_costs_nothing(desk: Desk) -> None:
     _last_week(desk)
+    assert "reuse     of job, what is not older than 30d 0h" in desk.types("check", "--as", "w49").out
     assert desk.types("launch", "--as", "w49").code == 1
     (started,) = _entries(desk, "job@w49", "AttemptStarted")
     assert started["items"] == ["c"], "only what was not done there is made"

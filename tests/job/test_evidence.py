@@ -36,7 +36,7 @@ def test_one_place_or_several_are_taken_and_are_new_in_the_fingerprint(folder: P
             ASKING.replace("model: sonnet", "backend: command\n  command: [python3, checks.py]").replace(
                 ", WebFetch", ""
             ),
-            "is read in the stream of a Claude session",
+            "is read in the stream of a session of backend: claude",
         ),
     ],
 )
