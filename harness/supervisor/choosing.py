@@ -77,7 +77,7 @@ def refuse_unknown(
     names = [phase.name for phase in job.phases]
     if choice.until is not None and choice.until not in names:
         near_by = get_close_matches(choice.until, names, n=1)
-        hint = f"did you mean {near_by[0]!r}?" if near_by else f"there are {', '.join(names)}"
+        hint = f"did you mean {near_by[0]!r}?" if near_by else f"its phases: {', '.join(names)}"
         raise UsageError([Problem("--until", f"there is no phase {choice.until!r}", hint)])
     if choice.batches:
         refuse_unknown_batches(choice.batches, batches())
