@@ -81,7 +81,7 @@ def test_an_alias_counts_as_the_school_and_an_ambiguous_one_is_asked_about() -> 
     assert "Baylor University 2013" in _reasons(_report("NO", "", ("2013", "baylor")))[0]
     assert _reasons(_report("NO", "", ("2013", "Wildcats"))) == [
         "Somebody: 'Wildcats' may be University of Arizona or Kansas State University or Northwestern University "
-        "or University of Kentucky; write the name in full"
+        "or University of Kentucky or Weber State University or Abilene Christian University; write the name in full"
     ]
 
 
