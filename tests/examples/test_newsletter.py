@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from harness.cli.main import run
+from harness.rehearsal.scene import Ask
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "newsletter"
@@ -108,6 +109,30 @@ def _topics_module() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_the_scene_answers_with_what_the_request_holds_and_a_hasty_source_mends_its_list(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLE))
+    spec = importlib.util.spec_from_file_location("newsletter_scenes", EXAMPLE / "scenes.py")
+    assert spec is not None and spec.loader is not None
+    scenes = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(scenes)
+
+    def records(phase: str, id_: str, row: dict[str, Any], **reasons: list[str]) -> Any:
+        views: list[dict[str, Any]] = [{"id": id_, "data": row, "file": None, "records": []}]
+        ask = Ask(
+            phase=phase, batch="1", items=views, ids=[id_], tries=0, attempt=0, reasons=reasons, vars={}, output={},
+            context={}, cwd="", turn=0, prompt="", tool_results=[], seed=0,
+        )  # fmt: skip
+        return scenes.scene(ask).records
+
+    assert len(records("discover", "reddit", {"name": "Reddit"})[0]["topics"]) == 15
+    assert len(records("discover", scenes.HASTY, {"name": "Apify"})[0]["topics"]) == 3
+    assert len(records("discover", scenes.HASTY, {"name": "Apify"}, apify=["too short"])[0]["topics"]) == 15
+    told = records("newsletters", "x-1", {"title": "A plain title", "source": "Reddit"})[0]
+    assert told["title"] == "A plain title" and "Reddit" in told["body"]
 
 
 def test_the_two_manifests_select_alike() -> None:
