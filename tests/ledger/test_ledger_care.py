@@ -12,7 +12,8 @@ from harness.base.errors import LedgerDamagedError
 from harness.ledger.store import Ledger, rebuild, state_of
 from tests.checker.laws import broken_laws
 from tests.checker.record import Record
-from tests.sweeps.injecting import MERGED, WORK, SmallJob
+from tests.sweeps.injecting import SmallJob
+from tests.sweeps.nights import FIRST, MERGED, WORK, Night
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "ledgers"
 """By version: a job of two phases, two runs, an item that failed in both rounds and one that needed a second try."""
@@ -141,6 +142,7 @@ def test_T14_a_moved_or_copied_folder_goes_on(is_copied: bool) -> None:
 
 
 _WAITING = WORK.replace('echo "$HARNESS', 'read -r go < "${0%/*}/gate$HARNESS_BATCH"\necho "$HARNESS')
+_WAITING_NIGHT = Night("waiting", {**FIRST.files, "work.sh": _WAITING}, MERGED)
 
 
 def _make_gates(job: SmallJob) -> None:
@@ -150,7 +152,7 @@ def _make_gates(job: SmallJob) -> None:
 
 
 def test_T07_of_eight_supervisors_exactly_one_runs() -> None:
-    with SmallJob(work=_WAITING) as job:
+    with SmallJob(night=_WAITING_NIGHT) as job:
         _make_gates(job)
         eight = [job.begin() for _ in range(8)]
         codes: list[int] = []
@@ -168,7 +170,7 @@ def test_T07_of_eight_supervisors_exactly_one_runs() -> None:
 
 
 def test_T08_a_lock_file_removed_under_a_run_stops_it() -> None:
-    with SmallJob(work=_WAITING) as job:
+    with SmallJob(night=_WAITING_NIGHT) as job:
         _make_gates(job)
         process = job.begin()
         with (job.folder / "gate1").open("w") as one, (job.folder / "gate2").open("w") as two:  # both sessions wait

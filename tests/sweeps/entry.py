@@ -15,6 +15,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NoReturn
 from unittest.mock import patch
 
@@ -25,6 +26,7 @@ from harness.core.settle import settle
 from harness.ledger.store import Ledger
 from harness.outputs import merge
 from harness.supervisor import attempt
+from harness.supervisor.writing_back import WriteBacks
 
 
 def _name_everything(run_number: int) -> None:
@@ -88,8 +90,15 @@ def say_before_commit() -> None:
     patch.object(attempt, "settle", settled).start()
 
 
+def copy_before_note() -> None:
+    """The copy of a workbook is there before it is noted that this job writes it."""
+    patch.object(
+        WriteBacks, "_about_to", lambda self, phase, note, sha: replace(note, known=(*note.known, sha))
+    ).start()
+
+
 PLANTED: dict[str, Callable[[], None]] = {
-    each.__name__: each for each in (publish_before_commit, commit_before_artifact, say_before_commit)
+    each.__name__: each for each in (publish_before_commit, commit_before_artifact, say_before_commit, copy_before_note)
 }
 
 

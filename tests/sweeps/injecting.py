@@ -1,5 +1,6 @@
 """Plays a small real run under strace, which kills it or lets one of its calls fail, and says what was broken."""
 
+import atexit
 import json
 import os
 import re
@@ -16,30 +17,12 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from harness.ledger.contents import MOST_BYTES
+import openpyxl
+
 from tests.checker.laws import broken_laws
 from tests.checker.record import Record
 from tests.sweeps import forge
-
-MANIFEST = {
-    "job": "Sweep",
-    "items": {"file": "items.json", "select": {"top": 5}},
-    "batch": {"size": 1},
-    "session": {"backend": "command", "command": ["sh", "work.sh"], "prompt": "do the work"},
-    "output": {"fields": {"id": "string", "text": "string"}, "merge": "output/all.json"},
-    "parallel": 2,
-    "sandbox": "off",
-}
-WORK = """\
-cat > /dev/null
-echo "$HARNESS_ATTEMPT" >> "${0%/*}/ran"
-more=; [ "$HARNESS_BATCH" -lt 4 ] || more="$(cat "${0%/*}/more")"
-printf '[{"id":"i%s","text":"about %s%s"}]' "$HARNESS_BATCH" "$HARNESS_BATCH" "$more" > "$HARNESS_OUTPUT"
-"""
-ITEMS = ["i1", "i2", "i3", "i4", "i5"]
-MORE = "x" * (MOST_BYTES + 1)
-"""What the last two records say besides: too much for the ledger, so that their contents are files."""
-MERGED = [{"id": item, "text": f"about {item[1:]}{MORE if item > 'i3' else ''}"} for item in ITEMS]
+from tests.sweeps.nights import FIRST, Night
 
 Where = Literal["main", "state", "outputs"]
 """Which calls are counted: all of the main thread; those of the main thread on paths of the job; those of any thread
@@ -70,23 +53,27 @@ class Said:
 
 
 class SmallJob:
-    """Five items of six, two at a time, in a folder of its own that is removed at the end of the block."""
+    """The folder of a night before the run that is swept; it is removed at the end of the block."""
 
-    def __init__(self, fault: str = "none", work: str = WORK) -> None:
+    def __init__(self, fault: str = "none", night: Night = FIRST) -> None:
         self._scratch = Path(tempfile.mkdtemp(prefix="sweep-"))
         self._fault = fault
         self._runs = 0
         self.folder = self._scratch / "job"
         self.trace = self._scratch / "trace"
-        self.state = self.folder / ".harness" / "job"
+        self.night = night
+        self.state = self.folder / ".harness" / night.state
+        self.target = self.folder / night.target
         home = str(self._scratch)
         self.env = {"PATH": os.environ["PATH"], "HOME": home, "LANG": "C.UTF-8", "PYTHONPATH": str(forge.ROOT)}
         self.env |= {"HARNESS_TRUST": "1"}
-        self.folder.mkdir()
-        (self.folder / "job.yaml").write_text(json.dumps(MANIFEST))
-        (self.folder / "more").write_text(MORE)
-        (self.folder / "items.json").write_text(json.dumps([{"id": item} for item in [*ITEMS, "left out"]]))
-        (self.folder / "work.sh").write_text(work)
+        if night.after is None:
+            self.folder.mkdir()
+        else:
+            shutil.copytree(_evening_before(night.after), self.folder)
+        for name, content in (night.files if night.after is None else night.edits).items():
+            (self.folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        self.started_before = len(_started(self))
 
     def __enter__(self) -> "SmallJob":
         return self
@@ -133,11 +120,12 @@ class SmallJob:
 
     def _words(self) -> list[str]:
         self._runs += 1
-        return [str(self._runs), self._fault, "launch", "--plain"]
+        return [str(self._runs), self._fault, *self.night.words]
 
     def _strace(self, point: Point) -> list[str]:
         when = f"{point.when}{'+' * point.for_ever}"
-        paths = [] if point.where == "main" else _paths(self._runs + 1, outputs_only=point.where == "outputs")
+        outputs_only = point.where == "outputs"
+        paths = [] if point.where == "main" else _paths(self.night, self._runs + 1, outputs_only=outputs_only)
         return [
             *("-o", str(self.trace), *(["-f"] if point.where == "outputs" else [])),
             *(word for path in paths for word in ("-P", str(self.folder / path))),
@@ -153,17 +141,32 @@ class Calm:
     """Those of the job that it touches, relative to its folder; the run's number is RUN in them."""
     counts: Counter[tuple[Where, str]]
     """How many calls of a kind it makes, in the thread that makes most."""
+    kinds: frozenset[str]
+    """Of the entries that it writes."""
 
 
 @cache
-def calm() -> Calm:
-    with SmallJob() as job:
+def _evening_before(earlier: Night) -> Path:
+    """The job's folder after a calm night; others copy it."""
+    job = SmallJob(night=earlier)
+    atexit.register(job.__exit__)
+    said = job.run()
+    assert said.code == 0, said.text
+    (job.folder / "ran").unlink()
+    return job.folder
+
+
+@cache
+def calm(night: Night = FIRST) -> Calm:
+    with SmallJob(night=night) as job:
+        before = len(Record(job.state).entries)
         assert job.run_traced(["-f", "-y", "-o", str(job.trace), "-e", f"trace={','.join(_TRACED)}"]).code == 0
         found = _CALL.findall(job.trace.read_text(errors="replace"))
         of_job = re.compile(rf'["<]{re.escape(str(job.folder))}/([^">]+)[">]')
-        paths = {path for _, _, told in found for path in of_job.findall(told)} - {"job.yaml", "items.json", "work.sh"}
+        paths = {path for _, _, told in found for path in of_job.findall(told)} - set(night.files)
         known = sorted(path.replace("00000001", "RUN") for path in paths if "/work/" not in path)
-        assert "output/all.json" in known, "a calm run merges"
+        assert night.target in known, "a calm run merges"
+        kinds = frozenset(entry.kind for entry in Record(job.state).entries[before:])
         counts: Counter[tuple[Where, str, str]] = Counter()
         for thread, call, told in found:
             is_main, touched = thread == found[0][0], [path.replace("00000001", "RUN") for path in of_job.findall(told)]
@@ -173,7 +176,7 @@ def calm() -> Calm:
     most: Counter[tuple[Where, str]] = Counter()
     for (where, call, _), number in counts.items():
         most[where, call] = max(most[where, call], number)
-    return Calm(known, most)
+    return Calm(known, most, kinds)
 
 
 _CALL = re.compile(r"^(\d+) +(\w+)\((.*)", re.MULTILINE)
@@ -184,34 +187,37 @@ _TRACED = (
 _OUTPUTS = ("output", "batch_progress", ".batch_progress")
 
 
-def _paths(run: int, *, outputs_only: bool) -> list[str]:
-    known = [path.replace("RUN", f"{run:08x}") for path in calm().paths]
+def _paths(night: Night, run: int, *, outputs_only: bool) -> list[str]:
+    known = [path.replace("RUN", f"{run:08x}") for path in calm(night).paths]
     return [path for path in known if path.startswith(_OUTPUTS)] if outputs_only else known
 
 
-def count(call: str, where: Where) -> int:
+def count(call: str, where: Where, night: Night = FIRST) -> int:
     """How many such calls a calm run makes, at most in one thread."""
-    return calm().counts[where, call]
+    return calm(night).counts[where, call]
 
 
-def after_a_kill(point: Point, *, then: Sequence[Point] = (), fault: str = "none") -> list[str] | None:
+def after_a_kill(
+    point: Point, *, then: Sequence[Point] = (), fault: str = "none", night: Night = FIRST
+) -> list[str] | None:
     """What is broken after a kill at `point`, after kills at `then` in the resumes, and after two calm runs.
 
     None when the run ended without having been hit.
     """
-    with SmallJob(fault) as job:
+    with SmallJob(fault, night) as job:
         said = job.run(point)
         if not said.was_hit:
             return None
         found = _broken(job, said)
         for each in then:
             found += _broken(job, job.run(each))
-        return [f"{[str(each) for each in (point, *then)]}: {problem}" for problem in found + _after_calm(job)]
+        found += _after_calm(job) + _made_anew(job)
+        return [f"{night.name} {[str(each) for each in (point, *then)]}: {problem}" for problem in found]
 
 
-def after_an_error(point: Point) -> list[str] | None:
+def after_an_error(point: Point, night: Night = FIRST) -> list[str] | None:
     """The same for a call that fails: the run itself must say what is wrong, or survive it."""
-    with SmallJob() as job:
+    with SmallJob(night=night) as job:
         said = job.run(point)
         if not said.was_hit:
             return None
@@ -223,7 +229,7 @@ def after_an_error(point: Point) -> list[str] | None:
         if said.code == 4 and not re.search(r"^(error|stopped): .+", said.text, re.MULTILINE):
             found.append("it does not say why it stopped")
         words = f"\n{said.text[-1500:]}" if found else ""
-        return [f"{point}: {problem}{words}" for problem in found + _after_calm(job)]
+        return [f"{night.name} {point}: {problem}{words}" for problem in found + _after_calm(job)]
 
 
 def _after_calm(job: SmallJob) -> list[str]:
@@ -232,9 +238,9 @@ def _after_calm(job: SmallJob) -> list[str]:
     found = _finished(job, job.run(), "resume")
     if _entries(job)[: len(before)] != before:
         found.append("entries were lost or changed by the resume")
-    merged, attempts = (job.folder / "output" / "all.json").read_bytes(), _started(job)
+    merged, attempts = job.target.read_bytes(), _started(job)
     found += _finished(job, job.run(), "third run")
-    if (job.folder / "output" / "all.json").read_bytes() != merged or _started(job) != attempts:
+    if job.target.read_bytes() != merged or _started(job) != attempts:
         found.append("the third run did something")
     return found
 
@@ -243,11 +249,14 @@ def _finished(job: SmallJob, said: Said, which: str) -> list[str]:
     found = _broken(job, said)
     if said.code != 0:
         found.append(f"the {which} ended with {said.code}: {said.text[-600:]}")
-    if not (job.folder / "output" / "all.json").exists():
-        (job.folder / "output").mkdir(exist_ok=True)
-        (job.folder / "output" / "all.json").write_text("[]")
-    if json.loads((job.folder / "output" / "all.json").read_bytes()) != MERGED:
+    if not job.target.exists():
+        job.target.parent.mkdir(exist_ok=True)
+        job.target.write_text("[]")
+    if json.loads(job.target.read_bytes()) != job.night.merged:
         found.append(f"the {which} merged something else")
+    for copy, statuses in job.night.statuses.items():
+        if (told := _statuses(job.folder / copy)) != statuses:
+            found.append(f"after the {which} {copy} says {told}")
     left = _leftovers(job)
     if left:
         found.append(f"the {which} left {left}")
@@ -270,8 +279,7 @@ def _broken_by(job: SmallJob, said: Said, found: list[str]) -> list[str]:
     told = set(re.findall(r"\((i\d)\)  accepted", said.text))
     if not told <= accepted:
         found.append(f"{sorted(told - accepted)} were called accepted and are not")
-    target = job.folder / "output" / "all.json"
-    merged = {row["id"] for row in json.loads(target.read_bytes())} if target.exists() else set()
+    merged = {row["id"] for row in json.loads(job.target.read_bytes())} if job.target.exists() else set()
     if not merged <= accepted:
         found.append(f"{sorted(merged - accepted)} are merged and not accepted")
     for entry in record.of("ItemAccepted"):
@@ -284,6 +292,21 @@ def _broken_by(job: SmallJob, said: Said, found: list[str]) -> list[str]:
     if ran.exists() and not set(ran.read_text().split()) <= started:
         found.append("a session ran that the ledger does not know")
     return found
+
+
+def _made_anew(job: SmallJob) -> list[str]:
+    """What was there before, and a session was started for all the same."""
+    started = {
+        item for entry in Record(job.state).of("AttemptStarted")[job.started_before :] for item in entry["items"]
+    }
+    return [f"{item} was made anew" for item in sorted(started & job.night.ready)]
+
+
+def _statuses(workbook: Path) -> dict[str, str]:
+    if not workbook.exists():
+        return {}
+    _, *rows = openpyxl.load_workbook(workbook, read_only=True).active.iter_rows(max_col=2, values_only=True)
+    return {str(item): str(status) for item, status in rows}
 
 
 def _leftovers(job: SmallJob) -> list[str]:

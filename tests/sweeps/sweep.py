@@ -9,9 +9,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from tests.sweeps.injecting import Point, Where, after_a_kill, after_an_error, count
+from tests.sweeps.injecting import Point, Where, after_a_kill, after_an_error, calm, count
+from tests.sweeps.nights import EDITED, FIRST, REUSING, Night
 
 KILLED: dict[Where, tuple[str, ...]] = {
     "main": (
@@ -44,6 +46,9 @@ PLANTED = (
     ("say_before_commit", "pwrite64", 15),
 )
 """A fault, and the calls whose kills show it, each so many-th."""
+LATER = (REUSING, EDITED)
+"""Of their many writes into the ledger each fourth is killed, of everything else each."""
+MANY, EVERY_OF_MANY = ("pwrite64", "openat"), 4
 SEED = 20
 COMPOUND_EVERY = 20
 Verdict = list[str] | None
@@ -69,6 +74,13 @@ def sweep_kills() -> Swept:
         for where, calls in KILLED.items():
             for call in calls:
                 _until_unhit(pool, swept, lambda k, call=call, where=where: after_a_kill(Point(call, k, where=where)))  # type: ignore[misc]
+        for night in LATER:
+            for where, calls in KILLED.items():
+                points = [
+                    point for call in calls for point in kills(where, call, EVERY_OF_MANY if call in MANY else 1, night)
+                ]
+                for verdict in pool.map(partial(after_a_kill, night=night), points):
+                    swept.add(verdict)
         for verdict in pool.map(lambda points: after_a_kill(points[0], then=points[1]), compounds(COMPOUND_EVERY)):
             swept.add(verdict)
     return swept
@@ -81,12 +93,18 @@ def sweep_errors() -> Swept:
         points = [point for call, names in ERRORS.items() for name in names for point in errors(call, name, 12)]
         for verdict in pool.map(after_an_error, points):
             swept.add(verdict)
+        for night in LATER:
+            points = [each for call, names in ERRORS.items() for name in names for each in errors(call, name, 3, night)]
+            for verdict in pool.map(partial(after_an_error, night=night), points):
+                swept.add(verdict)
     return swept
 
 
-def kills(where: Where, call: str, every: int) -> Iterator[Point]:
-    """Each `every`-th kill point of this call, from a place that the seed decides; at least one."""
-    calls = count(call, where)
+def kills(where: Where, call: str, every: int, night: Night = FIRST) -> Iterator[Point]:
+    """Each `every`-th kill point of this call, from a place that the seed decides; at least one if there is any."""
+    calls = count(call, where, night)
+    if not calls:
+        return
     first = 1 + random.Random(f"{SEED} {where} {call}").randrange(min(every, calls))
     yield from (Point(call, k, where=where) for k in range(first, calls + 1, every))
 
@@ -99,20 +117,20 @@ def compounds(every: int, calls: Sequence[str] = CHANGING) -> Iterator[tuple[Poi
             yield point, [Point(draw.choice(CHANGING), draw.randint(1, 12)) for _ in range(3)]
 
 
-def errors(call: str, error: str, most: int) -> Iterator[Point]:
+def errors(call: str, error: str, most: int, night: Night = FIRST) -> Iterator[Point]:
     """Once and for ever, at most so many points each, evenly spread over the run."""
     where: Where = "main" if call in ("vfork", "clone3") else "state"
-    calls = count(call, where)
+    calls = count(call, where, night)
     for for_ever in (False, True):
         step = -(-calls // most)
         first = 1 + random.Random(f"{SEED} {call} {error} {for_ever}").randrange(min(step, calls))
         yield from (Point(call, k, f"error={error}", where, for_ever) for k in range(first, calls + 1, step))
 
 
-def finds(fault: str, call: str, every: int = 1) -> list[str]:
+def finds(fault: str, call: str, every: int = 1, where: Where = "main", night: Night = FIRST) -> list[str]:
     """What the kills of this call show of a planted fault; the last calls first, and no more than needed."""
-    for k in range(count(call, "main"), 0, -every):
-        broken = after_a_kill(Point(call, k), fault=fault)
+    for k in range(count(call, where, night), 0, -every):
+        broken = after_a_kill(Point(call, k, where=where), fault=fault, night=night)
         if broken:
             return broken
     return []
@@ -139,9 +157,14 @@ def sweep(scratch: Path) -> bool:
         print(f"{name} points swept: {swept.points}, broken: {len(swept.broken)}", flush=True)
         print("\n".join(swept.broken[:20]))
         passed &= not swept.broken
-    found = [fault for fault, call, every in PLANTED if finds(fault, call, every)]
-    print(f"planted faults found by the kills: {len(found)} of {len(PLANTED)}")
-    return passed and len(found) == len(PLANTED)
+    for night in (FIRST, *LATER):
+        kinds = calm(night).kinds
+        print(f"kills of the night {night.name!r} visited entries of the kinds {', '.join(sorted(kinds))}")
+        passed &= night.writes <= kinds
+    found = [finds(fault, call, every) for fault, call, every in PLANTED]
+    found += [finds("copy_before_note", "fsync", where="outputs", night=REUSING)]
+    print(f"planted faults found by the kills: {sum(map(bool, found))} of {len(found)}")
+    return passed and all(found)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.sweeps.injecting import Point, Where, after_a_kill, after_an_error
+from tests.sweeps.nights import EDITED, REUSING, Night
 from tests.sweeps.sweep import PLANTED, compounds, errors, finds, kills
 
 pytestmark = [pytest.mark.linux, pytest.mark.root]
@@ -28,6 +29,12 @@ _FAILING = (
 def test_T01_a_kill_at_any_call_loses_nothing_and_repeats_nothing(where: Where, call: str) -> None:
     for point in kills(where, call, every=200):
         assert not after_a_kill(point)
+
+
+@pytest.mark.parametrize(("night", "point"), [(REUSING, Point("fdatasync", 6)), (EDITED, Point("rename", 2))])
+def test_T01_so_does_one_in_a_night_that_takes_over_what_was_there(night: Night, point: Point) -> None:
+    """Records of another job and batches out of a record, then a row that has changed; an instance; a workbook."""
+    assert after_a_kill(point, night=night) == []
 
 
 def test_T02_kills_inside_the_resume_lose_nothing_either() -> None:

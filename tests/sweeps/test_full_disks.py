@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.sweeps.forge import ROOT
-from tests.sweeps.injecting import ITEMS, MANIFEST, MERGED, MORE, WORK
+from tests.sweeps.nights import ITEMS, MANIFEST, MERGED, MORE, WORK
 
 pytestmark = [pytest.mark.linux, pytest.mark.root]
 
