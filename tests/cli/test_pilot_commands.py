@@ -54,7 +54,7 @@ def test_whether_you_can_go_to_bed_is_in_the_terminal_the_log_and_the_report(des
 
 
 def test_a_deadline_that_comes_too_early_is_told_with_how_much_will_be_left(desk: "Desk") -> None:
-    desk.job({str(n): "good" for n in range(1, 7)}, more="pilot: 1\nrate: 4/min\ndeadline: 4s\n")
+    desk.job({str(n): "good" for n in range(1, 7)}, more="pilot: 1\nrate: 4/min\ndeadline: 45s\n")
     launched = desk.types("launch")
     assert launched.code == 3, launched
     for told in (launched.err, desk.types("log").out, desk.types("report").out):

@@ -27,7 +27,7 @@ output: {key: .id, fields: {id: string}, merge: out.json}
 CLI = f"""#!{sys.executable}
 import json, pathlib, sys, time
 waiting = pathlib.Path.home().parent / "job/.harness/job/waiting.json"
-for _ in range(1_000):
+for _ in range(10_000):
     if waiting.exists():
         (pathlib.Path.home() / "told").write_bytes(waiting.read_bytes())
         break

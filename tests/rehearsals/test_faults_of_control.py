@@ -7,9 +7,11 @@ import signal
 import stat
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from harness.ledger.control import Request, post
@@ -131,7 +133,7 @@ def test_H07_when_everything_is_gone_at_once_the_same_command_goes_on(programs: 
 def test_C12_a_copy_of_a_killed_run_goes_on_elsewhere(programs: MakeJob, tmp_path: Path) -> None:
     """Lock file, process numbers and paths of the first machine come along, and mean nothing there."""
     job, running = waiting(programs)
-    copy_running(job, tmp_path / "elsewhere")
+    copy_running(job, running, tmp_path / "elsewhere")
     running.kill()
     kill_all(job.sessions())
     before = job.record().entries
@@ -142,9 +144,18 @@ def test_C12_a_copy_of_a_killed_run_goes_on_elsewhere(programs: MakeJob, tmp_pat
     assert_nobody_was_hurt(job)
 
 
-def copy_running(job: Job, to: Path) -> None:
-    """A file that is being written aside may be gone before it is copied."""
-    shutil.copytree(job.folder, to, symlinks=True, ignore=shutil.ignore_patterns(".*.tmp"))
+def copy_running(job: Job, running: Running, to: Path) -> None:
+    """As it is at one moment: what writes there stands still meanwhile."""
+    with standing_still(running):
+        shutil.copytree(job.folder, to, symlinks=True, ignore=shutil.ignore_patterns(".*.tmp"))
+
+
+@contextmanager
+def standing_still(running: Running) -> Iterator[None]:
+    running.signal(signal.SIGSTOP)
+    until(lambda: psutil.Process(running.pid).status() == psutil.STATUS_STOPPED, "the supervisor to stand still")
+    yield
+    running.signal(signal.SIGCONT)
 
 
 def kill_all(pids: list[int]) -> None:
@@ -213,7 +224,7 @@ def test_a_copy_of_a_running_jobs_folder_runs_beside_it_and_ends_none_of_its_ses
     home = tmp_path / "home-of-the-copy"
     home.mkdir()
     copy = Job(tmp_path / "copy", home, rehearsal=False)
-    copy_running(job, copy.folder)
+    copy_running(job, running, copy.folder)
     sessions = job.sessions()
     assert copy.play().code == 0
     assert set(sessions) & set(job.sessions()) and not running.is_over()
@@ -241,9 +252,8 @@ def test_T14_a_folder_that_is_moved_while_its_job_runs_is_told_in_words_and_goes
 
 def test_a_folder_that_is_deleted_while_its_job_runs_ends_its_sessions_and_is_told_in_words(programs: MakeJob) -> None:
     job, running = waiting(programs)
-    running.signal(signal.SIGSTOP)  # or it writes something while the folder is removed
-    shutil.rmtree(job.folder)
-    running.signal(signal.SIGCONT)
+    with standing_still(running):  # or it writes something while the folder is removed
+        shutil.rmtree(job.folder)
     ended = running.end()
     assert ended.code == 4 and "the job's folder was deleted while it ran" in ended.err, ended.all
     assert not job.folder.exists() and not job.sessions()

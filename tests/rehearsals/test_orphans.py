@@ -119,4 +119,4 @@ def test_C07_what_a_check_leaves_behind_is_ended(way: str, programs: MakeJob) ->
         running.kill()
         check.write_text(CHECK.format(seconds=seconds, then="exit 0"))
         assert job.play("--keep").code == 0
-    until(lambda: not sleepers(), "the daemons to end", 5.0)
+    until(lambda: not sleepers(), "the daemons to end")
