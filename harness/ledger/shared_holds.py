@@ -4,13 +4,15 @@
 
 Every hold is a file of its own, renamed into place: writers need no lock, none can undo another's, and whoever reads
 takes the longest. A job's own holds are in its ledger; the folder only saves starts, so whatever is wrong in it is no
-hold.
+hold. One whose end has come stays until the provider has answered somebody: whoever has the kernel lock on `probe`
+beside it asks first, with one session, and all others wait for that.
 """
 
+import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -44,6 +46,8 @@ class SharedHolds:
     def __init__(self, folder: Path, fingerprint: str, set_by: str = "") -> None:
         self._folder = folder / "holds" / fingerprint
         self._set_by = set_by
+        self._probe = -1
+        """Descriptor of the file `probe` while this job has the lock on it."""
 
     def place(self, until: datetime, reason: str) -> bool:
         """Let no job start before `until`; durable when it returns. A longer hold that lies there stays in force.
@@ -75,9 +79,48 @@ class SharedHolds:
         is_ours = longest.set_by in ("", self._set_by)
         return longest.until, longest.reason if is_ours else f"{longest.reason} (met by {longest.set_by})"
 
+    def is_in_doubt(self, now: datetime) -> bool:
+        """A hold has ended, and nobody knows yet whether the limit has."""
+        return any(hold.until <= now for hold in self._read())
+
+    def may_probe(self, now: datetime) -> bool:
+        """Whether this job may be the one that asks; no other may then until `end_probe`, or until this process ends.
+
+        True where the folder cannot be written: then each job asks for itself.
+        """
+        if self._probe < 0:
+            try:
+                self._probe = os.open(
+                    self._folder / "probe", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+                )
+                fcntl.flock(self._probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self.end_probe()
+                return False
+            except OSError:
+                self.end_probe()
+        if self.current(now) is None:
+            return True
+        self.end_probe()  # another job's probe has met the limit meanwhile
+        return False
+
+    def end_probe(self) -> None:
+        """Whatever came of it. Does nothing when this job has none."""
+        if self._probe >= 0:
+            os.close(self._probe)
+            self._probe = -1
+
+    def answered(self, now: datetime) -> None:
+        """The provider has answered a session: forget the holds that have ended."""
+        self._forget([hold for hold in self._read() if hold.until <= now])
+        self.end_probe()
+
     def lift(self) -> None:
-        """Forget all holds that lie there now: the provider answered well, or a person knows better."""
-        for hold in self._read():
+        """Forget all holds that lie there now: a person knows better."""
+        self._forget(list(self._read()))
+
+    def _forget(self, holds: Sequence[_Hold]) -> None:
+        for hold in holds:
             try:
                 hold.path.unlink(missing_ok=True)
             except OSError:

@@ -8,12 +8,14 @@ from harness.base.ids import AttemptId
 from harness.core.belief import is_claim
 from harness.core.events import AttemptEnded, HoldPlaced
 from harness.core.faults import AUTH, USAGE_LIMIT
-from harness.core.gate import CACHE_LIFE_S, Gate, held_back
+from harness.core.gate import CACHE_LIFE_S, Closed, Gate, held_back
 from harness.core.types import AttemptSpec, SessionEvent
 from harness.ledger import queries
 from harness.supervisor.setting import Setting
 
 _AUTH_PROBE_AFTER = timedelta(seconds=10)
+_LOOK_AGAIN = timedelta(seconds=2)
+"""Another process has no way to wake this one; its probe takes seconds."""
 
 
 def says_usage_limit(ended: AttemptEnded) -> bool:
@@ -45,13 +47,31 @@ class Door:
     def needs_lead(self, phase: int) -> bool:
         """Whether one start goes ahead and the others wait for its first response."""
         session = self._setting.job.phase(phase).session
-        if self.gate.probing or session.backend == "command":
-            return self.gate.probing
+        is_probing = self.gate.probing or self._is_in_doubt()
+        if is_probing or session.backend == "command":
+            return is_probing
         primed_at = self._primed.get((phase, session.model))
         return primed_at is None or self._setting.clock.monotonic() - primed_at > CACHE_LIFE_S
 
+    def probed_elsewhere(self) -> Closed | None:
+        """Before a start: what keeps it back while a session of another job looks whether a shared limit is over.
+
+        None: it may begin, as the one probe of all jobs on the credential if there is a doubt.
+        """
+        shared, now = self._setting.shared_holds, self._setting.clock.now()
+        if shared is None or not shared.is_in_doubt(now) or shared.may_probe(now):
+            return None
+        return Closed(now + _LOOK_AGAIN, "hold", "a session of another job looks whether the limit is over")
+
+    def end_probe(self) -> None:
+        """The probe has ended, and what it met is shared; or the run is over."""
+        if self._setting.shared_holds is not None:
+            self._setting.shared_holds.end_probe()
+
     def answered(self, spec: AttemptSpec) -> None:
         """The provider gave this session its first response."""
+        if self._setting.shared_holds is not None:
+            self._setting.shared_holds.answered(self._setting.clock.now())
         self._primed[spec.batch.phase, spec.session.model] = self._setting.clock.monotonic()
         self.gate = self.gate.after_answer()
         self._wake()
@@ -83,6 +103,10 @@ class Door:
             self.gate = self.gate.after_provider_fault()
             self._place_hold(attempt, self._setting.clock.now() + _AUTH_PROBE_AFTER, "the credential was refused")
         return attempt <= self._auth_doubted_by
+
+    def _is_in_doubt(self) -> bool:
+        shared = self._setting.shared_holds
+        return shared is not None and shared.is_in_doubt(self._setting.clock.now())
 
     def _place_hold(self, attempt: AttemptId, until: datetime, reason: str) -> None:
         hold = queries.run_state(self._setting.ledger.db).hold

@@ -125,6 +125,7 @@ class Supervisor:
         except BaseExceptionGroup as errors:
             raise first_of(errors) from errors
         finally:
+            self._door.end_probe()
             for timer in self._timers:
                 timer.cancel()
         await self._merger.merge_all()
@@ -224,6 +225,8 @@ class Supervisor:
         """Look, decide, and record the start if that is it."""
         snapshot = self._snapshot()
         decision = decide(snapshot)
+        if isinstance(decision, Start) and (elsewhere := self._door.probed_elsewhere()):
+            return _Step(Wait(elsewhere.until, elsewhere.why), elsewhere, None)
         spec = self._start(is_lead=decision.lead) if isinstance(decision, Start) else None
         return _Step(decision, snapshot.closed, spec)
 
@@ -256,7 +259,7 @@ class Supervisor:
             next_group=group.id if group else None,
             reservation_microusd=reservation(job, job.phase(group.batch.phase)) if group else 0,
             needs_lead=group is not None and self._door.needs_lead(group.batch.phase),
-            lead_in_flight=any(each.is_lead and not each.has_answered for each in self._running.values()),
+            lead_in_flight=self._is_led(),
             running=len(self._running),
             allowed=0 if is_full or self._is_rejected() else self._door.gate.allowed,
             closed=closing,
@@ -268,6 +271,9 @@ class Supervisor:
             budget_microusd=to_micro(job.budget) if job.budget is not None else None,
             stop=self._stop or self._broken(),
         )
+
+    def _is_led(self) -> bool:
+        return any(each.is_lead and not each.has_answered for each in self._running.values())
 
     def _is_rejected(self) -> bool:
         return any(each.is_rejected for each in self._running.values())
@@ -333,6 +339,8 @@ class Supervisor:
         self._begin_session(step)
         if says_usage_limit(ended):
             self._setting.share_hold()
+        if not self._is_led():
+            self._door.end_probe()
         self._on_event(SessionEvent(spec.id, "settled"))
         await asyncio.sleep(0)  # the new session goes first, then the next look
         self.wake()

@@ -104,4 +104,4 @@ def test_H2_forged_lines_cost_the_forger_its_own_attempt_and_a_real_limit_holds_
     held = Record(tmp_path / "limited" / ".harness" / "job")
     assert len(held.of("HoldPlaced")) == 1
     assert len(held.of("AttemptStarted")) == 2, "one that was refused, one probe after the reset"
-    assert list((tmp_path / "home").rglob("holds/*/*.json")), "other jobs on the account were told"
+    assert list((tmp_path / "home").rglob("holds/*/probe")), "other jobs on the account were told, until it was over"
