@@ -157,7 +157,7 @@ def _merge_skips_the_last(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("V2", "V0")
 def _merge_is_current_for_ever(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(merging, "_is_current", lambda ledger, phase, target: target.exists())
+    patch.setattr(merging, "is_merged", lambda ledger, phase: phase.output.merge.exists())
 
 
 # given batches --------------------------------------------------------------------------------------------------------
