@@ -10,8 +10,9 @@ from harness.rehearsal.scene import Records, Reply, Text, Tool, Trouble, Turn
 def document_of(reply: Reply) -> dict[str, Any]:
     """`{"records"}`, `{"blocks"}` or `{"trouble"}` with their other fields. What is in it may be no JSON yet."""
     match reply:
-        case Records(records=records, notes=notes):
-            return {"records": dict(records) if isinstance(records, Mapping) else list(records), "notes": notes}
+        case Records(records=records, notes=notes, fetch=fetch):
+            plain = dict(records) if isinstance(records, Mapping) else list(records)
+            return {"records": plain, "notes": notes, "fetch": None if fetch is None else list(fetch)}
         case Turn(blocks=blocks, stop=stop, tag=tag, cost=cost):
             told = str(cost) if isinstance(cost, Decimal) else cost
             return {"blocks": [_block(block) for block in blocks], "stop": stop, "tag": tag, "cost": told}
@@ -24,7 +25,7 @@ def document_of(reply: Reply) -> dict[str, Any]:
 def reply_of(document: Mapping[str, Any]) -> Reply:
     """The other way."""
     if "records" in document:
-        return Records(document["records"], document["notes"])
+        return Records(document["records"], document["notes"], document["fetch"])
     if "blocks" in document:
         blocks = [Text(each["text"]) if "text" in each else Tool(**each) for each in document["blocks"]]
         cost = document["cost"]
