@@ -13,6 +13,7 @@ from harness.base import processes
 from harness.base.ending import end_tree, wait_gone
 from harness.base.processes import Identity, identity_of, is_alive
 from tests.base.family import tree
+from tests.covers import covers
 
 
 def end(leader: "subprocess.Popen[str]", grace: float) -> None:
@@ -22,6 +23,7 @@ def end(leader: "subprocess.Popen[str]", grace: float) -> None:
     leader.wait()
 
 
+@covers("A81")
 def test_a_tree_is_ended_to_its_last_leaf() -> None:
     leader = tree()
     below = processes.descendants(leader.pid)

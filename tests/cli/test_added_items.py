@@ -18,6 +18,7 @@ from harness.sources.read import Reading
 from harness.supervisor import opening
 from harness.supervisor.opening import add_items
 from tests.checker.laws import broken_laws
+from tests.covers import covers
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk
@@ -110,6 +111,7 @@ def test_a_choice_may_name_an_added_item(desk: "Desk") -> None:
     assert merged(desk) == ["1", "3"]
 
 
+@covers("F202")
 @pytest.mark.parametrize("needs", ["own", "earlier", "previous"])
 def test_added_items_go_through_every_phase(needs: str, desk: "Desk") -> None:
     desk.job({"1": "good", "2": "good", "3": "bad"})

@@ -7,6 +7,7 @@ import pytest
 
 from harness.job.load import load
 from tests.cli.conftest import Desk, assert_sound, count, merged
+from tests.covers import covers
 
 SIX = {f"lead_{number}": "good" for number in range(1, 7)}
 
@@ -30,6 +31,7 @@ def groups(desk: Desk) -> list[list[str]]:
     return [group["items"] for group in desk.types("plan", "--json").json()["groups"]]
 
 
+@covers("F24")
 def test_the_plan_that_was_written_and_edited_is_the_one_that_runs(desk: Desk) -> None:
     a_job(desk)
     missing = desk.types("launch", "--trust")

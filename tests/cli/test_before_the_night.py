@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.covers import covers
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk
 
@@ -85,6 +87,7 @@ def test_what_a_schema_leaves_open_may_hold_anything(desk: "Desk") -> None:
     assert desk.types("check", "--only", "plan").code == 0
 
 
+@covers("A83")
 def test_made_items_are_seen_as_their_rows_make_them(desk: "Desk") -> None:
     rows = ", items: {rows: '.parts[] | {id: .id, of: .id}', id: .id, noun: part}"
     two_phases(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.conftest import count
+from tests.covers import covers
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk
@@ -172,6 +173,7 @@ def test_P03_a_job_that_was_planned_says_that_its_deadline_has_passed_and_a_fini
     assert desk.types("launch", *passed).code == 0
 
 
+@covers("A28")
 def test_a_failed_item_gets_a_new_round_by_retry(desk: "Desk") -> None:
     desk.job({"1": "bad", "2": "good"})
     assert desk.types("launch").code == 1

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.covers import covers
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk
 
@@ -46,6 +48,7 @@ def write(desk: "Desk", check: str) -> None:
     (desk.folder / "job.yaml").write_text(json.dumps(MANIFEST | {"output": {**OUTPUT, "check": checks}}))
 
 
+@covers("F95", "A39")
 def test_a_dry_run_selects_estimates_and_tries_the_checks_and_leaves_the_folder_byte_identical(
     desk: "Desk", monkeypatch: pytest.MonkeyPatch
 ) -> None:

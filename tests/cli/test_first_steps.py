@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from harness.cli.blueprint import survey
+from tests.covers import covers
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk
@@ -20,6 +21,7 @@ def _write(desk: "Desk", files: dict[str, str]) -> None:
         path.write_text(content)
 
 
+@covers("A18")
 @pytest.mark.parametrize(
     ("files", "found"),
     [

@@ -10,6 +10,7 @@ import pytest
 
 from harness.ledger.store import rebuild, state_of
 from tests.checker.laws import broken_laws
+from tests.covers import covers
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk
@@ -153,6 +154,7 @@ def test_a_chosen_item_that_must_wait_for_its_batch_is_not_done(desk: "Desk") ->
     assert_sound(desk.folder)
 
 
+@covers("F202")
 def test_what_is_recovered_of_a_finished_job_goes_on_in_batches(desk: "Desk") -> None:
     """Each item had failed alone; the next phase must not have a session for each of them."""
     words = [f"w{number}" for number in range(6)]

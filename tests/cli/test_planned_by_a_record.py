@@ -10,6 +10,7 @@ import pytest
 
 from harness.ledger.store import rebuild, state_of
 from tests.checker.laws import broken_laws
+from tests.covers import covers
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk
@@ -66,6 +67,7 @@ def assert_sound(folder: Path) -> None:
     assert broken_laws(state) == []
 
 
+@covers("F5", "F23")
 def test_the_batches_that_run_are_those_of_the_record_with_the_rows_of_the_source(desk: "Desk") -> None:
     chain(desk, plan_of(["l5", "l1"], ["l2"], ["l4", "l3"], throttling={"concurrent_dossiers": 2}))
     launched = desk.types("launch", "--plain")
@@ -157,6 +159,7 @@ def test_what_cannot_be_meant_is_refused_at_its_place(desk: "Desk", phase: dict[
     assert (refused.code, said in refused.err, "job.yaml:1:" in refused.err) == (2, True, True), refused.err
 
 
+@covers("A14")
 def test_another_plan_keeps_the_dossiers_that_are_done(desk: "Desk") -> None:
     chain(desk, GOOD, plan_of(["l5"], ["l4", "l1"], ["l3", "l2"], throttling={"api_calls_per_minute": 600}))
     manifest = json.loads((desk.folder / "job.yaml").read_text())

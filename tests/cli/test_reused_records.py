@@ -10,6 +10,7 @@ import pytest
 from harness.ledger.store import rebuild, state_of
 from tests.checker.laws import broken_laws
 from tests.cli.conftest import Desk, change_check
+from tests.covers import covers
 
 ITEMS = {"a": "good", "b": "good", "c": "bad"}
 REUSE = "reuse: 30d\nstrikes: 1\n"
@@ -38,6 +39,7 @@ def _last_week(desk: Desk, **items: str) -> None:
     assert desk.types("launch").code == (1 if "bad" in (items or ITEMS).values() else 0)
 
 
+@covers("A32")
 def test_what_was_made_of_the_same_rows_is_taken_over_and_costs_nothing(desk: Desk) -> None:
     _last_week(desk)
     assert "reuse     of job, what is not older than 30d 0h" in desk.types("check", "--as", "w49").out

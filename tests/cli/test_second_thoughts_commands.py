@@ -14,6 +14,7 @@ from harness.base.clock import Clock
 from harness.ledger.store import Ledger
 from harness.supervisor import changes
 from tests.cli.conftest import assert_sound, change_check, count, merged
+from tests.covers import covers
 from tests.rehearsals.playing import all_pids, words_of
 
 if TYPE_CHECKING:
@@ -209,6 +210,7 @@ def test_a_full_disk_is_told_in_words_and_changes_nothing(
     assert "3 numbers recovered" in desk.types("rejudge").out
 
 
+@covers("A71")
 def test_a_rejected_item_gets_a_new_round_with_the_reason_and_leaves_the_merge_until_then(desk: "Desk") -> None:
     desk.job({"1": "good", "2": "good", "3": "good"})
     assert desk.types("launch").code == 0

@@ -18,6 +18,7 @@ from harness.ledger import written_back
 from harness.ledger.contents import contents_of
 from harness.sources.naming import ids_of_rows
 from harness.supervisor.writing_back import WriteBacks, value_of
+from tests.covers import covers
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk
@@ -68,6 +69,7 @@ def sha(path: str) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
+@covers("F12", "A5")
 def test_a_run_leaves_statuses_and_results_in_a_copy_and_the_workbook_as_it_was(desk: "Desk") -> None:
     job(desk)
     before = sha("leads.xlsx")

@@ -10,6 +10,7 @@ import pytest
 from harness.base.clock import LOCAL_ZONE
 from harness.core.resets import told_reset
 from harness.job.bounds import parse_deadline, parse_window
+from tests.covers import covers
 
 BERLIN = ZoneInfo("Europe/Berlin")
 """02:00 to 03:00 does not exist on 2027-03-28, and exists twice on 2027-10-31."""
@@ -80,6 +81,7 @@ def test_a_reset_in_local_time_is_that_of_the_other_side_of_the_change() -> None
         assert told_reset("You've hit your session limit · resets 5am", utc(now)) == utc(until)
 
 
+@covers("A89")
 @pytest.mark.usefixtures("machine_in_berlin")
 def test_the_zone_of_this_machine_reads_and_writes_every_hour_of_a_change() -> None:
     for change in (utc("2027-03-27 20:00"), utc("2027-10-30 20:00")):

@@ -11,6 +11,7 @@ from harness.core.faults import OVERLOADED, USAGE_LIMIT
 from harness.core.gate import Closed, Gate, Passing, closed, held_back, hold_until, too_long
 from harness.core.types import Fault, SessionEvent
 from harness.job.bounds import Bounds, Deadline, parse_deadline, parse_rate, parse_share, parse_window
+from tests.covers import covers
 
 NOW = datetime(2026, 11, 20, 23, 0, tzinfo=UTC)
 
@@ -47,6 +48,7 @@ def test_P05_a_stated_reset_is_believed_and_a_senseless_one_is_not() -> None:
         assert hold_until(Fault(USAGE_LIMIT, "provider", "", senseless), 1, NOW) == NOW + timedelta(seconds=30)
 
 
+@covers("A65")
 @given(
     starts=st.lists(st.integers(0, 600), max_size=40).map(sorted),
     most=st.integers(1, 10),

@@ -7,6 +7,7 @@ import pytest
 from harness.core.forecast import Forecast, Range, Rest, Sample, forecast
 from harness.core.pace import by_the_clock, open_time
 from harness.job.bounds import Bounds, parse_rate, parse_window
+from tests.covers import covers
 
 NIGHT = datetime(2026, 11, 20, 23, 0).astimezone()
 HOUR = timedelta(hours=1)
@@ -28,6 +29,7 @@ def test_the_rest_takes_as_long_as_the_rate_lets_its_sessions_start() -> None:
     assert fast.seconds == rest(2).seconds
 
 
+@covers("A23")
 @pytest.mark.parametrize(
     ("now", "hours", "wall"),
     [

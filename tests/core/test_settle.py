@@ -50,8 +50,10 @@ from harness.core.types import (
     Verdict,
 )
 from tests.core.settling import BAD, GOOD, MISSING, NOW, a_fault, an_attempt, failed, queued, settled, struck
+from tests.covers import covers
 
 
+@covers("F196")
 def test_good_records_of_a_partly_good_group_are_accepted_and_the_rest_goes_together_with_one_strike_each() -> None:
     events = settled(an_attempt([0, 0, 0]), [GOOD, BAD, MISSING])
     assert [event.item for event in events if isinstance(event, ItemAccepted)] == ["i0"]
@@ -64,6 +66,7 @@ def test_an_item_one_strike_short_goes_alone() -> None:
     assert queued(events) == [("retry", ("i1",)), ("alone", ("i0",))]
 
 
+@covers("F179", "F185", "A21")
 def test_the_last_strike_is_earned_alone_and_fails_the_item() -> None:
     events = settled(an_attempt([2]), [BAD])
     assert struck(events) == ["i0"]
@@ -116,6 +119,7 @@ def test_P13_P14_P15_refused_too_long_and_cut_answers_are_halved_at_once(kind: F
     assert queued(events) == [("halved", ("i0",)), ("halved", ("i1",))]
 
 
+@covers("A29")
 @pytest.mark.parametrize("kind", [REFUSED, TOO_LONG])
 def test_P13_P14_alone_and_refused_or_too_long_is_failed_at_once(kind: FaultKind) -> None:
     events = settled(an_attempt([0]), [MISSING], a_fault(kind, "session"))

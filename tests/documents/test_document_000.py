@@ -47,7 +47,7 @@ def test_the_python_block_loads_as_written_and_its_model_is_refused_by_name() ->
     assert "sonnet" in str(refused.value)
 
 
-@covers("F31", "A1", "A13")
+@covers("F25", "F31", "A1", "A13")
 def test_the_simple_composer_s_batches_are_the_same_and_count_from_1(composer: Any) -> None:
     written = document_block()["compose_batch_plan_simple"](LEADS, 20)["batches"]
     ours = composer.compose_batch_plan_simple(LEADS, 20)["batches"]
@@ -86,7 +86,7 @@ def test_the_json_block_with_its_dots_filled_in_is_a_plan_of_ours(tmp_path: Path
     assert {CALLS, AT_ONCE} == set(filled["batch_plan"]["throttling"])
 
 
-@covers("F6", "F7", "F8", "F9", "F10", "F22", "F23")
+@covers("F1", "F6", "F7", "F8", "F9", "F10", "F22", "F23")
 def test_the_flow_is_the_example_s_chain() -> None:
     """The two diagrams: cells in the order of steps 2 to 6, one model call, and the phases of the position."""
     text = (ROOT / "examples/leads/job.yaml").read_text()

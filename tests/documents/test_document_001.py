@@ -100,7 +100,7 @@ def _rows(file: Path) -> Sequence[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
-@covers("F34", "F35", "F36", "F38", "F42", "F43", "F44", "F45", "F46", "F47", "F51", "F53")
+@covers("F34", "F35", "F36", "F38", "F42", "F43", "F44", "F45", "F46", "F47", "F51", "F53", "F65", "F72")
 def test_every_block_of_the_document_runs_or_loads(tmp_path: Path) -> None:
     folder = _job(tmp_path)
     (folder / "data" / "target_schools_west.json").write_text(LIST)
@@ -123,7 +123,7 @@ def test_the_progress_file_of_the_repository_is_the_document_s() -> None:
     assert json.loads((ROOT / "batch_progress.json").read_text()) == json.loads(PROGRESS)
 
 
-@covers("F40", "F54", "F55", "F56", "F57", "F66", "F79", "F80", "F81", "A17", "A22")
+@covers("F40", "F54", "F55", "F56", "F57", "F66", "F70", "F71", "F79", "F80", "F81", "A17", "A22")
 def test_4_2_three_schools_of_which_one_is_cached_and_one_is_a_problem(tmp_path: Path) -> None:
     folder = _job(tmp_path, CACHED)
     assert _types(folder, "harness launch --as earlier").returncode == 0

@@ -27,7 +27,7 @@ def runner() -> Any:
     return module
 
 
-@covers("F85", "F86", "F87", "A40")
+@covers("F85", "F86", "F87", "F104", "A40")
 def test_the_front_matter_loads_and_all_that_it_provides_is_there(runner: Any) -> None:
     told = yaml.safe_load(FRONT_MATTER.read_text())
     assert (told["phase"], told["plan"], told["subsystem"]) == ("08-manual-execution", 1, "orchestration")

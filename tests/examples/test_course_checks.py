@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.covers import covers
+
 Change = Callable[[Any], None]
 
 
@@ -21,6 +23,7 @@ def reasons_for_pair(course: Any, change: Change, seed_id: str = "S0001") -> lis
     return list(course.as_read(found).get(seed_id, []))
 
 
+@covers("F199")
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
@@ -79,6 +82,7 @@ def cut_apart(record: Any, target: str, pieces: list[str]) -> None:
     renumbered(record)
 
 
+@covers("F182", "F188", "F200")
 @pytest.mark.parametrize(
     ("seed_id", "change", "reason"),
     [
@@ -124,6 +128,7 @@ def as_if_known(course: Any, row: list[Any]) -> list[str]:
     return list(course.as_read(found).get("S0001", []))
 
 
+@covers("F188", "A79")
 def test_a_known_phrase_keeps_its_target_across_batches(course: Any) -> None:
     (reason,) = as_if_known(course, ["S0000L01", "B", "chiacchierare", "to speak"])
     assert reason.startswith("fd_violation: 'to speak' is 'chiacchierare' in S0000L01, here (S0001L02) it is 'parlare'")
@@ -166,6 +171,7 @@ def reasons_for_basket(course: Any, change: Change) -> list[str]:
     return list(course.as_read(found).get(LEGO, []))
 
 
+@covers("F201")
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
@@ -186,6 +192,7 @@ def test_a_wrong_basket_is_refused(course: Any, change: Change, kind: str) -> No
     assert [reason for reason in reasons_for_basket(course, change) if reason.startswith(kind)]
 
 
+@covers("A79")
 def test_a_phrase_with_a_later_lego_says_where_that_comes(course: Any) -> None:
     rows = [row for record in course.decompositions[:40] for row in record[2]]
     seen = {row[2] for row in rows if row[0] <= LEGO}
@@ -210,6 +217,7 @@ def judge_alone(course: Any, what: str, folder: Path) -> subprocess.CompletedPro
     return subprocess.run(command, capture_output=True, text=True)
 
 
+@covers("A85")
 def test_merged_files_are_judged_on_their_own(course: Any, tmp_path: Path) -> None:
     write_merged(course, tmp_path)
     for what in ("translation", "decomposition", "baskets"):

@@ -10,6 +10,7 @@ import pytest
 
 from harness.job.job import Job, PhaseSpec
 from harness.job.load import load
+from tests.covers import covers
 
 
 def jobs(course: Any, *settings: str) -> tuple[Job, Job]:
@@ -27,6 +28,7 @@ def test_both_manifests_ask_for_the_same_work(course: Any) -> None:
     assert claude.items == command.items
 
 
+@covers("F174")
 def test_the_number_of_seeds_is_a_var(course: Any) -> None:
     for job in jobs(course, "vars.seeds=100"):
         rows = jq.compile(job.items.rows, args=dict(job.vars)).input_text(Path(str(job.items.file)).read_text()).all()
@@ -50,6 +52,7 @@ def test_every_right_record_fits_its_schema(course: Any, number: int) -> None:
     assert all(validator.is_valid(record) for record in records)
 
 
+@covers("F186")
 def test_the_standing_instructions_are_the_same_for_every_session_of_a_phase(course: Any) -> None:
     for phase in jobs(course)[0].phases:
         assert "{{" not in phase.session.instructions and len(phase.session.instructions) > 3_000

@@ -14,6 +14,7 @@ from harness.job.load import load
 from harness.outputs.checks import Checker
 from harness.outputs.judge import judge_here
 from harness.prompts.render import render
+from tests.covers import covers
 
 PHASES = ["translate", "decompose", "baskets"]
 
@@ -33,12 +34,14 @@ def prompt_of(course: Any, phase: str, number: int) -> str:
     return render(spec, job.vars, items, batch, {}, context, "/mnt/work/out.json").prompt
 
 
+@covers("F180")
 def test_the_prompt_of_a_translation_has_every_seed(course: Any) -> None:
     prompt = prompt_of(course, "translate", 2)
     assert "# Translate seeds 21 to 40" in prompt
     assert all(f"- {seed['id']}: {seed['known']}" in prompt for seed in course.seeds[20:40])
 
 
+@covers("F180")
 def test_the_prompt_of_a_decomposition_has_the_registry_each_phrase_once(course: Any) -> None:
     prompt = prompt_of(course, "decompose", 4)
     assert prompt.count("\n- to know = sapere\n") == 1
@@ -87,6 +90,7 @@ def test_the_harness_accepts_every_right_record(course: Any, tmp_path: Path, pha
     assert list(verdicts) == [item.id for item in items_of(course, phase, 3)]
 
 
+@covers("A83")
 def test_accepted_decompositions_make_the_legos_of_the_next_phase(course: Any, tmp_path: Path) -> None:
     verdicts = judged(course, tmp_path, "decompose", 3, json.dumps(course.decompositions[40:60])).verdicts
     made = [item.id for verdict in verdicts.values() if isinstance(verdict, Accepted) for item in verdict.made[3]]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.rehearsal.scene import Ask, Records, Tool, Trouble, Turn
+from tests.covers import covers
 
 
 @dataclass
@@ -96,6 +97,7 @@ def test_a_fault_of_content_is_refused_with_its_reason(
     assert reasons and all(any(reason.startswith(kind) for reason in found) for found in reasons.values())
 
 
+@covers("A84")
 def test_the_foreign_seed_comes_once_and_its_own_is_missing(course: Any, scenes: Any) -> None:
     reply = scenes.scene(ask_of(course, "translate", 2, log=Tags()))
     assert isinstance(reply, Turn)

@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.covers import covers
 
+
+@covers("F175")
 def test_the_generator_writes_the_committed_seeds_byte_for_byte(course: Any, tmp_path: Path) -> None:
     committed = (course.folder / "data" / "canonical_seeds.json").read_bytes()
     for name in ("make_seeds.py", "grammar.py", "languages/ita_for_eng/lexicon.json"):
@@ -19,11 +22,13 @@ def test_the_generator_writes_the_committed_seeds_byte_for_byte(course: Any, tmp
     assert (tmp_path / "data" / "canonical_seeds.json").read_bytes() == committed
 
 
+@covers("F175")
 def test_there_are_668_seeds_and_no_two_are_the_same(course: Any) -> None:
     assert [seed["id"] for seed in course.seeds] == [f"S{number:04}" for number in range(1, 669)]
     assert len({seed["known"] for seed in course.seeds}) == 668
 
 
+@covers("F170")
 def test_668_seeds_are_34_batches_and_the_last_has_eight(course: Any) -> None:
     assert len(course.seed_items(34)) == 8
     assert course.seed_items(34)[0]["id"] == "S0661"
@@ -39,6 +44,7 @@ def test_a_chunk_has_one_target_and_one_known_apart_from_the_nine_senses(course:
     assert len(content["senses"]) == 9
 
 
+@covers("F169", "A76")
 def test_the_number_of_legos_is_that_of_a_real_course(course: Any) -> None:
     counts = [len(course.lego_items(number)) for number in range(1, 35)]
     assert 2200 <= sum(counts) <= 2500

@@ -5,6 +5,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.covers import covers
+
 WORDS = st.lists(st.from_regex(r"[a-zàèìòù]{1,7}", fullmatch=True), min_size=3, max_size=12, unique=True)
 """Sentences without a word that comes twice: there a row may cover several places, and a swap may change nothing."""
 
@@ -34,6 +36,7 @@ def test_any_cut_of_any_sentence_tiles_it(course: Any, pieces: list[list[str]]) 
     assert course.tiling.tiling(course.tiling.tokens(sentence_of(pieces)), rows_of(pieces)) == []
 
 
+@covers("F206")
 @given(cuts(), st.data())
 @settings(deadline=None)
 def test_a_dropped_piece_is_missed_by_its_words(course: Any, pieces: list[list[str]], data: st.DataObject) -> None:

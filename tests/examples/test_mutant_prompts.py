@@ -24,6 +24,7 @@ from harness.prompts.render import render
 from harness.rehearsal.briefing import Briefing, id_path
 from harness.rehearsal.history import RequestHistory
 from harness.rehearsal.question import question_of
+from tests.covers import covers
 
 ROOT = Path(__file__).resolve().parents[2]
 SILENT = "Write a good summary. Be careful.\n"
@@ -107,6 +108,7 @@ def _mutants(prompt: str) -> Iterator[str]:
     yield "{% for item in items %}- {{ item.id }}\n{% endfor %}"
 
 
+@covers("F59")
 def test_every_example_passes_and_each_of_its_mutants_fails_and_check_warns_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

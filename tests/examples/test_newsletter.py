@@ -14,6 +14,7 @@ import yaml
 
 from harness.cli.main import run
 from harness.rehearsal.scene import Ask
+from tests.covers import covers
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "newsletter"
@@ -56,6 +57,7 @@ def digest(folder: Path) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+@covers("F102")
 def test_forty_dollars_pay_for_six_newsletters_sixty_for_eight_and_the_next_week_has_others(
     folder: Path, capsys: pytest.CaptureFixture[str], runner: Any
 ) -> None:
@@ -141,6 +143,7 @@ def test_the_two_manifests_select_alike() -> None:
     assert len(first["phases"]["newsletters"]["items"]["select"]["category"]["words"]) == 8
 
 
+@covers("F96", "F97", "F98", "A38")
 def test_the_document_s_flags_are_commands_with_their_exit_codes(folder: Path) -> None:
     """`--check-keys` alone names what is set; flags may be combined; values are never shown."""
     script = ROOT / "scripts" / "batch_runner.py"

@@ -13,6 +13,7 @@ from harness.base.errors import UsageError
 from harness.job.load import load
 from harness.sources.aliases import plainly, read_aliases
 from harness.sources.read import read
+from tests.covers import covers
 
 ROOT = Path(__file__).resolve().parents[2]
 LIST = "data/target_schools_west_all.json"
@@ -33,6 +34,7 @@ def _json(name: str) -> Any:
 SCHOOLS: list[dict[str, Any]] = _json(LIST)["schools"]
 
 
+@covers("F33", "F68")
 def test_there_are_at_least_60_schools_each_once_and_under_its_official_name() -> None:
     names = read_aliases(ROOT / "data" / "school_aliases.json")
     plain = Counter(plainly(school["name"]) for school in SCHOOLS)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import openpyxl
 
+from tests.covers import covers
+
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = "School Searched,State,Coach Name,Current Position,Career 1,NMDP Overlap,Overlap Details,Data Quality\n"
 
@@ -22,6 +24,7 @@ def _school(folder: Path, name: str, *rows: str, day: str = "2026-01-31", head: 
     (folder / f"{name}_{day}.csv").write_text(head + "".join(f"{row}\n" for row in rows), encoding="utf-8")
 
 
+@covers("F80", "A16")
 def test_the_csvs_of_a_folder_become_one_report_with_the_warm_leads_first(tmp_path: Path) -> None:
     schools = tmp_path / "schools"
     wyoming, oregon, boise = "University of Wyoming", "University of Oregon", "Boise State University"

@@ -12,6 +12,7 @@ import pytest
 from harness.base.bounded import Bounded
 from harness.job.load import load
 from harness.sources.read import read
+from tests.covers import covers
 
 ROOT = Path(__file__).resolve().parents[2]
 STATES = {
@@ -39,6 +40,7 @@ def _owners(name: str) -> set[str]:
     return {official for official, aliases in ALIASES.items() if _fold(name) in map(_fold, aliases)}
 
 
+@covers("F34", "F37", "A15")
 def test_the_list_has_24_schools_that_stay_different_when_folded() -> None:
     assert len(SCHOOLS) == len({_fold(school["name"]) for school in SCHOOLS}) == 24
 
@@ -49,6 +51,7 @@ def test_every_name_is_in_its_composed_form() -> None:
     assert {"San José State University", "University of Hawaiʻi at Mānoa"} <= {school["name"] for school in SCHOOLS}
 
 
+@covers("F35", "F36")
 def test_every_school_has_its_four_fields_and_a_conference_that_plays_in_its_state() -> None:
     for school in SCHOOLS:
         assert school.keys() == {"name", "conference", "state", "priority"}
@@ -61,6 +64,7 @@ def test_the_conferences_are_those_of_the_2026_season() -> None:
     assert sizes == {"Pac-12": 7, "Mountain West": 6, "Big 12": 5, "Big Ten": 4, "ACC": 2}
 
 
+@covers("F38")
 def test_every_listed_name_is_official_and_nobody_s_alias() -> None:
     for school in SCHOOLS:
         assert school["name"] in ALIASES
@@ -82,17 +86,20 @@ def test_shared_names_are_ambiguous(name: str) -> None:
     assert len(_owners(name)) > 1
 
 
+@covers("F38")
 def test_every_listed_school_has_an_alias_of_its_own() -> None:
     for school in SCHOOLS:
         assert any(len(_owners(alias)) == 1 for alias in ALIASES[school["name"]]), school
 
 
+@covers("A27")
 def test_the_names_that_people_type_without_accents_resolve() -> None:
     assert _owners("San Jose State University") == {"San José State University"}
     assert _owners("University of Hawaii at Manoa") == {"University of Hawaiʻi at Mānoa"}
     assert _owners("University of Colorado") == {"University of Colorado Boulder"}
 
 
+@covers("F37", "F76")
 @pytest.mark.parametrize("rehearsal", [False, True])
 def test_the_manifest_reads_all_24_in_order_of_priority_and_name(rehearsal: bool) -> None:
     job = load(ROOT / "job.yaml", rehearsal=rehearsal)
@@ -117,6 +124,7 @@ def test_the_donor_drives_say_that_they_are_synthetic() -> None:
     assert all(years == sorted(set(years)) and years for years in drives.values())
 
 
+@covers("F41")
 def test_the_checkout_holds_the_progress_file_in_its_initial_state() -> None:
     assert _json("batch_progress.json") == {
         "batch_name": "West Region 2026",

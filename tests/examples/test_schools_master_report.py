@@ -13,6 +13,8 @@ from typing import Any
 import openpyxl
 import pytest
 
+from tests.covers import covers
+
 ROOT = Path(__file__).resolve().parents[2]
 TODAY = date(2026, 1, 31)
 BOISE, HAWAII, UTAH = "Boise State University", "University of Hawaiʻi at Mānoa", "University of Utah"
@@ -66,6 +68,7 @@ def _cells(path: Path, sheet: str) -> list[list[Any]]:
     return [[cell.value for cell in row] for row in openpyxl.load_workbook(path)[sheet].iter_rows()]
 
 
+@covers("F56")
 def test_the_summary_holds_the_four_statistics_and_every_school_that_is_missing(tmp_path: Path) -> None:
     done = (_report(BOISE, _coach("A", "YES"), _coach("B", "NO")), _report(HAWAII, _coach("C", "YES")))
     _, workbook, *_ = _write(tmp_path, *done)
@@ -86,6 +89,7 @@ def test_a_school_without_overlaps_is_never_among_those_with_most(tmp_path: Path
     assert ["Schools with most overlaps", "none"] in _cells(workbook, "Summary")
 
 
+@covers("F55")
 def test_there_is_one_csv_per_school_and_the_master_is_all_of_them(tmp_path: Path) -> None:
     done = (_report(BOISE, _coach("A", "YES", steps=3)), _report(HAWAII, _coach("B", "NO"), _coach("C", "NO")))
     master, _, *singles = _write(tmp_path, *done)

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 from harness.rehearsal.scene import Ask, Reply, Tool, Trouble, Turn
+from tests.covers import covers
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "data" / "report.schema.json").read_text(encoding="utf-8"))
@@ -82,6 +83,7 @@ def test_every_other_school_s_first_report_is_accepted(school: str) -> None:
     assert _is_accepted(school, _written(_ask(school)))
 
 
+@covers("F60", "F75")
 def test_one_school_never_has_a_coach_whatever_it_is_told() -> None:
     for attempt, reasons in ((1, None), (2, ["name at least one coach"]), (3, ["name at least one coach"])):
         report = _written(_ask(SCENE.NEVER_FOUND, attempt=attempt, reasons=reasons))
@@ -89,6 +91,7 @@ def test_one_school_never_has_a_coach_whatever_it_is_told() -> None:
         assert not _is_accepted(SCENE.NEVER_FOUND, report)
 
 
+@covers("F61")
 def test_one_school_is_mended_by_its_reasons_and_by_nothing_else() -> None:
     school = SCENE.WRONG_ONCE
     again = _ask(school, attempt=2)

@@ -14,6 +14,8 @@ from typing import Any
 import pexpect
 import pytest
 
+from tests.covers import covers
+
 ROOT = Path(__file__).resolve().parents[2]
 GOOD, BAD, STUCK = "University of Oregon", "University of Utah", "University of Arizona"
 MANIFEST = """\
@@ -107,6 +109,7 @@ def _backups(folder: Path) -> list[Path]:
     return list((folder / ".harness").glob("job.backup-*"))
 
 
+@covers("F42", "F46")
 def test_init_puts_every_school_into_pending_and_starts_nothing(folder: Path) -> None:
     done = _script(folder, "batch_init.py")
     assert (done.returncode, done.stderr) == (0, "")
@@ -117,6 +120,7 @@ def test_init_puts_every_school_into_pending_and_starts_nothing(folder: Path) ->
     assert not _backups(folder)
 
 
+@covers("F43")
 @pytest.mark.parametrize(
     ("names", "says"),
     [
@@ -135,6 +139,7 @@ def test_init_refuses_a_wrong_list_and_leaves_all_as_it_was(folder: Path, names:
     assert not _backups(folder)
 
 
+@covers("A19")
 def test_with_progress_and_nobody_to_ask_init_refuses_and_says_which_flag(finished: Path) -> None:
     done = _script(finished, "batch_init.py")
     assert done.returncode == 2
@@ -143,6 +148,7 @@ def test_with_progress_and_nobody_to_ask_init_refuses_and_says_which_flag(finish
     assert _progress(finished)["completed"] == [GOOD]
 
 
+@covers("F45")
 def test_reset_starts_anew_and_keeps_what_was_there(finished: Path) -> None:
     merged = (finished / "output" / "warm_leads.json").read_bytes()
     assert _script(finished, "batch_init.py", "--reset").returncode == 0
@@ -153,6 +159,7 @@ def test_reset_starts_anew_and_keeps_what_was_there(finished: Path) -> None:
     assert not (finished / "output" / "warm_leads.json").exists()
 
 
+@covers("F44", "A19")
 @pytest.mark.parametrize(("answer", "left"), [("reset", []), ("resume", [GOOD]), ("", [GOOD])])
 def test_a_person_is_asked_whether_to_reset_or_to_resume(finished: Path, answer: str, left: list[str]) -> None:
     asked = pexpect.spawn(sys.executable, ["batch_init.py"], cwd=str(finished / "scripts"), encoding="utf-8")
@@ -165,6 +172,7 @@ def test_a_person_is_asked_whether_to_reset_or_to_resume(finished: Path, answer:
     assert len(_backups(finished)) == (not left)
 
 
+@covers("F51", "F52", "F53", "A20")
 def test_resume_puts_the_interrupted_school_back_and_starts_nothing(folder: Path) -> None:
     _list(folder, STUCK, GOOD)
     with subprocess.Popen([sys.executable, "-c", RUN], cwd=folder, stdout=subprocess.PIPE, text=True) as run:
@@ -180,12 +188,14 @@ def test_resume_puts_the_interrupted_school_back_and_starts_nothing(folder: Path
     assert "launch_batch.sh" in done.stdout
 
 
+@covers("F53")
 def test_resume_without_anything_to_resume_says_so(folder: Path) -> None:
     done = _script(folder, "batch_resume.py")
     assert done.returncode == 2
     assert "has not been launched yet" in done.stderr
 
 
+@covers("F73")
 def test_what_was_resumed_is_finished_by_the_next_launch(folder: Path) -> None:
     _script(folder, "batch_init.py")
     _script(folder, "batch_resume.py")
@@ -193,6 +203,7 @@ def test_what_was_resumed_is_finished_by_the_next_launch(folder: Path) -> None:
     assert _progress(folder)["completed"] == [GOOD]
 
 
+@covers("F54", "A17")
 @pytest.mark.parametrize("name", ["generate_master_report.py", "aggregate_results.py"])
 def test_the_master_report_is_made_of_what_was_accepted(finished: Path, name: str) -> None:
     done = _script(finished, name)
@@ -205,6 +216,7 @@ def test_the_master_report_is_made_of_what_was_accepted(finished: Path, name: st
     assert [path.name for path in (finished / "output" / "schools").iterdir()] == [f"{GOOD}_{today}.csv"]
 
 
+@covers("F40", "F47", "F48", "F49")
 def test_status_shows_counts_and_the_reason_of_a_failed_school(finished: Path) -> None:
     status = json.loads(_script(finished, "batch_status.py", "--json").stdout)
     assert (status["counts"]["done"], status["counts"]["failed"]) == (1, 1)
@@ -213,6 +225,7 @@ def test_status_shows_counts_and_the_reason_of_a_failed_school(finished: Path) -
     assert "name at least one coach" in _script(finished, "batch_status.py").stdout
 
 
+@covers("F64")
 def test_launch_asks_first_and_without_a_terminal_wants_to_be_told(folder: Path) -> None:
     done = _script(folder, "launch_batch.sh")
     assert done.returncode == 2
@@ -220,6 +233,7 @@ def test_launch_asks_first_and_without_a_terminal_wants_to_be_told(folder: Path)
     assert _progress(folder)["completed"] == []
 
 
+@covers("F63")
 def test_launch_wants_a_progress_file(folder: Path) -> None:
     (folder / "batch_progress.json").unlink()
     done = _script(folder, "launch_batch.sh", "--yes")
@@ -227,6 +241,7 @@ def test_launch_wants_a_progress_file(folder: Path) -> None:
     assert "batch_init.py" in done.stderr
 
 
+@covers("F32")
 def test_launch_runs_the_job_and_passes_its_exit_code_on(folder: Path) -> None:
     assert _script(folder, "launch_batch.sh", "--yes").returncode == 1
     assert _progress(folder)["completed"] == [GOOD]

@@ -15,6 +15,7 @@ from harness.executors.allowance import Allowance, written
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import NoWalls
 from harness.executors.memory import Neighbours, nameless_bytes
+from tests.covers import covers
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
@@ -39,6 +40,7 @@ def too_much(bench: "Bench", spec: Any, walls: Any, **most: Any) -> tuple[str, A
     return ending.fault.detail, ending
 
 
+@covers("F165")
 @pytest.mark.parametrize("walls", ALL_WALLS, ids=lambda walls: walls.name)
 def test_C08_every_process_of_a_session_is_under_the_kernels_limits(bench: "Bench", walls: Any) -> None:
     names = ("CORE", "NPROC", "DATA", "NOFILE", "FSIZE")

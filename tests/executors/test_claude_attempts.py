@@ -19,6 +19,7 @@ from harness.rehearsal.requests import read_log
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
+from tests.covers import covers
 from tests.executors.staging import Stage, staged
 
 pytestmark = pytest.mark.linux
@@ -31,6 +32,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, make_bench: Any) -> Iterator
         yield stage
 
 
+@covers("F173")
 @pytest.mark.parametrize("walls", ["bubblewrap", "permissions"])
 def test_a_session_writes_its_file_and_tells_its_cost(stage: Stage, walls: str) -> None:
     spec = stage.spec("a", "b")
@@ -52,6 +54,7 @@ def test_a_session_writes_its_file_and_tells_its_cost(stage: Stage, walls: str) 
     assert kinds[-1] == "ended"
 
 
+@covers("A81")
 def test_every_line_is_on_disk_and_can_be_read_again(stage: Stage) -> None:
     spec = stage.spec("a")
     ending = asyncio.run(stage.run(spec))

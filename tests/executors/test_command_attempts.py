@@ -22,6 +22,7 @@ from harness.core.types import Artifact, AttemptSpec, Ending, Item, OutputFault,
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import NoWalls
 from harness.executors.walls import Containment
+from tests.covers import covers
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
@@ -83,6 +84,7 @@ def test_S18_a_program_that_is_not_there_is_for_a_person_to_mend(bench: "Bench",
     assert "no-such-program-here" in ending.fault.detail
 
 
+@covers("A73")
 def test_S13_S14_nothing_of_an_attempt_outlives_it_and_late_writes_change_nothing(
     bench: "Bench", walls: Containment
 ) -> None:
@@ -94,6 +96,7 @@ def test_S13_S14_nothing_of_an_attempt_outlives_it_and_late_writes_change_nothin
     assert marked(TOKEN_MARK, spec.token) == []
 
 
+@covers("F173")
 def test_C07_a_daemon_in_a_session_of_its_own_is_ended(bench: "Bench", walls: Containment) -> None:
     spec = bench.stub("setsid-child")
     ending = asyncio.run(bench.run(spec, walls))
@@ -307,6 +310,7 @@ def test_context_reaches_a_program_only_when_there_is_some(bench: "Bench", quick
     assert json.loads(bench.content(ending))[0]["value"] == {"translate": [{"n": 1}]}
 
 
+@covers("F184", "A74")
 def test_reasons_reach_a_program_with_its_items(bench: "Bench", quick: Containment) -> None:
     spec = replace(
         bench.stub("python", "json.loads(Path('items.json').read_text())[0]['reasons']", ids=["a"]),
@@ -324,6 +328,7 @@ def test_what_only_a_living_session_needs_is_removed_and_nothing_else(bench: "Be
     assert (spec.folder / "spec.json").stat().st_mode & 0o777 == 0o600
 
 
+@covers("F189")
 def test_events_carry_the_attempt(bench: "Bench", quick: Containment) -> None:
     asyncio.run(bench.run(bench.stub("ok"), quick))
     assert bench.events[-1] == SessionEvent(bench.events[0].attempt, "ended", "")

@@ -14,6 +14,7 @@ from harness.backends import outfit
 from harness.backends.credentials import Credential
 from harness.core.types import AttemptSpec, Ending
 from harness.executors.bubblewrap import Bubblewrap
+from tests.covers import covers
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
@@ -87,6 +88,7 @@ def test_S17_the_version_of_the_cli_is_told_by_each_attempt(
     assert versions == ["2.1.197", "2.1.329"]
 
 
+@covers("A73")
 def test_O10_a_file_in_the_folder_of_another_attempt_is_nobodys(bench: "Bench") -> None:
     first = bench.stub("ok")
     good = asyncio.run(bench.run(first))

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from harness.job.batch_plan import BatchPlan, Pace, against, read_plan
+from tests.covers import covers
 
 
 def plan_of(**changes: Any) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def flaws_of(value: Any, noun: str = "lead") -> list[str]:
     return [f"{'.'.join(map(str, flaw.path))}: {flaw.message}" for flaw in read_plan(value, noun)[1]]
 
 
+@covers("F20", "F21", "F26", "A11")
 def test_a_plan_is_read_with_its_batches_and_its_pace() -> None:
     plan, flaws = read_plan(plan_of())
     assert flaws == []
@@ -44,6 +46,7 @@ def test_items_may_be_called_after_the_noun_of_the_job() -> None:
 ONE = {"batch_id": 1, "leads": ["a", "b", "c"]}
 
 
+@covers("A6")
 @pytest.mark.parametrize(
     ("value", "flaw"),
     [

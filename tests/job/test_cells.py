@@ -11,6 +11,7 @@ from harness.cli.outline import cell_lines
 from harness.job.fingerprint import differences, fingerprint
 from harness.job.job import Job
 from harness.job.load import load
+from tests.covers import covers
 from tests.job.conftest import problems
 
 MANIFEST = """\
@@ -60,6 +61,7 @@ def job_of(text: str, *settings: str) -> Job:
     return load(Path("job.yaml"), settings=settings)
 
 
+@covers("F13")
 @pytest.mark.parametrize(
     ("cell", "value"),
     [
@@ -82,6 +84,7 @@ def test_a_var_is_what_its_cell_or_range_holds(cell: str, value: Any) -> None:
     assert job_of(manifest(x=cell)).vars == {"x": value}
 
 
+@covers("F6")
 def test_a_prompt_and_instructions_come_out_of_cells_and_messages_name_the_cell() -> None:
     prompt = "{xlsx: inputs.xlsx, cell: Prompts!C16}"
     session = (
@@ -121,6 +124,7 @@ def test_a_setting_takes_the_place_of_a_cell() -> None:
     assert job_of(manifest(), f"vars.strategy.cell={INPUTS}!B4").vars == {"strategy": 7}
 
 
+@covers("A3")
 def test_everything_that_is_wrong_with_cells_is_told_at_once_with_sheet_and_cell() -> None:
     def spoil(book: Any) -> None:
         sheet = book[INPUTS]

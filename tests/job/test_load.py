@@ -8,6 +8,7 @@ import pytest
 
 from harness.base.errors import UsageError
 from harness.job.load import load
+from tests.covers import covers
 
 QUICK = """
 items: {files: "inbox/*.pdf"}
@@ -101,6 +102,7 @@ def test_phases_inherit_field_by_field(phases: Path) -> None:
     assert job.budget is None and job.budget_per_session is None
 
 
+@covers("F176")
 def test_vars_fill_paths_and_the_name(phases: Path) -> None:
     job = load(phases, settings=["vars.seeds=100"])
     assert job.name == "ita_100"

@@ -8,6 +8,7 @@ import pytest
 from harness.base.errors import UsageError
 from harness.job.load import load
 from harness.job.tools import BUILT_IN_TOOLS
+from tests.covers import covers
 from tests.job.conftest import GOOD, problems
 
 
@@ -184,6 +185,7 @@ def test_acceptance_cyclic_phases_are_told_once(folder: Path) -> None:
     assert "second -> second" in problems(own)[0]
 
 
+@covers("A88")
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [

@@ -8,8 +8,10 @@ import pytest
 from harness.base.errors import UsageError
 from harness.job.load import load
 from harness.job.vendors import other_vendor
+from tests.covers import covers
 
 
+@covers("A10")
 @pytest.mark.parametrize(
     ("model", "vendor"),
     [

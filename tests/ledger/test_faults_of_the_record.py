@@ -13,6 +13,7 @@ from harness.base.errors import LedgerDamagedError
 from harness.core.events import BatchPlanned, ItemAdded, JobPlanned, PlannedPhase
 from harness.core.run_events import Paused, Resumed, RunStarted
 from harness.ledger.store import Ledger, entries, rebuild, state_of
+from tests.covers import covers
 
 
 class Backwards(SystemClock):
@@ -103,6 +104,7 @@ def test_T17_an_edit_by_hand_is_refused_and_left_alone(tmp_path: Path, edit: str
     assert path.read_bytes() == before
 
 
+@covers("F165", "A15")
 def test_T18_a_ledger_of_ten_thousand_items_opens_in_little_memory(tmp_path: Path) -> None:
     ledger = planned(tmp_path / "ledger.db", 10_000, durable=False)
     expected = len(list(entries(ledger.db)))

@@ -16,6 +16,7 @@ from harness.ledger.queries import last_seq
 from harness.ledger.shapes import stranger_in
 from harness.ledger.store import Ledger, entries, opened_for_reading, rebuild, state_of
 from harness.ledger.tables import STATE_TABLES
+from tests.covers import covers
 
 
 def a_ledger(path: Path) -> Ledger:
@@ -126,6 +127,7 @@ def test_a_reader_can_not_write_and_does_not_create(tmp_path: Path) -> None:
         db.execute("UPDATE job SET name = 'x'")
 
 
+@covers("F77")
 def test_T04_every_flipped_byte_of_an_entry_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     a_ledger(path).close()

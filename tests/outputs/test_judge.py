@@ -13,6 +13,7 @@ from harness.job.job import OutputSpec, PhaseSpec
 from harness.outputs.checks import Checker
 from harness.outputs.freeze import freeze
 from harness.outputs.judge import judge
+from tests.covers import covers
 from tests.outputs.conftest import GOOD, SESSION, Court, outcome_of, reasons_for
 
 # --- sets -------------------------------------------------------------------------------------------------------------
@@ -25,6 +26,7 @@ def test_every_item_gets_exactly_one_verdict_in_the_order_of_the_group(court: Co
     assert (judgement.usable, judgement.invented, judgement.notes, judgement.broken_check) == (True, (), (), None)
 
 
+@covers("A84")
 @pytest.mark.parametrize("present", [[], [0], [0, 1], [2]])
 def test_O06_the_present_are_accepted_and_the_missing_alone_are_missing(court: Court, present: list[int]) -> None:
     judgement = court.judge([GOOD[place] for place in present])
@@ -33,6 +35,7 @@ def test_O06_the_present_are_accepted_and_the_missing_alone_are_missing(court: C
     assert judgement.usable == bool(present)
 
 
+@covers("A84")
 def test_O07_invented_ids_are_reported_and_never_merged(court: Court) -> None:
     judgement = court.judge([*GOOD[:2], {"id": "Z9"}])
     assert outcome_of(judgement) == {"A1": [GOOD[0]], "A2": [GOOD[1]], "A3": "missing"}
@@ -157,6 +160,7 @@ def test_one_key_in_two_items_voids_both(court: Court) -> None:
 # --- files that cannot be used ----------------------------------------------------------------------------------------
 
 
+@covers("F190")
 def test_O01_without_a_file_every_item_is_missing_with_the_reason(court: Court) -> None:
     judgement = court.judge()
     assert outcome_of(judgement) == {"A1": "missing", "A2": "missing", "A3": "missing"}

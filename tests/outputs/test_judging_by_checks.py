@@ -15,6 +15,7 @@ from harness.base.halt import HaltedError
 from harness.base.ids import ItemId
 from harness.core.types import Accepted, Item
 from harness.outputs.suspects import Known
+from tests.covers import covers
 from tests.ended import goes
 from tests.outputs.conftest import GOOD, Court, outcome_of, reasons_for
 
@@ -70,6 +71,7 @@ def test_only_true_and_nothing_else_passes_a_jq_check(court: Court, program: str
     assert judgement.broken_check is None
 
 
+@covers("A79")
 def test_the_context_of_a_python_check_is_what_was_waited_for(court: Court) -> None:
     court.context = {"translate": [{"id": "S1"}]}
     court.python("def check(items, records, context):\n    return {'A1': [str(context)]}\n")
@@ -268,6 +270,7 @@ def test_a_check_that_hangs_ends_when_nobody_waits_for_it_any_more(court: Court,
     assert (court.folder / "checks.py.asked").read_text() == "x"
 
 
+@covers("A74")
 def test_reasons_are_bounded_in_number_and_length(court: Court) -> None:
     court.python("def check(items, records, context):\n    return {'A1': [f'{n}' + 'x' * 9999 for n in range(99)]}\n")
     reasons = reasons_for(court.judge(GOOD), "A1")

@@ -9,6 +9,7 @@ import pytest
 
 from harness.core.item_errors import ItemError, errors_of
 from harness.core.types import OutputFault
+from tests.covers import covers
 from tests.outputs.conftest import Court, reasons_for
 
 PERSON = {
@@ -92,6 +93,7 @@ def test_an_object_that_is_no_reason_is_the_check_s_own_fault(court: Court, odd:
     assert doubted is not None and "with texts or {message, type, field}" in doubted.detail
 
 
+@covers("A72")
 def test_what_is_missing_or_cannot_be_read_has_a_kind(court: Court) -> None:
     assert [error.type for error in _errors(court, [{"id": "A2"}])] == ["missing_output"]
     court.write("out.json", "{")

@@ -22,6 +22,7 @@ from harness.outputs import folder, merge
 from harness.outputs.formats import MOST_MORE_COLUMNS
 from harness.outputs.merge import Piece, fragment, hash_of, keep_aside, prepare, publish
 from harness.outputs.parse import canonical
+from tests.covers import covers
 
 RECORD = st.dictionaries(st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5) | st.lists(st.integers()))
 
@@ -56,15 +57,14 @@ def _merged(target: Path, pieces: Iterable[Piece], output: OutputSpec, store: Ar
     return target.read_bytes()
 
 
-# --- formats ----------------------------------------------------------------------------------------------------------
-
-
+@covers("F183", "F192")
 def test_an_array_has_one_record_a_line_in_item_order(tmp_path: Path, store: ArtifactStore) -> None:
     late = _put(store, {"B": [{"id": "B"}], "A": [{"id": "A", "n": 2**60 + 1}, {"id": "A", "é": "x\ny"}]})
     content = _merged(tmp_path / "out/all.json", [late["A"], late["B"]], _spec(), store)
     assert content.decode() == ('[\n{"id":"A","n":1152921504606846977},\n{"id":"A","é":"x\\ny"},\n{"id":"B"}\n]\n')
 
 
+@covers("A69")
 def test_an_object_is_keyed_and_loses_no_record(tmp_path: Path, store: ArtifactStore) -> None:
     pieces = _put(store, {"A": [{"id": "A", "k": "x"}], "B": [{"id": "B", "k": "x"}, {"id": "B", "k": 7}]})
     content = _merged(tmp_path / "all.json", list(pieces.values()), _spec("object", key=".k"), store)
@@ -171,6 +171,7 @@ def test_a_folder_of_results_and_what_is_in_it_keep_a_persons_chmod(tmp_path: Pa
     assert _modes(target, target / "A.md", target / "B.md") == ["755", "644", "640"]
 
 
+@covers("F183", "A70")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 @given(
     records=st.dictionaries(st.text(min_size=1, max_size=3), st.lists(RECORD, min_size=1, max_size=3), max_size=8),

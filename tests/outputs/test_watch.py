@@ -12,6 +12,7 @@ from harness.base import watching
 from harness.job.job import OutputSpec, Shape
 from harness.outputs import watch
 from harness.outputs.watch import changes
+from tests.covers import covers
 
 pytestmark = pytest.mark.anyio
 
@@ -51,6 +52,7 @@ async def _watching(work: Path, output: OutputSpec) -> AsyncIterator[tuple[async
         stop.set()
 
 
+@covers("F181")
 @pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize(
     ("pattern", "shape", "name"),
@@ -108,6 +110,7 @@ async def test_a_pipe_or_link_in_the_place_of_the_output_is_no_output(tmp_path: 
         assert seen.empty()
 
 
+@covers("F181")
 async def test_an_output_that_is_still_being_written_is_not_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 from harness.base.ids import ItemId
 from harness.core.types import BatchRef, Item
 from harness.planning.batches import plan
+from tests.covers import covers
 
 
 def items(count: int) -> list[Item]:
     return [Item(ItemId(f"S{number:04}"), {}) for number in range(1, count + 1)]
 
 
+@covers("F168", "F170", "F174", "F177")
 def test_668_by_20_are_34_batches_and_the_last_one_is_short() -> None:
     batches = plan(items(668), 20)
     assert len(batches) == 34
@@ -23,6 +25,7 @@ def test_668_by_20_are_34_batches_and_the_last_one_is_short() -> None:
     assert batches[33].ref.label == "34"
 
 
+@covers("F177")
 @given(st.integers(0, 300), st.integers(1, 50))
 def test_every_item_is_in_one_batch_in_order(count: int, size: int) -> None:
     given_items = items(count)

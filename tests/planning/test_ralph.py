@@ -5,8 +5,10 @@ import json
 import pytest
 
 from harness.planning.ralph import Loop, pending_in, plugin_in, prompt_for
+from tests.covers import covers
 
 
+@covers("F64")
 @pytest.mark.parametrize(("pending", "iterations"), [(0, 20), (3, 44), (24, 212), (60, 500), (147, 500)])
 def test_a_loop_gets_eight_iterations_a_school_and_twenty_but_at_most_500(pending: int, iterations: int) -> None:
     command = Loop(pending, "ralph-loop", "Do it").command

@@ -16,6 +16,7 @@ from harness.job.job import CheckSpec, OutputSpec, PhaseSpec, SessionSpec
 from harness.job.template import complaints_about, environment_of_prompts, uses, visible
 from harness.prompts.filling import MOST_CHARACTERS, unbounded_at
 from harness.prompts.render import Rendered, check, render, uses_context
+from tests.covers import covers
 
 
 def output(**fields: Any) -> OutputSpec:
@@ -123,11 +124,13 @@ def test_I07_no_data_stands_where_a_command_would(start: str) -> None:
     assert prompt.startswith("Batch 7.2 of phase decompose: 1 seed.\n\n")
 
 
+@covers("F194")
 def test_instructions_are_the_same_in_every_session_whatever_the_data() -> None:
     found = {rendered("{{ item.id }}", item(id_), reasons={id_: ["x"]}).instructions for id_ in ("S1", "S2", "{{ x }}")}
     assert found == {"Be true."}
 
 
+@covers("F184", "F187")
 def test_the_parts_come_in_their_order_and_the_contract_last() -> None:
     prompt = rendered("TASK {{ item.id }}", item("S1"), reasons={"S1": ["WRONG"]}).prompt
     marks = ["Batch 7.2", "TASK S1", "## Earlier tries were rejected", "WRONG", "## Output", "/mnt/work/output.json"]
@@ -263,6 +266,7 @@ def blocks(prompt: str) -> list[str]:
     return [block.partition("\n")[2].removesuffix("\n") for block in contract.split("```")[1::2]]
 
 
+@covers("F187", "A82")
 def test_the_contract_of_an_array_names_file_ids_and_shape() -> None:
     path, example, ids = blocks(rendered("x", item("S1"), item("S2")).prompt)
     assert path == "/mnt/work/output.json"
@@ -287,6 +291,7 @@ def test_the_example_of_each_shape_has_key_and_item_in_their_places(spec: Output
     assert json.loads(blocks(rendered(phase("x", spec), item("S1")).prompt)[1]) == example
 
 
+@covers("A82")
 def test_one_file_for_each_item_is_named_for_each() -> None:
     spec = output(shape="files", file="notes/{id}.md")
     found = blocks(rendered(phase("x", spec), item("S1"), item("../x"), path="/mnt/work/notes/{id}.md").prompt)

@@ -5,6 +5,7 @@ import struct
 from typing import Any
 
 from harness.rehearsal.cache import Lookup, PromptCache, tokens
+from tests.covers import covers
 
 LONG = "x" * 8000
 MARK = {"cache_control": {"type": "ephemeral"}}
@@ -25,6 +26,7 @@ def _ask(cache: PromptCache, body: dict[str, Any], now_s: float) -> Lookup:
     return lookup
 
 
+@covers("F198")
 def test_the_second_session_reads_the_prefix_that_the_first_wrote() -> None:
     cache, system = PromptCache(), [_text(LONG, MARK)]
     first, second = _ask(cache, _body(system, _text("a")), 0), _ask(cache, _body(system, _text("b")), 10)
@@ -44,6 +46,7 @@ def test_one_other_byte_another_order_or_another_model_finds_nothing() -> None:
         assert cache.look(body, 1).read == 0
 
 
+@covers("A86")
 def test_an_entry_dies_after_its_time_and_lives_anew_with_each_use() -> None:
     for mark, life in ((MARK, 300.0), (HOUR, 3600.0)):
         cache, body = PromptCache(), _body([_text(LONG, mark)])
@@ -71,6 +74,7 @@ def test_a_breakpoint_finds_entries_up_to_twenty_blocks_back() -> None:
         assert lookup.read + lookup.written["5m"] == lookup.chars
 
 
+@covers("F198")
 def test_what_is_written_is_paid_by_the_time_it_lives_and_everything_adds_up() -> None:
     cache = PromptCache()
     lookup = cache.look(_body([_text(LONG, HOUR)], _text(LONG, MARK), _text("tail")), 0)

@@ -14,6 +14,7 @@ import pytest
 
 from harness.rehearsal.process import RehearsalServer
 from harness.rehearsal.requests import LoggedRequest, account, read_log
+from tests.covers import covers
 
 CLI = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
 API_KEY = {"ANTHROPIC_API_KEY": "rehearsal"}
@@ -103,6 +104,7 @@ def play(tmp_path: Path, state: Path, add_attempt: Any) -> Any:
     return one
 
 
+@covers("A86")
 def test_a_session_writes_its_records_and_costs_what_the_cli_says(play: Any, state: Path) -> None:
     played, requests = play("A1", "A2")
     assert played.exit_code == 0

@@ -7,6 +7,7 @@ import pytest
 
 from harness.rehearsal.scene import Records, Text, Tool, Turn
 from harness.rehearsal.script import OUT_OF_BOUNDS, ReplyError, Script, script_of, spoil
+from tests.covers import covers
 
 TWO = [{"id": "A1", "n": 1}, {"id": "A2", "n": 2}]
 
@@ -20,6 +21,7 @@ def _content(script: Script, turn: int = 0) -> Any:
     return json.loads(_writes(script, turn)["/mnt/work/output.json"])
 
 
+@covers("A68")
 def test_array_object_one_and_files_are_written_as_asked(asking: Any) -> None:
     assert _content(script_of(Records(TWO), asking("A1", "A2").ask)) == TWO
     by_key = {"A1": TWO[0], "A2": TWO[1]}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from harness.rehearsal.process import RehearsalServer
+from tests.covers import covers
 from tests.rehearsals.conftest import MakeJob
 from tests.rehearsals.playing import Job
 
@@ -48,6 +49,7 @@ def leads_job(folder: Path, home: Path) -> Job:
     return Job(folder, home)
 
 
+@covers("F11", "A9")
 def test_two_bad_answers_are_followed_by_the_plan_by_rules_and_a_good_one_is_the_plan(
     make_job: Callable[[Callable[..., Job]], MakeJob],
 ) -> None:
@@ -89,6 +91,7 @@ def scene(ask: Ask) -> Reply:
 """
 
 
+@covers("F30")
 def test_the_document_s_function_asks_a_model_with_its_four_variables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,10 +2,12 @@
 
 from collections import Counter
 
+from tests.covers import covers
 from tests.rehearsals.conftest import MakeJob
 from tests.rehearsals.playing import course_verdicts
 
 
+@covers("F171", "F199", "F200", "F201", "F208", "A80")
 def test_C14_the_course_completes_with_its_faults_healed_the_same_on_claude_on_command_and_one_by_one(
     course: MakeJob,
 ) -> None:
@@ -22,6 +24,7 @@ def test_C14_the_course_completes_with_its_faults_healed_the_same_on_claude_on_c
     assert len(on_claude.merged()) == 3
 
 
+@covers("F167", "F168", "F171", "F172", "F194", "F209")
 def test_all_668_seeds_go_through_three_phases(course: MakeJob) -> None:
     job = course("course-command.yaml", 668)
     said = job.play()

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from harness.ledger.control import Request, post
+from tests.covers import covers
 from tests.rehearsals.conftest import MakeJob
 from tests.rehearsals.playing import GATED_WORKER, WORKER, Job, Running, until
 
@@ -129,6 +130,7 @@ def test_H07_when_everything_is_gone_at_once_the_same_command_goes_on(programs: 
     assert job.count("AttemptEnded", fault="supervisor_lost") == 1
 
 
+@covers("F73")
 @pytest.mark.linux
 def test_C12_a_copy_of_a_killed_run_goes_on_elsewhere(programs: MakeJob, tmp_path: Path) -> None:
     """Lock file, process numbers and paths of the first machine come along, and mean nothing there."""

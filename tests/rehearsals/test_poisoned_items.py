@@ -5,12 +5,14 @@ from math import ceil, log2
 import pytest
 
 from tests.checker.laws import failed_tries
+from tests.covers import covers
 from tests.rehearsals.conftest import MakeJob
 
 SIZE = 20
 MOST_FAILED_TRIES = ceil(log2(SIZE)) + 4
 
 
+@covers("F75", "F196", "A75")
 @pytest.mark.parametrize(
     ("wrong", "refused"),
     [(["i07"], []), ([], ["i07"]), ([], ["i03", "i17"]), ([], ["i11", "i12"])],

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.covers import covers
 from tests.rehearsals.conftest import MakeJob
 from tests.rehearsals.playing import Job, until
 
@@ -25,6 +26,7 @@ def assert_the_limit_was_respected(job: Job) -> None:
     job.assert_laws_hold()
 
 
+@covers("F74")
 def test_nothing_starts_between_a_usage_limit_and_its_reset(small: MakeJob, untouched: dict[str, bytes]) -> None:
     job = small("plain", 4)
     said = job.play("--faults", f"limit={RESET_S}@3")
@@ -89,6 +91,7 @@ def test_P12_what_a_person_has_to_mend_stops_the_job_after_one_answer(small: Mak
     job.assert_laws_hold()
 
 
+@covers("F74")
 def test_an_overloaded_provider_costs_no_strike(small: MakeJob, untouched: dict[str, bytes]) -> None:
     """529 as often as the CLI itself goes on trying, in one session: healed inside it or by another attempt."""
     job = small("plain", 4)

@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+from tests.covers import covers
 from tests.rehearsals.conftest import MakeJob
 from tests.rehearsals.playing import GATED_WORKER, WORKER, Job, Running, until
 
@@ -37,6 +38,7 @@ def assert_resumes_to_the_same_bytes(job: Job, untouched: dict[str, bytes]) -> N
     job.assert_laws_hold()
 
 
+@covers("F84")
 def test_cancel_from_another_terminal_ends_the_run_within_the_grace(
     small: MakeJob, untouched: dict[str, bytes]
 ) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.events import AttemptEnded
+from tests.covers import covers
 from tests.simulation.mutant import Mutant
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.regressions import REGRESSIONS
@@ -24,6 +25,7 @@ BLOCK = 50
 MUTANT_SEEDS = 200
 
 
+@covers("F162")
 @pytest.mark.parametrize("block", range(0, SEEDS, BLOCK))
 def test_the_promise_holds_in_every_simulated_night(block: int) -> None:
     tally = nights(range(block, block + BLOCK))

@@ -8,6 +8,7 @@ import pytest
 from harness.base.bounded import Bounded
 from harness.base.errors import UsageError
 from harness.sources.read import Reading
+from tests.covers import covers
 from tests.sources.conftest import ids, reading
 
 ALIASES = {
@@ -43,6 +44,7 @@ def test_names_become_canonical(bounded: Bounded, name: str, canonical: str) -> 
     assert found.items[0].data["id"] == name
 
 
+@covers("A27")
 def test_acceptance_an_ambiguous_alias_is_refused_with_its_candidates(bounded: Bounded) -> None:
     with pytest.raises(UsageError) as caught:
         matched(bounded, "UO", "OSU", "Orgeon Stat", "zzz")
@@ -54,6 +56,7 @@ def test_acceptance_an_ambiguous_alias_is_refused_with_its_candidates(bounded: B
     ]
 
 
+@covers("A26")
 def test_two_names_of_one_school_are_a_duplicate(bounded: Bounded) -> None:
     with pytest.raises(UsageError, match=r"duplicate id 'University of Oregon': it is also at i\.json:1:2"):
         matched(bounded, "UO", "Ducks")

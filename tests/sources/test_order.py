@@ -9,6 +9,7 @@ from harness.base.ids import ItemId
 from harness.core.types import Item
 from harness.sources.order import ordered
 from harness.sources.read import hash_of
+from tests.covers import covers
 from tests.sources.conftest import ids, reading, refusals
 
 
@@ -20,6 +21,7 @@ def names(items: list[Item]) -> str:
     return "".join(each.id for each in items)
 
 
+@covers("A7")
 def test_order_is_stable_and_missing_values_come_last() -> None:
     items = [item("a", p=2, q="x"), item("b"), item("c", p=1, q="y"), item("d", p=2, q="a"), item("e", p=None)]
     assert names(ordered(items, [".p"])) == "cadbe"
@@ -40,6 +42,7 @@ def test_numbers_come_before_text_and_big_ones_keep_their_order() -> None:
     assert names(ordered(big, [".p"])) == "ba"
 
 
+@covers("A7")
 def test_an_order_that_no_item_has_is_refused_with_the_fields_there_are(bounded: Bounded) -> None:
     (refusal,) = refusals(bounded, '[{"id": "a", "rank": 1}]', "i.json", order=[".priority"])
     assert refusal == "job.yaml: order: no item has anything at .priority; they have .id, .rank"

@@ -12,6 +12,7 @@ from harness.base.errors import UsageError
 from harness.base.ids import ItemId
 from harness.core.types import Item
 from harness.sources.read import read
+from tests.covers import covers
 from tests.sources.conftest import ids, job_of, reading, refusals
 
 
@@ -26,6 +27,7 @@ def test_rows_of_json_by_jq_may_use_vars(bounded: Bounded) -> None:
     assert ids(found) == ["S0001", "S0002", "S0003"]
 
 
+@covers("A68")
 def test_values_of_an_object_are_rows_too(bounded: Bounded) -> None:
     assert ids(reading(bounded, '{"x": {"id": "a"}, "y": {"id": "b"}}', "i.json")) == ["a", "b"]
 
@@ -134,6 +136,7 @@ def test_acceptance_empty_items_are_a_problem(bounded: Bounded) -> None:
         read(job_of('{files: "*.pdf"}'), bounded)
 
 
+@covers("A26")
 def test_acceptance_a_duplicate_id_names_both_places(bounded: Bounded) -> None:
     text = '[\n  {"id": "a"},\n  {"id": "b"},\n  {"id": "a"}\n]'
     assert refusals(bounded, text, "i.json") == ["i.json:4:3: duplicate id 'a': it is also at i.json:2:3"]
@@ -300,6 +303,7 @@ def test_a_bad_jq_at_run_time_is_a_problem(bounded: Bounded) -> None:
     assert refusal.startswith("i.json: rows: '.a | keys[]': ")
 
 
+@covers("A87")
 def test_A87_mojibake_is_told_and_left_alone(bounded: Bounded) -> None:
     found = reading(bounded, '[{"id": "a", "x": "fine é – “ok”"},\n {"id": "b", "x": "cafÃ© â€“ âœ“"}]', "i.json")
     (warning,) = found.warnings
@@ -307,6 +311,7 @@ def test_A87_mojibake_is_told_and_left_alone(bounded: Bounded) -> None:
     assert found.items[1].data["x"] == "cafÃ© â€“ âœ“"
 
 
+@covers("A87")
 @given(st.text(st.characters(min_codepoint=0xA0, max_codepoint=0x2FFF, exclude_categories=["Cc", "Cs"]), min_size=1))
 def test_A87_what_was_garbled_is_noticed(text: str) -> None:
     from harness.sources.mojibake import mojibake_in

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.covers import covers
 from tests.sweeps.injecting import Point, Where, after_a_kill, after_an_error
 from tests.sweeps.nights import EDITED, REUSING, Night
 from tests.sweeps.sweep import PLANTED, compounds, errors, finds, kills
@@ -25,6 +26,7 @@ _FAILING = (
 )
 
 
+@covers("F162", "A70")
 @pytest.mark.parametrize(("where", "call"), _KILLED)
 def test_T01_a_kill_at_any_call_loses_nothing_and_repeats_nothing(where: Where, call: str) -> None:
     for point in kills(where, call, every=200):

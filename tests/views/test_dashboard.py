@@ -14,6 +14,7 @@ from harness.supervisor.progress import ProgressWriter
 from harness.views.attempts import attempt, made_by
 from harness.views.status import read_status
 from harness.views.status_text import lines
+from tests.covers import covers
 
 if TYPE_CHECKING:
     from tests.views.conftest import Night
@@ -35,6 +36,7 @@ def _built(night: "Night") -> dict[str, object]:
     return progress.build(night.ledger.db, night.clock.now())
 
 
+@covers("F39", "F204", "A24", "A30", "A78", "A89")
 def test_every_key_of_the_document_is_there_with_its_kind_of_value(night: "Night") -> None:
     night.plan(["S1", "S2", "S3", "S4"], size=2, noun="seed", phases=("translate", "decompose"))
     night.ledger.db.execute("""UPDATE job SET fingerprint = '{"vars.course": "\\"ita\\"", "vars.list": "[1]"}'""")
@@ -75,6 +77,7 @@ def test_the_status_follows_the_job(night: "Night") -> None:
     }  # fmt: skip
 
 
+@covers("F77", "A25")
 def test_a_hand_edit_is_kept_and_said(night: "Night", tmp_path: Path) -> None:
     night.plan(["A"])
     path = tmp_path / "batch_progress.json"
@@ -91,6 +94,7 @@ def test_a_hand_edit_is_kept_and_said(night: "Night", tmp_path: Path) -> None:
     assert "batch_progress.json was changed by hand, which changes nothing" in said
 
 
+@covers("F62", "F178", "F191", "F193", "F197")
 def test_what_is_accepted_is_counted_in_items_and_records(night: "Night") -> None:
     night.plan(["A", "B"], size=2)
     night.begin()

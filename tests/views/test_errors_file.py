@@ -17,6 +17,7 @@ from harness.ledger.store import Ledger
 from harness.supervisor.progress import ProgressWriter
 from harness.views.status import read_status
 from harness.views.why import history
+from tests.covers import covers
 
 if TYPE_CHECKING:
     from tests.views.conftest import Night
@@ -37,6 +38,7 @@ def _written(night: "Night", folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+@covers("F81", "F195", "F205", "F206", "A77")
 def test_the_document_s_block_is_a_line_of_the_file(night: "Night", tmp_path: Path) -> None:
     night.plan([f"S{number:04}" for number in range(271, 286)], noun="seed", phases=("decompose",))
     night.begin()

@@ -16,6 +16,7 @@ from harness.ledger.store import Entry
 from harness.views.live import LiveDisplay, PlainDisplay, showing
 from harness.views.ticker import Ticker
 from harness.views.timeline import Timeline, Words, of_another_kind
+from tests.covers import covers
 
 if TYPE_CHECKING:
     from tests.views.conftest import Night
@@ -137,6 +138,7 @@ def test_all_entries_are_told_when_all_are_wanted(night: "Night") -> None:
     assert sum(" added" in line for line in lines) == 2
 
 
+@covers("F178")
 def test_an_ended_attempt_is_one_line_with_what_came_of_it(night: "Night") -> None:
     night.plan([f"S{n:04d}" for n in range(1, 21)], size=20, noun="seed")
     ticker = Ticker(night.state)

@@ -20,6 +20,7 @@ from harness.views.tables import Table, as_csv
 from harness.views.why import history
 from harness.views.why_text import lines
 from harness.views.workbook import as_workbook
+from tests.covers import covers
 
 if TYPE_CHECKING:
     from openpyxl.workbook import Workbook
@@ -62,6 +63,7 @@ def test_the_headline_is_honest(told: Written) -> None:
     assert "The job is finished. 2 of 3 schools done, 1 failed." in told.markdown
 
 
+@covers("F81")
 def test_every_failed_item_has_its_reason_and_its_attempts(told: Written) -> None:
     assert "| =cmd\\|'/c calc'!A1 | main | 3 | @bad reason |" in told.markdown
 

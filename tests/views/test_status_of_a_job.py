@@ -19,6 +19,7 @@ from harness.ledger.lock import JobLock
 from harness.ledger.waiting import WaitingNote
 from harness.views.status import Status, new, read_status
 from harness.views.status_text import lines, next_command
+from tests.covers import covers
 
 if TYPE_CHECKING:
     from tests.views.conftest import Night
@@ -34,6 +35,7 @@ def supervised(night: "Night") -> Iterator[None]:
         yield
 
 
+@covers("A25")
 def test_every_item_is_in_one_state_and_the_sum_is_the_total(night: "Night") -> None:
     night.plan([f"S{n}" for n in range(6)], size=2)
     night.begin()
@@ -237,6 +239,7 @@ def test_the_next_command_does_not_repeat_the_setting_that_was_too_small(
     assert next_command(status, "job.yaml", words).endswith("then `harness launch --set 'budget_per_session=$0.05'`")
 
 
+@covers("F50", "F203", "A23", "A76")
 def test_the_pace_so_far_gives_the_estimated_end(night: "Night") -> None:
     night.plan(["A", "B", "C", "D"])
     night.begin()

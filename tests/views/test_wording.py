@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from harness.base.commands import command_line
 from harness.views.report import mark
 from harness.views.wording import as_json, at_moment, clean, clean_lines, counted, listed, shorten, shorten_id
+from tests.covers import covers
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,7 @@ def test_I16_markdown_means_nothing_but_itself(text: str) -> None:
     assert "\n" not in mark("a\nb")
 
 
+@covers("A90")
 @pytest.mark.parametrize(
     ("number", "noun", "words"),
     [(1, "school", "1 school"), (24, "school", "24 schools"), (2, "company", "2 companies"), (2, "batch", "2 batches"),
