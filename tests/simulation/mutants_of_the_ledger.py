@@ -176,7 +176,7 @@ def _broken_answers_uncounted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Count, "_break_off", forgets)
 
 
-@mutant("V4b", layer="money")
+@mutant("V4b", "V3", layer="money")
 def _answers_that_were_never_shown_uncounted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Count, "_lose", lambda count: None)
 
