@@ -22,7 +22,7 @@ Value = str | int | float | bool | None
 """Of a cell; None empties it and keeps its looks."""
 
 MOST_CHARACTERS: Final = 32_767
-"""Of one cell."""
+"""Of one cell, counted in UTF-16 as Excel does."""
 MOST_COPIED_BYTES: Final = 2**30
 CUT: Final = " [cut: the cell cannot hold more]"
 _EXACT_WHOLE = 2**53
@@ -245,9 +245,15 @@ def _written(prefix: str, place: str, style: str, value: Value) -> bytes:
 def as_text(text: str) -> str:
     """The text as a cell can hold it: cut with a word where it is too long, without what XML cannot hold."""
     plain = _NO_XML.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
-    if len(plain) > MOST_CHARACTERS:
-        plain = plain[: MOST_CHARACTERS - len(CUT)] + CUT
-    return _LOOKS_ESCAPED.sub("_x005F_", plain)
+    return _LOOKS_ESCAPED.sub("_x005F_", cut_to_cell(plain))
+
+
+def cut_to_cell(text: str) -> str:
+    """As much of a text as one cell holds. Excel counts in UTF-16: an emoji is two characters."""
+    units = text.encode("utf-16-le", "surrogatepass")
+    if len(units) <= 2 * MOST_CHARACTERS:
+        return text
+    return units[: 2 * (MOST_CHARACTERS - len(CUT))].decode("utf-16-le", "ignore") + CUT
 
 
 def _applied(content: bytes, edits: Sequence[Edit]) -> bytes:

@@ -4,14 +4,12 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from harness.base.sheet_edit import cut_to_cell
 from harness.views.tables import Cell, Table
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
 
-_MOST_CHARACTERS = 32_767
-"""Of one cell; more would be cut by the file format without a word."""
-_CUT = " [cut: the cell cannot hold more]"
 _MOST_ROWS = 1_048_575
 _MOST_WIDTH = 60
 
@@ -52,7 +50,6 @@ def _sheet(book: "Workbook", table: Table) -> None:
 
 def _write(sheet: Any, row: int, column: int, cell: Cell) -> None:
     if isinstance(cell, str):
-        text = cell if len(cell) <= _MOST_CHARACTERS else cell[: _MOST_CHARACTERS - len(_CUT)] + _CUT
-        sheet.write_string(row, column, text)
+        sheet.write_string(row, column, cut_to_cell(cell))
     elif cell is not None:
         sheet.write_number(row, column, cell)

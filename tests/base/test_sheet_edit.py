@@ -173,6 +173,7 @@ def test_xml_as_other_programs_write_it_is_cut_at_the_right_places() -> None:
         ("_x0041_ and _xyz_", "_x0041_ and _xyz_"),
         ("bell \x07 and half \ud83d", "bell \ufffd and half \ufffd"),
         ("😀" * 10, "😀" * 10),
+        ("😀" * 16_384, "😀" * ((MOST_CHARACTERS - len(CUT)) // 2) + CUT),
         ("long " * 10_000, ("long " * 10_000)[: MOST_CHARACTERS - len(CUT)] + CUT),
         (2**60, str(2**60)),
         (0.1, 0.1),
