@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from harness.base.errors import BrokenSetupError
 from harness.base.files import write_atomic
 from harness.base.state import open_state
+from harness.ledger.selecting import why_left_out
 
 _NAME = "written_back.json"
 _MOST_BYTES = 4 * 2**20
@@ -24,7 +25,7 @@ MOST_KNOWN: Final = 100
 """Hashes of what was written before, of which the newest are kept: a kill may leave any of the last two."""
 _OF_ITEMS = (
     "ItemAdded", "ItemBlocked", "ItemAccepted", "ItemStruck", "ItemReturned", "ItemFailed", "ItemReopened",
-    "ItemEdited", "ItemWithdrawn", "ItemRemoved",
+    "ItemEdited", "ItemWithdrawn", "ItemRemoved", "ItemSkipped",
 )  # fmt: skip
 
 
@@ -92,8 +93,12 @@ class ItemState:
 
 def states_of(db: sqlite3.Connection, phase: int) -> dict[str, ItemState]:
     """By id, of the items that the phase has by now. What runs is pending: nothing in a workbook ends it."""
-    rows = db.execute("SELECT item, state, reasons, attempts FROM items WHERE phase = ?", (phase,))
+    rows = db.execute("SELECT item, state, reasons, attempts, left_out FROM items WHERE phase = ?", (phase,))
     return {
-        item: ItemState("pending" if state == "running" else state, tuple(json.loads(reasons)), attempts)
-        for item, state, reasons, attempts in rows
+        item: ItemState("pending" if state == "running" else state, _reasons(reasons, left_out), attempts)
+        for item, state, reasons, attempts, left_out in rows
     }
+
+
+def _reasons(reasons: str, left_out: str | None) -> tuple[str, ...]:
+    return (why_left_out(json.loads(left_out)),) if left_out else tuple(json.loads(reasons))

@@ -1,5 +1,6 @@
 """What earlier outputs hold already: the ids and titles of their records, for a selection that leaves them out."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from harness.sources.json_file import parsed
 from harness.sources.lines import rows_of_jsonl, told_at_once
 from harness.sources.rows import MOST_JSON_BYTES, refuse
 from harness.sources.table import rows_of_table
+
+_SET_ASIDE = re.compile(r"\.edited-\d+")
+_OF_AN_INSTANCE = re.compile(r"@[\w-]+$")
 
 
 def earlier_names(job: Job, spec: SelectSpec) -> dict[str, str]:
@@ -34,7 +38,18 @@ def earlier_files(job: Job, spec: SelectSpec) -> list[Path]:
         path
         for path in job.folder.glob(spec.not_in)
         if path.is_file() and path.resolve() == path and path not in own and not _is_hidden(path, job.folder)
-    )
+        and not _is_beside_results(job, path)
+    )  # fmt: skip
+
+
+def _is_beside_results(job: Job, path: Path) -> bool:
+    """A copy of a workbook that this job or another instance writes, or what was set aside: no output of its own."""
+    copies = [phase.output.write_back.to for phase in job.phases if phase.output.write_back is not None]
+    return bool(_SET_ASIDE.fullmatch(path.suffix)) or any(_plain_name(path) == _plain_name(copy) for copy in copies)
+
+
+def _plain_name(path: Path) -> str:
+    return _OF_AN_INSTANCE.sub("", path.stem) + path.suffix
 
 
 def _own_outputs(job: Job) -> Iterator[Path]:

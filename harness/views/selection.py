@@ -3,20 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from harness.views.wording import clean, listed, shorten
+from harness.ledger.selecting import why_left_out as words
+from harness.views.wording import clean, listed
 
 
 def why_left_out(facts: Mapping[str, Any]) -> str:
     """Of one item: `why` and the facts that belong to it, as ItemSkipped has them."""
-    match facts.get("why"):
-        case "in_earlier_output":
-            return clean(f"{shorten(facts['name'], 120)!r} is in an earlier output, {facts['file']}")
-        case "not_among_top":
-            score = "without a score" if facts["score"] is None else f"score {facts['score']}"
-            category = f", category {facts['category']}" if facts["category"] is not None else ""
-            return clean(f"not among the top {facts['top']}: rank {facts['rank']} of {facts['of']}, {score}{category}")
-        case other:
-            return clean(str(other))
+    return clean(words(facts))
 
 
 def kind_left_out(why: str) -> str:
