@@ -24,8 +24,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Say where the job stands."""
-    from harness.base.instances import instances_of
-    from harness.views.instances import others_line, read_instances
+    from harness.views.instances import others_line, planned_instances, read_instances
     from harness.views.reading import is_planned, rehearsal_beside
     from harness.views.status_text import lines
 
@@ -43,7 +42,7 @@ def status(
         print_json(found.as_json())
     else:
         print_lines(lines(found, now, place.named))
-        if instance is None and (names := instances_of(manifest, rehearsal=rehearsal)):
+        if instance is None and (names := planned_instances(manifest, rehearsal=rehearsal)):
             print_lines([others_line(names, place.named, rehearsal=rehearsal)])
         if found.state == "new" and rehearsal_beside(place.state) is not None:
             say(f"it was rehearsed: {place.rehearsed.command('status')}")

@@ -39,11 +39,15 @@ class Instances:
 
 def read_instances(manifest: Path, named: str, now: datetime, *, rehearsal: bool) -> Instances | None:
     """None when there are none."""
-    states = {
-        name: state_folder(manifest, name, rehearsal=rehearsal) for name in instances_of(manifest, rehearsal=rehearsal)
-    }
-    found = tuple((name, read_status(state, now)) for name, state in states.items() if is_planned(state))
+    names = planned_instances(manifest, rehearsal=rehearsal)
+    found = tuple((name, read_status(state_folder(manifest, name, rehearsal=rehearsal), now)) for name in names)
     return Instances(named, rehearsal, found) if found else None
+
+
+def planned_instances(manifest: Path, *, rehearsal: bool) -> list[str]:
+    """Their names; without those whose first launch was refused, which leaves an empty ledger."""
+    names = instances_of(manifest, rehearsal=rehearsal)
+    return [name for name in names if is_planned(state_folder(manifest, name, rehearsal=rehearsal))]
 
 
 def others_line(names: Sequence[str], manifest: str, *, rehearsal: bool) -> str:

@@ -260,6 +260,22 @@ def test_in_a_chain_the_rows_are_those_of_the_source_that_a_phase_joins(desk: "D
     assert [row[2] for row in copy_of("leads.results.xlsx")[1:]] == ["done", "new", "done"], "who is left out stays"
 
 
+def test_who_was_not_selected_is_told_why_and_the_next_instance_may_look_into_the_whole_folder(desk: "Desk") -> None:
+    job(desk, back="columns: {Status: .state, Why: .reason}")
+    text = Path("job.yaml").read_text()
+    Path("job.yaml").write_text(text.replace("id: .lead_id", "id: .lead_id, select: {top: 1, not_in: 'output/*'}"))
+    assert desk.types("launch").code == 0
+    rows = [("done", None), ("skipped", "not among the top 1: rank 2 of 3, without a score")]
+    assert [tuple(row[2:4]) for row in copy_of()[1:3]] == rows
+    Path("output/all.json.edited-1").write_text("mine")
+    assert desk.types("launch", "--as", "w2", "--only", "lead_001").code == 2
+    assert "Instances" not in desk.types("status").out, "nothing of it was ever planned"
+    assert desk.types("launch", "--as", "w2").code == 1, "the copy of another instance is no earlier output"
+    found = [row[2] for row in copy_of("output/leads.results@w2.xlsx")[1:]]
+    assert found == ["skipped", "failed", "skipped"]
+    assert "Instances: w2 " in desk.types("status").out
+
+
 @pytest.mark.parametrize(
     ("back", "copies"),
     [
