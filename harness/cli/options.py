@@ -1,5 +1,6 @@
 """Arguments and options that several commands share, and where a manifest keeps its state."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -133,7 +134,7 @@ class Place:
         """The job of this place, with these settings over those that its instance was planned with."""
         from harness.job.load import load
 
-        laid_over = [*self._kept(), *(settings or ())]
+        laid_over = [*self._kept(settings or ()), *(settings or ())]
         return load(
             self.manifest,
             settings=laid_over,
@@ -142,20 +143,40 @@ class Place:
             without_plan=without_plan,
         )
 
-    def _kept(self) -> tuple[str, ...]:
+    def _kept(self, said: Sequence[str]) -> tuple[str, ...]:
+        """Of the instance; before it is planned, of its rehearsal, or a rehearsal's of the instance, and so it says:
+        else what was rehearsed with one client's file would be launched with another's."""
         from harness.ledger.history import kept_settings
         from harness.views.reading import is_planned, reading
 
-        if self.instance is None or not is_planned(self.state):
+        if self.instance is None:
             return ()
-        with reading(self.state) as db:
-            return kept_settings(db)
+        other = replace(self, rehearsal=not self.rehearsal)
+        source = next((place for place in (self, other) if is_planned(place.state)), None)
+        if source is None:
+            return ()
+        with reading(source.state) as db:
+            kept = kept_settings(db)
+        if source is other:
+            _say_taken(kept, tuple(said), "as launched" if self.rehearsal else "as rehearsed")
+        return kept
 
     def command(self, verb: str, *words: str) -> str:
         """What to type next, with back quotes around it."""
         from harness.base.commands import command_line
 
         return f"`{command_line(verb, self.named, *words, rehearsal=self.rehearsal, instance=self.instance)}`"
+
+
+def _say_taken(kept: tuple[str, ...], said: tuple[str, ...], where: str) -> None:
+    """What is said anew holds, and is not taken over."""
+    from harness.cli.printing import say
+    from harness.views.wording import clean
+
+    anew = {setting.partition("=")[0].strip() for setting in said}
+    taken = [setting for setting in kept if setting.partition("=")[0].strip() not in anew]
+    if taken:
+        say(f"with {clean(shlex.join(words_of(taken)))}, {where}")
 
 
 def words_of(settings: list[str] | None) -> list[str]:

@@ -80,6 +80,32 @@ def test_an_instance_goes_on_with_the_settings_it_began_with(desk: "Desk") -> No
     assert ["acme: Ann" in told[0], "acme: Eve" in told[1], "acme: Eve" in told[2]] == [True] * 3
 
 
+def test_the_first_launch_of_an_instance_takes_over_the_settings_of_its_rehearsal(desk: "Desk") -> None:
+    """Else what was rehearsed with one client's file would be launched with another's."""
+    _clients(desk, acme={"a": "good"}, beta={"a": "good"})
+    assert desk.types("rehearse", "--as", "acme", "--set", "vars.who=Ann Bee", "--set", "strikes=2").code == 0
+    said = "with --set 'vars.who=Ann Bee', as rehearsed"
+    for look in (("plan", "--as", "acme"), ("check", "--only", "plan", "--as", "acme")):
+        assert desk.types(*look).err.count(said) == 1
+    launched = desk.types(*_next(desk.types("status", "--as", "acme").out))
+    assert (launched.code, said in launched.err) == (0, True), launched.err
+    assert "as rehearsed" not in desk.types("launch", "--as", "acme").err
+    prompts = [path.read_text() for path in (desk.folder / ".harness/job@acme/attempts").glob("*/prompt.md")]
+    assert prompts and all("acme: Ann Bee" in text for text in prompts)
+
+    assert desk.types("launch", "--as", "beta", "--set", "vars.who=Bea").code == 0
+    assert "with --set vars.who=Bea, as launched" in desk.types("rehearse", "--as", "beta").err
+
+
+def test_what_is_said_at_the_launch_holds_over_what_was_rehearsed(desk: "Desk") -> None:
+    _clients(desk, acme={"a": "good"})
+    assert desk.types("rehearse", "--as", "acme", "--set", "vars.who=Ann").code == 0
+    launched = desk.types("launch", "--as", "acme", "--set", "vars.who=Zoe")
+    assert (launched.code, "as rehearsed" in launched.err) == (0, False)
+    [prompt] = (desk.folder / ".harness/job@acme/attempts").glob("*/prompt.md")
+    assert "acme: Zoe" in prompt.read_text()
+
+
 def test_a_manifest_of_instances_wants_one_named(desk: "Desk") -> None:
     _clients(desk, acme={"a": "good"})
     said = desk.types("check", "--only", "plan")
