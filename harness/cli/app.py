@@ -38,6 +38,13 @@ _COMMANDS = (
     ("Look", (reading.status, reading.watch, reading.show, reading.why, reading.log, reporting.report)),
 )
 
+# Before the others: what stands behind `claude` is Claude Code's own, --help too.
+app.command(
+    rich_help_panel="Prepare",
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False},
+)(looping.claude)
+
 for _panel, _bodies in _COMMANDS:
     for _body in _bodies:
         app.command(rich_help_panel=_panel, epilog=EXIT_CODES)(_body)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -34,17 +35,19 @@ def ralph(
     interactive use only.
     """
     from harness.base.errors import UsageError
-    from harness.planning.ralph import PLUGINS, START, Loop
+    from harness.planning.ralph import PLUGINS, Loop
 
-    pending, prompt = _pending(manifest), _prompt(manifest, steps)
     plugin = asyncio.run(installed_plugin())
-    problems = list(missing_for(plugin))
+    missing, problems = list(missing_for(plugin)), []
+    pending, prompt = _pending(manifest, problems), _prompt(manifest, steps, problems)
+    if problems:
+        raise UsageError([*problems, *missing])
     loop = Loop(pending, plugin or PLUGINS[0], prompt)
     if as_json:
-        told = {"pending": pending, "iterations": loop.iterations, "start": START, "command": loop.command}
-        print_json({**told, "missing": [problem.where for problem in problems]})
-    if problems:
-        raise UsageError(problems)
+        told = {"pending": pending, "iterations": loop.iterations, "start": _start(), "command": loop.command}
+        print_json({**told, "missing": [problem.where for problem in missing]})
+    if missing:
+        raise UsageError(missing)
     if as_json:
         return
     _show_status(manifest)
@@ -55,12 +58,39 @@ def ralph(
     print_lines(_lines(loop, manifest))
 
 
-def _lines(loop: Any, manifest: Path) -> Iterator[str]:
-    from harness.planning.ralph import START
+def claude(context: typer.Context) -> None:
+    """Start Claude Code: the one on the PATH, else the one that came with harness. All words are handed on to it."""
+    from harness.base.errors import UsageError
 
+    program = claude_program()
+    if program is None:
+        raise UsageError(list(_no_claude()))
+    os.execv(program, [program, *context.args])  # noqa: S606  (no shell is the point)
+
+
+def claude_program() -> str | None:
+    """The Claude Code of the PATH, else the one inside the Agent SDK's wheel; None where neither is."""
+    from harness.backends.outfit import cli_folder
+
+    if found := shutil.which("claude"):
+        return found
+    try:
+        return str(cli_folder() / "claude")
+    except FileNotFoundError:
+        return None
+
+
+def _start() -> str:
+    """By its path where a shell would not find it."""
+    from harness.planning.ralph import start_with
+
+    return start_with("claude" if shutil.which("claude") else claude_program() or "claude")
+
+
+def _lines(loop: Any, manifest: Path) -> Iterator[str]:
     yield f"In {manifest.absolute().parent}, start Claude Code so:"
     yield ""
-    yield f"  {START}"
+    yield f"  {_start()}"
     yield ""
     yield "and type there:"
     yield ""
@@ -70,34 +100,40 @@ def _lines(loop: Any, manifest: Path) -> Iterator[str]:
     yield f"To end it before: /{loop.plugin}:cancel-ralph. To watch it: watch -n 30 cat {PROGRESS}"
 
 
-def _pending(manifest: Path) -> int:
-    """UsageError when there is no progress to work on."""
-    from harness.base.errors import Problem, UsageError
+def _pending(manifest: Path, problems: list[Any]) -> int:
+    """0, and one Problem more, when there is no progress to work on."""
+    from harness.base.errors import Problem
     from harness.planning.ralph import pending_in
 
     file = manifest.parent / PROGRESS
     try:
         pending = pending_in(json.loads(file.read_bytes()))
     except FileNotFoundError:
-        hint = "harness launch writes it; for the schools: cd scripts && python3 batch_init.py"
-        raise UsageError([Problem(str(file), "there is no such file", hint)]) from None
+        begins = manifest.parent / "scripts" / "batch_init.py"
+        hint = "`harness launch` writes it as it begins"
+        if begins.is_file():
+            hint = f"`python3 {shlex.quote(os.path.relpath(begins))}` writes it; that takes no key and starts nothing"
+        problems.append(Problem(str(file), "there is no such file", hint))
+        return 0
     except (ValueError, RecursionError):
         pending = None
     if pending is None:
-        raise UsageError([Problem(str(file), "expected an object with a list `pending`")])
-    return pending
+        problems.append(Problem(str(file), "expected an object with a list `pending`"))
+    return pending or 0
 
 
-def _prompt(manifest: Path, steps: str) -> str:
-    from harness.base.errors import Problem, UsageError
+def _prompt(manifest: Path, steps: str, problems: list[Any]) -> str:
+    """Nothing, and one Problem more, for steps that no loop can be given."""
+    from harness.base.errors import Problem
     from harness.planning.ralph import prompt_for
 
     try:
         prompt = prompt_for(steps)
     except ValueError as error:
-        raise UsageError([Problem("--steps", str(error), "use letters, digits, and . / - _")]) from None
+        problems.append(Problem("--steps", str(error), "use letters, digits, and . / - _"))
+        return ""
     if not (manifest.parent / steps).is_file():
-        raise UsageError([Problem("--steps", f"there is no file {steps!r} beside {manifest.name}")])
+        problems.append(Problem("--steps", f"there is no file {steps!r} beside {manifest.name}"))
     return prompt
 
 
@@ -107,12 +143,12 @@ async def installed_plugin() -> str | None:
     from harness.backends.programs import output_of
     from harness.planning.ralph import plugin_in
 
-    claude = shutil.which("claude")
-    if claude is None:
+    program = claude_program()
+    if program is None:
         return None
     home = LoginHome.of(os.environ, Path.home())
     try:
-        listed = await output_of((claude, "plugin", "list", "--json"), home.environ, Path.cwd(), timeout_s=_LISTING_S)
+        listed = await output_of((program, "plugin", "list", "--json"), home.environ, Path.cwd(), timeout_s=_LISTING_S)
     except OSError:
         return None
     return plugin_in(listed.output) if listed.code == 0 else None
@@ -122,17 +158,24 @@ def missing_for(plugin: str | None) -> Iterator[Any]:
     """A Problem for each thing that a loop needs and this machine has not."""
     from harness.base.errors import Problem
 
-    if shutil.which("claude") is None:
-        yield Problem("claude", "Claude Code is not on the PATH", "npm install -g @anthropic-ai/claude-code")
-    elif plugin is None:
+    yield from _no_claude()
+    if plugin is None:
         hint = (
-            "claude plugin marketplace add anthropics/claude-plugins-official && "
-            "claude plugin install ralph-loop@claude-plugins-official"
+            "harness claude plugin marketplace add anthropics/claude-plugins-official && "
+            "harness claude plugin install ralph-loop@claude-plugins-official"
         )
         yield Problem("plugin", "neither ralph-loop nor ralph-wiggum is installed and enabled", hint)
     for program in ("jq", "perl"):
         if shutil.which(program) is None:
             yield Problem(program, "the plugin's Stop hook needs it, and it is not on the PATH", f"install {program}")
+
+
+def _no_claude() -> Iterator[Any]:
+    from harness.base.errors import Problem
+
+    if claude_program() is None:
+        says = "Claude Code is not on the PATH, and none came with harness on this platform"
+        yield Problem("claude", says, "npm install -g @anthropic-ai/claude-code")
 
 
 def _show_status(manifest: Path) -> None:

@@ -13,10 +13,6 @@ COMMAND: Final = "ralph-loop"
 PLUGINS: Final = ("ralph-loop", "ralph-wiggum")
 """Both have the command; the second is the older one."""
 
-START: Final = "rm -f .claude/ralph-loop.local.md && CLAUDE_CODE_STOP_HOOK_BLOCK_CAP=0 claude"
-"""How Claude Code is started for it. A loop that was ended otherwise leaves its file behind, and without the variable
-Claude Code overrides a Stop hook after eight turns, and says nothing."""
-
 _EACH, _BESIDE, _MOST = 8, 20, 500
 _PLAIN = " .,/-_"
 """Beside letters and digits, what a prompt may hold: the plugin hands it to a shell as it stands."""
@@ -40,6 +36,12 @@ class Loop:
         """To be typed into Claude Code; in full, because a bare /ralph-loop is sent to the model as text by `-p`."""
         words = f'--max-iterations {self.iterations} --completion-promise "{PROMISE}"'
         return f'/{self.plugin}:{COMMAND} "{self.prompt}" {words}'
+
+
+def start_with(program: str) -> str:
+    """How Claude Code is started for it. A loop that was ended otherwise leaves its file behind, and without the
+    variable Claude Code overrides a Stop hook after eight turns, and says nothing."""
+    return f"rm -f .claude/ralph-loop.local.md && CLAUDE_CODE_STOP_HOOK_BLOCK_CAP=0 {shlex.quote(program)}"
 
 
 def prompt_for(file: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.backends import outfit
 from harness.cli.main import run
 from tests.covers import covers
 
@@ -73,16 +74,40 @@ def test_nobody_to_ask_is_told_and_nothing_is_printed(folder: Path, ralph: Calla
 
 @covers("A31")
 def test_all_that_is_missing_is_said_at_once_and_the_command_is_known_all_the_same(
-    folder: Path, ralph: Callable[..., Said]
+    folder: Path, ralph: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def nothing_came_along() -> Path:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(outfit, "cli_folder", nothing_came_along)
     for name in ("claude", "jq", "perl"):
         (folder / "bin" / name).unlink()
     said = ralph("--json")
     assert said.returncode == 2
     told = json.loads(said.stdout)
-    assert (told["missing"], told["pending"], told["iterations"]) == (["claude", "jq", "perl"], 2, 36)
+    assert (told["missing"], told["pending"], told["iterations"]) == (["claude", "plugin", "jq", "perl"], 2, 36)
     assert told["command"].startswith('/ralph-loop:ralph-loop "')
-    assert said.stderr.count("hint: ") == 3
+    assert said.stderr.count("hint: ") == 4
+    (folder / "batch_progress.json").unlink()
+    (folder / "steps.md").unlink()
+    said = ralph("--yes")
+    assert "6 problems" in said.stderr and "there is no file 'steps.md'" in said.stderr
+
+
+def test_where_the_path_has_no_claude_the_one_that_came_along_is_used_and_named(
+    folder: Path, ralph: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    along = folder / "came along"
+    along.mkdir()
+    (folder / "bin" / "claude").rename(along / "claude")
+    monkeypatch.setattr(outfit, "cli_folder", lambda: along)
+    said = ralph("--yes")
+    assert said.returncode == 0, said.stderr
+    assert f"CLAUDE_CODE_STOP_HOOK_BLOCK_CAP=0 '{along}/claude'\n" in said.stdout
+    started: list[list[str]] = []
+    monkeypatch.setattr("os.execv", lambda _, words: started.append(words))
+    assert run(["claude", "plugin", "list", "--json", "--help"]) == 0
+    assert started == [[f"{along}/claude", "plugin", "list", "--json", "--help"]]
 
 
 def test_a_plugin_that_is_not_enabled_is_missing(folder: Path, ralph: Callable[..., Said]) -> None:
@@ -96,4 +121,7 @@ def test_without_progress_it_is_said_who_writes_it(folder: Path, ralph: Callable
     (folder / "batch_progress.json").unlink()
     said = ralph("--yes")
     assert said.returncode == 2
-    assert "batch_init.py" in said.stderr and said.stdout == ""
+    assert "hint: `harness launch` writes it" in said.stderr and said.stdout == ""
+    (folder / "scripts").mkdir()
+    (folder / "scripts" / "batch_init.py").touch()
+    assert "hint: `python3 scripts/batch_init.py` writes it; that takes no key" in ralph("--yes").stderr
