@@ -9,6 +9,10 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=python3
 (cd / && "$python" -c 'import harness, pydantic, typer') 2>/dev/null || python="$root/.venv/bin/python"
+if [[ ! -x "$python" && "$python" != python3 ]]; then
+  printf '%s\n' "the package \`harness\` is not installed here" "  hint: \`make demo\` installs it into .venv" >&2
+  exit 2
+fi
 
 if [[ ! -f "$root/batch_progress.json" ]]; then
   echo "batch_progress.json is missing; begin with: cd scripts && python3 batch_init.py" >&2

@@ -4,7 +4,9 @@ python3 make_workbook.py [FILE] [--leads 50] [--batch 10] [--industry Software] 
 """
 
 import argparse
+import importlib.util
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -56,6 +58,17 @@ industry that the ICP config puts first come first, then by the strategy's prior
 counts from 1. In `batch_plan` write total_leads, batch_size, priority_order, batches (batch_id, leads, estimated_time
 such as "30min") and throttling as the strategy has it.
 """
+
+
+def use_own_python() -> None:
+    """Start again with the checkout's own Python when this one lacks what writes a workbook; exit 2 if both do."""
+    if importlib.util.find_spec("openpyxl"):
+        return
+    own = HERE.parent.parent / ".venv" / "bin" / "python"
+    if own.exists() and Path(sys.prefix) != own.parent.parent:
+        os.execv(own, [str(own), *sys.argv])
+    print("the package `harness` is not installed here\n  hint: `make demo` installs it into .venv", file=sys.stderr)
+    sys.exit(2)
 
 
 def leads_of(count: int) -> list[list[object]]:
@@ -113,4 +126,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    use_own_python()
     sys.exit(main())

@@ -38,7 +38,8 @@ def ralph(
     from harness.planning.ralph import PLUGINS, Loop
 
     plugin = asyncio.run(installed_plugin())
-    missing, problems = list(missing_for(plugin)), []
+    missing = list(missing_for(plugin))
+    problems: list[Any] = []
     pending, prompt = _pending(manifest, problems), _prompt(manifest, steps, problems)
     if problems:
         raise UsageError([*problems, *missing])
