@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from harness.base.boxes import Allowed, Freedom
+from harness.base.boxes import Allowed, Missing
 
 NAME_NOT_FOUND: Final = "name"
 """What stands for a name of a machine that could not be looked up, which has no errno."""
@@ -22,17 +22,20 @@ _OF_THE_NETWORK = (
 _OF_FILES = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 
 
-def barred(cause: Mapping[str, Any], allowed: Allowed, folder: Path) -> Freedom | None:
-    """What the program would have to be allowed, so that this does not happen; None when the box had no part in it.
+def barred(cause: Mapping[str, Any], allowed: Allowed, folder: Path | None) -> Missing | None:
+    """What the program would have to be allowed, so that this does not happen; None when where it runs had no part in
+    it. `folder` is the job's, None for a program that runs in no box.
 
     `cause` is `{"errno", "path"}` or `{"module", "beside"}`, as `bounded_child` tells it. A path counts when there is
     something outside: what is nowhere cannot be found in a box either.
     """
-    if "everything" in allowed:
+    number, path = cause.get("errno"), cause.get("path")
+    if number in (*_OF_FILES, errno.EROFS) and isinstance(path, str) and not path.startswith("/"):
+        return "place"
+    if "everything" in allowed or folder is None:
         return None
     if cause.get("module"):
         return "everything" if _is_elsewhere(str(cause["module"]), str(cause["beside"])) else None
-    number, path = cause.get("errno"), cause.get("path")
     if number == NAME_NOT_FOUND or number in _OF_THE_NETWORK:
         return None if "network" in allowed else "network"
     if number == errno.EROFS:

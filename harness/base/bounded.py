@@ -24,7 +24,7 @@ from types import MappingProxyType
 from typing import IO, Any, Literal
 
 from harness.base.barred import barred
-from harness.base.boxes import NOTHING, Allowed, Boxed, Boxes, Freedom
+from harness.base.boxes import NOTHING, Allowed, Boxed, Boxes, Missing
 from harness.base.halt import Halt
 from harness.base.handed import handed
 from harness.base.keys import without_values
@@ -56,12 +56,12 @@ class BoundedError(Exception):
     `error`: it is wrong or raised; `timeout`, `memory`, `too_big`: it passed a limit; `crashed`: its process ended.
     """
 
-    def __init__(self, kind: Kind, message: str, barred: Freedom | None = None) -> None:
+    def __init__(self, kind: Kind, message: str, barred: Missing | None = None) -> None:
         super().__init__(message)
         self.kind: Kind = kind
         self.message = message
         self.barred = barred
-        """What the box seems to have kept it from; None where it did not."""
+        """What the box, or the folder it ran in, seems to have kept it from; None where it did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,11 +240,11 @@ class Bounded:
         )
         return _Child(self._memory_bytes, self.lock_limit, self.halt, box, self.variables)
 
-    def _barred(self, cause: Mapping[str, Json] | None, question: Mapping[str, Json]) -> Freedom | None:
+    def _barred(self, cause: Mapping[str, Json] | None, question: Mapping[str, Json]) -> Missing | None:
         """What the box kept the user's Python from; not of a path that a record names, which is its own doing."""
-        if self.boxes is None or cause is None or _is_named(cause.get("path"), question.get("records")):
+        if cause is None or _is_named(cause.get("path"), question.get("records")):
             return None
-        return barred(cause, self._allowed, self.boxes.folder)
+        return barred(cause, self._allowed, self.boxes.folder if self.boxes else None)
 
     def _exchange(self, child: "_Child", body: bytes, timeout_s: float, slack_s: float) -> dict[str, Any]:
         kept = False

@@ -19,6 +19,9 @@ Allowed = frozenset[Freedom]
 FREEDOMS: Final[tuple[Freedom, ...]] = get_args(Freedom)
 NOTHING: Final[Allowed] = frozenset()
 
+Missing = Freedom | Literal["place"]
+"""What a program would have needed; `place`: a relative path led nowhere, for it runs in another folder."""
+
 WHAT_IS_MISSING: Final[dict[Freedom, str]] = {
     "network": "it runs in a sandbox without a network",
     "write": "it runs in a sandbox where the job's folder cannot be written",
@@ -69,6 +72,8 @@ OF_A_BOX: Final = (
 )
 
 
-def cure(freedom: Freedom) -> str:
-    """What a person is told of a check or a scene that the box kept from something."""
+def cure(freedom: Missing) -> str:
+    """What a person is told of a check or a scene that the box, or the folder it runs in, kept from something."""
+    if freedom == "place":
+        return "it runs in /, not in its own folder: begin a path with Path(__file__).parent"
     return f"{WHAT_IS_MISSING[freedom]}; if it is meant to, write `allow: {freedom}` beside it"

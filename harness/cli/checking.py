@@ -48,11 +48,12 @@ def check(
 ) -> None:
     """One screen before the night: the manifest, what would run and cost, this machine, keys. Starts nothing.
 
-    Exit code 0 when all is ready, 2 when the manifest or an item must be mended, 4 when the machine or a key must.
+    Exit code 0 when all is ready, 2 when the manifest or an item must be mended, 4 when machine, key or check must.
     """
     from harness.base.errors import UsageError
     from harness.cli import readiness
     from harness.cli.live import live as try_it
+    from harness.cli.preview import to_be_worked_on
     from harness.views.wording import clean, counted
 
     place = Place(manifest, rehearsal, instance)
@@ -68,6 +69,8 @@ def check(
         except UsageError as error:
             refused = error
     found: dict[str, list[Finding]] = {}
+    if told:
+        found["checks"] = list(readiness.checks(job, to_be_worked_on(job, items.items).chosen))
     looks = {"machine": readiness.machine, "keys": readiness.keys}
     for section in [each for each in looks if each in sections]:
         found[section] = list(looks[section](job))

@@ -24,8 +24,9 @@ from harness.outputs.checks import Checker
 from harness.outputs.judge import for_checks
 from harness.outputs.suspects import BrokenCheckError, DoubtedCheckError
 from harness.planning.batches import batches_of
-from harness.rehearsal.invent import InventionError, made_up_records
+from harness.rehearsal.invent import InventionError, made_up, sampled
 from harness.rehearsal.scene import Ask
+from harness.rehearsal.script import contents_of_files
 from harness.supervisor.attempt import reservation
 from harness.supervisor.keys import keys_of
 from harness.views.wording import clean, counted
@@ -35,22 +36,34 @@ _MOST_ITEMS = 12
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The checks of a phase on records that are made up. `rejected`: the first reason of each that was refused."""
+    """The checks of a phase on records that are made up, or the user's samples, for `items` of it. `rejected`: the
+    first reason of each that was refused. `has_scene`: real rehearsals play records that are not seen here."""
 
     phase: str
-    records: int
+    items: int
     rejected: tuple[str, ...] = ()
     broken: str = ""
     untried: str = ""
+    has_samples: bool = False
+    has_scene: bool = False
 
     def in_words(self) -> str:
         if self.untried:
             return f"not tried: {clean(self.untried)}"
         if self.broken:
             return f"broken: {clean(self.broken)}"
+        what = (
+            counted(self.items, "record") + " of your samples"
+            if self.has_samples
+            else counted(self.items, "made-up record")
+        )
         if not self.rejected:
-            return f"{counted(self.records, 'made-up record')} passed"
-        told = f"{len(self.rejected):,} of {counted(self.records, 'made-up record')} refused"
+            return f"{what} passed"
+        told = f"{len(self.rejected):,} of {what} refused"
+        if self.has_samples:
+            return f"{told}: {clean(self.rejected[0])}"
+        if self.has_scene:
+            return f"{told}, which says nothing of the scene's ({clean(self.rejected[0])}); `harness rehearse` plays it"
         return f"{told}, which a real one may not be: {clean(self.rejected[0])}"
 
 
@@ -102,32 +115,43 @@ def try_checks(job: Job, items: Sequence[Item]) -> Iterator[Tried]:
 def _tried(job: Job, phase: PhaseSpec, items: Sequence[Item], bounded: Bounded, scratch: Path) -> Tried:
     if not items:
         return Tried(phase.name, 0, untried="no item of it can be made up")
-    store = ArtifactStore(scratch)
+    store, has_scene = ArtifactStore(scratch), job.scene is not None
+    samples = job.samples.by_phase.get(phase.name, ()) if job.samples is not None else ()
     try:
-        records = _records(job, phase, items, store)
+        records = _records(job, phase, items, samples, store)
     except InventionError as error:
         return Tried(phase.name, 0, untried=f"no record can be made up: {error}")
     checker = Checker(_spec(job, phase, items, scratch), bounded, dict[str, Json](job.vars))
     try:
         rejected = checker.run(for_checks(phase.output, records, store))
-    except (BrokenCheckError, DoubtedCheckError) as error:
+    except DoubtedCheckError as error:
+        if has_scene and "barred" not in (error.fault.evidence or {}):
+            return Tried(phase.name, 0, untried=f"made-up records say nothing of the scene's ({error.fault.detail})")
         return Tried(phase.name, len(records), broken=error.fault.detail)
-    return Tried(phase.name, len(records), tuple(str(reasons[0]) for reasons in rejected.values()))
+    except BrokenCheckError as error:
+        return Tried(phase.name, len(records), broken=error.fault.detail)
+    refused = tuple(str(reasons[0]) for reasons in rejected.values())
+    return Tried(phase.name, len(records), refused, has_samples=bool(samples), has_scene=has_scene)
 
 
 def _records(
-    job: Job, phase: PhaseSpec, items: Sequence[Item], store: ArtifactStore
+    job: Job, phase: PhaseSpec, items: Sequence[Item], samples: Sequence[Any], store: ArtifactStore
 ) -> Mapping[ItemId, tuple[Json, ...]]:
+    """Item -> what a session might write of it: out of the samples, where there are any, else made up."""
     output = {name: getattr(phase.output, name) for name in ("file", "shape", "key", "item", "schema")}
-    views: list[dict[str, Any]] = [{"id": item.id, "data": item.data, "file": None, "records": []} for item in items]
-    ask = Ask(
-        phase=phase.name, batch="1", items=views, ids=[str(item.id) for item in items], tries=0, attempt=0, reasons={},
-        vars=dict(job.vars), output=output, context={}, cwd="", turn=0, prompt="", tool_results=[], seed=0,
-    )  # fmt: skip
-    made = zip(items, made_up_records(ask), strict=True)
-    if phase.output.shape != "files":
-        return {item.id: (record,) for item, record in made}
-    return {item.id: (_file(item, str(text).encode(), store),) for item, text in made}
+    found: dict[ItemId, tuple[Json, ...]] = {}
+    for item in items:
+        view: dict[str, Any] = {"id": item.id, "data": item.data, "file": None, "records": []}
+        ask = Ask(
+            phase=phase.name, batch="1", items=[view], ids=[str(item.id)], tries=0, attempt=0, reasons={},
+            vars=dict(job.vars), output=output, context={}, cwd="", turn=0, prompt="", tool_results=[], seed=0,
+        )  # fmt: skip
+        records = (sampled(ask, samples) if samples else made_up(ask)).records
+        if phase.output.shape == "files":
+            [(_, content)] = contents_of_files(records, ask)
+            records = [_file(item, content.encode(), store)]
+        found[item.id] = tuple(records)
+    return found
 
 
 def _file(item: Item, content: bytes, store: ArtifactStore) -> Json:

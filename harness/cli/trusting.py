@@ -37,11 +37,9 @@ def must_be_trusted(job: Job, settings: Sequence[str], typed: str, *, trust: boo
     UsageError, with the list and the one command, for a no and where nobody can be asked. `trust` says yes for good,
     HARNESS_TRUST=1 says it for this once.
     """
-    if os.environ.get(VARIABLE) == "1" or _is_of_this_program(job.folder):
+    if is_trusted(job):
         return
     known = _trusted(job.folder)
-    if all(grant.key in known for grant in grants_of([job])):
-        return
     wanted = grants_of([job, *_read_otherwise(job, settings)])
     if trust:
         _remember(job.folder, known, wanted)
@@ -53,6 +51,14 @@ def must_be_trusted(job: Job, settings: Sequence[str], typed: str, *, trust: boo
     if not typer.confirm("Trust this folder with that?", err=True):
         raise UsageError([Problem(shown(job.manifest), "its folder is not trusted; nothing was started")])
     _remember(job.folder, known, wanted)
+
+
+def is_trusted(job: Job) -> bool:
+    """A person has said that its folder may do what it asks for."""
+    if os.environ.get(VARIABLE) == "1" or _is_of_this_program(job.folder):
+        return True
+    known = _trusted(job.folder)
+    return all(grant.key in known for grant in grants_of([job]))
 
 
 def trust_own(manifest: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from harness.base.bounded import Bounded
-from harness.base.boxes import NOTHING, Allowed, Boxed, Freedom
+from harness.base.boxes import NOTHING, Allowed, Boxed, Missing
 from harness.base.halt import Halt
 from harness.base.handed import handed
 from harness.base.keys import without_values
@@ -38,7 +38,7 @@ _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 class CommandError(Exception):
     """The program did not do what a check does; `kind` is one of the words of BoundedError, or `not_run`."""
 
-    def __init__(self, message: str, kind: str = "error", barred: Freedom | None = None) -> None:
+    def __init__(self, message: str, kind: str = "error", barred: Missing | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.kind = kind
@@ -70,7 +70,7 @@ def run_command(
     complained = complained.removeprefix(_STARTED)
     if code != 1 or (not said.strip() and b"Traceback (most recent call last)" in complained):
         kind = _kind(code)
-        barred: Freedom | None = "everything" if box is not None and kind == "not_run" else None
+        barred: Missing | None = "everything" if box is not None and kind == "not_run" else None
         raise CommandError(f"{_how(code)}{_last_line(complained)}", kind, barred)
     return _reasons(said)
 

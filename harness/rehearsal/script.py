@@ -58,7 +58,7 @@ def dump(value: Any) -> str:
 def _files(records: Records, ask: Ask) -> list[tuple[str, str]]:
     name, shape, content = str(ask.output["file"]), ask.output["shape"], records.records
     if shape == "files":
-        return [(file_name_for(name, id_), _text(value)) for id_, value in _by_id(content, ask).items()]
+        return [(file_name_for(name, id_), text) for id_, text in contents_of_files(content, ask)]
     if shape == "array":
         if isinstance(content, Mapping):
             raise ReplyError("the output's shape is array: Records takes a list of records here, got a mapping")
@@ -70,6 +70,11 @@ def _files(records: Records, ask: Ask) -> list[tuple[str, str]]:
     if len(content) != 1:
         raise ReplyError(f"the output's shape is one: Records takes one record here, got {len(content)}")
     return [(name, dump(content[0]))]
+
+
+def contents_of_files(content: Sequence[Any] | Mapping[str, Any], ask: Ask) -> list[tuple[str, str]]:
+    """Id -> what the file of that item says. ReplyError when there are more or fewer than asked for."""
+    return [(id_, _text(value)) for id_, value in _by_id(content, ask).items()]
 
 
 def _text(value: Any) -> str:

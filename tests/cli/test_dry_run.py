@@ -76,6 +76,43 @@ def test_a_check_that_is_broken_is_found_before_the_night(desk: "Desk") -> None:
     assert (said.code, "checks    main: broken: " in said.out, "no such table" in said.out) == (4, True, True)
 
 
+def test_check_tries_the_checks_as_the_dry_run_does(desk: "Desk", monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path, and a file that is written, are nobody's fault but the check's."""
+    write(desk, "reads")
+    more = '\ndef reads(items, records, context):\n    open("list.txt")\n'
+    more += 'def writes(items, records, context):\n    open("list.txt", "w")\n'
+    with (desk.folder / "checks.py").open("a") as file:
+        file.write(more)
+    for check in ("reads", "writes"):
+        text = (desk.folder / "job.yaml").read_text().replace("checks.py:reads", f"checks.py:{check}")
+        (desk.folder / "job.yaml").write_text(text)
+        said = desk.types("check", "--only", "plan")
+        assert (said.code, "'list.txt'" in said.out, "Path(__file__).parent" in said.out) == (4, True, True), said.out
+        assert "1 line to mend (checks)" in said.err
+        assert desk.types("check", "--only", "plan", "--json").json()["ready"] is False
+    monkeypatch.delenv("HARNESS_TRUST")
+    said = desk.types("check", "--only", "plan")
+    assert (said.code, "not trusted" in said.out, "list.txt" in said.out) == (0, True, False)
+
+
+def test_samples_are_tried_and_made_up_records_say_nothing_where_a_scene_makes_them(desk: "Desk") -> None:
+    write(desk, "check")
+    strict = "\ndef strict(items, records, context):\n"
+    strict += '    return {i: ["no real text"] for i in records if records[i][0]["text"] != "real"}\n'
+    (desk.folder / "checks.py").write_text(CHECKS + strict + "def scene(ask):\n    return None\n")
+    (desk.folder / "samples.json").write_text('[{"id": "x", "text": "real"}]')
+    job = json.loads((desk.folder / "job.yaml").read_text())
+    job["output"]["check"] = [{"python": "checks.py:strict"}]
+    for rehearsal, told in (
+        ({"records": "samples.json"}, "checks    main: 3 records of your samples passed"),
+        ({"scene": "checks.py"}, "says nothing of the scene's (no real text); `harness rehearse` plays it"),
+        ({}, "3 of 3 made-up records refused, which a real one may not be: no real text"),
+    ):
+        (desk.folder / "job.yaml").write_text(json.dumps(job | {"rehearsal": rehearsal}))
+        said = desk.types("launch", "--dry-run")
+        assert (said.code, told in said.out) == (0, True), said.out + said.err
+
+
 def test_a_dry_run_refuses_what_a_launch_would(desk: "Desk") -> None:
     write(desk, "check")
     (desk.folder / "job.yaml").write_text((desk.folder / "job.yaml").read_text().replace("item.data.name", "item.nmae"))
