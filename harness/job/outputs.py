@@ -22,7 +22,7 @@ RESERVED_FILES = frozenset({"items.json", "context.json", "usage.json"})
 """Files of the work folder that are written by the harness or mean something to it."""
 _LIMIT = 8 * 2**20
 _LIMIT_OF_FILES = 64 * 2**20
-_OF_A_FILE = frozenset({"id", "file", "sha", "size", "text"})
+OF_A_FILE = frozenset({"id", "file", "sha", "size", "text"})
 _OF_A_CHECK = ("items", "records", "context")
 
 
@@ -88,9 +88,9 @@ def _check_file(desk: Inspection, path: ValuePath, output: Output, file: str) ->
         desk.complain(place, f"shape: files needs {expected}, got {file!r}")
     if output.shape != "files" and used:
         desk.complain(place, f"{used[0]} in the name is for shape: files")
-    unknown = set(output.fields or ()) - _OF_A_FILE if output.shape == "files" else ()
+    unknown = set(output.fields or ()) - OF_A_FILE if output.shape == "files" else ()
     if unknown:
-        message = f"the record of a file has {', '.join(sorted(_OF_A_FILE))}, and no {', '.join(sorted(unknown))}"
+        message = f"the record of a file has {', '.join(sorted(OF_A_FILE))}, and no {', '.join(sorted(unknown))}"
         desk.complain((*path, "fields"), message, "ask for it in the prompt, and look for it in .text with a check")
 
 

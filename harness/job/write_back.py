@@ -12,6 +12,7 @@ from harness.job.inspection import Inspection
 from harness.job.items import BY_ROW
 from harness.job.job import ItemsSpec, PhaseSpec, WriteBackSpec
 from harness.job.manifest import Manifest, Output
+from harness.job.outputs import OF_A_FILE
 from harness.job.wording import nearest
 from harness.job.yaml_text import Path as ValuePath
 
@@ -142,8 +143,7 @@ def _check_columns(desk: Inspection, place: ValuePath, output: Output, phase: Ph
     """Names of columns, and paths that lead to something that a record may have."""
     assert output.write_back is not None
     columns = output.write_back.columns
-    known = {*OF_ITEMS, *(output.fields or ()), *(str(step) for step in (steps_of(phase.output.key) or ())[:1])}
-    is_closed = output.fields is not None and output.extra != "keep"
+    members = _members(output, phase)
     seen: set[str] = set()
     for name, path in columns.items():
         at = (*place, "columns", name)
@@ -152,14 +152,31 @@ def _check_columns(desk: Inspection, place: ValuePath, output: Output, phase: Ph
             desk.complain(at, "expected a different name for each column, without white space around it", of_key=True)
         seen.add(plain.casefold())
         desk.plain_path(at, path)
-        first = next(iter(steps_of(path) or ()), None)
-        if is_closed and isinstance(first, str) and first not in known:
-            desk.complain(at, f"no record has {first!r}: `fields` does not name it{nearest(first, known)}")
+        if members is not None:
+            _check_member(desk, at, path, members, is_file=output.shape == "files")
     if not columns:
         desk.complain((*place, "columns"), "expected a column such as Status: .state")
     steps = steps_of(output.write_back.id or "") or ()
     if steps and str(steps[0]) in columns:
         desk.complain((*place, "columns"), f"{steps[0]!r} is the column of the id, which is not written over")
+
+
+def _members(output: Output, phase: PhaseSpec) -> frozenset[str] | None:
+    """What a record has at its top; None where it may have anything."""
+    if output.shape == "files":
+        return OF_A_FILE - {"text"}  # which is there for checks only
+    if output.fields is None or output.extra == "keep":
+        return None
+    return frozenset((*output.fields, *(str(step) for step in (steps_of(phase.output.key) or ())[:1])))
+
+
+def _check_member(desk: Inspection, at: ValuePath, path: str, members: frozenset[str], *, is_file: bool) -> None:
+    steps = steps_of(path) or ()
+    of_record = steps[:1] == ("record",)
+    known, name = (members, steps[1:2]) if of_record else ({*OF_ITEMS, *members}, steps[:1])
+    if name and isinstance(name[0], str) and name[0] not in known:
+        why = f"that of a file has {', '.join(sorted(members))}" if is_file else "`fields` does not name it"
+        desk.complain(at, f"no record has {name[0]!r}: {why}{nearest(name[0], known)}")
 
 
 def _is_of(spec: WriteBackSpec, items: ItemsSpec) -> bool:

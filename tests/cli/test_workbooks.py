@@ -174,6 +174,7 @@ def test_a_rehearsal_writes_into_a_copy_of_its_own_whatever_is_asked_for(desk: "
     ("back", "said"),
     [
         ("columns: {Status: .stat}", "output.write_back.columns.Status: no record has 'stat': `fields` does not name"),
+        ("columns: {Status: .record.scroe}", "Status: no record has 'scroe': `fields` does not name it, did you mean 'sc"),
         ("columns: {Status: state}", "output.write_back.columns.Status: expected a path such as .id"),
         ("columns: {}", "output.write_back.columns: expected a column such as Status: .state"),
         ("columns: {A: .id, a: .state}", "output.write_back.columns.a: expected a different name for each column"),
@@ -198,6 +199,19 @@ def test_what_could_not_be_written_back_is_refused_before_anything_runs(desk: "D
     answer = desk.types("check", "--only", "plan")
     assert answer.code == 2
     assert said in answer.err
+
+
+def test_of_a_file_only_what_its_record_has_can_be_written_back(desk: "Desk") -> None:
+    job(desk, back="columns: {Status: .status, Text: .text, Size: .record.size, File: .file}")
+    text = re.sub(
+        r"fields: {.*?}, merge: output/all.json", 'shape: files, file: "{id}.md"', Path("job.yaml").read_text()
+    )
+    Path("job.yaml").write_text(text)
+    said = desk.types("check", "--only", "plan")
+    assert said.code == 2 and said.err.count("no record has") == 2, "size and file are there"
+    has = "that of a file has file, id, sha, size"
+    assert f"columns.Status: no record has 'status': {has}, did you mean 'state'?" in said.err
+    assert f"columns.Text: no record has 'text': {has}" in said.err
 
 
 def test_a_column_of_formulas_is_refused_and_a_signed_workbook_too(desk: "Desk") -> None:
