@@ -8,6 +8,7 @@ from functools import partial
 
 from harness.base.bounded import Bounded
 from harness.base.errors import Problem, UsageError
+from harness.cli.foretold import warnings_of
 from harness.cli.later_phases import problems_ahead
 from harness.cli.preview import Planned, new_groups, read_items, to_be_worked_on
 from harness.cli.resetting import changed_in_words
@@ -74,6 +75,7 @@ def look_ahead(job: Job, items: Sequence[Item]) -> list[str]:
     """Warnings. UsageError for prompts of any phase that would stop the job, for bounds that let nothing start, and for
     tools that the walls of this machine do not hold."""
     walls: list[Containment] = []
+    of_selections: list[str] = []
     looks: list[Callable[[], object]] = [
         *_looks_without_items(job),
         partial(refuse_bad_prompts, job, items),
@@ -81,6 +83,7 @@ def look_ahead(job: Job, items: Sequence[Item]) -> list[str]:
         partial(_refuse_impossible, job, items),
         lambda: walls.append(choose(job)),
         partial(_read_joined, job),
+        lambda: of_selections.extend(warnings_of(job)),
     ]
     problems = [found for look in looks for found in _problems(look)]
     ahead, untried = problems_ahead(job, items)
@@ -89,7 +92,7 @@ def look_ahead(job: Job, items: Sequence[Item]) -> list[str]:
     if problems:
         raise UsageError(problems)
     models = (*_unknown_models(job), *_useless_fallbacks(job))
-    return [*models, *silent_prompts(job, items), *untried, *in_words(walls[0], job)]
+    return [*models, *of_selections, *silent_prompts(job, items), *untried, *in_words(walls[0], job)]
 
 
 def _read_joined(job: Job) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.base.durations import in_words
 from harness.base.texts import shown
+from harness.cli.foretold import new_columns, not_in_as_json, not_in_lines
 from harness.core.money import in_words as money
 from harness.core.money import to_micro
 from harness.job.bounds import Bounds, Deadline
@@ -34,6 +35,8 @@ def outline(job: Job, selection: Selection, now: datetime) -> Iterator[str]:
     yield f"fields    {listed(list(items[0].data), 12)}" if items else "fields    none"
     if job.items.select is not None and selection.left_out:
         yield f"select    {_selected(selection)}"
+    for line in not_in_lines(job):
+        yield f"select    {line}"
     yield f"batches   {batches:,} of at most {first.batch_size}{by}, {job.parallel} at once, {job.strikes} strikes"
     for phase in job.phases:
         yield from _phase(job, phase)
@@ -66,6 +69,7 @@ def outline_as_json(job: Job, selection: Selection, warnings: Sequence[str]) -> 
         "items": selection.ids(),
         "categories": dict(selection.categories),
         "skipped": [{"item": each.item.id, "why": each.why, **each.facts} for each in selection.left_out],
+        "not_in": not_in_as_json(job),
         "warnings": list(warnings),
         "batch_size": job.phases[0].batch_size,
         "phases": [_phase_as_json(phase) for phase in job.phases],
@@ -109,7 +113,8 @@ def _phase(job: Job, phase: PhaseSpec) -> Iterator[str]:
     yield f"output    {clean(output.file)} ({output.shape}), {checks_line(phase)}{merge}"
     if (back := output.write_back) is not None:
         where = "the workbook itself, " if back.in_place else ""
-        columns = ", ".join(f"{name} = {path}" for name, path in back.columns.items())
+        new = new_columns(back)
+        columns = ", ".join(f"{name} = {path}{new.get(name, '')}" for name, path in back.columns.items())
         yield clean(f"workbook  {columns}, written into {where}{shown(back.to)}")
 
 

@@ -42,6 +42,11 @@ def earlier_files(job: Job, spec: SelectSpec) -> list[Path]:
     )  # fmt: skip
 
 
+def records_in(file: Path) -> int:
+    """How many records an earlier output has. SourceError when it cannot be read."""
+    return sum(1 for _ in _records(file))
+
+
 def _is_beside_results(job: Job, path: Path) -> bool:
     """A copy of a workbook that this job or another instance writes, or what was set aside: no output of its own."""
     copies = [phase.output.write_back.to for phase in job.phases if phase.output.write_back is not None]

@@ -242,6 +242,12 @@ def refuse_bad_write_backs(job: Job, ids: Sequence[str] = ()) -> None:
         raise UsageError(list(dict.fromkeys(problems)))
 
 
+def added_columns(spec: WriteBackSpec) -> tuple[Sequence[str], Sequence[str]]:
+    """The columns that the sheet has not got, and those that it has. SourceError or WorkbookError."""
+    layout = _layout(spec)
+    return layout.added, [name for name in layout.table.columns if name]
+
+
 def _has_items_of_the_job(job: Job, phase: PhaseSpec) -> bool:
     """And none that a phase has made."""
     at = phase

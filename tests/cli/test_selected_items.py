@@ -110,12 +110,24 @@ def test_the_next_week_leaves_out_what_earlier_outputs_hold(desk: "Desk") -> Non
     rows = topics(*TOPICS)
     rows[2]["title"] = "A1"
     job(desk, select, rows, name="w1")
+    first = desk.types("check", "--only", "plan", "w1.yaml")
+    assert "select    not_in: 0 files, 0 records" in first.out
+    assert "items.select.not_in: no file matches 'output/*/letters.json', so nothing is left out for it\n" in first.err
     assert desk.types("launch", "w1.yaml").code == 0
     assert letters(desk, "w1") == ["a1", "a2"]
     assert desk.types("launch", "w1.yaml").code == 0  # its own output is no earlier one
     job(desk, select, rows, name="w2")
     told = desk.types("check", "--only", "plan", "w2.yaml")
     assert "2 of 5 selected; skipped: 3 in an earlier output" in told.out
+    assert "select    not_in: 1 file, 2 records" in told.out and "no file matches" not in told.err
+    slip = ("w2.yaml", "--set", "items.select.not_in=outptu/*/letters.json")
+    told = desk.types("check", "--only", "plan", "--json", *slip)
+    assert "no file matches 'outptu/*/letters.json', so nothing is left out for it; did you mean the fol" in told.err
+    assert told.json()["not_in"] == [
+        {"phase": None, "pattern": "outptu/*/letters.json", "files": 0, "records": 0, "meant": "output"}
+    ]
+    told = desk.types("plan", *slip)
+    assert "select: not_in: 0 files, 0 records" in told.out and "did you mean the folder 'output'?" in told.err
     assert desk.types("launch", "w2.yaml").code == 0
     assert letters(desk, "w2") == ["c1", "d1"]
     assert "because: 'A1' is in an earlier output, output/w1/letters.json" in desk.types("why", "b1", "w2.yaml").out

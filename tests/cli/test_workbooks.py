@@ -75,7 +75,12 @@ def test_a_run_leaves_statuses_and_results_in_a_copy_and_the_workbook_as_it_was(
     before = sha("leads.xlsx")
     said = desk.types("check", "--only", "plan")
     assert said.code == 0 and "fields    lead_id, how\n" in said.out, "the column of the status is no part of an item"
-    assert "workbook  Status = .state, Summary = .summary" in said.out
+    assert "workbook  Status = .state, Summary = .summary (new column), Fit" in said.out
+    as_written = Path("job.yaml").read_text()
+    Path("job.yaml").write_text(as_written.replace("{Status: .state, ", "{Stauts: .state, "))
+    told = desk.types("check", "--only", "plan").out
+    assert "workbook  Stauts = .state (new column; did you mean Status?), Summary = .summary (new column)" in told
+    Path("job.yaml").write_text(as_written)
     said = desk.types("launch")
     assert said.code == 1
     assert "Workbook: output/leads.results.xlsx, 3 rows" in desk.types("status").out
@@ -174,7 +179,7 @@ def test_a_rehearsal_writes_into_a_copy_of_its_own_whatever_is_asked_for(desk: "
     ("back", "said"),
     [
         ("columns: {Status: .stat}", "output.write_back.columns.Status: no record has 'stat': `fields` does not name"),
-        ("columns: {Status: .record.scroe}", "Status: no record has 'scroe': `fields` does not name it, did you mean 'sc"),
+        ("columns: {Status: .record.scroe}", "no record has 'scroe': `fields` does not name it, did you mean 'score'"),
         ("columns: {Status: state}", "output.write_back.columns.Status: expected a path such as .id"),
         ("columns: {}", "output.write_back.columns: expected a column such as Status: .state"),
         ("columns: {A: .id, a: .state}", "output.write_back.columns.a: expected a different name for each column"),
