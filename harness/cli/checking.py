@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.cli.examination import Finding
+    from harness.cli.preview import Planned
+    from harness.core.types import Item
     from harness.job.job import Job
     from harness.sources.read import Reading
 
@@ -182,9 +184,6 @@ def plan(
     """Say what would run and why, and what it may cost; start nothing but what `--by model` asks for."""
     from harness.cli import preview
     from harness.cli.foresight import groups_to_add, unlike_planned
-    from harness.cli.foretold import not_in_lines, warnings_of
-    from harness.cli.outline import cell_lines, gate_line, money_line, pilot_line
-    from harness.views.wording import clean
 
     place = Place(manifest, rehearsal, instance)
     if write is not None or by != "rules" or model:
@@ -204,12 +203,21 @@ def plan(
             say("the records in it are made up from the phases before; real ones lie in attempts/ once it has run")
         _print_prompt(told)
         return
-    for warning in warnings_of(job):
-        say(f"warning: {clean(warning)}")
     groups = [*preview.planned_groups(job, items), *(groups_to_add(job, source) if add else [])]
     if as_json:
         print_json(preview.plan_as_json(job, groups))
         return
+    _print_plan(job, items, groups)
+
+
+def _print_plan(job: "Job", items: "Sequence[Item]", groups: "Sequence[Planned]") -> None:
+    from harness.cli import preview
+    from harness.cli.foretold import not_in_lines, warnings_of
+    from harness.cli.outline import cell_lines, gate_line, money_line, pilot_line
+    from harness.views.wording import clean
+
+    for warning in warnings_of(job):
+        say(f"warning: {clean(warning)}")
     print_lines([*preview.plan_lines(job, groups), f"  {money_line(job)}"])
     print_lines(f"  cell: {line}" for line in cell_lines(job))
     print_lines(f"  select: {line}" for line in not_in_lines(job))

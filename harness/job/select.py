@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from harness.job.model import STRICT, Whole
 
@@ -22,6 +22,11 @@ class Category(BaseModel):
     """`words`: a word matches as a whole, in any case; `substring`: anywhere in the text, `ad` in `trade` too."""
 
 
+def _as_category(value: object) -> object:
+    """A path is short for {from: path}."""
+    return {"from": value} if isinstance(value, str) else value
+
+
 class Select(BaseModel):
     """Which items are worked on: the best of each category first, then the next best. The others are skipped."""
 
@@ -33,8 +38,10 @@ class Select(BaseModel):
     """Path of the score, the highest first; by default the order of the items. Without a score an item comes last."""
     best: Literal["highest", "lowest"] = "highest"
     """Which scores of `by` are the best."""
-    category: Category | None = None
-    """With it, the best item of each category comes before any second one."""
+    category: Annotated[
+        Category | None, BeforeValidator(_as_category, json_schema_input_type=Category | str | None)
+    ] = None
+    """With it, the best item of each category comes before any second one. `.kind` is short for {from: .kind}."""
     min_categories: Annotated[int, Field(ge=1, le=10_000), Whole] | None = None
     """Fewest categories among what is selected; fewer are refused, or stop the job."""
     not_in: str | None = None

@@ -17,15 +17,16 @@ def resolve_select(desk: Inspection, place: ValuePath, select: Select | None) ->
         desk.complain((*place, "by"), "the highest come first already", hint)
     elif select.by is not None:
         desk.plain_path((*place, "by"), select.by)
-    if "best" in select.model_fields_set and select.by is None:
+    written = {name for name in Select.model_fields if desk.document.has((*place, name))} | select.model_fields_set
+    if "best" in select.model_fields_set and "by" not in written:
         desk.complain((*place, "best"), "is about by, which is missing", of_key=True)
-    if select.min_categories is not None and select.category is None:
+    if select.min_categories is not None and "category" not in written:
         desk.complain((*place, "min_categories"), "needs category, which says what an item's category is", of_key=True)
     if select.top is not None and (select.min_categories or 0) > select.top:
         desk.complain((*place, "min_categories"), f"top: {select.top} items have at most {select.top} categories")
     if (possible := _possible(select.category)) is not None and (select.min_categories or 0) > possible:
         desk.complain((*place, "min_categories"), f"there are {possible} categories to select from")
-    if not {"top", "not_in", "min_categories"} & select.model_fields_set:
+    if not {"top", "not_in", "min_categories"} & written:
         desk.complain(place, "would leave nothing out", "write top, not_in or both", of_key=True)
     return SelectSpec(
         top=select.top,
@@ -48,8 +49,8 @@ def _possible(category: Category | None) -> int | None:
 def _category(desk: Inspection, place: ValuePath, category: Category | None) -> CategorySpec | None:
     if category is None:
         return None
-    desk.plain_path((*place, "from"), category.from_)
-    if category.words is None and "match" in category.model_fields_set:
+    desk.plain_path((*place, "from") if desk.document.has((*place, "from")) else place, category.from_)
+    if category.words is None and "match" in category.model_fields_set and not desk.document.has((*place, "words")):
         desk.complain((*place, "match"), "is about words, which is missing", of_key=True)
     for name, words in (category.words or {}).items():
         if not words or not all(word.strip() for word in words):

@@ -77,7 +77,7 @@ def _resolved(
         if source is not None and source.suffix.lower() not in SUFFIXES:
             desk.complain((*place, "xlsx"), f"expected a file that ends with {' or '.join(SUFFIXES)}")
             return None
-    elif source is None:
+    elif source is None and (items.file or items.files):  # else what the items come from was complained about
         desk.complain((*place, "xlsx"), "missing: which workbook? The items come from none", of_key=True)
     if source is None:
         return None

@@ -59,6 +59,10 @@ class TooFewCategoriesError(SelectionError):
     """The selected items are of fewer categories than `min_categories`."""
 
 
+class NoCategoriesError(SelectionError):
+    """No item has the field that tells its category."""
+
+
 Earlier = Mapping[str, str]
 """Folded id or title in an earlier output -> the file, as it is named to people."""
 
@@ -69,15 +73,17 @@ def select(
     """Select among `items`; `taken` were selected before: they take slots and categories.
 
     Ties go by the order of the items, and an item without a score comes last. SelectionError when no item has the
-    score that is asked for, TooFewCategoriesError when too few categories come together.
+    score or the category that is asked for, TooFewCategoriesError when too few categories come together.
     """
     seen = {item.id: found for item in items if (found := _found(item, earlier or {}))}
     ranked = _ranked([item for item in items if item.id not in seen], spec)
+    _must_have_a_category((*items, *taken), spec.category)
     category_of = {item.id: category(item.data, spec.category) for item in (*ranked, *taken) if spec.category}
     slots = len(ranked) if spec.top is None else max(0, spec.top - len(taken))
     chosen = _two_passes(ranked, slots, category_of, {category_of.get(item.id) for item in taken})
     categories = {item.id: category_of[item.id] for item in items if item.id in chosen and spec.category}
-    _must_be_enough(spec, {*categories.values(), *(category_of.get(item.id) for item in taken)}, ranked or taken)
+    if ranked or taken:
+        _must_be_enough(spec, {*categories.values(), *(category_of.get(item.id) for item in taken)}, len(seen))
     rank = {item.id: at for at, item in enumerate(ranked, 1)}
     left_out = [_left_out(item, spec, seen, rank, category_of) for item in items if item.id not in chosen]
     return Selection(tuple(item for item in items if item.id in chosen), tuple(left_out), categories)
@@ -130,8 +136,7 @@ def _ranked(items: Sequence[Item], spec: SelectSpec) -> list[Item]:
     scores = [(item, _score(item, spec)) for item in items]
     there = [(item, score) for item, score in scores if score is not None]
     if not there:
-        names = ", ".join(path_to(name) for name in list(items[0].data)[:20]) or "no fields"
-        raise SelectionError(f"no item has anything at {spec.by}; they have {names}")
+        raise SelectionError(_nothing_at(spec.by, items[0]))
     keyed = zip(sort_keys([score for _, score in there]), there, strict=True)
     best_first = sorted(keyed, key=lambda pair: pair[0], reverse=not spec.is_lowest_best)
     return [item for _, (item, _) in best_first] + [item for item, score in scores if score is None]
@@ -140,6 +145,16 @@ def _ranked(items: Sequence[Item], spec: SelectSpec) -> list[Item]:
 def _score(item: Item, spec: SelectSpec) -> Json | None:
     value = MISSING if spec.by is None else read_path(item.data, spec.by)
     return None if value is MISSING or value == "" else value
+
+
+def _must_have_a_category(items: Sequence[Item], spec: CategorySpec | None) -> None:
+    if spec is not None and items and all(read_path(item.data, spec.path) is MISSING for item in items):
+        raise NoCategoriesError(_nothing_at(spec.path, items[0]))
+
+
+def _nothing_at(path: str, example: Item) -> str:
+    names = ", ".join(path_to(name) for name in list(example.data)[:20]) or "no fields"
+    return f"no item has anything at {path}; they have {names}"
 
 
 def _two_passes(
@@ -158,12 +173,13 @@ def _two_passes(
     return chosen
 
 
-def _must_be_enough(spec: SelectSpec, found: set[str | None], candidates: Sequence[Item]) -> None:
+def _must_be_enough(spec: SelectSpec, found: set[str | None], taken_away: int) -> None:
     names = sorted(name for name in found if name is not None)
-    if spec.min_categories is not None and candidates and len(names) < spec.min_categories:
+    if spec.min_categories is not None and len(names) < spec.min_categories:
         of = f": {', '.join(names)}" if names else ""
+        away = f"; not_in has taken {taken_away:,} away" if taken_away else ""
         raise TooFewCategoriesError(
-            f"what can be selected is of {len(names)} categories{of}; min_categories is {spec.min_categories}"
+            f"what can be selected is of {len(names)} categories{of}; min_categories is {spec.min_categories}{away}"
         )
 
 

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.base.errors import Problem, UsageError
+from harness.base.nouns import plural
 from harness.base.texts import shown
 from harness.core.events import Event, ItemSkipped, SelectionMade
 from harness.core.types import Item
 from harness.job.job import Job, SelectSpec
 from harness.ledger.flow import follow_selection
 from harness.ledger.selecting import candidates, due
-from harness.planning.select import LeftOut, Selection, SelectionError, TooFewCategoriesError, select
+from harness.planning.select import LeftOut, NoCategoriesError, Selection, SelectionError, TooFewCategoriesError, select
 from harness.sources.earlier import earlier_names
 from harness.sources.rows import SourceError
 from harness.supervisor.setting import Setting
@@ -24,16 +25,21 @@ def selected(job: Job, items: Sequence[Item], taken: Sequence[Item] = ()) -> Sel
     try:
         selection = select(items, spec, _earlier(job, spec), taken)
     except SelectionError as error:
-        raise UsageError([Problem(shown(job.manifest), f"items.select: {error}", _hint(error, job.noun))]) from None
+        raise UsageError(
+            [Problem(shown(job.manifest), f"items.select: {error}", _hint(error, spec, job.noun))]
+        ) from None
     if not (selection.chosen or taken):
         message = f"items.select: nothing is left: all {len(items):,} are in earlier outputs ({spec.not_in})"
         raise UsageError([Problem(shown(job.manifest), message, "bring new ones, or take not_in out")])
     return selection
 
 
-def _hint(error: SelectionError, noun: str) -> str:
+def _hint(error: SelectionError, spec: SelectSpec, noun: str) -> str:
+    if isinstance(error, NoCategoriesError):
+        return "name the field that tells the category"
     if isinstance(error, TooFewCategoriesError):
-        return f"bring {noun}s of other categories, add words to category, or lower min_categories"
+        words = " add words to category," if spec.category is not None and spec.category.words is not None else ""
+        return f"bring {plural(noun)} of other categories,{words} or lower min_categories"
     return "name the field with the score"
 
 

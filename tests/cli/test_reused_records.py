@@ -150,3 +150,11 @@ def test_a_rehearsal_takes_nothing_over(desk: Desk) -> None:
     _last_week(desk, a="good")
     assert desk.types("rehearse", "--as", "w49").code == 0
     assert [entry["source"] for entry in _entries(desk, "job@w49.rehearsal", "ItemAccepted")] == [""]
+
+
+def test_how_old_records_may_be_is_said_with_its_unit(desk: Desk) -> None:
+    for written in ("30", "{within: 30}", "'30'", "1.5"):
+        desk.job(ITEMS, more=f"reuse: {written}\n")
+        said = desk.types("check", "--only", "plan")
+        number = "1.5" if written == "1.5" else "30"
+        assert said.code == 2 and f"{number} of what? Write {number}d for days or {number}h for hours" in said.err

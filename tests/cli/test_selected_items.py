@@ -213,3 +213,26 @@ def test_what_does_not_fit_together_is_refused_at_its_place(desk: "Desk") -> Non
         "items.select: no item has anything at .scroe; they have .id, .kind, .score"
         in desk.types("check", "--only", "plan").err
     )
+
+
+def test_a_category_may_be_a_path_and_one_that_no_item_has_is_told_like_a_score(desk: "Desk") -> None:
+    job(desk, {"top": 4, "by": ".score", "category": ".kind", "min_categories": 4}, topics(*TOPICS))
+    told = desk.types("check", "--only", "plan").err
+    assert "of 3 categories: ads, apps, pricing; min_categories is 4" in told
+    assert "hint: bring topics of other categories, or lower min_categories" in told
+    for category in (".knid", {"from": ".knid"}):
+        job(desk, {"top": 3, "category": category, "min_categories": 2}, topics(*TOPICS))
+        told = desk.types("check", "--only", "plan").err
+        assert "items.select: no item has anything at .knid; they have .id, .kind, .score" in told
+        assert "hint: name the field that tells the category" in told
+    job(desk, {"top": 3, "category": "kind", "min_categories": 2}, topics(*TOPICS))
+    assert "items.select.category: expected a path" in desk.types("check", "--only", "plan").err
+    job(desk, {"by": 5, "best": "lowest", "top": "x", "category": 5, "min_categories": 2}, topics(*TOPICS))
+    told = desk.types("check", "--only", "plan").err
+    assert told.count("items.select") == 3, "what follows from what cannot be read is not told"
+    job(desk, {"top": 2}, topics(*TOPICS), name="w1")
+    assert desk.types("launch", "w1.yaml").code == 0
+    few = {"from": ".kind", "words": {"ads": ["ads"], "none": ["none"]}}
+    job(desk, {"not_in": "output/w1/*", "category": few, "min_categories": 2}, topics(*TOPICS))
+    told = desk.types("check", "--only", "plan").err
+    assert "min_categories is 2; not_in has taken 2 away" in told and "add words to category" in told

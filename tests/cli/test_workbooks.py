@@ -206,6 +206,14 @@ def test_what_could_not_be_written_back_is_refused_before_anything_runs(desk: "D
     assert said in answer.err
 
 
+def test_a_workbook_that_is_not_there_is_told_once(desk: "Desk") -> None:
+    job(desk)
+    Path("job.yaml").write_text(Path("job.yaml").read_text().replace("leads.xlsx", "{as}.xlsx"))
+    for instance in ((), ("--as", "acme")):
+        told = desk.types("check", "--only", "plan", *instance)
+        assert told.code == 2 and "which workbook?" not in told.err
+
+
 def test_of_a_file_only_what_its_record_has_can_be_written_back(desk: "Desk") -> None:
     job(desk, back="columns: {Status: .status, Text: .text, Size: .record.size, File: .file}")
     text = re.sub(

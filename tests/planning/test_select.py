@@ -21,8 +21,9 @@ def spec(**more: Any) -> SelectSpec:
 
 
 def item(id_: str, score: Any = None, kind: str | None = None, **data: Any) -> Item:
-    row = {"score": score, "kind": kind, **data}
-    return Item(ItemId(id_), {name: value for name, value in row.items() if value is not None})
+    """With a kind at any rate, though it may be null: what no item has at all is a slip."""
+    row = {"score": score, **data}
+    return Item(ItemId(id_), {name: value for name, value in row.items() if value is not None} | {"kind": kind})
 
 
 def words(by_substring: bool = False, default: str | None = None, **known: list[str]) -> CategorySpec:
