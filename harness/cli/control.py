@@ -39,12 +39,29 @@ def resume(
     from harness.ledger.control import Request, who_am_i
 
     place = Place(manifest, rehearsal, instance)
+    taken_back = _take_back_pauses(place)
     if not _is_held_back(place):
+        if taken_back:
+            say("the pause that waited for the next launch is taken back")
+            return
         say("nothing is paused or held, so there is nothing to resume")
         say_if_rehearsed(place, "resume")
         return
     if ask(place, Request("resume", who_am_i())):
         say("resumed: a pause or hold is lifted")
+
+
+def _take_back_pauses(place: Place) -> bool:
+    """With no supervisor there, a pause that nobody has carried out yet needs none to be undone."""
+    from harness.ledger.control import waiting
+    from harness.ledger.lock import is_held
+
+    if is_held(place.state / "lock"):
+        return False
+    pauses = [posted for posted in waiting(place.state / "control") if posted.request.verb in ("pause", "resume")]
+    for posted in pauses:
+        posted.done()
+    return bool(pauses)
 
 
 def _is_held_back(place: Place) -> bool:
@@ -121,7 +138,10 @@ def retry(
         items = _failed_in(place, batch)
     chosen = _failed_ones(place, items) if items or failed else []
     if not chosen:
-        say("nothing has failed, so there is nothing to retry")
+        say(f"nothing {'of that has' if batch else 'has'} failed, so there is nothing to retry")
+        if batch:
+            done = f"batch={','.join(batch)}"
+            say(f"{place.command('redo', '--where', done)} takes back what is done of it")
         return
     rows = tuple(each.row for each in _edited(place, settings, chosen))
     if ask(place, Request("retry", who_am_i(), items=tuple(items), all_failed=failed, rows=rows)):
@@ -188,15 +208,19 @@ def _failed_ones(place: Place, items: list[str]) -> list[str]:
     """The failed items that the request is about. UsageError for an id that has not failed."""
     from harness.base.errors import Problem, UsageError
     from harness.base.ids import ItemId
+    from harness.ledger.history import acceptances
     from harness.ledger.queries import failed_items
     from harness.views.reading import reading
     from harness.views.why import state_in_words
 
     def take_back(item: str) -> str:
-        return f"{place.command('reject', item, '--why', 'TEXT')} takes it back"
+        done = acceptances(db, item)
+        where = ["--phase", phases[done[-1].batch.phase]] if len(done) > 1 else []
+        return f"{place.command('reject', item, '--why', 'TEXT', *where)} takes it back"
 
     goes_on = f"{place.command('launch')} goes on with it unasked"
     with reading(place.state) as db:
+        phases: dict[int, str] = dict(db.execute("SELECT phase, name FROM phases").fetchall())
         wanted = [ItemId(item) for item in items] or None
         found = [str(each.item) for each in failed_items(db, wanted)]
         problems = [

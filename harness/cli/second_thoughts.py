@@ -47,9 +47,23 @@ def rejudge(
     rejudged = rejudge_job(job, [ItemId(item) for item in items] or None, only_look=check)
     print_lines(_rejudged_lines(job, rejudged, only_looked=check))
     if rejudged.recovered and not check:
-        say(f"merged; if later phases have new work now, {place.command('launch')} goes on with it")
+        say(f"merged{_what_is_left(place, job)}")
     if rejudged.doubtful:
         say(f"{place.command('reject', 'ITEM', '--why', 'TEXT')} takes one back")
+
+
+def _what_is_left(place: Place, job: "Job") -> str:
+    """Behind `merged`: what the next launch goes on with."""
+    from harness.ledger.counts import job_counts
+    from harness.views.reading import reading
+    from harness.views.wording import clean, counted
+
+    with reading(place.state) as db:
+        pending = job_counts(db).pending
+    launch = place.command("launch")
+    if pending:
+        return f"; {counted(pending, clean(job.noun))} still pending: {launch} goes on"
+    return f"; if later phases have new work now, {launch} goes on with it" if len(job.phases) > 1 else ""
 
 
 def reject(
@@ -91,7 +105,8 @@ def redo(
         typer.Option(
             "--where",
             metavar="CONDITION",
-            help="prompt=old, fingerprint=old, model=NAME, phase=NAME, attempt<N, reused=all; repeated: all must hold.",
+            help="prompt=old, fingerprint=old, model=NAME, phase=NAME, batch=N, item=ID, attempt<N, reused=all; "
+            "repeated: all must hold.",
         ),
     ] = None,
     yes: Yes = False,
@@ -104,14 +119,15 @@ def redo(
     from harness.ledger.control import who_am_i
     from harness.ledger.lock import refuse_if_held
     from harness.ledger.withdrawal import Word
+    from harness.supervisor.second_thoughts import refuse_other_changes
     from harness.supervisor.where import FORMS, matching, parse
     from harness.views.reading import reading
 
     place, rest = split_words(manifest or [], rehearsal, instance)
     if rest or not where:
         message = f"expected --where with one of {FORMS}"
-        single = place.command("reject", "ITEM", "--why", "TEXT")
-        raise UsageError([Problem("redo", message, f"single items: {single}")])
+        single = place.command("redo", "--where", f"item={rest[0] if rest else 'ID'}")
+        raise UsageError([Problem("redo", message, f"a single item: {single}")])
     job = place.load(settings)
     conditions = parse(where, job)
     refuse_if_held(job.state)
@@ -120,6 +136,7 @@ def redo(
     if not taken:
         say("no done item is of that kind; nothing was changed")
         return
+    refuse_other_changes(job)
     _agree(place, taken, yes=yes, always=True)
     _withdraw(place, job, taken, Word(who_am_i(), f"redo where {' and '.join(where)}"), keep=True)
 
@@ -171,7 +188,7 @@ def _done_ones(place: Place, items: list[str], phase: str) -> "tuple[list[Accept
                 where = _or(names[each.batch.phase] for each in found)
                 problems.append(Problem(repr(item), "is done in several phases", f"say --phase {where}"))
             else:
-                problems.append(Problem(repr(item), *_not_done(db, item, place)))
+                problems.append(Problem(repr(item), *_not_done(db, item, place, phase)))
     if not problems and len({each.batch.phase for each in taken}) > 1:
         problems = [Problem("reject", "these items are of several phases", "reject those of one phase at a time")]
     if problems:
@@ -183,13 +200,18 @@ def _or(names: Iterable[str]) -> str:
     return " or ".join(names)
 
 
-def _not_done(db: "sqlite3.Connection", item: str, place: Place) -> tuple[str, str | None]:
-    """Message and hint about an id that was expected to be done."""
+def _not_done(db: "sqlite3.Connection", item: str, place: Place, phase: str) -> tuple[str, str | None]:
+    """Message and hint about an id that was expected to be done; in that phase, if one was named."""
     from harness.views.why import unknown_in_words
 
-    states = [row[0] for row in db.execute("SELECT DISTINCT state FROM items WHERE item = ?", (item,))]
-    if not states:
+    stands = """SELECT phases.name, items.state FROM items JOIN phases ON phases.phase = items.phase
+                WHERE item = ? ORDER BY items.phase"""
+    found: list[tuple[str, str]] = db.execute(stands, (item,)).fetchall()
+    if not found:
         return unknown_in_words(db, item)
+    states = list(dict.fromkeys(state for name, state in found if phase in ("", name)))
+    if phase:
+        return f"is not done, it is {states[0]} in {phase}" if states else f"is not in {phase}", None
     again = f"{place.command('retry', item)} gives it a new round" if "failed" in states else None
     return f"is not done, it is {' and '.join(states)}", again
 

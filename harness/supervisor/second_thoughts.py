@@ -129,6 +129,12 @@ def withdraw_from_job(job: Job, taken: Sequence[Acceptance], word: Word, *, keep
         return gone
 
 
+def refuse_other_changes(job: Job) -> None:
+    """Before anybody is told what will be taken back: UsageError where `withdraw_from_job` would refuse."""
+    with _desk(job, ASKED):
+        pass
+
+
 @contextmanager
 def _desk(job: Job, expected: re.Pattern[str]) -> Iterator[tuple[Setting, FingerprintKept | None]]:
     """The ledger under its lock, and what has changed since the job was planned, if it is what was expected."""
@@ -173,7 +179,8 @@ def _as_expected(job: Job, ledger: Ledger, bounded: Bounded, expected: re.Patter
     unexpected = Changes((*differences(others(recorded), others(now)), *of_items.others), of_items.edited)
     if unexpected.in_words():
         refused = refusal(job, unexpected)
-        hint = f"`{command_at(job.state, 'launch', '--keep')}` says that this is meant; then ask again"
+        keeps = command_at(job.state, "launch", "--keep")
+        hint = f"undo that, or `{keeps}` says that this is meant and goes on with what is pending; then type this again"
         raise UsageError([Problem(refused.where, refused.message, hint)])
     changes = differences(recorded, now)
     return FingerprintKept(dict(fingerprint(job)), tuple(changes), settings=job.settings) if changes else None

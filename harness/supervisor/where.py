@@ -12,8 +12,10 @@ from harness.core.models import canonical
 from harness.job.fingerprint import Fingerprint, differences, fingerprint_like
 from harness.job.job import Job
 from harness.ledger.history import Acceptance, accepted
+from harness.planning.batch_names import read_batches
 
-FORMS = "prompt=old, fingerprint=old, model=NAME, phase=NAME, attempt<N, reused=all"
+FORMS = "prompt=old, fingerprint=old, model=NAME, phase=NAME, batch=N, item=ID, attempt<N, reused=all"
+_FIELDS = re.findall(r"(\w+)[=<]", FORMS)
 _CONDITION = re.compile(r"\s*(\w+)\s*(=|<)\s*(.*?)\s*")
 _PROMPT = ("session.prompt", "session.instructions")
 
@@ -53,8 +55,20 @@ class Condition:
                 return self.value == origin.phase
             case "reused":
                 return origin.attempt == 0
-            case _:
+            case "attempt":
                 return 0 < origin.attempt < int(self.value)
+            case _:
+                return True  # of one item, not of where it came from: see `names`
+
+    def names(self, done: Acceptance) -> bool:
+        """True for the batch or the item that is meant, and for every one where the condition is about neither."""
+        match self.field:
+            case "batch":
+                return any(each.holds(done.batch.number, done.batch.part) for each in read_batches([self.value]))
+            case "item":
+                return done.item == self.value
+            case _:
+                return True
 
 
 def parse(texts: Sequence[str], job: Job) -> list[Condition]:
@@ -83,12 +97,15 @@ def _read(text: str, job: Job) -> tuple[Problem | None, Condition | None]:
             known = phases
         case "reused", "=":
             known = ["all"]
-        case "model", "=":
+        case (("model" | "item"), "="):
             known = [value] if value else []
+        case "batch", "=":
+            read_batches([value])
+            known = [value]
         case "attempt", "<":
             known = [value] if re.fullmatch(r"[0-9]{1,9}", value) else []
         case _:
-            near = get_close_matches(field, ("prompt", "fingerprint", "model", "phase", "attempt", "reused"), n=1)
+            near = get_close_matches(field, _FIELDS, n=1)
             meant = f"did you mean {near[0]!r}? " if near and near[0] != field else ""
             return Problem(f"--where {text!r}", "is no condition", f"{meant}expected one of {FORMS}"), None
     if value in known:
@@ -107,6 +124,8 @@ def matching(db: sqlite3.Connection, job: Job, conditions: Sequence[Condition]) 
     wanted: dict[tuple[int, int, str | None, str], bool] = {}
     found = []
     for each in accepted(db):
+        if not all(condition.names(each) for condition in conditions):
+            continue
         phase = each.batch.phase
         model, asked = told[each.attempt] if each.attempt else _of_reused(db, each.seq)
         key = (phase, each.attempt, model, asked)

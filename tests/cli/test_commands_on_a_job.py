@@ -186,6 +186,16 @@ def test_a_failed_item_gets_a_new_round_by_retry(desk: "Desk") -> None:
     assert "round 2" in desk.types("why", "1").out
 
 
+def test_a_pause_that_waited_is_gone_once_it_is_resumed(desk: "Desk") -> None:
+    desk.job({"1": "good"})
+    assert desk.types("launch").code == 0
+    assert desk.types("pause").code == 0
+    assert "1 request waits" in desk.types("status").out
+    assert desk.types("resume").err == "the pause that waited for the next launch is taken back\n"
+    assert "wait" not in desk.types("status").out
+    assert "nothing is paused or held" in desk.types("resume").err
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

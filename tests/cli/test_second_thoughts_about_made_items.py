@@ -77,6 +77,35 @@ def test_redo_of_a_phase_leaves_the_others_alone(words: "Desk") -> None:
     assert_sound(words.folder)
 
 
+def test_redo_takes_an_item_or_a_batch_by_its_name_as_the_hints_say(words: "Desk") -> None:
+    said = words.types("retry", "--batch", "1")
+    assert (said.code, "nothing of that has failed" in said.err) == (0, True)
+    assert "`harness redo --where batch=1` takes back what is done of it" in said.err
+    one = words.types("redo", "--where", "batch=1", "--where", "phase=letters", "--where", "item=a-x", "--yes")
+    assert (one.code, one.out) == (0, "taken back: a-x\n")
+    assert words.types("redo", "--where", "item=nobody", "--yes").err == (
+        "no done item is of that kind; nothing was changed\n"
+    )
+    again = words.types("reject", "a-x", "--why", "x", "--phase", "letters")
+    assert "'a-x': is not done, it is pending in letters" in again.err
+    elsewhere = words.types("reject", "a-x", "--why", "x", "--phase", "words")
+    assert "'a-x': is not in words" in elsewhere.err
+    of_both = words.types("redo", "--where", "batch=1", "--yes")
+    assert (of_both.code, merged(words.folder, "words")) == (0, [])
+    assert words.types("launch").code == 0
+    assert_sound(words.folder)
+
+
+def test_who_would_be_refused_is_not_told_what_will_be_taken_back(words: "Desk") -> None:
+    manifest = words.folder / "job.yaml"
+    manifest.write_text(manifest.read_text().replace("size: 2", "size: 1"))
+    said = words.types("redo", "--where", "phase=letters", "--yes")
+    assert said.code == 2 and "taken back" not in said.err
+    assert "undo that, or `harness launch --keep` says that this is meant" in said.err
+    assert words.types("launch", "--keep").code == 0
+    assert words.types("redo", "--where", "phase=letters", "--yes").code == 0
+
+
 _MEANINGLESS: list[tuple[tuple[str, ...], str]] = [
     (("reject", "a"), "expected the ids of done items, and --why"),
     (("reject", "--why", "x"), "expected the ids of done items, and --why"),
@@ -84,7 +113,9 @@ _MEANINGLESS: list[tuple[tuple[str, ...], str]] = [
     (("reject", "a", "a-x", "--why", "x"), "reject those of one phase at a time"),
     (("reject", "a", "--why", "x", "--phase", "word"), "no phase is called 'word'"),
     (("redo",), "expected --where with one of prompt=old"),
-    (("redo",), "hint: single items: `harness reject ITEM --why TEXT`\n"),
+    (("redo",), "hint: a single item: `harness redo --where item=ID`\n"),
+    (("redo", "a"), "hint: a single item: `harness redo --where item=a`\n"),
+    (("redo", "--where", "batch=two"), "expected a batch such as 2, 2,4-6 or 2.1, got 'two'"),
     (("redo", "--where", "promt=old"), "did you mean 'prompt'?"),
     (("redo", "--where", "prompt=odl"), "did you mean 'old'?"),
     (("redo", "--where", "phase=leters"), "did you mean 'letters'?"),

@@ -122,7 +122,9 @@ def test_an_open_item_that_is_recovered_leaves_its_group(desk: "Desk") -> None:
     change_check(desk, ".n > 0", ".n > 100")
     assert desk.types("launch").code == 3
     change_check(desk, ".n > 100", ".n > 0")
-    assert "2 numbers recovered for $0.00; 1 left as they were" in desk.types("rejudge").out
+    said = desk.types("rejudge")
+    assert "2 numbers recovered for $0.00; 1 left as they were" in said.out
+    assert "merged; 1 number still pending: `harness launch` goes on\n" in said.err
     assert_sound(desk.folder)
     assert [group["items"] for group in desk.types("plan", "--json").json()["groups"]] == [["2"]]
     change_check(desk, "caps: {sessions: 1}", "caps: {sessions: 9}")
