@@ -273,7 +273,7 @@ def play(
         more = "" if job.rehearsal else f"; {place.command('launch', '--add')} plans what is left out"
         say(f"{counted(out, f'new {clean(job.noun)}')} left out{more}")
     now = datetime.now(UTC)
-    said = None if _has_its_own_next_step(finished) else advice()
+    said = None if _has_its_own_next_step(job, finished) else advice()
     print_last(lines(read_status(job.state, now), now, place.named, settings=settings, advice=said))
     return finished.exit_code
 
@@ -290,9 +290,14 @@ def _chosen_walls(job: "Job") -> "Containment":
     return containment
 
 
-def _has_its_own_next_step(finished: "Finished") -> bool:
-    """A stop; but for that of a bad pilot, which stopped for what the advice is about."""
-    return finished.exit_code > 1 and not finished.reason.startswith("the pilot ")
+def _has_its_own_next_step(job: "Job", finished: "Finished") -> bool:
+    """A stop; but for that of a bad pilot, or of a phase that accepts nothing: those are what the advice is about."""
+    from harness.ledger.queries import fruitless_phase
+    from harness.views.reading import reading
+
+    with reading(job.state) as db:
+        is_fruitless = finished.exit_code == 4 and fruitless_phase(db) is not None
+    return not is_fruitless and finished.exit_code > 1 and not finished.reason.startswith("the pilot ")
 
 
 def _stop_line(reason: str) -> str:

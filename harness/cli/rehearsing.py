@@ -122,9 +122,12 @@ def nothing_played(job: Job, anew: str) -> str:
 
 def advice(job: Job, place: Place) -> str | None:
     """What is next when made-up answers were refused: to rehearse the same again would end the same."""
-    if not _refused_made_up(job):
+    refused = _refused_made_up(job)
+    if not refused:
         return None
     what = "say what the checks want in `fields` or a `schema:`, or write samples or a scene"
+    if _are_texts(refused):
+        what = "write texts that your checks accept into a list, samples.json, and `rehearsal: {records: samples.json}`"
     return f"{what}; then {place.command('launch')}"
 
 
@@ -134,15 +137,22 @@ def _made_up_in_vain(job: Job) -> Iterator[str]:
     for phase, count in refused:
         who = counted(count, clean(phase.noun)) + (f" in phase {clean(phase.name)}" if len(job.phases) > 1 else "")
         yield f"The answers for {who} were made up and refused by your checks: that says nothing about your prompt."
-    if refused:
+    if refused and _are_texts(refused):
+        yield "What a file says, `rehearsal: {records: samples.json}` or a scene can say: see docs/outputs.md"
+    elif refused:
         yield "Answers are made up from `fields` (score: integer 1..5, mood: good | bad) or a JSON Schema, `schema:`."
         yield "What neither can say, `rehearsal: {records: samples.json}` or a scene can: see docs/rehearsal.md"
+
+
+def _are_texts(refused: Sequence[tuple[PhaseSpec, int]]) -> bool:
+    """Files, of which `fields` can say nothing."""
+    return all(phase.output.shape == "files" for phase, _ in refused)
 
 
 def _refused_made_up(job: Job) -> list[tuple[PhaseSpec, int]]:
     """Without a scene: the phases whose checks refuse what is made up, and of how many items."""
     judged = [phase for phase in job.phases if any(check.kind != "schema" for check in phase.output.checks)]
-    if job.scene is not None or job.samples is not None or job.is_free() or not judged:
+    if not job.answers_are_made_up or not judged:
         return []
     with reading(job.state) as db:
         struck = """SELECT reasons FROM items i WHERE phase = ? AND strikes > 0 AND state != 'done' AND (

@@ -79,14 +79,14 @@ class Tail:
     """What each was denied, as text; empty for other faults."""
 
 
-def broken_setup(tail: Tail, fruitless_phase: str | None) -> str | None:
+def broken_setup(tail: Tail, fruitless: str | None) -> str | None:
     """Why the prompt or the set-up must be broken, or None.
 
     Ten whole failures in a row over ten groups; the same denial three times in a row; or a phase that has accepted
-    nothing after ten attempts (`fruitless_phase` names it).
+    nothing after ten attempts (`fruitless` is `phase read`, or `the job` where it has one phase).
     """
-    if fruitless_phase is not None:
-        return f"phase {fruitless_phase} has accepted nothing after ten attempts"
+    if fruitless is not None:
+        return f"{fruitless} has accepted nothing after ten attempts"
     newest = tail.outcomes[:10]
     if len(newest) == 10 and set(newest) == {"whole"} and len(set(tail.groups[:10])) == 10:
         return "ten whole failures in a row over ten groups"

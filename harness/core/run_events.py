@@ -64,7 +64,8 @@ class PilotStarted:
 class PilotJudged:
     """What the pilot says: costs of the whole job, times of the rest. `unknown`: phases it did not reach; `plan_share`:
     what the rest would use of the plan's window; `left_*`: of the `open` items, at the run's `deadline` ("" = none);
-    `short`: bounds that will, or may, be used up before, and how many of them are left then, at least and at most."""
+    `short`: bounds that will, or may, be used up before, and how many of them are left then, at least and at most.
+    `rehearsal`: it was played, so its costs and times foretell nothing."""
 
     is_good: bool
     accepted: int
@@ -80,3 +81,4 @@ class PilotJudged:
     left_low: int = 0
     left_high: int = 0
     short: tuple[tuple[str, int, int], ...] = ()
+    rehearsal: bool = False

@@ -341,6 +341,11 @@ class Job:
         copies = [o.write_back.to for o in outputs if o.write_back is not None and not o.write_back.in_place]
         return (*merged, *copies)
 
+    @property
+    def answers_are_made_up(self) -> bool:
+        """A rehearsal by neither a scene nor samples."""
+        return self.rehearsal and self.scene is None and self.samples is None and not self.is_free()
+
     def is_free(self) -> bool:
         """True when no phase can cost money by itself (`command` only)."""
         return all(phase.session.backend == "command" for phase in self.phases)

@@ -226,6 +226,10 @@ def fruitless_phase(db: sqlite3.Connection) -> str | None:
     return str(row[0]) if row else None
 
 
+def has_several_phases(db: sqlite3.Connection) -> bool:
+    return int(db.execute("SELECT count(*) FROM phases").fetchone()[0]) > 1
+
+
 def last_seq(db: sqlite3.Connection) -> int:
     """The number of the newest entry."""
     return int(db.execute("SELECT coalesce(max(seq), 0) FROM entries").fetchone()[0])

@@ -16,6 +16,11 @@ from harness.rehearsal.sources import with_addresses
 
 SIGN: Final = "rehearsal"
 _DEEPEST: Final = 12
+_SENTENCES: Final = (
+    "This text is made up: no model wrote it, and nothing in it is true. It is as long as a short letter, so that "
+    "checks of length pass that would pass one. It has a few sentences, and ends here.\n\n"
+    "What your own checks want to find in it, samples of your own can have."
+)
 
 Schema = Mapping[str, Any]
 
@@ -60,8 +65,8 @@ def made_up_records(ask: Ask) -> list[Any]:
 def _record(ask: Ask, id_: str) -> Any:
     schema, output = ask.output.get("schema"), ask.output
     rng = ask.rng_of(id_)
-    if output["shape"] == "files" and schema is None:
-        return f"{SIGN} of {id_}\n\n{_words(rng)}\n"
+    if output["shape"] == "files" and _is_any_text(schema):
+        return f"{SIGN} of {id_}\n\n{_words(rng)}. {_SENTENCES}\n"
     record = _Inventor(schema, rng).value(schema, "") if schema else {"note": _words(rng)}
     for path in (str(output["key"]), str(output["item"])):
         if output["shape"] != "files" or read_path(record, path) is not MISSING:
@@ -70,6 +75,11 @@ def _record(ask: Ask, id_: str) -> Any:
     if schema:
         _check(record, schema)
     return record
+
+
+def _is_any_text(schema: Schema | None) -> bool:
+    """Of a file: nothing but that it is a text is asked of what it says."""
+    return schema is None or schema.get("properties", {}).get("text", {"type": "string"}) == {"type": "string"}
 
 
 def _named(record: Any, path: str, id_: str) -> Any:

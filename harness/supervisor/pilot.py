@@ -75,6 +75,7 @@ class Pilot:
             left_low=left(to_come.seconds.low),
             left_high=left(to_come.seconds.high),
             short=self._short_of(to_come, open_),
+            rehearsal=job.rehearsal,
         )
         self._setting.ledger.record(judged, GroupsChosen(None))
         self._is_on = False

@@ -24,10 +24,11 @@ class Seen:
 class Sight:
     """Most looks come from a sign of life of a session, which changes nothing here."""
 
-    def __init__(self, ledger: Ledger, state: Path, until: int | None = None) -> None:
+    def __init__(self, ledger: Ledger, state: Path, until: int | None = None, *, is_made_up: bool = False) -> None:
         self._ledger = ledger
         self._state = state
         self._until = until
+        self._is_made_up = is_made_up
         self._transactions = -1
         self._seen: Seen | None = None
 
@@ -35,7 +36,8 @@ class Sight:
         if self._seen is None or self._transactions != self._ledger.transactions:
             db = self._ledger.db
             fruitless = queries.fruitless_phase(db)
-            broken = broken_setup(queries.tail(db), fruitless)
+            who = f"phase {fruitless}" if queries.has_several_phases(db) else "the job"
+            broken = broken_setup(queries.tail(db), who if fruitless else None)
             if broken and fruitless:
                 broken += self._most_often(fruitless)
             self._seen = Seen(queries.next_ready(db, self._until), queries.run_state(db), queries.money(db), broken)
@@ -45,8 +47,9 @@ class Sight:
     def _most_often(self, phase: str) -> str:
         """What was in the way most often, and the command that shows one case of it."""
         found = commonest(self._ledger.db, phase)
+        wrong = ": its answers were made up" if self._is_made_up else ": its prompt or a check must be wrong"
         if found is None:
-            return ": its prompt or a check must be wrong"
-        blame = "" if found.is_fault else ": its prompt or a check must be wrong"
+            return wrong
+        blame = "" if found.is_fault else wrong
         case = command_at(self._state, "why", found.item)
         return f"{blame}; {found.count} of the last {found.of} sessions: {found.reason}; `{case}` shows one of them"

@@ -97,7 +97,9 @@ class Supervisor:
         self._deadline: datetime | None = None
         self._stop: Stop | None = None
         self._stops_asked = 0
-        self._sight = Sight(setting.ledger, setting.job.state, setting.until)
+        self._sight = Sight(
+            setting.ledger, setting.job.state, setting.until, is_made_up=setting.job.answers_are_made_up
+        )
         self._exit_code_of_stop = 130
         self._wake = asyncio.Event()
         self._door = Door(setting, self._wake.set)

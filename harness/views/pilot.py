@@ -16,7 +16,9 @@ def pilot_lines(judged: PilotJudged) -> list[str]:
 
 def _lines(judged: PilotJudged) -> Iterator[str]:
     yield f"The pilot accepted {judged.accepted} of {judged.of}."
-    if judged.is_good:
+    if judged.is_good and judged.rehearsal:
+        yield "It was played: what the job will cost and how long it takes, only the pilot of a launch can say."
+    elif judged.is_good:
         yield f"The whole job will cost {_money(judged)}; the rest takes {_time(judged)}."
         if judged.plan_share is not None:
             yield f"The rest would use about {judged.plan_share:.0%} of the plan's window."

@@ -150,7 +150,7 @@ def outcome_line(ended: AttemptView, said: dict[str, Verdict], made: Sequence[st
     parts += [_named("failed", failed, is_alone=len(said) == 1)] if failed else []
     parts += [_named("again", again, is_alone=len(said) == 1)] if again else []
     if ended.fault is not None and not _is_told(ended.fault, said):
-        parts.append(f"{clean(ended.fault)}: {shorten(ended.detail, 120)}")
+        parts.append(f"{clean(ended.fault)}: {shorten(ended.detail, 240)}")
     took = [] if ended.duration_s is None else [in_words(timedelta(seconds=ended.duration_s))]
     cost = [money(ended.charged_microusd)] if ended.charged_microusd else []
     return f"{ended.batch}  {', '.join(parts)}  {' '.join([*took, *cost])}".rstrip()

@@ -85,7 +85,7 @@ class Words:
                 reserved = f", {money(event.reserved_microusd)} reserved" if event.reserved_microusd else ""
                 return f"attempt {event.attempt} started: {batch}, {event.model or event.backend}{reserved}"
             case e.AttemptEnded():
-                fault = f": {event.fault} ({event.blame}): {shorten(event.detail, 160)}" if event.fault else ""
+                fault = f": {event.fault} ({event.blame}): {shorten(event.detail, 240)}" if event.fault else ""
                 duration_s = known_duration(event.fault, event.duration_s)
                 took = "" if duration_s is None else f" after {in_words(timedelta(seconds=duration_s))}"
                 return f"attempt {event.attempt} ended {_ENDED[event.outcome]}{took}{fault}"

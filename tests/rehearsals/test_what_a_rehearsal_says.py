@@ -74,6 +74,16 @@ def test_a_bad_pilot_of_made_up_answers_asks_for_fields(small: MakeJob) -> None:
     assert "Next: say what the checks want" in said.out
 
 
+def test_texts_of_files_are_long_enough_and_where_checks_want_more_samples_are_advised(small: MakeJob) -> None:
+    checks = [{"jq": ".text | length > 200"}, {"jq": '.text | startswith("Dear")'}]
+    output = {"shape": "files", "file": "{id}.md", "check": checks, "merge": "output/letters"}
+    said = small("plain", 1, output=output, rehearsal={}).play()
+    assert said.code == 1, said.all
+    assert "length" not in said.out + said.err
+    assert "Next: write texts that your checks accept into a list, samples.json" in said.out
+    assert "`fields`" not in said.out
+
+
 def test_troubles_on_purpose_are_not_blamed_on_made_up_answers(small: MakeJob) -> None:
     job = small("plain", 1, rehearsal={})
     said = job.play("--faults", "no_file:*")
