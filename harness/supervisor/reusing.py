@@ -7,7 +7,7 @@ nothing that is accepted. What was taken over in its turn is not passed on, so t
 
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -47,8 +47,9 @@ class _Taken:
     offers: tuple[Offer, ...]
 
 
-async def reuse(setting: Setting, roots: set[str] | None) -> list[int]:
-    """Take over what there is for the items that come from `roots` (None = all); the phases that have got records.
+async def reuse(setting: Setting, roots: set[str] | None, edited: Collection[str] = ()) -> list[int]:
+    """Take over what there is for the items that come from `roots` (None = all) and not from `edited`; returns the
+    phases that have got records.
 
     One transaction for each attempt whose records are taken. A ledger that cannot be read offers nothing.
     """
@@ -56,7 +57,8 @@ async def reuse(setting: Setting, roots: set[str] | None) -> list[int]:
         return []
     given: list[int] = []
     for phase in setting.job.phases[: setting.until]:  # what is taken over in one makes the items of the next
-        fresh = [each for each in fresh_items(setting.ledger.db, phase.number) if roots is None or each.root in roots]
+        waiting = [each for each in fresh_items(setting.ledger.db, phase.number) if each.root not in edited]
+        fresh = [each for each in waiting if roots is None or each.root in roots]
         for taken in _grouped(_newest(setting, phase.name, fresh), fresh):
             if await _take(setting, taken):
                 given.append(phase.number)

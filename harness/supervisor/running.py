@@ -219,8 +219,9 @@ async def _run(
         beside.append(asyncio.create_task(setting.supply.tend(setting.clock, supervisor.wake)))
     try:
         with as_requests(supervisor):
-            if not options.settle_only and not agreed.rows:  # those are made again
-                for phase in await reuse(setting, chosen_roots(setting.ledger.db, options.choice)):
+            if not options.settle_only:
+                roots, edited = chosen_roots(setting.ledger.db, options.choice), {row.item for row in agreed.rows}
+                for phase in await reuse(setting, roots, edited):  # edited rows are made again
                     withdrawn(phase)
             return await supervisor.run(started, begin)
     except (OSError, sqlite3.DatabaseError, RuntimeError, MemoryError, BrokenSetupError) as error:

@@ -14,6 +14,7 @@ from harness.ledger import lock, queries
 from harness.ledger.counts import Counts, PhaseCounts, job_counts, phase_counts
 from harness.ledger.dashboard import estimated_completion
 from harness.ledger.progress import edited_copies, failed_items
+from harness.ledger.reusing import reused
 from harness.ledger.waiting import what_is_waited_for
 from harness.views.attempts import Batches, BatchName
 from harness.views.reading import Head, head, reading
@@ -68,6 +69,8 @@ class Status:
     workbooks: tuple[Workbook, ...] = ()
     edited: tuple[str, ...] = ()
     """Names of copies of batch_progress.json that people have changed, in the state folder."""
+    taken_over: tuple[tuple[str, int], ...] = ()
+    """State folder of another job -> how many items' records came from there and stand."""
     instance: str | None = None
     """`--as NAME`: which of several jobs of one manifest."""
 
@@ -163,6 +166,7 @@ def status_of(
         waiting_requests=waiting_requests,
         reopened=queries.reopened_items(db),
         results=results(db),
+        taken_over=found.sources if (found := reused(db)) else (),
     )
 
 

@@ -29,6 +29,9 @@ def lines(
     yield from _running(status, now)
     yield from _gate(status, now, manifest)
     yield from _usage(status, now)
+    noun = clean(status.phases[0].noun) if len(status.phases) == 1 else "item"
+    for name, number in status.taken_over:
+        yield f"{counted(number, noun)} taken over from {clean(name)}, free"
     yield from _failed(status)
     yield from _results(status, manifest)
     yield from _last_run(status, now)

@@ -78,6 +78,7 @@ class Ticker:
 
 def _ticks(db: sqlite3.Connection, after: int, bounds: Bounds | None, state: Path) -> Iterator[Tick]:
     words, resumed_by = Words(db), ""
+    yield from _taken_over(db, after)
     until_resumed = f"nothing new starts until `{clean(command_at(state, 'resume'))}`"
     marks = ", ".join("?" * len(_KINDS))
     query = f"SELECT seq, time, kind, body FROM entries WHERE seq > ? AND kind IN ({marks}) ORDER BY seq"  # noqa: S608
@@ -93,6 +94,19 @@ def _ticks(db: sqlite3.Connection, after: int, bounds: Bounds | None, state: Pat
             yield Tick(f"{at}  {text}{paused}", starts, _grace_ends(entry), _hold(entry, text))
         if isinstance(entry.event, r.RunStarted) and _was_paused(db, seq):
             yield Tick(f"{at}  still paused; {until_resumed}", starts)
+
+
+def _taken_over(db: sqlite3.Connection, after: int) -> Iterator[Tick]:
+    """`24 words taken over from job@a`: what `reuse` has brought, a line for each job that it came from."""
+    rows = db.execute(
+        """SELECT json_extract(body, '$.source') AS source, p.noun, count(*), max(e.time)
+           FROM entries e JOIN phases p ON p.phase = json_extract(body, '$.phase')
+           WHERE e.seq > ? AND e.kind = 'ItemAccepted' AND source != '' GROUP BY source, p.phase ORDER BY max(e.seq)""",
+        (after,),
+    )
+    for source, noun, number, time in rows.fetchall():
+        at = clock_time(from_text(time))
+        yield Tick(f"{at}  {counted(number, clean(noun))} taken over from {clean(source)}", starts=False)
 
 
 def _text(db: sqlite3.Connection, words: Words, entry: Entry, bounds: Bounds | None) -> str:

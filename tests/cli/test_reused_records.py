@@ -43,7 +43,9 @@ def _last_week(desk: Desk, **items: str) -> None:
 def test_what_was_made_of_the_same_rows_is_taken_over_and_costs_nothing(desk: Desk) -> None:
     _last_week(desk)
     assert "reuse     of job, what is not older than 30d 0h" in desk.types("check", "--as", "w49").out
-    assert desk.types("launch", "--as", "w49").code == 1
+    said = desk.types("launch", "--as", "w49")
+    assert said.code == 1 and "2 numbers taken over from job\n" in said.err
+    assert "2 numbers taken over from job, free" in said.out
     (started,) = _entries(desk, "job@w49", "AttemptStarted")
     assert started["items"] == ["c"], "only what was not done there is made"
     taken = [entry for entry in _entries(desk, "job@w49", "ItemAccepted") if entry["source"]]
@@ -158,3 +160,14 @@ def test_how_old_records_may_be_is_said_with_its_unit(desk: Desk) -> None:
         said = desk.types("check", "--only", "plan")
         number = "1.5" if written == "1.5" else "30"
         assert said.code == 2 and f"{number} of what? Write {number}d for days or {number}h for hours" in said.err
+
+
+def test_beside_an_edited_row_those_that_wait_are_taken_over(desk: Desk) -> None:
+    _last_week(desk, a="good", b="good")
+    desk.job({"a": "good", "b": "good"}, more="strikes: 1\n")
+    assert desk.types("launch", "--as", "w49", "--only", "a").code == 0
+    desk.job({"a": "good2", "b": "good"}, more=REUSE)
+    desk.types("launch", "--as", "w49", "--changed")
+    assert [entry["items"] for entry in _entries(desk, "job@w49", "AttemptStarted")] == [["a"], ["a"]]
+    assert [e["item"] for e in _entries(desk, "job@w49", "ItemAccepted") if e["source"]] == ["b"]
+    _sound(desk, "job@w49")
