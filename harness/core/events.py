@@ -378,14 +378,15 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class FingerprintKept:
-    """A person said to go on although shaping fields, or the items of the source, changed. `source` is a digest of all
-    its items then ("" where nobody was asked), `left_out` how many are not planned; `settings` as in `JobPlanned`."""
+    """A person said to go on with other shaping fields or items. `source`: digest of all items ("" = nobody was asked);
+    `left_out`: how many are not planned; `rows`: edited or new item -> digest; "" -> `number:order` of the planned."""
 
     fingerprint: dict[str, str]
     differences: tuple[str, ...]
     source: str = ""
     left_out: int = 0
     settings: tuple[str, ...] = ()
+    rows: dict[str, str] = field(default_factory=dict)
 
 
 # fmt: off

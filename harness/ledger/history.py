@@ -67,6 +67,13 @@ def kept_source(db: sqlite3.Connection) -> str:
     return next((source for (body,) in rows if (source := str(json.loads(body).get("source", "")))), "")
 
 
+def kept_rows(db: sqlite3.Connection) -> dict[str, str]:
+    """The `rows` of the `FingerprintKept` in which a person last said to go on with other items. Looks through all."""
+    rows = db.execute("SELECT body FROM entries WHERE kind = 'FingerprintKept' ORDER BY seq DESC")
+    bodies = (json.loads(body) for (body,) in rows)
+    return next((dict(body.get("rows", {})) for body in bodies if body.get("source")), {})
+
+
 def kept_settings(db: sqlite3.Connection) -> tuple[str, ...]:
     """The `KEY=VALUE` that an instance was planned, or kept last, with. Looks through all entries."""
     row = db.execute(

@@ -3,7 +3,7 @@
 import json
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -15,7 +15,7 @@ from harness.job.fingerprint import Fingerprint, differences, fingerprint_like
 from harness.job.job import Job
 from harness.ledger import control
 from harness.ledger.edits import Row
-from harness.ledger.history import extensions, kept_source
+from harness.ledger.history import extensions, kept_rows, kept_source
 from harness.sources.read import hash_of
 
 CHECKS = re.compile(r"(phases\.[^.]+\.)?(output\.(check\[\d+\]|schema|fields\..+)|items\.made)")
@@ -33,7 +33,8 @@ class Changes:
     source, in its order, which `--add` would plan.
 
     `as_planned` and `left_out` are edited and new items, too, with whose old rows, or without which, a person has said
-    to go on; they are no change any more. `source` is a digest of the items of today.
+    to go on; they are no change any more. `source` is a digest of the items of today, `order` of the order in which the
+    planned ones stand in it, behind their number ("" where that is as planned).
     """
 
     others: tuple[str, ...] = ()
@@ -42,6 +43,13 @@ class Changes:
     as_planned: tuple["Edited", ...] = ()
     left_out: tuple[Item, ...] = ()
     source: str = ""
+    order: str = ""
+
+    def rows(self) -> dict[str, str]:
+        """As `FingerprintKept` has them."""
+        edited = {each.row.item: each.row.sha for each in (*self.edited, *self.as_planned)}
+        added = {str(item.id): hash_of(item) for item in (*self.added, *self.left_out)}
+        return {**edited, **added, **({"": self.order} if self.order else {})}
 
     def in_words(self) -> list[str]:
         added = (f"item {str(item.id)!r} was added" for item in self.added)
@@ -98,16 +106,54 @@ def changed_items(job: Job, db: sqlite3.Connection, items: Sequence[Item]) -> Ch
     planned = {item: sha for item, sha, is_skipped in rows if not is_skipped}
     left_out = {item for item, _, is_skipped in rows if is_skipped}  # that was decided once, whatever they are today
     today = {str(item.id): hash_of(item) for item in items}
-    others = [f"item {item!r} was removed" for item in planned if item not in today]
-    if not others and _is_in_another_order(db, list(planned), [item for item in today if item in planned]):
-        others.append("the items are in another order")
+    others = _others(list(planned), list(today), [behind for behind, _ in extensions(db)])
     known = [item for item in items if item.id not in left_out]
     edited = edited_items(job, db, [item for item in known if planned.get(str(item.id), "") != today[str(item.id)]])
     added = tuple(item for item in known if item.id not in planned)
     source = sha_of(json.dumps(list(today.items())).encode())
-    if (others or edited or added) and kept_source(db) == source:
-        return Changes(as_planned=edited, left_out=added, source=source)
-    return Changes(tuple(others), edited, added, source=source)
+    order = _order(list(planned), today, len(planned)) if others else ""
+    found = Changes(tuple(others), edited, added, source=source, order=order)
+    return _without_kept(found, db, list(planned), list(today)) if others or edited or added else found
+
+
+def _others(planned: Sequence[str], today: Sequence[str], cuts: Sequence[int]) -> list[str]:
+    """What has become of planned items; `cuts` are the numbers of those that were planned before others were added."""
+    there, wanted = set(today), set(planned)
+    if gone := [f"item {item!r} was removed" for item in planned if item not in there]:
+        return gone
+    is_other = _is_in_another_order(planned, [item for item in today if item in wanted], cuts)
+    return ["the items are in another order"] if is_other else []
+
+
+def _order(planned: Sequence[str], today: Iterable[str], number: int) -> str:
+    """How the first of the planned items stand in the source: their number, and a digest of their order."""
+    first = set(planned[:number])
+    return f"{number}:{sha_of(json.dumps([item for item in today if item in first]).encode())}"
+
+
+def _others_since(kept: str, planned: Sequence[str], today: Sequence[str], cuts: Sequence[int]) -> list[str]:
+    """Without the order that was kept; those that were added since stand behind it."""
+    number = int(kept.partition(":")[0] or 0)
+    if not kept or _order(planned, today, number) != kept:
+        return _others(planned, today, cuts)
+    return _others(planned[number:], today, [cut - number for cut in cuts if cut > number])
+
+
+def _without_kept(found: Changes, db: sqlite3.Connection, planned: Sequence[str], today: Sequence[str]) -> Changes:
+    """What a person has not said yet to go on with: one more row that is edited does not ask for the others again."""
+    if kept_source(db) == found.source:
+        return replace(found, others=(), edited=(), added=(), as_planned=found.edited, left_out=found.added)
+    rows = kept_rows(db)
+    as_planned = tuple(each for each in found.edited if rows.get(each.row.item) == each.row.sha)
+    left_out = tuple(item for item in found.added if rows.get(str(item.id)) == hash_of(item))
+    return replace(
+        found,
+        others=tuple(_others_since(rows.get("", ""), planned, today, [behind for behind, _ in extensions(db)])),
+        edited=tuple(each for each in found.edited if each not in as_planned),
+        added=tuple(item for item in found.added if item not in left_out),
+        as_planned=as_planned,
+        left_out=left_out,
+    )
 
 
 def edited_items(job: Job, db: sqlite3.Connection, items: Sequence[Item]) -> tuple[Edited, ...]:
@@ -156,15 +202,13 @@ def _short(value: Json) -> str:
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
 
 
-def _is_in_another_order(db: sqlite3.Connection, planned: Sequence[str], today: Sequence[str]) -> bool:
+def _is_in_another_order(planned: Sequence[str], today: Sequence[str], cuts: Sequence[int]) -> bool:
     """Items that were planned at the same time have to be in the order of then; later ones lie behind them."""
     if planned == today:
         return False
     place = {item: at for at, item in enumerate(today)}
     return any(
-        place[one] > place[next_]
-        for together in _planned_together(planned, [behind for behind, _ in extensions(db)])
-        for one, next_ in pairwise(together)
+        place[one] > place[next_] for together in _planned_together(planned, cuts) for one, next_ in pairwise(together)
     )
 
 

@@ -145,7 +145,8 @@ def plan_or_check(
     )
     if is_refused:
         raise UsageError([refusal(job, changes, again.typed)])
-    unplanned = (*changes.added, *changes.left_out)
+    not_planned = {item.id for item in (*changes.added, *changes.left_out)}
+    unplanned = tuple(item for item in items if item.id in not_planned)
     new = unplanned if again.add else ()
     extension = selected(job, new, candidates(ledger.db, 1)[1]) if new else Selection(())
     planned = queries.selected_items(ledger.db)
@@ -160,7 +161,9 @@ def plan_or_check(
     rows = tuple(each.row for each in edited)
     refuse_bad_prompts(job, [item for item in items if str(item.id) in {row.item for row in rows}])
     told = replace(changes, edited=() if again.changed else changes.edited, added=() if again.add else changes.added)
-    kept = FingerprintKept(dict(fingerprint(job)), tuple(told.in_words()), changes.source, len(left_out), job.settings)
+    kept = FingerprintKept(
+        dict(fingerprint(job)), tuple(told.in_words()), changes.source, len(left_out), job.settings, told.rows()
+    )
     return Agreed(kept if told.in_words() else None, rows, again.changed)
 
 

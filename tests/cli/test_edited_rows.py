@@ -89,6 +89,29 @@ def test_keep_gives_items_that_wait_their_rows_of_today_and_leaves_done_ones_alo
     assert not broken_laws(desk.folder / ".harness/job")
 
 
+def test_what_was_kept_is_not_asked_for_again_when_one_more_row_is_corrected(desk: "Desk") -> None:
+    desk.job({"a": "good", "b": "bad", "c": "good"})
+    assert desk.types("launch").code == 1
+    file = desk.folder / "items.jsonl"
+    rows = file.read_text().splitlines()
+    new = json.dumps(json.loads(rows[0]) | {"id": "new"})
+    file.write_text("\n".join([*reversed(rows), new]) + "\n")
+    edit(desk, a="kept as it was")
+    assert desk.types("launch").code == 2
+    assert desk.types("launch", "--keep").code == 1
+    edit(desk, b="good")
+    refused = desk.types("launch").err
+    assert "item 'b' was edited" in refused
+    assert not any(word in refused for word in ("another order", "item 'a'", "'new'"))
+    assert desk.types("retry", "b").code == 0
+    assert desk.types("launch").code == 0, "the command that is printed does it"
+    assert (merged(desk), attempts(desk, "a")) == (["a", "b", "c"], 1)
+    assert desk.types("launch").code == 0
+    edit(desk, a="again another")
+    assert "item 'a' was edited" in desk.types("launch").err
+    assert not broken_laws(desk.folder / ".harness/job")
+
+
 def test_what_was_made_of_an_old_row_is_never_judged_again(desk: "Desk") -> None:
     desk.job({"a": "bad", "b": "bad", "c": "good"})
     assert desk.types("launch").code == 1
