@@ -21,7 +21,7 @@ from harness.sources.decoding import LIKELY, OtherEncodingError, text_of
 from harness.sources.json_file import parsed
 from harness.sources.read import rows_of_lines
 from harness.sources.rows import MOST_JSON_BYTES, MOST_LINES_BYTES, Rows, SourceError
-from harness.sources.sheet import SheetSource, rows_of_sheet
+from harness.sources.sheet import SheetSource, rows_of_sheet, table_of_sheet
 from harness.views.wording import listed
 
 _OURS: Final = frozenset(
@@ -140,8 +140,17 @@ def _sources_of_workbook(folder: Path, path: Path, unread: list[Problem]) -> lis
             has = f"{book.name}:{name} has the columns {listed(list(_first(rows)), 12)}"
             where, sheet = path.relative_to(folder).as_posix(), name if len(sheets) > 1 else None
             notes = (has, *rows.warnings, *each.notes)
-            found.append(replace(each, xlsx=where, sheet=sheet, columns=source.columns, notes=notes))
+            header, status = _header_and_status(source)
+            each = replace(each, xlsx=where, sheet=sheet, header=header, status=status)
+            found.append(replace(each, columns=source.columns, notes=notes))
     return found
+
+
+def _header_and_status(source: SheetSource) -> tuple[int | None, str | None]:
+    """The row of a header that is not the first one, and the column for a status, as it is written."""
+    table = table_of_sheet(source)
+    header = table.header if table.header != min(table.sheet.rows, default=0) else 0
+    return header or None, next((name for name in table.columns if name.casefold() == "status"), None)
 
 
 def _encoding_of(path: Path) -> str | None:

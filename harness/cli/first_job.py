@@ -17,6 +17,9 @@ class Source:
     files: str | None = None
     xlsx: str | None = None
     sheet: str | None = None
+    header: int | None = None
+    status: str | None = None
+    """The column of a workbook that is for it."""
     rows: str | None = None
     id: str | None = None
     noun: str = "item"
@@ -37,6 +40,7 @@ class Source:
     def in_yaml(self) -> str:
         """The value of `items`, in one line."""
         words = {"file": self.file, "files": self.files, "xlsx": self.xlsx, "sheet": self.sheet}
+        words |= {"header": self.header}  # type: ignore[dict-item]
         words |= {"encoding": self.encoding, "delimiter": self.delimiter}
         words |= {"columns": list(self.columns) or None, "rows": self.rows, "id": self.id}  # type: ignore[dict-item]
         words |= {"ids": "exact" if self.is_exact else None}
@@ -76,10 +80,17 @@ output:
   # check:
   #   - {{jq: ".summary | length < 400", says: keep the summary below 400 characters}}
   merge: output/results.json # all accepted records in one file; .jsonl and .csv work too
-strikes: 3 # an item fails at its third failure of its own
+{_write_back(source)}strikes: 3 # an item fails at its third failure of its own
 parallel: 2 # sessions at once
 budget: $5 # nothing starts that this could not pay for
 """
+
+
+def _write_back(source: Source) -> str:
+    if source.status is None:
+        return ""
+    written = json.dumps(source.status, ensure_ascii=False)
+    return f"  # write_back: {{columns: {{{written}: .state}}}} # in a copy of the workbook, beside the merged file\n"
 
 
 def _items(source: Source) -> str:

@@ -317,3 +317,16 @@ def test_no_two_instances_write_one_copy(back: str, copies: list[str], desk: "De
         if copy:
             spec = load(Path("job.yaml"), instance=instance).phase(1).output.write_back
             assert spec is not None and spec.to == desk.folder / copy
+
+
+def test_init_names_the_row_of_the_header_and_offers_the_column_of_the_status(desk: "Desk") -> None:
+    job(desk)
+    Path("job.yaml").unlink()
+    assert desk.types("init", "leads.xlsx").code == 0
+    text = Path("job.yaml").read_text()
+    assert "header: 2" in text
+    assert '  # write_back: {columns: {"Status": .state}} #' in text
+    Path("job.yaml").write_text(text.replace("  # write_back", "  write_back"))
+    said = desk.types("check", "--only", "plan")
+    assert "was taken for the header" not in said.err
+    assert said.code == 0 and "workbook  Status = .state, written into output/leads.results.xlsx" in said.out
