@@ -27,7 +27,12 @@ _NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
 
 
 class RefusedError(ValueError):
-    """What is wrong with the file, in words for the session that wrote it."""
+    """What is wrong with the file, in words for the session that wrote it. `offset`: the character where it is, if it
+    is at one."""
+
+    def __init__(self, message: str, offset: int | None = None) -> None:
+        super().__init__(message)
+        self.offset = offset
 
 
 def records_in(document: Json) -> int:
@@ -104,7 +109,7 @@ def document_of(text: str) -> Json:
         if "\\ud" in text or "\\uD" in text:
             json.dumps(document, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
-        raise RefusedError(_in_words(text, error)) from None
+        raise RefusedError(_in_words(text, error), error.pos) from None
     except UnicodeEncodeError:
         raise RefusedError("half a surrogate pair (\\ud800 to \\udfff alone), which is no character") from None
     return document

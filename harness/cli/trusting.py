@@ -21,6 +21,7 @@ from harness.base.errors import Problem, UsageError
 from harness.base.files import make_folder, write_atomic
 from harness.base.texts import shown
 from harness.cli.printing import say
+from harness.executors.bubblewrap import why_not
 from harness.job.grants import Grant, grants_of
 from harness.job.job import Job
 from harness.job.load import load
@@ -91,8 +92,9 @@ def _asked(job: Job, wanted: Sequence[Grant], known: set[str]) -> Iterator[str]:
         yield f"{clean(str(job.folder))} asks for {counted(len(new), 'more thing')} than you have trusted it with:"
     else:
         yield f"{clean(str(job.folder))} has not been trusted yet. Its job {clean(job.name)!r}"
+    has_sandbox = not why_not()
     for grant in new:
-        yield f"  {clean(grant.in_words())}"
+        yield f"  {clean(grant.in_words(has_sandbox=has_sandbox))}"
 
 
 def _refusal(job: Job, wanted: Sequence[Grant], known: set[str], typed: str) -> Problem:

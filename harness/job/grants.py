@@ -43,13 +43,20 @@ class Grant:
     kind: Kind
     what: str
     shown: str = ""
+    is_boxed: bool = False
+    """A check or scene that runs in the sandbox, where this machine has one; `is_read_only`: and changes no file."""
+    is_read_only: bool = False
 
     @property
     def key(self) -> str:
         return f"{self.kind} {self.what}"
 
-    def in_words(self) -> str:
-        return _SAYS[self.kind].format(self.shown or self.what)
+    def in_words(self, *, has_sandbox: bool = False) -> str:
+        """`has_sandbox`: this machine has one for checks and scenes."""
+        said = _SAYS[self.kind].format(self.shown or self.what)
+        if not (self.is_boxed and has_sandbox):
+            return said
+        return said.replace("runs as you", f"runs in the sandbox{', read-only' if self.is_read_only else ''}", 1)
 
 
 def grants_of(jobs: Sequence[Job]) -> tuple[Grant, ...]:
@@ -70,7 +77,7 @@ def _grants(job: Job) -> Iterator[Grant]:
     named = (*job.keys.required, *job.keys.optional)
     yield from (Grant("variable", f"${name}") for name in named if _runs_programs(job))
     if job.scene is not None:
-        yield Grant("scene", _relative(job, job.scene))
+        yield _program(job, "scene", _relative(job, job.scene), job.scene_allow)
         yield from _freedoms(_relative(job, job.scene), job.scene_allow)
     if job.sandbox not in ("auto", "bubblewrap"):
         yield Grant("sandbox", job.sandbox)
@@ -89,10 +96,10 @@ def _of_phase(job: Job, phase: PhaseSpec) -> Iterator[Grant]:
         yield Grant("program", _words(job, session.command))
     for check in phase.output.checks:
         if check.python is not None:
-            yield Grant("check", _relative(job, check.python[0]))
+            yield _program(job, "check", _relative(job, check.python[0]), check.allow)
             yield from _freedoms(_relative(job, check.python[0]), check.allow)
         if check.command is not None:
-            yield Grant("check", _words(job, check.command))
+            yield _program(job, "check", _words(job, check.command), check.allow)
             yield from _freedoms(_words(job, check.command), check.allow)
     yield from (Grant("tool", tool) for tool in session.tools if tool.split("(")[0] in RUNNING)
     for name, value in session.env.items():
@@ -102,6 +109,11 @@ def _of_phase(job: Job, phase: PhaseSpec) -> Iterator[Grant]:
             yield Grant("setting", f"{name}={value}")
     if phase.output.merge is not None and not _is_inside(job, phase.output.merge):
         yield Grant("merge", str(phase.output.merge))
+
+
+def _program(job: Job, kind: Kind, what: str, allowed: Allowed) -> Grant:
+    is_boxed = job.sandbox not in ("off", "permissions") and "everything" not in allowed
+    return Grant(kind, what, is_boxed=is_boxed, is_read_only="write" not in allowed)
 
 
 def _freedoms(what: str, allowed: Allowed) -> Iterator[Grant]:

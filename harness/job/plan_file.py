@@ -18,7 +18,8 @@ _MOST_BYTES = 16 * 1024 * 1024
 
 
 def resolve_plan(desk: Inspection, manifest: Manifest) -> tuple[Path, BatchPlan] | None:
-    """The plan for the first phase's items and its file; None where the manifest names none, or a problem is noted."""
+    """The plan for the first phase's items and its file; None where the manifest names none, or none can be read.
+    One with problems, which are noted, is still held against the items, so that all is told at once."""
     place, named = _named(manifest)
     if named is None:
         return None
@@ -38,7 +39,7 @@ def resolve_plan(desk: Inspection, manifest: Manifest) -> tuple[Path, BatchPlan]
     plan, problems = plan_in(file, manifest.noun)
     for problem in problems:
         desk.note(problem)
-    return None if plan is None or problems else (file, plan)
+    return None if plan is None or not plan.batches else (file, plan)
 
 
 def plan_in(file: Path, noun: str) -> tuple[BatchPlan | None, list[Problem]]:
@@ -50,7 +51,8 @@ def plan_in(file: Path, noun: str) -> tuple[BatchPlan | None, list[Problem]]:
     try:
         value = document_of(text)
     except RefusedError as error:
-        return None, [Problem(shown(file), str(error))]
+        place = () if error.offset is None else place_of(text, error.offset)
+        return None, [Problem(":".join([shown(file), *map(str, place)]), str(error))]
     plan, flaws = read_plan(value, noun)
     return plan, placed(file, flaws)
 

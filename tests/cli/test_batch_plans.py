@@ -31,6 +31,18 @@ def groups(desk: Desk) -> list[list[str]]:
     return [group["items"] for group in desk.types("plan", "--json").json()["groups"]]
 
 
+def test_all_that_is_wrong_with_a_plan_is_told_at_once_and_at_its_place(desk: Desk) -> None:
+    a_job(desk)
+    plan = {"batches": [{"batch_id": 1, "leads": ["lead_1", "lead_1", "lead_9"]}], "batch_size": 2, "total_leads": 8}
+    (desk.folder / "plan.json").write_text(json.dumps({"batch_plan": plan}, indent=1))
+    said = desk.types("check", "--only", "plan")
+    assert said.code == 2
+    for told in ("there twice", "says 8", "no lead 'lead_9'", "in no batch: 'lead_2'"):
+        assert told in said.err, said.err
+    (desk.folder / "plan.json").write_text('{"batch_plan":\n  {"batches": [oops]}}')
+    assert "plan.json:2:16: not JSON" in desk.types("check", "--only", "plan").err
+
+
 @covers("F24")
 def test_the_plan_that_was_written_and_edited_is_the_one_that_runs(desk: Desk) -> None:
     a_job(desk)

@@ -11,6 +11,8 @@ import pexpect
 import pytest
 
 from harness.cli import trusting
+from harness.job.grants import grants_of
+from harness.job.load import load
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk
@@ -42,6 +44,24 @@ ASKED = (
     "shows to sessions: inbox/*.txt",
     "writes outside of its folder: ",
 )
+
+
+def test_a_check_in_the_sandbox_is_not_said_to_run_as_you(desk: "Desk") -> None:
+    desk.job({"a": "good"})
+    (desk.folder / "checks.py").write_text("def one(items, records, context):\n    return {}\n")
+    for allow, sandbox, told in (
+        ("[]", "auto", "runs in the sandbox, read-only: checks.py (a check)"),
+        ("[write]", "auto", "runs in the sandbox: checks.py (a check)"),
+        ("[everything]", "auto", "runs as you: checks.py (a check)"),
+        ("[]", '"off"', "runs as you: checks.py (a check)"),
+    ):
+        check = f'output.check=[{{python: "checks.py:one", allow: {allow}}}]'
+        job = load(desk.folder / "job.yaml", settings=[check, f"sandbox={sandbox}"])
+        said = [grant.in_words(has_sandbox=True) for grant in grants_of([job])]
+        assert told in said
+        assert told.replace("in the sandbox", "as you").replace(", read-only", "") in [
+            grant.in_words() for grant in grants_of([job])
+        ]
 
 
 @pytest.fixture
@@ -145,7 +165,7 @@ def test_what_init_writes_is_trusted_and_another_folder_is_not(
     monkeypatch.delenv("HARNESS_TRUST", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     assert desk.types("init").code == 0
-    monkeypatch.setattr("harness.cli.launching._play", lambda *_, **__: 0)
+    monkeypatch.setattr("harness.cli.launching.play", lambda *_, **__: 0)
     assert "trust" not in desk.types("rehearse").err
     desk.folder.rename(tmp_path / "moved")
     monkeypatch.chdir(tmp_path / "moved")
