@@ -88,7 +88,7 @@ def _job(place: Place, settings: list[str], scratch: Path) -> tuple[Job, Finding
             "items: {file: items.csv}\nsession: {prompt: 'look at it'}\noutput: {key: .id}\n"
         )
         job = load(scratch / "job.yaml", rehearsal=True)
-        return job, Finding("manifest", "note", f"there is no {clean(str(manifest))}; examined without a job")
+        return job, Finding("manifest", "note", f"there is no {clean(str(manifest))}; only this machine is looked at")
     return place.load(settings), Finding("manifest", "ok", clean(str(manifest)))
 
 

@@ -99,12 +99,16 @@ def _items(source: Source) -> str:
 
 def _prompt(source: Source) -> str:
     if source.files is not None:
-        task = "Read the file {{ item.path }} and say in one sentence what it is about."
+        task, each = "Read each of these files and say in one sentence what it is about:", "{{ item.path }}"
     else:
-        task = f"This is the {source.noun} {{{{ item.id }}}}:\n\n{{{{ item.data | tojson }}}}\n\n"
-        task += "Say in one sentence what it is."
+        task = f"Say of each {source.noun} here in one sentence what it is:"
+        each = "{{ item.id }}: {{ item.data | tojson }}"
     return f"""\
 {task}
 
-Write your sentence into `summary`, and into `confident` whether you are sure of it.
+{{% for item in items %}}
+- {each}
+{{% endfor %}}
+
+Write the sentence into `summary`, and into `confident` whether you are sure of it.
 """

@@ -23,6 +23,7 @@ from harness.cli.options import (
     Settings,
     Trust,
     Until,
+    UnusedRehearsal,
     typed,
     words_of,
 )
@@ -166,6 +167,7 @@ def rehearse(
     manifest: Manifest = DEFAULT_MANIFEST,
     settings: Settings = None,
     instance: As = None,
+    rehearsal: UnusedRehearsal = False,
     faults: Annotated[
         str, typer.Option("--faults", metavar="SPEC", help="Troubles to meet, such as '529@3, limit=60@10'.")
     ] = "",

@@ -41,6 +41,8 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Lay a value over the manifest, such as vars.seeds=100."),
 ]
+UnusedRehearsal = Annotated[bool, typer.Option("--rehearsal", hidden=True)]
+"""For the command that is about the rehearsal anyway."""
 UnusedSettings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", hidden=True),

@@ -99,7 +99,7 @@ def broken_setup(tail: Tail, fruitless: str | None) -> str | None:
 BREAKDOWNS = 10
 """Attempts, one after the other, that this machine may break before the run stops."""
 
-_IF_IT_IS_WELL = "if this machine is well, launch again: who goes on breaking down is then taken for the cause"
+_IF_IT_IS_WELL = "if this machine is well, launch again: an item that goes on breaking down is then the cause"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,5 +126,5 @@ def broken_machine(newest_first: Sequence[Ended]) -> str | None:
             in_a_row, before = in_a_row + 1, attempt.started_seq
         if in_a_row == BREAKDOWNS:
             detail = newest_first[0].detail
-            return f"sessions broke down ten times in a row, by this machine: {detail}; {_IF_IT_IS_WELL}"
+            return f"this machine broke ten sessions in a row: {detail}; {_IF_IT_IS_WELL}"
     return None

@@ -11,7 +11,7 @@ from harness.base.instances import instances_of, state_folder
 from harness.core.money import in_words as money
 from harness.views.reading import is_planned
 from harness.views.status import SCHEMA_VERSION, Status, read_status
-from harness.views.status_text import counts_line
+from harness.views.status_text import counts_line, state_word
 from harness.views.wording import clean
 
 
@@ -32,7 +32,7 @@ class Instances:
         width = max(len(name) for name, _ in self.found)
         for name, status in self.found:
             spent = f", {money(status.head.spent_microusd)}" if status.head and status.head.spent_microusd else ""
-            yield f"{clean(name):<{width}}  {status.state}: {counts_line(status)}{spent}"
+            yield f"{clean(name):<{width}}  {state_word(status)}: {counts_line(status)}{spent}"
         first = self.found[0][0]
         yield f"Next: `{command_line('status', self.manifest, rehearsal=self.rehearsal, instance=first)}`"
 

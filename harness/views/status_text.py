@@ -40,8 +40,12 @@ def lines(
 
 def headline(status: Status) -> str:
     """`West Region 2026: running, rehearsal`; `unfinished` where nothing stopped the last run and more is to do."""
-    state = "unfinished" if _has_more_to_do(status) else status.state
-    return f"{clean(status.job)}: {state}{', rehearsal' if status.rehearsal else ''}"
+    return f"{clean(status.job)}: {state_word(status)}{', rehearsal' if status.rehearsal else ''}"
+
+
+def state_word(status: Status) -> str:
+    """The state as people read it; JSON has `Status.state` as it is."""
+    return "unfinished" if _has_more_to_do(status) else status.state
 
 
 def _has_more_to_do(status: Status) -> bool:

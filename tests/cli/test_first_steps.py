@@ -251,3 +251,12 @@ def test_wrong_faults_and_a_wrong_scene_start_nothing(desk: "Desk") -> None:
     assert "did you mean 'limit'" in said.err
     assert "2 problems; nothing was started" in said.err
     assert not (desk.folder / ".harness").exists()
+
+
+def test_the_prompt_of_init_is_good_for_batches_too(desk: "Desk") -> None:
+    desk.types("init")
+    manifest = desk.folder / "job.yaml"
+    manifest.write_text(manifest.read_text().replace("batch: {size: 1}", "batch: {size: 2}"))
+    said = desk.types("plan", "--prompt")
+    assert said.code == 0, said.err
+    assert "- Ada Lovelace: " in said.out and "- Alan Turing: " in said.out

@@ -11,7 +11,7 @@ def one_by_one(number: int) -> list[Ended]:
 def test_ten_breakdowns_one_after_the_other_are_enough_and_nine_are_not() -> None:
     assert broken_machine(one_by_one(BREAKDOWNS - 1)) is None
     said = broken_machine(one_by_one(BREAKDOWNS))
-    assert said is not None and said.startswith("sessions broke down ten times in a row, by this machine: killed; if ")
+    assert said is not None and said.startswith("this machine broke ten sessions in a row: killed; if ")
 
 
 def test_sessions_that_were_lost_together_count_once() -> None:

@@ -272,7 +272,7 @@ class Universe:
             self.met("stopped by a refused credential")
             self.clock.elapsed_s = max(self.clock.monotonic(), *(end for _, end in self.script.refusals))
             return False
-        if finished.exit_code == 4 and "broke down ten times" in finished.reason and self._launches_left:
+        if finished.exit_code == 4 and "broke ten sessions" in finished.reason and self._launches_left:
             self.met("launched again after breakdowns")
             self._launches_left -= 1
             return False
