@@ -13,7 +13,7 @@ from harness.base.ids import ItemId, Sha
 from harness.base.instances import VAR
 from harness.core.inputs import input_paths
 from harness.core.types import BatchView, Item, Json
-from harness.job.job import PhaseSpec, SessionSpec
+from harness.job.job import PhaseSpec
 from harness.job.template import uses
 from harness.prompts.contract import contract
 from harness.prompts.filling import MOST_CHARACTERS, filled
@@ -133,7 +133,7 @@ def _rendered(
     values: Mapping[str, Json],
     bounded: Bounded,
 ) -> Rendered:
-    task = _filled(phase.session, batch, values, bounded)
+    task = _filled(phase, batch, values, bounded)
     told = contract(phase, items, values["output"]["path"])
     prompt = laid_out(first_line(phase, batch), task, retry_part(items, reasons), told)
     prompt = prompt.encode(errors="replace").decode()
@@ -157,14 +157,15 @@ def _view(item: Item, reasons: Mapping[ItemId, Sequence[str]], path: str | None)
     return view if path is None else {**view, "path": path}
 
 
-def _filled(session: SessionSpec, batch: BatchView, values: Mapping[str, Json], bounded: Bounded) -> str:
+def _filled(phase: PhaseSpec, batch: BatchView, values: Mapping[str, Json], bounded: Bounded) -> str:
+    session = phase.session
     outcome = filled(session.prompt, values, bounded)
     if not outcome.trouble:
         return outcome.text
     where = f"{session.prompt_name}:{outcome.line}:{_column(session.prompt, outcome.line, outcome.trouble)}"
     if outcome.is_undefined:
         said = _undefined_in_words(outcome.trouble, values)
-        raise UnknownNameError([Problem(where, said, _names_of(values["items"][0]))])
+        raise UnknownNameError([Problem(where, said, _names_of(values["items"][0]) + _names_written(phase))])
     if outcome.is_too_much:
         said = f"the prompt of batch {batch.label} {outcome.trouble}"
         raise TooMuchToFillError([Problem(where, said, "make batch.size smaller, or the template simpler")])
@@ -189,6 +190,12 @@ def _undefined_in_words(said: str, values: Mapping[str, Json]) -> str:
         return f"'item' is for a group of one and this has {len(values['items'])}; write {{% for item in items %}}"
     names = ", ".join(f"{item['id']!r}" for item in values["items"][:3])
     return f"{message}{_FOR}{names}" + (_MORE if len(values["items"]) > 3 else "")
+
+
+def _names_written(phase: PhaseSpec) -> str:
+    """Columns that are in the workbook, and of no item."""
+    back = phase.output.write_back
+    return f"; write_back fills {', '.join(back.columns)}: no part of an item" if back is not None else ""
 
 
 def _names_of(view: Mapping[str, Json]) -> str:

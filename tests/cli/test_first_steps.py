@@ -216,7 +216,7 @@ def test_a_workbook_becomes_a_job_sheet_by_sheet_and_so_does_a_list_that_is_name
     assert desk.types("check", "--only", "plan").code == 0
     assert "found 2 leads in leads.xlsx:Leads" in desk.types("init", "west").err
     written = (desk.folder / "west/job.yaml").read_text()
-    assert '\nitems: {xlsx: "leads.xlsx", sheet: "Leads", id: ".lead_id"}' in written
+    assert '\nitems: {xlsx: "leads.xlsx", sheet: "Leads", header: 2, id: ".lead_id"}' in written
 
 
 def test_a_fresh_job_rehearses_at_once_and_says_rehearsal(desk: "Desk") -> None:

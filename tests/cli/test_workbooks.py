@@ -81,6 +81,9 @@ def test_a_run_leaves_statuses_and_results_in_a_copy_and_the_workbook_as_it_was(
     told = desk.types("check", "--only", "plan").out
     assert "workbook  Stauts = .state (new column; did you mean Status?), Summary = .summary (new column)" in told
     Path("job.yaml").write_text(as_written)
+    claude = "session={backend: claude, model: sonnet, prompt: '{% for item in items %}{{ item.Status }}{% endfor %}'}"
+    asked = desk.types("check", "--only", "plan", "--set", claude, "--set", "budget=1", "--set", "rehearsal={}")
+    assert "there is no 'Status'" in asked.err and "; write_back fills Status, Summary, Fit, Tags, Wh" in asked.err
     said = desk.types("launch")
     assert said.code == 1
     assert "Workbook: output/leads.results.xlsx, 3 rows" in desk.types("status").out
