@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from harness.backends.supply import find_supply
 from harness.base.commands import command_line
 from harness.base.errors import Problem, UsageError
 from harness.base.files import write_private
-from harness.cli.composing import rejections
+from harness.cli.composing import composed, rejections
 from harness.cli.launching import play
 from harness.cli.options import Place
 from harness.cli.printing import say
@@ -23,13 +23,13 @@ from harness.cli.trusting import must_be_trusted
 from harness.core.money import in_words
 from harness.core.types import Item, Json
 from harness.job.batch_plan import TOP
-from harness.job.job import Job
+from harness.job.job import Job, Samples
 from harness.job.vendors import CURE, other_vendor
 from harness.ledger import queries
 from harness.ledger.lock import refuse_if_held
 from harness.ledger.queries import has_open_items
 from harness.ledger.shared_holds import state_home
-from harness.planning.composer_job import REQUEST, composer_job, request_of
+from harness.planning.composer_job import ID, REQUEST, composer_job, request_of
 from harness.supervisor.opening import make_state_folder
 from harness.supervisor.running import RunOptions
 from harness.views.reading import is_planned, reading
@@ -55,6 +55,8 @@ def compose_by_model(place: Place, job: Job, items: Sequence[Item], model: str |
     beside = Place(place.manifest.with_name(f"{place.manifest.stem}.plan.yaml"), place.rehearsal, place.instance)
     refuse_if_held(beside.state)
     asked = composer_job(job, beside.state, beside.state / REQUEST, _claude(model, job))
+    if job.rehearsal and job.scene is None:  # made up of a schema, no plan would have the job's ids
+        asked = replace(asked, samples=Samples(job.manifest, {ID: ({"id": ID, **composed(job, items)},)}))
     must_be_trusted(job, (), place.command("plan", "--write", "plan.json", "--by", "model").strip("`"), trust=trust)
     _begin(asked, request_of(job, items))
     code = _run(beside, asked)

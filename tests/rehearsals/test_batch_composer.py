@@ -49,6 +49,19 @@ def leads_job(folder: Path, home: Path) -> Job:
     return Job(folder, home)
 
 
+def test_without_a_scene_the_plan_that_is_played_is_a_valid_one(
+    make_job: Callable[[Callable[..., Job]], MakeJob],
+) -> None:
+    job = make_job(leads_job)()
+    manifest = json.loads((job.folder / "job.yaml").read_text())
+    (job.folder / "job.yaml").write_text(json.dumps(manifest | {"rehearsal": {}}))
+    said = job.ask("plan", "--write", "plan.json", "--by", "model")
+    assert said.code == 0, said.all
+    written = json.loads((job.folder / "plan.json").read_text())
+    assert written["composed"]["by"] == "model", said.all
+    assert [batch["leads"] for batch in written["batch_plan"]["batches"]] == [["lead_2", "lead_3"], ["lead_1"]]
+
+
 @covers("F11", "A9")
 def test_two_bad_answers_are_followed_by_the_plan_by_rules_and_a_good_one_is_the_plan(
     make_job: Callable[[Callable[..., Job]], MakeJob],
