@@ -15,6 +15,7 @@ import resource
 import signal
 import struct
 import sys
+import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -24,9 +25,10 @@ Answer = dict[str, Any]
 
 _LENGTH = struct.Struct(">Q")
 _NO_MEMORY = 112
+"""Exit code for a question that did not even fit; no signal and no usual code of Python."""
 _RLIMIT_LOCKS = 10
 """Marks processes; see base/processes.py, from where nothing is imported here."""
-"""Exit code for a question that did not even fit; no signal and no usual code of Python."""
+_TRIES = 10
 _MOST_ANSWER_BYTES = 64 * 1024 * 1024
 
 
@@ -181,7 +183,7 @@ def _check_schema(question: Mapping[str, Any]) -> None:
 def _fork(question: Mapping[str, Any], ours: Sequence[IO[bytes]]) -> Answer:
     """Answer in a fork that dies with this process's group and cannot reach this process's pipes."""
     reading, writing = os.pipe()
-    child = os.fork()
+    child = _forked()
     if child == 0:
         os.close(reading)
         for pipe in ours:
@@ -195,6 +197,15 @@ def _fork(question: Mapping[str, Any], ours: Sequence[IO[bytes]]) -> Answer:
         answer = _receive(answers)
     _, status = os.waitpid(child, 0)
     return answer or _ended(os.waitstatus_to_exitcode(status))
+
+
+def _forked() -> int:
+    """`os.fork`, tried for some seconds where the machine has no room for a process at this moment."""
+    for _ in range(_TRIES):
+        with contextlib.suppress(BlockingIOError):
+            return os.fork()
+        time.sleep(0.2)
+    return os.fork()
 
 
 def _ended(code: int) -> Answer:
