@@ -69,7 +69,7 @@ def test_batches_are_run_looked_at_and_retried_by_their_planned_ids(desk: "Desk"
     assert lines[3] == "letter" and lines[4].startswith("  1.1  pending  1 item")
     assert lines[5].startswith("  1.2  done     1 item, 1 attempt")
 
-    assert "nothing has failed" in desk.types("retry", "--batch", "2").err
+    assert "nothing of that has failed" in desk.types("retry", "--batch", "2").err
     assert "its parts are 1.1, 1.2" in desk.types("retry", "--batch", "1.9").err
     rows = (desk.folder / "items.jsonl").read_text().replace('"bad"', '"good"')
     (desk.folder / "items.jsonl").write_text(rows)

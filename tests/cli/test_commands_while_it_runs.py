@@ -26,7 +26,7 @@ def test_with_nothing_running_cancel_says_so_and_pause_waits(desk: "Desk") -> No
     assert "nothing runs" in desk.types("cancel").err
     assert "nothing is paused or held" in desk.types("resume").err
     assert "pause waits for the next `harness launch`" in desk.types("pause").err
-    assert "resume waits for the next `harness launch`" in desk.types("resume").err
+    assert "the pause that waited for the next launch is taken back" in desk.types("resume").err
 
 
 def test_a_paused_job_that_was_cancelled_needs_both_commands(desk: "Desk", waiting_run: "Start") -> None:

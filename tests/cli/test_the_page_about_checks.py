@@ -94,7 +94,7 @@ def test_a_check_is_called_with_what_the_page_names(page: "Desk") -> None:
     look = f"import json, os\ndef counted(items, records, context):\n    raise ValueError(json.dumps({given}))\n"
     (page.folder / "checks.py").write_text(look)
     said = page.types("launch")
-    found = re.search(r"ValueError: (\[.*\])", said.err)
+    found = re.search(r"^stopped: .*?ValueError: (\[.*\])", said.err, re.MULTILINE)
     assert found is not None, said.err
     items, records, context, names = json.loads(found[1])
     assert items[1] == {"id": "2", "data": {"id": "2", "word": "cane"}, "records": []}
