@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TYPED = sorted(
     str(file.relative_to(ROOT))
     for file in (*ROOT.glob("scripts/*"), ROOT / "examples/leads/make_workbook.py")
-    if file.suffix == ".sh" or "\nif __name__ ==" in file.read_text(encoding="utf-8") or "runpy" in file.read_text()
+    if file.is_file()
+    and (file.suffix == ".sh" or "\nif __name__ ==" in file.read_text() or "runpy" in file.read_text())
 )
 
 

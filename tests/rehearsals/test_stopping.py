@@ -121,8 +121,8 @@ def check(items, records, context):
 def test_a_check_that_hangs_does_not_hold_up_the_second_signal_and_what_it_saw_is_judged_later(
     programs: MakeJob,
 ) -> None:
-    output = {"fields": {"id": "string"}, "check": [{"python": "checks.py:check"}], "merge": "output/all.json"}
-    job = programs(WORKER, 3, parallel=3, output=output)
+    output = {"fields": {"id": "string"}, "check": [{"python": "checks.py:check", "allow": "write"}]}
+    job = programs(WORKER, 3, parallel=3, output=output | {"merge": "output/all.json"})
     (job.folder / "checks.py").write_text(HANGING_CHECK)
     running = job.begin()
     until(lambda: running.is_over() or (job.folder / "checks.py.asked").exists(), "the check to hang")
