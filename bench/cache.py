@@ -17,7 +17,7 @@ from bench.rehearsals import rehearse, write_job
 from bench.tables import spread, table, verdict
 from harness.core.prices import cost_of
 from harness.rehearsal.cache import tokens
-from harness.rehearsal.requests import LoggedRequest, read_log
+from harness.rehearsal.request_log import LoggedRequest, read_log
 
 BATCHES, SIZE = 34, 20
 INSTRUCTIONS_BYTES = 30_000

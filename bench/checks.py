@@ -10,12 +10,12 @@ from pathlib import Path
 
 from bench.machine import describe
 from bench.tables import spread, table
-from harness.base.bounded import Bounded
-from harness.base.boxes import NOTHING
-from harness.executors.boxes import JobBoxes
+from harness.evaluation.bounded import Bounded
+from harness.evaluation.check_program import run_command
+from harness.evaluation.check_sandbox import NOTHING
 from harness.executors.bubblewrap import Bubblewrap
+from harness.executors.check_bubblewrap import JobBoxes
 from harness.job.load import load
-from harness.outputs.command import run_command
 
 HEADS = ("checks", "first, ms", "later, ms", "program, ms")
 _ITEMS = [{"id": f"{number:03}", "data": {"id": f"{number:03}"}} for number in range(100)]

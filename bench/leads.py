@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.job.load import load
-from harness.rehearsal.briefing import Briefing
+from harness.rehearsal.brief import Briefing
 from harness.rehearsal.process import RehearsalServer
 
 ROOT = Path(__file__).resolve().parents[1]

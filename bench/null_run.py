@@ -27,12 +27,12 @@ from unittest.mock import patch
 from bench.children import peak_mb
 from harness.base.ids import Token
 from harness.core.types import Artifact, AttemptSpec, Ending, SessionEvent, SessionFacts
-from harness.executors.attempt import Tools
+from harness.executors.running_attempt import Tools
 from harness.job.job import PhaseSpec
 from harness.job.load import load
-from harness.supervisor import running
-from harness.supervisor.merging import Merger
-from harness.supervisor.running import RunOptions, run_job
+from harness.supervisor import run
+from harness.supervisor.merger import Merger
+from harness.supervisor.run import RunOptions, run_job
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def main() -> None:
     def executor(*, tools: Tools, **others: object) -> NullExecutor:
         return NullExecutor(tools.store, starts, stop_after, say)
 
-    with patch.object(running, "LocalExecutor", executor), _timed_merges(merging):
+    with patch.object(run, "LocalExecutor", executor), _timed_merges(merging):
         finished = run_job(load(folder / "job.yaml"), RunOptions(credential=None), lambda event: None)
     say()
     sys.exit(finished.exit_code)

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from bench.machine import describe
 from bench.tables import median, spread, table, verdict
-from harness.backends.launch import Launch
-from harness.backends.outfit import cli_folder
+from harness.backends.cli_start import cli_folder
+from harness.backends.start_request import Launch
+from harness.base.descriptors import handed
 from harness.base.files import make_folder
-from harness.base.handed import handed
+from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import VIEW, Bubblewrap
 from harness.executors.confinement import Confinement
-from harness.executors.folder import AttemptFolder
 
 GOAL = 1.05
 HEADS = ("walls", "starts", "ms")

@@ -4,7 +4,7 @@ import sys
 from unittest.mock import patch
 
 from harness.cli.main import run
-from harness.supervisor.supervisor import Supervisor
+from harness.supervisor.loop import Supervisor
 
 if __name__ == "__main__":
     with patch.object(Supervisor, "_needs_lead", lambda supervisor, phase: False):

@@ -7,7 +7,7 @@ The document asks "gpt-4.1"; sessions here are Claude Code's, so the model is on
 
 from typing import Any
 
-from harness.cli.prompting import prompt
+from harness.cli.named_prompt import prompt
 from harness.planning.compose import compose_batch_plan_simple
 
 __all__ = ["compose_batch_plan", "compose_batch_plan_simple"]

@@ -15,10 +15,10 @@ from project import MANIFEST, START, exit_code_of, use_own_python
 
 def main(*, reset: bool) -> None:
     """Plan the job, or leave it as it was planned; HarnessError when it cannot be."""
-    from harness.base.bounded import Bounded
     from harness.base.clock import SystemClock, to_text
+    from harness.evaluation.bounded import Bounded
     from harness.job.load import load
-    from harness.ledger import progress
+    from harness.ledger import progress_file
     from harness.ledger.counts import job_counts
     from harness.ledger.lock import JobLock
     from harness.sources.read import read
@@ -37,7 +37,7 @@ def main(*, reset: bool) -> None:
             make_state_folder(job)
         with closing(open_ledger(job, clock)) as ledger:
             plan_or_check(job, ledger, bounded)
-            progress.write(job.folder / "batch_progress.json", progress.build(ledger.db, clock.now()))
+            progress_file.write(job.folder / "batch_progress.json", progress_file.build(ledger.db, clock.now()))
             counts = job_counts(ledger.db)
     print(f"{job.name}: {counts.done} done, {counts.failed} failed, {counts.pending + counts.running} pending; {START}")
 

@@ -16,7 +16,7 @@ from project import MANIFEST, START, exit_code_of, use_own_python
 def main() -> None:
     """A run that may start nothing: it settles what was interrupted. HarnessError when there is nothing to resume."""
     from harness.job.load import load
-    from harness.supervisor.running import RunOptions, run_job
+    from harness.supervisor.run import RunOptions, run_job
 
     job = load(MANIFEST)
     interrupted = progress(job.state)["running"]
@@ -31,8 +31,8 @@ def main() -> None:
 def progress(state: Path) -> dict[str, Any]:
     """What batch_progress.json would say now, read from the ledger."""
     from harness.base.clock import SystemClock
-    from harness.ledger.progress import build
-    from harness.views.reading import reading
+    from harness.ledger.progress_file import build
+    from harness.views.ledger_reading import reading
 
     with reading(state) as db:
         return build(db, SystemClock().now())

@@ -119,7 +119,7 @@ class BatchRunner:
         """What this week has cost so far, out of its ledger."""
         from harness.cli.options import Place
         from harness.core.money import to_usd
-        from harness.views.reading import head, reading
+        from harness.views.ledger_reading import head, reading
 
         state = Place(self.manifest, False, self.week).state
         if not (state / "ledger.db").exists():

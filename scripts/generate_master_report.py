@@ -18,11 +18,11 @@ def main(*, rehearsal: bool) -> None:
     """Write the files and print the statistics; HarnessError when the job was never started."""
     from master_report import labelled, read_leads, statistics, write_reports
 
-    from harness.base.bounded import Bounded
+    from harness.evaluation.bounded import Bounded
     from harness.job.load import load
-    from harness.ledger.progress import failed_items
+    from harness.ledger.progress_file import failed_items
     from harness.sources.read import read
-    from harness.views.reading import reading
+    from harness.views.ledger_reading import reading
 
     job = load(MANIFEST, rehearsal=rehearsal)
     with reading(job.state) as db:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.docs.fault_matrix import IDS, carried, rows
-from tests.rehearsals.costly import costly_night
-from tests.rehearsals.evening import play_evening
-from tests.rehearsals.killing import SIGNS, Kills, Sign, play_killed
-from tests.rehearsals.playing import Job, course_job, course_verdicts
-from tests.rehearsals.weather import weather
+from tests.end_to_end.costly import costly_night
+from tests.end_to_end.evening import play_evening
+from tests.end_to_end.killing import SIGNS, Kills, Sign, play_killed
+from tests.end_to_end.playing import Job, course_job, course_verdicts
+from tests.end_to_end.weather import weather
 from tests.simulation.soak import soak
 from tests.simulation.trial import broken_money
 from tests.sweeps.sweep import sweep

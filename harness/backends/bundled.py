@@ -4,7 +4,7 @@ import base64
 import hashlib
 from importlib import metadata
 
-from harness.backends.outfit import cli_folder
+from harness.backends.cli_start import cli_folder
 
 TESTED = ("2.1.329", "2.1.332")
 """The oldest and the newest that the whole suite ran with (docs/measurements.md): of the claude-agent-sdk's that

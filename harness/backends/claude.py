@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from harness.backends import models
-from harness.backends.counting import Count
+from harness.backends import model_switches
+from harness.backends.activity import Pulse
+from harness.backends.cli_start import Outfit
+from harness.backends.cli_stream import Reading
 from harness.backends.credentials import Credential
-from harness.backends.launch import Starter
-from harness.backends.outfit import Outfit
-from harness.backends.pulse import Pulse
-from harness.backends.record import Blotter
 from harness.backends.session import Paths
-from harness.backends.stream import Reading
+from harness.backends.session_record import Blotter
+from harness.backends.start_request import Starter
 from harness.backends.transport import Line, RecordedTransport
+from harness.backends.usage_count import Count
 from harness.core.faults import STATUS_OF_A_BROKEN_SCENE
 from harness.core.models import asked_by
 from harness.core.symptoms import Symptoms
@@ -169,7 +169,10 @@ def _options(spec: AttemptSpec) -> "ClaudeAgentOptions":
 def _arguments(spec: AttemptSpec) -> list[str]:
     """Of the CLI, for being spoken to in JSON lines."""
     arguments = ["--output-format", "stream-json", "--verbose", "--input-format", "stream-json"]
-    arguments += ["--include-partial-messages", *models.settings_argument(models.settings(spec.session))]
+    arguments += [
+        "--include-partial-messages",
+        *model_switches.settings_argument(model_switches.settings(spec.session)),
+    ]
     if spec.session.max_turns is not None:
         arguments += ["--max-turns", str(spec.session.max_turns)]
     if spec.cost_cap_usd is not None:

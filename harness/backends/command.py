@@ -16,11 +16,11 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from types import MappingProxyType
 
-from harness.backends.launch import Launch, Starter
-from harness.backends.pulse import Pulse
-from harness.backends.record import Blotter, Drain, Recorder
+from harness.backends.activity import Pulse
 from harness.backends.session import MOST_COST_USD, Paths
-from harness.base.ending import wait_gone
+from harness.backends.session_record import Blotter, Drain, Recorder
+from harness.backends.start_request import Launch, Starter
+from harness.base.termination import wait_gone
 from harness.core.symptoms import Symptoms
 from harness.core.types import AttemptSpec, SessionFacts
 

@@ -4,10 +4,10 @@ preflight. The sessions themselves use the same parts."""
 from collections.abc import Mapping
 from pathlib import Path
 
+from harness.backends.cli_start import INSIDE, cli_folder
 from harness.backends.command import find_program
-from harness.backends.launch import Launch
-from harness.backends.outfit import INSIDE, cli_folder
-from harness.backends.passing import passed_on
+from harness.backends.passed_environment import passed_on
+from harness.backends.start_request import Launch
 from harness.base.errors import UsageError
 from harness.job.job import Job, PhaseSpec
 

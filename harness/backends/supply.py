@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
+from harness.backends.cli_start import cli_folder
 from harness.backends.credentials import BASE_URL, Supply, find_credential, gateway, kinds_set
 from harness.backends.helper import HelperSupply
 from harness.backends.login import RENEWABLE, LoginHome, LoginSupply, Renewal
-from harness.backends.outfit import cli_folder
-from harness.backends.passing import passed_on
+from harness.backends.passed_environment import passed_on
 from harness.base.errors import Problem, UsageError
 from harness.job.environment import uses_cloud
 from harness.job.job import Job

@@ -22,22 +22,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from harness.backends import models
-from harness.backends.counting import Count
+from harness.backends import model_switches
+from harness.backends.activity import Pulse
+from harness.backends.cli_start import Outfit
+from harness.backends.cli_stream import Reading
 from harness.backends.credentials import Credential
-from harness.backends.launch import Launch, Starter
-from harness.backends.outfit import Outfit
-from harness.backends.passing import Passed
-from harness.backends.pulse import Pulse
-from harness.backends.record import Blotter, Drain, Recorder
+from harness.backends.passed_environment import Passed
 from harness.backends.screen import COLUMNS, ROWS, Screen
 from harness.backends.session import Paths
-from harness.backends.stream import Reading
+from harness.backends.session_record import Blotter, Drain, Recorder
+from harness.backends.start_request import Launch, Starter
 from harness.backends.transcript import Transcript, Translation, account_of
 from harness.backends.transport import Line
-from harness.base.ending import wait_gone
+from harness.backends.usage_count import Count
 from harness.base.files import write_private
-from harness.base.watching import FolderWatch
+from harness.base.folder_watch import FolderWatch
+from harness.base.termination import wait_gone
 from harness.core.faults import STATUS_OF_A_BROKEN_SCENE
 from harness.core.models import asked_by, full_name
 from harness.core.symptoms import Symptoms
@@ -350,7 +350,7 @@ class TerminalSession:
         view = self._starter.view
         hook = [{"hooks": [{"type": "command", "command": f"cat > {shlex.quote(f'{view.tmp}/{_ENDED}')}"}]}]
         settings = {
-            **models.settings(self._spec.session),
+            **model_switches.settings(self._spec.session),
             "hooks": {"Stop": hook, "StopFailure": hook},
             "skipDangerousModePermissionPrompt": True,
             "spinnerTipsEnabled": False,
@@ -361,7 +361,7 @@ class TerminalSession:
             "EDITOR": f"/bin/cp ../{Path(view.config).name}/{_PROMPT}",  # from its work folder; it is cut at blanks
             "CLAUDE_CODE_DISABLE_FILE_MENTIONS": "1",
         }
-        launch = self._outfit.launch(passed, models.settings_argument(settings), switches)
+        launch = self._outfit.launch(passed, model_switches.settings_argument(settings), switches)
         return replace(launch, terminal=terminal)
 
 

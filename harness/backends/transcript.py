@@ -1,4 +1,4 @@
-"""The transcript of an interactive session, as lines of the stream that `backends/stream.py` reads.
+"""The transcript of an interactive session, as lines of the stream that `backends/cli_stream.py` reads.
 
 The CLI appends to it in its configuration folder. Measured with 2.1.332:
 
@@ -23,7 +23,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from harness.backends.record import MOST_LINE_BYTES, Liner
+from harness.backends.session_record import MOST_LINE_BYTES, Liner
 from harness.backends.transport import MOST_STREAM_BYTES, Line
 from harness.base.beneath import opened_file, opened_folder, opened_folder_in
 

@@ -14,9 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from harness.backends.launch import Launch, Starter
-from harness.backends.record import MOST_LINE_BYTES, Blotter, Drain, Liner, Recorder
-from harness.base.ending import wait_gone
+from harness.backends.session_record import MOST_LINE_BYTES, Blotter, Drain, Liner, Recorder
+from harness.backends.start_request import Launch, Starter
+from harness.base.termination import wait_gone
 
 _CHUNK_BYTES = 262_144
 _STREAM_HEAD_BYTES = 128 * 1024 * 1024

@@ -2,7 +2,7 @@
 
 import typer
 
-from harness.cli import checking, control, doctor, launching, looping, reading, reporting, second_thoughts, starting
+from harness.cli import check, control, doctor, init, launch, ralph, report, review, status
 
 EXIT_CODES = (
     "Exit codes: 0 every item done · 1 finished, some failed · 2 usage or manifest error, nothing started · "
@@ -21,21 +21,21 @@ app = typer.Typer(
 )
 
 _COMMANDS = (
-    ("Prepare", (starting.init, checking.check, checking.plan, checking.schema, doctor.doctor)),
+    ("Prepare", (init.init, check.check, check.plan, check.schema, doctor.doctor)),
     (
         "Run",
         (
-            launching.rehearse,
-            launching.launch,
+            launch.rehearse,
+            launch.launch,
             control.pause,
             control.resume,
             control.cancel,
             control.retry,
-            looping.ralph,
+            ralph.ralph,
         ),
     ),
-    ("Second thoughts", (second_thoughts.rejudge, second_thoughts.reject, second_thoughts.redo)),
-    ("Look", (reading.status, reading.watch, reading.show, reading.why, reading.log, reporting.report)),
+    ("Second thoughts", (review.rejudge, review.reject, review.redo)),
+    ("Look", (status.status, status.watch, status.show, status.why, status.log, report.report)),
 )
 
 # Before the others: what stands behind `claude` is Claude Code's own, --help too.
@@ -43,7 +43,7 @@ app.command(
     rich_help_panel="Prepare",
     add_help_option=False,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False},
-)(looping.claude)
+)(ralph.claude)
 
 for _panel, _bodies in _COMMANDS:
     for _body in _bodies:

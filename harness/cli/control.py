@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.options import DEFAULT_MANIFEST, As, Manifest, OfRehearsal, Place, UnusedSettings
-from harness.cli.printing import say
+from harness.cli.output import say
 
 if TYPE_CHECKING:
-    from harness.ledger.control import Request
-    from harness.supervisor.changes import Edited
+    from harness.ledger.spool import Request
+    from harness.planning.changes import Edited
 
 _PATIENCE_S = 10.0
 
@@ -22,7 +22,7 @@ def pause(
     rehearsal: OfRehearsal = False,
 ) -> None:
     """Start nothing new until `resume`; running sessions go on to their end."""
-    from harness.ledger.control import Request, who_am_i
+    from harness.ledger.spool import Request, who_am_i
 
     place = Place(manifest, rehearsal, instance)
     if ask(place, Request("pause", who_am_i())):
@@ -36,7 +36,7 @@ def resume(
     rehearsal: OfRehearsal = False,
 ) -> None:
     """Go on after a pause; a hold is lifted too, and one session tries whether the provider answers."""
-    from harness.ledger.control import Request, who_am_i
+    from harness.ledger.spool import Request, who_am_i
 
     place = Place(manifest, rehearsal, instance)
     taken_back = _take_back_pauses(place)
@@ -53,8 +53,8 @@ def resume(
 
 def _take_back_pauses(place: Place) -> bool:
     """With no supervisor there, a pause that nobody has carried out yet needs none to be undone."""
-    from harness.ledger.control import waiting
     from harness.ledger.lock import is_held
+    from harness.ledger.spool import waiting
 
     if is_held(place.state / "lock"):
         return False
@@ -68,7 +68,7 @@ def _is_held_back(place: Place) -> bool:
     """Or will be, by a request that nobody has taken yet."""
     from datetime import UTC, datetime
 
-    from harness.views.reading import is_planned
+    from harness.views.ledger_reading import is_planned
     from harness.views.status import read_status
 
     if not is_planned(place.state):
@@ -79,7 +79,7 @@ def _is_held_back(place: Place) -> bool:
 
 def _is_stopping(place: Place) -> bool:
     """The run was asked to stop before, and has not ended."""
-    from harness.views.reading import head, is_planned, reading
+    from harness.views.ledger_reading import head, is_planned, reading
 
     if not is_planned(place.state):  # it has just begun
         return False
@@ -96,8 +96,8 @@ def cancel(
     now: Annotated[bool, typer.Option("--now", help="Give running sessions no grace.")] = False,
 ) -> None:
     """End the run: start nothing, give running sessions the grace, end them. The job can go on later."""
-    from harness.ledger.control import Request, who_am_i
     from harness.ledger.lock import is_held
+    from harness.ledger.spool import Request, who_am_i
 
     place = Place(manifest, rehearsal, instance)
     if not is_held(place.state / "lock"):
@@ -126,7 +126,7 @@ def retry(
 ) -> None:
     """Give failed items a new round: strikes count from 0 again, each goes alone, with its row of today."""
     from harness.base.errors import Problem, UsageError
-    from harness.ledger.control import Request, who_am_i
+    from harness.ledger.spool import Request, who_am_i
 
     place, items = split_words(words or [], rehearsal, instance)
     if [failed, bool(items), bool(batch)].count(True) != 1:
@@ -152,10 +152,10 @@ def retry(
 
 def _failed_in(place: Place, batch: list[str]) -> list[str]:
     """The failed items of these batches, by id. UsageError for a batch that there is not."""
-    from harness.ledger.batches import planned_batches
+    from harness.ledger.batch_queries import planned_batches
     from harness.ledger.queries import failed_items
     from harness.planning.batch_names import read_batches, refuse_unknown_batches
-    from harness.views.reading import reading
+    from harness.views.ledger_reading import reading
 
     asked = read_batches(batch)
     with reading(place.state) as db:
@@ -173,9 +173,9 @@ def _edited(place: Place, settings: list[str] | None, failed: list[str]) -> "lis
     """
     from harness.base.errors import UsageError
     from harness.cli.preview import read_items
+    from harness.planning.changes import edited_items, may_edit, planned_source
     from harness.sources.read import digest_of_source
-    from harness.supervisor.changes import edited_items, may_edit, planned_source
-    from harness.views.reading import reading
+    from harness.views.ledger_reading import reading
 
     try:
         job = place.load(settings)
@@ -208,9 +208,9 @@ def _failed_ones(place: Place, items: list[str]) -> list[str]:
     """The failed items that the request is about. UsageError for an id that has not failed."""
     from harness.base.errors import Problem, UsageError
     from harness.base.ids import ItemId
-    from harness.ledger.history import acceptances
+    from harness.ledger.past_attempts import acceptances
     from harness.ledger.queries import failed_items
-    from harness.views.reading import reading
+    from harness.views.ledger_reading import reading
     from harness.views.why import state_in_words
 
     def take_back(item: str) -> str:
@@ -237,9 +237,9 @@ def ask(place: Place, request: "Request") -> bool:
     """Post the request; True when a supervisor has carried it out. Says so when it waits instead."""
     import asyncio
 
-    from harness.ledger.control import post
     from harness.ledger.lock import is_held
-    from harness.views.reading import reading
+    from harness.ledger.spool import post
+    from harness.views.ledger_reading import reading
 
     if not is_held(place.state / "lock"):  # where somebody is at it there is a job, though it may not be planned yet
         with reading(place.state):
@@ -258,7 +258,7 @@ def ask(place: Place, request: "Request") -> bool:
 def say_if_rehearsed(place: Place, verb: str) -> None:
     """When its rehearsal runs, that is likely what was meant."""
     from harness.ledger.lock import is_held
-    from harness.views.reading import rehearsal_beside
+    from harness.views.ledger_reading import rehearsal_beside
 
     beside = rehearsal_beside(place.state)
     if beside is not None and is_held(beside / "lock"):
@@ -269,7 +269,7 @@ async def _is_taken(posted: Path) -> bool:
     """Has the request left the spool, at once or within the patience?"""
     import asyncio
 
-    from harness.base.watching import FolderWatch
+    from harness.base.folder_watch import FolderWatch
 
     never = asyncio.Event()
     try:

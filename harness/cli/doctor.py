@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.options import DEFAULT_MANIFEST, As, AsJson, Manifest, Place, Settings, Trust, words_of
-from harness.cli.printing import print_json, print_lines
+from harness.cli.output import print_json, print_lines
 
 _BROKEN_SETUP = 4
 
@@ -50,7 +50,7 @@ def doctor(
 
 
 def _must_be_trusted(place: Place, settings: list[str] | None, *, trust: bool) -> None:
-    from harness.cli.trusting import must_be_trusted
+    from harness.cli.trust import must_be_trusted
 
     asked = place.command("doctor", "--helper", *words_of(settings)).strip("`")
     must_be_trusted(place.load(settings), settings or (), asked, trust=trust)

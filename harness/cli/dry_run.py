@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.artifacts import ArtifactStore
-from harness.base.bounded import Bounded
 from harness.base.ids import AttemptId, GroupId, ItemId, Token
 from harness.cli.foresight import look_ahead
 from harness.cli.later_phases import foresee
@@ -18,17 +17,18 @@ from harness.cli.preview import read_items, to_be_worked_on
 from harness.core.money import in_words as money
 from harness.core.money import to_micro
 from harness.core.types import AttemptSpec, BatchRef, Item, Json
+from harness.evaluation.bounded import Bounded
 from harness.executors.containment import choose_boxes
 from harness.job.job import Job, PhaseSpec
 from harness.outputs.checks import Checker
 from harness.outputs.judge import for_checks
 from harness.outputs.suspects import BrokenCheckError, DoubtedCheckError
 from harness.planning.batches import batches_of
-from harness.rehearsal.invent import InventionError, made_up, sampled
+from harness.rehearsal.generate import InventionError, made_up, sampled
 from harness.rehearsal.scene import Ask
 from harness.rehearsal.script import contents_of_files
 from harness.supervisor.attempt import reservation
-from harness.supervisor.keys import keys_of
+from harness.supervisor.key_values import keys_of
 from harness.views.wording import clean, counted
 
 _MOST_ITEMS = 12

@@ -16,19 +16,19 @@ from typing import Literal
 
 from harness import __version__
 from harness.backends.bundled import bundled_version, is_as_released, untested
+from harness.backends.cli_start import cli_folder
 from harness.backends.credentials import Supply
 from harness.backends.helper import HelperSupply
 from harness.backends.login import LoginHome, LoginSupply
 from harness.backends.managed import forbids_bypass, managed_files
-from harness.backends.outfit import cli_folder
 from harness.backends.supply import find_supply
-from harness.base.bounded import Bounded, BoundedError
 from harness.base.errors import HarnessError, UsageError
-from harness.base.watching import FolderWatch
+from harness.base.folder_watch import FolderWatch
 from harness.cli.options import Place
-from harness.executors.awake import Awake
+from harness.evaluation.bounded import Bounded, BoundedError
 from harness.executors.containment import choose, in_words
 from harness.executors.guardian import Guardian
+from harness.executors.keep_awake import Awake
 from harness.executors.preflight import preflight
 from harness.job.job import Job
 from harness.job.load import load

@@ -6,27 +6,28 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from harness.base.bounded import Bounded
 from harness.base.errors import Problem, UsageError
 from harness.cli.foretold import warnings_of
 from harness.cli.later_phases import problems_ahead
 from harness.cli.preview import Planned, new_groups, read_items, to_be_worked_on
-from harness.cli.resetting import changed_in_words
+from harness.cli.reset import changed_in_words
 from harness.cli.silent_prompts import silent_prompts
 from harness.core.models import FALLS_BACK_TO, canonical
 from harness.core.prices import known_names, price_of
 from harness.core.types import Item
+from harness.evaluation.bounded import Bounded
 from harness.executors.containment import choose, in_words
-from harness.executors.walls import Containment
+from harness.executors.sandbox import Containment
 from harness.job.job import Job
 from harness.job.load import ManifestError
-from harness.job.wording import nearest
+from harness.job.pydantic_errors import nearest
 from harness.ledger import queries
 from harness.ledger.loss import refuse_lost
-from harness.ledger.selecting import candidates
+from harness.ledger.selection_queries import candidates
 from harness.ledger.store import opened_for_reading
+from harness.planning.changes import Changes, changes_since, refusal
+from harness.planning.renamed import refuse_renamed
 from harness.sources.read import Reading, joined_rows
-from harness.supervisor.changes import Changes, changes_since, refusal
 from harness.supervisor.opening import (
     refuse_bad_prompts,
     refuse_impossible,
@@ -34,9 +35,8 @@ from harness.supervisor.opening import (
     refuse_small_budget,
     refuse_unpriced_fallbacks,
 )
-from harness.supervisor.renamed import refuse_renamed
-from harness.supervisor.selecting import selected
-from harness.supervisor.writing_back import refuse_bad_write_backs
+from harness.supervisor.selections import selected
+from harness.supervisor.workbook_writer import refuse_bad_write_backs
 from harness.views.wording import clean_lines
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from harness.base.errors import UsageError
 from harness.base.workbook import WorkbookError
 from harness.job.job import Job, SelectSpec, WriteBackSpec
-from harness.job.wording import nearest_of
+from harness.job.pydantic_errors import nearest_of
 from harness.sources.earlier import earlier_files, records_in
 from harness.sources.rows import SourceError
-from harness.supervisor.writing_back import added_columns
+from harness.supervisor.workbook_writer import added_columns
 from harness.views.wording import clean, counted
 
 

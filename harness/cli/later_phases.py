@@ -5,17 +5,17 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harness.base.bounded import Bounded
 from harness.base.errors import Problem, UsageError
 from harness.base.ids import ItemId
 from harness.core.types import BatchRef, BatchView, Item, Json
+from harness.evaluation.bounded import Bounded
+from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.containment import choose
-from harness.executors.folder import AttemptFolder
 from harness.job.job import Job, PhaseSpec
-from harness.outputs.making import make
+from harness.outputs.derived_items import make
 from harness.outputs.suspects import BrokenCheckError
 from harness.prompts.render import Rendered, UnknownNameError, render
-from harness.rehearsal.invent import InventionError, made_up_records
+from harness.rehearsal.generate import InventionError, made_up_records
 from harness.rehearsal.scene import Ask
 from harness.sources.read import joined_rows
 

@@ -97,7 +97,7 @@ def _machine_refused(error: OSError | MemoryError) -> int:
     """A full or broken disk under any command, or no memory for it."""
     from pathlib import Path
 
-    from harness.base.troubles import in_words
+    from harness.base.host_errors import in_words
 
     return tell(in_words(error, Path.cwd()))
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from harness.backends.exposure import exposed
 from harness.base.errors import Problem, UsageError
+from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import mounts_of
 from harness.executors.containment import choose
-from harness.executors.folder import AttemptFolder
-from harness.executors.walls import Mount
+from harness.executors.sandbox import Mount
 from harness.job.job import Job, PhaseSpec
 from harness.views.wording import clean
 

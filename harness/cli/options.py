@@ -148,8 +148,8 @@ class Place:
     def _kept(self, said: Sequence[str]) -> tuple[str, ...]:
         """Of the instance; before it is planned, of its rehearsal, or a rehearsal's of the instance, and so it says:
         else what was rehearsed with one client's file would be launched with another's."""
-        from harness.ledger.history import kept_settings
-        from harness.views.reading import is_planned, reading
+        from harness.ledger.past_attempts import kept_settings
+        from harness.views.ledger_reading import is_planned, reading
 
         if self.instance is None:
             return ()
@@ -172,7 +172,7 @@ class Place:
 
 def _say_taken(kept: tuple[str, ...], said: tuple[str, ...], where: str) -> None:
     """What is said anew holds, and is not taken over."""
-    from harness.cli.printing import say
+    from harness.cli.output import say
     from harness.views.wording import clean
 
     anew = {setting.partition("=")[0].strip() for setting in said}

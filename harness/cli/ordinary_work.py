@@ -10,12 +10,12 @@ from pathlib import Path
 
 from harness.base.errors import HarnessError, UsageError
 from harness.cli.examination import Finding, Grade
-from harness.cli.rehearsing import serving
+from harness.cli.rehearse import serving
 from harness.executors.installations import needed_by
 from harness.job.job import Job
 from harness.job.load import load
 from harness.supervisor.opening import make_state_folder
-from harness.supervisor.running import RunOptions, run_job
+from harness.supervisor.run import RunOptions, run_job
 from harness.views.wording import clean
 
 _SCRIPT = Path(__file__).with_name("ordinary_work.sh")

@@ -17,7 +17,7 @@ from harness.planning.batches import batches_of
 from harness.planning.select import Selection
 from harness.supervisor.attempt import reservation
 from harness.supervisor.pilot import spread
-from harness.views.selection import kind_left_out, selection_line
+from harness.views.selection_text import kind_left_out, selection_line
 from harness.views.wording import at_moment, clean, counted, listed
 
 _LONGEST = 60

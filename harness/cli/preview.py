@@ -9,18 +9,18 @@ from difflib import get_close_matches
 from typing import Any
 
 from harness.base.artifacts import ArtifactStore
-from harness.base.bounded import Bounded
 from harness.base.clock import SystemClock
 from harness.base.errors import Problem, UsageError
 from harness.cli.later_phases import foreseen_prompt
 from harness.cli.outline import cells_as_json
 from harness.core.money import to_micro, to_usd
 from harness.core.types import Artifact, AttemptSpec, BatchView, Item, Judgement, OutputFault
-from harness.executors.attempt import Tools
+from harness.evaluation.bounded import Bounded
+from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.containment import choose
-from harness.executors.folder import AttemptFolder
 from harness.executors.guardian import Guardian
 from harness.executors.local import LocalExecutor
+from harness.executors.running_attempt import Tools
 from harness.job.job import Job
 from harness.ledger import queries
 from harness.ledger.contents import contents_of
@@ -31,8 +31,8 @@ from harness.prompts import render
 from harness.sources.read import Reading, read
 from harness.supervisor.attempt import make_spec, new_identity, reservation
 from harness.supervisor.pilot import batches_ahead, spread
-from harness.supervisor.selecting import selected
-from harness.supervisor.setting import Setting
+from harness.supervisor.run_context import Setting
+from harness.supervisor.selections import selected
 from harness.views.wording import clean, counted, listed
 
 _MOST_LINES = 40

@@ -12,9 +12,9 @@ from typing import Any, Literal
 from harness.backends.credentials import VARIABLE
 from harness.cli.dry_run import try_checks
 from harness.cli.examination import Finding, bundle, claude, credential, disk, jq, sandbox
-from harness.cli.looping import LOOP_STEPS, installed_plugin, missing_for
 from harness.cli.outside import network_and_clock
-from harness.cli.trusting import is_trusted
+from harness.cli.ralph import LOOP_STEPS, installed_plugin, missing_for
+from harness.cli.trust import is_trusted
 from harness.core.types import Item
 from harness.job.job import Job
 from harness.views.wording import clean

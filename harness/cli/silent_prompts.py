@@ -8,8 +8,8 @@ from harness.base.texts import shown
 from harness.core.types import Item
 from harness.job.document import read_document
 from harness.job.job import Job, PhaseSpec
-from harness.job.naming import Named, named_in
-from harness.rehearsal.briefing import id_path
+from harness.job.prompt_names import Named, named_in
+from harness.rehearsal.brief import id_path
 from harness.views.wording import listed
 
 _OF_EVERY_ITEM = frozenset({"id", "reasons"})

@@ -311,7 +311,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(MISSING, "item", "strike", "no record came back"),
     Row(BROKEN_CHECK, "config", "stop", "a check itself is broken"),
     Row(CHECK_RAISED, "config", "again", "a check raised, and no record is known yet on which it works"),
-    # Made of the models that answered (core.belief).
+    # Made of the models that answered (core.claims).
     Row(WRONG_MODEL, "config", "stop", "from the start another model answered than the one asked for"),
     Row(UNASKED_MODEL, "session", "halve", "a model answered that was neither asked for nor named"),
 )

@@ -93,7 +93,7 @@ def cost_of(model: str, usage: Mapping[str, Any]) -> Decimal | None:
 def context_of(model: str) -> int:
     """Most tokens of a prompt that are reserved for: a million for a `[1m]` model name, else 200,000.
 
-    Sessions are held to it (`backends/outfit.py`): many models would take a million without being asked.
+    Sessions are held to it (`backends/cli_start.py`): many models would take a million without being asked.
     """
     return _LONG_CONTEXT_TOKENS if "[1m]" in model.lower() else CONTEXT_TOKENS
 

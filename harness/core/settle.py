@@ -20,7 +20,7 @@ from datetime import datetime
 from harness.base.clock import to_text
 from harness.base.ids import ItemId
 from harness.core.advance import BREAKDOWNS
-from harness.core.belief import as_claim, claims, is_held, note_on_cost, of_asked_models, stays_doubted
+from harness.core.claims import as_claim, claims, is_held, note_on_cost, of_asked_models, stays_doubted
 from harness.core.events import (
     AttemptEnded,
     Event,
@@ -50,7 +50,7 @@ from harness.core.faults import (
 from harness.core.gate import hold_until
 from harness.core.item_errors import errors_of, reason_of
 from harness.core.money import to_micro
-from harness.core.standing import Member, Open, Span
+from harness.core.open_attempt import Member, Open, Span
 from harness.core.types import Accepted, BatchRef, Ending, Fault, Judgement, Rejected
 
 BELIEVED = 3

@@ -32,7 +32,7 @@ class Item:
     records: tuple[Json, ...] = ()
     """In a phase with `from`: the accepted records of this item in that phase, or the record it was made of."""
     sha: str = ""
-    """Of its input as it was planned (`core.inputs.hash_of_input`), out of the ledger; empty for made items."""
+    """Of its input as it was planned (`core.input_hash.hash_of_input`), out of the ledger; empty for made items."""
     planned: int = 0
     """The batch of a given plan that it belongs to, from 1; 0 = batches are cut by size."""
 

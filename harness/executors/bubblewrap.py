@@ -9,14 +9,14 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
-from harness.backends.launch import Launch, View
 from harness.backends.managed import managed_paths
-from harness.base.boxes import Boxed
-from harness.base.handed import handed
+from harness.backends.start_request import Launch, View
+from harness.base.descriptors import handed
 from harness.base.processes import IS_LINUX, children
+from harness.evaluation.check_sandbox import Boxed
 from harness.executors.allowance import MEMORY_FOLDER_BYTES
+from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.confinement import Confinement, possible
-from harness.executors.folder import AttemptFolder
 from harness.executors.installations import (
     LINKED_FOLDERS,
     MOST_NAMED_ENTRIES,
@@ -28,7 +28,7 @@ from harness.executors.installations import (
     is_of_the_system,
     needed_by,
 )
-from harness.executors.walls import Mount, Wrapped
+from harness.executors.sandbox import Mount, Wrapped
 
 VIEW = View("/mnt/work", "/mnt/config", "/mnt/tmp", "/mnt/input")
 """The same in every attempt, so that prompts are the same too."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
 
-from harness.backends.pulse import Pulse
+from harness.backends.activity import Pulse
 from harness.base.clock import Clock, seconds_asleep
 from harness.core.symptoms import WaitedFor
 from harness.job.job import SessionSpec

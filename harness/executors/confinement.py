@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from harness.backends.launch import WITHHELD
+from harness.backends.start_request import WITHHELD
 from harness.executors.landlock import SCOPES_FROM, confining_program, version
 from harness.executors.probe_program import (
     ABSTRACT_SOCKETS,

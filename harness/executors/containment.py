@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Literal
 
 import harness
-from harness.backends.launch import Launch, View
-from harness.base.boxes import Boxed
+from harness.backends.start_request import Launch, View
 from harness.base.errors import Problem, UsageError
 from harness.base.processes import descendants
 from harness.base.texts import shown
-from harness.executors.boxes import JobBoxes, boxes_of
+from harness.evaluation.check_sandbox import Boxed
+from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import Bubblewrap, why_not
-from harness.executors.folder import AttemptFolder
+from harness.executors.check_bubblewrap import JobBoxes, boxes_of
 from harness.executors.installations import NEVER, forbidden_in
-from harness.executors.walls import Containment, Wrapped
+from harness.executors.sandbox import Containment, Wrapped
 from harness.job.job import Job
 from harness.job.tools import RULES_REMEDY, why_not_by_rules
 

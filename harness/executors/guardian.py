@@ -14,9 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from harness.base.ending import wait_or_kill
 from harness.base.errors import BrokenSetupError
 from harness.base.marks import RUN_MARK
+from harness.base.termination import wait_or_kill
 from harness.executors import guardian_program
 
 _START_S = 20.0

@@ -10,15 +10,14 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from harness.backends.activity import Pulse
 from harness.backends.claude import ClaudeSession
+from harness.backends.cli_stream import Reading
 from harness.backends.command import CommandSession, told_cost
-from harness.backends.counting import Count
 from harness.backends.credentials import Supply
-from harness.backends.pulse import Pulse
 from harness.backends.session import Paths, Session
-from harness.backends.stream import Reading
 from harness.backends.terminal import TerminalSession
-from harness.base.ending import end_found
+from harness.backends.usage_count import Count
 from harness.base.ids import Token
 from harness.base.marks import (
     FOLDER_MARK,
@@ -31,18 +30,19 @@ from harness.base.marks import (
 )
 from harness.base.processes import become_subreaper
 from harness.base.removal import remove_tree
+from harness.base.termination import end_found
 from harness.core.faults import TOO_BIG, classify
 from harness.core.models import asked_by
 from harness.core.symptoms import Symptoms
 from harness.core.types import AttemptSpec, Ending, SessionEvent, SessionFacts
 from harness.executors.allowance import written
-from harness.executors.attempt import LiveAttempt, Tools, freeze_output, not_started, of_the_disk
+from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.disarm import disarm
-from harness.executors.folder import AttemptFolder
 from harness.executors.guardian import Guardian
+from harness.executors.running_attempt import LiveAttempt, Tools, freeze_output, not_started, of_the_disk
+from harness.executors.sandbox import Containment
 from harness.executors.starter import AttemptStarter
-from harness.executors.trespass import guarded, looks, trespasses
-from harness.executors.walls import Containment
+from harness.executors.unauthorized_changes import guarded, looks, trespasses
 from harness.job.job import Job, SessionSpec
 
 

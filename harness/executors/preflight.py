@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.backends.exposure import exposed
-from harness.backends.launch import Launch
+from harness.backends.start_request import Launch
 from harness.base.errors import BrokenSetupError
 from harness.base.files import make_folder, write_private
 from harness.base.marks import TOKEN_MARK
@@ -20,11 +20,11 @@ from harness.base.processes import IS_LINUX
 from harness.base.removal import remove_tree
 from harness.executors import probe_program
 from harness.executors.allowance import MEMORY_FOLDER_BYTES, Allowance
+from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import mounts_of
-from harness.executors.folder import AttemptFolder
 from harness.executors.guardian import Guardian
+from harness.executors.sandbox import Containment, Mount
 from harness.executors.starter import AttemptStarter
-from harness.executors.walls import Containment, Mount
 from harness.job.job import Job, PhaseSpec
 
 _PROBE_S = 30.0

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
 
-from harness.backends.launch import Launch
-from harness.base.ending import end_found, end_tree
-from harness.base.handed import handed
+from harness.backends.start_request import Launch
+from harness.base.descriptors import handed
 from harness.base.marks import TOKEN_MARK, has_mark, lock_limit, marked
 from harness.base.processes import IS_LINUX, children, descendants, reap, reap_namespaces
 from harness.base.sealed import sealed
+from harness.base.termination import end_found, end_tree
 from harness.executors.allowance import Allowance, limited
-from harness.executors.folder import AttemptFolder
+from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.guardian import Guardian
-from harness.executors.walls import Containment
+from harness.executors.sandbox import Containment
 
 _STREAM_LIMIT_BYTES = 1 << 20
 

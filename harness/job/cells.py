@@ -11,10 +11,10 @@ from harness.base.errors import Problem
 from harness.base.sheet import MOST_CELLS, MOST_ROWS, Area, Sheet, area_of, letters, spread
 from harness.base.workbook import SUFFIXES, WorkbookError
 from harness.job.cell_words import Cell
+from harness.job.checker import Inspection
 from harness.job.document import dotted
-from harness.job.inspection import Inspection
 from harness.job.job import CellRead
-from harness.job.wording import problem_of
+from harness.job.pydantic_errors import problem_of
 from harness.job.yaml_text import Path as ValuePath
 
 NOTHING: Final = object()

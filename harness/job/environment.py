@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from harness.base.addresses import userinfo
-from harness.job.inspection import Inspection
-from harness.job.wording import nearest
+from harness.job.checker import Inspection
+from harness.job.pydantic_errors import nearest
 from harness.job.yaml_text import Path as ValuePath
 
 Kind = Literal["word", "address", "file", "secret"]

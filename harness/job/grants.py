@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from harness.base.boxes import Allowed
+from harness.evaluation.check_sandbox import Allowed
 from harness.job.job import Job, PhaseSpec
 from harness.job.tools import RUNNING
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from harness.base.instances import VAR
 from harness.base.paths import is_plain
 from harness.base.workbook import SUFFIXES as WORKBOOK_SUFFIXES
-from harness.job.inspection import Inspection
+from harness.job.checker import Inspection
 from harness.job.job import ItemsSpec, below, top_of
 from harness.job.manifest import Items, Manifest
-from harness.job.selecting import resolve_select
+from harness.job.select_rules import resolve_select
 
 BY_ROW = "$row"
 """As `items.id`: the number of the row."""

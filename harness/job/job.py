@@ -8,7 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.base.boxes import NOTHING, Allowed
+from harness.evaluation.check_sandbox import NOTHING, Allowed
 from harness.job.batch_plan import BatchPlan
 from harness.job.bounds import Bounds
 

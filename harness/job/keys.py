@@ -2,9 +2,9 @@
 
 import re
 
-from harness.job.inspection import Inspection
+from harness.job.checker import Inspection
 from harness.job.job import KeysSpec
-from harness.job.select import Keys
+from harness.job.select_words import Keys
 from harness.job.yaml_text import Path as ValuePath
 
 _NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,99}")

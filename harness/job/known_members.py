@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.base.paths import steps_of
-from harness.job.inspection import Inspection
+from harness.job.checker import Inspection
 from harness.job.job import CheckSpec, OutputSpec, PhaseSpec
 from harness.job.sessions import files_of
 

@@ -8,16 +8,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.base.bounded import Bounded
-from harness.base.boxes import Allowed
 from harness.base.errors import Problem, UsageError
 from harness.base.instances import VAR, state_folder
+from harness.evaluation.bounded import Bounded
+from harness.evaluation.check_sandbox import Allowed
 from harness.job.batch_plan import BatchPlan
 from harness.job.bounds import Bounds, Caps, parse_deadline, parse_rate, parse_share, parse_window
 from harness.job.cells import NOTHING, is_cell, var_of
+from harness.job.checker import Inspection
 from harness.job.document import Document, read_document
-from harness.job.inspection import Inspection
-from harness.job.instances import (
+from harness.job.instance_settings import (
     check_instance,
     kept_settings,
     name_of_instance,
@@ -31,10 +31,10 @@ from harness.job.manifest import Manifest
 from harness.job.outputs import has_function
 from harness.job.phases import resolve_phases
 from harness.job.plan_file import at_pace, resolve_plan
-from harness.job.reuse import resolve_reuse
-from harness.job.samples import resolve_samples
+from harness.job.pydantic_errors import problem_of
+from harness.job.reuse_sources import resolve_reuse
+from harness.job.sample_records import resolve_samples
 from harness.job.sessions import files_of, resolve_helper
-from harness.job.wording import problem_of
 from harness.job.write_back import with_write_backs
 from harness.job.yaml_text import Path as ValuePath
 

@@ -8,14 +8,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from harness.base.boxes import Freedom
 from harness.base.sizes import parse_size
+from harness.evaluation.check_sandbox import Freedom
 from harness.job.bounds import parse_deadline, parse_rate, parse_share, parse_window
 from harness.job.cell_words import TextOrCell, WriteBack
 from harness.job.fields import FIELD_SCHEMA, parse_field
 from harness.job.model import STRICT, Duration, Whole, none_word
 from harness.job.reuse_words import REUSE_SCHEMA, Reuse, as_reuse
-from harness.job.select import Keys, Select
+from harness.job.select_words import Keys, Select
 
 
 def _dollars(value: object) -> object:

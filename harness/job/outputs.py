@@ -8,8 +8,8 @@ from typing import Any
 
 from harness.base.errors import Problem
 from harness.base.paths import steps_of
+from harness.job.checker import MOST_SCHEMA_BYTES, Inspection
 from harness.job.fields import schema_of_fields
-from harness.job.inspection import MOST_SCHEMA_BYTES, Inspection
 from harness.job.job import PLACEHOLDERS, TELLING_APART, CheckSpec, OutputSpec
 from harness.job.known_members import known_members
 from harness.job.manifest import Check, Output

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.job.batch_plan import BatchPlan
-from harness.job.given import batch_size_of, join_of, plan_of
-from harness.job.inspection import Inspection
+from harness.job.chain import batch_size_of, join_of, plan_of
+from harness.job.checker import Inspection
 from harness.job.job import OutputSpec, PhaseSpec
 from harness.job.known_members import with_known_by_later
 from harness.job.manifest import MadeItems, Manifest, Output, Phase
 from harness.job.outputs import resolve_output
-from harness.job.selecting import resolve_select
+from harness.job.pydantic_errors import nearest
+from harness.job.select_rules import resolve_select
 from harness.job.sessions import (
     Layered,
     Level,
@@ -20,7 +21,6 @@ from harness.job.sessions import (
     lay,
     resolve_session,
 )
-from harness.job.wording import nearest
 from harness.job.yaml_text import Path as ValuePath
 
 ONLY_PHASE = "main"

@@ -10,7 +10,7 @@ from harness.base.strict_json import RefusedError, document_of
 from harness.base.texts import TextError, place_of, read_text, shown
 from harness.job.batch_plan import BatchPlan, Flaw, read_plan
 from harness.job.bounds import Bounds, Rate
-from harness.job.inspection import Inspection
+from harness.job.checker import Inspection
 from harness.job.manifest import Manifest
 from harness.job.yaml_text import Path as ValuePath
 

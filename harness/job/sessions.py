@@ -11,14 +11,14 @@ from harness.base.errors import Problem
 from harness.base.texts import TextError, must_be_file
 from harness.job.cell_words import Cell
 from harness.job.cells import text_of
+from harness.job.checker import Inspection
 from harness.job.environment import resolve_env
-from harness.job.inspection import Inspection
 from harness.job.job import HelperSpec, SessionSpec
 from harness.job.manifest import Manifest, Session
+from harness.job.pydantic_errors import nearest
 from harness.job.template import complaints_about
 from harness.job.tools import BUILT_IN_TOOLS, NOT_AT_TERMINAL, RULES_REMEDY, WRITERS, why_not_by_rules
 from harness.job.vendors import CURE, other_vendor
-from harness.job.wording import nearest
 from harness.job.yaml_text import Path as ValuePath
 
 _INTERPRETER = re.compile(r"(python|pypy)[0-9.]*|(ba|da|z|k|a)?sh|node|perl|ruby|php|Rscript")

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from harness.base.instances import VAR
-from harness.job.wording import nearest
+from harness.job.pydantic_errors import nearest
 
 if TYPE_CHECKING:
     from jinja2 import nodes
@@ -18,7 +18,7 @@ NAMES = frozenset({"item", "items", "batch", "output", "vars", "reasons", "conte
 BATCH_NAMES = frozenset({"number", "first", "last", "size", "label"})
 OUTPUT_NAMES = frozenset({"file", "shape", "path", "key", "item"})
 COUNTED = "\0counted"
-"""What counts the steps of every loop of a template; no template can name it (`prompts/filling.py`)."""
+"""What counts the steps of every loop of a template; no template can name it (`prompts/bounded_fill.py`)."""
 CONTRACT_HEADING = "## Output"
 """Begins what the harness itself appends to every prompt; the task is above it."""
 

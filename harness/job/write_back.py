@@ -8,12 +8,12 @@ from typing import Final
 from harness.base.paths import steps_of
 from harness.base.workbook import SUFFIXES
 from harness.job.cell_words import WriteBack
-from harness.job.inspection import Inspection
+from harness.job.checker import Inspection
 from harness.job.items import BY_ROW
 from harness.job.job import ItemsSpec, PhaseSpec, WriteBackSpec
 from harness.job.manifest import Manifest, Output
 from harness.job.outputs import OF_A_FILE
-from harness.job.wording import nearest
+from harness.job.pydantic_errors import nearest
 from harness.job.yaml_text import Path as ValuePath
 
 OF_ITEMS: Final = ("state", "reason", "attempts", "id", "record")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from harness.core import events as e
 from harness.core import run_events as r
 from harness.core.advance import Needs, is_ready
-from harness.core.belief import is_claim
+from harness.core.claims import is_claim
 from harness.ledger.apply_items import OF_ITEMS, Appliers, changed, to_json
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.base.ids import Sha
-from harness.ledger.examining import harden, read_only_uri, refuse_unplain
+from harness.ledger.verification import harden, read_only_uri, refuse_unplain
 
 MOST_BYTES: Final = 64 * 1024
 """Of one content; a larger one is a file. Above about 100 KB SQLite is the slower of the two."""

@@ -8,7 +8,7 @@ from harness.base.ids import ItemId
 from harness.core.events import GroupQueued, ItemEdited, ItemReopened
 from harness.core.types import Json
 from harness.ledger import queries
-from harness.ledger.history import acceptance
+from harness.ledger.past_attempts import acceptance
 from harness.ledger.queries import ItemOfBatch
 from harness.ledger.store import Transaction
 from harness.ledger.withdrawal import Word, made_from_all, withdraw

@@ -13,13 +13,14 @@ from typing import Self
 from harness.base.clock import Clock, to_text
 from harness.base.errors import LedgerDamagedError
 from harness.base.files import sync_folder
-from harness.base.troubles import in_words
+from harness.base.host_errors import in_words
 from harness.core.codec import UnreadableEntryError, decode, encode
 from harness.core.events import Event
-from harness.ledger import seal
+from harness.ledger import clean_shutdown
 from harness.ledger.apply import apply
 from harness.ledger.contents import Contents, content_of, contents_of
-from harness.ledger.examining import (
+from harness.ledger.tables import CONTENTS, ENTRIES, SHAPE, STATE, STATE_TABLES, VERSION
+from harness.ledger.verification import (
     Link,
     damaged,
     examine,
@@ -30,7 +31,6 @@ from harness.ledger.examining import (
     refused,
     verify,
 )
-from harness.ledger.tables import CONTENTS, ENTRIES, SHAPE, STATE, STATE_TABLES, VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Ledger:
             db.execute("PRAGMA journal_size_limit=67108864")
             if examined.state_is_doubtful or _shape(db) != SHAPE:
                 _remake_state(db)
-            seal.remove(path)
+            clean_shutdown.remove(path)
             _bring_up_to_version(db)
         except sqlite3.DatabaseError as error:
             raise refused(path, error) from error
@@ -180,7 +180,7 @@ class Ledger:
                 self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self.db.close()
             if self._sealed_from is not None and in_order:
-                seal.seal(self.path)
+                clean_shutdown.seal(self.path)
 
     def _is_as_written(self, start: Link) -> bool:
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.core.events import Event, GroupQueued, ItemRemoved, ItemWithdrawn
 from harness.core.types import BatchRef
 from harness.ledger import queries
-from harness.ledger.history import Acceptance, Descendant, acceptance, made_from
+from harness.ledger.past_attempts import Acceptance, Descendant, acceptance, made_from
 from harness.ledger.store import Transaction
 
 

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from harness.base.errors import BrokenSetupError
 from harness.base.files import write_atomic
 from harness.base.state import open_state
-from harness.ledger.selecting import why_left_out
+from harness.ledger.selection_queries import why_left_out
 
 _NAME = "written_back.json"
 _MOST_BYTES = 4 * 2**20

@@ -11,8 +11,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from harness.base.bounded import Bounded, BoundedError
-from harness.base.boxes import OF_A_BOX, cure
 from harness.base.ids import ItemId
 from harness.base.paths import read_path
 from harness.base.reason import Reason
@@ -21,9 +19,11 @@ from harness.core.evidence import Fetches
 from harness.core.faults import BROKEN_CHECK, CHECK_RAISED
 from harness.core.settle import MOST_DOUBTED
 from harness.core.types import AttemptSpec, Fault, Item, Json
+from harness.evaluation.bounded import Bounded, BoundedError
+from harness.evaluation.check_program import CommandError, run_command
+from harness.evaluation.check_sandbox import OF_A_BOX, cure
 from harness.job.job import CheckSpec
-from harness.outputs.command import CommandError, run_command
-from harness.outputs.ids import Ids
+from harness.outputs.id_forms import Ids
 from harness.outputs.suspects import BrokenCheckError, DoubtedCheckError, Known, Raised, Reasons, Records, suspects
 
 JQ_S: Final = 10.0

@@ -15,7 +15,7 @@ from harness.base.beneath import opened_file, opened_folder
 from harness.core.names import around, file_name_for
 from harness.core.types import Artifact, OutputFault
 from harness.job.job import OutputSpec
-from harness.outputs.ids import are_one
+from harness.outputs.id_forms import are_one
 
 _MOST_NAMES: Final = 8
 _MOST_ENTRIES: Final = 10_000

@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from harness.base.artifacts import ArtifactStore
-from harness.base.bounded import Bounded
 from harness.base.ids import ItemId
 from harness.base.reason import Reason
 from harness.core.names import file_name_for
@@ -21,9 +20,10 @@ from harness.core.types import (
     Rejected,
     Verdict,
 )
+from harness.evaluation.bounded import Bounded
 from harness.job.job import OutputSpec, PhaseSpec
 from harness.outputs.checks import Checker
-from harness.outputs.making import Joined, Made, make
+from harness.outputs.derived_items import Joined, Made, make
 from harness.outputs.match import MISSING, UNREADABLE, Matched, match
 from harness.outputs.parse import NO_BOUND, Parsed, Unparsed, most_records, parse
 from harness.outputs.suspects import BrokenCheckError, DoubtedCheckError, Reasons

@@ -23,9 +23,9 @@ from harness.base.files import make_users_folder, open_for_user, sync_folder
 from harness.base.ids import ItemId, Sha
 from harness.core.types import Accepted
 from harness.job.job import OutputSpec
-from harness.outputs.folder import copy_files, hash_of_folder, swap_folders
 from harness.outputs.formats import as_array, as_csv, as_lines, as_object
 from harness.outputs.fragments import Fragments
+from harness.outputs.merged_folder import copy_files, hash_of_folder, swap_folders
 from harness.outputs.parse import canonical
 
 _BESIDE: Final = re.compile(r"\.[0-9a-f]{8}\.(tmp|old)")

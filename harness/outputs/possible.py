@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from harness.base.bounded import Bounded, BoundedError
 from harness.base.ids import ItemId
 from harness.base.paths import put_at, steps_of
 from harness.core.types import Json
+from harness.evaluation.bounded import Bounded, BoundedError
 from harness.job.job import OutputSpec
 
 _BASES: Final = ("$schema", "$id", "$defs", "definitions")

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from harness.base.bounded import BoundedError
 from harness.base.ids import ItemId
 from harness.base.reason import Reason
 from harness.core.faults import CHECK_RAISED
 from harness.core.types import Fault, Item, Json
-from harness.outputs.command import CommandError
+from harness.evaluation.bounded import BoundedError
+from harness.evaluation.check_program import CommandError
 
 _MOST_TIMEOUTS: Final = 2
 """Items of a group that a check may take too long for; the others are then not shown to it any more."""

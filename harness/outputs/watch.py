@@ -9,7 +9,7 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import Final
 
-from harness.base.watching import FolderWatch
+from harness.base.folder_watch import FolderWatch
 from harness.core.names import around, fixed_folder, is_of_a_tree
 from harness.job.job import OutputSpec
 

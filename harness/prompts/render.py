@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from harness.base.artifacts import sha_of
-from harness.base.bounded import Bounded
 from harness.base.errors import Problem, UsageError
 from harness.base.ids import ItemId, Sha
 from harness.base.instances import VAR
-from harness.core.inputs import input_paths
+from harness.core.input_hash import input_paths
 from harness.core.types import BatchView, Item, Json
+from harness.evaluation.bounded import Bounded
 from harness.job.job import PhaseSpec
 from harness.job.template import uses
+from harness.prompts.bounded_fill import MOST_CHARACTERS, filled
 from harness.prompts.contract import contract
-from harness.prompts.filling import MOST_CHARACTERS, filled
 from harness.prompts.layout import first_line, laid_out, retry_part
 
 _MOST_BAD_GROUPS = 5

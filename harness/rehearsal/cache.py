@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from harness.core.media import chars_of
-from harness.rehearsal.requests import Breakpoint
+from harness.rehearsal.request_log import Breakpoint
 
 Ttl = Literal["5m", "1h"]
 _TTL_S: Final[Mapping[str, float]] = {"5m": 300.0, "1h": 3600.0}

@@ -13,10 +13,10 @@ from starlette.types import Receive, Scope, Send
 from harness.core.faults import STATUS_OF_A_BROKEN_SCENE
 from harness.core.prices import known_models
 from harness.rehearsal.cache import PromptCache, tokens
+from harness.rehearsal.delivery import Channel, LiveConnections
 from harness.rehearsal.play import Vanish
 from harness.rehearsal.refusals import Refuse, plan_headers
 from harness.rehearsal.rehearsal import Rehearsal, Speech
-from harness.rehearsal.stream import Channel, LiveConnections
 
 SERVER_ERROR = "rehearsal_server_error"
 SESSION_HEADER = "x-claude-code-session-id"

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
-from harness.rehearsal.faults import FaultOrder
-from harness.rehearsal.history import RequestHistory
-from harness.rehearsal.invent import made_up, sampled
+from harness.rehearsal.fault_orders import FaultOrder
+from harness.rehearsal.generate import made_up, sampled
+from harness.rehearsal.injected_faults import OUTAGES, TROUBLES
 from harness.rehearsal.question import Question
 from harness.rehearsal.refusals import Refuse, refusal_of, usage_limit
+from harness.rehearsal.request_history import RequestHistory
 from harness.rehearsal.scene import Records, Reply, Text, Trouble, Turn
 from harness.rehearsal.script import Script, is_spoiler, script_of, spoil
-from harness.rehearsal.troubles import OUTAGES, TROUBLES
 
 Manner = Literal["whole", "slow", "late", "cut", "stall", "garbage", "sse_error"]
 _MANNERS: tuple[Manner, ...] = ("slow", "late", "cut", "stall", "garbage", "sse_error")

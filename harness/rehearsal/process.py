@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 import harness
-from harness.base.boxes import Boxed, to_json
 from harness.base.errors import BrokenSetupError, Problem, UsageError
 from harness.base.files import make_folder, write_private
-from harness.rehearsal.briefing import Briefing
+from harness.evaluation.check_sandbox import Boxed, to_json
+from harness.rehearsal.brief import Briefing
 
 _START_S: Final = 60.0
 """Longest wait for the server to listen; it takes half a second on a quiet machine."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from harness.job.template import CONTRACT_HEADING
-from harness.rehearsal.briefing import Briefing
+from harness.rehearsal.brief import Briefing
 from harness.rehearsal.cache import as_blocks
+from harness.rehearsal.prompt_values import Telling
 from harness.rehearsal.scene import Ask, History
 from harness.rehearsal.script import writes_output
 from harness.rehearsal.strictness import Asked, asked
-from harness.rehearsal.told import Telling
 
 Purpose = Literal["work", "search", "page"]
 """What a request is for: the session's own work, or one that a tool of its makes on the side (WebSearch, WebFetch)."""

@@ -11,19 +11,19 @@ from decimal import Decimal
 from typing import Any, Final
 
 from harness.core.faults import STATUS_OF_A_BROKEN_SCENE, STATUS_OF_AN_UNTOLD_ITEM
-from harness.rehearsal.attempts import Attempts
-from harness.rehearsal.briefing import Briefing
+from harness.rehearsal.attempt_index import Attempts
+from harness.rehearsal.brief import Briefing
 from harness.rehearsal.cache import Lookup, PromptCache
-from harness.rehearsal.faults import FaultOrder
-from harness.rehearsal.history import RequestHistory
-from harness.rehearsal.invent import InventionError
+from harness.rehearsal.fault_orders import FaultOrder
+from harness.rehearsal.generate import InventionError
 from harness.rehearsal.pages import Web, WebError
 from harness.rehearsal.play import Manner, Played, Say, Vanish, play, without_scene
 from harness.rehearsal.question import Question, question_of
 from harness.rehearsal.refusals import Refuse
-from harness.rehearsal.requests import LoggedRequest
+from harness.rehearsal.request_history import RequestHistory
+from harness.rehearsal.request_log import LoggedRequest
 from harness.rehearsal.script import ReplyError
-from harness.rehearsal.side import side_turn
+from harness.rehearsal.side_requests import side_turn
 from harness.rehearsal.stage import SceneError, Stage
 from harness.rehearsal.wire import Message, message_of
 

@@ -22,7 +22,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
-from harness.rehearsal.troubles import TROUBLES, closest
+from harness.rehearsal.injected_faults import TROUBLES, closest
 
 Stop = Literal["tool_use", "end_turn", "refusal", "max_tokens"]
 
@@ -151,7 +151,7 @@ class Records:
 
 @dataclass(frozen=True, slots=True, init=False)
 class Trouble:
-    """A named trouble (`harness.rehearsal.troubles`), so many `times`; afterwards, and underneath, `then`.
+    """A named trouble (`harness.rehearsal.injected_faults`), so many `times`; afterwards, and underneath, `then`.
 
     `times=None` never heals. Counted by `tag`, by default the name with phase, batch and ids. Without `then` the
     answer is what a rehearsal without a scene would say. Unknown names and parameters raise ValueError.

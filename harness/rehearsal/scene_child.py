@@ -20,11 +20,11 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any, Final
 
-from harness.base.cause import cause_of
+from harness.evaluation.cause import cause_of
 from harness.rehearsal.pages import Web, WebError, web_of
+from harness.rehearsal.prompt_values import UntoldError
 from harness.rehearsal.replies import document_of, problem_of
 from harness.rehearsal.scene import Ask
-from harness.rehearsal.told import UntoldError
 
 LENGTH: Final = struct.Struct(">Q")
 

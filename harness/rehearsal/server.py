@@ -26,20 +26,20 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from harness.base.boxes import from_json
 from harness.base.errors import UsageError
 from harness.base.files import write_atomic
-from harness.rehearsal.attempts import Attempts
-from harness.rehearsal.briefing import Briefing
+from harness.evaluation.check_sandbox import from_json
+from harness.rehearsal.access import BodyTooLargeError, Porter, too_large
+from harness.rehearsal.attempt_index import Attempts
+from harness.rehearsal.brief import Briefing
+from harness.rehearsal.delivery import LiveConnections, protocol_for
 from harness.rehearsal.endpoints import CountTokens, Hello, Messages, Models, not_found
-from harness.rehearsal.faults import parse_faults
-from harness.rehearsal.history import RequestHistory
+from harness.rehearsal.fault_orders import parse_faults
 from harness.rehearsal.pages import Web
-from harness.rehearsal.porter import BodyTooLargeError, Porter, too_large
 from harness.rehearsal.proxy import WebProxy
 from harness.rehearsal.rehearsal import Rehearsal
+from harness.rehearsal.request_history import RequestHistory
 from harness.rehearsal.stage import SceneError, SceneStage
-from harness.rehearsal.stream import LiveConnections, protocol_for
 
 
 def main() -> None:

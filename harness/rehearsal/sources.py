@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from harness.base.bounded import Bounded, BoundedError
 from harness.core.evidence import same_page
+from harness.evaluation.bounded import Bounded, BoundedError
 from harness.rehearsal.pages import MADE_UP_SITE
 from harness.rehearsal.scene import Ask, Records
 

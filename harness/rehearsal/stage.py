@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import IO, Any, Final, NoReturn, Protocol
 
 import harness
-from harness.base.barred import barred
-from harness.base.boxes import Boxed, cure
-from harness.base.handed import handed
+from harness.base.descriptors import handed
+from harness.evaluation.check_sandbox import Boxed, cure
+from harness.evaluation.denials import barred
 from harness.rehearsal.pages import Results, Web, WebError
 from harness.rehearsal.replies import reply_of
 from harness.rehearsal.scene import Ask, Page, Reply

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.base.paths import steps_of
-from harness.rehearsal.briefing import PhaseBriefing
-from harness.rehearsal.told import Telling, Told, Untold, leaves, unescaped
+from harness.rehearsal.brief import PhaseBriefing
+from harness.rehearsal.prompt_values import Telling, Told, Untold, leaves, unescaped
 
 _MOST_NAMES = 5
 

@@ -10,7 +10,7 @@ from harness.core.prices import cost_of
 from harness.rehearsal.cache import Lookup, tokens
 from harness.rehearsal.question import SCRIPTED_ID
 from harness.rehearsal.scene import Stop, Text, Tool, Turn
-from harness.rehearsal.side import Found, ServerTool, SideTurn
+from harness.rehearsal.side_requests import Found, ServerTool, SideTurn
 
 _REFUSED: Final = {"type": "refusal", "category": "cyber", "explanation": "a rehearsal: the model refuses"}
 """With a category the CLI goes on with another model by itself, unless it is kept from that."""

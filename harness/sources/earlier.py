@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.base.texts import TextError, folded_text
 from harness.core.types import Json
 from harness.job.job import Job, SelectSpec
-from harness.sources.decoding import text_of
+from harness.sources.encodings import text_of
 from harness.sources.json_file import parsed
 from harness.sources.lines import rows_of_jsonl, told_at_once
 from harness.sources.rows import MOST_JSON_BYTES, refuse

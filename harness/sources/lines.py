@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.base.texts import TextError, shown
 from harness.core.types import Json
-from harness.sources.decoding import lines_of
+from harness.sources.encodings import lines_of
 from harness.sources.rows import MOST_ITEMS, DuplicateKeyError, Rows, SourceError, strict_json, too_many
 
 _MOST_PROBLEMS = 20

@@ -5,26 +5,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.base.artifacts import sha_of
-from harness.base.bounded import Bounded
 from harness.base.errors import Problem, UsageError
 from harness.base.ids import Sha
 from harness.base.texts import shown
 from harness.base.workbook import SUFFIXES as WORKBOOK_SUFFIXES
-from harness.core.inputs import hash_of_input
+from harness.core.input_hash import hash_of_input
 from harness.core.names import same_file
 from harness.core.types import Item
+from harness.evaluation.bounded import Bounded
 from harness.job.batch_plan import BatchPlan, against
 from harness.job.items import TABLE_SUFFIXES
 from harness.job.job import ItemsSpec, Job
 from harness.job.plan_file import placed
 from harness.sources.aliases import Aliases, read_aliases
-from harness.sources.files import rows_of_files
+from harness.sources.file_items import rows_of_files
+from harness.sources.item_naming import items_of
 from harness.sources.json_file import chosen_rows, rows_of_json
 from harness.sources.lines import rows_of_jsonl, rows_of_txt
-from harness.sources.naming import items_of
 from harness.sources.order import UnknownFieldError, ordered
 from harness.sources.rows import Rows, SourceError
-from harness.sources.sheet import SheetSource, rows_of_sheet
+from harness.sources.sheet_rows import SheetSource, rows_of_sheet
 from harness.sources.table import rows_of_table
 
 _MOST_PROBLEMS = 50

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness.base.texts import TextError, shown
 from harness.core.types import Json
-from harness.sources.decoding import lines_of
+from harness.sources.encodings import lines_of
 from harness.sources.lines import told_at_once
 from harness.sources.rows import MOST_ITEM_CHARACTERS, MOST_ITEMS, Rows, too_many
 

@@ -10,27 +10,27 @@ from decimal import Decimal
 
 from harness.base.errors import LedgerDamagedError
 from harness.base.ids import AttemptId, ItemId, Sha, Token
-from harness.core.belief import of_asked_models
+from harness.core.claims import of_asked_models
 from harness.core.events import AttemptEnded, AttemptStarted
 from harness.core.faults import UNKNOWN, classify
 from harness.core.models import asked_by
 from harness.core.money import to_micro
+from harness.core.open_attempt import Span
 from harness.core.prices import worst_response_usd
 from harness.core.settle import settle
-from harness.core.standing import Span
 from harness.core.symptoms import Symptoms
 from harness.core.types import AttemptSpec, BatchView, Ending, Fault, Json, Judgement, Rejected, SessionFacts
-from harness.executors.folder import AttemptFolder
+from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.local import facts_left
 from harness.job.job import Job, PhaseSpec
 from harness.ledger import queries
-from harness.ledger.ending import checks_raised, open_attempt
 from harness.ledger.flow import follow
+from harness.ledger.open_attempts import checks_raised, open_attempt
 from harness.ledger.pieces import Piece, context_pieces
 from harness.ledger.queries import ReadyGroup, Unsettled, Used
 from harness.prompts.render import render, uses_context
-from harness.supervisor.judging import store_accepted, verdicts_on
-from harness.supervisor.setting import Setting
+from harness.supervisor.judgement import store_accepted, verdicts_on
+from harness.supervisor.run_context import Setting
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,17 @@ from harness.base import error_file
 from harness.base.artifacts import ArtifactStore
 from harness.base.errors import BrokenSetupError, HarnessError
 from harness.base.files import remove_half_written
+from harness.base.host_errors import number_of
 from harness.base.instances import origin_of
 from harness.base.removal import remove_tree
-from harness.base.troubles import number_of
 from harness.core.faults import classify
 from harness.core.run_events import RunEnded
 from harness.core.symptoms import Symptoms
 from harness.job.job import Job
-from harness.ledger import ballast, progress, queries
+from harness.ledger import progress_file, queries, reserve_file
 from harness.supervisor.attempt import judge_and_settle, salvage
-from harness.supervisor.merging import Merger
-from harness.supervisor.setting import Setting
+from harness.supervisor.merger import Merger
+from harness.supervisor.run_context import Setting
 
 PROGRESS = "batch_progress.json"
 
@@ -45,7 +45,7 @@ def _has_neighbor(job: Job) -> bool:
 def leave_shared_progress(job: Job) -> None:
     """This job's file moves out of a folder that another manifest has begun to share; that of another job stays."""
     beside = job.folder / PROGRESS
-    if progress_path(job) != beside and progress.is_of(beside, job.name):
+    if progress_path(job) != beside and progress_file.is_of(beside, job.name):
         beside.unlink(missing_ok=True)
         if error_file.is_ours(errors := job.folder / error_file.NAME):
             errors.unlink(missing_ok=True)
@@ -71,7 +71,7 @@ async def give_up(setting: Setting, merger: Merger, reason: str) -> None:
 
     As far as the disk takes it: what cannot be recorded now is settled at the next start. The sessions have ended.
     """
-    ballast.let_go(ballast_path(setting.job))
+    reserve_file.let_go(ballast_path(setting.job))
     with suppress(OSError, sqlite3.OperationalError):
         for lost in queries.unsettled(setting.ledger.db):
             spec, ending = await salvage(setting, lost)

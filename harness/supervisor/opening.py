@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from harness import __version__
-from harness.base.bounded import Bounded
 from harness.base.clock import Clock
 from harness.base.errors import LedgerDamagedError, Problem, UsageError
 from harness.base.files import make_folder, refuse_shared, write_private
@@ -25,26 +24,27 @@ from harness.core.money import in_words, to_micro
 from harness.core.names import same_file
 from harness.core.prices import known_names, price_of
 from harness.core.types import BatchView, Item
+from harness.evaluation.bounded import Bounded
 from harness.job.fingerprint import Fingerprint, fingerprint
 from harness.job.job import Job
-from harness.job.wording import nearest
+from harness.job.pydantic_errors import nearest
 from harness.ledger import queries
 from harness.ledger.edits import Row, edit_rows
 from harness.ledger.loss import how_to_go_on, last_attempt_folder, refuse_lost
-from harness.ledger.selecting import candidates
+from harness.ledger.selection_queries import candidates
 from harness.ledger.store import Ledger, Transaction
 from harness.outputs.possible import impossible
 from harness.planning.batches import batches_of
+from harness.planning.changes import changes_since, is_the_same, refusal, row_of
+from harness.planning.choice import Choice, batches_known, refuse_unknown
+from harness.planning.renamed import of_another_name
 from harness.planning.select import Selection
 from harness.prompts import render
 from harness.sources.read import digest_of_source, read
 from harness.supervisor.attempt import reservation
-from harness.supervisor.changes import changes_since, is_the_same, refusal, row_of
-from harness.supervisor.choosing import Choice, batches_known, refuse_unknown
-from harness.supervisor.merging import refuse_foreign_targets
-from harness.supervisor.renamed import of_another_name
-from harness.supervisor.selecting import made, selected, skipped
-from harness.supervisor.writing_back import refuse_foreign_copies
+from harness.supervisor.merger import refuse_foreign_targets
+from harness.supervisor.selections import made, selected, skipped
+from harness.supervisor.workbook_writer import refuse_foreign_copies
 
 _EVERYTHING = Choice()
 

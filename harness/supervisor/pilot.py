@@ -10,9 +10,9 @@ from harness.core.money import in_words, to_micro
 from harness.core.pace import by_the_clock, left_at
 from harness.core.run_events import PilotJudged, PilotStarted
 from harness.ledger import queries
-from harness.ledger.samples import rests, samples
+from harness.ledger.cost_samples import rests, samples
 from harness.supervisor.attempt import reservation
-from harness.supervisor.setting import Setting
+from harness.supervisor.run_context import Setting
 
 
 class Pilot:

@@ -7,9 +7,9 @@ from typing import Protocol
 from harness.base.ids import ItemId
 from harness.core.events import HoldLifted
 from harness.core.run_events import Paused, Resumed
-from harness.ledger import control, queries
+from harness.ledger import queries, spool
 from harness.ledger.edits import edit_rows, reopen
-from harness.ledger.history import acceptance
+from harness.ledger.past_attempts import acceptance
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
 from harness.ledger.withdrawal import Word, is_busy, made_from_all, withdraw
@@ -39,11 +39,11 @@ class RequestDesk:
 
     def take(self, supervisor: Stoppable) -> None:
         """Carry out everything that waits in the spool, but what has to wait for running sessions."""
-        for posted in control.waiting(self._folder):
+        for posted in spool.waiting(self._folder):
             if self._carry_out(posted.request, supervisor):
                 posted.done()
 
-    def _carry_out(self, request: control.Request, supervisor: Stoppable) -> bool:
+    def _carry_out(self, request: spool.Request, supervisor: Stoppable) -> bool:
         match request.verb:
             case "cancel":
                 supervisor.ask_stop(request.who, now=request.now)
@@ -59,14 +59,14 @@ class RequestDesk:
                 return self._reject(request)
         return True
 
-    def _reopen(self, request: control.Request) -> None:
+    def _reopen(self, request: spool.Request) -> None:
         """Failed items get a new round; those that wait, by this request or an earlier one, get their rows of today."""
         wanted = None if request.all_failed else tuple(ItemId(item) for item in request.items)
         with self._ledger.transaction() as transaction:
             reopen(transaction, queries.failed_items(self._ledger.db, wanted), request.who)
             edit_rows(transaction, request.rows, request.who, again=False)
 
-    def _reject(self, request: control.Request) -> bool:
+    def _reject(self, request: spool.Request) -> bool:
         """Done items get a new round; not yet, while a session works on what was made from them."""
         db = self._ledger.db
         found = (acceptance(db, request.phase, item) for item in request.items)

@@ -9,7 +9,7 @@ from harness.base.errors import LedgerDamagedError
 from harness.base.ids import Sha
 from harness.base.paths import read_path
 from harness.core.names import file_name_for
-from harness.views.attempts import AttemptView
+from harness.views.attempt_rows import AttemptView
 
 _MOST_BYTES = 32 * 1024 * 1024
 _MOST_CHARACTERS = 4_000

@@ -14,17 +14,17 @@ from harness.base.nouns import plural
 from harness.core.money import in_words as money
 from harness.core.money import to_usd
 from harness.ledger.lock import is_held
-from harness.ledger.reusing import reused
-from harness.ledger.selecting import counts_of_skipped
+from harness.ledger.reuse_queries import reused
+from harness.ledger.selection_queries import counts_of_skipped
 from harness.views import facts
-from harness.views.pilot import pilot_lines
-from harness.views.reading import reading
-from harness.views.selection import kind_left_out
+from harness.views.ledger_reading import reading
+from harness.views.pilot_text import pilot_lines
+from harness.views.report_tables import Cell, as_csv, tables
+from harness.views.report_workbook import as_workbook
+from harness.views.selection_text import kind_left_out
 from harness.views.status import Status, status_of
 from harness.views.status_text import counts_line
-from harness.views.tables import Cell, as_csv, tables
 from harness.views.wording import clean, counted, date_time
-from harness.views.workbook import as_workbook
 
 _MOST_ROWS = 200
 _MOST_DEAR = 5

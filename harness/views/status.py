@@ -13,11 +13,11 @@ from harness.core.money import to_usd
 from harness.ledger import lock, queries
 from harness.ledger.counts import Counts, PhaseCounts, job_counts, phase_counts
 from harness.ledger.dashboard import estimated_completion
-from harness.ledger.progress import edited_copies, failed_items
-from harness.ledger.reusing import reused
-from harness.ledger.waiting import what_is_waited_for
-from harness.views.attempts import Batches, BatchName
-from harness.views.reading import Head, head, reading
+from harness.ledger.progress_file import edited_copies, failed_items
+from harness.ledger.reuse_queries import reused
+from harness.ledger.waiting_note import what_is_waited_for
+from harness.views.attempt_rows import Batches, BatchName
+from harness.views.ledger_reading import Head, head, reading
 from harness.views.results import Result, Workbook, results, workbooks
 
 SCHEMA_VERSION = 1

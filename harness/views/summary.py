@@ -14,10 +14,10 @@ from harness.core.money import in_words as money
 from harness.core.money import to_usd
 from harness.ledger.lock import is_held
 from harness.views import facts
-from harness.views.reading import reading
+from harness.views.ledger_reading import reading
 from harness.views.report import Asked, headline, mark
 from harness.views.results import results
-from harness.views.selection import selection_line
+from harness.views.selection_text import selection_line
 from harness.views.status import Status, status_of
 from harness.views.wording import clean, counted
 

@@ -17,8 +17,8 @@ from harness.core.money import in_words as money
 from harness.job.bounds import Bounds, Deadline
 from harness.ledger.queries import last_seq
 from harness.ledger.store import Entry
-from harness.views.attempts import AttemptView, Verdict, attempt, made_by, verdicts
-from harness.views.reading import head, is_planned, reading
+from harness.views.attempt_rows import AttemptView, Verdict, attempt, made_by, verdicts
+from harness.views.ledger_reading import head, is_planned, reading
 from harness.views.timeline import Words
 from harness.views.wording import at_moment, clean, clock_time, counted, shorten, shorten_id
 

@@ -13,10 +13,10 @@ from harness.core import events as e
 from harness.core import run_events as r
 from harness.core.money import in_words as money
 from harness.ledger.store import Entry, entries
-from harness.views.attempts import Batches, BatchName, known_duration
-from harness.views.pilot import pilot_lines
-from harness.views.reading import reading
-from harness.views.selection import selection_line, why_left_out
+from harness.views.attempt_rows import Batches, BatchName, known_duration
+from harness.views.ledger_reading import reading
+from harness.views.pilot_text import pilot_lines
+from harness.views.selection_text import selection_line, why_left_out
 from harness.views.wording import as_json, clean, counted, date_time, listed, shorten
 
 _OF_PLANNING = (e.ItemAdded, e.ItemSkipped, e.BatchPlanned, e.BatchSettled, e.GroupQueued, e.GroupsChosen)

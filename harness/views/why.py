@@ -19,10 +19,10 @@ from harness.core.item_ids import near
 from harness.core.money import to_usd
 from harness.core.types import Json
 from harness.ledger.contents import contents_of
-from harness.ledger.errors import errors_of_row
-from harness.ledger.selecting import skipped_why
-from harness.views.attempts import AttemptView, Verdict, attempts_of, verdicts
-from harness.views.reading import head, reading
+from harness.ledger.error_lines import errors_of_row
+from harness.ledger.selection_queries import skipped_why
+from harness.views.attempt_rows import AttemptView, Verdict, attempts_of, verdicts
+from harness.views.ledger_reading import head, reading
 from harness.views.rejected import wrote
 from harness.views.wording import listed
 

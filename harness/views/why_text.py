@@ -8,8 +8,8 @@ from harness.base.clock import from_text
 from harness.base.commands import command_at
 from harness.base.durations import in_words
 from harness.core.money import in_words as money
-from harness.views.attempts import AttemptView, Verdict
-from harness.views.selection import why_left_out
+from harness.views.attempt_rows import AttemptView, Verdict
+from harness.views.selection_text import why_left_out
 from harness.views.why import Chapter, History, Kept, Told
 from harness.views.wording import clean, counted, date_time, shorten
 

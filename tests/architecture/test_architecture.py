@@ -10,18 +10,22 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "harness"
 
-_SIX = {"ledger", "sources", "planning", "prompts", "backends", "outputs"}
-_BELOW = {"base", "job", "core"}
+_BELOW = {"base", "evaluation", "job", "core"}
+_BESIDE = {"samples", "ledger", "sources", "prompts", "backends", "outputs"}
+"""None of these imports another of them."""
 MAY_IMPORT: dict[str, set[str]] = {
     "base": set(),
-    "job": {"base"},
-    "core": {"base", "job"},
-    **{room: set(_BELOW) for room in _SIX},
+    "evaluation": {"base"},
+    "job": {"base", "evaluation"},
+    "core": {"base", "evaluation", "job"},
+    **{room: set(_BELOW) for room in _BESIDE},
+    "planning": _BELOW | _BESIDE,
     "executors": _BELOW | {"backends", "outputs"},
-    "supervisor": _BELOW | _SIX | {"executors"},
+    "supervisor": _BELOW | _BESIDE | {"planning", "executors"},
+    "review": _BELOW | _BESIDE | {"planning", "executors", "supervisor"},
     "views": _BELOW | {"ledger"},
-    "rehearsal": set(_BELOW),
-    "cli": _BELOW | _SIX | {"executors", "supervisor", "views", "rehearsal"},
+    "rehearsal": _BELOW | {"samples"},
+    "cli": _BELOW | _BESIDE | {"planning", "executors", "supervisor", "review", "views", "rehearsal"},
 }
 """Room -> the rooms it may import."""
 
@@ -30,10 +34,10 @@ HEAVY: dict[str, set[str]] = {
     "anthropic": set(),
     "pexpect": {"backends"},
     "pyte": {"backends"},
-    "jq": {"base"},
+    "jq": {"evaluation"},
     "jinja2": {"job", "prompts"},
-    "jsonschema": {"base", "rehearsal"},
-    "referencing": {"base", "rehearsal"},
+    "jsonschema": {"evaluation", "rehearsal"},
+    "referencing": {"evaluation", "rehearsal"},
     "openpyxl": {"base"},
     "xlsxwriter": {"views", "scripts"},
     "starlette": {"rehearsal"},
@@ -48,13 +52,13 @@ HEAVY: dict[str, set[str]] = {
 LOADED_AT_ONCE = {
     ("rehearsal", "starlette"),
     ("rehearsal", "uvicorn"),
-    ("base", "jq"),
-    ("base", "jsonschema"),
-    ("base", "referencing"),
+    ("evaluation", "jq"),
+    ("evaluation", "jsonschema"),
+    ("evaluation", "referencing"),
 }
 MAY_CATCH_EVERYTHING = {
-    "harness/supervisor/supervisor.py": "the edge of an attempt",
-    "harness/base/bounded_child.py": "the bounded child runs the user's code",
+    "harness/supervisor/loop.py": "the edge of an attempt",
+    "harness/evaluation/bounded_child.py": "the bounded child runs the user's code",
     "harness/backends/claude.py": "the edge of a session: the SDK may raise anything",
     "harness/rehearsal/stage.py": "the scene is the user's code",
     "harness/rehearsal/pages.py": "the functions of a scene's web are, too",

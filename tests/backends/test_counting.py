@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.backends.counting import Count
+from harness.backends.usage_count import Count
 from harness.core.prices import cost_of, worst_response_usd
 
 Line = dict[str, Any]

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.backends.record import Blotter, Drain, Liner, Recorder
+from harness.backends.session_record import Blotter, Drain, Liner, Recorder
 
 SECRET = "v3ry-s3cret-value"
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.backends.pulse import Pulse
-from harness.backends.stream import Reading
+from harness.backends.activity import Pulse
+from harness.backends.cli_stream import Reading
 from harness.base.ids import AttemptId
 from harness.core.faults import classify
 from harness.core.models import Asked

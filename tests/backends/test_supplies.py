@@ -13,7 +13,7 @@ import pytest
 from harness.backends.credentials import Credential, Supply
 from harness.backends.helper import HelperSupply
 from harness.backends.login import LoginSupply
-from harness.backends.passing import passed_on
+from harness.backends.passed_environment import passed_on
 from harness.backends.supply import find_supply
 from harness.base.errors import UsageError
 from harness.job.job import HelperSpec, Job

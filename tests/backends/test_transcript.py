@@ -5,9 +5,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from harness.backends.counting import Count
-from harness.backends.stream import Reading
+from harness.backends.cli_stream import Reading
 from harness.backends.transcript import Transcript, Translation, account_of
+from harness.backends.usage_count import Count
 from harness.core.faults import classify
 from harness.core.prices import cost_of
 

@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 from claude_agent_sdk import Transport
 
-from harness.backends.launch import Launch, Starter
-from harness.backends.record import Blotter
+from harness.backends.session_record import Blotter
+from harness.backends.start_request import Launch, Starter
 from harness.backends.transport import MOST_CONTROL, MOST_CONTROL_BYTES, RecordedTransport
 
 

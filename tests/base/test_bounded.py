@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.base.bounded import Bounded, BoundedError, JqOutcome
+from harness.evaluation.bounded import Bounded, BoundedError, JqOutcome
 from tests.ended import goes
 
 
@@ -333,7 +333,7 @@ def test_the_child_dies_with_its_parent_even_inside_an_endless_program(tmp_path:
     program = f"""
 import threading
 from pathlib import Path
-from harness.base.bounded import Bounded
+from harness.evaluation.bounded import Bounded
 bounded = Bounded()
 bounded.jq(".", [1], {{}})
 Path({str(told)!r}).write_text(str(bounded._child._process.pid))

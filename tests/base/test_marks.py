@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.base.ending import end_found
 from harness.base.marks import RUN_MARK, STATE_MARK, TOKEN_MARK, lock_limit, marked, of_job, state_digest
+from harness.base.termination import end_found
 from tests.base.family import tree
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness.base.bounded_schema import as_python, translated
+from harness.evaluation.bounded_schema import as_python, translated
 
 
 @pytest.mark.parametrize(

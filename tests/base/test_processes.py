@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.base import processes
-from harness.base.ending import end_tree, wait_gone
 from harness.base.processes import Identity, identity_of, is_alive
+from harness.base.termination import end_tree, wait_gone
 from tests.base.family import tree
 from tests.covers import covers
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.base.troubles import in_words, is_full, is_of_the_machine
+from harness.base.host_errors import in_words, is_full, is_of_the_machine
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.checker.laws import broken_laws
-from tests.rehearsals.playing import WORKER, Job, command_job
+from tests.end_to_end.playing import WORKER, Job, command_job
 
 NOW = "2099-01-01T00:00:00.000Z"
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.base.bounded import Bounded
 from harness.base.clock import SystemClock
 from harness.base.ids import ItemId
 from harness.core.types import Item
+from harness.evaluation.bounded import Bounded
 from harness.job.job import Job
 from harness.job.load import load
 from harness.ledger import queries

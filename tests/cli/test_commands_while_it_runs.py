@@ -67,7 +67,7 @@ def test_a_second_launch_shows_nothing_of_the_run_that_holds_the_job(
     state = desk.folder / ".harness/job"
     state.mkdir(parents=True)
     shown: list[object] = []
-    monkeypatch.setattr("harness.views.live.showing", lambda *words, **_: shown.append(words))
+    monkeypatch.setattr("harness.views.live_display.showing", lambda *words, **_: shown.append(words))
     with JobLock(state / "lock", SystemClock()):
         said = desk.types("launch")
     assert (said.code, shown) == (5, [])

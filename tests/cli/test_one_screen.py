@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.base.bounded import Bounded, BoundedError
 from harness.cli import examination, outside, readiness
+from harness.evaluation.bounded import Bounded, BoundedError
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk

@@ -12,10 +12,10 @@ import pytest
 
 from harness.base.clock import Clock
 from harness.ledger.store import Ledger
-from harness.supervisor import changes
+from harness.planning import changes
 from tests.cli.conftest import assert_sound, change_check, count, merged
 from tests.covers import covers
-from tests.rehearsals.playing import all_pids, words_of
+from tests.end_to_end.playing import all_pids, words_of
 
 if TYPE_CHECKING:
     import subprocess

@@ -10,7 +10,7 @@ import pytest
 
 from harness.base.errors import BrokenSetupError
 from harness.base.state import open_state
-from harness.ledger import seal
+from harness.ledger import clean_shutdown
 from harness.ledger.lock import is_held
 
 if TYPE_CHECKING:
@@ -123,19 +123,19 @@ def test_a_detached_launch_appends_to_no_other_file(desk: "Desk", state: Path, p
 def test_a_seal_that_is_no_plain_file_or_has_no_end_is_a_broken_one(state: Path, precious: Path) -> None:
     ledger, path = state / "ledger.db", state / "ledger.seal"
     whole = path.read_bytes()
-    assert seal.look(ledger) == "whole"
+    assert clean_shutdown.look(ledger) == "whole"
     precious.write_bytes(whole)
     for put in (_link, _second_name, _pipe):
         path.unlink()
         put(path, precious)
-        assert seal.look(ledger) == "broken", put
+        assert clean_shutdown.look(ledger) == "broken", put
     path.unlink()
     path.symlink_to("/dev/zero")
-    assert seal.look(ledger) == "broken"
-    seal.remove(ledger)
-    assert seal.look(ledger) == "none"
+    assert clean_shutdown.look(ledger) == "broken"
+    clean_shutdown.remove(ledger)
+    assert clean_shutdown.look(ledger) == "none"
     path.write_bytes(whole + b"0")
-    assert seal.look(ledger) == "broken"
+    assert clean_shutdown.look(ledger) == "broken"
 
 
 @EVERY_KIND

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.base.bounded import Bounded
+from harness.evaluation.bounded import Bounded
 from harness.outputs.checks import COMMAND_S, JQ_S, PYTHON_S, SCHEMA_S
 
 if TYPE_CHECKING:

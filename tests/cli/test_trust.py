@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pexpect
 import pytest
 
-from harness.cli import trusting
+from harness.cli import trust
 from harness.job.grants import grants_of
 from harness.job.load import load
 
@@ -165,7 +165,7 @@ def test_what_init_writes_is_trusted_and_another_folder_is_not(
     monkeypatch.delenv("HARNESS_TRUST", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     assert desk.types("init").code == 0
-    monkeypatch.setattr("harness.cli.launching.play", lambda *_, **__: 0)
+    monkeypatch.setattr("harness.cli.launch.play", lambda *_, **__: 0)
     assert "trust" not in desk.types("rehearse").err
     desk.folder.rename(tmp_path / "moved")
     monkeypatch.chdir(tmp_path / "moved")
@@ -224,7 +224,7 @@ def test_at_a_terminal_a_yes_is_remembered(theirs: Path, asked: "pexpect.spawn[s
 
 
 def test_only_the_jobs_that_come_with_this_checkout_need_no_question() -> None:
-    root = Path(trusting.__file__).parents[2]
+    root = Path(trust.__file__).parents[2]
     ours = [root, root / ".demo", root / "examples/course"]
     others = [root / "leads", root / "examples/course/deeper", root.parent, root / "harness"]
-    assert [trusting._is_of_this_program(folder) for folder in (*ours, *others)] == [True] * 3 + [False] * 4
+    assert [trust._is_of_this_program(folder) for folder in (*ours, *others)] == [True] * 3 + [False] * 4

@@ -16,8 +16,8 @@ from harness.base.artifacts import ArtifactStore
 from harness.job.load import load
 from harness.ledger import written_back
 from harness.ledger.contents import contents_of
-from harness.sources.naming import ids_of_rows
-from harness.supervisor.writing_back import WriteBacks, value_of
+from harness.sources.item_naming import ids_of_rows
+from harness.supervisor.workbook_writer import WriteBacks, value_of
 from tests.covers import covers
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from harness.core.events import (
     ItemFailed,
     ItemStruck,
 )
+from harness.core.open_attempt import Member, Open, Span
 from harness.core.settle import settle
-from harness.core.standing import Member, Open, Span
 from harness.core.types import (
     Accepted,
     BatchRef,

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from harness.core.belief import claims
+from harness.core.claims import claims
 from harness.core.events import AttemptEnded, Event, GroupQueued, HoldPlaced, ItemAccepted, UsageSettled
 from harness.core.faults import CANCELLED, SUPERVISOR_LOST, USAGE_LIMIT, classify, consequence
+from harness.core.open_attempt import Open, Span
 from harness.core.settle import BELIEVED, settle
-from harness.core.standing import Open, Span
 from harness.core.symptoms import RateLimit, Symptoms
 from harness.core.types import Ending, Fault, Judgement, SessionFacts
 from tests.core.settling import GOOD, MISSING, NOW, an_attempt, failed, queued, struck

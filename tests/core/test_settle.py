@@ -37,8 +37,8 @@ from harness.core.faults import (
     TURN_LIMIT,
     USAGE_LIMIT,
 )
+from harness.core.open_attempt import Member, Open, Span
 from harness.core.settle import MOST_BREAKDOWNS, recover, settle
-from harness.core.standing import Member, Open, Span
 from harness.core.types import (
     Blame,
     Ending,

@@ -25,7 +25,7 @@ LEADS = [f"lead_{number:03d}" for number in range(1, 51)]
 def document_block() -> dict[str, Any]:
     """The Python block, run with one import line before it."""
     names: dict[str, Any] = {}
-    text = "from harness.cli.prompting import prompt\n" + (BLOCKS / "composer.py.txt").read_text()
+    text = "from harness.cli.named_prompt import prompt\n" + (BLOCKS / "composer.py.txt").read_text()
     exec(compile(text, "document 000", "exec"), names)
     return names
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from harness.base.artifacts import ArtifactStore
-from harness.base.bounded import Bounded
 from harness.base.ids import AttemptId, GroupId, ItemId, Token
 from harness.core.types import Accepted, Artifact, AttemptSpec, BatchRef, BatchView, Item, Judgement, Rejected
+from harness.evaluation.bounded import Bounded
 from harness.job.load import load
 from harness.outputs.checks import Checker
 from harness.outputs.judge import judge_here

@@ -11,19 +11,19 @@ from typing import Any
 
 import pytest
 
-from harness.cli.blueprint import survey
 from harness.cli.first_job import first_job
 from harness.cli.later_phases import foresee
 from harness.cli.preview import read_items
+from harness.cli.proposal import survey
 from harness.cli.silent_prompts import silent_prompts
-from harness.core.inputs import input_paths
+from harness.core.input_hash import input_paths
 from harness.core.types import BatchRef, BatchView, Item, Json
 from harness.job.job import Job, PhaseSpec
 from harness.job.load import load
 from harness.prompts.render import render
-from harness.rehearsal.briefing import Briefing, id_path
-from harness.rehearsal.history import RequestHistory
+from harness.rehearsal.brief import Briefing, id_path
 from harness.rehearsal.question import question_of
+from harness.rehearsal.request_history import RequestHistory
 from tests.covers import covers
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends.outfit import cli_folder
+from harness.backends.cli_start import cli_folder
 from harness.cli.main import run
 
 ROOT = Path(__file__).parents[2]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.base.bounded import Bounded
 from harness.base.errors import UsageError
+from harness.evaluation.bounded import Bounded
 from harness.job.load import load
 from harness.sources.aliases import plainly, read_aliases
 from harness.sources.read import read

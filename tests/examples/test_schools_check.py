@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from harness.base.bounded import Bounded
+from harness.evaluation.bounded import Bounded
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHOOL = "University of Oregon"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.base.bounded import Bounded
+from harness.evaluation.bounded import Bounded
 from harness.job.load import load
 from harness.sources.read import read
 from tests.covers import covers

@@ -48,7 +48,7 @@ RUN = """\
 import sys
 from pathlib import Path
 from harness.job.load import load
-from harness.supervisor.running import RunOptions, run_job
+from harness.supervisor.run import RunOptions, run_job
 sys.exit(run_job(load(Path("job.yaml")), RunOptions(None), lambda event: print(event.kind, flush=True)).exit_code)
 """
 

@@ -22,11 +22,11 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.clock import SystemClock
 from harness.base.ids import AttemptId, GroupId, ItemId, Token
 from harness.core.types import AttemptSpec, BatchRef, Ending, Item, SessionEvent
-from harness.executors.attempt import Tools
 from harness.executors.containment import NoWalls
 from harness.executors.guardian import Guardian
 from harness.executors.local import LocalExecutor
-from harness.executors.walls import Containment
+from harness.executors.running_attempt import Tools
+from harness.executors.sandbox import Containment
 from harness.job.job import ItemsSpec, Job, OutputSpec, PhaseSpec, SessionSpec
 
 STUB = Path(__file__).parent.parent / "stubs" / "session.py"

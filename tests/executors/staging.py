@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.backends.credentials import rehearsal_credential
 from harness.core.types import AttemptSpec, Ending
 from harness.executors.bubblewrap import Bubblewrap
-from harness.executors.walls import Containment
+from harness.executors.sandbox import Containment
 from harness.rehearsal.process import RehearsalServer
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from harness.backends.cli_start import cli_folder
 from harness.backends.login import LoginHome, LoginSupply, Renewal
-from harness.backends.outfit import cli_folder
 from harness.base.clock import SystemClock
 from harness.core.types import AttemptSpec
-from harness.executors.attempt import Tools
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.local import LocalExecutor
+from harness.executors.running_attempt import Tools
 from harness.rehearsal.process import RehearsalServer
 
 if TYPE_CHECKING:

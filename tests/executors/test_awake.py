@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.base.ending import wait_gone
-from harness.executors.awake import Awake
+from harness.base.termination import wait_gone
+from harness.executors.keep_awake import Awake
 
 pytestmark = pytest.mark.linux
 
@@ -36,7 +36,7 @@ def test_the_machine_is_kept_awake_until_it_is_released(tmp_path: Path) -> None:
 
 
 def test_the_lock_goes_with_a_killed_supervisor(tmp_path: Path) -> None:
-    program = f"from harness.executors.awake import Awake\na = Awake('x', {stub(tmp_path, HOLDER)!r})\n"
+    program = f"from harness.executors.keep_awake import Awake\na = Awake('x', {stub(tmp_path, HOLDER)!r})\n"
     ours = subprocess.Popen(
         [sys.executable, "-c", f"{program}print(a.describe(), flush=True)\ninput()"],
         stdin=subprocess.PIPE,
@@ -67,7 +67,7 @@ def test_a_lock_that_cannot_be_had_is_said_and_is_no_error(tmp_path: Path, scrip
 
 
 def test_a_lock_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.executors.awake._PATIENCE_S", 0.2)
+    monkeypatch.setattr("harness.executors.keep_awake._PATIENCE_S", 0.2)
     with Awake("x", stub(tmp_path, "exec cat")) as awake:
         assert awake.describe() == "may fall asleep: systemd-inhibit: it does not answer"
 

@@ -18,17 +18,17 @@ from typing import Any
 import pytest
 
 import harness
-from harness.base.bounded import Bounded, BoundedError
-from harness.base.boxes import NOTHING, Allowed, Boxed, cure, from_json, to_json
 from harness.base.ids import ItemId
 from harness.core.types import Accepted
-from harness.executors.boxes import JobBoxes, boxes_of
+from harness.evaluation.bounded import Bounded, BoundedError
+from harness.evaluation.check_program import CommandError, run_command
+from harness.evaluation.check_sandbox import NOTHING, Allowed, Boxed, cure, from_json, to_json
 from harness.executors.bubblewrap import Bubblewrap
+from harness.executors.check_bubblewrap import JobBoxes, boxes_of
 from harness.executors.containment import NoWalls, choose_boxes
 from harness.job.job import CheckSpec, Job
-from harness.outputs.command import CommandError, run_command
-from harness.rehearsal.history import RequestHistory
 from harness.rehearsal.question import question_of
+from harness.rehearsal.request_history import RequestHistory
 from harness.rehearsal.scene import Text, Turn
 from harness.rehearsal.stage import SceneError, SceneStage
 from tests.ended import goes
@@ -282,8 +282,8 @@ SUPERVISOR = """
 import sys, threading
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from harness.base.bounded import Bounded
-from harness.executors.boxes import JobBoxes
+from harness.evaluation.bounded import Bounded
+from harness.executors.check_bubblewrap import JobBoxes
 from harness.executors.bubblewrap import Bubblewrap
 from harness.job.load import load
 

@@ -15,7 +15,7 @@ from harness.backends.credentials import Credential, rehearsal_credential
 from harness.base.marks import TOKEN_MARK, marked
 from harness.core.types import Ending
 from harness.executors.containment import NoWalls
-from harness.rehearsal.requests import read_log
+from harness.rehearsal.request_log import read_log
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
@@ -271,7 +271,7 @@ def test_a_refusal_switches_to_a_named_model_only_and_the_answer_names_who_gave_
     named = asyncio.run(stage.run(stage.spec("switch", fallback=("sonnet-5",))))
     assert named.fault is None
     assert (named.facts.model, named.facts.unasked) == ("claude-sonnet-5", ())
-    monkeypatch.setattr("harness.backends.models._NO_FALLBACK", {})
+    monkeypatch.setattr("harness.backends.model_switches._NO_FALLBACK", {})
     switched = asyncio.run(stage.run(stage.spec("switch")))
     assert switched.artifacts, "without the switch the CLI goes on with another model by itself"
     assert switched.facts.unasked == ("claude-sonnet-5",)
@@ -281,7 +281,7 @@ def misbehave(monkeypatch: pytest.MonkeyPatch, folder: Path, scenario: str) -> N
     stub = (Path(__file__).parent.parent / "stubs" / "speaker.py").read_text()
     (folder / "claude").write_text(f"#!/usr/bin/python3\nSCENARIO = {scenario!r}\n{stub}")
     (folder / "claude").chmod(0o755)
-    monkeypatch.setattr("harness.backends.outfit.cli_folder", lambda: folder)
+    monkeypatch.setattr("harness.backends.cli_start.cli_folder", lambda: folder)
 
 
 def test_I10_a_session_that_says_its_credential_is_not_quoted_anywhere(
@@ -303,7 +303,7 @@ def test_I10_a_session_that_says_its_credential_is_not_quoted_anywhere(
 def test_S18_a_missing_cli_is_for_a_person_to_mend(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("harness.backends.outfit.cli_folder", lambda: tmp_path / "nothing")
+    monkeypatch.setattr("harness.backends.cli_start.cli_folder", lambda: tmp_path / "nothing")
     ending = asyncio.run(stage.run(stage.spec("a"), NoWalls("permissions")))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("cli_missing", "config")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from harness.backends.pulse import Pulse
+from harness.backends.activity import Pulse
 from harness.base.ids import AttemptId
 from harness.executors.clocks import STANDSTILL_S, Expired, Standstill, until_expired, until_quiet
 from harness.job.job import SessionSpec

@@ -21,7 +21,7 @@ from harness.base.processes import identity_of
 from harness.core.types import Artifact, AttemptSpec, Ending, Item, OutputFault, SessionEvent
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import NoWalls
-from harness.executors.walls import Containment
+from harness.executors.sandbox import Containment
 from tests.covers import covers
 
 if TYPE_CHECKING:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.backends.cli_start import Outfit
 from harness.backends.credentials import Credential
-from harness.backends.outfit import Outfit
-from harness.backends.passing import Passed
+from harness.backends.passed_environment import Passed
 from harness.backends.session import Paths
 from harness.executors.allowance import Allowance
+from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.confinement import Confinement
 from harness.executors.containment import NoWalls
-from harness.executors.folder import AttemptFolder
 from harness.executors.landlock import confining_program, version
 from harness.executors.seccomp import filter_for
 from harness.executors.starter import AttemptStarter

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.base.sealed import sealed
-from harness.core.inputs import hash_of_input
-from harness.executors.inputs import copy_input
+from harness.core.input_hash import hash_of_input
+from harness.executors.input_copies import copy_input
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.backends.launch import Launch
+from harness.backends.start_request import Launch
 from harness.base.errors import BrokenSetupError, UsageError
 from harness.executors import bubblewrap, installations
+from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import Bubblewrap, mounts_of
 from harness.executors.containment import choose
-from harness.executors.folder import AttemptFolder
 from harness.executors.installations import covered, needed_by
 from harness.executors.preflight import preflight
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.executors import keeping
-from harness.executors.keeping import Keeping, size_of
+from harness.executors import retention
+from harness.executors.retention import Keeping, size_of
 
 MIB = 1 << 20
 
@@ -64,7 +64,7 @@ def test_L2_a_link_in_place_of_an_output_takes_nothing_along(tmp_path: Path) -> 
     (folder / "work" / "out" / "a.json").unlink()
     (folder / "work" / "out").rmdir()
     (folder / "work" / "out").symlink_to(tmp_path / "elsewhere")
-    assert keeping.reduce(folder)
+    assert retention.reduce(folder)
     assert left(folder) == {"stream.jsonl", "spec.json"} and (tmp_path / "elsewhere" / "a.json").exists()
 
 
@@ -76,7 +76,7 @@ def test_an_end_looks_at_the_tries_of_its_own_batch_only(tmp_path: Path, monkeyp
         looked.append(name)
         return name[7:]
 
-    monkeypatch.setattr("harness.executors.keeping._label", label)
+    monkeypatch.setattr("harness.executors.retention._label", label)
     kept = Keeping(tmp_path, most_bytes=1 << 40)
     for number in range(1, 41):
         (folder := tmp_path / f"{number:06d}-p1-b{number:03d}").mkdir()

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.backends import managed
-from harness.backends.launch import Launch
+from harness.backends.start_request import Launch
+from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import Bubblewrap
-from harness.executors.folder import AttemptFolder
 from tests.executors.staging import Stage, staged
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.backends import claude, outfit
+from harness.backends import claude, cli_start
 from harness.backends.credentials import Credential
 from harness.base.ids import ItemId
 from harness.core.types import Ending, Item
@@ -101,12 +101,12 @@ def test_I11_without_our_switches_all_of_it_would_be_loaded(
     stage: Stage, capture: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control: what is planted here does work."""
-    arguments, options = outfit._arguments, claude._options
-    switches = {name: value for name, value in outfit.SWITCHES.items() if "GIT" not in name}
+    arguments, options = cli_start._arguments, claude._options
+    switches = {name: value for name, value in cli_start.SWITCHES.items() if "GIT" not in name}
     ours = {"--setting-sources=": "--setting-sources=user,project,local", "--strict-mcp-config": "--verbose"}
-    monkeypatch.setattr(outfit, "SWITCHES", switches)
+    monkeypatch.setattr(cli_start, "SWITCHES", switches)
     monkeypatch.setattr(
-        outfit, "_arguments", lambda *args, **named: [ours.get(w, w) for w in arguments(*args, **named)]
+        cli_start, "_arguments", lambda *args, **named: [ours.get(w, w) for w in arguments(*args, **named)]
     )
     monkeypatch.setattr(
         claude, "_options", lambda spec: replace(options(spec), setting_sources=["user", "project", "local"])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from harness.backends import outfit
+from harness.backends import cli_start
 from harness.backends.credentials import Credential
 from harness.core.types import AttemptSpec, Ending
 from harness.executors.bubblewrap import Bubblewrap
@@ -33,7 +33,7 @@ async def asked_at(bench: "Bench", port: int) -> Ending:
 
 
 def test_P25_a_port_that_nobody_listens_at_is_the_network(bench: "Bench", monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(cast(dict[str, str], outfit.SWITCHES), "CLAUDE_CODE_MAX_RETRIES", "0")
+    monkeypatch.setitem(cast(dict[str, str], cli_start.SWITCHES), "CLAUDE_CODE_MAX_RETRIES", "0")
     with socket.socket() as taken:  # bound and never listening: refused, and nobody else can have it
         taken.bind(("127.0.0.1", 0))
         ending = asyncio.run(asked_at(bench, taken.getsockname()[1]))
@@ -74,7 +74,7 @@ def test_S17_the_version_of_the_cli_is_told_by_each_attempt(
     bench: "Bench", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     stub = (Path(__file__).parent.parent / "stubs" / "speaker.py").read_text()
-    monkeypatch.setattr("harness.backends.outfit.cli_folder", lambda: tmp_path / "cli")
+    monkeypatch.setattr("harness.backends.cli_start.cli_folder", lambda: tmp_path / "cli")
     versions = []
     for version in ("2.1.197", "2.1.329"):
         shutil.rmtree(tmp_path / "cli", ignore_errors=True)

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.backends import outfit, terminal
+from harness.backends import cli_start, terminal
 from harness.backends.credentials import rehearsal_credential
-from harness.backends.launch import Launch
-from harness.base.handed import handed
+from harness.backends.start_request import Launch
+from harness.base.descriptors import handed
 from harness.base.marks import TOKEN_MARK, marked
 from harness.core.types import AttemptSpec, Ending
+from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import NoWalls
-from harness.executors.folder import AttemptFolder
 from harness.job.job import Backend, PhaseSpec
 from harness.supervisor.attempt import reservation, worst_of
 from tests.executors.staging import Stage, staged
@@ -128,7 +128,7 @@ def test_S15_an_unknown_question_stops_the_job_with_its_screen_and_no_key_is_hit
         f"open({str(heard)!r}, 'w').write(sys.stdin.read(1))\n"
     )
     program.chmod(0o755)
-    monkeypatch.setattr(outfit, "cli_folder", lambda: tmp_path)
+    monkeypatch.setattr(cli_start, "cli_folder", lambda: tmp_path)
     monkeypatch.setattr(terminal, "PUZZLED_S", 0.3)
     session = replace(bench.job().phases[0].session, backend="terminal", model="sonnet", command=())
     spec = bench.attempt(session)
@@ -146,7 +146,7 @@ def test_a_process_that_dies_at_once_is_the_machines_fault_and_is_not_waited_for
 ) -> None:
     (tmp_path / "claude").write_text("#!/bin/sh\necho no network\nexit 1\n")
     (tmp_path / "claude").chmod(0o755)
-    monkeypatch.setattr(outfit, "cli_folder", lambda: tmp_path)
+    monkeypatch.setattr(cli_start, "cli_folder", lambda: tmp_path)
     session = replace(bench.job().phases[0].session, backend="terminal", model="sonnet", command=())
     spec = bench.attempt(session)
     ending = asyncio.run(bench.run(spec, NoWalls("permissions"), credential=rehearsal_credential("http://127.0.0.1:9")))

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.backends.launch import Launch
-from harness.base.ending import end_found, wait_gone
+from harness.backends.start_request import Launch
 from harness.base.errors import BrokenSetupError, UsageError
 from harness.base.marks import TOKEN_MARK, marked
+from harness.base.termination import end_found, wait_gone
+from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import Bubblewrap, why_not
 from harness.executors.confinement import CONFINE, TOOL_SHELL, Confinement
 from harness.executors.containment import NoWalls, choose, in_words
-from harness.executors.folder import AttemptFolder
 from harness.executors.preflight import preflight
-from harness.executors.walls import Wrapped
+from harness.executors.sandbox import Wrapped
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from harness.base.bounded import Bounded
 from harness.base.errors import UsageError
+from harness.evaluation.bounded import Bounded
 from harness.job.fields import parse_field, schema_of_fields
 from harness.job.load import load
 from harness.job.schema import manifest_schema

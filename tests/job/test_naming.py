@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.job.naming import named_in
+from harness.job.prompt_names import named_in
 
 FIELDS = {
     "Write a good summary. Be careful.": [],

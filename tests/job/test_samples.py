@@ -7,7 +7,7 @@ import pytest
 
 from harness.base.errors import UsageError
 from harness.job.load import load
-from harness.rehearsal.invent import sampled
+from harness.rehearsal.generate import sampled
 from harness.rehearsal.scene import Ask
 
 MANIFEST = """\

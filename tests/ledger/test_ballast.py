@@ -2,22 +2,22 @@
 
 from pathlib import Path
 
-from harness.ledger import ballast
+from harness.ledger import reserve_file
 
 
 def test_the_ballast_is_room_on_the_disk_and_no_hole(tmp_path: Path) -> None:
     path = tmp_path / "ballast"
-    ballast.lay(path)
+    reserve_file.lay(path)
     status = path.stat()
-    assert status.st_size == ballast.SIZE_BYTES and status.st_blocks * 512 >= ballast.SIZE_BYTES
+    assert status.st_size == reserve_file.SIZE_BYTES and status.st_blocks * 512 >= reserve_file.SIZE_BYTES
     assert status.st_mode & 0o777 == 0o600
 
 
 def test_ballast_that_was_let_go_is_laid_again_and_may_be_let_go_twice(tmp_path: Path) -> None:
     path = tmp_path / "ballast"
     for _ in range(2):
-        ballast.lay(path)
-        ballast.lay(path)
-        ballast.let_go(path)
-        ballast.let_go(path)
+        reserve_file.lay(path)
+        reserve_file.lay(path)
+        reserve_file.let_go(path)
+        reserve_file.let_go(path)
         assert not path.exists()

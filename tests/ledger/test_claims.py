@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from harness.base.clock import SystemClock
-from harness.ledger.claims import Claims, Clash
 from harness.ledger.lock import JobLock
+from harness.ledger.merge_targets import Claims, Clash
 from harness.ledger.store import Ledger
 
 

@@ -12,11 +12,11 @@ from harness.base.clock import SystemClock
 from harness.base.errors import LedgerDamagedError
 from harness.base.ids import GroupId, ItemId, Sha
 from harness.core.types import BatchRef
-from harness.ledger import examining, queries
-from harness.ledger.examining import harden, read_only
+from harness.ledger import queries, verification
 from harness.ledger.queries import ReadyGroup
 from harness.ledger.shapes import KNOWN_STATES, stranger_in, todays_state
 from harness.ledger.store import Ledger, opened_for_reading
+from harness.ledger.verification import harden, read_only
 from tests.sweeps.injecting import SmallJob
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "ledgers"
@@ -166,6 +166,6 @@ def test_a_schema_that_calls_functions_is_not_trusted() -> None:
 
 def test_a_reader_gives_up_on_work_without_end(ours: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever makes a query endless, should a schema that is ours ever do so."""
-    monkeypatch.setattr(examining, "_MOST_LOOKS", 2)
+    monkeypatch.setattr(verification, "_MOST_LOOKS", 2)
     with pytest.raises(LedgerDamagedError, match="more work than any ledger"), opened_for_reading(ours) as db:
         db.execute(f"SELECT max(phase) FROM ({ENDLESS})").fetchone()

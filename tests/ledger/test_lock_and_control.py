@@ -11,8 +11,8 @@ import pytest
 
 from harness.base.clock import SystemClock
 from harness.base.errors import JobHeldError
-from harness.base.troubles import in_words, is_of_the_machine
-from harness.ledger import control
+from harness.base.host_errors import in_words, is_of_the_machine
+from harness.ledger import spool
 from harness.ledger.lock import JobLock, is_held
 
 _HOLD = """
@@ -66,38 +66,38 @@ def test_T08_a_removed_or_replaced_lock_file_is_noticed(tmp_path: Path) -> None:
 
 
 def test_requests_wait_in_the_order_they_were_posted(tmp_path: Path) -> None:
-    control.post(tmp_path, control.Request("pause", "anna"))
-    control.post(tmp_path, control.Request("retry", "anna", items=("x",)))
-    waiting = control.waiting(tmp_path)
+    spool.post(tmp_path, spool.Request("pause", "anna"))
+    spool.post(tmp_path, spool.Request("retry", "anna", items=("x",)))
+    waiting = spool.waiting(tmp_path)
     assert [posted.request.verb for posted in waiting] == ["pause", "retry"]
     assert waiting[1].request.items == ("x",)
     waiting[0].done()
-    assert len(control.waiting(tmp_path)) == 1
+    assert len(spool.waiting(tmp_path)) == 1
 
 
 def test_a_pipe_or_a_senseless_request_in_the_spool_holds_nobody_up(tmp_path: Path) -> None:
-    control.post(tmp_path, control.Request("pause", "anna"))
+    spool.post(tmp_path, spool.Request("pause", "anna"))
     os.mkfifo(tmp_path / "00000000000000000001-abcdef01.json")
     (tmp_path / "00000000000000000002-abcdef01.json").write_text(
         '{"verb": "reject", "who": "x", "items": ["a"], "phase": 100000000000000000000}'
     )
-    assert [posted.request.verb for posted in control.waiting(tmp_path)] == ["pause"]
+    assert [posted.request.verb for posted in spool.waiting(tmp_path)] == ["pause"]
 
 
 def test_what_is_no_request_of_ours_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "000-broken.json").write_text("{")
     (tmp_path / "note.txt").write_text("hello")
-    assert control.waiting(tmp_path) == []
+    assert spool.waiting(tmp_path) == []
     assert (tmp_path / "note.txt").exists()
 
 
 @pytest.mark.root
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make a file of another user")
 def test_L5_a_request_that_another_user_has_put_there_is_not_heeded(tmp_path: Path) -> None:
-    control.post(tmp_path, control.Request("pause", "anna"))
-    theirs = control.post(tmp_path, control.Request("pause", "anna"))
+    spool.post(tmp_path, spool.Request("pause", "anna"))
+    theirs = spool.post(tmp_path, spool.Request("pause", "anna"))
     os.chown(theirs, 65534, 65534)
-    assert [posted.path for posted in control.waiting(tmp_path)] == [next(p for p in tmp_path.iterdir() if p != theirs)]
+    assert [posted.path for posted in spool.waiting(tmp_path)] == [next(p for p in tmp_path.iterdir() if p != theirs)]
 
 
 def test_a_disk_that_takes_no_locks_is_said_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from harness.base.artifacts import ArtifactStore
-from harness.base.bounded import Bounded
 from harness.base.ids import AttemptId, GroupId, ItemId, Token
 from harness.core.evidence import Fetches
 from harness.core.types import Accepted, Artifact, AttemptSpec, BatchRef, Item, Judgement, OutputFault, Rejected
+from harness.evaluation.bounded import Bounded
 from harness.job.job import CheckSpec, OutputSpec, PhaseSpec, SessionSpec, Shape
 from harness.outputs.checks import Breakdowns, Checker
 from harness.outputs.freeze import freeze

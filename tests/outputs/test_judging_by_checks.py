@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from harness.base.bounded import Bounded
-from harness.base.halt import HaltedError
 from harness.base.ids import ItemId
 from harness.core.types import Accepted, Item
+from harness.evaluation.bounded import Bounded
+from harness.evaluation.cancellation import HaltedError
 from harness.outputs.suspects import Known
 from tests.covers import covers
 from tests.ended import goes

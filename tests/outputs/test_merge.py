@@ -18,7 +18,7 @@ from harness.base.errors import BrokenSetupError, LedgerDamagedError
 from harness.base.ids import ItemId, Sha
 from harness.core.types import Accepted
 from harness.job.job import OutputSpec, Shape
-from harness.outputs import folder, merge
+from harness.outputs import merge, merged_folder
 from harness.outputs.formats import MOST_MORE_COLUMNS
 from harness.outputs.merge import Piece, fragment, hash_of, keep_aside, prepare, publish
 from harness.outputs.parse import canonical
@@ -248,7 +248,7 @@ def test_files_merge_into_a_folder_that_replaces_the_last_one(tmp_path: Path, st
 def test_where_names_cannot_be_exchanged_the_folder_is_replaced_all_the_same(
     tmp_path: Path, store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.outputs.folder._exchange", lambda one, other: False)
+    monkeypatch.setattr("harness.outputs.merged_folder._exchange", lambda one, other: False)
     test_files_merge_into_a_folder_that_replaces_the_last_one(tmp_path, store)
 
 
@@ -275,8 +275,8 @@ def test_the_hash_of_a_folder_does_not_depend_on_the_order_on_disk(
     target = tmp_path / "essays"
     publish(prepare(target, _files(store, {"A": b"one", "B": b"two"}), _spec("files", "{id}.md"), store))
     first = hash_of(target)
-    real = folder._below
-    monkeypatch.setattr(folder, "_below", lambda path: reversed(list(real(path))))
+    real = merged_folder._below
+    monkeypatch.setattr(merged_folder, "_below", lambda path: reversed(list(real(path))))
     assert hash_of(target) == first
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from harness.base.bounded import Bounded
 from harness.base.ids import ItemId
+from harness.evaluation.bounded import Bounded
 from harness.job.job import CheckSpec, OutputSpec
 from harness.outputs.possible import impossible
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.base import watching
+from harness.base import folder_watch
 from harness.job.job import OutputSpec, Shape
 from harness.outputs import watch
 from harness.outputs.watch import changes
@@ -26,8 +26,8 @@ def anyio_backend() -> str:
 def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """With inotify, and where there is none."""
     if request.param == "look":
-        monkeypatch.setattr(watching, "_start", lambda: None)
-        monkeypatch.setattr(watching, "LOOK_S", 0.02)
+        monkeypatch.setattr(folder_watch, "_start", lambda: None)
+        monkeypatch.setattr(folder_watch, "LOOK_S", 0.02)
 
 
 def _spec(file: str, shape: Shape = "array") -> OutputSpec:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.planning.ralph import Loop, pending_in, plugin_in, prompt_for
+from harness.planning.ralph_loop import Loop, pending_in, plugin_in, prompt_for
 from tests.covers import covers
 
 

@@ -14,7 +14,7 @@ from harness.base.ids import ItemId
 from harness.core.types import BatchRef, BatchView, Item
 from harness.job.job import CheckSpec, OutputSpec, PhaseSpec, SessionSpec
 from harness.job.template import complaints_about, environment_of_prompts, uses, visible
-from harness.prompts.filling import MOST_CHARACTERS, unbounded_at
+from harness.prompts.bounded_fill import MOST_CHARACTERS, unbounded_at
 from harness.prompts.render import Rendered, check, render, uses_context
 from tests.covers import covers
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from harness.backends.counting import Count
+from harness.backends.usage_count import Count
 from harness.core.faults import NETWORK, SESSION_BUDGET
 from harness.core.types import AttemptSpec, Fault
 

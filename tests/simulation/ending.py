@@ -7,12 +7,12 @@ import sqlite3
 from harness.core.decide import Start, decide
 from harness.core.money import to_micro
 from harness.job.job import Job
-from harness.ledger import progress
+from harness.ledger import progress_file
 from harness.ledger.counts import job_counts, phase_counts
 from harness.ledger.store import rebuild, state_of
 from harness.supervisor.attempt import reservation
-from harness.supervisor.finished import Finished
-from harness.supervisor.supervisor import Supervisor
+from harness.supervisor.loop import Supervisor
+from harness.supervisor.outcome import Finished
 from tests.simulation.script import Script
 from tests.simulation.virtual import VirtualClock
 from tests.simulation.watcher import Watcher
@@ -92,7 +92,7 @@ def _check_files(job: Job) -> None:
     assert found <= known, f"V18: files that nobody should have made: {sorted(found - known)}"
     inside = {path.name for path in job.state.iterdir() if not path.name.endswith(".tmp")}
     assert inside <= {"artifacts", "control", "errors.jsonl", "holds", "progress.json"}, f"V18: {sorted(inside)}"
-    assert not progress.was_edited(job.state / "progress.json"), "V18: the progress file is torn"
+    assert not progress_file.was_edited(job.state / "progress.json"), "V18: the progress file is torn"
 
 
 def _check_errors(job: Job, watcher: Watcher) -> None:

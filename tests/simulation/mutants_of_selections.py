@@ -6,9 +6,9 @@ from functools import partial
 import pytest
 
 from harness.core.types import Item
-from harness.ledger import selecting as waiting
+from harness.ledger import selection_queries as waiting
 from harness.planning import select as planning
-from harness.supervisor import selecting
+from harness.supervisor import selections
 from tests.simulation.mutant import Mutant, listed_in
 
 MUTANTS: list[Mutant] = []
@@ -27,7 +27,7 @@ def _what_was_selected_before_takes_no_place(patch: pytest.MonkeyPatch) -> None:
     def forgetful(db: sqlite3.Connection, phase: int) -> tuple[list[Item], list[Item]]:
         return found(db, phase)[0], []
 
-    patch.setattr(selecting, "candidates", forgetful)
+    patch.setattr(selections, "candidates", forgetful)
 
 
 @mutant("V22")

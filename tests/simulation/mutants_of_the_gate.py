@@ -17,12 +17,12 @@ from harness.core.gate import Gate, Passing, hold_until
 from harness.core.settle import settle
 from harness.ledger import apply
 from harness.supervisor import attempt as attempting
-from harness.supervisor import door as doors
-from harness.supervisor import pacing
-from harness.supervisor import supervisor as supervising
-from harness.supervisor.door import Door
-from harness.supervisor.setting import Setting
-from harness.supervisor.supervisor import Supervisor
+from harness.supervisor import gatekeeper as doors
+from harness.supervisor import loop as supervising
+from harness.supervisor import plan_pace
+from harness.supervisor.gatekeeper import Door
+from harness.supervisor.loop import Supervisor
+from harness.supervisor.run_context import Setting
 from tests.simulation.mutant import Mutant, Plant, listed_in
 
 MUTANTS: list[Mutant] = []
@@ -146,12 +146,12 @@ def _deadline_ignored(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("V21")
 def _at_once_of_a_plan_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(pacing, "is_full", lambda ledger, phase, running: False)
+    patch.setattr(plan_pace, "is_full", lambda ledger, phase, running: False)
 
 
 @mutant("V21")
 def _rate_of_a_plan_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(pacing, "closed", lambda job, ledger, phase, now: None)
+    patch.setattr(plan_pace, "closed", lambda job, ledger, phase, now: None)
 
 
 @mutant("V21")

@@ -16,9 +16,9 @@ from harness.core.settle import settle
 from harness.core.types import Ending
 from harness.ledger import apply, apply_items, flow, pieces, queries
 from harness.supervisor import attempt as attempting
-from harness.supervisor import merging
-from harness.supervisor import seen as seeing
-from harness.supervisor.supervisor import Supervisor
+from harness.supervisor import merger
+from harness.supervisor import snapshot as seeing
+from harness.supervisor.loop import Supervisor
 from tests.simulation.mutant import Mutant, Plant, listed_in
 from tests.simulation.world import World
 
@@ -157,7 +157,7 @@ def _merge_skips_the_last(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("V2", "V0")
 def _merge_is_current_for_ever(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(merging, "is_merged", lambda ledger, phase: phase.output.merge.exists())
+    patch.setattr(merger, "is_merged", lambda ledger, phase: phase.output.merge.exists())
 
 
 # given batches --------------------------------------------------------------------------------------------------------

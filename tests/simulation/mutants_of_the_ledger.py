@@ -8,22 +8,22 @@ from typing import Any
 
 import pytest
 
-from harness.backends.counting import Count
+from harness.backends.usage_count import Count
 from harness.base import artifacts, files
 from harness.base.ids import Sha
 from harness.core import events as e
 from harness.core import settle as settling
 from harness.core.events import AttemptEnded, Event, UsageSettled
-from harness.core.standing import Open
+from harness.core.open_attempt import Open
 from harness.core.types import Ending
 from harness.ledger.contents import Contents
 from harness.ledger.store import Ledger
 from harness.outputs import merge
 from harness.supervisor import attempt as attempting
-from harness.supervisor import seen as seeing
-from harness.supervisor import supervisor as supervising
-from harness.supervisor.door import says_usage_limit
-from harness.supervisor.supervisor import Supervisor
+from harness.supervisor import loop as supervising
+from harness.supervisor import snapshot as seeing
+from harness.supervisor.gatekeeper import says_usage_limit
+from harness.supervisor.loop import Supervisor
 from tests.simulation.mutant import Mutant, listed_in
 
 MUTANTS: list[Mutant] = []

@@ -15,13 +15,13 @@ from harness.core import gate as gates
 from harness.ledger import apply, queries
 from harness.outputs import match
 from harness.outputs.merge import fragment
-from harness.supervisor import finished as finishing
-from harness.supervisor import judging
-from harness.supervisor import supervisor as supervising
-from harness.supervisor.door import Door
-from harness.supervisor.finished import Finished
-from harness.supervisor.merging import Merger
-from harness.supervisor.supervisor import Supervisor
+from harness.supervisor import judgement
+from harness.supervisor import loop as supervising
+from harness.supervisor import outcome as finishing
+from harness.supervisor.gatekeeper import Door
+from harness.supervisor.loop import Supervisor
+from harness.supervisor.merger import Merger
+from harness.supervisor.outcome import Finished
 from tests.simulation.mutant import Mutant, listed_in
 
 MUTANTS: list[Mutant] = []
@@ -127,7 +127,7 @@ def _records_tell_of_their_attempt(patch: pytest.MonkeyPatch) -> None:
         }
         return fragment(kept, order)
 
-    patch.setattr(judging, "fragment", marked)
+    patch.setattr(judgement, "fragment", marked)
 
 
 # what the simulation has a stand-in for, or cannot meet -----------------------------------------------------

@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 
 from harness.base.artifacts import ArtifactStore
-from harness.base.bounded import Bounded
 from harness.core.events import AttemptEnded, AttemptStarted, FrozenOutput, ItemAccepted, UsageSettled
+from harness.evaluation.bounded import Bounded
 from harness.job.job import Job
 from harness.job.load import load
-from harness.ledger import reusing as offering
+from harness.ledger import reuse_queries as offering
 from harness.ledger.store import Ledger, rebuild, state_of
+from harness.review.rejudge import _NoSessions
 from harness.sources.read import read
-from harness.supervisor import reusing
-from harness.supervisor.judging import judge_with
+from harness.supervisor import record_reuse
+from harness.supervisor.judgement import judge_with
 from harness.supervisor.opening import make_state_folder, open_ledger, plan_or_check
-from harness.supervisor.second_thoughts import _NoSessions
-from harness.supervisor.setting import Setting
+from harness.supervisor.run_context import Setting
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 TRIALS = 6
@@ -158,7 +158,7 @@ def _take_over(job: Job, bounded: Bounded, die_at: int | None = None) -> int:
     store = ArtifactStore(job.state / "artifacts", ledger.contents)
     setting = Setting(job, ledger, store, _At(NOW), _NoSessions(), judge_with(job, store, bounded))
     try:
-        asyncio.run(reusing.reuse(setting, None))
+        asyncio.run(record_reuse.reuse(setting, None))
     finally:
         ledger.around_commit = lambda moment: None
         with suppress(sqlite3.Error):
@@ -201,7 +201,7 @@ def test_what_is_taken_over_is_what_may_be_and_a_kill_changes_nothing(
 
 def _old_ones_too(patch: pytest.MonkeyPatch) -> None:
     real = offering.offer_for
-    patch.setattr(reusing, "offer_for", lambda *given: (one := real(*given)) and _aged(one, NOW))
+    patch.setattr(record_reuse, "offer_for", lambda *given: (one := real(*given)) and _aged(one, NOW))
 
 
 def _aged(offer: Any, moment: datetime) -> Any:
@@ -215,12 +215,12 @@ def _other_rows_too(patch: pytest.MonkeyPatch) -> None:
         sha, data = db.execute("SELECT sha, data FROM items WHERE item = ?", (wanted.item,)).fetchone()
         return real(db, phase, replace(wanted, sha=sha, data=data))
 
-    patch.setattr(reusing, "offer_for", blind)
+    patch.setattr(record_reuse, "offer_for", blind)
 
 
 def _the_oldest_counts(patch: pytest.MonkeyPatch) -> None:
-    real = reusing._offers
-    newest = reusing._newest
+    real = record_reuse._offers
+    newest = record_reuse._newest
 
     def first(setting: Setting, name: str, fresh: Any) -> Any:
         found = newest(setting, name, fresh)
@@ -231,7 +231,7 @@ def _the_oldest_counts(patch: pytest.MonkeyPatch) -> None:
                         found[offer.item] = (state, offer)
         return found
 
-    patch.setattr(reusing, "_newest", first)
+    patch.setattr(record_reuse, "_newest", first)
 
 
 @pytest.mark.parametrize("mutant", [_old_ones_too, _other_rows_too, _the_oldest_counts])

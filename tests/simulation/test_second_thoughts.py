@@ -11,14 +11,14 @@ import pytest
 
 from harness.core import events as e
 from harness.core.types import Accepted, AttemptSpec, Item, Json, SessionEvent, Verdict
-from harness.ledger import apply, apply_items, control, edits, history, pieces, queries, withdrawal
+from harness.ledger import apply, apply_items, edits, past_attempts, pieces, queries, spool, withdrawal
 from harness.ledger.edits import Row
 from harness.ledger.store import Entry, Ledger
+from harness.review.rejudge import rejudge
 from harness.supervisor import requests
-from harness.supervisor.finished import Finished
 from harness.supervisor.opening import Agreed
-from harness.supervisor.second_thoughts import rejudge
-from harness.supervisor.setting import Setting
+from harness.supervisor.outcome import Finished
+from harness.supervisor.run_context import Setting
 from tests.simulation.judging import SimulatedJudge
 from tests.simulation.script import draw
 from tests.simulation.universe import Universe
@@ -101,7 +101,7 @@ class _Doubting(Universe):
             self._reject_one()
 
     def _is_the_end(self, finished: Finished) -> bool:
-        if control.waiting(self.job.state / "control"):
+        if spool.waiting(self.job.state / "control"):
             return False
         if finished.exit_code in (0, 1) and self._rounds:
             self._rounds -= 1
@@ -143,15 +143,13 @@ class _Doubting(Universe):
         seen = queries.last_seq(self._db)
         around, self.disk.around_fsync = self.disk.around_fsync, lambda: None  # it is another process that posts
         with contextlib.suppress(OSError):
-            control.post(
-                self.job.state / "control", control.Request("reject", "a person", (item,), phase=phase, seen=seen)
-            )
+            spool.post(self.job.state / "control", spool.Request("reject", "a person", (item,), phase=phase, seen=seen))
         self.disk.around_fsync = around
         self.met("reject")
 
     def _rejudge(self) -> None:
         """A process of its own, which may be killed; then once more, which finds nothing."""
-        sessions, had_failed = len(self.world.sessions), len(history.rejected_items(self._db, None))
+        sessions, had_failed = len(self.world.sessions), len(past_attempts.rejected_items(self._db, None))
         self._judge_again()
         if not self.disk.is_dead:
             before = queries.last_seq(self._db)
@@ -201,14 +199,14 @@ def _keep_what_was_made(patch: pytest.MonkeyPatch) -> None:
 
 
 def _judge_what_was_made_of_old_rows(patch: pytest.MonkeyPatch) -> None:
-    known = history._withdrawn_at
+    known = past_attempts._withdrawn_at
 
     def without_edits(db: sqlite3.Connection) -> dict[tuple[int, str], int]:
         rows = db.execute("SELECT json_extract(body, '$.item'), seq FROM entries WHERE kind = 'ItemEdited'")
         edited = {(1, item): seq for item, seq in rows}
         return {key: seq for key, seq in known(db).items() if edited.get(key) != seq}
 
-    patch.setattr(history, "_withdrawn_at", without_edits)
+    patch.setattr(past_attempts, "_withdrawn_at", without_edits)
 
 
 def _keep_the_strikes_of_an_old_row(patch: pytest.MonkeyPatch) -> None:
@@ -223,7 +221,7 @@ def _leave_done_items_with_their_old_rows(patch: pytest.MonkeyPatch) -> None:
 
 
 def _forget_what_was_withdrawn(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(history, "_withdrawn_at", lambda db: {})
+    patch.setattr(past_attempts, "_withdrawn_at", lambda db: {})
 
 
 def _merge_only_what_is_new(patch: pytest.MonkeyPatch) -> None:

@@ -18,13 +18,13 @@ from harness.core.run_events import RunStarted
 from harness.core.types import Artifact, AttemptSpec, Ending, Fault, Item, SessionEvent, SessionFacts
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger, entries
-from harness.supervisor.finished import Finished
-from harness.supervisor.merging import Merger
+from harness.supervisor.loop import Supervisor
+from harness.supervisor.merger import Merger
 from harness.supervisor.opening import plan_job
-from harness.supervisor.progress import ProgressWriter
+from harness.supervisor.outcome import Finished
+from harness.supervisor.progress_writer import ProgressWriter
 from harness.supervisor.requests import RequestDesk
-from harness.supervisor.setting import Setting
-from harness.supervisor.supervisor import Supervisor
+from harness.supervisor.run_context import Setting
 from tests.simulation.building import job_of
 from tests.simulation.judging import SimulatedJudge
 from tests.simulation.script import Script, Span

@@ -24,20 +24,20 @@ from harness.core.events import Event
 from harness.core.run_events import RunStarted
 from harness.core.types import Item, SessionEvent
 from harness.job.job import PhaseSpec
-from harness.ledger import control, queries
+from harness.ledger import queries, spool
 from harness.ledger.edits import Row
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger, entries
-from harness.supervisor import merging, progress
-from harness.supervisor.choosing import Choice, choose
-from harness.supervisor.finished import Finished
+from harness.planning.choice import Choice, choose
+from harness.supervisor import merger, progress_writer
 from harness.supervisor.housekeeping import give_up
-from harness.supervisor.merging import Merger
+from harness.supervisor.loop import Supervisor
+from harness.supervisor.merger import Merger
 from harness.supervisor.opening import add_items, plan_job
-from harness.supervisor.progress import ProgressWriter
+from harness.supervisor.outcome import Finished
+from harness.supervisor.progress_writer import ProgressWriter
 from harness.supervisor.requests import RequestDesk
-from harness.supervisor.setting import Setting
-from harness.supervisor.supervisor import Supervisor
+from harness.supervisor.run_context import Setting
 from tests.simulation.building import job_of
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.ending import check_end, check_files_are_not_late, check_idleness, merged
@@ -191,7 +191,7 @@ class Universe:
         until = self._until[0] if self._until else None
         setting = Setting(self.job, ledger, self.store, self.clock, self.world, judge, holds, until=until)
         writer = ProgressWriter(self.job.state / "progress.json", ledger, self.clock, very_slowly)
-        control.forget_cancels(self.job.state / "control")
+        spool.forget_cancels(self.job.state / "control")
         desk = RequestDesk(self.job.state / "control", ledger, shared_holds=holds)
         merger = Merger(setting, slowly)
         supervisor = Supervisor(setting, merger, writer, desk, self._heard, lambda: True)
@@ -245,9 +245,9 @@ class Universe:
         self.met(ask)
         verb = "cancel" if ask == "cancel now" else ask
         rows = self._rows_of_today() if ask == "retry" else ()
-        request = control.Request(verb, "a person", all_failed=ask == "retry", now=ask == "cancel now", rows=rows)
+        request = spool.Request(verb, "a person", all_failed=ask == "retry", now=ask == "cancel now", rows=rows)
         with self.disk.of_another_process():
-            control.post(self.job.state / "control", request)
+            spool.post(self.job.state / "control", request)
 
     def _rows_of_today(self) -> tuple[Row, ...]:
         """What `retry` finds in the source; here nobody edits it."""
@@ -380,8 +380,8 @@ class Universe:
             with self.disk.installed(), pytest.MonkeyPatch.context() as patch:
                 patch.setattr(secrets, "token_hex", lambda nbytes=32: names.randbytes(nbytes).hex())
                 patch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=names.getrandbits(128)))
-                patch.setattr(merging, "opened_for_reading", lambda path: contextlib.nullcontext(view))
-                patch.setattr(progress, "opened_for_reading", lambda path: contextlib.nullcontext(view))
+                patch.setattr(merger, "opened_for_reading", lambda path: contextlib.nullcontext(view))
+                patch.setattr(progress_writer, "opened_for_reading", lambda path: contextlib.nullcontext(view))
                 self.disk.remember_names(str(self.job.folder))
                 self.disk.remember_names(str(self.job.state))
                 yield

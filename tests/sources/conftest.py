@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.base.bounded import Bounded
 from harness.base.errors import UsageError
+from harness.evaluation.bounded import Bounded
 from harness.job.job import Job
 from harness.job.load import load
 from harness.sources.read import Reading, read

@@ -4,9 +4,9 @@ import json
 import random
 from pathlib import Path
 
-from harness.base.bounded import Bounded
 from harness.base.ids import ItemId
 from harness.core.types import Item
+from harness.evaluation.bounded import Bounded
 from harness.sources.order import ordered
 from harness.sources.read import hash_of
 from tests.covers import covers

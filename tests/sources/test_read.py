@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.base.bounded import Bounded
 from harness.base.errors import UsageError
 from harness.base.ids import ItemId
 from harness.core.types import Item
+from harness.evaluation.bounded import Bounded
 from harness.sources.read import read
 from tests.covers import covers
 from tests.sources.conftest import ids, job_of, reading, refusals

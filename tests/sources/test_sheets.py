@@ -10,10 +10,10 @@ import openpyxl
 import pytest
 import xlsxwriter
 
-from harness.base.bounded import Bounded
 from harness.base.errors import UsageError
+from harness.evaluation.bounded import Bounded
 from harness.sources.read import Reading, read
-from harness.sources.sheet import SheetSource, rows_of_sheet
+from harness.sources.sheet_rows import SheetSource, rows_of_sheet
 from tests.sources.conftest import ids, job_of
 
 LEADS: list[list[Any]] = [["lead_id", "company", "score"], ["lead_001", "Alpha", 9], ["lead_002", "Beta", 7]]

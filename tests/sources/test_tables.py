@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.base.bounded import Bounded
 from harness.base.errors import UsageError
+from harness.evaluation.bounded import Bounded
 from harness.sources.read import Reading
 from tests.sources.conftest import ids, job_of, reading, refusals
 

@@ -26,7 +26,7 @@ from harness.core.settle import settle
 from harness.ledger.store import Ledger
 from harness.outputs import merge
 from harness.supervisor import attempt
-from harness.supervisor.writing_back import WriteBacks
+from harness.supervisor.workbook_writer import WriteBacks
 
 
 def _name_everything(run_number: int) -> None:
@@ -146,8 +146,8 @@ def _become(asked: dict[str, Any]) -> NoReturn:
 
 
 _LOADED = (
-    *("harness.cli.app", "harness.cli.launching", "harness.cli.printing", "harness.cli.resetting", "harness.job.load"),
-    *("harness.supervisor.running", "harness.views.live", "harness.views.status", "harness.views.status_text"),
+    *("harness.cli.app", "harness.cli.launch", "harness.cli.output", "harness.cli.reset", "harness.job.load"),
+    *("harness.supervisor.run", "harness.views.live_display", "harness.views.status", "harness.views.status_text"),
 )
 
 if __name__ == "__main__":

@@ -12,12 +12,12 @@ from harness.base.ids import AttemptId, ItemId
 from harness.core import events as e
 from harness.core import run_events as r
 from harness.core.faults import SUPERVISOR_LOST
+from harness.core.open_attempt import Span
 from harness.core.settle import settle
-from harness.core.standing import Span
 from harness.core.types import Accepted, Ending, Fault, Json, Judgement, Rejected, SessionFacts, Verdict
 from harness.ledger import queries
-from harness.ledger.ending import open_attempt
 from harness.ledger.flow import follow
+from harness.ledger.open_attempts import open_attempt
 from harness.ledger.store import Ledger
 from harness.outputs.merge import fragment
 

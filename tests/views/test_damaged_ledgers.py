@@ -9,7 +9,7 @@ import pytest
 from harness.base.clock import SystemClock
 from harness.base.errors import HarnessError, LedgerDamagedError
 from harness.ledger.store import Ledger
-from harness.views.reading import reading
+from harness.views.ledger_reading import reading
 from harness.views.report import Asked, write_report
 from harness.views.status import read_status
 

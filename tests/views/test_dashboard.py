@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.ledger import progress
+from harness.ledger import progress_file
 from harness.ledger.lock import JobLock
-from harness.supervisor.progress import ProgressWriter
-from harness.views.attempts import attempt, made_by
+from harness.supervisor.progress_writer import ProgressWriter
+from harness.views.attempt_rows import attempt, made_by
 from harness.views.status import read_status
 from harness.views.status_text import lines
 from tests.covers import covers
@@ -33,7 +33,7 @@ DOCUMENT = json.loads("""{
 
 
 def _built(night: "Night") -> dict[str, object]:
-    return progress.build(night.ledger.db, night.clock.now())
+    return progress_file.build(night.ledger.db, night.clock.now())
 
 
 @covers("F39", "F204", "A24", "A30", "A78", "A89")
@@ -84,11 +84,11 @@ def test_a_hand_edit_is_kept_and_said(night: "Night", tmp_path: Path) -> None:
     writer = ProgressWriter(path, night.ledger, night.clock)
     writer.write_now()
     writer.write_now()
-    assert not progress.edited_copies(night.state), "what harness itself wrote is no edit"
+    assert not progress_file.edited_copies(night.state), "what harness itself wrote is no edit"
     edited = path.read_text().replace('"pending": ["A"]', '"pending": []')
     path.write_text(edited)
     writer.write_now()
-    assert [copy.read_text() for copy in progress.edited_copies(night.state)] == [edited]
+    assert [copy.read_text() for copy in progress_file.edited_copies(night.state)] == [edited]
     assert '"pending": ["A"]' in path.read_text()
     said = "\n".join(lines(read_status(night.state, night.clock.now()), night.clock.now(), "job.yaml"))
     assert "batch_progress.json was changed by hand, which changes nothing" in said
@@ -141,7 +141,7 @@ def test_a_ledger_that_takes_too_long_to_read_leaves_the_file_for_another_time(
     writer.write_now()
     before = path.read_bytes()
     night.begin()
-    monkeypatch.setattr("harness.supervisor.progress._STEPS", 1)
+    monkeypatch.setattr("harness.supervisor.progress_writer._STEPS", 1)
     with monkeypatch.context() as slow:
         ticks = itertools.count()
         slow.setattr(night.clock, "monotonic", lambda: float(next(ticks)))

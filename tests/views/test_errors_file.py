@@ -12,9 +12,9 @@ from harness.base.ids import ItemId
 from harness.base.reason import Reason
 from harness.core.faults import REFUSED
 from harness.core.types import Fault
-from harness.ledger.errors import batches_with_errors
+from harness.ledger.error_lines import batches_with_errors
 from harness.ledger.store import Ledger
-from harness.supervisor.progress import ProgressWriter
+from harness.supervisor.progress_writer import ProgressWriter
 from harness.views.status import read_status
 from harness.views.why import history
 from tests.covers import covers

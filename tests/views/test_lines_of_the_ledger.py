@@ -13,7 +13,7 @@ from harness.core.faults import OVERLOADED, REFUSED, SUPERVISOR_LOST
 from harness.core.types import Fault, SessionEvent
 from harness.ledger.lock import JobLock
 from harness.ledger.store import Entry
-from harness.views.live import LiveDisplay, PlainDisplay, showing
+from harness.views.live_display import LiveDisplay, PlainDisplay, showing
 from harness.views.ticker import Ticker
 from harness.views.timeline import Timeline, Words, of_another_kind
 from tests.covers import covers

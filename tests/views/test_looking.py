@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import LedgerDamagedError
-from harness.views.watching import looking
+from harness.views.follow import looking
 
 
 def test_a_run_that_cannot_be_shown_goes_on(tmp_path: Path) -> None:

@@ -16,10 +16,10 @@ from harness.core.faults import OVERLOADED, SUPERVISOR_LOST
 from harness.core.run_events import RunStarted
 from harness.core.types import Fault
 from harness.views.report import Asked, Written, write_report
-from harness.views.tables import Table, as_csv
+from harness.views.report_tables import Table, as_csv
+from harness.views.report_workbook import as_workbook
 from harness.views.why import history
 from harness.views.why_text import lines
-from harness.views.workbook import as_workbook
 from tests.covers import covers
 
 if TYPE_CHECKING:

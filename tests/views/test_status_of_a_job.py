@@ -16,7 +16,7 @@ from harness.core.faults import OVERLOADED, USAGE_LIMIT
 from harness.core.gate import Closed
 from harness.core.types import Fault
 from harness.ledger.lock import JobLock
-from harness.ledger.waiting import WaitingNote
+from harness.ledger.waiting_note import WaitingNote
 from harness.views.status import Status, new, read_status
 from harness.views.status_text import lines, next_command
 from tests.covers import covers

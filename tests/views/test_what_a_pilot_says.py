@@ -11,8 +11,8 @@ from harness.core.pace import left_at
 from harness.core.run_events import PilotJudged
 from harness.job.bounds import Bounds, Window
 from harness.views.facts import pilot
-from harness.views.pilot import pilot_lines
-from harness.views.reading import reading
+from harness.views.ledger_reading import reading
+from harness.views.pilot_text import pilot_lines
 from harness.views.ticker import Ticker
 from tests.views.conftest import BEGAN
 

@@ -1,0 +1,284 @@
+"""Commands that look before anything runs: check, plan, schema."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from harness.cli.options import (
+    DEFAULT_MANIFEST,
+    As,
+    AsJson,
+    Manifest,
+    OfRehearsal,
+    Place,
+    Settings,
+    Trust,
+    expanded,
+    typed,
+)
+from harness.cli.output import print_json, print_lines, say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.cli.examination import Finding
+    from harness.cli.preview import Planned
+    from harness.core.types import Item
+    from harness.job.job import Job
+    from harness.sources.read import Reading
+
+_BROKEN_SETUP = 4
+
+
+def check(
+    manifest: Manifest = DEFAULT_MANIFEST,
+    settings: Settings = None,
+    instance: As = None,
+    rehearsal: OfRehearsal = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="SECTION", help="keys, machine or plan; may be repeated. By default all three."),
+    ] = None,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Also run one session of the cheapest model, for at most $0.05; asks first."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --live: do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """One screen before the night: the manifest, what would run and cost, this machine, keys. Starts nothing.
+
+    Exit code 0 when all is ready, 2 when the manifest or an item must be mended, 4 when machine, key or check must.
+    """
+    from harness.base.errors import UsageError
+    from harness.cli import readiness
+    from harness.cli.live_check import live as try_it
+    from harness.cli.preview import to_be_worked_on
+    from harness.views.wording import clean, counted
+
+    place = Place(manifest, rehearsal, instance)
+    sections = _sections(only)
+    job, items = _read(place, settings, with_items="plan" in sections)
+    if live:
+        _must_be_allowed(place, job, settings, yes=yes)
+    told: dict[str, Any] = {}
+    refused: UsageError | None = None
+    if "plan" in sections:
+        try:
+            told = _plan_section(place, job, items, settings, as_json=as_json)
+        except UsageError as error:
+            refused = error
+    found: dict[str, list[Finding]] = {}
+    if told:
+        found["checks"] = list(readiness.checks(job, to_be_worked_on(job, items.items).chosen))
+    looks = {"machine": readiness.machine, "keys": readiness.keys}
+    for section in [each for each in looks if each in sections]:
+        found[section] = list(looks[section](job))
+    broken = readiness.to_mend([each for findings in found.values() for each in findings])
+    if live and not broken and refused is None:
+        found["live"] = [try_it(job)]
+        broken = readiness.to_mend(found["live"])
+    if as_json:
+        findings = {name: readiness.as_json(each) for name, each in found.items()}
+        print_json({"schema_version": 1, **told, **findings, "ready": refused is None and not broken})
+    else:
+        print_lines(line for findings in found.values() for each in findings for line in each.lines())
+    if refused is not None:
+        raise refused
+    if broken:
+        say(f"not ready: {counted(len(broken), 'line')} to mend ({', '.join(each.what for each in broken)})")
+        raise typer.Exit(_BROKEN_SETUP)
+    part = f": {', '.join(sections)}" if only else ""
+    say(f"{clean(str(manifest))} is ready{part}")
+
+
+def _sections(only: list[str] | None) -> "Sequence[str]":
+    from harness.base.errors import Problem, UsageError
+    from harness.cli.readiness import SECTIONS
+
+    if unknown := [name for name in only or () if name not in SECTIONS]:
+        expected = f"expected one of {', '.join(SECTIONS)}"
+        raise UsageError([Problem("--only", f"there is no section {name!r}; {expected}") for name in unknown])
+    return [name for name in SECTIONS if not only or name in only]
+
+
+def _must_be_allowed(place: Place, job: "Job", settings: "Sequence[str] | None", *, yes: bool) -> None:
+    """A session costs money, however little; and a helper that prints the key is a program of the folder."""
+    import sys
+
+    from harness.base.errors import Problem, UsageError
+    from harness.cli.trust import must_be_trusted
+
+    if job.rehearsal or job.is_free():
+        return
+    if job.helper is not None:
+        must_be_trusted(job, settings or (), place.command("check", "--live").strip("`"), trust=False)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        problem = "one session of the cheapest model costs up to $0.05; nobody can be asked here"
+        raise UsageError([Problem("--live", problem, "`harness check --live --yes` runs it unasked")])
+    if not typer.confirm("Run one session of the cheapest model, for at most $0.05?", err=True):
+        raise typer.Exit(0)
+
+
+def _read(place: Place, settings: list[str] | None, *, with_items: bool) -> "tuple[Job, Reading]":
+    """The job, and its items where they are looked at."""
+    from harness.cli.foresight import whole_reading
+    from harness.sources.read import Reading
+
+    if with_items:
+        return whole_reading(lambda: place.load(settings))
+    return place.load(settings), Reading(())
+
+
+def _plan_section(
+    place: Place, job: "Job", found: "Reading", settings: "Sequence[str] | None", *, as_json: bool
+) -> "dict[str, Any]":
+    """What would run, printed unless it is for programs. UsageError for what a launch would refuse."""
+    from harness.cli.foresight import look_ahead, refuse_what_launch_would
+    from harness.cli.outline import outline, outline_as_json
+    from harness.cli.preview import to_be_worked_on
+    from harness.job.synthetic import refuse_synthetic
+    from harness.views.wording import clean
+
+    selection = to_be_worked_on(job, found.items)
+    warnings = [*found.warnings, *look_ahead(job, selection.chosen)]
+    for warning in warnings:
+        say(f"warning: {clean(warning)}")
+    if not as_json:
+        print_lines(outline(job, selection, datetime.now(UTC)))
+    refuse_synthetic(job)
+    refuse_what_launch_would(job, found.items, typed(place, list(settings or ())))
+    return outline_as_json(job, selection, warnings)
+
+
+def plan(
+    manifest: Manifest = DEFAULT_MANIFEST,
+    settings: Settings = None,
+    instance: As = None,
+    rehearsal: OfRehearsal = False,
+    prompt: Annotated[bool, typer.Option("--prompt", help="Print what the next session would be told.")] = False,
+    phase: Annotated[
+        str, typer.Option("--phase", metavar="NAME", help="With --prompt: of a later phase, about made-up records.")
+    ] = "",
+    add: Annotated[bool, typer.Option("--add", help="Show what `launch --add` would plan, too.")] = False,
+    mounts: Annotated[bool, typer.Option("--mounts", help="Print what sessions would see of this machine.")] = False,
+    write: Annotated[
+        Path | None,
+        typer.Option(
+            "--write", metavar="FILE", help="Write a batch plan, for `batch: {plan: FILE}`.", callback=expanded
+        ),
+    ] = None,
+    by: Annotated[
+        str, typer.Option("--by", metavar="rules|model", help="With --write: who composes the batches.")
+    ] = "rules",
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help="With --by model: by default the job's.")
+    ] = None,
+    trust: Trust = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what would run and why, and what it may cost; start nothing but what `--by model` asks for."""
+    from harness.cli import preview
+    from harness.cli.foresight import groups_to_add, unlike_planned
+
+    place = Place(manifest, rehearsal, instance)
+    if write is not None or by != "rules" or model:
+        _write_plan(place, settings, write, _Composer(by, model, trust))
+        return
+    job = place.load(settings)
+    if mounts:
+        _print_mounts(job, as_json=as_json)
+        return
+    source = preview.read_items(job).items
+    for line in unlike_planned(job, source, typed(place, settings)):
+        say(line)
+    items = preview.to_be_worked_on(job, source).chosen
+    if prompt or phase:
+        told = preview.prompt_of(job, items, phase)
+        if phase and phase != job.phases[0].name:
+            say("the records in it are made up from the phases before; real ones lie in attempts/ once it has run")
+        _print_prompt(told)
+        return
+    groups = [*preview.planned_groups(job, items), *(groups_to_add(job, source) if add else [])]
+    if as_json:
+        print_json(preview.plan_as_json(job, groups))
+        return
+    _print_plan(job, items, groups)
+
+
+def _print_plan(job: "Job", items: "Sequence[Item]", groups: "Sequence[Planned]") -> None:
+    from harness.cli import preview
+    from harness.cli.foretold import not_in_lines, warnings_of
+    from harness.cli.outline import cell_lines, gate_line, money_line, pilot_line
+    from harness.views.wording import clean
+
+    for warning in warnings_of(job):
+        say(f"warning: {clean(warning)}")
+    print_lines([*preview.plan_lines(job, groups), f"  {money_line(job)}"])
+    print_lines(f"  cell: {line}" for line in cell_lines(job))
+    print_lines(f"  select: {line}" for line in not_in_lines(job))
+    if ahead := preview.pilot_to_come(job, items):
+        print_lines([f"  pilot: {pilot_line(ahead)}"])
+    if gate := gate_line(job.gate, datetime.now(UTC)):
+        print_lines([f"  gate: {gate}"])
+
+
+class _Composer(NamedTuple):
+    """Who composes a plan."""
+
+    by: str
+    model: str | None
+    trust: bool
+
+
+def _write_plan(place: Place, settings: Settings, file: Path | None, composer: _Composer) -> None:
+    from harness.cli.plan_write import composed, pace_line, refuse_writing, write_plan
+    from harness.cli.preview import read_items
+
+    file = refuse_writing(file, composer.by, composer.model)
+    job = place.load(settings, without_plan=True)
+    items = read_items(job).items
+    plan, said = composed(job, items), [pace_line(job)]
+    if composer.by == "model":
+        from harness.cli.plan_by_model import compose_by_model, said_of, with_origin
+
+        came = compose_by_model(place, job, items, composer.model, trust=composer.trust)
+        plan, said = with_origin(plan, came), said_of(came)
+    for line in [*write_plan(file, plan, job.noun), *said]:
+        say(line)
+
+
+def _print_mounts(job: "Job", *, as_json: bool) -> None:
+    from harness.cli.mounts import mount_lines, mounts_as_json, seen_by_phase
+
+    says, seen = seen_by_phase(job)
+    if as_json:
+        print_json(mounts_as_json(job, says, seen))
+    else:
+        print_lines(mount_lines(job, says, seen))
+
+
+def _print_prompt(told: object) -> None:
+    from harness.core.types import AttemptSpec
+    from harness.prompts.render import Rendered
+    from harness.views.wording import clean_lines
+
+    if not isinstance(told, AttemptSpec | Rendered):
+        say("nothing is ready to run")
+        return
+    if told.instructions:
+        say("--- standing instructions, the same in every session of the phase ---")
+        print_lines([clean_lines(told.instructions)])
+        say("--- prompt ---")
+    print_lines([clean_lines(told.prompt)])
+
+
+def schema() -> None:
+    """Print the JSON Schema of a manifest, for editors."""
+    from harness.job.schema import manifest_schema
+
+    print_json(manifest_schema())

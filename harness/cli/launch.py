@@ -1,0 +1,309 @@
+"""Commands that run a job: launch, which also resumes, and rehearse."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.options import (
+    DEFAULT_MANIFEST,
+    Add,
+    As,
+    Batch,
+    Changed,
+    First,
+    Keep,
+    Manifest,
+    Manifests,
+    MostSessions,
+    Only,
+    Place,
+    Plain,
+    Reset,
+    Settings,
+    Trust,
+    Until,
+    UnusedRehearsal,
+    typed,
+    words_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from harness.backends.credentials import Supply
+    from harness.executors.sandbox import Containment
+    from harness.job.job import Job
+    from harness.planning.choice import Choice
+    from harness.supervisor.outcome import Finished
+    from harness.supervisor.run import RunOptions
+
+
+def launch(
+    manifests: Manifests = None,
+    settings: Settings = None,
+    instance: As = None,
+    first: First = None,
+    only: Only = None,
+    batch: Batch = None,
+    until: Until = None,
+    keep: Keep = False,
+    add: Add = False,
+    changed: Changed = False,
+    reset: Reset = False,
+    max_iterations: MostSessions = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Run without this terminal; say how to follow it.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would do, try the checks on made-up records; start nothing.")
+    ] = False,
+    trust: Trust = False,
+    plain: Plain = False,
+) -> None:
+    """Run the job; the same command continues it after any stop. A finished job does nothing.
+
+    Several jobs run in turn; the next one starts when the one before is finished.
+    """
+    from harness.base.commands import command_line
+    from harness.cli.collected_errors import together
+    from harness.cli.detach import Words, detach_and_wait
+    from harness.cli.trust import must_be_trusted
+    from harness.job.synthetic import refuse_synthetic
+    from harness.planning.renamed import refuse_renamed
+    from harness.supervisor.opening import Again
+    from harness.supervisor.run import RunOptions
+
+    places = [Place(manifest, False, instance) for manifest in manifests or [DEFAULT_MANIFEST]]
+    settings = _capped(settings, max_iterations)
+    choice = _choice(first, only, batch, until)
+    _refuse_for_several(places, choice, detach=detach)
+    words = Words(tuple(settings or ()), instance, choice, Again(keep, add, changed))
+    jobs = together([partial(place.load, settings) for place in places])
+    together([partial(refuse, job) for job in jobs for refuse in (refuse_synthetic, refuse_renamed)[: 2 - reset]])
+    asked = [*words.as_arguments(), *(["--reset"] if reset else [])]
+    wanted = command_line("launch", *map(str, manifests or [DEFAULT_MANIFEST]), *asked)
+    together([partial(must_be_trusted, job, settings or (), wanted, trust=trust) for job in jobs])
+    if dry_run:
+        raise typer.Exit(_run_dry(jobs))
+    supplies, shared = _ready_to_start(jobs, reset=reset)
+    if reset:
+        _start_over(jobs, choice)
+    if detach:
+        _chosen_walls(jobs[0])
+        raise typer.Exit(detach_and_wait(places[0], words))
+    options = [
+        RunOptions(supply, choice, Again(keep, add, changed, typed(place, settings)), shared_state=shared)
+        for place, supply in zip(places, supplies, strict=True)
+    ]
+    raise typer.Exit(_in_turn(zip(places, jobs, options, strict=True), words_of(settings), plain=plain))
+
+
+def _ready_to_start(jobs: "list[Job]", *, reset: bool) -> "tuple[list[Supply | None], Path]":
+    """The credential of each, and where jobs see each other's holds. UsageError for what keeps one from starting."""
+    import os
+    from pathlib import Path
+
+    from harness.backends.supply import find_supply
+    from harness.cli.collected_errors import together
+    from harness.cli.foresight import refuse_bad_prompts_ahead
+    from harness.cli.reset import is_there_anything
+    from harness.ledger.shared_holds import state_home
+    from harness.supervisor.key_values import refuse_missing_keys
+
+    shared = state_home(os.environ, Path.home())
+    supplies = together([partial(find_supply, job, os.environ, Path.home(), shared) for job in jobs])
+    together([partial(refuse_missing_keys, job) for job in jobs])
+    together([partial(refuse_bad_prompts_ahead, job) for job in jobs if reset or not is_there_anything(job)])
+    return supplies, shared
+
+
+def _refuse_for_several(places: list[Place], choice: "Choice", *, detach: bool) -> None:
+    from harness.base.errors import Problem, UsageError
+    from harness.planning.choice import Choice
+
+    if len(places) > 1 and (detach or choice != Choice()):
+        raise UsageError([Problem("launch", "--first, --only, --batch, --until and --detach are for one job")])
+
+
+def _in_turn(runs: "Iterable[tuple[Place, Job, RunOptions]]", words: list[str], *, plain: bool) -> int:
+    """The highest exit code; what stops one job would stop the next one too."""
+    code = 0
+    for place, job, options in runs:
+        code = max(code, play(place, job, options, words, plain=plain))
+        if code > 1:
+            break
+    return code
+
+
+def _capped(settings: list[str] | None, most: int | None) -> list[str] | None:
+    """Document 001 calls the cap on sessions `--max-iterations`; said twice, the option holds."""
+    return settings if most is None else [*(settings or []), f"caps.sessions={most}"]
+
+
+def _run_dry(jobs: "list[Job]") -> int:
+    """0, or 4 when a check is broken."""
+    from harness.cli.dry_run import dry_run
+    from harness.cli.output import print_lines
+
+    is_broken = False
+    for job in jobs:
+        lines, tried = dry_run(job)
+        print_lines(lines)
+        is_broken |= any(each.broken for each in tried)
+    return 4 if is_broken else 0
+
+
+def _start_over(jobs: "list[Job]", choice: "Choice") -> None:
+    from harness.cli.collected_errors import together
+    from harness.cli.reset import is_there_anything, must_start_anew, reset_now
+
+    old = [job for job in jobs if is_there_anything(job)]
+    together([partial(must_start_anew, job, choice) for job in old])
+    for job in old:
+        reset_now(job)
+
+
+def rehearse(
+    manifest: Manifest = DEFAULT_MANIFEST,
+    settings: Settings = None,
+    instance: As = None,
+    rehearsal: UnusedRehearsal = False,
+    faults: Annotated[
+        str, typer.Option("--faults", metavar="SPEC", help="Troubles to meet, such as '529@3, limit=60@10'.")
+    ] = "",
+    seed: Annotated[int, typer.Option("--seed", help="Another seed, other made-up answers.")] = 0,
+    first: First = None,
+    only: Only = None,
+    batch: Batch = None,
+    until: Until = None,
+    keep: Keep = False,
+    add: Add = False,
+    reset: Reset = False,
+    trust: Trust = False,
+    plain: Plain = False,
+) -> None:
+    """Play the whole job without a model: real sessions, a local stand-in for the provider; costs nothing."""
+    from harness.cli.output import print_lines, say
+    from harness.cli.rehearse import advice, aftermath, must_be_playable, nothing_played, serving, sessions_so_far
+    from harness.cli.reset import (
+        changed_in_words,
+        is_there_anything,
+        must_start_anew,
+        reset_now,
+        what_is_new,
+    )
+    from harness.cli.trust import must_be_trusted
+    from harness.ledger.lock import refuse_if_held
+    from harness.rehearsal.fault_orders import parse_faults
+    from harness.supervisor.opening import Again, make_state_folder
+    from harness.supervisor.run import RunOptions
+
+    place, choice = Place(manifest, True, instance), _choice(first, only, batch, until)
+    job = place.load(settings)
+    parse_faults(faults)
+    asked = [*words_of(settings), *(["--faults", faults] if faults else []), *(["--seed", str(seed)] if seed else [])]
+    must_be_trusted(job, settings or (), place.command("launch", *asked).strip("`"), trust=trust)
+    refuse_if_held(job.state)
+    changes = [] if keep or add or reset else what_is_new(job)
+    if changes or (reset and is_there_anything(job)):
+        must_start_anew(job, choice)
+        must_be_playable(job, faults)
+        reset_now(job, changed_in_words(changes) if changes else "")
+    make_state_folder(job)
+    say("rehearsal: no model, no cost; nothing of it counts as done")
+    if ignored := [name for name in ("rate", "window", "deadline", "stop_at") if getattr(job.bounds, name) is not None]:
+        say(f"not waited for in a rehearsal: {', '.join(ignored)}")
+    before = sessions_so_far(job)
+    with serving(job, faults, seed) as server:
+        credential = server.credential if server else None
+        options = RunOptions(credential, choice, Again(keep, add))
+        code = play(place, job, options, words_of(settings), plain=plain, advice=partial(advice, job, place))
+    print_lines(aftermath(job))
+    if faults and code < 2 and sessions_so_far(job) == before:
+        say(nothing_played(job, place.command("launch", "--reset", "--faults", faults, *words_of(settings))))
+    raise typer.Exit(code)
+
+
+def _choice(first: int | None, only: list[str] | None, batch: list[str] | None, until: str | None) -> "Choice":
+    from harness.base.errors import Problem, UsageError
+    from harness.planning.batch_names import read_batches
+    from harness.planning.choice import Choice
+
+    used = [name for name, value in (("--first", first), ("--only", only), ("--batch", batch)) if value]
+    if len(used) > 1:
+        raise UsageError([Problem(used[0], f"chooses items, and so does {used[1]}", "use one of them at a time")])
+    return Choice(first, tuple(only or ()), read_batches(batch or ()), until)
+
+
+def play(
+    place: Place,
+    job: "Job",
+    options: "RunOptions",
+    settings: list[str],
+    *,
+    plain: bool,
+    advice: "Callable[[], str | None]" = lambda: None,
+) -> int:
+    """Run it with live progress on standard error, and say at the end how it went, and what is next."""
+    from dataclasses import replace
+    from datetime import UTC, datetime
+
+    from harness.backends.bundled import bundled_version, untested
+    from harness.base.files import make_folder
+    from harness.cli.output import print_last, say
+    from harness.ledger.lock import refuse_if_held
+    from harness.supervisor.run import run_job
+    from harness.views.facts import left_out
+    from harness.views.ledger_reading import reading
+    from harness.views.live_display import showing
+    from harness.views.status import read_status
+    from harness.views.status_text import lines
+    from harness.views.wording import clean, counted
+
+    if not job.is_free() and (says := untested(bundled_version())):
+        say(f"warning: {clean(says)}; its switches, rules and messages may differ")
+    refuse_if_held(job.state)  # before its progress is shown as if it were ours
+    containment = _chosen_walls(job)
+    make_folder(job.state)
+    with showing(job.state, plain=plain, bounds=job.gate) as display:
+        finished = run_job(job, replace(options, containment=containment), display.heard)
+    if finished.exit_code > 1:
+        say(_stop_line(finished.reason))
+    with reading(job.state) as db:
+        out = left_out(db)
+    if out:
+        more = "" if job.rehearsal else f"; {place.command('launch', '--add')} plans what is left out"
+        say(f"{counted(out, f'new {clean(job.noun)}')} left out{more}")
+    now = datetime.now(UTC)
+    said = None if _has_its_own_next_step(job, finished) else advice()
+    print_last(lines(read_status(job.state, now), now, place.named, settings=settings, advice=said))
+    return finished.exit_code
+
+
+def _chosen_walls(job: "Job") -> "Containment":
+    """Those of the job on this machine; what they do not hold is said aloud."""
+    from harness.cli.output import say
+    from harness.executors.containment import choose, in_words
+    from harness.views.wording import clean
+
+    containment = choose(job)
+    for weakness in in_words(containment, job):
+        say(f"warning: {clean(weakness)}")
+    return containment
+
+
+def _has_its_own_next_step(job: "Job", finished: "Finished") -> bool:
+    """A stop; but for that of a bad pilot, or of a phase that accepts nothing: those are what the advice is about."""
+    from harness.ledger.queries import fruitless_phase
+    from harness.views.ledger_reading import reading
+
+    with reading(job.state) as db:
+        is_fruitless = finished.exit_code == 4 and fruitless_phase(db) is not None
+    return not is_fruitless and finished.exit_code > 1 and not finished.reason.startswith("the pilot ")
+
+
+def _stop_line(reason: str) -> str:
+    """`stopped: the budget ...`; a reason may have the word itself, `stopped by Ctrl-C`."""
+    from harness.views.wording import clean
+
+    return clean(reason if reason.startswith("stopped ") else f"stopped: {reason}")

@@ -1,0 +1,180 @@
+"""The rehearsal server beside a run, and what it has to say afterwards."""
+
+import asyncio
+import json
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.backends.credentials import Credential, RehearsedWeb, rehearsal_credential
+from harness.cli.options import Place
+from harness.core.money import in_words as money
+from harness.core.money import to_micro
+from harness.executors.containment import scene_box
+from harness.job.job import Job, PhaseSpec
+from harness.ledger import queries
+from harness.ledger.queries import has_open_items
+from harness.rehearsal.brief import Briefing
+from harness.rehearsal.process import RehearsalServer
+from harness.rehearsal.request_log import Account, account
+from harness.views.ledger_reading import head, is_planned, reading
+from harness.views.wording import clean, counted
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A rehearsal server that runs, as a run needs it."""
+
+    credential: Credential
+    log: Path
+
+
+@contextmanager
+def serving(job: Job, faults: str, seed: int) -> Iterator[Serving | None]:
+    """A server for the length of the block; none when every phase is a program of the user's.
+
+    It is tended on a loop and thread of its own, because the run has the main ones.
+    """
+    if job.is_free():
+        yield None
+        return
+    loop = asyncio.new_event_loop()
+    tending = threading.Thread(target=loop.run_forever, name="rehearsal server", daemon=True)
+    tending.start()
+    try:
+        starting = asyncio.run_coroutine_threadsafe(
+            RehearsalServer.start(job.state, job.scene, faults, seed, Briefing.of(job), scene_box(job)), loop
+        )
+        server = starting.result()
+        try:
+            yield Serving(rehearsal_credential(server.url, web=RehearsedWeb(*server.web)), server.log)
+        finally:
+            asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        tending.join()
+        loop.close()
+
+
+def must_be_playable(job: Job, faults: str) -> None:
+    """Before a rehearsal is moved away: UsageError for a scene that cannot be loaded."""
+
+    async def try_it(state: Path) -> None:
+        async with await RehearsalServer.start(state, job.scene, faults, box=scene_box(job)):
+            """It listens."""
+
+    if job.scene is not None and not job.is_free():
+        with tempfile.TemporaryDirectory(prefix="harness-rehearsal-") as state:
+            asyncio.run(try_it(Path(state)))
+
+
+def aftermath(job: Job) -> Iterator[str]:
+    """What the stand-in was asked, what went wrong on purpose, and what that is at list prices; over all rehearsals."""
+    log = job.state / "rehearsal" / "requests.jsonl"
+    if job.is_free() or not log.exists():
+        return
+    sums = account(log)
+    yield ""
+    yield f"The rehearsal asked the stand-in {counted(sums.requests, 'time')} in {counted(sums.sessions, 'session')}."
+    if sums.searches or sums.pages:
+        yield f"Of these, web searches: {sums.searches}, fetched pages read: {sums.pages}."
+    yield from _costs(sums)
+    yield from _disagreement(job, sums)
+    if sums.troubles:
+        met = ", ".join(f"{clean(name)} x{number}" for name, number in sorted(sums.troubles.items()))
+        yield f"Troubles on purpose: {met}"
+    for error in sums.errors:
+        yield f"Error in the scene: {clean(error)}"
+    for untold in sums.untold:
+        yield f"Not told: {clean(untold)}"
+    yield from _made_up_in_vain(job)
+
+
+def _disagreement(job: Job, sums: Account) -> Iterator[str]:
+    """The stand-in bills every answer, broken ones too: the ledger must never know of less."""
+    if not is_planned(job.state):
+        return
+    with reading(job.state) as db:
+        held = queries.money(db)
+    billed, known = to_micro(sums.cost_usd), held.spent + held.reserved
+    if billed > known:
+        yield f"The accounts disagree: the stand-in billed {money(billed)}, the ledger knows of {money(known)}."
+        yield "That is a fault of this program; please report it with the ledger."
+
+
+def sessions_so_far(job: Job) -> int:
+    """Started ones, over all rehearsals since the last that began anew."""
+    if not is_planned(job.state):
+        return 0
+    with reading(job.state) as db:
+        return head(db).sessions
+
+
+def nothing_played(job: Job, anew: str) -> str:
+    """What is said of troubles that were ordered and that no session was there to meet."""
+    with reading(job.state) as db:
+        which = "every item asked for" if has_open_items(db) else "every item"
+    return f"nothing was played: {which} is settled; {anew} plays it anew"
+
+
+def advice(job: Job, place: Place) -> str | None:
+    """What is next when made-up answers were refused: to rehearse the same again would end the same."""
+    refused = _refused_made_up(job)
+    if not refused:
+        return None
+    what = "say what the checks want in `fields` or a `schema:`, or write samples or a scene"
+    if _are_texts(refused):
+        what = "write texts that your checks accept into a list, samples.json, and `rehearsal: {records: samples.json}`"
+    return f"{what}; then {place.command('launch')}"
+
+
+def _made_up_in_vain(job: Job) -> Iterator[str]:
+    """Without a scene: made-up records fit a schema, but other checks may refuse them for ever."""
+    refused = _refused_made_up(job)
+    for phase, count in refused:
+        who = counted(count, clean(phase.noun)) + (f" in phase {clean(phase.name)}" if len(job.phases) > 1 else "")
+        yield f"The answers for {who} were made up and refused by your checks: that says nothing about your prompt."
+    if refused and _are_texts(refused):
+        yield "What a file says, `rehearsal: {records: samples.json}` or a scene can say: see docs/outputs.md"
+    elif refused:
+        yield "Answers are made up from `fields` (score: integer 1..5, mood: good | bad) or a JSON Schema, `schema:`."
+        yield "What neither can say, `rehearsal: {records: samples.json}` or a scene can: see docs/rehearsal.md"
+
+
+def _are_texts(refused: Sequence[tuple[PhaseSpec, int]]) -> bool:
+    """Files, of which `fields` can say nothing."""
+    return all(phase.output.shape == "files" for phase, _ in refused)
+
+
+def _refused_made_up(job: Job) -> list[tuple[PhaseSpec, int]]:
+    """Without a scene: the phases whose checks refuse what is made up, and of how many items."""
+    judged = [phase for phase in job.phases if any(check.kind != "schema" for check in phase.output.checks)]
+    if not job.answers_are_made_up or not judged:
+        return []
+    with reading(job.state) as db:
+        struck = """SELECT reasons FROM items i WHERE phase = ? AND strikes > 0 AND state != 'done' AND (
+            SELECT a.fault FROM attempt_items t JOIN attempts a ON a.id = t.attempt
+            WHERE t.phase = i.phase AND t.item = i.item ORDER BY a.id DESC LIMIT 1) IS NULL"""  # else no check saw it
+        reasons = [[json.loads(row[0]) for row in db.execute(struck, (phase.number,))] for phase in judged]
+    counts = [(phase, sum(map(_is_refused, of_items))) for phase, of_items in zip(judged, reasons, strict=True)]
+    return [(phase, count) for phase, count in counts if count]
+
+
+def _is_refused(reasons: Sequence[str]) -> bool:
+    """By a check: a record that never came, as of a trouble on purpose, says nothing about checks."""
+    return any(not reason.startswith("missing: ") for reason in reasons)
+
+
+def _costs(sums: Account) -> Iterator[str]:
+    what = "these requests and their canned answers come to"
+    yield f"At list prices {what} {money(to_micro(sums.cost_usd))}; what real answers cost, `pilot: 3` measures:"
+    for name, model in sorted(sums.by_model.items()):
+        tokens = (
+            f"{model.input_tokens:,} in, {model.cache_read_input_tokens:,} from the cache, "
+            f"{model.cache_creation_input_tokens:,} into it, {model.output_tokens:,} out"
+        )
+        unpriced = f"; {counted(model.unpriced, 'request')} without a known price" if model.unpriced else ""
+        yield f"  {clean(name)}: {money(to_micro(model.cost_usd))} ({tokens}){unpriced}"

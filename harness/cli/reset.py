@@ -1,0 +1,75 @@
+"""Starting anew: ledger, attempts and merged outputs of a job move to a backup folder."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.base.clock import SystemClock
+from harness.base.removal import remove_tree
+from harness.base.texts import shown
+from harness.cli.output import say
+from harness.cli.preview import read_items
+from harness.executors.containment import choose as choose_containment
+from harness.job.job import Job
+from harness.ledger.lock import JobLock, refuse_if_held
+from harness.ledger.spool import waiting
+from harness.ledger.store import opened_for_reading
+from harness.planning.changes import changes_since
+from harness.planning.choice import Choice
+from harness.supervisor.backup import backup
+from harness.supervisor.opening import make_state_folder, must_be_able_to_start, refuse_past_deadline
+from harness.views.wording import clean, listed
+
+_REHEARSALS_KEPT = 3
+
+
+def must_start_anew(job: Job, choice: Choice) -> None:
+    """Before anything is moved: UsageError or JobHeldError when the job could not start from nothing."""
+    refuse_if_held(job.state)
+    choose_containment(job)
+    refuse_past_deadline(job, SystemClock().now())
+    must_be_able_to_start(job, read_items(job).items, choice)
+
+
+def is_there_anything(job: Job) -> bool:
+    """Is there something of this job, or of this rehearsal, that a reset would move?"""
+    return any(job.state.glob("ledger.db")) or any(job.state.glob("attempts/*"))
+
+
+def reset_now(job: Job, why: str = "") -> None:
+    """Move everything to a backup, and say so, after `why`. Of rehearsals the last three backups are kept."""
+    clock = SystemClock()
+    make_state_folder(job)
+    unheard = ", ".join(posted.request.verb for posted in waiting(job.state / "control"))
+    with JobLock(job.state / "lock", clock):
+        folder = backup(job, clock.now().strftime("%Y%m%dT%H%M%SZ"))
+    say(f"{why}moved what was there to {shown(folder)}")
+    if unheard:
+        say(f"with it went what was asked and not carried out yet: {unheard}; ask again if it is still meant")
+    if job.rehearsal:
+        for old in _backups(job)[:-_REHEARSALS_KEPT]:
+            remove_tree(old)
+
+
+def _backups(job: Job) -> Sequence[Path]:
+    """Those that a reset has made, the oldest first; a folder that a person named otherwise is none."""
+    ours = re.compile(rf"{re.escape(job.state.name)}\.backup-\d{{8}}T\d{{6}}Z(-\d+)?")
+    return sorted(path for path in job.state.parent.iterdir() if ours.fullmatch(path.name))
+
+
+def what_is_new(job: Job) -> list[str]:
+    """What has changed about a rehearsed job since it was planned, in words; empty when it goes on as it is."""
+    path = job.state / "ledger.db"
+    if not path.exists():
+        return []
+    with opened_for_reading(path) as db:
+        planned = db.execute("SELECT name FROM job").fetchone()
+        if planned is None:
+            return []
+        renamed = [] if planned[0] == job.name else [f"job was {planned[0]!r}, is now {job.name!r}"]
+        return [*renamed, *changes_since(job, db, read_items(job).items).in_words()]
+
+
+def changed_in_words(changes: Sequence[str]) -> str:
+    """`rehearsed anew, for the job has changed (session.prompt has changed): `."""
+    return f"rehearsed anew, for the job has changed ({clean(listed(list(changes)))}): "

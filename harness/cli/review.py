@@ -1,0 +1,289 @@
+"""Commands for second thoughts about what is failed or done: rejudge, reject, redo."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.control import ask, split_words
+from harness.cli.options import As, OfRehearsal, Place, Settings, Trust, words_of
+from harness.cli.output import print_lines, say
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from harness.job.job import Job
+    from harness.ledger.past_attempts import Acceptance
+    from harness.ledger.withdrawal import Word
+    from harness.review.rejudge import Rejudged
+
+_MOST_LINES = 20
+
+ItemWords = Annotated[list[str] | None, typer.Argument(metavar="[MANIFEST] [ITEM]...", help="Items, by id.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where nobody can answer.")]
+
+
+def rejudge(
+    words: ItemWords = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say what would be recovered, and which done items would not pass.")
+    ] = False,
+    settings: Settings = None,
+    trust: Trust = False,
+    instance: As = None,
+    rehearsal: OfRehearsal = False,
+) -> None:
+    """Judge what earlier attempts left of failed items by the checks of today; what is good is done, at no cost."""
+    from harness.base.ids import ItemId
+    from harness.cli.trust import must_be_trusted
+    from harness.review.rejudge import rejudge_job
+
+    place, items = split_words(words or [], rehearsal, instance)
+    _refuse_unrejected(place, items, done_too=check)
+    job = place.load(settings)
+    asked = [*items, *(["--check"] if check else []), *words_of(settings)]
+    must_be_trusted(job, settings or (), place.command("rejudge", *asked).strip("`"), trust=trust)
+    rejudged = rejudge_job(job, [ItemId(item) for item in items] or None, only_look=check)
+    print_lines(_rejudged_lines(job, rejudged, only_looked=check))
+    if rejudged.recovered and not check:
+        say(f"merged{_what_is_left(place, job)}")
+    if rejudged.doubtful:
+        say(f"{place.command('reject', 'ITEM', '--why', 'TEXT')} takes one back")
+
+
+def _what_is_left(place: Place, job: "Job") -> str:
+    """Behind `merged`: what the next launch goes on with."""
+    from harness.ledger.counts import job_counts
+    from harness.views.ledger_reading import reading
+    from harness.views.wording import clean, counted
+
+    with reading(place.state) as db:
+        pending = job_counts(db).pending
+    launch = place.command("launch")
+    if pending:
+        return f"; {counted(pending, clean(job.noun))} still pending: {launch} goes on"
+    return f"; if later phases have new work now, {launch} goes on with it" if len(job.phases) > 1 else ""
+
+
+def reject(
+    words: ItemWords = None,
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="What is wrong; the next prompt says so.")] = "",
+    phase: Annotated[
+        str, typer.Option("--phase", metavar="NAME", help="In which phase, when an id is done in several.")
+    ] = "",
+    yes: Yes = False,
+    settings: Settings = None,
+    instance: As = None,
+    rehearsal: OfRehearsal = False,
+) -> None:
+    """Take done items back: they get a new round with your reason, their records leave the merge."""
+    from harness.base.errors import Problem, UsageError
+    from harness.ledger.lock import is_held
+    from harness.ledger.spool import Request, who_am_i
+    from harness.ledger.withdrawal import Word
+
+    place, items = split_words(words or [], rehearsal, instance)
+    if not items or not why.strip():
+        message = "expected the ids of done items, and --why with what is wrong"
+        raise UsageError([Problem("reject", message, f"{place.command('why', 'ITEM')} shows what was accepted")])
+    taken, seen = _done_ones(place, items, phase)
+    _agree(place, taken, yes=yes, always=False)
+    if is_held(place.state / "lock"):
+        number = taken[0].batch.phase
+        asked = tuple(str(each.item) for each in taken)
+        if ask(place, Request("reject", who_am_i(), items=asked, phase=number, seen=seen, why=why)):
+            say(f"taken back: {_named(taken)}; each gets a new round")
+        return
+    _withdraw(place, place.load(settings), taken, Word(who_am_i(), why, (why,)), keep=False)
+
+
+def redo(
+    manifest: Annotated[list[str] | None, typer.Argument(metavar="[MANIFEST]", help="The job's manifest.")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            metavar="CONDITION",
+            help="prompt=old, fingerprint=old, model=NAME, phase=NAME, batch=N, item=ID, attempt<N, reused=all; "
+            "repeated: all must hold.",
+        ),
+    ] = None,
+    yes: Yes = False,
+    settings: Settings = None,
+    instance: As = None,
+    rehearsal: OfRehearsal = False,
+) -> None:
+    """Make done items again whose records came from another prompt, model or manifest than today's."""
+    from harness.base.errors import Problem, UsageError
+    from harness.ledger.lock import refuse_if_held
+    from harness.ledger.spool import who_am_i
+    from harness.ledger.withdrawal import Word
+    from harness.review.rejudge import refuse_other_changes
+    from harness.review.selection import FORMS, matching, parse
+    from harness.views.ledger_reading import reading
+
+    place, rest = split_words(manifest or [], rehearsal, instance)
+    if rest or not where:
+        message = f"expected --where with one of {FORMS}"
+        single = place.command("redo", "--where", f"item={rest[0] if rest else 'ID'}")
+        raise UsageError([Problem("redo", message, f"a single item: {single}")])
+    job = place.load(settings)
+    conditions = parse(where, job)
+    refuse_if_held(job.state)
+    with reading(place.state) as db:
+        taken = matching(db, job, conditions)
+    if not taken:
+        say("no done item is of that kind; nothing was changed")
+        return
+    refuse_other_changes(job)
+    _agree(place, taken, yes=yes, always=True)
+    _withdraw(place, job, taken, Word(who_am_i(), f"redo where {' and '.join(where)}"), keep=True)
+
+
+def _withdraw(place: Place, job: "Job", taken: "Sequence[Acceptance]", word: "Word", *, keep: bool) -> None:
+    from harness.review.rejudge import withdraw_from_job
+
+    gone = withdraw_from_job(job, taken, word, keep=keep)
+    print_lines([f"taken back: {_named(gone)}" if gone else "nothing was taken back: it is not done any more"])
+    say(f"the merge is without them until {place.command('launch')} has made them again")
+
+
+def _refuse_unrejected(place: Place, items: list[str], *, done_too: bool) -> None:
+    """UsageError for an id that nobody knows, or that has nothing to be judged again."""
+    from harness.base.errors import Problem, UsageError
+    from harness.base.ids import ItemId
+    from harness.ledger.past_attempts import acceptances, rejected_items
+    from harness.views.ledger_reading import reading
+    from harness.views.why import state_in_words
+
+    with reading(place.state) as db:
+        problems = [
+            Problem(repr(item), *state_in_words(db, item))
+            for item in items
+            if not rejected_items(db, [ItemId(item)]) and not (done_too and acceptances(db, item))
+        ]
+    if problems:
+        raise UsageError(problems)
+
+
+def _done_ones(place: Place, items: list[str], phase: str) -> "tuple[list[Acceptance], int]":
+    """The acceptances to be taken back, all of one phase, and the newest entry seen. UsageError when it is unclear."""
+    from harness.base.errors import Problem, UsageError
+    from harness.ledger.past_attempts import acceptances
+    from harness.ledger.queries import last_seq
+    from harness.views.ledger_reading import reading
+
+    problems, taken = [], []
+    with reading(place.state) as db:
+        seen = last_seq(db)
+        names: dict[int, str] = dict(db.execute("SELECT phase, name FROM phases").fetchall())
+        if phase and phase not in names.values():
+            raise UsageError([Problem("--phase", f"no phase is called {phase!r}", f"expected {_or(names.values())}")])
+        for item in dict.fromkeys(items):
+            found = [each for each in acceptances(db, item) if phase in ("", names[each.batch.phase])]
+            if len(found) == 1:
+                taken += found
+            elif found:
+                where = _or(names[each.batch.phase] for each in found)
+                problems.append(Problem(repr(item), "is done in several phases", f"say --phase {where}"))
+            else:
+                problems.append(Problem(repr(item), *_not_done(db, item, place, phase)))
+    if not problems and len({each.batch.phase for each in taken}) > 1:
+        problems = [Problem("reject", "these items are of several phases", "reject those of one phase at a time")]
+    if problems:
+        raise UsageError(problems)
+    return taken, seen
+
+
+def _or(names: Iterable[str]) -> str:
+    return " or ".join(names)
+
+
+def _not_done(db: "sqlite3.Connection", item: str, place: Place, phase: str) -> tuple[str, str | None]:
+    """Message and hint about an id that was expected to be done; in that phase, if one was named."""
+    from harness.views.why import unknown_in_words
+
+    stands = """SELECT phases.name, items.state FROM items JOIN phases ON phases.phase = items.phase
+                WHERE item = ? ORDER BY items.phase"""
+    found: list[tuple[str, str]] = db.execute(stands, (item,)).fetchall()
+    if not found:
+        return unknown_in_words(db, item)
+    states = list(dict.fromkeys(state for name, state in found if phase in ("", name)))
+    if phase:
+        return f"is not done, it is {states[0]} in {phase}" if states else f"is not in {phase}", None
+    again = f"{place.command('retry', item)} gives it a new round" if "failed" in states else None
+    return f"is not done, it is {' and '.join(states)}", again
+
+
+def _agree(place: Place, taken: "Sequence[Acceptance]", *, yes: bool, always: bool) -> None:
+    """Say what will be taken back before it is done, and ask when it is more than was named. UsageError for a no."""
+    from harness.base.errors import Problem, UsageError
+    from harness.ledger.withdrawal import made_from_all
+    from harness.views.ledger_reading import reading
+
+    with reading(place.state) as db:
+        phases: dict[int, tuple[str, str]] = {
+            number: (name, noun) for number, name, noun in db.execute("SELECT phase, name, noun FROM phases")
+        }
+        lost = [made.phase for made in made_from_all(db, taken)]
+    is_asked = not yes and (always or bool(lost))
+    for line in _consequences([each.batch.phase for each in taken], lost, phases, "would" if is_asked else "will"):
+        say(line)
+    if not is_asked:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(
+            [Problem("not asked", "nobody can answer here, so nothing was changed", "`--yes` goes on unasked")]
+        )
+    if not typer.confirm("Go on?", err=True):
+        raise UsageError([Problem("stopped", "nothing was changed", None)])
+
+
+def _consequences(taken: list[int], lost: list[int], phases: dict[int, tuple[str, str]], will: str) -> list[str]:
+    from harness.views.wording import clean, counted
+
+    def told(numbers: list[int], number: int) -> str:
+        name, noun = phases[number]
+        return counted(numbers.count(number), clean(noun)) + (f" of {clean(name)}" if len(phases) > 1 else "")
+
+    lines = [f"{will} be taken back and made again: {told(taken, number)}" for number in sorted(set(taken))]
+    return lines + [
+        f"made from that, and {will} be removed until it is made again: {told(lost, number)}"
+        for number in sorted(set(lost))
+    ]
+
+
+def _rejudged_lines(job: "Job", rejudged: "Rejudged", *, only_looked: bool) -> list[str]:
+    from harness.views.wording import clean, counted
+
+    def named(phase: int, item: str) -> str:
+        return f"{clean(job.phase(phase).name)}: {clean(item)}" if len(job.phases) > 1 else clean(item)
+
+    phases = {each.phase for each in rejudged.recovered}
+    noun = job.phase(phases.pop()).noun if len(phases) == 1 else job.noun if not phases else "item"
+    found = [f"  {named(each.phase, each.item)}, from attempt {each.attempt}" for each in rejudged.recovered]
+    nothing = "it has left nothing that may be judged"
+    left = [
+        f"  {named(each.phase, each.item)} is left: {clean('; '.join(each.reasons) or nothing)}"
+        for each in rejudged.left
+    ]
+    would = "would be " if only_looked else ""
+    lines = [*_first(found), *_first(left)]
+    lines.append(f"{counted(len(found), clean(noun))} {would}recovered for $0.00; {len(left):,} left as they were")
+    for doubt in rejudged.doubtful:
+        lines.append(f"  {named(doubt.phase, doubt.item)} is done, but: {clean('; '.join(doubt.reasons))}")
+    if only_looked:
+        lines.append(f"{len(rejudged.doubtful):,} done would not pass today; nothing was changed")
+    return lines
+
+
+def _first(lines: list[str]) -> list[str]:
+    """The first so many, and how many more there are."""
+    return [*lines[:_MOST_LINES], *([f"  and {len(lines) - _MOST_LINES:,} more"] if lines[_MOST_LINES:] else [])]
+
+
+def _named(taken: "Sequence[Acceptance]") -> str:
+    from harness.views.wording import listed
+
+    return listed([str(each.item) for each in taken])

@@ -1,0 +1,92 @@
+"""What is believed of a session's own words: a tool of it can write into its stream as well as the CLI can.
+
+a limit or refusal before any tool was called    at once: it holds or stops everybody
+the same after a tool call, a claim              costs nobody else anything: one start goes ahead, and what that
+                                                 is told before it calls a tool is believed
+the same claim by one group for the fourth time  the session's own doing
+a model that was neither asked for nor named     nothing of the session is accepted
+a cost                                           at most what a session can cost
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from harness.base.reason import Reason
+from harness.core.faults import (
+    BROKEN_CHECK,
+    CLI_MISSING,
+    DISK,
+    NO_INPUT_FOLDER,
+    UNASKED_MODEL,
+    UNKNOWN_QUESTION,
+    WRONG_MODEL,
+    consequence,
+)
+from harness.core.money import in_words, to_micro
+from harness.core.open_attempt import Open
+from harness.core.types import Ending, Fault, FaultKind, Judgement, Rejected
+
+_CLAIMED = "told after a tool call; others are held or stopped when a session is told so that has called none"
+_TOO_OFTEN = "told after a tool call, time after time, and no session was told so that had called none"
+_OURS = (BROKEN_CHECK, CLI_MISSING, DISK, NO_INPUT_FOLDER, UNKNOWN_QUESTION)
+"""Seen by this program itself."""
+
+
+def is_claim(kind: str | None, blame: str | None, evidence: Mapping[str, Any]) -> bool:
+    """A word that would hold or stop others, told after a tool call. Takes what a fault or its entry says."""
+    if kind is None or kind in _OURS or blame not in ("provider", "config") or not evidence.get("used_tools"):
+        return False
+    return consequence(FaultKind(kind)) in ("hold", "wait", "stop")
+
+
+def claims(fault: Fault | None) -> bool:
+    """The same of a fault."""
+    return fault is not None and is_claim(fault.kind, fault.blame, fault.evidence)
+
+
+def stays_doubted(told: Fault | None) -> bool:
+    """Of a breakdown and a claim it stays with the group that it is its own."""
+    return told is not None and (told.blame == "host" or claims(told))
+
+
+def as_claim(fault: Fault, *, is_believed: bool) -> Fault:
+    """A claim as it is recorded: nobody's doing while it is believed, then the session's."""
+    detail = f"{fault.detail} ({_CLAIMED if is_believed else _TOO_OFTEN})"
+    return replace(fault, detail=detail, blame=fault.blame if is_believed else "session")
+
+
+def of_asked_models(ending: Ending, judgement: Judgement) -> tuple[Ending, Judgement]:
+    """As it is, unless a model answered that was neither asked for nor named: then nothing in it is good."""
+    unasked = ending.facts.unasked
+    if not unasked or judgement.broken_check is not None:
+        return ending, judgement
+    says = f"answered by {', '.join(unasked)}, which was neither asked for nor named"
+    nothing = {item: Rejected((Reason(says, UNASKED_MODEL),)) for item in judgement.verdicts}
+    told = ending.fault
+    evidence = {"unasked": list(unasked)}
+    if told is not None and told.blame in ("host", "operator"):
+        fault = Fault(UNASKED_MODEL, told.blame, f"{told.detail}; {says}", evidence=evidence)
+    elif ending.facts.is_set_up_unasked:
+        fault = Fault(WRONG_MODEL, "config", says, evidence=evidence)
+    else:
+        fault = Fault(UNASKED_MODEL, "session", says, evidence=evidence)
+    return replace(ending, fault=fault), replace(judgement, verdicts=nothing, usable=False)
+
+
+def note_on_cost(open_: Open, ending: Ending) -> tuple[str, ...]:
+    """Where more was told, or counted in the stream, than a session can cost."""
+    found = [
+        cost for cost in (ending.facts.cost_usd, ending.facts.counted_usd) if cost is not None and cost.is_finite()
+    ]
+    told, most = to_micro(max(found, default=Decimal(0))), open_.most_microusd
+    if most is None or told <= most:
+        return ()
+    return (f"its stream told a cost of {in_words(told)}; no session can cost more than {in_words(most)}",)
+
+
+def is_held(open_: Open, now: datetime) -> bool:
+    """Whether this job waits for the end of a hold already: others have met what is claimed."""
+    return open_.held_until is not None and now < open_.held_until

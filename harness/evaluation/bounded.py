@@ -1,0 +1,397 @@
+"""Runs jq, JSON Schema and the user's Python in a child process with limits; the supervisor itself runs none of them.
+
+jq holds the interpreter's lock and aborts the whole process when memory ends; a regular expression may take for ever; a
+user's check may do anything. The child has no environment but the job's keys, cwd `/`, a session of its own, limits on
+memory and processor time, and a deadline here. One that passes a limit is killed with its group; the next call starts
+another. With boxes it runs in one, which is made once for the child and not for each call.
+"""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import IO, Any, Literal
+
+from harness.base.descriptors import handed
+from harness.base.key_redaction import without_values
+from harness.base.reason import Reason
+from harness.evaluation.cancellation import Halt
+from harness.evaluation.check_sandbox import NOTHING, Allowed, Boxed, Boxes, Missing
+from harness.evaluation.denials import barred
+
+Json = Any
+"""A JSON value; `core.types.Json`, which this room may not import."""
+
+Kind = Literal["error", "timeout", "memory", "crashed", "too_big"]
+
+_CHILD = Path(__file__).with_name("bounded_child.py")
+_LENGTH = struct.Struct(">Q")
+_NO_MEMORY = 112
+_MOST_ANSWER_BYTES = 128 * 1024 * 1024
+_PORTION_BYTES = 4 * 1024 * 1024
+_READER_BYTES = 1024 * 1024 * 1024
+_READER_S = 120.0
+_STAYING = '{ [ $1 = 0 ] || ulimit -w $1 || ulimit -x $1; } 2>/dev/null; shift; "$@"; exit $?'
+"""A box dies with the thread that started it (PR_SET_PDEATHSIG), and threads end before a child does. So a shell stays
+between: it ends when the box has, and the box's program hears of our end by the lifeline. It also marks the box."""
+
+_START_S = 20.0
+"""A new child may need this much longer for its first answer: a cold disk, a busy machine."""
+
+
+class BoundedError(Exception):
+    """The program did not give an answer.
+
+    `error`: it is wrong or raised; `timeout`, `memory`, `too_big`: it passed a limit; `crashed`: its process ended.
+    """
+
+    def __init__(self, kind: Kind, message: str, barred: Missing | None = None) -> None:
+        super().__init__(message)
+        self.kind: Kind = kind
+        self.message = message
+        self.barred = barred
+        """What the box, or the folder it ran in, seems to have kept it from; None where it did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class JqOutcome:
+    """What a jq program yielded for one value; `error` is set when it raised for this value (`results` is empty)."""
+
+    results: list[Json]
+    error: str | None = None
+
+
+class Bounded:
+    """One persistent child. Methods block and may be called from any thread; calls are answered one at a time.
+
+    Values are sent in portions of 4 MB; `timeout_s` is for each portion. The child is started by the first call.
+    """
+
+    def __init__(
+        self,
+        *,
+        memory_bytes: int = 512 * 1024 * 1024,
+        lock_limit: int = 0,
+        halt: Halt | None = None,
+        boxes: Boxes | None = None,
+        allowed: Allowed = NOTHING,
+        variables: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`variables` are all that the user's programs have in their environment, beside PATH and LANG.
+
+        Without `boxes` the child, and with it the user's Python, has the user's rights; `allowed`: of its box."""
+        self._memory_bytes = memory_bytes
+        self.variables = dict(variables)
+        self.boxes = boxes
+        self._allowed = allowed
+        self.lock_limit = lock_limit
+        """What marks its processes as those of a job (`processes.lock_limit`); 0 = none."""
+        self._lock = threading.Lock()
+        self._child: _Child | None = None
+        self._others: dict[Allowed | None, Bounded] = {}
+        """A child for each kind of box, and one, None, that reads files of ours."""
+        self.halt = halt or Halt()
+        """Called: the child is killed whatever it does, and each call raises HaltedError."""
+
+    def jq(
+        self,
+        program: str,
+        values: Sequence[Json],
+        variables: Mapping[str, Json],
+        *,
+        most: int = 100_000,
+        timeout_s: float = 10.0,
+    ) -> list[list[Json]]:
+        """All results of `program` for each value, `most` in all. BoundedError also when it raises for one value."""
+        outcomes = self.jq_each(program, values, variables, most=most, timeout_s=timeout_s)
+        for number, outcome in enumerate(outcomes, 1):
+            if outcome.error is not None:
+                where = f"value {number}: " if len(outcomes) > 1 else ""
+                raise BoundedError("error", f"{where}{outcome.error}")
+        return [outcome.results for outcome in outcomes]
+
+    def jq_each(
+        self,
+        program: str,
+        values: Sequence[Json],
+        variables: Mapping[str, Json],
+        *,
+        most: int = 100_000,
+        timeout_s: float = 10.0,
+    ) -> list[JqOutcome]:
+        """Like `jq`, but an error that one value caused belongs to that value's outcome."""
+        outcomes: list[JqOutcome] = []
+        for portion in _portions(values):
+            left = most - sum(len(outcome.results) for outcome in outcomes)
+            question = {"do": "jq", "program": program, "variables": dict(variables), "texts": portion, "most": left}
+            answers = self._ask(question, timeout_s)
+            outcomes += [JqOutcome(answer["results"], answer.get("error")) for answer in answers]
+        return outcomes
+
+    def check_jq(self, program: str, variables_names: Sequence[str]) -> None:
+        """BoundedError when `program` does not compile."""
+        self._ask({"do": "check_jq", "program": program, "variables": list(variables_names)}, 10.0)
+
+    def schema(self, schema: Json, records: Sequence[Json], timeout_s: float = 10.0) -> list[list[Reason]]:
+        """For each record what is wrong with it, `$.coaches[0].name: 'x' is too short`; at most 20, none when valid."""
+        complaints: list[list[Reason]] = []
+        for portion in _portions(records):
+            answers = self._ask({"do": "schema", "schema": schema, "texts": portion}, timeout_s)
+            complaints += [
+                [Reason(f"{path}: {said}", "schema", field=field, message=said) for path, field, said in found]
+                for found in answers
+            ]
+        return complaints
+
+    def check_schema(self, schema: Json) -> None:
+        """BoundedError when `schema` is no JSON Schema or a reference of it leads out of it."""
+        self._ask({"do": "check_schema", "schema": schema}, 10.0)
+
+    def python(
+        self, file: Path, function: str, items: Json, records: Json, context: Json, timeout_s: float
+    ) -> dict[str, list[Reason]]:
+        """Reasons per id, from `function(items, records, context)` of `file`, loaded afresh in a process of its own.
+
+        An exception in it is a BoundedError `checks.py:12: ValueError: ...`.
+        """
+        question = {"do": "python", "file": str(file), "function": function}
+        question |= {"items": items, "records": records, "context": context}
+        answer: dict[str, list[Any]] = self._ask(question, timeout_s)
+        return {id_: [Reason.answered(said) for said in listed] for id_, listed in answer.items()}
+
+    def check_python(self, file: Path, function: str, timeout_s: float) -> None:
+        """BoundedError when `file` cannot be loaded or has no such function; it is not called."""
+        self._ask({"do": "load", "file": str(file), "function": function}, timeout_s)
+
+    def call(self, package: str, module: str, function: str, argument: Json, timeout_s: float) -> Any:
+        """What a function of a module answers, JSON in and out; `package` is the folder that it is found below."""
+        question = {"do": "call", "package": package, "module": module, "function": function}
+        return self._ask({**question, "argument": argument}, timeout_s)
+
+    def refusal(self, file: Path, most_bytes: int, most_records: int) -> str | None:
+        """Why a big file is no JSON that may be read here (`strict_json`); None when it is.
+
+        In a child of its own, so that nobody else's check waits for it; one file at a time.
+        """
+        with self._lock:
+            if None not in self._others:
+                reader = Bounded(memory_bytes=_READER_BYTES, lock_limit=self.lock_limit, halt=self.halt)
+                self._others[None] = reader
+        question = {"do": "refusal", "path": str(file), "most_bytes": most_bytes, "most_records": most_records}
+        try:
+            refusal: str | None = self._others[None]._ask(question, _READER_S)
+        except BoundedError as error:
+            return f"it cannot be read: {error.message}"
+        return refusal
+
+    def within(self, allowed: Allowed) -> "Bounded":
+        """The one whose child is in a box that allows this; it is closed with this one."""
+        if self.boxes is None or allowed == self._allowed:
+            return self
+        with self._lock:
+            if allowed not in self._others:
+                self._others[allowed] = Bounded(
+                    memory_bytes=self._memory_bytes,
+                    lock_limit=self.lock_limit,
+                    halt=self.halt,
+                    boxes=self.boxes,
+                    allowed=allowed,
+                    variables=self.variables,
+                )
+            return self._others[allowed]
+
+    def close(self) -> None:
+        """End the child, for good."""
+        with self._lock:
+            self._end()
+            for other in self._others.values():
+                with other._lock:
+                    other._end()
+            self.halt.close()
+
+    def _ask(self, question: Mapping[str, Json], timeout_s: float) -> Any:
+        body = _text({**question, "timeout_s": timeout_s}).encode()
+        with self._lock:
+            self.halt.check()
+            if self._child is not None and self._child.has_ended():
+                self._end()
+            slack_s = 0.0
+            if self._child is None:
+                self._child, slack_s = self._start(), _START_S
+            answer = self._exchange(self._child, body, timeout_s, slack_s)
+        if "kind" in answer:
+            raise BoundedError(answer["kind"], answer["message"], self._barred(answer.get("cause"), question))
+        return answer["ok"]
+
+    def _start(self) -> "_Child":
+        box = (
+            None if self.boxes is None else self.boxes.box(self._allowed, (Path(sys.executable),), (_CHILD.parents[1],))
+        )
+        return _Child(self._memory_bytes, self.lock_limit, self.halt, box, self.variables)
+
+    def _barred(self, cause: Mapping[str, Json] | None, question: Mapping[str, Json]) -> Missing | None:
+        """What the box kept the user's Python from; not of a path that a record names, which is its own doing."""
+        if cause is None or _is_named(cause.get("path"), question.get("records")):
+            return None
+        return barred(cause, self._allowed, self.boxes.folder if self.boxes else None)
+
+    def _exchange(self, child: "_Child", body: bytes, timeout_s: float, slack_s: float) -> dict[str, Any]:
+        kept = False
+        try:
+            answer = child.exchange(body, time.monotonic() + timeout_s + slack_s)
+            kept = answer.get("kind") != "memory"
+            return answer
+        except TimeoutError:
+            raise BoundedError("timeout", f"no answer within {timeout_s:g} s") from None
+        except EOFError:
+            raise _why_ended(child.wait(), timeout_s, child.complaint()) from None
+        finally:
+            if not kept:
+                self._end()
+
+    def _end(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+            self._child = None
+
+
+class _Child:
+    """The process and its three pipes: questions, answers, and the lifeline whose end here tells it that we live."""
+
+    def __init__(
+        self, memory_bytes: int, lock_limit: int, halt: Halt, box: Boxed | None, variables: Mapping[str, str]
+    ) -> None:
+        self._halt = halt
+        self._variables = variables
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by kill()
+        theirs, self._lifeline = os.pipe()
+        numbers = map(str, (memory_bytes, theirs, lock_limit))
+        argv = (sys.executable, "-I", "-B", "-X", "utf8", str(_CHILD), *numbers, *variables)
+        try:
+            with handed((*(box.argv if box else ()), *argv), box.contents if box else ()) as (words, descriptors):
+                self._process = subprocess.Popen(
+                    ["/bin/sh", "-c", _STAYING, "sh", str(lock_limit), *words] if box else words,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self._errors,
+                    pass_fds=(theirs, *descriptors),
+                    env=dict(variables),
+                    cwd="/",
+                    start_new_session=True,
+                    bufsize=0,
+                )
+        except BaseException:
+            os.close(self._lifeline)
+            self._errors.close()
+            raise
+        finally:
+            os.close(theirs)
+        self._questions, self._answers = _pipe(self._process.stdin), _pipe(self._process.stdout)
+
+    def exchange(self, body: bytes, deadline: float) -> dict[str, Any]:
+        """The answer. TimeoutError after the deadline (monotonic), EOFError when the process ended, HaltedError."""
+        self._write(_LENGTH.pack(len(body)) + body, deadline)
+        length = _LENGTH.unpack(self._read(_LENGTH.size, deadline))[0]
+        if length > _MOST_ANSWER_BYTES:
+            raise EOFError
+        answer: dict[str, Any] = json.loads(without_values(self._read(length, deadline), self._variables))
+        return answer
+
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def wait(self) -> int:
+        """Its exit code; a process that only closed its pipe is killed first."""
+        try:
+            code = self._process.wait(1)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        return 128 - code if code > 128 else code  # a shell and a box tell of a signal so
+
+    def complaint(self) -> str:
+        """Why it, or its box, did not even start; empty when it did, because then its errors go nowhere."""
+        self._errors.seek(0)
+        lines = self._errors.read(4096).decode(errors="replace").strip().splitlines()
+        return lines[-1][:300] if lines else ""
+
+    def kill(self) -> None:
+        """End it and whatever it started in its session's group; never raises."""
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        os.close(self._lifeline)  # also ends, by SIGIO, what is left of a group whose leader had already ended
+        for file in (self._questions, self._answers, self._errors):
+            file.close()
+
+    def _write(self, content: bytes, deadline: float) -> None:
+        rest = memoryview(content)
+        while rest:
+            self._halt.wait(self._questions.fileno(), select.POLLOUT, deadline)
+            try:
+                rest = rest[os.write(self._questions.fileno(), rest[:65536]) :]
+            except BrokenPipeError:
+                raise EOFError from None
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        content = bytearray()
+        while len(content) < size:
+            self._halt.wait(self._answers.fileno(), select.POLLIN, deadline)
+            piece = os.read(self._answers.fileno(), min(size - len(content), 1 << 20))
+            if not piece:
+                raise EOFError
+            content += piece
+        return bytes(content)
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe is not None, "Popen was asked for this pipe"
+    os.set_blocking(pipe.fileno(), False)
+    return pipe
+
+
+def _why_ended(code: int, timeout_s: float, complaint: str) -> BoundedError:
+    if complaint:
+        return BoundedError("crashed", f"the process that runs it did not start: {complaint}")
+    if code == -signal.SIGXCPU:
+        return BoundedError("timeout", f"used more processor time than its {timeout_s:g} s")
+    if code in {-signal.SIGABRT, _NO_MEMORY}:  # libjq calls abort() when it gets no memory (measured)
+        return BoundedError("memory", "not enough memory")
+    return BoundedError("crashed", f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}")
+
+
+def _portions(values: Sequence[Json]) -> Iterator[list[str]]:
+    """The values as JSON texts, in lists of about 4 MB, in order; one empty list when there are none."""
+    portion: list[str] = []
+    size = 0
+    for value in values:
+        portion.append(_text(value))
+        size += len(portion[-1])
+        if size >= _PORTION_BYTES:
+            yield portion
+            portion, size = [], 0
+    if portion or not values:
+        yield portion
+
+
+def _is_named(path: Json, records: Json) -> bool:
+    return isinstance(path, str) and json.dumps(path)[1:-1] in json.dumps(records)
+
+
+def _text(value: Json) -> str:
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BoundedError("error", f"not a JSON value: {error}") from None

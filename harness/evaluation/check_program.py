@@ -1,0 +1,173 @@
+"""Runs a check that is the user's own program: JSON in, exit code and reasons out, within limits of time and size."""
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Final
+
+from harness.base.descriptors import handed
+from harness.base.key_redaction import without_values
+from harness.base.processes import IS_LINUX, exit_descriptor
+from harness.base.reason import OBJECT, Reason, reasons_in
+from harness.evaluation.bounded import Bounded
+from harness.evaluation.cancellation import Halt
+from harness.evaluation.check_sandbox import NOTHING, Allowed, Boxed, Missing
+
+MOST_BYTES: Final = 1024 * 1024
+_STARTED: Final = b"\0"
+"""What is first among its errors: without it the box, or the limits, were not even made."""
+
+_LIMITS: Final = (
+    "printf '\\000' >&2; ulimit -c 0; ulimit -t $1; {"
+    "  ulimit -f 131072; ulimit -d 4194304; [ $2 = 0 ] || ulimit -w $2 || ulimit -x $2; }"
+    ' 2>/dev/null; shift 2; exec "$@"'
+)
+"""No core file, processor seconds, files up to 64 MB, 4 GB of memory (`-v` would count what V8 only reserves), and on
+Linux the mark of the job, by which what it leaves behind is found."""
+_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
+
+
+class CommandError(Exception):
+    """The program did not do what a check does; `kind` is one of the words of BoundedError, or `not_run`."""
+
+    def __init__(self, message: str, kind: str = "error", barred: Missing | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.kind = kind
+        self.barred = barred
+        """As of a BoundedError."""
+
+
+def run_command(
+    command: Sequence[str], given: bytes, timeout_s: float, bounded: Bounded, allowed: Allowed = NOTHING
+) -> dict[str, list[Reason]] | Reason:
+    """Reasons per id; or one text that is the reason for every item. Empty = all accepted.
+
+    It runs in a box of the boxes that `bounded` has, if any, which allows it that.
+
+    Exit 0 accepts all; 1 rejects: standard output is JSON {id: [reason]} or any text. CommandError for every other
+    exit, for more than a megabyte of output, and when the time is over; HaltedError when `bounded` is halted; the whole
+    process group is killed then.
+    """
+    with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        stdin.write(given)
+        stdin.seek(0)
+        box = _box(command, bounded, allowed)
+        code = _run(command, (stdin, stdout, stderr), timeout_s, bounded, box)
+        said, complained = (without_values(_start_of(each), bounded.variables) for each in (stdout, stderr))
+    if not complained.startswith(_STARTED):
+        raise CommandError(f"the process that runs it did not start{_last_line(complained)}", "not_run")
+    if code == 0:
+        return {}
+    complained = complained.removeprefix(_STARTED)
+    if code != 1 or (not said.strip() and b"Traceback (most recent call last)" in complained):
+        kind = _kind(code)
+        barred: Missing | None = "everything" if box is not None and kind == "not_run" else None
+        raise CommandError(f"{_how(code)}{_last_line(complained)}", kind, barred)
+    return _reasons(said)
+
+
+def _box(command: Sequence[str], bounded: Bounded, allowed: Allowed) -> Boxed | None:
+    if bounded.boxes is None:
+        return None
+    program = shutil.which(command[0])
+    return bounded.boxes.box(allowed, (Path(os.path.abspath(program)),) if program else ())  # noqa: PTH100  links stay
+
+
+def _run(
+    command: Sequence[str],
+    streams: tuple[IO[bytes], IO[bytes], IO[bytes]],
+    timeout_s: float,
+    bounded: Bounded,
+    box: Boxed | None,
+) -> int:
+    stdin, stdout, stderr = streams
+    bounded.halt.check()
+    numbers = (int(timeout_s) + 1, bounded.lock_limit if IS_LINUX else 0)
+    argv = ("/bin/sh", "-c", _LIMITS, "sh", *map(str, numbers), *command)
+    with handed((*(box.argv if box else ()), *argv), box.contents if box else ()) as (words, descriptors):
+        process = subprocess.Popen(
+            words,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            pass_fds=descriptors,
+            env={**bounded.variables, "PATH": os.environ.get("PATH", _PATH), "LANG": "C.UTF-8"},
+            cwd="/",
+            start_new_session=True,
+        )
+    try:
+        if not _has_ended(process, timeout_s, bounded.halt):
+            raise CommandError(f"no end within {timeout_s:g} s", "timeout")
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        code = process.wait()
+    code = 128 - code if box is not None and code > 128 else code  # a box tells of a signal so
+    if code == -signal.SIGXCPU:
+        raise CommandError(f"used more processor time than its {timeout_s:g} s", "timeout")
+    return code
+
+
+def _has_ended(process: subprocess.Popen[bytes], timeout_s: float, halt: Halt) -> bool:
+    """Wait without reaping, so that the group can still be named; Popen.wait would poll."""
+    try:
+        descriptor = exit_descriptor(process.pid)
+    except ProcessLookupError:
+        return True
+    try:
+        halt.wait(descriptor, select.POLLIN, time.monotonic() + timeout_s)
+        return True
+    except TimeoutError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _start_of(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise CommandError(f"it printed more than {MOST_BYTES:,} bytes", "too_big")
+    return content
+
+
+def _reasons(said: bytes) -> dict[str, list[Reason]] | Reason:
+    text = said.decode(errors="replace").strip()
+    try:
+        answer = json.loads(text)
+    except (ValueError, RecursionError):
+        return Reason.answered(text or "rejected by the check, which gave no reason")
+    if not isinstance(answer, dict) or not answer:
+        return Reason.answered(text)
+    reasons: dict[str, list[Reason]] = {}
+    for id_, words in answer.items():
+        listed = reasons_in(words)
+        if listed is None:
+            expected = f"{{id: [reason]}} on its standard output, with texts or {OBJECT}"
+            raise CommandError(f"expected {expected}, got {id_!r:.80}: {words!r:.80}")
+        reasons[id_] = [Reason.answered(each) for each in listed]
+    return reasons
+
+
+def _kind(code: int) -> str:
+    return "not_run" if code in (126, 127) else "error" if code > 0 else "crashed"
+
+
+def _how(code: int) -> str:
+    if code == 126 or code == 127:
+        return f"it cannot be run (exit {code})"
+    return f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"it ended with exit code {code}"
+
+
+def _last_line(complained: bytes) -> str:
+    lines = complained.decode(errors="replace").strip().splitlines()
+    return f": {lines[-1][:300]}" if lines else ""

@@ -1,0 +1,62 @@
+"""Notices what changed while a session ran although it was not the session's to change."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from harness.core.types import AttemptSpec
+from harness.executors.attempt_folder import CONTEXT_FILE, ITEMS_FILE, AttemptFolder
+from harness.executors.disarm import SETTINGS
+from harness.job.job import Job
+
+Look = tuple[int, int, int] | None
+"""Inode, size, time of the last change (which, other than the time of writing, nobody can set); None = not there."""
+
+
+def guarded(spec: AttemptSpec, job: Job, *, is_kernel_sandbox: bool) -> dict[str, Path]:
+    """Name -> path of everything that must not change: what the attempt was given, and without a kernel sandbox what
+    the job was made of. Files that the supervisor writes itself while sessions run are not among them: the ledger has
+    its chain of hashes, each merge its hash, each artifact its name.
+    """
+    folder = AttemptFolder(spec.folder)
+    paths = [folder.spec, folder.prompt, folder.work / ITEMS_FILE, folder.work / CONTEXT_FILE, folder.work / "input"]
+    paths += [folder.input, *(sorted(folder.input.iterdir()) if folder.input.exists() else ())]
+    named = {f"its own {path.relative_to(folder.root)}": path for path in paths}
+    if is_kernel_sandbox:
+        return named
+    made_of = [job.manifest, job.items.file, job.items.match, job.scene, *job.readable]
+    made_of += [job.folder / phase.session.prompt_name for phase in job.phases]
+    made_of += [item.file for item in spec.items]
+    return named | {_name(path, job.folder): path for path in made_of if path is not None and not path.is_dir()}
+
+
+def looks(paths: Mapping[str, Path]) -> dict[str, Look]:
+    """How each of them looks now; links are not followed. About 2 µs each."""
+    return {name: _look(path) for name, path in paths.items()}
+
+
+def trespasses(before: Mapping[str, Look], after: Mapping[str, Look]) -> Iterator[str]:
+    """One note for each change."""
+    for name, look in before.items():
+        if after[name] != look:
+            what = "appeared" if look is None else "was removed" if after[name] is None else "was changed"
+            yield f"trespass: {name} {what} while this session ran"
+
+
+def ignored(work: Path) -> Iterator[str]:
+    """A note on settings that lie in a work folder, put there by the session or by an item's file."""
+    found = [f"{where}{name}" for where in ("", "input/") for name in SETTINGS if _look(f"{work}/{where}{name}")]
+    if found:
+        yield f"ignored: {', '.join(found)} (no session loads settings from its folder)"
+
+
+def _look(path: str | Path) -> Look:
+    try:
+        seen = os.lstat(path)
+    except OSError:
+        return None
+    return seen.st_ino, seen.st_size, seen.st_ctime_ns
+
+
+def _name(path: Path, folder: Path) -> str:
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

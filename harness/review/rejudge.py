@@ -1,0 +1,337 @@
+"""Second thoughts, with no supervisor running: frozen artifacts judged by today's checks, acceptances taken back."""
+
+import asyncio
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.base.artifacts import ArtifactStore
+from harness.base.clock import SystemClock
+from harness.base.commands import command_at
+from harness.base.errors import BrokenSetupError, Problem, UsageError
+from harness.base.host_errors import in_words, is_of_the_machine
+from harness.base.ids import AttemptId, GroupId, ItemId, Token
+from harness.base.marks import RUN_MARK, STATE_MARK, lock_limit, marked, state_digest
+from harness.base.termination import end_found
+from harness.core.events import FingerprintKept
+from harness.core.settle import recover
+from harness.core.types import Accepted, AttemptSpec, Ending, Judgement, SessionEvent
+from harness.evaluation.bounded import Bounded
+from harness.executors.containment import choose_boxes
+from harness.executors.guardian import Guardian
+from harness.job.fingerprint import Fingerprint, differences, fingerprint, fingerprint_like
+from harness.job.job import Job
+from harness.ledger import past_attempts, queries
+from harness.ledger.flow import follow
+from harness.ledger.lock import JobLock
+from harness.ledger.open_attempts import member_of
+from harness.ledger.past_attempts import Acceptance, PastAttempt, Rejected
+from harness.ledger.queries import ReadyGroup
+from harness.ledger.store import Ledger
+from harness.ledger.withdrawal import Word, is_busy, made_from_all, withdraw
+from harness.planning.changes import CHECKS, Changes, changed_items, recorded_fingerprint, refusal
+from harness.sources.read import read
+from harness.supervisor.attempt import context_of, settle_unjudgeable
+from harness.supervisor.housekeeping import errors_path, progress_path
+from harness.supervisor.judgement import judge_with, store_accepted, verdicts_on
+from harness.supervisor.key_values import keys_of
+from harness.supervisor.merger import Merger
+from harness.supervisor.opening import open_ledger
+from harness.supervisor.progress_writer import ProgressWriter
+from harness.supervisor.run_context import Setting
+
+ASKED = re.compile(rf"(phases\.[^.]+\.)?session\..*|{CHECKS.pattern}")
+"""What may have changed when items are done again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """An item that is done now, and the attempt whose records it has."""
+
+    phase: int
+    item: ItemId
+    attempt: AttemptId
+
+
+@dataclass(frozen=True, slots=True)
+class NotGood:
+    """An item that the checks of today reject, and why; no reasons where it left nothing that could be judged."""
+
+    phase: int
+    item: ItemId
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejudged:
+    """`left` stay as they were. `doubtful` are done, and looked at only when that was asked for."""
+
+    recovered: tuple[Recovered, ...]
+    left: tuple[NotGood, ...]
+    doubtful: tuple[NotGood, ...] = ()
+
+
+class _NoSessions:
+    """An executor for a desk where nothing is ever started."""
+
+    async def run(self, spec: AttemptSpec, on_event: Callable[[SessionEvent], None]) -> Ending:
+        raise AssertionError("second thoughts start no session")
+
+    async def interrupt(self, token: Token, *, hard: bool = False) -> None:
+        raise AssertionError("second thoughts start no session")
+
+    async def salvage(self, spec: AttemptSpec) -> Ending:
+        raise AssertionError("the next launch settles what was lost")
+
+    async def sweep(self) -> int:
+        raise AssertionError("the next launch ends what was left behind")
+
+    def work_path(self, folder: Path) -> str:
+        return str(folder)
+
+
+def rejudge_job(job: Job, wanted: Sequence[ItemId] | None, *, only_look: bool) -> Rejudged:
+    """Judge what earlier attempts left of rejected items; what is good now is done and merged.
+
+    `only_look` changes nothing, and judges the done items too. JobHeldError while a supervisor runs, UsageError when
+    more than the checks has changed, BrokenSetupError when a check does not work.
+    """
+    with _desk(job, CHECKS) as (setting, kept):
+        if only_look:
+            return asyncio.run(_look(setting, wanted))
+        if kept is not None:
+            setting.ledger.record(kept)
+        rejudged = asyncio.run(rejudge(setting, wanted))
+        asyncio.run(_bring_up_to_date(setting))
+        return rejudged
+
+
+def withdraw_from_job(job: Job, taken: Sequence[Acceptance], word: Word, *, keep: bool) -> list[Acceptance]:
+    """Take acceptances back, and out of the merge; those that stood are returned.
+
+    `keep`: what has changed about prompts and checks is what the items are made again with. JobHeldError, UsageError.
+    """
+    with _desk(job, ASKED) as (setting, kept):
+        settle_unjudgeable(setting, {(made.phase, made.item) for made in made_from_all(setting.ledger.db, taken)})
+        if is_busy(setting.ledger.db, taken):
+            raise BrokenSetupError(
+                "a run was killed while sessions worked on what was made from these items",
+                hint=f"`{command_at(job.state, 'launch')}` settles that first",
+            )
+        with setting.ledger.transaction() as transaction:
+            if kept is not None and keep:
+                transaction.record([kept])
+            gone = withdraw(transaction, taken, word)
+        asyncio.run(_bring_up_to_date(setting))
+        return gone
+
+
+def refuse_other_changes(job: Job) -> None:
+    """Before anybody is told what will be taken back: UsageError where `withdraw_from_job` would refuse."""
+    with _desk(job, ASKED):
+        pass
+
+
+@contextmanager
+def _desk(job: Job, expected: re.Pattern[str]) -> Iterator[tuple[Setting, FingerprintKept | None]]:
+    """The ledger under its lock, and what has changed since the job was planned, if it is what was expected."""
+    clock = SystemClock()
+    try:
+        with (
+            JobLock(job.state / "lock", clock),
+            open_ledger(job, clock) as ledger,
+            _bounded(job) as bounded,
+        ):
+            store = ArtifactStore(job.state / "artifacts", ledger.contents)
+            setting = Setting(job, ledger, store, clock, _NoSessions(), judge_with(job, store, bounded))
+            yield setting, _as_expected(job, ledger, bounded, expected)
+    except (OSError, sqlite3.DatabaseError) as error:
+        if is_of_the_machine(error):
+            raise in_words(error, job.state) from error
+        raise
+
+
+@contextmanager
+def _bounded(job: Job) -> Iterator[Bounded]:
+    """For checks; what their programs leave behind is ended, also when this process is killed."""
+    with Guardian() as guardian:
+        guardian.stand()
+        try:
+            marks = {STATE_MARK: state_digest(job.state), **guardian.mark}
+            children = Bounded(lock_limit=lock_limit(marks), boxes=choose_boxes(job), variables=keys_of(job))
+            with closing(children) as bounded:
+                yield bounded
+        finally:
+            asyncio.run(end_found(lambda: marked(RUN_MARK, guardian.mark[RUN_MARK]), 0))
+
+
+def _as_expected(job: Job, ledger: Ledger, bounded: Bounded, expected: re.Pattern[str]) -> FingerprintKept | None:
+    recorded = recorded_fingerprint(ledger.db)
+    now = fingerprint_like(recorded, job)
+
+    def others(fields: Fingerprint) -> Fingerprint:
+        return {name: value for name, value in fields.items() if not expected.fullmatch(name)}
+
+    of_items = changed_items(job, ledger.db, read(job, bounded).items)  # new ones are none of those that this is about
+    unexpected = Changes((*differences(others(recorded), others(now)), *of_items.others), of_items.edited)
+    if unexpected.in_words():
+        refused = refusal(job, unexpected)
+        keeps = command_at(job.state, "launch", "--keep")
+        hint = f"undo that, or `{keeps}` says that this is meant and goes on with what is pending; then type this again"
+        raise UsageError([Problem(refused.where, refused.message, hint)])
+    changes = differences(recorded, now)
+    return FingerprintKept(dict(fingerprint(job)), tuple(changes), settings=job.settings) if changes else None
+
+
+def bring_up_to_date(job: Job) -> None:
+    """Write merged files and progress as the ledger has them, after a run that was killed. JobHeldError, UsageError."""
+    clock = SystemClock()
+    with JobLock(job.state / "lock", clock), open_ledger(job, clock) as ledger:
+        store = ArtifactStore(job.state / "artifacts", ledger.contents)
+        with closing(Bounded()) as bounded:
+            setting = Setting(job, ledger, store, clock, _NoSessions(), judge_with(job, store, bounded))
+            asyncio.run(_bring_up_to_date(setting))
+
+
+async def _bring_up_to_date(setting: Setting) -> None:
+    await Merger(setting).merge_all()
+    job = setting.job
+    ProgressWriter(progress_path(job), setting.ledger, setting.clock, errors_path=errors_path(job)).write_now()
+
+
+async def rejudge(setting: Setting, wanted: Sequence[ItemId] | None) -> Rejudged:
+    """One transaction for all: what was recovered of a batch by several attempts goes on together."""
+    with setting.ledger.joined():
+        return await _rejudge(setting, wanted)
+
+
+async def _rejudge(setting: Setting, wanted: Sequence[ItemId] | None) -> Rejudged:
+    recovered: list[Recovered] = []
+    batches: set[tuple[int, int]] = set()
+    rejected = past_attempts.rejected_items(setting.ledger.db, wanted)
+    left = {(each.batch.phase, each.item): NotGood(each.batch.phase, each.item) for each in rejected}
+    async for again in _judged_again(setting, rejected):
+        _take_off(left, again)
+        if not again.good:
+            continue
+        batch = again.past.batch
+        spans = store_accepted(setting.store, again.spec, again.judgement)
+        members = [member_of(setting.ledger.db, batch.phase, item) for item in again.past.items]
+        with setting.ledger.transaction() as transaction:
+            transaction.record(recover(again.past.attempt, batch, members, again.judgement, spans))
+        batches.add((batch.phase, batch.number))
+        recovered += again.recovered()
+    for phase, number in sorted(batches):
+        with setting.ledger.transaction() as transaction:
+            follow(transaction, phase, number)
+    return Rejudged(tuple(recovered), tuple(left.values()))
+
+
+async def _look(setting: Setting, wanted: Sequence[ItemId] | None) -> Rejudged:
+    """What `rejudge` would recover, and which done items would not pass; nothing is written."""
+    recovered: list[Recovered] = []
+    rejected = past_attempts.rejected_items(setting.ledger.db, wanted)
+    left = {(each.batch.phase, each.item): NotGood(each.batch.phase, each.item) for each in rejected}
+    async for again in _judged_again(setting, rejected):
+        _take_off(left, again)
+        recovered += again.recovered()
+    doubtful = [doubt async for doubt in _doubts(setting, wanted)]
+    return Rejudged(tuple(recovered), tuple(left.values()), tuple(doubtful))
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """What one old attempt left, judged today."""
+
+    past: PastAttempt
+    spec: AttemptSpec
+    judgement: Judgement
+    good: tuple[ItemId, ...]
+
+    def recovered(self) -> list[Recovered]:
+        return [Recovered(self.past.batch.phase, item, self.past.attempt) for item in self.good]
+
+
+def _take_off(left: dict[tuple[int, ItemId], NotGood], again: _Again) -> None:
+    """Those that are good; of the others the newest attempt, which comes first, says why they are not."""
+    for item, verdict in again.judgement.verdicts.items():
+        key = (again.past.batch.phase, item)
+        if isinstance(verdict, Accepted):
+            left.pop(key, None)
+        elif key in left and not left[key].reasons:
+            left[key] = NotGood(*key, verdict.reasons)
+
+
+async def _judged_again(setting: Setting, rejected: Sequence[Rejected]) -> AsyncIterator[_Again]:
+    """Attempt by attempt, items that are not good yet; each sees what the ones before gave, if that was recorded."""
+    open_ = {(each.batch.phase, each.item) for each in rejected}
+    queue = [(whole, True) for whole in past_attempts.past_attempts(setting.ledger.db, rejected)]
+    for whole, may_wait in queue:
+        items = tuple(item for item in whole.items if (whole.batch.phase, item) in open_)
+        if not items:
+            continue
+        past = replace(whole, items=items)
+        spec = _spec(setting, past, queries.last_seq(setting.ledger.db) + 1)
+        judgement = await verdicts_on(setting, spec, past.artifacts, ())
+        if judgement.doubted_check is not None and may_wait:  # the others may show that the check works
+            queue.append((whole, False))
+            continue
+        _refuse_broken_check(judgement)
+        good = tuple(item for item in items if isinstance(judgement.verdicts[item], Accepted))
+        yield _Again(past, spec, judgement, good)
+        open_ -= {(past.batch.phase, item) for item in good}
+
+
+async def _doubts(setting: Setting, wanted: Sequence[ItemId] | None) -> AsyncIterator[NotGood]:
+    """Done items whose attempt's output is rejected now, with what was accepted before that attempt in sight."""
+    db = setting.ledger.db
+    members: dict[AttemptId, list[ItemId]] = {}
+    for each in past_attempts.accepted(db):
+        if each.attempt and (wanted is None or each.item in wanted):  # what was taken over was judged then
+            members.setdefault(each.attempt, []).append(each.item)
+    for attempt, items in members.items():
+        past = past_attempts.past_attempt(db, attempt, tuple(items))
+        spec = _spec(setting, past, past.started_seq)
+        judgement = await setting.judge(spec, past.artifacts, ())
+        _refuse_broken_check(judgement)
+        for item, verdict in judgement.verdicts.items():
+            if not isinstance(verdict, Accepted):
+                yield NotGood(past.batch.phase, item, verdict.reasons)
+
+
+def _refuse_broken_check(judgement: Judgement) -> None:
+    """Or one that is only doubted: here a person waits, who can look at it."""
+    broken = judgement.broken_check or judgement.doubted_check
+    if broken is not None:
+        raise BrokenSetupError(broken.detail, hint="mend that, then ask again")
+
+
+def _spec(setting: Setting, past: PastAttempt, before_seq: int) -> AttemptSpec:
+    """What a judge has to know; nothing of it is ever sent to a session."""
+    job = setting.job
+    phase = job.phase(past.batch.phase)
+    group = ReadyGroup(GroupId(0), past.batch, past.items, 0, late=True)
+    return AttemptSpec(
+        id=past.attempt,
+        token=Token(""),
+        group=group.id,
+        batch=past.batch,
+        phase_name=phase.name,
+        items=queries.items_of(setting.ledger.db, group, setting.store, job.folder),
+        tries=0,
+        reasons={},
+        prompt="",
+        instructions="",
+        session_id="",
+        session=phase.session,
+        output=phase.output,
+        context=context_of(setting, group, phase, before_seq),
+        cost_cap_usd=None,
+        max_output_tokens=0,
+        folder=job.state,
+        readable=job.readable,
+        rehearsal=job.rehearsal,
+    )

@@ -1,0 +1,27 @@
+"""Whether a finished job has anything left to do; a launch of one that has not writes nothing."""
+
+from harness.core.decide import NOTHING_LEFT, Stop
+from harness.job.job import Job
+from harness.ledger import progress_file, queries, spool
+from harness.ledger.store import Ledger
+from harness.planning.choice import Choice, chosen_roots
+from harness.supervisor.housekeeping import progress_path
+from harness.supervisor.merger import is_merged
+from harness.supervisor.outcome import Finished, how_it_ended
+from harness.supervisor.workbook_writer import late
+
+
+def at_rest(job: Job, ledger: Ledger, choice: Choice) -> Finished | None:
+    """How the job ended, when its last run ended as finished, nobody has asked for anything since, and all that it
+    writes is as it left it; else None."""
+    db = ledger.db
+    is_open, exit_code = db.execute("SELECT run_is_open, run_exit_code FROM job").fetchone()
+    is_over = not is_open and exit_code in (0, 1) and not queries.has_open_items(db)
+    if not is_over or queries.has_parked_groups(db) or queries.unsettled(db) or spool.waiting(job.state / "control"):
+        return None
+    if late(job, db) or not all(is_merged(ledger, phase) for phase in job.phases):
+        return None
+    beside = progress_path(job)
+    if not beside.exists() or progress_file.was_edited(beside):
+        return None
+    return how_it_ended(db, Stop("finished", NOTHING_LEFT), 0, chosen_roots(db, choice))

@@ -1,0 +1,111 @@
+"""From what an attempt left to verdicts and stored records: the same for a normal end and for second thoughts."""
+
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+
+from harness.base.artifacts import ArtifactStore
+from harness.base.errors import BrokenSetupError
+from harness.base.ids import GroupId, ItemId, Sha
+from harness.base.state import open_state
+from harness.core.evidence import Fetches, fetches_in
+from harness.core.open_attempt import Span
+from harness.core.types import Accepted, Artifact, AttemptSpec, Json, Judgement, OutputFault
+from harness.evaluation.bounded import Bounded
+from harness.executors.attempt_folder import AttemptFolder
+from harness.job.batch_plan import TOP
+from harness.job.job import Job, PhaseSpec
+from harness.ledger import queries
+from harness.ledger.contents import contents_of
+from harness.ledger.queries import ReadyGroup
+from harness.ledger.store import opened_for_reading
+from harness.outputs.checks import Breakdowns, Checker
+from harness.outputs.judge import for_checks, judge
+from harness.outputs.merge import fragment
+from harness.outputs.suspects import Known
+from harness.sources.read import joined_rows
+from harness.supervisor.duplicate_ids import without_clashes
+from harness.supervisor.run_context import Judge, Setting
+
+JudgeIn = Callable[[ArtifactStore, AttemptSpec, Sequence[Artifact], Sequence[OutputFault]], Awaitable[Judgement]]
+"""A judge of what lies in that store."""
+
+
+def judge_with(job: Job, store: ArtifactStore, bounded: Bounded) -> Judge:
+    """The judge of a job: its checks, in bounded children. HaltedError when those are halted."""
+    return partial(judge_in(job, bounded), store)
+
+
+def judge_in(job: Job, bounded: Bounded) -> JudgeIn:
+    """The same, wherever what it judges lies. Reads the sources that phases join; UsageError with all that is wrong."""
+    planning = {phase.number: as_planned_by(phase) for phase in job.phases if phase.plans is not None}
+    breakdowns, joined = Breakdowns(), joined_rows(replace(job, phases=(*job.phases, *planning.values())), bounded)
+
+    async def judged(
+        store: ArtifactStore, spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
+    ) -> Judgement:
+        making = [later for later in job.phases if later.from_ == spec.batch.phase and later.rows is not None]
+        accepted = partial(accepted_before, job, spec.batch.phase)
+        fetches = partial(fetches_of, spec)
+        checker = Checker(spec, bounded, dict[str, Json](job.vars), breakdowns, accepted, fetches)
+        if spec.batch.phase in planning:
+            making = [planning[spec.batch.phase]]
+        judgement = await judge(spec, artifacts, output_faults, store, checker, making, joined)
+        return _making_nothing(judgement) if spec.batch.phase in planning else judgement
+
+    return judged
+
+
+def fetches_of(spec: AttemptSpec) -> Fetches:
+    """What the session of an attempt has fetched, as its recorded stream says: no session can write there, and it is
+    there for second thoughts too. Nothing when it is gone."""
+    try:
+        with os.fdopen(open_state(AttemptFolder(spec.folder).stream, os.O_RDONLY), "rb") as lines:
+            return fetches_in(lines)
+    except (OSError, BrokenSetupError):
+        return Fetches()
+
+
+def as_planned_by(phase: PhaseSpec) -> PhaseSpec:
+    """What the records of a phase that `plans` are judged by: as if its plan made items, of which there are none."""
+    named = replace(phase, number=-phase.number, noun=phase.planned_noun, join=phase.plans, most=100_000)
+    return replace(named, rows=f".{TOP}.batches[].leads[]", plan=f".{TOP}")
+
+
+def _making_nothing(judgement: Judgement) -> Judgement:
+    verdicts = {
+        item: Accepted(verdict.records) if isinstance(verdict, Accepted) else verdict
+        for item, verdict in judgement.verdicts.items()
+    }
+    return replace(judgement, verdicts=verdicts)
+
+
+def accepted_before(job: Job, phase: int) -> Known | None:
+    """The item of a phase that was accepted last, as checks are shown it; for any thread. None when there is none."""
+    ledger = job.state / "ledger.db"
+    with opened_for_reading(ledger) as db, closing(contents_of(ledger)) as contents:
+        store = ArtifactStore(job.state / "artifacts", contents)
+        newest = queries.newest_accepted(db, phase)
+        if newest is None:
+            return None
+        group = ReadyGroup(GroupId(0), newest.batch, (newest.item,), 0, late=True)
+        (item,) = queries.items_of(db, group, store, job.folder)
+        records = queries.records_of(db, phase, newest.item, store)
+        return Known(item, for_checks(job.phase(phase).output, {newest.item: records}, store)[newest.item])
+
+
+async def verdicts_on(
+    setting: Setting, spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
+) -> Judgement:
+    """The judgement, with what only the ledger knows: whose made items exist already."""
+    return without_clashes(setting, await setting.judge(spec, artifacts, output_faults))
+
+
+def store_accepted(store: ArtifactStore, spec: AttemptSpec, judgement: Judgement) -> Mapping[ItemId, Span]:
+    """One fragment of everything accepted, durable when this returns, and where each item lies in it."""
+    accepted = {item: verdict for item, verdict in judgement.verdicts.items() if isinstance(verdict, Accepted)}
+    kept = fragment(accepted, [item.id for item in spec.items if item.id in accepted])
+    sha = store.put(kept.content) if accepted else Sha("")
+    return {item: Span(sha, span.offset, span.length_bytes, span.records) for item, span in kept.spans.items()}

@@ -1,0 +1,254 @@
+"""One run from the lock to the exit code: puts the parts together and takes them apart again."""
+
+import asyncio
+import os
+import socket
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from harness import __version__
+from harness.backends.credentials import Supply
+from harness.base.artifacts import ArtifactStore
+from harness.base.clock import Clock, SystemClock
+from harness.base.errors import BrokenSetupError, HarnessError, LedgerDamagedError
+from harness.base.host_errors import in_words, is_of_the_machine
+from harness.base.marks import STATE_MARK, lock_limit, of_job, state_digest
+from harness.base.termination import end_found
+from harness.core.money import to_micro
+from harness.core.run_events import RunEnded, RunStarted
+from harness.core.types import Artifact, AttemptSpec, OutputFault, SessionEvent
+from harness.evaluation.bounded import Bounded
+from harness.evaluation.cancellation import HaltedError
+from harness.executors.check_bubblewrap import boxes_of
+from harness.executors.containment import choose as choose_containment
+from harness.executors.guardian import Guardian
+from harness.executors.keep_awake import Awake
+from harness.executors.local import LocalExecutor
+from harness.executors.preflight import preflight
+from harness.executors.retention import Keeping
+from harness.executors.running_attempt import Tools
+from harness.executors.sandbox import Containment
+from harness.job.derived import DERIVED
+from harness.job.job import Job
+from harness.ledger import reserve_file, spool
+from harness.ledger.lock import JobLock
+from harness.ledger.shared_holds import SharedHolds
+from harness.ledger.store import Ledger
+from harness.ledger.verification import refused
+from harness.planning.choice import Choice, choose, chosen_roots
+from harness.supervisor.finished_job import at_rest
+from harness.supervisor.housekeeping import ballast_path, errors_path, give_up, progress_path, tidy
+from harness.supervisor.judgement import judge_in
+from harness.supervisor.key_values import keys_of
+from harness.supervisor.loop import Supervisor
+from harness.supervisor.merger import Merger, refuse_claimed_targets
+from harness.supervisor.opening import (
+    Again,
+    Agreed,
+    make_state_folder,
+    open_ledger,
+    plan_or_check,
+    refuse_past_deadline,
+)
+from harness.supervisor.outcome import Finished
+from harness.supervisor.progress_writer import ProgressWriter
+from harness.supervisor.record_reuse import reuse
+from harness.supervisor.requests import RequestDesk
+from harness.supervisor.run_context import Setting
+from harness.supervisor.signals import as_requests, stopped_whole
+from harness.supervisor.workbook_writer import refuse_bad_write_backs
+
+_LOOK_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a person chose for this run. `credential` is None when no phase needs one."""
+
+    credential: Supply | None
+    choice: Choice = field(default_factory=Choice)
+    again: Again = field(default_factory=Again)
+    shared_state: Path | None = None
+    """Folder of this user where jobs on the same credential see each other's holds; None = beside the job."""
+    containment: Containment | None = None
+    """The walls, when they were chosen already; None = as the job says."""
+    settle_only: bool = False
+    """Settle what a lost run left open, bring the outputs up to date, and start nothing."""
+
+
+def run_job(job: Job, options: RunOptions, on_event: Callable[[SessionEvent], None]) -> Finished:
+    """Run a job until it is finished or stopped.
+
+    Raises UsageError, BrokenSetupError, JobHeldError or LedgerDamagedError before anything is started.
+    """
+    containment = options.containment or choose_containment(job)
+    try:
+        return _run_held(job, options, containment, on_event)
+    except (OSError, sqlite3.DatabaseError, RuntimeError, MemoryError) as error:
+        trouble = _in_words(job, error)
+        if trouble is None:
+            raise
+        raise trouble from error
+
+
+def _in_words(job: Job, error: Exception) -> HarnessError | None:
+    """What the machine or the ledger's file did, for people; None: it is a fault of this program."""
+    if isinstance(error, HarnessError):
+        return error
+    if type(error) is sqlite3.DatabaseError:
+        return refused(job.state / "ledger.db", error)
+    return in_words(error, job.state) if is_of_the_machine(error) else None
+
+
+def _run_held(
+    job: Job, options: RunOptions, containment: Containment, on_event: Callable[[SessionEvent], None]
+) -> Finished:
+    """With the job's lock, and with nothing left of a run that was killed."""
+    clock = SystemClock()
+    make_state_folder(job)
+    with (
+        stopped_whole(),
+        JobLock(job.state / "lock", clock) as lock,
+        Awake("a job is running") as awake,
+        Guardian() as guardian,
+    ):
+        spool.forget_cancels(job.state / "control")
+        tidy(job)
+        reserve_file.lay(ballast_path(job))
+        asyncio.run(preflight(containment, job, guardian))
+        marks = {STATE_MARK: state_digest(job.state), **guardian.mark}
+        bounded = Bounded(lock_limit=lock_limit(marks), boxes=boxes_of(containment, job), variables=keys_of(job))
+        try:
+            with open_ledger(job, clock) as ledger, closing(bounded):
+                if not ledger.is_planned():
+                    refuse_past_deadline(job, clock.now())
+                refuse_claimed_targets(job, options.shared_state or job.state.parent / ".shared")
+                refuse_bad_write_backs(job)
+                agreed = plan_or_check(job, ledger, bounded, options.again, options.choice)
+                if agreed == Agreed() and not options.settle_only and (rest := at_rest(job, ledger, options.choice)):
+                    return rest
+                setting = _setting(job, ledger, bounded, clock, containment, guardian, options)
+                started = _started(job, containment, options, awake)
+                return asyncio.run(_run(setting, options, agreed, started, on_event, lock.is_in_place))
+        finally:
+            asyncio.run(end_found(lambda: of_job(job.state), 0))  # what checks have left behind
+
+
+def _setting(
+    job: Job,
+    ledger: Ledger,
+    bounded: Bounded,
+    clock: Clock,
+    containment: Containment,
+    guardian: Guardian,
+    options: RunOptions,
+) -> Setting:
+    credential = options.credential
+    store = ArtifactStore(job.state / "artifacts", ledger.contents)
+    judged_in = judge_in(job, bounded)
+
+    async def is_complete(
+        spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault], glance: ArtifactStore
+    ) -> bool:
+        try:
+            return (await judged_in(glance, spec, artifacts, output_faults)).is_complete()
+        except HaltedError:
+            return False
+
+    executor = LocalExecutor(
+        job=job,
+        tools=Tools(store, clock, is_complete, keeping=Keeping(job.state / "attempts")),
+        containment=containment,
+        guardian=guardian,
+        credential=credential,
+    )
+    shared = options.shared_state or job.state / "holds"
+    holds = SharedHolds(shared, credential.fingerprint, job.name) if credential else None
+    judge, until = partial(judged_in, store), options.choice.until
+    last = next((phase.number for phase in job.phases if phase.name == until), None)
+    return Setting(job, ledger, store, clock, executor, judge, holds, credential, bounded.halt.call, until=last)
+
+
+def _started(job: Job, containment: Containment, options: RunOptions, awake: Awake) -> RunStarted:
+    credential = options.credential
+    return RunStarted(
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        version=__version__,
+        parallel=job.parallel,
+        budget_microusd=to_micro(job.budget) if job.budget is not None else None,
+        sandbox=containment.describe(),
+        credential=credential.describe() if credential else "none",
+        awake=awake.describe(),
+        derived=dict(DERIVED),
+        until=options.choice.until or "",
+    )
+
+
+async def _run(
+    setting: Setting,
+    options: RunOptions,
+    agreed: Agreed,
+    started: RunStarted,
+    on_event: Callable[[SessionEvent], None],
+    is_lock_in_place: Callable[[], bool],
+) -> Finished:
+    job = setting.job
+    progress = ProgressWriter(progress_path(job), setting.ledger, setting.clock, errors_path=errors_path(job))
+    merger = Merger(setting)
+
+    def withdrawn(phase: int) -> None:
+        merger.note(phase)
+        progress.note()
+
+    def begin() -> set[str] | None:
+        for phase in sorted(agreed.record(setting.ledger, spool.who_am_i())):
+            withdrawn(phase)
+        return choose(setting.ledger, options.choice)
+
+    requests = RequestDesk(job.state / "control", setting.ledger, withdrawn, setting.shared_holds)
+    supervisor = Supervisor(setting, merger, progress, requests, on_event, is_lock_in_place)
+    if options.settle_only:
+        supervisor.start_nothing()
+    beside = [asyncio.create_task(_listen(job, supervisor)), asyncio.create_task(_look_around(setting, supervisor))]
+    if setting.supply is not None:
+        beside.append(asyncio.create_task(setting.supply.tend(setting.clock, supervisor.wake)))
+    try:
+        with as_requests(supervisor):
+            if not options.settle_only:
+                roots, edited = chosen_roots(setting.ledger.db, options.choice), {row.item for row in agreed.rows}
+                for phase in await reuse(setting, roots, edited):  # edited rows are made again
+                    withdrawn(phase)
+            return await supervisor.run(started, begin)
+    except (OSError, sqlite3.DatabaseError, RuntimeError, MemoryError, BrokenSetupError) as error:
+        is_lock_in_place()  # BrokenSetupError where nothing may be written any more
+        trouble = _in_words(job, error)
+        if trouble is not None and trouble.exit_code == BrokenSetupError.exit_code:
+            await give_up(setting, merger, trouble.message)
+        raise
+    except LedgerDamagedError as error:  # of a content: the entries were walked when the ledger was opened
+        with suppress(sqlite3.DatabaseError):
+            setting.ledger.record(RunEnded(error.exit_code, error.message))
+        raise
+    finally:
+        for task in beside:
+            task.cancel()
+        if setting.stop_judging is not None:  # a thread that is still at it would keep this process
+            setting.stop_judging()
+
+
+async def _look_around(setting: Setting, supervisor: Supervisor) -> None:
+    """No event tells that one of the folders above was moved: the supervisor looks for itself now and then."""
+    while True:
+        await setting.clock.sleep(_LOOK_S)
+        supervisor.wake()
+
+
+async def _listen(job: Job, supervisor: Supervisor) -> None:
+    """Wake the supervisor when something comes into the control spool."""
+    async for _ in spool.arrivals(job.state / "control"):
+        supervisor.wake()

@@ -1,0 +1,152 @@
+"""The four tables of a report, row by row: items, attempts, failures, costs; for CSV files and the workbook."""
+
+import csv
+import io
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from harness.base.clock import to_text
+from harness.core.money import to_usd
+from harness.ledger.progress_file import failed_items
+from harness.views.attempt_rows import AttemptView, all_attempts
+from harness.views.facts import told_and_counted
+from harness.views.selection_text import why_left_out
+from harness.views.wording import clean
+
+Cell = str | int | float | None
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`rows` is read once; text in it is clean, but may still begin like a formula."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: Iterable[tuple[Cell, ...]]
+
+
+def tables(db: sqlite3.Connection, *, rehearsal: bool) -> Iterator[Table]:
+    """Items, attempts, failures, costs. In a rehearsal every row says so in its first column."""
+    for table in (_items(db), _attempts(db), _failures(db), _costs(db)):
+        if rehearsal:
+            rows = (("rehearsal", *row) for row in table.rows)
+            yield Table(table.name, ("rehearsal", *table.columns), rows)
+        else:
+            yield table
+
+
+def _text(value: object) -> Cell:
+    return clean(value) if isinstance(value, str) else value if isinstance(value, int | float) else None
+
+
+def _items(db: sqlite3.Connection) -> Table:
+    columns = ("phase", "item", "made_from", "batch", "state", "strikes", "round", "attempts", "records", "reasons")
+    rows = db.execute(
+        """SELECT p.name, i.item, CASE WHEN i.parent != i.item THEN i.parent END,
+                  i.number || CASE WHEN i.part > 0 THEN '.' || i.part ELSE '' END,
+                  i.state, i.strikes, i.round, i.attempts, a.records, i.reasons, i.left_out, i.settled_at,
+                  a.attempt, a.sha
+           FROM items i JOIN phases p ON p.phase = i.phase
+           LEFT JOIN accepted a ON a.phase = i.phase AND a.item = i.item ORDER BY i.phase, i.place"""
+    )
+
+    def told() -> Iterator[tuple[Cell, ...]]:
+        for *values, reasons, left_out, settled_at, attempt, sha in rows:
+            why = "" if attempt is not None else "; ".join(json.loads(reasons))
+            why = why_left_out(json.loads(left_out)) if left_out else why
+            yield (*map(_text, values), clean(why), settled_at, attempt, sha)
+
+    return Table("items", (*columns, "settled_at", "accepted_from_attempt", "fragment"), told())
+
+
+def _attempts(db: sqlite3.Connection) -> Table:
+    columns = (
+        "attempt", "run", "phase", "batch", "items", "backend", "model", "session_id", "started_at", "ended_at",
+        "duration_s", "outcome", "fault", "blame", "detail", "cost_usd", "cost_known",
+        "told_usd", "counted_usd", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
+        "turns", "prompt", "cli_version", "folder", "notes",
+    )  # fmt: skip
+    costs = told_and_counted(db)
+    return Table(
+        "attempts", columns, (_attempt_row(view, costs.get(view.id, (None, None))) for view in all_attempts(db))
+    )
+
+
+def _attempt_row(view: AttemptView, told_and_counted: tuple[int | None, int | None]) -> tuple[Cell, ...]:
+    notes = [*view.notes, *([f"ids nobody asked for: {', '.join(view.invented)}"] if view.invented else [])]
+    values: tuple[object, ...] = (
+        view.id,
+        view.run,
+        view.phase_name,
+        view.batch.label,
+        ", ".join(view.batch.items),
+        view.backend,
+        view.model,
+        view.session_id,
+        to_text(view.started_at),
+        to_text(view.ended_at) if view.ended_at else None,
+        view.duration_s,
+        view.outcome or "running",
+        view.fault,
+        view.blame,
+        view.detail,
+        _usd(view.charged_microusd),
+        ("yes" if view.cost_known else "no") if view.charged_microusd is not None else None,
+        *map(_usd, told_and_counted),
+        view.input_tokens,
+        view.output_tokens,
+        view.cache_read_tokens,
+        view.cache_write_tokens,
+        view.turns,
+        view.prompt_sha,
+        view.cli_version,
+        view.folder,
+        "; ".join(notes),
+    )
+    return tuple(_text(value) for value in values)
+
+
+def _usd(microusd: int | None) -> float | None:
+    return float(to_usd(microusd)) if microusd is not None else None
+
+
+def _failures(db: sqlite3.Connection) -> Table:
+    rows = (
+        (clean(f["phase"]), clean(f["name"]), f["attempts"], clean(f["reason"]), f["timestamp"])
+        for f in failed_items(db)
+    )
+    return Table("failures", ("phase", "item", "attempts", "reason", "when"), rows)
+
+
+def _costs(db: sqlite3.Connection) -> Table:
+    """One row per phase and model. `not_told`: sessions that were charged their reservation."""
+    columns = ("phase", "model", "sessions", "cost_usd", "not_told", "input_tokens", "output_tokens")
+    rows = db.execute(
+        """SELECT p.name, coalesce(a.model, a.backend), count(*), coalesce(sum(a.charged_microusd), 0),
+                  coalesce(sum(a.cost_known = 0), 0), coalesce(sum(a.input_tokens), 0),
+                  coalesce(sum(a.output_tokens), 0), coalesce(sum(a.cache_read_tokens), 0),
+                  coalesce(sum(a.cache_write_tokens), 0), coalesce(sum(a.duration_s), 0)
+           FROM attempts a JOIN phases p ON p.phase = a.phase GROUP BY a.phase, 2 ORDER BY a.phase, 2"""
+    )
+    told = (
+        (clean(phase), clean(model), sessions, _usd(cost), unknown, *sums)
+        for phase, model, sessions, cost, unknown, *sums in rows
+    )
+    return Table("costs", (*columns, "cache_read_tokens", "cache_write_tokens", "duration_s"), told)
+
+
+def as_csv(table: Table) -> bytes:
+    """UTF-8 with a header line. Text that a spreadsheet would take for a formula begins with an apostrophe."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(table.columns)
+    for row in table.rows:
+        writer.writerow([_harmless(cell) for cell in row])
+    return out.getvalue().encode()
+
+
+def _harmless(cell: Cell) -> Cell:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
