@@ -147,10 +147,10 @@ def _nothing_to_open() -> Iterator[None]:
 
 
 @lru_cache
-def _beside(name: str) -> Any:
-    """A module that lies beside this file and needs nothing of ours, loaded when it is asked for."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")  # noqa: PTH100, PTH118, PTH120
-    return _loaded(f"harness_{name}", path)
+def _beside(name: str, room: str = "evaluation") -> Any:
+    """A module of ours that needs nothing of ours, loaded when it is asked for."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+    return _loaded(f"harness_{name}", os.path.join(package, room, f"{name}.py"))  # noqa: PTH118
 
 
 def _schema(question: Mapping[str, Any]) -> list[list[list[str]]]:
@@ -161,7 +161,7 @@ def _schema(question: Mapping[str, Any]) -> list[list[list[str]]]:
 def _refusal(question: Mapping[str, Any]) -> str | None:
     with open(question["path"], "rb") as file:  # noqa: PTH123  (start-up of this program counts)
         content = file.read()
-    reader = _beside("strict_json")
+    reader = _beside("strict_json", "base")
     refusal: str | None = reader.refusal_of(content, question["most_bytes"], question["most_records"])
     return refusal
 
@@ -245,9 +245,9 @@ def _reasons(answer: Any, function: str) -> dict[str, list[Any]]:
         raise TypeError(f"{function} must return {{id: [reason]}}, got {type(answer).__name__}")
     reasons: dict[str, list[Any]] = {}
     for id_, words in answer.items():
-        listed = _beside("reason").reasons_in(words)
+        listed = _beside("reason", "base").reasons_in(words)
         if not isinstance(id_, str) or listed is None:
-            expected = f"{{id: [reason]}} with texts or {_beside('reason').OBJECT}"
+            expected = f"{{id: [reason]}} with texts or {_beside('reason', 'base').OBJECT}"
             raise TypeError(f"{function} must return {expected}, got {id_!r:.80}: {words!r:.80}")
         reasons[id_] = listed
     return reasons
