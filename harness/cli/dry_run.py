@@ -1,5 +1,6 @@
 """`launch --dry-run`: what a launch would do, with made-up records in place of sessions. Nothing is written."""
 
+import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -24,9 +25,7 @@ from harness.outputs.checks import Checker
 from harness.outputs.judge import for_checks
 from harness.outputs.suspects import BrokenCheckError, DoubtedCheckError
 from harness.planning.batches import batches_of
-from harness.rehearsal.generate import InventionError, made_up, sampled
-from harness.rehearsal.scene import Ask
-from harness.rehearsal.script import contents_of_files
+from harness.samples.records import SampleError, SampleSpec, sampled, synthetic
 from harness.supervisor.attempt import reservation
 from harness.supervisor.key_values import keys_of
 from harness.views.wording import clean, counted
@@ -119,7 +118,7 @@ def _tried(job: Job, phase: PhaseSpec, items: Sequence[Item], bounded: Bounded, 
     samples = job.samples.by_phase.get(phase.name, ()) if job.samples is not None else ()
     try:
         records = _records(job, phase, items, samples, store)
-    except InventionError as error:
+    except SampleError as error:
         return Tried(phase.name, 0, untried=f"no record can be made up: {error}")
     checker = Checker(_spec(job, phase, items, scratch), bounded, dict[str, Json](job.vars))
     try:
@@ -138,20 +137,23 @@ def _records(
     job: Job, phase: PhaseSpec, items: Sequence[Item], samples: Sequence[Any], store: ArtifactStore
 ) -> Mapping[ItemId, tuple[Json, ...]]:
     """Item -> what a session might write of it: out of the samples, where there are any, else made up."""
-    output = {name: getattr(phase.output, name) for name in ("file", "shape", "key", "item", "schema")}
+    spec = SampleSpec.of(phase, job.vars)
     found: dict[ItemId, tuple[Json, ...]] = {}
     for item in items:
-        view: dict[str, Any] = {"id": item.id, "data": item.data, "file": None, "records": []}
-        ask = Ask(
-            phase=phase.name, batch="1", items=[view], ids=[str(item.id)], tries=0, attempt=0, reasons={},
-            vars=dict(job.vars), output=output, context={}, cwd="", turn=0, prompt="", tool_results=[], seed=0,
-        )  # fmt: skip
-        records = (sampled(ask, samples) if samples else made_up(ask)).records
+        ids = [str(item.id)]
+        records = sampled(spec, ids, samples) if samples else synthetic(spec, ids)
         if phase.output.shape == "files":
-            [(_, content)] = contents_of_files(records, ask)
-            records = [_file(item, content.encode(), store)]
+            [value] = records.values() if isinstance(records, Mapping) else records
+            records = [_file(item, _text_of(value).encode(), store)]
         found[item.id] = tuple(records)
     return found
+
+
+def _text_of(value: Any) -> str:
+    """What the file of an item says; a record of an id and a text alone says the text."""
+    if isinstance(value, Mapping) and value.keys() == {"id", "text"}:
+        value = value["text"]
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1) + "\n"
 
 
 def _file(item: Item, content: bytes, store: ArtifactStore) -> Json:

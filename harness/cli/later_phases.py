@@ -15,8 +15,7 @@ from harness.job.job import Job, PhaseSpec
 from harness.outputs.derived_items import make
 from harness.outputs.suspects import BrokenCheckError
 from harness.prompts.render import Rendered, UnknownNameError, render
-from harness.rehearsal.generate import InventionError, made_up_records
-from harness.rehearsal.scene import Ask
+from harness.samples.records import SampleError, SampleSpec, synthetic
 from harness.sources.read import joined_rows
 
 _MOST_ITEMS = 20
@@ -179,18 +178,14 @@ def _invent(job: Job, phase: PhaseSpec, made_up: _MadeUp) -> None:
 
 def _invented(job: Job, phase: PhaseSpec, items: Sequence[Item]) -> tuple[dict[ItemId, list[Json]], str]:
     """A record for each item, with marks where the schema says nothing; or why there are none."""
-    output = {name: getattr(phase.output, name) for name in ("file", "shape", "key", "item")}
-    if phase.output.shape != "files" or phase.output.schema is not None:
-        output["schema"] = _marked(phase.output.schema or {"type": "object"})
-    views: list[dict[str, Any]] = [{"id": item.id, "data": item.data, "file": None, "records": []} for item in items]
-    ask = Ask(
-        phase=phase.name, batch="1", items=views, ids=[str(item.id) for item in items], tries=0, attempt=0, reasons={},
-        vars=dict(job.vars), output=output, context={}, cwd="", turn=0, prompt="", tool_results=[], seed=0,
-    )  # fmt: skip
+    spec = SampleSpec.of(phase, job.vars)
+    is_any_text = phase.output.shape == "files" and phase.output.schema is None
+    schema = None if is_any_text else _marked(phase.output.schema or {"type": "object"})
     try:
-        return {item.id: [record] for item, record in zip(items, made_up_records(ask), strict=True)}, ""
-    except InventionError as error:
+        records = synthetic(replace(spec, schema=schema), [str(item.id) for item in items])
+    except SampleError as error:
         return {item.id: [] for item in items}, str(error)
+    return {item.id: [record] for item, record in zip(items, records, strict=True)}, ""
 
 
 def _marked(schema: Any) -> Any:

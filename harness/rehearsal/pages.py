@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from harness.core.evidence import same_page
 from harness.rehearsal.scene import Page
+from harness.samples.seed import SYNTHETIC_SITE
 
-MADE_UP_SITE: Final = "https://rehearsal.invalid"
 _MOST_RESULTS: Final = 10
 
 Pages = Mapping[str, str | Page] | Callable[[str], str | Page | None]
@@ -47,7 +47,7 @@ class Web:
     def search(self, query: str) -> Results:
         """What a search finds, at most ten."""
         if self.searches is None:
-            addresses = list(self.pages) if isinstance(self.pages, Mapping) else [f"{MADE_UP_SITE}/found"]
+            addresses = list(self.pages) if isinstance(self.pages, Mapping) else [f"{SYNTHETIC_SITE}/found"]
             return [(url, url) for url in addresses][:_MOST_RESULTS]
         found = _asked("searches", self.searches, query) if callable(self.searches) else self._declared(query)
         return _as_results(found)[:_MOST_RESULTS]

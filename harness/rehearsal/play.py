@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
 from harness.rehearsal.fault_orders import FaultOrder
-from harness.rehearsal.generate import made_up, sampled
 from harness.rehearsal.injected_faults import OUTAGES, TROUBLES
 from harness.rehearsal.question import Question
 from harness.rehearsal.refusals import Refuse, refusal_of, usage_limit
 from harness.rehearsal.request_history import RequestHistory
-from harness.rehearsal.scene import Records, Reply, Text, Trouble, Turn
+from harness.rehearsal.scene import Ask, Records, Reply, Text, Trouble, Turn
 from harness.rehearsal.script import Script, is_spoiler, script_of, spoil
+from harness.samples.records import SampleSpec, sampled, synthetic
 
 Manner = Literal["whole", "slow", "late", "cut", "stall", "garbage", "sse_error"]
 _MANNERS: tuple[Manner, ...] = ("slow", "late", "cut", "stall", "garbage", "sse_error")
@@ -54,7 +54,7 @@ class Played:
 def play(question: Question, reply: Reply, orders: Iterable[FaultOrder], past: RequestHistory, now_s: float) -> Played:
     """The answer to one request: the first fitting order lies on top of the reply, the others below it.
 
-    ReplyError or InventionError when the reply cannot be played.
+    ReplyError or SampleError when the reply cannot be played.
     """
     if now_s < past.limit_until:
         return _limited(past.limit_until, now_s, past.limit_window)
@@ -150,10 +150,30 @@ class _Player:
 
 
 def without_scene(question: Question) -> Reply:
-    """What is answered when no scene says otherwise: records sampled or made up, or to a stranger a line of text."""
-    if question.known:
-        return sampled(question.ask, question.samples) if question.samples else made_up(question.ask)
-    return Turn([Text(f"rehearsal: no model is here. The prompt has {len(question.ask.prompt)} characters.")])
+    """What is answered when no scene says otherwise: samples or synthetic records, or to a stranger a line of text."""
+    ask = question.ask
+    if not question.known:
+        return Turn([Text(f"rehearsal: no model is here. The prompt has {len(ask.prompt)} characters.")])
+    spec = sample_spec(ask)
+    if question.samples:
+        return Records(sampled(spec, ask.ids, question.samples))
+    records = synthetic(spec, ask.ids)
+    return Records(records[:1] if spec.shape == "one" else records)
+
+
+def sample_spec(ask: Ask) -> SampleSpec:
+    """What is asked of the records that this request is about."""
+    output = ask.output
+    return SampleSpec(
+        phase=ask.phase,
+        shape=output["shape"],
+        key=str(output["key"]),
+        item=str(output["item"]),
+        schema=output.get("schema"),
+        evidence=output.get("evidence") or (),
+        vars=ask.vars,
+        seed=ask.seed,
+    )
 
 
 def _limited(until: float, now_s: float, window: str) -> Played:

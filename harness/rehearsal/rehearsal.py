@@ -15,7 +15,6 @@ from harness.rehearsal.attempt_index import Attempts
 from harness.rehearsal.brief import Briefing
 from harness.rehearsal.cache import Lookup, PromptCache
 from harness.rehearsal.fault_orders import FaultOrder
-from harness.rehearsal.generate import InventionError
 from harness.rehearsal.pages import Web, WebError
 from harness.rehearsal.play import Manner, Played, Say, Vanish, play, without_scene
 from harness.rehearsal.question import Question, question_of
@@ -26,6 +25,7 @@ from harness.rehearsal.script import ReplyError
 from harness.rehearsal.side_requests import side_turn
 from harness.rehearsal.stage import SceneError, Stage
 from harness.rehearsal.wire import Message, message_of
+from harness.samples.records import SampleError
 
 SCENE_ERROR = "rehearsal_scene_error"
 PROMPT_ERROR = "rehearsal_prompt_error"
@@ -88,7 +88,7 @@ class Rehearsal:
             lookup = self._cache.look(body, now_s)
             try:
                 played = await self._played(question, now_s)
-            except (SceneError, ReplyError, InventionError, UntoldItemError, WebError) as error:
+            except (SceneError, ReplyError, SampleError, UntoldItemError, WebError) as error:
                 return self._scene_failed(error, question, lookup, now_s)
             answer = self._answered(played, question, lookup, now_s)
         if isinstance(answer, Speech):

@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from harness.rehearsal.injected_faults import TROUBLES, closest
+from harness.samples.seed import rng_of
 
 Stop = Literal["tool_use", "end_turn", "refusal", "max_tokens"]
 
@@ -72,11 +73,11 @@ class Ask:
     """Seeded by seed, phase, batch and ids: the same for every attempt at the same group."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rng", self._rng("batch", self.batch, *self.ids))
+        object.__setattr__(self, "rng", rng_of(self.seed, self.phase, "batch", self.batch, *self.ids))
 
     def rng_of(self, id_: str) -> random.Random:
         """A new generator seeded by seed, phase and item: the same whatever group the item is in."""
-        return self._rng("item", id_)
+        return rng_of(self.seed, self.phase, "item", id_)
 
     def count(self, name: str, **match: object) -> int:
         """How many requests before this one were tagged `name` (a tag of ours, or a trouble's name).
@@ -84,9 +85,6 @@ class Ask:
         `match` narrows it: phase, batch, attempt, session, and `id` for requests whose group had that item.
         """
         return self.history.count(name, match) if self.history else 0
-
-    def _rng(self, *parts: str) -> random.Random:
-        return random.Random("\x1f".join((str(self.seed), self.phase, *parts)))  # noqa: S311  (not for secrets)
 
 
 @dataclass(frozen=True, slots=True)

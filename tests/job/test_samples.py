@@ -7,8 +7,7 @@ import pytest
 
 from harness.base.errors import UsageError
 from harness.job.load import load
-from harness.rehearsal.generate import sampled
-from harness.rehearsal.scene import Ask
+from harness.samples.records import SampleSpec, sampled
 
 MANIFEST = """\
 items: {file: items.jsonl}
@@ -77,12 +76,7 @@ def test_lines_of_records_are_taken_and_an_item_gets_its_own_or_one_with_its_id_
     (tmp_path / "samples.jsonl").write_text('{"id": "a", "score": 1}\n{"id": "b", "score": 5}\n')
     job = load(tmp_path / "job.yaml", rehearsal=True)
     assert job.samples is not None
-    ask = Ask(
-        phase="main", batch="1", items=[], ids=["a", "zz"], tries=0, attempt=1, reasons={}, vars={},
-        output={"file": "o.json", "shape": "array", "key": ".id", "item": ".id", "schema": None}, context={}, cwd="",
-        turn=0, prompt="", tool_results=[], seed=0,
-    )  # fmt: skip
-    records = sampled(ask, job.samples.by_phase["main"]).records
+    records = sampled(SampleSpec("main"), ["a", "zz"], job.samples.by_phase["main"])
     assert isinstance(records, list)
     assert records[0] == {"id": "a", "score": 1}
     assert records[1]["id"] == "zz" and records[1]["score"] in (1, 5)

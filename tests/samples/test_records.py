@@ -1,4 +1,4 @@
-"""Records made up for a rehearsal without a scene."""
+"""Synthetic records for a rehearsal without a scene."""
 
 import json
 import re
@@ -10,7 +10,18 @@ from jsonschema import Draft202012Validator
 
 from harness.evaluation.bounded import Bounded
 from harness.job.fields import schema_of_fields
-from harness.rehearsal.generate import InventionError, made_up_records
+from harness.samples.records import SampleError, SampleSpec, Schema, synthetic
+
+RECORD_SCHEMA = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}, "day": {"type": "string", "format": "date"}, "n": {"type": "integer"}},
+    "required": ["id", "day", "n"],
+}
+
+
+def records_of(*ids: str, schema: Schema | None = RECORD_SCHEMA, **output: Any) -> list[Any]:
+    return synthetic(SampleSpec("main", schema=schema, **output), ids)
+
 
 SCHEMAS: list[dict[str, Any]] = [
     {
@@ -52,38 +63,38 @@ SCHEMAS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("schema", SCHEMAS, ids=range(len(SCHEMAS)))
-def test_a_made_up_record_is_valid_and_carries_its_id(schema: dict[str, Any], asking: Any) -> None:
-    records = made_up_records(asking("A1", "A2", "A3", schema=schema).ask)
+def test_a_synthetic_record_is_valid_and_carries_its_id(schema: dict[str, Any]) -> None:
+    records = records_of("A1", "A2", "A3", schema=schema)
     assert [record["id"] for record in records] == ["A1", "A2", "A3"]
     for record in records:
         Draft202012Validator(schema).validate(record)
 
 
-def test_a_made_up_text_says_that_it_is_one(asking: Any) -> None:
+def test_a_synthetic_text_says_that_it_is_one() -> None:
     schema = {
         "properties": {"id": {"type": "string"}, "vendor": {"type": "string"}, "notes": {"items": {"type": "string"}}}
     }
-    (record,) = made_up_records(asking("A1", schema=schema).ask)
+    (record,) = records_of("A1", schema=schema)
     assert record["vendor"].startswith("rehearsal ")
     assert record["notes"][0].startswith("rehearsal ")
 
 
-def test_the_record_of_an_item_is_the_same_in_every_group(asking: Any) -> None:
-    together = made_up_records(asking("A1", "A2", "A3").ask)
-    alone = made_up_records(asking("A2").ask)
+def test_the_record_of_an_item_is_the_same_in_every_group() -> None:
+    together = records_of("A1", "A2", "A3")
+    alone = records_of("A2")
     assert json.dumps(together[1]) == json.dumps(alone[0])
     assert together[0] != together[1]
 
 
-def test_ids_go_to_the_key_and_the_item_path(asking: Any) -> None:
-    (record,) = made_up_records(asking("7", schema=None, key=".meta.name", item=".of.item").ask)
+def test_ids_go_to_the_key_and_the_item_path() -> None:
+    (record,) = records_of("7", schema=None, key=".meta.name", item=".of.item")
     assert record["meta"]["name"] == record["of"]["item"] == "7"
     number = {"properties": {"id": {"type": "integer"}}}
-    assert made_up_records(asking("7", schema=number).ask)[0]["id"] == 7
+    assert records_of("7", schema=number)[0]["id"] == 7
 
 
-def test_files_without_a_schema_are_texts(asking: Any) -> None:
-    records = made_up_records(asking("A1", shape="files", file="{id}.md", schema=None).ask)
+def test_files_without_a_schema_are_texts() -> None:
+    records = records_of("A1", shape="files", schema=None)
     assert records[0].startswith("rehearsal of A1\n")
 
 
@@ -97,12 +108,12 @@ def test_files_without_a_schema_are_texts(asking: Any) -> None:
         ({"type": "array", "items": {"type": "string"}}, "no place"),
     ],
 )
-def test_a_schema_beyond_making_up_is_said_and_not_guessed(schema: dict[str, Any], words: str, asking: Any) -> None:
-    with pytest.raises(InventionError, match=re.escape(words)):
-        made_up_records(asking("A1", schema=schema).ask)
+def test_a_schema_beyond_generating_is_reported_and_not_guessed(schema: dict[str, Any], words: str) -> None:
+    with pytest.raises(SampleError, match=re.escape(words)):
+        records_of("A1", schema=schema)
 
 
-def test_days_are_within_two_years_of_today_or_within_the_bounds_of_their_field(asking: Any) -> None:
+def test_days_are_within_two_years_of_today_or_within_the_bounds_of_their_field() -> None:
     ranges = {
         "any": "date", "year": "date 2026-01-01..2026-12-31", "day": "date 2031-02-03..2031-02-03",
         "since": "date 2040-01-01..", "until": "date ..1999-12-31",
@@ -114,7 +125,7 @@ def test_days_are_within_two_years_of_today_or_within_the_bounds_of_their_field(
     bounded = Bounded()
     try:
         for seed in range(40):
-            (record,) = made_up_records(asking(f"A{seed}", schema=schema).ask)
+            (record,) = records_of(f"A{seed}", schema=schema)
             assert bounded.schema(schema, [record]) == [[]]
             for name in ("any", *PATTERNS_OF_DAYS):
                 assert abs(int(re.findall("[0-9]{4}", record[name])[0]) - date.today().year) <= 1
@@ -141,14 +152,14 @@ PATTERNS_OF_DAYS = {
         {"type": "integer", "exclusiveMaximum": -5, "minimum": -6},
     ],
 )
-def test_numbers_are_within_their_bounds_exactly(asking: Any, schema: dict[str, Any]) -> None:
+def test_numbers_are_within_their_bounds_exactly(schema: dict[str, Any]) -> None:
     whole = {"type": "object", "properties": {"n": schema}, "required": ["n"]}
     for seed in range(20):
-        made_up_records(asking(f"A{seed}", schema=whole).ask)  # it validates what it makes
+        records_of(f"A{seed}", schema=whole)  # it validates what it makes
 
 
-def test_a_pattern_that_python_reads_otherwise_is_made_up_as_json_schema_reads_it(asking: Any) -> None:
+def test_a_pattern_that_python_reads_otherwise_is_followed_as_json_schema_reads_it() -> None:
     about = {"type": "string", "pattern": r"^[^]{3}\d$"}
     schema = {"type": "object", "required": ["a"], "properties": {"a": about}}
-    (record,) = made_up_records(asking("A1", schema=schema).ask)
+    (record,) = records_of("A1", schema=schema)
     assert re.search(r"^[\s\S]{3}[0-9]\Z", record["a"])

@@ -1,23 +1,25 @@
-"""Records made up from a job's fields or schema: synthetic, plainly so, and valid."""
+"""Synthetic records of a job's fields or schema: plainly so, and valid. The same seed and id give the same record."""
 
 import math
 import random
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from harness.base.paths import MISSING, put_at, read_path
 from harness.evaluation.bounded_schema import as_python, translated
-from harness.rehearsal.patterns import text_like
-from harness.rehearsal.scene import Ask, Records
-from harness.rehearsal.sources import with_addresses
+from harness.job.job import PhaseSpec
+from harness.samples.addresses import with_addresses
+from harness.samples.patterns import text_like
+from harness.samples.seed import rng_of
 
 SIGN: Final = "rehearsal"
 _DEEPEST: Final = 12
 _SENTENCES: Final = (
-    "This text is made up: no model wrote it, and nothing in it is true. It is as long as a short letter, so that "
+    "This text is synthetic: no model wrote it, and nothing in it is true. It is as long as a short letter, so that "
     "checks of length pass that would pass one. It has a few sentences, and ends here.\n\n"
     "What your own checks want to find in it, samples of your own can have."
 )
@@ -25,53 +27,69 @@ _SENTENCES: Final = (
 Schema = Mapping[str, Any]
 
 
-class InventionError(Exception):
-    """No valid record can be made up for this schema; the message says where it fails."""
+class SampleError(Exception):
+    """No valid record can be generated from this schema; the message says where it fails."""
 
 
-def made_up(ask: Ask) -> Records:
-    """The whole answer of a rehearsal without a scene. InventionError when the schema is beyond making up."""
-    records = made_up_records(ask)
-    return Records(records[:1] if ask.output["shape"] == "one" else records)
+@dataclass(frozen=True, slots=True)
+class SampleSpec:
+    """What the records of a phase have to be like. `key` and `item` are the paths of their ids, `evidence` the programs
+    that find the addresses of sources in them, `vars` what these programs see."""
+
+    phase: str
+    shape: str = "array"
+    key: str = ".id"
+    item: str = ".id"
+    schema: Schema | None = None
+    evidence: Sequence[str] = ()
+    vars: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+    @classmethod
+    def of(cls, phase: PhaseSpec, variables: Mapping[str, Any]) -> Self:
+        """Of a phase as its manifest has it, but for the addresses of its sources."""
+        output = phase.output
+        return cls(phase.name, output.shape, output.key, output.item, output.schema, vars=variables)
+
+    def rng_of(self, id_: str) -> random.Random:
+        """A new generator for an item."""
+        return rng_of(self.seed, self.phase, "item", id_)
 
 
-def sampled(ask: Ask, samples: Sequence[Any]) -> Records:
-    """The answer out of sample records: for an item those that name it, else one of all of them with its id put in."""
-    if ask.output["shape"] == "files" and all(isinstance(sample, str) for sample in samples):
-        return Records({id_: ask.rng_of(id_).choice(samples) for id_ in ask.ids})
-    records = [record for id_ in ask.ids for record in _samples_of(ask, id_, samples)]
-    return Records(records[:1] if ask.output["shape"] == "one" else records)
+def sampled(spec: SampleSpec, ids: Sequence[str], samples: Sequence[Any]) -> Sequence[Any] | Mapping[str, Any]:
+    """An answer out of a user's samples: for an item those that name it, else any of them with its id put in; of files
+    a mapping from id to text. One record where the shape is one."""
+    if spec.shape == "files" and all(isinstance(sample, str) for sample in samples):
+        return {id_: spec.rng_of(id_).choice(samples) for id_ in ids}
+    records = [record for id_ in ids for record in _samples_of(spec, id_, samples)]
+    return records[:1] if spec.shape == "one" else records
 
 
-def _samples_of(ask: Ask, id_: str, samples: Sequence[Any]) -> list[Any]:
-    output = ask.output
-    own = [sample for sample in samples if str(read_path(sample, str(output["item"]))) == id_]
-    if own or output["shape"] == "files":
-        return own[:1] if output["shape"] == "files" and own else own or [ask.rng_of(id_).choice(samples)]
-    record = ask.rng_of(id_).choice(samples)
-    for path in (str(output["key"]), str(output["item"])):
+def _samples_of(spec: SampleSpec, id_: str, samples: Sequence[Any]) -> list[Any]:
+    own = [sample for sample in samples if str(read_path(sample, spec.item)) == id_]
+    if own or spec.shape == "files":
+        return own[:1] if spec.shape == "files" and own else own or [spec.rng_of(id_).choice(samples)]
+    record = spec.rng_of(id_).choice(samples)
+    for path in (spec.key, spec.item):
         record = _named(record, path, id_)
     return [record]
 
 
-def made_up_records(ask: Ask) -> list[Any]:
-    """One record for every asked item, in order; the same for an item whatever group it is in.
-
-    InventionError when the schema is beyond making up: such a job needs a scene.
-    """
-    return [_record(ask, id_) for id_ in ask.ids]
+def synthetic(spec: SampleSpec, ids: Sequence[str]) -> list[Any]:
+    """One record for each id, in order; the same for an item whatever group it is in. SampleError."""
+    return [_record(spec, id_) for id_ in ids]
 
 
-def _record(ask: Ask, id_: str) -> Any:
-    schema, output = ask.output.get("schema"), ask.output
-    rng = ask.rng_of(id_)
-    if output["shape"] == "files" and _is_any_text(schema):
+def _record(spec: SampleSpec, id_: str) -> Any:
+    schema, rng = spec.schema, spec.rng_of(id_)
+    if spec.shape == "files" and _is_any_text(schema):
         return f"{SIGN} of {id_}\n\n{_words(rng)}. {_SENTENCES}\n"
-    record = _Inventor(schema, rng).value(schema, "") if schema else {"note": _words(rng)}
-    for path in (str(output["key"]), str(output["item"])):
-        if output["shape"] != "files" or read_path(record, path) is not MISSING:
+    record = _Generator(schema, rng).value(schema, "") if schema else {"note": _words(rng)}
+    for path in (spec.key, spec.item):
+        if spec.shape != "files" or read_path(record, path) is not MISSING:
             record = _named(record, path, id_)
-    record = with_addresses(record, ask)
+    if spec.evidence:
+        record = with_addresses(record, spec.evidence, spec.vars, spec.rng_of)
     if schema:
         _check(record, schema)
     return record
@@ -89,7 +107,7 @@ def _named(record: Any, path: str, id_: str) -> Any:
     try:
         return put_at(record, path, int(id_) if is_number else id_)
     except ValueError as error:
-        raise InventionError(f"the id of an item has no place in a made-up record: {error}") from None
+        raise SampleError(f"the id of an item has no place in a synthetic record: {error}") from None
 
 
 def _check(record: Any, schema: Schema) -> None:
@@ -102,17 +120,17 @@ def _check(record: Any, schema: Schema) -> None:
         validator = kind(translated(schema, {}))
         problem = next(iter(validator.iter_errors(record)), None)
     except (SchemaError, Unresolvable) as error:
-        raise InventionError(f"the schema cannot be used: {error}") from None
+        raise SampleError(f"the schema cannot be used: {error}") from None
     if problem is not None:
-        raise InventionError(f"cannot make up a valid record at {problem.json_path}: {problem.message}; write a scene")
+        raise SampleError(f"cannot generate a valid record at {problem.json_path}: {problem.message}; write a scene")
 
 
 def _words(rng: random.Random) -> str:
     return f"{SIGN} {rng.randrange(16**6):06x}"
 
 
-class _Inventor:
-    """Walks a schema and makes up a value for each part."""
+class _Generator:
+    """Walks a schema and generates a value for each part."""
 
     def __init__(self, root: Schema, rng: random.Random) -> None:
         self._root = root
@@ -120,7 +138,7 @@ class _Inventor:
 
     def value(self, schema: Any, name: str, depth: int = 0) -> Any:
         if depth > _DEEPEST:
-            raise InventionError(f"the schema is nested without an end at {name!r}; write a scene")
+            raise SampleError(f"the schema is nested without end at {name!r}; write a scene")
         if not isinstance(schema, Mapping):
             return _words(self._rng)  # `true`: anything will do
         schema = self._resolved(schema)
@@ -159,7 +177,7 @@ class _Inventor:
                 schema = _merged(rest, schema[choice][0])
             else:
                 return schema
-        raise InventionError("the schema refers to itself without an end; write a scene")
+        raise SampleError("the schema refers to itself without end; write a scene")
 
     def _target(self, ref: str) -> Schema:
         target: Any = self._root
@@ -169,7 +187,7 @@ class _Inventor:
             for part in ref[1:].split("/")[1:]:
                 target = target[part.replace("~1", "/").replace("~0", "~")]
         except (KeyError, TypeError):
-            raise InventionError(f"the schema's reference {ref!r} leads nowhere in it") from None
+            raise SampleError(f"the schema's reference {ref!r} leads nowhere in it") from None
         return target if isinstance(target, Mapping) else {}
 
     def _type(self, schema: Schema) -> str:
@@ -234,7 +252,7 @@ class _Inventor:
                 return moment
         text = text_like(as_python(schema["pattern"]), self._rng)
         if text is None:
-            raise InventionError(f"no text can be made up for the pattern {schema['pattern']!r}; write a scene")
+            raise SampleError(f"no text can be generated for the pattern {schema['pattern']!r}; write a scene")
         return text
 
     def _day(self, schema: Schema) -> date:
