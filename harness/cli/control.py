@@ -153,7 +153,7 @@ def retry(
 def _failed_in(place: Place, batch: list[str]) -> list[str]:
     """The failed items of these batches, by id. UsageError for a batch that there is not."""
     from harness.ledger.batch_queries import planned_batches
-    from harness.ledger.queries import failed_items
+    from harness.ledger.item_queries import failed_items
     from harness.planning.batch_names import read_batches, refuse_unknown_batches
     from harness.views.ledger_reading import reading
 
@@ -208,8 +208,8 @@ def _failed_ones(place: Place, items: list[str]) -> list[str]:
     """The failed items that the request is about. UsageError for an id that has not failed."""
     from harness.base.errors import Problem, UsageError
     from harness.base.ids import ItemId
+    from harness.ledger.item_queries import failed_items
     from harness.ledger.past_attempts import acceptances
-    from harness.ledger.queries import failed_items
     from harness.views.ledger_reading import reading
     from harness.views.why import state_in_words
 

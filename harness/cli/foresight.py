@@ -21,7 +21,7 @@ from harness.executors.sandbox import Containment
 from harness.job.job import Job
 from harness.job.load import ManifestError
 from harness.job.pydantic_errors import nearest
-from harness.ledger import queries
+from harness.ledger import batch_queries
 from harness.ledger.loss import refuse_lost
 from harness.ledger.selection_queries import candidates
 from harness.ledger.store import opened_for_reading
@@ -150,7 +150,7 @@ def groups_to_add(job: Job, items: Sequence[Item]) -> list[Planned]:
         return []
     with opened_for_reading(job.state / "ledger.db") as db:
         chosen = selected(job, new, candidates(db, 1)[1]).chosen
-        last = queries.batches_of_first_phase(db)
+        last = batch_queries.batches_of_first_phase(db)
     return [
         replace(group, batch=str(last + number), state="new", why="not planned yet")
         for number, group in enumerate(new_groups(job, chosen), 1)

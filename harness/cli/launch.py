@@ -294,7 +294,7 @@ def _chosen_walls(job: "Job") -> "Containment":
 
 def _has_its_own_next_step(job: "Job", finished: "Finished") -> bool:
     """A stop; but for that of a bad pilot, or of a phase that accepts nothing: those are what the advice is about."""
-    from harness.ledger.queries import fruitless_phase
+    from harness.ledger.phase_queries import fruitless_phase
     from harness.views.ledger_reading import reading
 
     with reading(job.state) as db:

@@ -25,9 +25,9 @@ from harness.core.types import Item, Json
 from harness.job.batch_plan import TOP
 from harness.job.job import Job, Samples
 from harness.job.vendors import CURE, other_vendor
-from harness.ledger import queries
+from harness.ledger import money_queries
+from harness.ledger.item_queries import has_open_items
 from harness.ledger.lock import refuse_if_held
-from harness.ledger.queries import has_open_items
 from harness.ledger.shared_holds import state_home
 from harness.planning.composer_job import ID, REQUEST, composer_job, request_of
 from harness.supervisor.opening import make_state_folder
@@ -105,7 +105,7 @@ def _came(asked: Job, report: str) -> ByModel:
     merged = asked.phases[0].output.merge
     records: list[Any] = json.loads(merged.read_bytes()) if merged is not None and merged.exists() else []
     with reading(asked.state) as db:
-        spent = queries.money(db).spent
+        spent = money_queries.money(db).spent
     return ByModel(records[0][TOP] if records else None, tuple(rejections(asked.state)), spent, report)
 
 

@@ -22,7 +22,7 @@ from harness.executors.guardian import Guardian
 from harness.executors.local import LocalExecutor
 from harness.executors.running_attempt import Tools
 from harness.job.job import Job
-from harness.ledger import queries
+from harness.ledger import group_queries, item_queries
 from harness.ledger.contents import contents_of
 from harness.ledger.store import Ledger, opened_for_reading
 from harness.planning.batches import batches_of
@@ -63,7 +63,7 @@ def to_be_worked_on(job: Job, items: Sequence[Item]) -> Selection:
     if job.items.select is not None and path.exists():
         with opened_for_reading(path) as db:
             if db.execute("SELECT 1 FROM job").fetchone():
-                known = set(queries.selected_items(db))
+                known = set(item_queries.selected_items(db))
                 return Selection(tuple(item for item in items if str(item.id) in known))
     return selected(job, items)
 
@@ -189,7 +189,7 @@ def first_prompt(job: Job, items: Sequence[Item]) -> AttemptSpec | render.Render
 
 
 def _next_spec(job: Job, db: sqlite3.Connection) -> AttemptSpec | None:
-    group = queries.next_ready(db)
+    group = group_queries.next_ready(db)
     if group is None:
         return None
     clock = SystemClock()

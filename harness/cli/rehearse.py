@@ -15,8 +15,8 @@ from harness.core.money import in_words as money
 from harness.core.money import to_micro
 from harness.executors.containment import scene_box
 from harness.job.job import Job, PhaseSpec
-from harness.ledger import queries
-from harness.ledger.queries import has_open_items
+from harness.ledger import money_queries
+from harness.ledger.item_queries import has_open_items
 from harness.rehearsal.brief import Briefing
 from harness.rehearsal.process import RehearsalServer
 from harness.rehearsal.request_log import Account, account
@@ -98,7 +98,7 @@ def _disagreement(job: Job, sums: Account) -> Iterator[str]:
     if not is_planned(job.state):
         return
     with reading(job.state) as db:
-        held = queries.money(db)
+        held = money_queries.money(db)
     billed, known = to_micro(sums.cost_usd), held.spent + held.reserved
     if billed > known:
         yield f"The accounts disagree: the stand-in billed {money(billed)}, the ledger knows of {money(known)}."

@@ -170,8 +170,8 @@ def _refuse_unrejected(place: Place, items: list[str], *, done_too: bool) -> Non
 def _done_ones(place: Place, items: list[str], phase: str) -> "tuple[list[Acceptance], int]":
     """The acceptances to be taken back, all of one phase, and the newest entry seen. UsageError when it is unclear."""
     from harness.base.errors import Problem, UsageError
+    from harness.ledger.entry_queries import last_seq
     from harness.ledger.past_attempts import acceptances
-    from harness.ledger.queries import last_seq
     from harness.views.ledger_reading import reading
 
     problems, taken = [], []

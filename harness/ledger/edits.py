@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from harness.base.ids import ItemId
 from harness.core.events import GroupQueued, ItemEdited, ItemReopened
 from harness.core.types import Json
-from harness.ledger import queries
+from harness.ledger import item_queries, run_queries
+from harness.ledger.item_queries import ItemOfBatch
 from harness.ledger.past_attempts import acceptance
-from harness.ledger.queries import ItemOfBatch
 from harness.ledger.store import Transaction
 from harness.ledger.withdrawal import Word, made_from_all, withdraw
 
@@ -33,7 +33,7 @@ def edit_rows(transaction: Transaction, rows: Sequence[Row], who: str, *, again:
     differing = [row for row in rows if _sha(db, row.item) not in (None, row.sha)]
     lost: set[int] = set()
     if again:
-        failed = queries.failed_items(db, [ItemId(row.item) for row in differing])
+        failed = item_queries.failed_items(db, [ItemId(row.item) for row in differing])
         reopen(transaction, [each for each in failed if each.batch.phase == _FIRST], who)
         taken = [found for row in differing if (found := acceptance(db, _FIRST, row.item)) is not None]
         lost = {_FIRST, *(made.phase for made in made_from_all(db, taken))} if taken else set()
@@ -47,7 +47,7 @@ def edit_rows(transaction: Transaction, rows: Sequence[Row], who: str, *, again:
 def reopen(transaction: Transaction, failed: Sequence[ItemOfBatch], who: str) -> None:
     """Failed items get a new round: strikes from 0, alone, at once."""
     for each in failed:
-        batch, group = each.batch, queries.run_state(transaction.db).next_group
+        batch, group = each.batch, run_queries.run_state(transaction.db).next_group
         queued = GroupQueued(group, batch.phase, batch.number, batch.part, (each.item,), 0, "reopened")
         transaction.record([ItemReopened(batch.phase, each.item, who), queued])
 

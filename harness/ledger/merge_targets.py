@@ -17,8 +17,8 @@ from pathlib import Path
 from harness.base.errors import HarnessError
 from harness.base.files import make_folder, write_atomic
 from harness.base.marks import state_digest
+from harness.ledger.item_queries import has_open_items
 from harness.ledger.lock import is_held
-from harness.ledger.queries import has_open_items
 from harness.ledger.store import opened_for_reading
 
 _LONGEST_FILE_BYTES = 1024 * 1024

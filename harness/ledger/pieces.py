@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.base.ids import ItemId, Sha
-from harness.ledger.queries import ReadyGroup
+from harness.ledger.group_queries import ReadyGroup
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.clock import from_text
 from harness.base.ids import AttemptId, ItemId, Sha
 from harness.core.types import Artifact, BatchRef, Json
-from harness.ledger.queries import records_of
+from harness.ledger.item_queries import records_of
 
 _FOLDER = re.compile(r"attempts/[0-9]{6,}-p[0-9]+-b[0-9.]+", re.ASCII)
 """As our own are named: what a ledger says is never a way to another place."""

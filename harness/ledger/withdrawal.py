@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.core.events import Event, GroupQueued, ItemRemoved, ItemWithdrawn
 from harness.core.types import BatchRef
-from harness.ledger import queries
+from harness.ledger import run_queries
 from harness.ledger.past_attempts import Acceptance, Descendant, acceptance, made_from
 from harness.ledger.store import Transaction
 
@@ -48,7 +48,7 @@ def withdraw(transaction: Transaction, taken: Sequence[Acceptance], word: Word) 
     for each in gone:
         batches.setdefault(each.batch, []).append(each.item)
     for ref, items in batches.items():
-        group = queries.run_state(transaction.db).next_group
+        group = run_queries.run_state(transaction.db).next_group
         transaction.record([GroupQueued(group, ref.phase, ref.number, ref.part, tuple(items), 0, "reopened")])
     return gone
 

@@ -10,7 +10,7 @@ from harness.core.events import GroupQueued, GroupsChosen
 from harness.core.item_ids import near
 from harness.core.types import Item
 from harness.job.job import Job
-from harness.ledger import queries
+from harness.ledger import group_queries, item_queries, run_queries
 from harness.ledger.batch_queries import planned_batches, roots_in
 from harness.ledger.store import Ledger
 from harness.planning.batch_names import Batches, refuse_unknown_batches
@@ -36,19 +36,19 @@ def choose(ledger: Ledger, choice: Choice) -> set[str] | None:
     db = ledger.db
     wanted = chosen_roots(db, choice)
     if wanted is None:
-        if queries.has_parked_groups(db):
+        if group_queries.has_parked_groups(db):
             ledger.record(GroupsChosen(None))
         return None
     chosen: list[int] = []
     with ledger.transaction() as transaction:
-        for queued in queries.queued_groups(db):
+        for queued in group_queries.queued_groups(db):
             ref = queued.batch
             is_named = not choice.batches or any(each.holds(ref.number, ref.part) for each in choice.batches)
             inside = [item for item, root in queued.roots.items() if is_named and root in wanted]
             if len(inside) == len(queued.roots):
                 chosen.append(queued.id)
             elif inside:
-                group = queries.run_state(db).next_group
+                group = run_queries.run_state(db).next_group
                 transaction.record(
                     [GroupQueued(group, ref.phase, ref.number, ref.part, tuple(inside), queued.tries, "chosen")]
                 )
@@ -62,7 +62,7 @@ def chosen_roots(db: sqlite3.Connection, choice: Choice) -> set[str] | None:
     if choice.first is None and not choice.only and not choice.batches:
         return None
     in_batches = {root for each in choice.batches for root in roots_in(db, each.first, each.last, each.part)}
-    return {*choice.only, *queries.selected_items(db)[: choice.first or 0], *in_batches}
+    return {*choice.only, *item_queries.selected_items(db)[: choice.first or 0], *in_batches}
 
 
 def refuse_unknown(

@@ -24,12 +24,12 @@ from harness.executors.containment import choose_boxes
 from harness.executors.guardian import Guardian
 from harness.job.fingerprint import Fingerprint, differences, fingerprint, fingerprint_like
 from harness.job.job import Job
-from harness.ledger import past_attempts, queries
+from harness.ledger import entry_queries, item_queries, past_attempts
 from harness.ledger.flow import follow
+from harness.ledger.group_queries import ReadyGroup
 from harness.ledger.lock import JobLock
 from harness.ledger.open_attempts import member_of
 from harness.ledger.past_attempts import Acceptance, PastAttempt, Rejected
-from harness.ledger.queries import ReadyGroup
 from harness.ledger.store import Ledger
 from harness.ledger.withdrawal import Word, is_busy, made_from_all, withdraw
 from harness.planning.changes import CHECKS, Changes, changed_items, recorded_fingerprint, refusal
@@ -274,7 +274,7 @@ async def _judged_again(setting: Setting, rejected: Sequence[Rejected]) -> Async
         if not items:
             continue
         past = replace(whole, items=items)
-        spec = _spec(setting, past, queries.last_seq(setting.ledger.db) + 1)
+        spec = _spec(setting, past, entry_queries.last_seq(setting.ledger.db) + 1)
         judgement = await verdicts_on(setting, spec, past.artifacts, ())
         if judgement.doubted_check is not None and may_wait:  # the others may show that the check works
             queue.append((whole, False))
@@ -320,7 +320,7 @@ def _spec(setting: Setting, past: PastAttempt, before_seq: int) -> AttemptSpec:
         group=group.id,
         batch=past.batch,
         phase_name=phase.name,
-        items=queries.items_of(setting.ledger.db, group, setting.store, job.folder),
+        items=item_queries.items_of(setting.ledger.db, group, setting.store, job.folder),
         tries=0,
         reasons={},
         prompt="",

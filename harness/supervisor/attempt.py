@@ -23,11 +23,13 @@ from harness.core.types import AttemptSpec, BatchView, Ending, Fault, Json, Judg
 from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.local import facts_left
 from harness.job.job import Job, PhaseSpec
-from harness.ledger import queries
+from harness.ledger import attempt_queries, batch_queries, entry_queries, item_queries, run_queries
+from harness.ledger.attempt_queries import Unsettled
 from harness.ledger.flow import follow
+from harness.ledger.group_queries import ReadyGroup
 from harness.ledger.open_attempts import checks_raised, open_attempt
 from harness.ledger.pieces import Piece, context_pieces
-from harness.ledger.queries import ReadyGroup, Unsettled, Used
+from harness.ledger.run_queries import Used
 from harness.prompts.render import render, uses_context
 from harness.supervisor.judgement import store_accepted, verdicts_on
 from harness.supervisor.run_context import Setting
@@ -99,10 +101,10 @@ def cap_reached(job: Job, used: Used, running: int, phase: int) -> str | None:
 def new_identity(setting: Setting, group: ReadyGroup) -> Identity:
     """A fresh identity for the next attempt of a group."""
     db = setting.ledger.db
-    attempt = queries.run_state(db).next_attempt
+    attempt = run_queries.run_state(db).next_attempt
     label = f"b{group.batch.number:03d}" + (f".{group.batch.part}" if group.batch.part else "")
     folder = f"attempts/{attempt:06d}-p{group.batch.phase}-{label}"
-    return Identity(attempt, Token(secrets.token_hex(16)), str(uuid.uuid4()), folder, queries.last_seq(db) + 1)
+    return Identity(attempt, Token(secrets.token_hex(16)), str(uuid.uuid4()), folder, entry_queries.last_seq(db) + 1)
 
 
 def make_spec(setting: Setting, group: ReadyGroup, identity: Identity) -> AttemptSpec:
@@ -112,15 +114,15 @@ def make_spec(setting: Setting, group: ReadyGroup, identity: Identity) -> Attemp
     """
     job, db = setting.job, setting.ledger.db
     phase = job.phase(group.batch.phase)
-    items = queries.items_of(db, group, setting.store, job.folder)
-    reasons = queries.reasons_of(db, group)
+    items = item_queries.items_of(db, group, setting.store, job.folder)
+    reasons = item_queries.reasons_of(db, group)
     context = context_of(setting, group, phase, identity.before_seq)
     folder = job.state / identity.folder
     rendered = render(
         phase,
         job.vars,
         items,
-        BatchView.of(group.batch, items, queries.positions(db, group.batch)),
+        BatchView.of(group.batch, items, batch_queries.positions(db, group.batch)),
         reasons,
         context,
         f"{setting.executor.work_path(folder)}/{phase.output.file}",
@@ -233,7 +235,7 @@ def settle_unjudgeable(setting: Setting, taken_back: Container[tuple[int, ItemId
 
     What they left could be judged if a backup were restored: only for items (phase, id) that a person takes back.
     """
-    for lost in queries.unsettled(setting.ledger.db):
+    for lost in attempt_queries.unsettled(setting.ledger.db):
         if not any((lost.group.batch.phase, item) in taken_back for item in lost.group.items):
             continue
         try:

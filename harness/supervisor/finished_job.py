@@ -2,7 +2,7 @@
 
 from harness.core.decide import NOTHING_LEFT, Stop
 from harness.job.job import Job
-from harness.ledger import progress_file, queries, spool
+from harness.ledger import attempt_queries, group_queries, item_queries, progress_file, spool
 from harness.ledger.store import Ledger
 from harness.planning.choice import Choice, chosen_roots
 from harness.supervisor.housekeeping import progress_path
@@ -16,8 +16,13 @@ def at_rest(job: Job, ledger: Ledger, choice: Choice) -> Finished | None:
     writes is as it left it; else None."""
     db = ledger.db
     is_open, exit_code = db.execute("SELECT run_is_open, run_exit_code FROM job").fetchone()
-    is_over = not is_open and exit_code in (0, 1) and not queries.has_open_items(db)
-    if not is_over or queries.has_parked_groups(db) or queries.unsettled(db) or spool.waiting(job.state / "control"):
+    is_over = not is_open and exit_code in (0, 1) and not item_queries.has_open_items(db)
+    if (
+        not is_over
+        or group_queries.has_parked_groups(db)
+        or attempt_queries.unsettled(db)
+        or spool.waiting(job.state / "control")
+    ):
         return None
     if late(job, db) or not all(is_merged(ledger, phase) for phase in job.phases):
         return None

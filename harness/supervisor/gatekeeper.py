@@ -10,7 +10,7 @@ from harness.core.events import AttemptEnded, HoldPlaced
 from harness.core.faults import AUTH, USAGE_LIMIT
 from harness.core.gate import CACHE_LIFE_S, Closed, Gate, held_back
 from harness.core.types import AttemptSpec, SessionEvent
-from harness.ledger import queries
+from harness.ledger import run_queries
 from harness.supervisor.run_context import Setting
 
 _AUTH_PROBE_AFTER = timedelta(seconds=10)
@@ -37,7 +37,7 @@ class Door:
     def open(self) -> None:
         """A run begins: what the ledger, or another job, still holds is probed first."""
         db = self._setting.ledger.db
-        hold = self._setting.hold(queries.run_state(db).hold, self._setting.clock.now())
+        hold = self._setting.hold(run_queries.run_state(db).hold, self._setting.clock.now())
         self.gate = Gate.of(self._setting.job.parallel, probing=hold is not None)
 
     @property
@@ -109,7 +109,7 @@ class Door:
         return shared is not None and shared.is_in_doubt(self._setting.clock.now())
 
     def _place_hold(self, attempt: AttemptId, until: datetime, reason: str) -> None:
-        hold = queries.run_state(self._setting.ledger.db).hold
+        hold = run_queries.run_state(self._setting.ledger.db).hold
         if hold is None or hold[0] < until:
             self._setting.ledger.record(HoldPlaced(attempt, reason, to_text(until)))
             self._wake()

@@ -16,7 +16,7 @@ from harness.core.faults import classify
 from harness.core.run_events import RunEnded
 from harness.core.symptoms import Symptoms
 from harness.job.job import Job
-from harness.ledger import progress_file, queries, reserve_file
+from harness.ledger import attempt_queries, progress_file, reserve_file
 from harness.supervisor.attempt import judge_and_settle, salvage
 from harness.supervisor.merger import Merger
 from harness.supervisor.run_context import Setting
@@ -73,7 +73,7 @@ async def give_up(setting: Setting, merger: Merger, reason: str) -> None:
     """
     reserve_file.let_go(ballast_path(setting.job))
     with suppress(OSError, sqlite3.OperationalError):
-        for lost in queries.unsettled(setting.ledger.db):
+        for lost in attempt_queries.unsettled(setting.ledger.db):
             spec, ending = await salvage(setting, lost)
             try:
                 await judge_and_settle(setting, spec, ending)

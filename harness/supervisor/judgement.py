@@ -17,9 +17,9 @@ from harness.evaluation.bounded import Bounded
 from harness.executors.attempt_folder import AttemptFolder
 from harness.job.batch_plan import TOP
 from harness.job.job import Job, PhaseSpec
-from harness.ledger import queries
+from harness.ledger import item_queries
 from harness.ledger.contents import contents_of
-from harness.ledger.queries import ReadyGroup
+from harness.ledger.group_queries import ReadyGroup
 from harness.ledger.store import opened_for_reading
 from harness.outputs.checks import Breakdowns, Checker
 from harness.outputs.judge import for_checks, judge
@@ -87,12 +87,12 @@ def accepted_before(job: Job, phase: int) -> Known | None:
     ledger = job.state / "ledger.db"
     with opened_for_reading(ledger) as db, closing(contents_of(ledger)) as contents:
         store = ArtifactStore(job.state / "artifacts", contents)
-        newest = queries.newest_accepted(db, phase)
+        newest = item_queries.newest_accepted(db, phase)
         if newest is None:
             return None
         group = ReadyGroup(GroupId(0), newest.batch, (newest.item,), 0, late=True)
-        (item,) = queries.items_of(db, group, store, job.folder)
-        records = queries.records_of(db, phase, newest.item, store)
+        (item,) = item_queries.items_of(db, group, store, job.folder)
+        records = item_queries.records_of(db, phase, newest.item, store)
         return Known(item, for_checks(job.phase(phase).output, {newest.item: records}, store)[newest.item])
 
 

@@ -19,7 +19,7 @@ from harness.core.run_events import CancelAsked, RunEnded, RunStarted
 from harness.core.types import AttemptSpec, SessionEvent
 from harness.evaluation.cancellation import HaltedError
 from harness.job.job import PhaseSpec
-from harness.ledger import queries
+from harness.ledger import attempt_queries, group_queries
 from harness.ledger.waiting_note import WaitingNote
 from harness.supervisor import plan_pace
 from harness.supervisor.attempt import (
@@ -120,7 +120,7 @@ class Supervisor:
             self._requests.take(self)
             self._selections.make()
             roots = choose()
-            if self._stop is None and not queries.has_parked_groups(self._setting.ledger.db):
+            if self._stop is None and not group_queries.has_parked_groups(self._setting.ledger.db):
                 self._pilot.begin()
             async with self._tasks:
                 stop = await self._loop()
@@ -174,20 +174,20 @@ class Supervisor:
         self._door.open()
         self._deadline = job.gate.deadline.moment(now) if job.gate.deadline else None
         remembered = max(1, job.gate.rate.starts if job.gate.rate else 1)
-        self._starts = deque(queries.last_starts(db, remembered), maxlen=remembered)
+        self._starts = deque(attempt_queries.last_starts(db, remembered), maxlen=remembered)
         self._waiting.forget()
 
     async def _salvage(self) -> None:
         """Settle every attempt that a lost supervisor left open, from its folder; a valid file counts."""
         await self._setting.executor.sweep()
-        for lost in queries.unsettled(self._setting.ledger.db):
+        for lost in attempt_queries.unsettled(self._setting.ledger.db):
             spec, ending = await salvage(self._setting, lost)
             try:
                 await judge_and_settle(self._setting, spec, ending)
             except HaltedError:
                 return
             self._merger.note(spec.batch.phase)
-            if (reason := queries.stopped_by(self._setting.ledger.db, spec.id)) is not None:
+            if (reason := attempt_queries.stopped_by(self._setting.ledger.db, spec.id)) is not None:
                 self._stop = self._stop or Stop("broken", reason)
                 return
 
@@ -305,7 +305,7 @@ class Supervisor:
         group = self._sight.now().group
         assert group is not None, "decided to start a group that is not there"
         try:
-            is_another = queries.is_another_ready(self._setting.ledger.db, self._setting.until)
+            is_another = group_queries.is_another_ready(self._setting.ledger.db, self._setting.until)
             others_wait = is_lead and self._door.gate.parallel > 1 and is_another
             spec = start(self._setting, group, lead=others_wait)
         except UsageError as error:  # the template asks for what these items do not have
@@ -369,10 +369,10 @@ class Supervisor:
         """What follows from what was recorded, never from what the session itself said."""
         del self._running[spec.id]
         self._door.ended(spec, ended, reached_model=reached_model)
-        stopped_by = queries.stopped_by(self._setting.ledger.db, spec.id)
+        stopped_by = attempt_queries.stopped_by(self._setting.ledger.db, spec.id)
         if stopped_by is not None and not self._door.is_probed_once_more(ended, self._running):
             self._stop = self._stop or Stop("broken", stopped_by)
-        if ended.blame == "host" and (broken := broken_machine(queries.newest_ended(self._setting.ledger.db))):
+        if ended.blame == "host" and (broken := broken_machine(attempt_queries.newest_ended(self._setting.ledger.db))):
             self._stop = self._stop or Stop("broken", broken)
         self._selections.make()
         self._merger.note(spec.batch.phase)

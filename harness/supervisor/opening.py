@@ -28,7 +28,7 @@ from harness.evaluation.bounded import Bounded
 from harness.job.fingerprint import Fingerprint, fingerprint
 from harness.job.job import Job
 from harness.job.pydantic_errors import nearest
-from harness.ledger import queries
+from harness.ledger import batch_queries, item_queries, run_queries
 from harness.ledger.edits import Row, edit_rows
 from harness.ledger.loss import how_to_go_on, last_attempt_folder, refuse_lost
 from harness.ledger.selection_queries import candidates
@@ -80,7 +80,7 @@ def open_ledger(job: Job, clock: Clock) -> Ledger:
     refuse_lost(job.state)
     last = last_attempt_folder(job.state)
     ledger = Ledger.open(path, clock)
-    known = queries.run_state(ledger.db).next_attempt if ledger.is_planned() else 0
+    known = run_queries.run_state(ledger.db).next_attempt if ledger.is_planned() else 0
     if last is not None and int(last.name.partition("-")[0]) >= known:
         ledger.close()
         message = f"{path} is older than {last}, of which it knows nothing"
@@ -122,8 +122,8 @@ def plan_or_check(
     refuse_small_budget(job)
     source = digest_of_source(job)  # before the items are read: a file that changes meanwhile is read again next time
     if ledger.is_planned() and is_the_same(job, ledger.db, source):
-        known = queries.selected_items(ledger.db)
-        source_ids = queries.first_phase_items(ledger.db)
+        known = item_queries.selected_items(ledger.db)
+        source_ids = item_queries.first_phase_items(ledger.db)
         refuse_unknown(job, known, choice, batches_known(job, (), ledger.db), source_ids)
         return Agreed()
     items = read(job, bounded).items
@@ -149,7 +149,7 @@ def plan_or_check(
     unplanned = tuple(item for item in items if item.id in not_planned)
     new = unplanned if again.add else ()
     extension = selected(job, new, candidates(ledger.db, 1)[1]) if new else Selection(())
-    planned = queries.selected_items(ledger.db)
+    planned = item_queries.selected_items(ledger.db)
     batches = batches_known(job, extension.chosen, ledger.db)
     refuse_unknown(job, [*planned, *extension.ids()], choice, batches, [str(item.id) for item in items])
     if new or changes.others:
@@ -269,7 +269,7 @@ def add_items(
 
     UsageError, and nothing is written, for ids that are too like old ones, and for prompts that cannot be rendered.
     """
-    planned = queries.first_phase_items(ledger.db)
+    planned = item_queries.first_phase_items(ledger.db)
     known = {folded(item, exact=job.items.exact): item for item in planned}
     alike = [(item.id, known.get(folded(item.id, exact=job.items.exact))) for item in items]
     problems = [
@@ -305,8 +305,8 @@ def refuse_same_files(job: Job, planned: Sequence[str], new: Sequence[Item]) -> 
 def _plan_behind(transaction: Transaction, job: Job, items: Sequence[Item]) -> None:
     """Places, batch numbers and groups go on where the last ones end."""
     db = transaction.db
-    place, last = len(queries.first_phase_items(db)), queries.batches_of_first_phase(db)
-    group = queries.run_state(db).next_group
+    place, last = len(item_queries.first_phase_items(db)), batch_queries.batches_of_first_phase(db)
+    group = run_queries.run_state(db).next_group
     for batch in batches_of(job, items):
         number = last + batch.number
         events: list[Event] = [
@@ -320,7 +320,7 @@ def _leave_out(transaction: Transaction, job: Job, selection: Selection | None) 
     """What was left out is there, behind the others and in no batch."""
     if selection is None or job.items.select is None:
         return
-    place = len(queries.first_phase_items(transaction.db))
+    place = len(item_queries.first_phase_items(transaction.db))
     transaction.record([_added(job, each.item, place + at, 0) for at, each in enumerate(selection.left_out, 1)])
     transaction.record([*skipped(1, selection.left_out), made(1, selection)])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.core.decide import NOTHING_LEFT, Stop
 from harness.job.job import PhaseSpec
-from harness.ledger import queries
+from harness.ledger import group_queries, item_queries
 from harness.ledger.batch_queries import is_open
 
 
@@ -27,17 +27,19 @@ def how_it_ended(
 ) -> Finished:
     """What is left decides: a stop that came too late stops nothing. `exit_code_of_stop`: of one that a person asked
     for; `roots`: the first-phase items that the run was about, None = all; `until`: its last phase."""
-    is_settled, is_parked = not queries.has_open_items(db), queries.has_parked_groups(db)
+    is_settled, is_parked = not item_queries.has_open_items(db), group_queries.has_parked_groups(db)
     if stop.why == "finished" and until is not None and not is_settled:
         return Finished(3, _up_to(db, until))
     if stop.why == "finished" and not is_settled and not is_parked:
         raise AssertionError("items are open, but no group waits for them")
     if stop.why == "finished" or (is_settled and stop.why != "broken"):
-        left = f"{queries.open_roots(db):,} left for another run (--first, --only, --batch)" if is_parked else ""
-        waiting = sum(root in roots for root in queries.roots_on_the_way(db)) if is_parked and roots is not None else 0
+        left = f"{item_queries.open_roots(db):,} left for another run (--first, --only, --batch)" if is_parked else ""
+        waiting = (
+            sum(root in roots for root in item_queries.roots_on_the_way(db)) if is_parked and roots is not None else 0
+        )
         if waiting:
             return Finished(3, f"{waiting:,} of the chosen must wait for others of their batch; {left}")
-        return Finished(1 if queries.has_failed_items(db, roots) else 0, left or NOTHING_LEFT)
+        return Finished(1 if item_queries.has_failed_items(db, roots) else 0, left or NOTHING_LEFT)
     match stop.why:
         case "budget" | "late":
             return Finished(3, stop.reason)
@@ -48,7 +50,7 @@ def how_it_ended(
 
 
 def _up_to(db: sqlite3.Connection, until: PhaseSpec) -> str:
-    left = f"{queries.open_roots(db):,} left for another run"
+    left = f"{item_queries.open_roots(db):,} left for another run"
     if is_open(db, until=until.number):
         return f"nothing is left to start up to phase {until.name} (--until); {left}"
     return f"phase {until.name} is settled (--until); {left}, for the phases behind it"

@@ -9,7 +9,7 @@ from harness.core.forecast import Forecast, Range, forecast, judge_pilot, left_o
 from harness.core.money import in_words, to_micro
 from harness.core.pace import by_the_clock, left_at
 from harness.core.run_events import PilotJudged, PilotStarted
-from harness.ledger import queries
+from harness.ledger import batch_queries, group_queries, item_queries, money_queries, run_queries
 from harness.ledger.cost_samples import rests, samples
 from harness.supervisor.attempt import reservation
 from harness.supervisor.run_context import Setting
@@ -34,9 +34,9 @@ class Pilot:
         batches = batches_ahead(db, self._setting.job.pilot)
         if not batches:
             return
-        state = queries.pilot_state(db)
-        roots = queries.members(db, batches)
-        chosen = tuple(int(group.id) for group in queries.queued_groups(db) if set(group.roots.values()) <= roots)
+        state = run_queries.pilot_state(db)
+        roots = item_queries.members(db, batches)
+        chosen = tuple(int(group.id) for group in group_queries.queued_groups(db) if set(group.roots.values()) <= roots)
         events = [GroupsChosen(chosen)] if state == "started" else [PilotStarted(batches), GroupsChosen(chosen)]
         self._setting.ledger.record(*events)
         self._is_on = True
@@ -50,15 +50,15 @@ class Pilot:
         """Commit the verdict and let the other batches go, good or not: a person decides by running on. `deadline`: of
         this run."""
         db, job, now = self._setting.ledger.db, self._setting.job, self._setting.clock.now()
-        done, settled = queries.done_and_settled(db)
+        done, settled = item_queries.done_and_settled(db)
         verdict = judge_pilot(done, settled)
         to_come = by_the_clock(forecast(samples(db), rests(db, job.parallel)), job.bounds, now)
-        open_ = queries.open_roots(db)
+        open_ = item_queries.open_roots(db)
 
         def left(seconds: float) -> int:
             return left_at(deadline, now, seconds, job.bounds, open_) if deadline is not None else 0
 
-        spent = queries.money(db).spent
+        spent = money_queries.money(db).spent
         names = {phase.number: phase.name for phase in job.phases}
         judged = PilotJudged(
             is_good=verdict.is_good,
@@ -84,13 +84,13 @@ class Pilot:
     def _short_of(self, to_come: Forecast, open_: int) -> tuple[tuple[str, int, int], ...]:
         """What the rest will not, or may not, fit into: the budget and the caps."""
         job, db = self._setting.job, self._setting.ledger.db
-        used, caps = queries.run_state(db).used, job.bounds.caps
+        used, caps = run_queries.run_state(db).used, job.bounds.caps
         bounds: list[tuple[str, float, Range]] = []
         if job.budget is not None:
             budget, cost = to_micro(job.budget), to_come.cost_microusd
             each = (cost.low + cost.high) / 2 / max(1.0, to_come.starts)
             set_aside = max(reservation(job, phase) for phase in job.phases)  # also for the last one
-            room = budget - queries.money(db).spent - max(0.0, set_aside - each)
+            room = budget - money_queries.money(db).spent - max(0.0, set_aside - each)
             bounds.append((f"the budget of {in_words(budget)}", room, cost))
         for what, cap, so_far in (
             ("sessions", caps.sessions, used.sessions),
@@ -108,7 +108,7 @@ class Pilot:
         if len(self._used) < 2:
             return None
         db = self._setting.ledger.db
-        sessions = queries.run_state(db).used.sessions
+        sessions = run_queries.run_state(db).used.sessions
         remaining = sum(rest.items for rest in rests(db, 1))
         settled = sum(sample.items_settled for sample in samples(db))
         per_item = (self._used[-1] - self._used[0]) / max(1, settled)
@@ -117,9 +117,11 @@ class Pilot:
 
 def batches_ahead(db: sqlite3.Connection, wanted: int | None) -> tuple[int, ...]:
     """The batches that a run which began now would run ahead; none when the job has had its pilot, or wants none."""
-    state = queries.pilot_state(db)
-    is_fresh = state is None and queries.run_state(db).used.sessions == 0
-    return spread(queries.batches_of_first_phase(db), wanted) if wanted and (is_fresh or state == "started") else ()
+    state = run_queries.pilot_state(db)
+    is_fresh = state is None and run_queries.run_state(db).used.sessions == 0
+    return (
+        spread(batch_queries.batches_of_first_phase(db), wanted) if wanted and (is_fresh or state == "started") else ()
+    )
 
 
 def spread(batches: int, wanted: int) -> tuple[int, ...]:

@@ -6,22 +6,22 @@ from datetime import datetime
 from harness.core.gate import Closed
 from harness.core.types import BatchRef
 from harness.job.job import Job
-from harness.ledger import queries
+from harness.ledger import attempt_queries, group_queries
 from harness.ledger.store import Ledger
 
 
 def is_full(ledger: Ledger, phase: int, running: Iterable[BatchRef]) -> bool:
     """Do as many sessions of the phase run as its plan lets run at once?"""
-    at_once = queries.pace_of(ledger.db, phase).at_once
+    at_once = group_queries.pace_of(ledger.db, phase).at_once
     return at_once is not None and sum(batch.phase == phase for batch in running) >= at_once
 
 
 def closed(job: Job, ledger: Ledger, phase: int, now: datetime) -> Closed | None:
     """Until when the starts of the last minute keep the phase from another one; a rehearsal waits for no rate."""
-    rate = queries.pace_of(ledger.db, phase).rate
+    rate = group_queries.pace_of(ledger.db, phase).rate
     if rate is None or job.rehearsal:
         return None
-    opens = rate.opens(queries.last_starts(ledger.db, rate.starts, phase), now)
+    opens = rate.opens(attempt_queries.last_starts(ledger.db, rate.starts, phase), now)
     if opens is None:
         return None
     return Closed(opens, "rate", f"at the rate {rate.in_words()} of the plan of {job.phase(phase).name}")

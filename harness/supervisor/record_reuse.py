@@ -25,11 +25,11 @@ from harness.core.types import Accepted, Artifact, AttemptSpec, BatchRef
 from harness.job.fingerprint import fingerprint_like
 from harness.job.job import Job
 from harness.job.prompt_names import named_in
-from harness.ledger import queries
+from harness.ledger import entry_queries, item_queries
 from harness.ledger.contents import contents_of
 from harness.ledger.flow import follow
+from harness.ledger.group_queries import ReadyGroup
 from harness.ledger.open_attempts import member_of
-from harness.ledger.queries import ReadyGroup
 from harness.ledger.reuse_queries import Offer, Wanted, fresh_items, input_of, offer_for, phase_called
 from harness.ledger.store import opened_for_reading
 from harness.planning.changes import recorded_fingerprint
@@ -173,14 +173,14 @@ def _spec(setting: Setting, batch: BatchRef, items: tuple[ItemId, ...], folder: 
     job = setting.job
     phase = job.phase(batch.phase)
     group = ReadyGroup(GroupId(0), batch, items, 0, late=True)
-    before = queries.last_seq(setting.ledger.db) + 1
+    before = entry_queries.last_seq(setting.ledger.db) + 1
     return AttemptSpec(
         id=AttemptId(0),
         token=Token(""),
         group=group.id,
         batch=batch,
         phase_name=phase.name,
-        items=queries.items_of(setting.ledger.db, group, setting.store, job.folder),
+        items=item_queries.items_of(setting.ledger.db, group, setting.store, job.folder),
         tries=0,
         reasons={},
         prompt="",

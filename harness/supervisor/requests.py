@@ -7,7 +7,7 @@ from typing import Protocol
 from harness.base.ids import ItemId
 from harness.core.events import HoldLifted
 from harness.core.run_events import Paused, Resumed
-from harness.ledger import queries, spool
+from harness.ledger import item_queries, spool
 from harness.ledger.edits import edit_rows, reopen
 from harness.ledger.past_attempts import acceptance
 from harness.ledger.shared_holds import SharedHolds
@@ -63,7 +63,7 @@ class RequestDesk:
         """Failed items get a new round; those that wait, by this request or an earlier one, get their rows of today."""
         wanted = None if request.all_failed else tuple(ItemId(item) for item in request.items)
         with self._ledger.transaction() as transaction:
-            reopen(transaction, queries.failed_items(self._ledger.db, wanted), request.who)
+            reopen(transaction, item_queries.failed_items(self._ledger.db, wanted), request.who)
             edit_rows(transaction, request.rows, request.who, again=False)
 
     def _reject(self, request: spool.Request) -> bool:

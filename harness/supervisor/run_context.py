@@ -11,7 +11,7 @@ from harness.base.ids import ItemId
 from harness.core.seam import Executor
 from harness.core.types import Artifact, AttemptSpec, Judgement, OutputFault
 from harness.job.job import Job
-from harness.ledger import queries
+from harness.ledger import run_queries
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
 
@@ -48,6 +48,6 @@ class Setting:
 
     def share_hold(self) -> None:
         """Other jobs on the same credential are held by this job's hold too."""
-        hold = queries.run_state(self.ledger.db).hold
+        hold = run_queries.run_state(self.ledger.db).hold
         if self.shared_holds is not None and hold is not None:
             self.shared_holds.place(*hold)

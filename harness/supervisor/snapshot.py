@@ -5,9 +5,11 @@ from pathlib import Path
 
 from harness.base.commands import command_at
 from harness.core.advance import broken_setup
-from harness.ledger import queries
-from harness.ledger.queries import Money, ReadyGroup, RunState
+from harness.ledger import attempt_queries, group_queries, money_queries, phase_queries, run_queries
+from harness.ledger.group_queries import ReadyGroup
+from harness.ledger.money_queries import Money
 from harness.ledger.reasons import commonest
+from harness.ledger.run_queries import RunState
 from harness.ledger.store import Ledger
 
 
@@ -35,12 +37,14 @@ class Sight:
     def now(self) -> Seen:
         if self._seen is None or self._transactions != self._ledger.transactions:
             db = self._ledger.db
-            fruitless = queries.fruitless_phase(db)
-            who = f"phase {fruitless}" if queries.has_several_phases(db) else "the job"
-            broken = broken_setup(queries.tail(db), who if fruitless else None)
+            fruitless = phase_queries.fruitless_phase(db)
+            who = f"phase {fruitless}" if phase_queries.has_several_phases(db) else "the job"
+            broken = broken_setup(attempt_queries.tail(db), who if fruitless else None)
             if broken and fruitless:
                 broken += self._most_often(fruitless)
-            self._seen = Seen(queries.next_ready(db, self._until), queries.run_state(db), queries.money(db), broken)
+            self._seen = Seen(
+                group_queries.next_ready(db, self._until), run_queries.run_state(db), money_queries.money(db), broken
+            )
             self._transactions = self._ledger.transactions
         return self._seen
 

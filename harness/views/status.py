@@ -10,7 +10,7 @@ from harness.base.clock import from_text, to_text
 from harness.base.instances import origin_of
 from harness.core.gate import Closed
 from harness.core.money import to_usd
-from harness.ledger import lock, queries
+from harness.ledger import group_queries, lock, money_queries
 from harness.ledger.counts import Counts, PhaseCounts, job_counts, phase_counts
 from harness.ledger.dashboard import estimated_completion
 from harness.ledger.progress_file import edited_copies, failed_items
@@ -156,7 +156,7 @@ def status_of(
         head=job,
         counts=counts,
         phases=tuple(phases),
-        reserved_microusd=queries.money(db).reserved,
+        reserved_microusd=money_queries.money(db).reserved,
         current=current,
         failed=tuple(
             Failed(f["name"], f["phase"], f["reason"], f["attempts"], tuple(f["errors"])) for f in failed_items(db)
@@ -164,7 +164,7 @@ def status_of(
         hold=hold,
         estimated_completion=estimated_completion(db, now) if goes_on else None,
         waiting_requests=waiting_requests,
-        reopened=queries.reopened_items(db),
+        reopened=group_queries.reopened_items(db),
         results=results(db),
         taken_over=found.sources if (found := reused(db)) else (),
     )

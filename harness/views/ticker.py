@@ -15,7 +15,7 @@ from harness.core import run_events as r
 from harness.core.codec import decode
 from harness.core.money import in_words as money
 from harness.job.bounds import Bounds, Deadline
-from harness.ledger.queries import last_seq
+from harness.ledger.entry_queries import last_seq
 from harness.ledger.store import Entry
 from harness.views.attempt_rows import AttemptView, Verdict, attempt, made_by, verdicts
 from harness.views.ledger_reading import head, is_planned, reading

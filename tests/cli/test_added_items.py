@@ -12,7 +12,7 @@ from harness.core.types import Item
 from harness.evaluation.bounded import Bounded
 from harness.job.job import Job
 from harness.job.load import load
-from harness.ledger import queries
+from harness.ledger import item_queries
 from harness.ledger.store import Ledger, rebuild, state_of
 from harness.sources.read import Reading
 from harness.supervisor import opening
@@ -148,7 +148,7 @@ def test_a_kill_leaves_all_of_them_planned_or_none(moment: str, desk: "Desk") ->
     ledger.around_commit = kill
     with pytest.raises(Killed):
         add_items(job, ledger, new)
-    assert queries.first_phase_items(ledger.db) == (["1"] if moment == "before" else ["1", "2", "3"])
+    assert item_queries.first_phase_items(ledger.db) == (["1"] if moment == "before" else ["1", "2", "3"])
     assert state_of(rebuild(ledger.db)) == state_of(ledger.db)
     ledger.db.close()
     add(desk, "2", "3")

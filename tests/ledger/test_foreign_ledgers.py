@@ -12,8 +12,8 @@ from harness.base.clock import SystemClock
 from harness.base.errors import LedgerDamagedError
 from harness.base.ids import GroupId, ItemId, Sha
 from harness.core.types import BatchRef
-from harness.ledger import queries, verification
-from harness.ledger.queries import ReadyGroup
+from harness.ledger import attempt_queries, item_queries, verification
+from harness.ledger.group_queries import ReadyGroup
 from harness.ledger.shapes import KNOWN_STATES, stranger_in, todays_state
 from harness.ledger.store import Ledger, opened_for_reading
 from harness.ledger.verification import harden, read_only
@@ -115,7 +115,7 @@ def test_a_path_that_leads_out_of_the_folder_is_refused_wherever_a_ledger_names_
     db.commit()
     store = ArtifactStore(ours.parent / "artifacts")
     group = ReadyGroup(GroupId(1), BatchRef(1, 1), (ItemId("s1"),), 0, late=False)
-    for ask in (queries.unsettled, lambda db: queries.items_of(db, group, store, ours.parent)):
+    for ask in (attempt_queries.unsettled, lambda db: item_queries.items_of(db, group, store, ours.parent)):
         with pytest.raises(LedgerDamagedError, match="leads out of its folder"):
             ask(db)
     db.close()

@@ -12,7 +12,7 @@ from harness.base.errors import LedgerDamagedError
 from harness.core.codec import decode, encode
 from harness.core.events import AttemptEnded, BatchPlanned, FrozenOutput, ItemAdded, JobPlanned, PlannedPhase
 from harness.core.run_events import Paused, Resumed, RunStarted
-from harness.ledger.queries import last_seq
+from harness.ledger.entry_queries import last_seq
 from harness.ledger.shapes import stranger_in
 from harness.ledger.store import Ledger, entries, opened_for_reading, rebuild, state_of
 from harness.ledger.tables import STATE_TABLES

@@ -14,7 +14,7 @@ from harness.core.advance import Waiting, plan_parts
 from harness.core.events import Event, ItemFailed, ItemStruck
 from harness.core.settle import settle
 from harness.core.types import Ending
-from harness.ledger import apply, apply_items, flow, pieces, queries
+from harness.ledger import apply, apply_items, attempt_queries, flow, pieces
 from harness.supervisor import attempt as attempting
 from harness.supervisor import merger
 from harness.supervisor import snapshot as seeing
@@ -105,7 +105,7 @@ def _a_check_that_never_works_is_asked_for_ever(patch: pytest.MonkeyPatch) -> No
 
 @mutant("V5", "V7", "V10", "V12")
 def _lost_attempts_left_open(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(queries, "unsettled", lambda db: [])
+    patch.setattr(attempt_queries, "unsettled", lambda db: [])
 
 
 def _salvage(change: Callable[[Supervisor, Any], Any]) -> Plant:
@@ -113,7 +113,7 @@ def _salvage(change: Callable[[Supervisor, Any], Any]) -> Plant:
 
     async def salvage(self: Supervisor) -> None:
         setting = self._setting
-        for lost in queries.unsettled(setting.ledger.db):
+        for lost in attempt_queries.unsettled(setting.ledger.db):
             identity = attempting.Identity(lost.attempt, lost.token, lost.session_id, lost.folder, lost.started_seq)
             spec = attempting.make_spec(setting, lost.group, identity)
             await attempting.judge_and_settle(setting, spec, await change(self, spec))

@@ -12,7 +12,7 @@ import pytest
 from harness.base.clock import Clock
 from harness.core import events as e
 from harness.core import gate as gates
-from harness.ledger import apply, queries
+from harness.ledger import apply, group_queries
 from harness.outputs import match
 from harness.outputs.merge import fragment
 from harness.supervisor import judgement
@@ -57,14 +57,14 @@ def _failed_items_do_not_show_in_the_exit_code(patch: pytest.MonkeyPatch) -> Non
 
 @mutant("V10")
 def _the_next_phase_begins_all_the_same(patch: pytest.MonkeyPatch) -> None:
-    ready = queries.next_ready
-    patch.setattr(queries, "next_ready", lambda db, until=None: ready(db))
+    ready = group_queries.next_ready
+    patch.setattr(group_queries, "next_ready", lambda db, until=None: ready(db))
 
 
 @mutant("V7")
 def _a_run_stops_before_its_last_phase(patch: pytest.MonkeyPatch) -> None:
-    ready = queries.next_ready
-    patch.setattr(queries, "next_ready", lambda db, until=None: ready(db, until and until - 1))
+    ready = group_queries.next_ready
+    patch.setattr(group_queries, "next_ready", lambda db, until=None: ready(db, until and until - 1))
 
 
 @mutant("V9", "V7")

@@ -11,7 +11,17 @@ import pytest
 
 from harness.core import events as e
 from harness.core.types import Accepted, AttemptSpec, Item, Json, SessionEvent, Verdict
-from harness.ledger import apply, apply_items, edits, past_attempts, pieces, queries, spool, withdrawal
+from harness.ledger import (
+    apply,
+    apply_items,
+    edits,
+    entry_queries,
+    item_queries,
+    past_attempts,
+    pieces,
+    spool,
+    withdrawal,
+)
 from harness.ledger.edits import Row
 from harness.ledger.store import Entry, Ledger
 from harness.review.rejudge import rejudge
@@ -120,7 +130,7 @@ class _Doubting(Universe):
 
     def _rows_of_today(self) -> tuple[Row, ...]:
         """Some rows of the source were edited just now."""
-        items = queries.first_phase_items(self._db)
+        items = item_queries.first_phase_items(self._db)
         edited = self._doubts.sample(items, min(len(items), self._doubts.randint(1, 4)))
         number = self._doubts.randrange(1_000_000)
         return tuple(Row(item, {"row": number}, f"row {number}") for item in edited)
@@ -140,7 +150,7 @@ class _Doubting(Universe):
         if not done:
             return
         phase, item = self._doubts.choice(done)
-        seen = queries.last_seq(self._db)
+        seen = entry_queries.last_seq(self._db)
         around, self.disk.around_fsync = self.disk.around_fsync, lambda: None  # it is another process that posts
         with contextlib.suppress(OSError):
             spool.post(self.job.state / "control", spool.Request("reject", "a person", (item,), phase=phase, seen=seen))
@@ -152,11 +162,11 @@ class _Doubting(Universe):
         sessions, had_failed = len(self.world.sessions), len(past_attempts.rejected_items(self._db, None))
         self._judge_again()
         if not self.disk.is_dead:
-            before = queries.last_seq(self._db)
+            before = entry_queries.last_seq(self._db)
             self._may_be_killed = False
             self._judge_again()
             self._may_be_killed = True
-            assert queries.last_seq(self._db) == before, "V8: rejudging twice changes something"
+            assert entry_queries.last_seq(self._db) == before, "V8: rejudging twice changes something"
         assert len(self.world.sessions) == sessions, "V8: a rejudgement opened a session"
         self.met("rejudge of something" if had_failed else "rejudge of nothing")
 

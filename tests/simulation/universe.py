@@ -24,7 +24,7 @@ from harness.core.events import Event
 from harness.core.run_events import RunStarted
 from harness.core.types import Item, SessionEvent
 from harness.job.job import PhaseSpec
-from harness.ledger import queries, spool
+from harness.ledger import item_queries, spool
 from harness.ledger.edits import Row
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger, entries
@@ -164,7 +164,7 @@ class Universe:
         try:
             self.watcher.check_nothing_is_gone(self._db)
             self.store.tidy()
-            planned = queries.first_phase_items(self._db)
+            planned = item_queries.first_phase_items(self._db)
             items = [Item(ItemId(f"i{number:03d}"), {}) for number in range(len(planned), self._source)]
             if not planned:
                 plan_job(self.job, ledger, items, {})
@@ -185,7 +185,7 @@ class Universe:
         judge = SimulatedJudge(
             self.store,
             self._making,
-            lambda phase: queries.newest_accepted(ledger.db, phase) is not None,
+            lambda phase: item_queries.newest_accepted(ledger.db, phase) is not None,
             self.script.pace(),
         )
         until = self._until[0] if self._until else None

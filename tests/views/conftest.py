@@ -15,7 +15,7 @@ from harness.core.faults import SUPERVISOR_LOST
 from harness.core.open_attempt import Span
 from harness.core.settle import settle
 from harness.core.types import Accepted, Ending, Fault, Json, Judgement, Rejected, SessionFacts, Verdict
-from harness.ledger import queries
+from harness.ledger import group_queries, run_queries
 from harness.ledger.flow import follow
 from harness.ledger.open_attempts import open_attempt
 from harness.ledger.store import Ledger
@@ -77,12 +77,12 @@ class Night:
     def end(self, code: int = 0, reason: str = "nothing is left to do") -> None:
         self.ledger.record(r.RunEnded(code, reason))
 
-    def start(self) -> queries.ReadyGroup:
+    def start(self) -> group_queries.ReadyGroup:
         """Start the next ready group; its attempt is open when this returns."""
         db = self.ledger.db
-        group = queries.next_ready(db)
+        group = group_queries.next_ready(db)
         assert group is not None
-        number = queries.run_state(db).next_attempt
+        number = run_queries.run_state(db).next_attempt
         batch, items = group.batch, tuple(group.items)
         self.ledger.record(
             e.AttemptStarted(
@@ -117,7 +117,7 @@ class Night:
 
     def _settle(
         self,
-        group: queries.ReadyGroup,
+        group: group_queries.ReadyGroup,
         verdicts: Mapping[ItemId, Verdict],
         fault: Fault | None,
         cost: str | None,

@@ -1,0 +1,79 @@
+"""What is asked about attempts: those without an end, how the last ones ended, when they started.
+
+Each question costs the same at item 1 and at item 100,000.
+"""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+from harness.base.clock import from_text
+from harness.base.ids import AttemptId, Token
+from harness.base.instances import VAR
+from harness.core.advance import Ended, Tail
+from harness.core.remedies import remedy
+from harness.ledger.group_queries import ReadyGroup, ready_group
+from harness.ledger.shapes import inside
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """An attempt without its end; after a crash it is settled from its folder."""
+
+    attempt: AttemptId
+    token: Token
+    group: ReadyGroup
+    session_id: str
+    folder: str
+    started_seq: int
+
+
+def last_starts(db: sqlite3.Connection, number: int, phase: int | None = None) -> list[datetime]:
+    """When the last attempts started, oldest first; of one phase, or of all."""
+    query = "SELECT started_at FROM attempts WHERE ? IS NULL OR phase = ? ORDER BY id DESC LIMIT ?"
+    return [from_text(row[0]) for row in reversed(db.execute(query, (phase, phase, number)).fetchall())]
+
+
+def unsettled(db: sqlite3.Connection) -> list[Unsettled]:
+    """Attempts that started and did not end, oldest first."""
+    rows = db.execute(
+        """SELECT a.id, a.token, a.session_id, a.folder, a.started_seq,
+                  g.id, g.phase, g.number, g.part, a.items, g.tries, g.late
+           FROM attempts a JOIN groups g ON g.id = a.group_id WHERE a.ended_seq IS NULL ORDER BY a.id"""
+    ).fetchall()
+    return [
+        Unsettled(AttemptId(row[0]), Token(row[1]), ready_group(row[5:]), row[2], inside(row[3]), row[4])
+        for row in rows
+    ]
+
+
+def tail(db: sqlite3.Connection) -> Tail:
+    """The last ten strike-worthy attempts of this run, newest first."""
+    rows = db.execute(
+        """SELECT outcome, items, CASE WHEN fault = 'denied' THEN detail ELSE '' END FROM attempts
+           WHERE run = (SELECT run FROM job) AND outcome IN ('well', 'partly', 'whole')
+           ORDER BY ended_seq DESC LIMIT 10"""
+    ).fetchall()
+    return Tail([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
+
+
+def newest_ended(db: sqlite3.Connection) -> list[Ended]:
+    """The ended ones among the last 300 attempts, if they are of this run; newest end first."""
+    rows = db.execute(
+        """SELECT started_seq, ended_seq, outcome = 'excused' AND blame = 'host', fault || ': ' || detail FROM attempts
+           WHERE id > (SELECT next_attempt FROM job) - 300 AND run = (SELECT run FROM job) AND ended_seq IS NOT NULL
+           ORDER BY ended_seq DESC"""
+    ).fetchall()
+    return [Ended(started, ended, bool(is_breakdown), detail or "") for started, ended, is_breakdown, detail in rows]
+
+
+def stopped_by(db: sqlite3.Connection, attempt: AttemptId) -> str | None:
+    """Why this attempt showed the set-up to be broken, and what to do about it, or None."""
+    row = db.execute("SELECT detail, fault FROM attempts WHERE id = ? AND outcome = 'stopped'", (attempt,)).fetchone()
+    if row is None:
+        return None
+    rehearsal, asked = db.execute("SELECT rehearsal, fingerprint FROM job").fetchone()
+    name = json.loads(asked).get(f"vars.{VAR}")
+    to_do = remedy(row[1], rehearsal=bool(rehearsal), instance=json.loads(name) if name else None)
+    return f"{row[1]}: {row[0]}" + (f"; {to_do}" if to_do else "")
