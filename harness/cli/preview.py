@@ -30,8 +30,9 @@ from harness.planning.select import Selection
 from harness.prompts import render
 from harness.sources.read import Reading, read
 from harness.supervisor.attempt import make_spec, new_identity, reservation
+from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.pilot import batches_ahead, spread
-from harness.supervisor.run_context import Setting
+from harness.supervisor.run_context import RunContext
 from harness.supervisor.selections import selected
 from harness.views.wording import clean, counted, listed
 
@@ -201,8 +202,9 @@ def _next_spec(job: Job, db: sqlite3.Connection) -> AttemptSpec | None:
         guardian=Guardian(),
         credential=None,
     )
-    setting = Setting(job, Ledger(db, clock, job.state / "ledger.db"), store, clock, executor, _never_judged)
-    return make_spec(setting, group, new_identity(setting, group))
+    ledger = Ledger(db, clock, job.state / "ledger.db")
+    run = RunContext(job, ledger, store, clock, executor, _never_judged, DuplicateIds(job, ledger))
+    return make_spec(run, group, new_identity(run, group))
 
 
 async def _never_complete(

@@ -35,13 +35,14 @@ from harness.ledger.withdrawal import Word, is_busy, made_from_all, withdraw
 from harness.planning.changes import CHECKS, Changes, changed_items, recorded_fingerprint, refusal
 from harness.sources.read import read
 from harness.supervisor.attempt import context_of, settle_unjudgeable
+from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.housekeeping import errors_path, progress_path
 from harness.supervisor.judgement import judge_with, store_accepted, verdicts_on
 from harness.supervisor.key_values import keys_of
 from harness.supervisor.merger import Merger
 from harness.supervisor.opening import open_ledger
 from harness.supervisor.progress_writer import ProgressWriter
-from harness.supervisor.run_context import Setting
+from harness.supervisor.run_context import RunContext
 
 ASKED = re.compile(rf"(phases\.[^.]+\.)?session\..*|{CHECKS.pattern}")
 """What may have changed when items are done again."""
@@ -99,13 +100,13 @@ def rejudge_job(job: Job, wanted: Sequence[ItemId] | None, *, only_look: bool) -
     `only_look` changes nothing, and judges the done items too. JobHeldError while a supervisor runs, UsageError when
     more than the checks has changed, BrokenSetupError when a check does not work.
     """
-    with _desk(job, CHECKS) as (setting, kept):
+    with _desk(job, CHECKS) as (run, kept):
         if only_look:
-            return asyncio.run(_look(setting, wanted))
+            return asyncio.run(_look(run, wanted))
         if kept is not None:
-            setting.ledger.record(kept)
-        rejudged = asyncio.run(rejudge(setting, wanted))
-        asyncio.run(_bring_up_to_date(setting))
+            run.ledger.record(kept)
+        rejudged = asyncio.run(rejudge(run, wanted))
+        asyncio.run(_bring_up_to_date(run))
         return rejudged
 
 
@@ -114,18 +115,18 @@ def withdraw_from_job(job: Job, taken: Sequence[Acceptance], word: Word, *, keep
 
     `keep`: what has changed about prompts and checks is what the items are made again with. JobHeldError, UsageError.
     """
-    with _desk(job, ASKED) as (setting, kept):
-        settle_unjudgeable(setting, {(made.phase, made.item) for made in made_from_all(setting.ledger.db, taken)})
-        if is_busy(setting.ledger.db, taken):
+    with _desk(job, ASKED) as (run, kept):
+        settle_unjudgeable(run, {(made.phase, made.item) for made in made_from_all(run.ledger.db, taken)})
+        if is_busy(run.ledger.db, taken):
             raise BrokenSetupError(
                 "a run was killed while sessions worked on what was made from these items",
                 hint=f"`{command_at(job.state, 'launch')}` settles that first",
             )
-        with setting.ledger.transaction() as transaction:
+        with run.ledger.transaction() as transaction:
             if kept is not None and keep:
                 transaction.record([kept])
             gone = withdraw(transaction, taken, word)
-        asyncio.run(_bring_up_to_date(setting))
+        asyncio.run(_bring_up_to_date(run))
         return gone
 
 
@@ -136,7 +137,7 @@ def refuse_other_changes(job: Job) -> None:
 
 
 @contextmanager
-def _desk(job: Job, expected: re.Pattern[str]) -> Iterator[tuple[Setting, FingerprintKept | None]]:
+def _desk(job: Job, expected: re.Pattern[str]) -> Iterator[tuple[RunContext, FingerprintKept | None]]:
     """The ledger under its lock, and what has changed since the job was planned, if it is what was expected."""
     clock = SystemClock()
     try:
@@ -146,8 +147,9 @@ def _desk(job: Job, expected: re.Pattern[str]) -> Iterator[tuple[Setting, Finger
             _bounded(job) as bounded,
         ):
             store = ArtifactStore(job.state / "artifacts", ledger.contents)
-            setting = Setting(job, ledger, store, clock, _NoSessions(), judge_with(job, store, bounded))
-            yield setting, _as_expected(job, ledger, bounded, expected)
+            judge = judge_with(job, store, bounded)
+            run = RunContext(job, ledger, store, clock, _NoSessions(), judge, DuplicateIds(job, ledger))
+            yield run, _as_expected(job, ledger, bounded, expected)
     except (OSError, sqlite3.DatabaseError) as error:
         if is_of_the_machine(error):
             raise in_words(error, job.state) from error
@@ -192,53 +194,54 @@ def bring_up_to_date(job: Job) -> None:
     with JobLock(job.state / "lock", clock), open_ledger(job, clock) as ledger:
         store = ArtifactStore(job.state / "artifacts", ledger.contents)
         with closing(Bounded()) as bounded:
-            setting = Setting(job, ledger, store, clock, _NoSessions(), judge_with(job, store, bounded))
-            asyncio.run(_bring_up_to_date(setting))
+            judge = judge_with(job, store, bounded)
+            run = RunContext(job, ledger, store, clock, _NoSessions(), judge, DuplicateIds(job, ledger))
+            asyncio.run(_bring_up_to_date(run))
 
 
-async def _bring_up_to_date(setting: Setting) -> None:
-    await Merger(setting).merge_all()
-    job = setting.job
-    ProgressWriter(progress_path(job), setting.ledger, setting.clock, errors_path=errors_path(job)).write_now()
+async def _bring_up_to_date(run: RunContext) -> None:
+    await Merger(run).merge_all()
+    job = run.job
+    ProgressWriter(progress_path(job), run.ledger, run.clock, errors_path=errors_path(job)).write_now()
 
 
-async def rejudge(setting: Setting, wanted: Sequence[ItemId] | None) -> Rejudged:
+async def rejudge(run: RunContext, wanted: Sequence[ItemId] | None) -> Rejudged:
     """One transaction for all: what was recovered of a batch by several attempts goes on together."""
-    with setting.ledger.joined():
-        return await _rejudge(setting, wanted)
+    with run.ledger.joined():
+        return await _rejudge(run, wanted)
 
 
-async def _rejudge(setting: Setting, wanted: Sequence[ItemId] | None) -> Rejudged:
+async def _rejudge(run: RunContext, wanted: Sequence[ItemId] | None) -> Rejudged:
     recovered: list[Recovered] = []
     batches: set[tuple[int, int]] = set()
-    rejected = past_attempts.rejected_items(setting.ledger.db, wanted)
+    rejected = past_attempts.rejected_items(run.ledger.db, wanted)
     left = {(each.batch.phase, each.item): NotGood(each.batch.phase, each.item) for each in rejected}
-    async for again in _judged_again(setting, rejected):
+    async for again in _judged_again(run, rejected):
         _take_off(left, again)
         if not again.good:
             continue
         batch = again.past.batch
-        spans = store_accepted(setting.store, again.spec, again.judgement)
-        members = [member_of(setting.ledger.db, batch.phase, item) for item in again.past.items]
-        with setting.ledger.transaction() as transaction:
+        spans = store_accepted(run.store, again.spec, again.judgement)
+        members = [member_of(run.ledger.db, batch.phase, item) for item in again.past.items]
+        with run.ledger.transaction() as transaction:
             transaction.record(recover(again.past.attempt, batch, members, again.judgement, spans))
         batches.add((batch.phase, batch.number))
         recovered += again.recovered()
     for phase, number in sorted(batches):
-        with setting.ledger.transaction() as transaction:
+        with run.ledger.transaction() as transaction:
             follow(transaction, phase, number)
     return Rejudged(tuple(recovered), tuple(left.values()))
 
 
-async def _look(setting: Setting, wanted: Sequence[ItemId] | None) -> Rejudged:
+async def _look(run: RunContext, wanted: Sequence[ItemId] | None) -> Rejudged:
     """What `rejudge` would recover, and which done items would not pass; nothing is written."""
     recovered: list[Recovered] = []
-    rejected = past_attempts.rejected_items(setting.ledger.db, wanted)
+    rejected = past_attempts.rejected_items(run.ledger.db, wanted)
     left = {(each.batch.phase, each.item): NotGood(each.batch.phase, each.item) for each in rejected}
-    async for again in _judged_again(setting, rejected):
+    async for again in _judged_again(run, rejected):
         _take_off(left, again)
         recovered += again.recovered()
-    doubtful = [doubt async for doubt in _doubts(setting, wanted)]
+    doubtful = [doubt async for doubt in _doubts(run, wanted)]
     return Rejudged(tuple(recovered), tuple(left.values()), tuple(doubtful))
 
 
@@ -265,17 +268,17 @@ def _take_off(left: dict[tuple[int, ItemId], NotGood], again: _Again) -> None:
             left[key] = NotGood(*key, verdict.reasons)
 
 
-async def _judged_again(setting: Setting, rejected: Sequence[Rejected]) -> AsyncIterator[_Again]:
+async def _judged_again(run: RunContext, rejected: Sequence[Rejected]) -> AsyncIterator[_Again]:
     """Attempt by attempt, items that are not good yet; each sees what the ones before gave, if that was recorded."""
     open_ = {(each.batch.phase, each.item) for each in rejected}
-    queue = [(whole, True) for whole in past_attempts.past_attempts(setting.ledger.db, rejected)]
+    queue = [(whole, True) for whole in past_attempts.past_attempts(run.ledger.db, rejected)]
     for whole, may_wait in queue:
         items = tuple(item for item in whole.items if (whole.batch.phase, item) in open_)
         if not items:
             continue
         past = replace(whole, items=items)
-        spec = _spec(setting, past, entry_queries.last_seq(setting.ledger.db) + 1)
-        judgement = await verdicts_on(setting, spec, past.artifacts, ())
+        spec = _spec(run, past, entry_queries.last_seq(run.ledger.db) + 1)
+        judgement = await verdicts_on(run, spec, past.artifacts, ())
         if judgement.doubted_check is not None and may_wait:  # the others may show that the check works
             queue.append((whole, False))
             continue
@@ -285,17 +288,17 @@ async def _judged_again(setting: Setting, rejected: Sequence[Rejected]) -> Async
         open_ -= {(past.batch.phase, item) for item in good}
 
 
-async def _doubts(setting: Setting, wanted: Sequence[ItemId] | None) -> AsyncIterator[NotGood]:
+async def _doubts(run: RunContext, wanted: Sequence[ItemId] | None) -> AsyncIterator[NotGood]:
     """Done items whose attempt's output is rejected now, with what was accepted before that attempt in sight."""
-    db = setting.ledger.db
+    db = run.ledger.db
     members: dict[AttemptId, list[ItemId]] = {}
     for each in past_attempts.accepted(db):
         if each.attempt and (wanted is None or each.item in wanted):  # what was taken over was judged then
             members.setdefault(each.attempt, []).append(each.item)
     for attempt, items in members.items():
         past = past_attempts.past_attempt(db, attempt, tuple(items))
-        spec = _spec(setting, past, past.started_seq)
-        judgement = await setting.judge(spec, past.artifacts, ())
+        spec = _spec(run, past, past.started_seq)
+        judgement = await run.judge(spec, past.artifacts, ())
         _refuse_broken_check(judgement)
         for item, verdict in judgement.verdicts.items():
             if not isinstance(verdict, Accepted):
@@ -309,9 +312,9 @@ def _refuse_broken_check(judgement: Judgement) -> None:
         raise BrokenSetupError(broken.detail, hint="mend that, then ask again")
 
 
-def _spec(setting: Setting, past: PastAttempt, before_seq: int) -> AttemptSpec:
+def _spec(run: RunContext, past: PastAttempt, before_seq: int) -> AttemptSpec:
     """What a judge has to know; nothing of it is ever sent to a session."""
-    job = setting.job
+    job = run.job
     phase = job.phase(past.batch.phase)
     group = ReadyGroup(GroupId(0), past.batch, past.items, 0, late=True)
     return AttemptSpec(
@@ -320,7 +323,7 @@ def _spec(setting: Setting, past: PastAttempt, before_seq: int) -> AttemptSpec:
         group=group.id,
         batch=past.batch,
         phase_name=phase.name,
-        items=item_queries.items_of(setting.ledger.db, group, setting.store, job.folder),
+        items=item_queries.items_of(run.ledger.db, group, run.store, job.folder),
         tries=0,
         reasons={},
         prompt="",
@@ -328,7 +331,7 @@ def _spec(setting: Setting, past: PastAttempt, before_seq: int) -> AttemptSpec:
         session_id="",
         session=phase.session,
         output=phase.output,
-        context=context_of(setting, group, phase, before_seq),
+        context=context_of(run, group, phase, before_seq),
         cost_cap_usd=None,
         max_output_tokens=0,
         folder=job.state,

@@ -32,7 +32,7 @@ from harness.ledger.pieces import Piece, context_pieces
 from harness.ledger.run_queries import Used
 from harness.prompts.render import render, uses_context
 from harness.supervisor.judgement import store_accepted, verdicts_on
-from harness.supervisor.run_context import Setting
+from harness.supervisor.run_context import RunContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,25 +98,25 @@ def cap_reached(job: Job, used: Used, running: int, phase: int) -> str | None:
     return None
 
 
-def new_identity(setting: Setting, group: ReadyGroup) -> Identity:
+def new_identity(run: RunContext, group: ReadyGroup) -> Identity:
     """A fresh identity for the next attempt of a group."""
-    db = setting.ledger.db
+    db = run.ledger.db
     attempt = run_queries.run_state(db).next_attempt
     label = f"b{group.batch.number:03d}" + (f".{group.batch.part}" if group.batch.part else "")
     folder = f"attempts/{attempt:06d}-p{group.batch.phase}-{label}"
     return Identity(attempt, Token(secrets.token_hex(16)), str(uuid.uuid4()), folder, entry_queries.last_seq(db) + 1)
 
 
-def make_spec(setting: Setting, group: ReadyGroup, identity: Identity) -> AttemptSpec:
+def make_spec(run: RunContext, group: ReadyGroup, identity: Identity) -> AttemptSpec:
     """Everything that the executor needs: a function of the ledger, the store and the manifest.
 
     UsageError when the prompt cannot be rendered for these items.
     """
-    job, db = setting.job, setting.ledger.db
+    job, db = run.job, run.ledger.db
     phase = job.phase(group.batch.phase)
-    items = item_queries.items_of(db, group, setting.store, job.folder)
+    items = item_queries.items_of(db, group, run.store, job.folder)
     reasons = item_queries.reasons_of(db, group)
-    context = context_of(setting, group, phase, identity.before_seq)
+    context = context_of(run, group, phase, identity.before_seq)
     folder = job.state / identity.folder
     rendered = render(
         phase,
@@ -125,7 +125,7 @@ def make_spec(setting: Setting, group: ReadyGroup, identity: Identity) -> Attemp
         BatchView.of(group.batch, items, batch_queries.positions(db, group.batch)),
         reasons,
         context,
-        f"{setting.executor.work_path(folder)}/{phase.output.file}",
+        f"{run.executor.work_path(folder)}/{phase.output.file}",
     )
     return AttemptSpec(
         id=identity.attempt,
@@ -151,31 +151,31 @@ def make_spec(setting: Setting, group: ReadyGroup, identity: Identity) -> Attemp
     )
 
 
-def context_of(setting: Setting, group: ReadyGroup, phase: PhaseSpec, before_seq: int) -> dict[str, list[Json]]:
+def context_of(run: RunContext, group: ReadyGroup, phase: PhaseSpec, before_seq: int) -> dict[str, list[Json]]:
     """What the checks and the prompt of a group see of what was accepted before that entry; empty when unused."""
     needs_it = uses_context(phase) or any(check.kind in ("python", "command") for check in phase.output.checks)
     if not needs_it and phase.session.backend != "command":
         return {}
-    by_phase = context_pieces(setting.ledger.db, group, before_seq)
-    return {name: _records(setting, pieces) for name, pieces in by_phase.items()}
+    by_phase = context_pieces(run.ledger.db, group, before_seq)
+    return {name: _records(run, pieces) for name, pieces in by_phase.items()}
 
 
-def _records(setting: Setting, pieces: list[Piece]) -> list[Json]:
+def _records(run: RunContext, pieces: list[Piece]) -> list[Json]:
     """The records of pieces in order; each fragment is read once."""
     fragments: dict[Sha, bytes] = {}
     records: list[Json] = []
     for piece in pieces:
         if piece.sha not in fragments:
-            fragments[piece.sha] = setting.store.get(piece.sha)
+            fragments[piece.sha] = run.store.get(piece.sha)
         lines = fragments[piece.sha][piece.offset : piece.offset + piece.length_bytes].splitlines()
         records.extend(json.loads(line) for line in lines)
     return records
 
 
-def start(setting: Setting, group: ReadyGroup, *, lead: bool = False) -> AttemptSpec:
+def start(run: RunContext, group: ReadyGroup, *, lead: bool = False) -> AttemptSpec:
     """Render, reserve, and commit the start; nothing has been spent when this returns, but everything is written."""
-    spec = make_spec(setting, group, new_identity(setting, group))
-    setting.ledger.record(
+    spec = make_spec(run, group, new_identity(run, group))
+    run.ledger.record(
         AttemptStarted(
             attempt=spec.id,
             token=spec.token,
@@ -188,35 +188,35 @@ def start(setting: Setting, group: ReadyGroup, *, lead: bool = False) -> Attempt
             backend=spec.session.backend,
             model=spec.session.model,
             prompt_sha=spec.prompt_sha,
-            reserved_microusd=reservation(setting.job, setting.job.phase(group.batch.phase)),
-            folder=spec.folder.relative_to(setting.job.state).as_posix(),
+            reserved_microusd=reservation(run.job, run.job.phase(group.batch.phase)),
+            folder=spec.folder.relative_to(run.job.state).as_posix(),
             lead=lead,
         )
     )
     return spec
 
 
-async def judge_and_settle(setting: Setting, spec: AttemptSpec, ending: Ending) -> None:
+async def judge_and_settle(run: RunContext, spec: AttemptSpec, ending: Ending) -> None:
     """Judge what was frozen, and settle the attempt."""
-    settle_as_judged(setting, spec, ending, await verdicts_on(setting, spec, ending.artifacts, ending.output_faults))
+    settle_as_judged(run, spec, ending, await verdicts_on(run, spec, ending.artifacts, ending.output_faults))
 
 
-def settle_as_judged(setting: Setting, spec: AttemptSpec, ending: Ending, judgement: Judgement) -> AttemptEnded:
+def settle_as_judged(run: RunContext, spec: AttemptSpec, ending: Ending, judgement: Judgement) -> AttemptEnded:
     """Store the accepted records, and commit the end of the attempt with all that follows; returns what was recorded
     of the end."""
     ending, judgement = of_asked_models(ending, judgement)
-    return _settle(setting, spec.id, ending, judgement, store_accepted(setting.store, spec, judgement))
+    return _settle(run, spec.id, ending, judgement, store_accepted(run.store, spec, judgement))
 
 
 def _settle(
-    setting: Setting, attempt: AttemptId, ending: Ending, judgement: Judgement, spans: Mapping[ItemId, Span]
+    run: RunContext, attempt: AttemptId, ending: Ending, judgement: Judgement, spans: Mapping[ItemId, Span]
 ) -> AttemptEnded:
-    open_ = open_attempt(setting.ledger.db, attempt, setting.job.strikes)
-    open_ = replace(open_, most_microusd=most_cost(setting.job, setting.job.phase(open_.batch.phase)))
+    open_ = open_attempt(run.ledger.db, attempt, run.job.strikes)
+    open_ = replace(open_, most_microusd=most_cost(run.job, run.job.phase(open_.batch.phase)))
     if judgement.doubted_check is not None:
-        open_ = replace(open_, checks_raised=checks_raised(setting.ledger.db, open_.batch.phase))
-    events = settle(open_, ending, judgement, spans, setting.clock.now())
-    with setting.ledger.transaction() as transaction:
+        open_ = replace(open_, checks_raised=checks_raised(run.ledger.db, open_.batch.phase))
+    events = settle(open_, ending, judgement, spans, run.clock.now())
+    with run.ledger.transaction() as transaction:
         transaction.record(events)
         follow(transaction, open_.batch.phase, open_.batch.number)
     ended = events[-1]
@@ -224,35 +224,35 @@ def _settle(
     return ended
 
 
-async def salvage(setting: Setting, lost: Unsettled) -> tuple[AttemptSpec, Ending]:
+async def salvage(run: RunContext, lost: Unsettled) -> tuple[AttemptSpec, Ending]:
     """What an attempt that a lost supervisor left open had been given, and what it has left."""
-    spec = _spec_again(setting, lost)
-    return spec, await setting.executor.salvage(spec)
+    spec = _spec_again(run, lost)
+    return spec, await run.executor.salvage(spec)
 
 
-def settle_unjudgeable(setting: Setting, taken_back: Container[tuple[int, ItemId]]) -> None:
+def settle_unjudgeable(run: RunContext, taken_back: Container[tuple[int, ItemId]]) -> None:
     """Settle as ones that left nothing those open attempts on these items of which it is lost what they had been given.
 
     What they left could be judged if a backup were restored: only for items (phase, id) that a person takes back.
     """
-    for lost in attempt_queries.unsettled(setting.ledger.db):
+    for lost in attempt_queries.unsettled(run.ledger.db):
         if not any((lost.group.batch.phase, item) in taken_back for item in lost.group.items):
             continue
         try:
-            _spec_again(setting, lost)
+            _spec_again(run, lost)
         except LedgerDamagedError as error:
-            session = setting.job.phase(lost.group.batch.phase).session
-            facts = facts_left(session, lost.session_id, AttemptFolder(setting.job.state / lost.folder))
+            session = run.job.phase(lost.group.batch.phase).session
+            facts = facts_left(session, lost.session_id, AttemptFolder(run.job.state / lost.folder))
             unseen = Ending((), (), classify(Symptoms(lost=True)), facts, timedelta(0), (error.message,))
             nothing = {item: Rejected((), missing=True) for item in lost.group.items}
-            _settle(setting, lost.attempt, unseen, Judgement(nothing, usable=False), {})
+            _settle(run, lost.attempt, unseen, Judgement(nothing, usable=False), {})
 
 
-def _spec_again(setting: Setting, lost: Unsettled) -> AttemptSpec:
+def _spec_again(run: RunContext, lost: Unsettled) -> AttemptSpec:
     identity = Identity(lost.attempt, lost.token, lost.session_id, lost.folder, lost.started_seq)
-    if (setting.job.state / lost.folder).is_symlink():  # what is tidied away must be its own
-        raise LedgerDamagedError(f"{setting.job.state / lost.folder} is a link; no version of harness has made that")
-    return make_spec(setting, lost.group, identity)
+    if (run.job.state / lost.folder).is_symlink():  # what is tidied away must be its own
+        raise LedgerDamagedError(f"{run.job.state / lost.folder} is a link; no version of harness has made that")
+    return make_spec(run, lost.group, identity)
 
 
 def ending_of_a_broken_executor(error: Exception) -> Ending:

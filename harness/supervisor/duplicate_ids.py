@@ -1,8 +1,8 @@
-"""Items of a later phase that two items make under the same id: a session's slip, or a fault of the manifest.
+"""Duplicate ids among derived items: two items of a phase make an item of a later phase under the same id.
 
-One id belongs to whoever was accepted with it first; the other one is rejected, struck, and told. But where three items
-are without an id of their own, and no more than these have one, the manifest asks for something that is not unique
-(`id: .sentiment`): then nobody is struck and nothing is told to a session; the run stops.
+The first item that was accepted keeps the id. The other one is rejected and gets a strike. But if three items have
+found no free id, and no more than three have found one, the manifest's id expression is not unique (`id: .sentiment`):
+then no item gets a strike, no session is told, and the run stops.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,15 +14,17 @@ from harness.base.reason import Reason
 from harness.core.faults import BROKEN_CHECK
 from harness.core.item_ids import folded
 from harness.core.types import Accepted, Fault, Judgement, Rejected, Verdict
-from harness.job.job import PhaseSpec
+from harness.job.job import Job, PhaseSpec
 from harness.ledger.makers import maker_of, makers, places_taken
-from harness.supervisor.run_context import Setting
+from harness.ledger.store import Ledger
 
 _TOO_MANY: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Clash:
+class _Duplicate:
+    """`item` made `id` for `phase`, and `maker` has made it before."""
+
     phase: PhaseSpec
     item: ItemId
     maker: str
@@ -35,76 +37,88 @@ class _Clash:
         )
 
 
-def without_clashes(setting: Setting, judgement: Judgement) -> Judgement:
-    """The judgement, in which an item whose records make an item that another one has made already is rejected.
+class DuplicateIds:
+    """Rejects items that made a duplicate id. Remembers, for one run, which items have found no free id so far."""
 
-    Nothing can come between this look and the commit that accepts the rest, so the first one accepted has the id.
-    """
-    judgement = replace(judgement, verdicts={i: _without_kept(setting, i, v) for i, v in judgement.verdicts.items()})
-    clashes = list(_clashes(setting, judgement.verdicts))
-    told: dict[ItemId, list[Reason]] = {}
-    for clash in clashes:
-        told.setdefault(clash.item, []).append(Reason(clash.in_words(), "duplicate_id"))
-    verdicts = {
-        item: Rejected(tuple(told[item])) if item in told else verdict for item, verdict in judgement.verdicts.items()
-    }
-    for phase in {clash.phase.number for clash in clashes} | set(setting.clashing):
-        here = setting.clashing.setdefault(phase, set())
-        here -= {item for item, verdict in verdicts.items() if isinstance(verdict, Accepted)}
-        here |= {clash.item for clash in clashes if clash.phase.number == phase}
-    for clash in clashes:
-        if _is_the_manifest(setting, clash.phase.number, verdicts):
-            return _stopped(judgement, clash, len(setting.clashing[clash.phase.number]))
-    return replace(judgement, verdicts=verdicts)
+    def __init__(self, job: Job, ledger: Ledger) -> None:
+        self._job = job
+        self._ledger = ledger
+        self._without: dict[int, set[ItemId]] = {}
+        """Phase -> items that make items of it, and have found no free id in this run."""
 
+    def rejected_in(self, judgement: Judgement) -> Judgement:
+        """The judgement, in which an item whose records make an item that another one has made already is rejected.
 
-def _without_kept(setting: Setting, item: ItemId, verdict: Verdict) -> Verdict:
-    """The verdict without those items of a batch plan that an earlier plan of this item has made, and that are done."""
-    if not isinstance(verdict, Accepted):
-        return verdict
-    db, kept = setting.ledger.db, dict(verdict.made)
-    for number, several in verdict.made.items():
-        exact = setting.job.phase(number).exact
-        kept[number] = tuple(
-            each for each in several if not (each.planned and maker_of(db, number, each.id, exact=exact) == item)
-        )
-    behind = {number: taken for number in kept if (taken := places_taken(db, number, item))}
-    return replace(verdict, made=kept, behind=behind)
+        Nothing can come between this look and the commit that accepts the rest, so the first one accepted has the id.
+        """
+        judgement = replace(judgement, verdicts={i: self._without_kept(i, v) for i, v in judgement.verdicts.items()})
+        duplicates = list(self._duplicates(judgement.verdicts))
+        reasons: dict[ItemId, list[Reason]] = {}
+        for duplicate in duplicates:
+            reasons.setdefault(duplicate.item, []).append(Reason(duplicate.in_words(), "duplicate_id"))
+        verdicts = {
+            item: Rejected(tuple(reasons[item])) if item in reasons else verdict
+            for item, verdict in judgement.verdicts.items()
+        }
+        self._remember(duplicates, verdicts)
+        for duplicate in duplicates:
+            if self._is_the_manifest(duplicate.phase.number, verdicts):
+                return _stopped(judgement, duplicate, len(self._without[duplicate.phase.number]))
+        return replace(judgement, verdicts=verdicts)
 
-
-def _clashes(setting: Setting, verdicts: Mapping[ItemId, Verdict]) -> Iterator[_Clash]:
-    """In item order. An item that clashes makes nothing, so that none clashes with it."""
-    made_here: dict[tuple[int, str], str] = {}
-    for item, verdict in verdicts.items():
+    def _without_kept(self, item: ItemId, verdict: Verdict) -> Verdict:
+        """The verdict without those items of a batch plan that an earlier plan of this item has made, and that are
+        done."""
         if not isinstance(verdict, Accepted):
-            continue
-        new: dict[tuple[int, str], str] = {}
-        found = []
+            return verdict
+        db, kept = self._ledger.db, dict(verdict.made)
         for number, several in verdict.made.items():
-            for each in several:
-                exact = setting.job.phase(number).exact
-                same = (number, folded(each.id, exact=exact))
-                maker = made_here.get(same) or maker_of(setting.ledger.db, number, each.id, exact=exact)
-                if maker is not None:
-                    found.append(_Clash(setting.job.phase(number), item, maker, each.id))
-                new[same] = item
-        yield from found
-        if not found:
-            made_here |= new
+            exact = self._job.phase(number).exact
+            kept[number] = tuple(
+                each for each in several if not (each.planned and maker_of(db, number, each.id, exact=exact) == item)
+            )
+        behind = {number: taken for number in kept if (taken := places_taken(db, number, item))}
+        return replace(verdict, made=kept, behind=behind)
+
+    def _duplicates(self, verdicts: Mapping[ItemId, Verdict]) -> Iterator[_Duplicate]:
+        """In item order. An item with a duplicate id makes nothing, so none of the others can duplicate its ids."""
+        made_here: dict[tuple[int, str], str] = {}
+        for item, verdict in verdicts.items():
+            if not isinstance(verdict, Accepted):
+                continue
+            new: dict[tuple[int, str], str] = {}
+            found = []
+            for number, several in verdict.made.items():
+                for each in several:
+                    exact = self._job.phase(number).exact
+                    same = (number, folded(each.id, exact=exact))
+                    maker = made_here.get(same) or maker_of(self._ledger.db, number, each.id, exact=exact)
+                    if maker is not None:
+                        found.append(_Duplicate(self._job.phase(number), item, maker, each.id))
+                    new[same] = item
+            yield from found
+            if not found:
+                made_here |= new
+
+    def _remember(self, duplicates: list[_Duplicate], verdicts: Mapping[ItemId, Verdict]) -> None:
+        accepted = {item for item, verdict in verdicts.items() if isinstance(verdict, Accepted)}
+        for phase in {duplicate.phase.number for duplicate in duplicates} | set(self._without):
+            here = self._without.setdefault(phase, set())
+            here -= accepted
+            here |= {duplicate.item for duplicate in duplicates if duplicate.phase.number == phase}
+
+    def _is_the_manifest(self, phase: int, verdicts: Mapping[ItemId, Verdict]) -> bool:
+        without = len(self._without[phase])
+        if without < _TOO_MANY:
+            return False
+        here = [verdict for verdict in verdicts.values() if isinstance(verdict, Accepted) and verdict.made.get(phase)]
+        return without >= len(here) + makers(self._ledger.db, phase)
 
 
-def _is_the_manifest(setting: Setting, phase: int, verdicts: Mapping[ItemId, Verdict]) -> bool:
-    without = len(setting.clashing[phase])
-    if without < _TOO_MANY:
-        return False
-    here = [verdict for verdict in verdicts.values() if isinstance(verdict, Accepted) and verdict.made.get(phase)]
-    return without >= len(here) + makers(setting.ledger.db, phase)
-
-
-def _stopped(judgement: Judgement, clash: _Clash, without: int) -> Judgement:
+def _stopped(judgement: Judgement, duplicate: _Duplicate, without: int) -> Judgement:
     detail = (
-        f"{clash.in_words()}, and {without} items have none. Several items cannot be made into one: choose an id that "
-        "is unique, such as .id, or work on the merged file in a job of its own"
+        f"{duplicate.in_words()}, and {without} items have none. Several items cannot be made into one: choose an id "
+        "that is unique, such as .id, or work on the merged file in a job of its own"
     )
     nothing: Verdict = Rejected(("not judged: items.id of a later phase is not unique",))
     fault = Fault(BROKEN_CHECK, "config", detail)

@@ -19,7 +19,7 @@ from harness.job.job import Job
 from harness.ledger import attempt_queries, progress_file, reserve_file
 from harness.supervisor.attempt import judge_and_settle, salvage
 from harness.supervisor.merger import Merger
-from harness.supervisor.run_context import Setting
+from harness.supervisor.run_context import RunContext
 
 PROGRESS = "batch_progress.json"
 
@@ -66,22 +66,22 @@ def ballast_path(job: Job) -> Path:
     return job.state / "ballast"
 
 
-async def give_up(setting: Setting, merger: Merger, reason: str) -> None:
+async def give_up(run: RunContext, merger: Merger, reason: str) -> None:
     """Let go of the ballast, settle every open attempt, merge, and record that the run ended with exit code 4.
 
     As far as the disk takes it: what cannot be recorded now is settled at the next start. The sessions have ended.
     """
-    reserve_file.let_go(ballast_path(setting.job))
+    reserve_file.let_go(ballast_path(run.job))
     with suppress(OSError, sqlite3.OperationalError):
-        for lost in attempt_queries.unsettled(setting.ledger.db):
-            spec, ending = await salvage(setting, lost)
+        for lost in attempt_queries.unsettled(run.ledger.db):
+            spec, ending = await salvage(run, lost)
             try:
-                await judge_and_settle(setting, spec, ending)
+                await judge_and_settle(run, spec, ending)
             except (OSError, sqlite3.OperationalError) as error:  # no room for what it left: it goes again
-                setting.ledger.contents.forget()
+                run.ledger.contents.forget()
                 fault = classify(Symptoms(errno=number_of(error)))
                 nothing = replace(ending, artifacts=(), output_faults=(), fault=fault)
-                await judge_and_settle(setting, spec, nothing)
+                await judge_and_settle(run, spec, nothing)
         with suppress(OSError, HarnessError):
             await merger.merge_all()
-        setting.ledger.record(RunEnded(BrokenSetupError.exit_code, reason))
+        run.ledger.record(RunEnded(BrokenSetupError.exit_code, reason))

@@ -26,8 +26,7 @@ from harness.outputs.judge import for_checks, judge
 from harness.outputs.merge import fragment
 from harness.outputs.suspects import Known
 from harness.sources.read import joined_rows
-from harness.supervisor.duplicate_ids import without_clashes
-from harness.supervisor.run_context import Judge, Setting
+from harness.supervisor.run_context import Judge, RunContext
 
 JudgeIn = Callable[[ArtifactStore, AttemptSpec, Sequence[Artifact], Sequence[OutputFault]], Awaitable[Judgement]]
 """A judge of what lies in that store."""
@@ -97,10 +96,10 @@ def accepted_before(job: Job, phase: int) -> Known | None:
 
 
 async def verdicts_on(
-    setting: Setting, spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
+    run: RunContext, spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
 ) -> Judgement:
     """The judgement, with what only the ledger knows: whose made items exist already."""
-    return without_clashes(setting, await setting.judge(spec, artifacts, output_faults))
+    return run.duplicate_ids.rejected_in(await run.judge(spec, artifacts, output_faults))
 
 
 def store_accepted(store: ArtifactStore, spec: AttemptSpec, judgement: Judgement) -> Mapping[ItemId, Span]:

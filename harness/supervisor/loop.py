@@ -38,7 +38,7 @@ from harness.supervisor.outcome import Finished, how_it_ended
 from harness.supervisor.pilot import Pilot
 from harness.supervisor.progress_writer import ProgressWriter
 from harness.supervisor.requests import RequestDesk
-from harness.supervisor.run_context import Setting
+from harness.supervisor.run_context import RunContext
 from harness.supervisor.selections import Selections
 from harness.supervisor.snapshot import Sight
 
@@ -72,7 +72,7 @@ class Supervisor:
 
     def __init__(
         self,
-        setting: Setting,
+        run: RunContext,
         merger: Merger,
         progress: ProgressWriter,
         requests: RequestDesk,
@@ -81,7 +81,7 @@ class Supervisor:
     ) -> None:
         """`is_lock_in_place` is asked before every step and every settling. It raises BrokenSetupError when the job's
         folder is gone: then all sessions end, and what they left is settled at the next start."""
-        self._setting = setting
+        self._run = run
         self._merger = merger
         self._progress = progress
         self._beside = ((merger.due_in_s, merger.merge_due), (progress.due_in_s, progress.write_due))
@@ -90,19 +90,17 @@ class Supervisor:
         self._is_lock_in_place = is_lock_in_place
         self._running: dict[AttemptId, _Running] = {}
         self._tasks = asyncio.TaskGroup()
-        self._pilot = Pilot(setting)
-        self._selections = Selections(setting)
-        self._waiting = WaitingNote(setting.job.state)
+        self._pilot = Pilot(run)
+        self._selections = Selections(run)
+        self._waiting = WaitingNote(run.job.state)
         self._starts: deque[datetime] = deque()
         self._deadline: datetime | None = None
         self._stop: Stop | None = None
         self._stops_asked = 0
-        self._sight = Sight(
-            setting.ledger, setting.job.state, setting.until, is_made_up=setting.job.answers_are_made_up
-        )
+        self._sight = Sight(run.ledger, run.job.state, run.until, is_made_up=run.job.answers_are_made_up)
         self._exit_code_of_stop = 130
         self._wake = asyncio.Event()
-        self._door = Door(setting, self._wake.set)
+        self._door = Door(run, self._wake.set)
         self._timers: list[asyncio.TimerHandle] = []
         self._interrupting: set[asyncio.Future[None]] = set()
 
@@ -120,7 +118,7 @@ class Supervisor:
             self._requests.take(self)
             self._selections.make()
             roots = choose()
-            if self._stop is None and not group_queries.has_parked_groups(self._setting.ledger.db):
+            if self._stop is None and not group_queries.has_parked_groups(self._run.ledger.db):
                 self._pilot.begin()
             async with self._tasks:
                 stop = await self._loop()
@@ -132,8 +130,8 @@ class Supervisor:
                 timer.cancel()
         await self._merger.merge_all()
         exit_code_of_stop = self._exit_code_of_stop if self.is_ending_now() else 3
-        finished = how_it_ended(self._setting.ledger.db, stop, exit_code_of_stop, roots, self._last_phase())
-        self._setting.ledger.record(RunEnded(finished.exit_code, finished.reason))
+        finished = how_it_ended(self._run.ledger.db, stop, exit_code_of_stop, roots, self._last_phase())
+        self._run.ledger.record(RunEnded(finished.exit_code, finished.reason))
         self._progress.write_now()
         return finished
 
@@ -142,16 +140,16 @@ class Supervisor:
         last_verdicts_s = 0.0 if self.is_ending_now() else _LAST_VERDICTS_S
         self._stops_asked += 2 if now else 1
         self._exit_code_of_stop = exit_code
-        at_once, grace_s = self.is_ending_now(), self._setting.job.grace.total_seconds()
+        at_once, grace_s = self.is_ending_now(), self._run.job.grace.total_seconds()
         self._stop = self._stop or Stop("operator", f"stopped by {who}")
         if at_once:
             self._interrupt_all(hard=True)
-            if self._setting.stop_judging is not None:
-                self._later(last_verdicts_s, self._setting.stop_judging)
+            if self._run.stop_judging is not None:
+                self._later(last_verdicts_s, self._run.stop_judging)
         else:
             self._later(grace_s, partial(self._interrupt_all, hard=False))
         self.wake()
-        self._setting.ledger.record(CancelAsked(who, at_once, None if at_once else grace_s))  # last: a disk may be full
+        self._run.ledger.record(CancelAsked(who, at_once, None if at_once else grace_s))  # last: a disk may be full
 
     def start_nothing(self) -> None:
         """Before `run`: it settles what was left open, and stops."""
@@ -168,9 +166,9 @@ class Supervisor:
     # the loop ---------------------------------------------------------------------------------------------------
 
     def _begin(self, started: RunStarted) -> None:
-        self._setting.ledger.record(started)
+        self._run.ledger.record(started)
         self._selections.prepare()
-        job, db, now = self._setting.job, self._setting.ledger.db, self._setting.clock.now()
+        job, db, now = self._run.job, self._run.ledger.db, self._run.clock.now()
         self._door.open()
         self._deadline = job.gate.deadline.moment(now) if job.gate.deadline else None
         remembered = max(1, job.gate.rate.starts if job.gate.rate else 1)
@@ -179,15 +177,15 @@ class Supervisor:
 
     async def _salvage(self) -> None:
         """Settle every attempt that a lost supervisor left open, from its folder; a valid file counts."""
-        await self._setting.executor.sweep()
-        for lost in attempt_queries.unsettled(self._setting.ledger.db):
-            spec, ending = await salvage(self._setting, lost)
+        await self._run.executor.sweep()
+        for lost in attempt_queries.unsettled(self._run.ledger.db):
+            spec, ending = await salvage(self._run, lost)
             try:
-                await judge_and_settle(self._setting, spec, ending)
+                await judge_and_settle(self._run, spec, ending)
             except HaltedError:
                 return
             self._merger.note(spec.batch.phase)
-            if (reason := attempt_queries.stopped_by(self._setting.ledger.db, spec.id)) is not None:
+            if (reason := attempt_queries.stopped_by(self._run.ledger.db, spec.id)) is not None:
                 self._stop = self._stop or Stop("broken", reason)
                 return
 
@@ -218,8 +216,8 @@ class Supervisor:
         """What comes from outside, before every step: the folder, people, the clock."""
         self._is_lock_in_place()
         self._requests.take(self)
-        deadline = self._setting.job.gate.deadline
-        is_over = self._deadline is not None and self._setting.clock.now() >= self._deadline
+        deadline = self._run.job.gate.deadline
+        is_over = self._deadline is not None and self._run.clock.now() >= self._deadline
         if deadline is not None and is_over and self._stop is None:
             self.ask_stop(deadline.in_words())
 
@@ -244,18 +242,18 @@ class Supervisor:
             self._stop = Stop("late", f"the pilot accepted {judged.accepted} of {judged.of}: mend that first")
 
     def _snapshot(self) -> Snapshot:
-        job, seen = self._setting.job, self._sight.now()
+        job, seen = self._run.job, self._sight.now()
         group, state, money = seen.group, seen.state, seen.money
-        now = self._setting.clock.now()
-        hold = self._setting.hold(state.hold, now)
+        now = self._run.clock.now()
+        hold = self._run.hold(state.hold, now)
         passing = Passing(job.gate, hold, self._starts, self._door.is_ramping, self._deadline)
         closing = closed(passing, now)
         is_full = False
         if group is not None:
-            slower = plan_pace.closed(job, self._setting.ledger, group.batch.phase, now)
+            slower = plan_pace.closed(job, self._run.ledger, group.batch.phase, now)
             closing = max((each for each in (closing, slower) if each), key=lambda each: each.until, default=None)
             is_full = plan_pace.is_full(
-                self._setting.ledger, group.batch.phase, (each.spec.batch for each in self._running.values())
+                self._run.ledger, group.batch.phase, (each.spec.batch for each in self._running.values())
             )
         return Snapshot(
             next_group=group.id if group else None,
@@ -281,7 +279,7 @@ class Supervisor:
         return any(each.is_rejected for each in self._running.values())
 
     def _last_phase(self) -> PhaseSpec | None:
-        return self._setting.job.phase(self._setting.until) if self._setting.until is not None else None
+        return self._run.job.phase(self._run.until) if self._run.until is not None else None
 
     def _broken(self) -> Stop | None:
         if not self._is_lock_in_place():
@@ -293,7 +291,7 @@ class Supervisor:
         naps = [due_in_s() for due_in_s, _ in self._beside]
         for moment in (until, self._deadline if self._stop is None else None):
             if moment is not None:
-                naps.append(min(max((moment - self._setting.clock.now()).total_seconds(), 0.0), _LONGEST_NAP_S))
+                naps.append(min(max((moment - self._run.clock.now()).total_seconds(), 0.0), _LONGEST_NAP_S))
         soonest = min((nap for nap in naps if nap is not None), default=None)
         with suppress(TimeoutError):
             async with asyncio.timeout(soonest):
@@ -305,14 +303,14 @@ class Supervisor:
         group = self._sight.now().group
         assert group is not None, "decided to start a group that is not there"
         try:
-            is_another = group_queries.is_another_ready(self._setting.ledger.db, self._setting.until)
+            is_another = group_queries.is_another_ready(self._run.ledger.db, self._run.until)
             others_wait = is_lead and self._door.gate.parallel > 1 and is_another
-            spec = start(self._setting, group, lead=others_wait)
+            spec = start(self._run, group, lead=others_wait)
         except UsageError as error:  # the template asks for what these items do not have
             self._stop = self._stop or Stop("broken", error.message)
             return None
         self._running[spec.id] = _Running(spec, is_lead)
-        self._starts.append(self._setting.clock.now())
+        self._starts.append(self._run.clock.now())
         return spec
 
     def _begin_session(self, step: _Step) -> None:
@@ -322,25 +320,25 @@ class Supervisor:
 
     async def _play(self, spec: AttemptSpec) -> None:
         try:
-            ending = await self._setting.executor.run(spec, self._heard)
+            ending = await self._run.executor.run(spec, self._heard)
         except Exception as error:  # the edge of an attempt: a bug in an executor costs no item anything
             ending = ending_of_a_broken_executor(error)
         try:
-            judgement = await verdicts_on(self._setting, spec, ending.artifacts, ending.output_faults)
+            judgement = await verdicts_on(self._run, spec, ending.artifacts, ending.output_faults)
         except HaltedError:  # it stays open; the next start judges what is frozen
             del self._running[spec.id]
             self.wake()
             return
         self._heed()
-        with self._setting.ledger.joined():  # who takes its place is in the same transaction: a sync less for each
-            ended = settle_as_judged(self._setting, spec, ending, judgement)
+        with self._run.ledger.joined():  # who takes its place is in the same transaction: a sync less for each
+            ended = settle_as_judged(self._run, spec, ending, judgement)
             self._settled(spec, ended, reached_model=ending.facts.reached_model)
             step = self._step_unless_damaged()
         if isinstance(step, LedgerDamagedError):
             raise step
         self._begin_session(step)
         if says_usage_limit(ended):
-            self._setting.share_hold()
+            self._run.share_hold()
         if not self._is_led():
             self._door.end_probe()
         self._on_event(SessionEvent(spec.id, "settled"))
@@ -369,10 +367,10 @@ class Supervisor:
         """What follows from what was recorded, never from what the session itself said."""
         del self._running[spec.id]
         self._door.ended(spec, ended, reached_model=reached_model)
-        stopped_by = attempt_queries.stopped_by(self._setting.ledger.db, spec.id)
+        stopped_by = attempt_queries.stopped_by(self._run.ledger.db, spec.id)
         if stopped_by is not None and not self._door.is_probed_once_more(ended, self._running):
             self._stop = self._stop or Stop("broken", stopped_by)
-        if ended.blame == "host" and (broken := broken_machine(attempt_queries.newest_ended(self._setting.ledger.db))):
+        if ended.blame == "host" and (broken := broken_machine(attempt_queries.newest_ended(self._run.ledger.db))):
             self._stop = self._stop or Stop("broken", broken)
         self._selections.make()
         self._merger.note(spec.batch.phase)
@@ -383,6 +381,6 @@ class Supervisor:
 
     def _interrupt_all(self, *, hard: bool) -> None:
         for running in self._running.values():
-            task = asyncio.ensure_future(self._setting.executor.interrupt(running.spec.token, hard=hard))
+            task = asyncio.ensure_future(self._run.executor.interrupt(running.spec.token, hard=hard))
             self._interrupting.add(task)
             task.add_done_callback(self._interrupting.discard)

@@ -12,7 +12,7 @@ from harness.ledger import pieces
 from harness.ledger.merge_targets import Claims
 from harness.ledger.store import Ledger, opened_for_reading
 from harness.outputs import merge as files
-from harness.supervisor.run_context import Setting
+from harness.supervisor.run_context import RunContext
 from harness.supervisor.workbook_writer import WriteBacks
 
 Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
@@ -26,17 +26,17 @@ _SHORTEST_S = 0.5
 class Merger:
     """Merges the phases whose accepted records have changed, and writes statuses and results back into workbooks."""
 
-    def __init__(self, setting: Setting, off_the_loop: Blocking = asyncio.to_thread) -> None:
-        self._setting = setting
+    def __init__(self, run: RunContext, off_the_loop: Blocking = asyncio.to_thread) -> None:
+        self._run = run
         self._off_the_loop = off_the_loop
         self._dirty: set[int] = set()
-        self._back = WriteBacks(setting.job, setting.ledger.path, setting.store)
+        self._back = WriteBacks(run.job, run.ledger.path, run.store)
         self._is_busy = False
         self._not_before = 0.0
 
     def note(self, phase: int) -> None:
         """An attempt of this phase was settled."""
-        if self._setting.job.phase(phase).output.merge is not None:
+        if self._run.job.phase(phase).output.merge is not None:
             self._dirty.add(phase)
         self._back.note()
 
@@ -44,7 +44,7 @@ class Merger:
         """Seconds until a merge is due; None when nothing changed, or one is being made."""
         if self._is_busy or not (self._dirty or self._back.is_stale):
             return None
-        return max(0.0, self._not_before - self._setting.clock.monotonic())
+        return max(0.0, self._not_before - self._run.clock.monotonic())
 
     async def merge_due(self) -> None:
         """Merge what has changed; attempts go on meanwhile."""
@@ -56,21 +56,21 @@ class Merger:
 
     async def merge_all(self) -> None:
         """Bring every phase's merge up to date; at every stop."""
-        await self._merge([phase.number for phase in self._setting.job.phases])
+        await self._merge([phase.number for phase in self._run.job.phases])
 
     async def _merge(self, phases: list[int]) -> None:
-        began = self._setting.clock.monotonic()
+        began = self._run.clock.monotonic()
         for phase in phases:
             self._dirty.discard(phase)
-            await self._merge_phase(self._setting.job.phase(phase))
+            await self._merge_phase(self._run.job.phase(phase))
         if self._back.are_wanted:
             await self._off_the_loop(self._back.write)
-        took = self._setting.clock.monotonic() - began
-        self._not_before = self._setting.clock.monotonic() + max(_SHORTEST_S, _SHARE * took)
+        took = self._run.clock.monotonic() - began
+        self._not_before = self._run.clock.monotonic() + max(_SHORTEST_S, _SHARE * took)
 
     async def _merge_phase(self, phase: PhaseSpec) -> None:
         """Prepare beside the target, commit the hash, rename. Skipped when the target is as it should be already."""
-        target, ledger = phase.output.merge, self._setting.ledger
+        target, ledger = phase.output.merge, self._run.ledger
         if target is None or is_merged(ledger, phase):
             return
         reflects = pieces.accepted_sum(ledger.db, phase.number).newest
@@ -78,15 +78,15 @@ class Merger:
         found, set_aside = files.hash_of(target), ""
         if found is not None and not pieces.knows_merge(ledger.db, phase.number, found):
             set_aside = files.keep_aside(target).name
-        name = _relative(target, self._setting.job)
+        name = _relative(target, self._run.job)
         ledger.record(Merged(phase.number, name, prepared.sha, prepared.records, reflects, set_aside))
         files.publish(prepared)
 
     def _prepare(self, phase: PhaseSpec, target: Path) -> files.Prepared:
         """Reads the ledger on a connection of its own: one consistent view, whatever is accepted meanwhile."""
-        with opened_for_reading(self._setting.ledger.path) as db:
+        with opened_for_reading(self._run.ledger.path) as db:
             accepted = _as_files(pieces.merge_pieces(db, phase.number))
-            return files.prepare(target, accepted, phase.output, self._setting.store)
+            return files.prepare(target, accepted, phase.output, self._run.store)
 
 
 def _as_files(accepted: Iterator[pieces.Piece]) -> Iterator[files.Piece]:

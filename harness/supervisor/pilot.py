@@ -12,14 +12,14 @@ from harness.core.run_events import PilotJudged, PilotStarted
 from harness.ledger import batch_queries, group_queries, item_queries, money_queries, run_queries
 from harness.ledger.cost_samples import rests, samples
 from harness.supervisor.attempt import reservation
-from harness.supervisor.run_context import Setting
+from harness.supervisor.run_context import RunContext
 
 
 class Pilot:
     """Runs the chosen batches of the first phase ahead of all others, and what follows from them."""
 
-    def __init__(self, setting: Setting) -> None:
-        self._setting = setting
+    def __init__(self, run: RunContext) -> None:
+        self._run = run
         self._is_on = False
         self._used: list[float] = []
 
@@ -30,15 +30,15 @@ class Pilot:
 
     def begin(self) -> None:
         """Park everything else, if the job wants a pilot and has not had one. A killed pilot goes on."""
-        db = self._setting.ledger.db
-        batches = batches_ahead(db, self._setting.job.pilot)
+        db = self._run.ledger.db
+        batches = batches_ahead(db, self._run.job.pilot)
         if not batches:
             return
         state = run_queries.pilot_state(db)
         roots = item_queries.members(db, batches)
         chosen = tuple(int(group.id) for group in group_queries.queued_groups(db) if set(group.roots.values()) <= roots)
         events = [GroupsChosen(chosen)] if state == "started" else [PilotStarted(batches), GroupsChosen(chosen)]
-        self._setting.ledger.record(*events)
+        self._run.ledger.record(*events)
         self._is_on = True
 
     def note_use(self, utilization: float | None) -> None:
@@ -49,7 +49,7 @@ class Pilot:
     def judge(self, deadline: datetime | None) -> PilotJudged:
         """Commit the verdict and let the other batches go, good or not: a person decides by running on. `deadline`: of
         this run."""
-        db, job, now = self._setting.ledger.db, self._setting.job, self._setting.clock.now()
+        db, job, now = self._run.ledger.db, self._run.job, self._run.clock.now()
         done, settled = item_queries.done_and_settled(db)
         verdict = judge_pilot(done, settled)
         to_come = by_the_clock(forecast(samples(db), rests(db, job.parallel)), job.bounds, now)
@@ -77,13 +77,13 @@ class Pilot:
             short=self._short_of(to_come, open_),
             rehearsal=job.rehearsal,
         )
-        self._setting.ledger.record(judged, GroupsChosen(None))
+        self._run.ledger.record(judged, GroupsChosen(None))
         self._is_on = False
         return judged
 
     def _short_of(self, to_come: Forecast, open_: int) -> tuple[tuple[str, int, int], ...]:
         """What the rest will not, or may not, fit into: the budget and the caps."""
-        job, db = self._setting.job, self._setting.ledger.db
+        job, db = self._run.job, self._run.ledger.db
         used, caps = run_queries.run_state(db).used, job.bounds.caps
         bounds: list[tuple[str, float, Range]] = []
         if job.budget is not None:
@@ -107,7 +107,7 @@ class Pilot:
         """What the rest would use of the plan's window, by what the pilot used of it."""
         if len(self._used) < 2:
             return None
-        db = self._setting.ledger.db
+        db = self._run.ledger.db
         sessions = run_queries.run_state(db).used.sessions
         remaining = sum(rest.items for rest in rests(db, 1))
         settled = sum(sample.items_settled for sample in samples(db))

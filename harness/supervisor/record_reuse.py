@@ -35,7 +35,7 @@ from harness.ledger.store import opened_for_reading
 from harness.planning.changes import recorded_fingerprint
 from harness.supervisor.attempt import context_of
 from harness.supervisor.judgement import store_accepted, verdicts_on
-from harness.supervisor.run_context import Setting
+from harness.supervisor.run_context import RunContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,55 +47,54 @@ class _Taken:
     offers: tuple[Offer, ...]
 
 
-async def reuse(setting: Setting, roots: set[str] | None, edited: Collection[str] = ()) -> list[int]:
+async def reuse(run: RunContext, roots: set[str] | None, edited: Collection[str] = ()) -> list[int]:
     """Take over what there is for the items that come from `roots` (None = all) and not from `edited`; returns the
     phases that have got records.
 
     One transaction for each attempt whose records are taken. A ledger that cannot be read offers nothing.
     """
-    if setting.job.reuse is None:
+    if run.job.reuse is None:
         return []
     given: list[int] = []
-    for phase in setting.job.phases[: setting.until]:  # what is taken over in one makes the items of the next
-        waiting = [each for each in fresh_items(setting.ledger.db, phase.number) if each.root not in edited]
+    for phase in run.job.phases[: run.until]:  # what is taken over in one makes the items of the next
+        waiting = [each for each in fresh_items(run.ledger.db, phase.number) if each.root not in edited]
         fresh = [each for each in waiting if roots is None or each.root in roots]
-        for taken in _grouped(_newest(setting, phase.name, fresh), fresh):
-            if await _take(setting, taken):
+        for taken in _grouped(_newest(run, phase.name, fresh), fresh):
+            if await _take(run, taken):
                 given.append(phase.number)
     return sorted(set(given))
 
 
-def _newest(setting: Setting, name: str, fresh: Sequence[Wanted]) -> dict[ItemId, tuple[Path, Offer]]:
+def _newest(run: RunContext, name: str, fresh: Sequence[Wanted]) -> dict[ItemId, tuple[Path, Offer]]:
     """For each item the newest offer that is young enough."""
-    spec, now = setting.job.reuse, setting.clock.now()
+    spec, now = run.job.reuse, run.clock.now()
     best: dict[ItemId, tuple[Path, Offer]] = {}
     if spec is None or not fresh:
         return best
     for state in spec.states:
-        if state == setting.job.state:
+        if state == run.job.state:
             continue
-        for offer in _offers(setting, state, name, fresh):
+        for offer in _offers(run, state, name, fresh):
             is_young = now - offer.made_at <= spec.within
             if is_young and (offer.item not in best or best[offer.item][1].made_at < offer.made_at):
                 best[offer.item] = (state, offer)
     return best
 
 
-def _offers(setting: Setting, state: Path, name: str, fresh: Sequence[Wanted]) -> list[Offer]:
+def _offers(run: RunContext, state: Path, name: str, fresh: Sequence[Wanted]) -> list[Offer]:
     try:
         with ExitStack() as stack:
             ledger = refuse_linked(state) / "ledger.db"
             db = stack.enter_context(opened_for_reading(ledger))
             theirs = ArtifactStore(state / "artifacts", stack.enter_context(closing(contents_of(ledger))))
             phase = phase_called(db, name)
-            if phase is None or not _asks_the_same(setting.job, db, name):
+            if phase is None or not _asks_the_same(run.job, db, name):
                 return []
             found = [(wanted, offer) for wanted in fresh if (offer := offer_for(db, phase, wanted)) is not None]
             return [
                 offer
                 for wanted, offer in found
-                if input_of(db, theirs, phase, wanted)
-                == input_of(setting.ledger.db, setting.store, wanted.batch.phase, wanted)
+                if input_of(db, theirs, phase, wanted) == input_of(run.ledger.db, run.store, wanted.batch.phase, wanted)
             ]
     except (OSError, ValueError, TypeError, HarnessError):
         return []
@@ -126,24 +125,24 @@ def _grouped(best: dict[ItemId, tuple[Path, Offer]], fresh: Sequence[Wanted]) ->
         yield _Taken(state, batch, tuple(offers))
 
 
-async def _take(setting: Setting, taken: _Taken) -> bool:
+async def _take(run: RunContext, taken: _Taken) -> bool:
     """Judge what the attempt left by the checks of today, and record what they accept; False when it is nothing."""
     items = tuple(offer.item for offer in taken.offers)
     first = taken.offers[0]
     try:
-        if not _copied(setting.store, taken.state, first.artifacts):
+        if not _copied(run.store, taken.state, first.artifacts):
             return False
     except (OSError, HarnessError):
         return False
-    spec = _spec(setting, taken.batch, items, taken.state / first.folder)
-    judgement = await verdicts_on(setting, spec, first.artifacts, ())
+    spec = _spec(run, taken.batch, items, taken.state / first.folder)
+    judgement = await verdicts_on(run, spec, first.artifacts, ())
     if not any(isinstance(verdict, Accepted) for verdict in judgement.verdicts.values()):
         return False
-    spans = store_accepted(setting.store, spec, judgement)
-    db = setting.ledger.db
+    spans = store_accepted(run.store, spec, judgement)
+    db = run.ledger.db
     members = [member_of(db, taken.batch.phase, item) for item in items]
     events = [_with_source(event, taken) for event in recover(0, taken.batch, members, judgement, spans)]
-    with setting.ledger.transaction() as transaction:
+    with run.ledger.transaction() as transaction:
         transaction.record(events)
         follow(transaction, taken.batch.phase, taken.batch.number)
     return bool(events)
@@ -168,19 +167,19 @@ def _copied(store: ArtifactStore, state: Path, artifacts: Sequence[Artifact]) ->
     return True
 
 
-def _spec(setting: Setting, batch: BatchRef, items: tuple[ItemId, ...], folder: Path) -> AttemptSpec:
+def _spec(run: RunContext, batch: BatchRef, items: tuple[ItemId, ...], folder: Path) -> AttemptSpec:
     """What a judge has to know; nothing of it is ever sent to a session. In `folder` is the stream of who made it."""
-    job = setting.job
+    job = run.job
     phase = job.phase(batch.phase)
     group = ReadyGroup(GroupId(0), batch, items, 0, late=True)
-    before = entry_queries.last_seq(setting.ledger.db) + 1
+    before = entry_queries.last_seq(run.ledger.db) + 1
     return AttemptSpec(
         id=AttemptId(0),
         token=Token(""),
         group=group.id,
         batch=batch,
         phase_name=phase.name,
-        items=item_queries.items_of(setting.ledger.db, group, setting.store, job.folder),
+        items=item_queries.items_of(run.ledger.db, group, run.store, job.folder),
         tries=0,
         reasons={},
         prompt="",
@@ -188,7 +187,7 @@ def _spec(setting: Setting, batch: BatchRef, items: tuple[ItemId, ...], folder: 
         session_id="",
         session=phase.session,
         output=phase.output,
-        context=context_of(setting, group, phase, before),
+        context=context_of(run, group, phase, before),
         cost_cap_usd=None,
         max_output_tokens=0,
         folder=folder,

@@ -40,6 +40,7 @@ from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
 from harness.ledger.verification import refused
 from harness.planning.choice import Choice, choose, chosen_roots
+from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.finished_job import at_rest
 from harness.supervisor.housekeeping import ballast_path, errors_path, give_up, progress_path, tidy
 from harness.supervisor.judgement import judge_in
@@ -58,7 +59,7 @@ from harness.supervisor.outcome import Finished
 from harness.supervisor.progress_writer import ProgressWriter
 from harness.supervisor.record_reuse import reuse
 from harness.supervisor.requests import RequestDesk
-from harness.supervisor.run_context import Setting
+from harness.supervisor.run_context import RunContext
 from harness.supervisor.signals import as_requests, stopped_whole
 from harness.supervisor.workbook_writer import refuse_bad_write_backs
 
@@ -131,14 +132,14 @@ def _run_held(
                 agreed = plan_or_check(job, ledger, bounded, options.again, options.choice)
                 if agreed == Agreed() and not options.settle_only and (rest := at_rest(job, ledger, options.choice)):
                     return rest
-                setting = _setting(job, ledger, bounded, clock, containment, guardian, options)
+                run = _run_context(job, ledger, bounded, clock, containment, guardian, options)
                 started = _started(job, containment, options, awake)
-                return asyncio.run(_run(setting, options, agreed, started, on_event, lock.is_in_place))
+                return asyncio.run(_supervise(run, options, agreed, started, on_event, lock.is_in_place))
         finally:
             asyncio.run(end_found(lambda: of_job(job.state), 0))  # what checks have left behind
 
 
-def _setting(
+def _run_context(
     job: Job,
     ledger: Ledger,
     bounded: Bounded,
@@ -146,7 +147,7 @@ def _setting(
     containment: Containment,
     guardian: Guardian,
     options: RunOptions,
-) -> Setting:
+) -> RunContext:
     credential = options.credential
     store = ArtifactStore(job.state / "artifacts", ledger.contents)
     judged_in = judge_in(job, bounded)
@@ -168,9 +169,10 @@ def _setting(
     )
     shared = options.shared_state or job.state / "holds"
     holds = SharedHolds(shared, credential.fingerprint, job.name) if credential else None
-    judge, until = partial(judged_in, store), options.choice.until
+    judge, duplicates, until = partial(judged_in, store), DuplicateIds(job, ledger), options.choice.until
+    halt = bounded.halt.call
     last = next((phase.number for phase in job.phases if phase.name == until), None)
-    return Setting(job, ledger, store, clock, executor, judge, holds, credential, bounded.halt.call, until=last)
+    return RunContext(job, ledger, store, clock, executor, judge, duplicates, holds, credential, halt, until=last)
 
 
 def _started(job: Job, containment: Containment, options: RunOptions, awake: Awake) -> RunStarted:
@@ -189,62 +191,62 @@ def _started(job: Job, containment: Containment, options: RunOptions, awake: Awa
     )
 
 
-async def _run(
-    setting: Setting,
+async def _supervise(
+    run: RunContext,
     options: RunOptions,
     agreed: Agreed,
     started: RunStarted,
     on_event: Callable[[SessionEvent], None],
     is_lock_in_place: Callable[[], bool],
 ) -> Finished:
-    job = setting.job
-    progress = ProgressWriter(progress_path(job), setting.ledger, setting.clock, errors_path=errors_path(job))
-    merger = Merger(setting)
+    job = run.job
+    progress = ProgressWriter(progress_path(job), run.ledger, run.clock, errors_path=errors_path(job))
+    merger = Merger(run)
 
     def withdrawn(phase: int) -> None:
         merger.note(phase)
         progress.note()
 
     def begin() -> set[str] | None:
-        for phase in sorted(agreed.record(setting.ledger, spool.who_am_i())):
+        for phase in sorted(agreed.record(run.ledger, spool.who_am_i())):
             withdrawn(phase)
-        return choose(setting.ledger, options.choice)
+        return choose(run.ledger, options.choice)
 
-    requests = RequestDesk(job.state / "control", setting.ledger, withdrawn, setting.shared_holds)
-    supervisor = Supervisor(setting, merger, progress, requests, on_event, is_lock_in_place)
+    requests = RequestDesk(job.state / "control", run.ledger, withdrawn, run.shared_holds)
+    supervisor = Supervisor(run, merger, progress, requests, on_event, is_lock_in_place)
     if options.settle_only:
         supervisor.start_nothing()
-    beside = [asyncio.create_task(_listen(job, supervisor)), asyncio.create_task(_look_around(setting, supervisor))]
-    if setting.supply is not None:
-        beside.append(asyncio.create_task(setting.supply.tend(setting.clock, supervisor.wake)))
+    beside = [asyncio.create_task(_listen(job, supervisor)), asyncio.create_task(_look_around(run, supervisor))]
+    if run.supply is not None:
+        beside.append(asyncio.create_task(run.supply.tend(run.clock, supervisor.wake)))
     try:
         with as_requests(supervisor):
             if not options.settle_only:
-                roots, edited = chosen_roots(setting.ledger.db, options.choice), {row.item for row in agreed.rows}
-                for phase in await reuse(setting, roots, edited):  # edited rows are made again
+                roots, edited = chosen_roots(run.ledger.db, options.choice), {row.item for row in agreed.rows}
+                for phase in await reuse(run, roots, edited):  # edited rows are made again
                     withdrawn(phase)
             return await supervisor.run(started, begin)
     except (OSError, sqlite3.DatabaseError, RuntimeError, MemoryError, BrokenSetupError) as error:
         is_lock_in_place()  # BrokenSetupError where nothing may be written any more
         trouble = _in_words(job, error)
         if trouble is not None and trouble.exit_code == BrokenSetupError.exit_code:
-            await give_up(setting, merger, trouble.message)
+            await give_up(run, merger, trouble.message)
         raise
     except LedgerDamagedError as error:  # of a content: the entries were walked when the ledger was opened
         with suppress(sqlite3.DatabaseError):
-            setting.ledger.record(RunEnded(error.exit_code, error.message))
+            run.ledger.record(RunEnded(error.exit_code, error.message))
         raise
     finally:
         for task in beside:
             task.cancel()
-        if setting.stop_judging is not None:  # a thread that is still at it would keep this process
-            setting.stop_judging()
+        if run.stop_judging is not None:  # a thread that is still at it would keep this process
+            run.stop_judging()
 
 
-async def _look_around(setting: Setting, supervisor: Supervisor) -> None:
+async def _look_around(run: RunContext, supervisor: Supervisor) -> None:
     """No event tells that one of the folders above was moved: the supervisor looks for itself now and then."""
     while True:
-        await setting.clock.sleep(_LOOK_S)
+        await run.clock.sleep(_LOOK_S)
         supervisor.wake()
 
 

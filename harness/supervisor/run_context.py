@@ -1,27 +1,27 @@
-"""What every part of a supervisor works with."""
+"""What every part of one run works with: values only."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from harness.backends.credentials import Supply
 from harness.base.artifacts import ArtifactStore
 from harness.base.clock import Clock
-from harness.base.ids import ItemId
 from harness.core.seam import Executor
 from harness.core.types import Artifact, AttemptSpec, Judgement, OutputFault
 from harness.job.job import Job
 from harness.ledger import run_queries
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
+from harness.supervisor.duplicate_ids import DuplicateIds
 
 Judge = Callable[[AttemptSpec, Sequence[Artifact], Sequence[OutputFault]], Awaitable[Judgement]]
 """Judges what an attempt left behind; never raises for what a session wrote."""
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """The job, its ledger and store, and the two doers: the executor and the judge."""
+class RunContext:
+    """The job, its ledger and store, the executor, the judge, and what judgements are compared with."""
 
     job: Job
     ledger: Ledger
@@ -29,6 +29,7 @@ class Setting:
     clock: Clock
     executor: Executor
     judge: Judge
+    duplicate_ids: DuplicateIds
     shared_holds: SharedHolds | None = None
     """Holds that other jobs on the same credential see; None without a credential."""
     supply: Supply | None = None
@@ -37,8 +38,6 @@ class Setting:
     """Ends judgements that are going on: they raise HaltedError, and so does every later one."""
     until: int | None = None
     """The last phase of which anything starts in this run; None = of all."""
-    clashing: dict[int, set[ItemId]] = field(default_factory=dict)
-    """Phase -> items of this run that make items of it, and have not found ids that nobody has."""
 
     def hold(self, own: tuple[datetime, str] | None, now: datetime) -> tuple[datetime, str] | None:
         """The latest of this job's hold, one that another job on the same credential has met, and a renewal of that."""

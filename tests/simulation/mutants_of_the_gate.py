@@ -22,7 +22,7 @@ from harness.supervisor import loop as supervising
 from harness.supervisor import plan_pace
 from harness.supervisor.gatekeeper import Door
 from harness.supervisor.loop import Supervisor
-from harness.supervisor.run_context import Setting
+from harness.supervisor.run_context import RunContext
 from tests.simulation.mutant import Mutant, Plant, listed_in
 
 MUTANTS: list[Mutant] = []
@@ -73,7 +73,7 @@ def _hold_forgotten_at_a_restart(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("V10")
 def _hold_of_another_job_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Setting, "hold", lambda self, own, now: own)
+    patch.setattr(RunContext, "hold", lambda self, own, now: own)
 
 
 @mutant("V10")
@@ -104,8 +104,8 @@ def _nothing_looks_into_a_claim(patch: pytest.MonkeyPatch) -> None:
 def _the_gate_follows_what_a_session_says(patch: pytest.MonkeyPatch) -> None:
     settled = attempting.settle_as_judged
 
-    def as_told(setting: Any, spec: Any, ending: Any, judgement: Any) -> Any:
-        ended = settled(setting, spec, ending, judgement)
+    def as_told(run: Any, spec: Any, ending: Any, judgement: Any) -> Any:
+        ended = settled(run, spec, ending, judgement)
         return replace(ended, blame=ending.fault.blame if ending.fault else None, evidence={})
 
     patch.setattr(supervising, "settle_as_judged", as_told)

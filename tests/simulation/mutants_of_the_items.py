@@ -112,23 +112,23 @@ def _salvage(change: Callable[[Supervisor, Any], Any]) -> Plant:
     """Replaces what the supervisor does with one attempt that a lost supervisor left open."""
 
     async def salvage(self: Supervisor) -> None:
-        setting = self._setting
-        for lost in attempt_queries.unsettled(setting.ledger.db):
+        run = self._run
+        for lost in attempt_queries.unsettled(run.ledger.db):
             identity = attempting.Identity(lost.attempt, lost.token, lost.session_id, lost.folder, lost.started_seq)
-            spec = attempting.make_spec(setting, lost.group, identity)
-            await attempting.judge_and_settle(setting, spec, await change(self, spec))
+            spec = attempting.make_spec(run, lost.group, identity)
+            await attempting.judge_and_settle(run, spec, await change(self, spec))
 
     return lambda patch: patch.setattr(Supervisor, "_salvage", salvage)
 
 
 async def _believe_nothing(supervisor: Supervisor, spec: Any) -> Ending:
-    return replace(await supervisor._setting.executor.salvage(spec), artifacts=())
+    return replace(await supervisor._run.executor.salvage(spec), artifacts=())
 
 
 async def _end_nothing(supervisor: Supervisor, spec: Any) -> Ending:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(World, "_end_orphan", lambda world, session: None)
-        return await supervisor._setting.executor.salvage(spec)
+        return await supervisor._run.executor.salvage(spec)
 
 
 MUTANTS.append(Mutant("salvage trusts nothing", _salvage(_believe_nothing), ("V2",)))

@@ -73,7 +73,7 @@ def _a_hold_is_told_to_others_before_the_commit(patch: pytest.MonkeyPatch) -> No
     def hasty(self: Supervisor, spec: Any, ended: AttemptEnded, *, reached_model: bool) -> None:
         settled(self, spec, ended, reached_model=reached_model)
         if says_usage_limit(ended):
-            self._setting.share_hold()
+            self._run.share_hold()
 
     patch.setattr(Supervisor, "_settled", hasty)
 

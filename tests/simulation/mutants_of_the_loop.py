@@ -95,19 +95,19 @@ def _wall_clock_for_the_merge(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         Merger,
         "__init__",
-        lambda self, setting, *rest: begin(self, replace(setting, clock=_WallClock(setting.clock)), *rest),
+        lambda self, run, *rest: begin(self, replace(run, clock=_WallClock(run.clock)), *rest),
     )
 
 
 @mutant("V16", layer="clock")
 def _wall_clock_for_the_cache(patch: pytest.MonkeyPatch) -> None:
     def needs_lead(self: Door, phase: int) -> bool:
-        model, now = self._setting.job.phase(phase).session.model, self._setting.clock.now().timestamp()
+        model, now = self._run.job.phase(phase).session.model, self._run.clock.now().timestamp()
         primed = self._primed.get((phase, model))
         return self.gate.probing or primed is None or not 0 <= now - primed < gates.CACHE_LIFE_S
 
     def answered(self: Door, spec: Any) -> None:
-        self._primed[spec.batch.phase, spec.session.model] = self._setting.clock.now().timestamp()
+        self._primed[spec.batch.phase, spec.session.model] = self._run.clock.now().timestamp()
         self.gate = self.gate.after_answer()
         self._wake()
 

@@ -23,9 +23,10 @@ from harness.ledger.store import Ledger, rebuild, state_of
 from harness.review.rejudge import _NoSessions
 from harness.sources.read import read
 from harness.supervisor import record_reuse
+from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.judgement import judge_with
 from harness.supervisor.opening import make_state_folder, open_ledger, plan_or_check
-from harness.supervisor.run_context import Setting
+from harness.supervisor.run_context import RunContext
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 TRIALS = 6
@@ -156,9 +157,11 @@ def _take_over(job: Job, bounded: Bounded, die_at: int | None = None) -> int:
     ledger = _open(job, NOW, bounded)
     ledger.around_commit = around
     store = ArtifactStore(job.state / "artifacts", ledger.contents)
-    setting = Setting(job, ledger, store, _At(NOW), _NoSessions(), judge_with(job, store, bounded))
+    run = RunContext(
+        job, ledger, store, _At(NOW), _NoSessions(), judge_with(job, store, bounded), DuplicateIds(job, ledger)
+    )
     try:
-        asyncio.run(record_reuse.reuse(setting, None))
+        asyncio.run(record_reuse.reuse(run, None))
     finally:
         ledger.around_commit = lambda moment: None
         with suppress(sqlite3.Error):
@@ -222,11 +225,11 @@ def _the_oldest_counts(patch: pytest.MonkeyPatch) -> None:
     real = record_reuse._offers
     newest = record_reuse._newest
 
-    def first(setting: Setting, name: str, fresh: Any) -> Any:
-        found = newest(setting, name, fresh)
-        for state in setting.job.reuse.states if setting.job.reuse else ():
-            if state != setting.job.state:
-                for offer in real(setting, state, name, fresh):
+    def first(run: RunContext, name: str, fresh: Any) -> Any:
+        found = newest(run, name, fresh)
+        for state in run.job.reuse.states if run.job.reuse else ():
+            if state != run.job.state:
+                for offer in real(run, state, name, fresh):
                     if NOW - offer.made_at <= timedelta(days=30) and offer.made_at < found[offer.item][1].made_at:
                         found[offer.item] = (state, offer)
         return found

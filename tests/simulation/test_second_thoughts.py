@@ -26,9 +26,10 @@ from harness.ledger.edits import Row
 from harness.ledger.store import Entry, Ledger
 from harness.review.rejudge import rejudge
 from harness.supervisor import requests
+from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.opening import Agreed
 from harness.supervisor.outcome import Finished
-from harness.supervisor.run_context import Setting
+from harness.supervisor.run_context import RunContext
 from tests.simulation.judging import SimulatedJudge
 from tests.simulation.script import draw
 from tests.simulation.universe import Universe
@@ -174,9 +175,9 @@ class _Doubting(Universe):
         self.disk.is_dead = False
         ledger = self._open_ledger()
         judge = _MendedJudge(self.store, self._making)
-        setting = Setting(self.job, ledger, self.store, self.clock, self.world, judge)
+        run = RunContext(self.job, ledger, self.store, self.clock, self.world, judge, DuplicateIds(self.job, ledger))
         try:
-            self.clock.run(lambda: rejudge(setting, None))
+            self.clock.run(lambda: rejudge(run, None))
         except BaseException as error:
             if not (self.disk.is_dead or self._is_no_room(error)):
                 raise

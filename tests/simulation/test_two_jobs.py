@@ -18,13 +18,14 @@ from harness.core.run_events import RunStarted
 from harness.core.types import Artifact, AttemptSpec, Ending, Fault, Item, SessionEvent, SessionFacts
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger, entries
+from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.loop import Supervisor
 from harness.supervisor.merger import Merger
 from harness.supervisor.opening import plan_job
 from harness.supervisor.outcome import Finished
 from harness.supervisor.progress_writer import ProgressWriter
 from harness.supervisor.requests import RequestDesk
-from harness.supervisor.run_context import Setting
+from harness.supervisor.run_context import RunContext
 from tests.simulation.building import job_of
 from tests.simulation.judging import SimulatedJudge
 from tests.simulation.script import Script, Span
@@ -89,17 +90,16 @@ class Sessions:
         return "/mnt/work"
 
 
-async def _run(name: str, account: Account, home: Path, ledger: Ledger, items: int) -> Finished:
+async def _played_by(name: str, account: Account, home: Path, ledger: Ledger, items: int) -> Finished:
     job = job_of(Script(parallel=3), home / name)
     store = ArtifactStore(job.state / "artifacts", ledger.contents)
     holds = SharedHolds(home, "key", name)
-    setting = Setting(
-        job, ledger, store, account.clock, Sessions(name, account, store), SimulatedJudge(store, lambda _: ()), holds
-    )
+    judge, sessions = SimulatedJudge(store, lambda _: ()), Sessions(name, account, store)
+    run = RunContext(job, ledger, store, account.clock, sessions, judge, DuplicateIds(job, ledger), holds)
     plan_job(job, ledger, [Item(ItemId(f"i{number:03d}"), {}) for number in range(items)], {})
     writer = ProgressWriter(job.state / "progress.json", ledger, account.clock, slowly)
     desk = RequestDesk(job.state / "control", ledger, shared_holds=holds)
-    supervisor = Supervisor(setting, Merger(setting, slowly), writer, desk, lambda event: None, lambda: True)
+    supervisor = Supervisor(run, Merger(run, slowly), writer, desk, lambda event: None, lambda: True)
     return await supervisor.run(RunStarted(1, "sim", "0", job.parallel, None, "off", "none"))
 
 
@@ -113,7 +113,7 @@ def _played(home: Path, account: Account) -> dict[str, Ledger]:
     }
 
     async def both() -> list[Finished]:
-        return await asyncio.gather(*(_run(name, account, home, ledger, 18) for name, ledger in ledgers.items()))
+        return await asyncio.gather(*(_played_by(name, account, home, ledger, 18) for name, ledger in ledgers.items()))
 
     assert [finished.exit_code for finished in account.clock.run(both)] == [0, 0]
     return ledgers

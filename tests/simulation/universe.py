@@ -30,6 +30,7 @@ from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger, entries
 from harness.planning.choice import Choice, choose
 from harness.supervisor import merger, progress_writer
+from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.housekeeping import give_up
 from harness.supervisor.loop import Supervisor
 from harness.supervisor.merger import Merger
@@ -37,7 +38,7 @@ from harness.supervisor.opening import add_items, plan_job
 from harness.supervisor.outcome import Finished
 from harness.supervisor.progress_writer import ProgressWriter
 from harness.supervisor.requests import RequestDesk
-from harness.supervisor.run_context import Setting
+from harness.supervisor.run_context import RunContext
 from tests.simulation.building import job_of
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.ending import check_end, check_files_are_not_late, check_idleness, merged
@@ -189,12 +190,13 @@ class Universe:
             self.script.pace(),
         )
         until = self._until[0] if self._until else None
-        setting = Setting(self.job, ledger, self.store, self.clock, self.world, judge, holds, until=until)
+        duplicates = DuplicateIds(self.job, ledger)
+        run = RunContext(self.job, ledger, self.store, self.clock, self.world, judge, duplicates, holds, until=until)
         writer = ProgressWriter(self.job.state / "progress.json", ledger, self.clock, very_slowly)
         spool.forget_cancels(self.job.state / "control")
         desk = RequestDesk(self.job.state / "control", ledger, shared_holds=holds)
-        merger = Merger(setting, slowly)
-        supervisor = Supervisor(setting, merger, writer, desk, self._heard, lambda: True)
+        merger = Merger(run, slowly)
+        supervisor = Supervisor(run, merger, writer, desk, self._heard, lambda: True)
         self._supervisor = supervisor
         people = asyncio.create_task(self._people(supervisor))
         try:
@@ -202,7 +204,7 @@ class Universe:
             started = RunStarted(1, "sim", "0", self.job.parallel, None, "off", "none", until=name)
             return await supervisor.run(started, lambda: self._chosen(ledger))
         except (OSError, sqlite3.OperationalError, BrokenSetupError):
-            await give_up(setting, merger, "it gave way")
+            await give_up(run, merger, "it gave way")
             raise
         finally:
             people.cancel()
