@@ -15,8 +15,8 @@ from harness.cli.options import (
     Place,
     Settings,
     Trust,
+    again_at,
     expanded,
-    typed,
 )
 from harness.cli.output import print_json, print_lines, say
 
@@ -114,7 +114,7 @@ def _must_be_allowed(place: Place, job: "Job", settings: "Sequence[str] | None",
     if job.rehearsal or job.is_free():
         return
     if job.helper is not None:
-        must_be_trusted(job, settings or (), place.command("check", "--live").strip("`"), trust=False)
+        must_be_trusted(job, settings or (), place.command("check", "--live"), trust=False)
     if yes:
         return
     if not sys.stdin.isatty():
@@ -151,7 +151,7 @@ def _plan_section(
     if not as_json:
         print_lines(outline(job, selection, datetime.now(UTC)))
     refuse_synthetic(job)
-    refuse_what_launch_would(job, found.items, typed(place, list(settings or ())))
+    refuse_what_launch_would(job, found.items, again_at(place, list(settings or ())))
     return outline_as_json(job, selection, warnings)
 
 
@@ -194,7 +194,7 @@ def plan(
         _print_mounts(job, as_json=as_json)
         return
     source = preview.read_items(job).items
-    for line in unlike_planned(job, source, typed(place, settings)):
+    for line in unlike_planned(job, source, again_at(place, settings)):
         say(line)
     items = preview.to_be_worked_on(job, source).chosen
     if prompt or phase:

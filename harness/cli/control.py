@@ -26,7 +26,7 @@ def pause(
 
     place = Place(manifest, rehearsal, instance)
     if ask(place, Request("pause", who_am_i())):
-        say(f"paused: running sessions go on to their end, nothing new starts until {place.command('resume')}")
+        say(f"paused: running sessions go on to their end, nothing new starts until `{place.command('resume')}`")
 
 
 def resume(
@@ -109,7 +109,7 @@ def cancel(
         how = "running sessions are ended now" if now else "running sessions get their grace, then they are ended"
         if is_second:
             how = "that was asked before, so running sessions are ended now"
-        say(f"stopping: {how}; {place.command('launch')} continues later")
+        say(f"stopping: {how}; `{place.command('launch')}` continues later")
 
 
 def retry(
@@ -133,7 +133,7 @@ def retry(
         message = (
             "expected the ids of failed items, --failed for all of them, or --batch for those of a batch; one of these"
         )
-        raise UsageError([Problem("retry", message, f"{place.command('status')} lists them")])
+        raise UsageError([Problem("retry", message, f"`{place.command('status')}` lists them")])
     if batch:
         items = _failed_in(place, batch)
     chosen = _failed_ones(place, items) if items or failed else []
@@ -141,7 +141,7 @@ def retry(
         say(f"nothing {'of that has' if batch else 'has'} failed, so there is nothing to retry")
         if batch:
             done = f"batch={','.join(batch)}"
-            say(f"{place.command('redo', '--where', done)} takes back what is done of it")
+            say(f"`{place.command('redo', '--where', done)}` takes back what is done of it")
         return
     rows = tuple(each.row for each in _edited(place, settings, chosen))
     if ask(place, Request("retry", who_am_i(), items=tuple(items), all_failed=failed, rows=rows)):
@@ -175,6 +175,7 @@ def _edited(place: Place, settings: list[str] | None, failed: list[str]) -> "lis
     from harness.cli.preview import read_items
     from harness.planning.changes import edited_items, may_edit, planned_source
     from harness.sources.read import digest_of_source
+    from harness.views.change_text import change_line
     from harness.views.ledger_reading import reading
 
     try:
@@ -192,8 +193,9 @@ def _edited(place: Place, settings: list[str] | None, failed: list[str]) -> "lis
             return []
         found = edited_items(job, db, items)
     for each in found:
-        what = "used" if each.state == "failed" else f"not used, for it is done: {place.command('launch', '--changed')}"
-        say(f"{each.in_words()} ({what})")
+        redo = place.command("launch", "--changed")
+        what = "used" if each.state == "failed" else f"not used, because it is done: `{redo}` redoes it"
+        say(f"{change_line(each.change)} ({what})")
     return [each for each in found if each.state == "failed"]
 
 
@@ -216,9 +218,9 @@ def _failed_ones(place: Place, items: list[str]) -> list[str]:
     def take_back(item: str) -> str:
         done = acceptances(db, item)
         where = ["--phase", phases[done[-1].batch.phase]] if len(done) > 1 else []
-        return f"{place.command('reject', item, '--why', 'TEXT', *where)} takes it back"
+        return f"`{place.command('reject', item, '--why', 'TEXT', *where)}` takes it back"
 
-    goes_on = f"{place.command('launch')} goes on with it unasked"
+    goes_on = f"`{place.command('launch')}` goes on with it unasked"
     with reading(place.state) as db:
         phases: dict[int, str] = dict(db.execute("SELECT phase, name FROM phases").fetchall())
         wanted = [ItemId(item) for item in items] or None
@@ -246,7 +248,7 @@ def ask(place: Place, request: "Request") -> bool:
             pass
     posted = post(place.state / "control", request)
     if not is_held(place.state / "lock"):
-        say(f"no supervisor runs: {request.verb} waits for the next {place.command('launch')}")
+        say(f"no supervisor runs: {request.verb} waits for the next `{place.command('launch')}`")
         say_if_rehearsed(place, request.verb)
         return False
     if asyncio.run(_is_taken(posted)):
@@ -262,7 +264,7 @@ def say_if_rehearsed(place: Place, verb: str) -> None:
 
     beside = rehearsal_beside(place.state)
     if beside is not None and is_held(beside / "lock"):
-        say(f"its rehearsal runs: {place.rehearsed.command(verb)}")
+        say(f"its rehearsal runs: `{place.rehearsed.command(verb)}`")
 
 
 async def _is_taken(posted: Path) -> bool:

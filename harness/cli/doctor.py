@@ -52,7 +52,7 @@ def doctor(
 def _must_be_trusted(place: Place, settings: list[str] | None, *, trust: bool) -> None:
     from harness.cli.trust import must_be_trusted
 
-    asked = place.command("doctor", "--helper", *words_of(settings)).strip("`")
+    asked = place.command("doctor", "--helper", *words_of(settings))
     must_be_trusted(place.load(settings), settings or (), asked, trust=trust)
 
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
+from harness.base.commands import NextCommand
 from harness.base.errors import Problem, UsageError
 from harness.cli.foretold import warnings_of
 from harness.cli.later_phases import problems_ahead
 from harness.cli.preview import Planned, new_groups, read_items, to_be_worked_on
-from harness.cli.reset import changed_in_words
+from harness.cli.reset import why_anew
 from harness.cli.silent_prompts import silent_prompts
 from harness.core.models import FALLS_BACK_TO, canonical
 from harness.core.prices import known_names, price_of
@@ -37,6 +38,7 @@ from harness.supervisor.opening import (
 )
 from harness.supervisor.selections import selected
 from harness.supervisor.workbook_writer import refuse_bad_write_backs
+from harness.views.change_text import worded
 from harness.views.wording import clean_lines
 
 
@@ -134,12 +136,12 @@ def _useless_fallbacks(job: Job) -> Iterator[str]:
                 yield f"the fallback {name!r} is never used: when {model} refuses, {does}"
 
 
-def refuse_what_launch_would(job: Job, items: Sequence[Item], typed: str) -> None:
+def refuse_what_launch_would(job: Job, items: Sequence[Item], launch: NextCommand) -> None:
     """UsageError when the job was planned and has changed since; a rehearsal starts anew then, and is not refused."""
     refuse_renamed(job)
     changes = _changes(job, items)
-    if changes.in_words() and not job.rehearsal:
-        raise UsageError([refusal(job, changes, typed)])
+    if changes.listed() and not job.rehearsal:
+        raise UsageError([refusal(job, changes, launch)])
 
 
 def groups_to_add(job: Job, items: Sequence[Item]) -> list[Planned]:
@@ -157,15 +159,15 @@ def groups_to_add(job: Job, items: Sequence[Item]) -> list[Planned]:
     ]
 
 
-def unlike_planned(job: Job, items: Sequence[Item], typed: str) -> Iterator[str]:
+def unlike_planned(job: Job, items: Sequence[Item], launch: NextCommand) -> Iterator[str]:
     """What differs from the plan, which is still what is shown."""
     changes = _changes(job, items)
-    if not changes.in_words():
+    if not changes.listed():
         return
     if job.rehearsal:
-        yield f"the next rehearsal would be {changed_in_words(changes.in_words()).removesuffix(': ')}"
+        yield f"the next rehearsal will start over: {why_anew(changes.listed())}"
     else:
-        problem = refusal(job, changes, typed)
+        problem = worded(refusal(job, changes, launch))
         yield clean_lines(f"a launch would be refused: {problem.message}\n  hint: {problem.hint}")
 
 

@@ -24,7 +24,7 @@ from harness.cli.options import (
     Trust,
     Until,
     UnusedRehearsal,
-    typed,
+    again_at,
     words_of,
 )
 
@@ -64,7 +64,7 @@ def launch(
 
     Several jobs run in turn; the next one starts when the one before is finished.
     """
-    from harness.base.commands import command_line
+    from harness.base.commands import NextCommand
     from harness.cli.collected_errors import together
     from harness.cli.detach import Words, detach_and_wait
     from harness.cli.trust import must_be_trusted
@@ -81,7 +81,8 @@ def launch(
     jobs = together([partial(place.load, settings) for place in places])
     together([partial(refuse, job) for job in jobs for refuse in (refuse_synthetic, refuse_renamed)[: 2 - reset]])
     asked = [*words.as_arguments(), *(["--reset"] if reset else [])]
-    wanted = command_line("launch", *map(str, manifests or [DEFAULT_MANIFEST]), *asked)
+    named = [place.named for place in places]
+    wanted = NextCommand("launch", (*named[1:], *asked), named[0])
     together([partial(must_be_trusted, job, settings or (), wanted, trust=trust) for job in jobs])
     if dry_run:
         raise typer.Exit(_run_dry(jobs))
@@ -92,7 +93,7 @@ def launch(
         _chosen_walls(jobs[0])
         raise typer.Exit(detach_and_wait(places[0], words))
     options = [
-        RunOptions(supply, choice, Again(keep, add, changed, typed(place, settings)), shared_state=shared)
+        RunOptions(supply, choice, Again(keep, add, changed, again_at(place, settings)), shared_state=shared)
         for place, supply in zip(places, supplies, strict=True)
     ]
     raise typer.Exit(_in_turn(zip(places, jobs, options, strict=True), words_of(settings), plain=plain))
@@ -186,11 +187,11 @@ def rehearse(
     from harness.cli.output import print_lines, say
     from harness.cli.rehearse import advice, aftermath, must_be_playable, nothing_played, serving, sessions_so_far
     from harness.cli.reset import (
-        changed_in_words,
         is_there_anything,
         must_start_anew,
         reset_now,
         what_is_new,
+        why_anew,
     )
     from harness.cli.trust import must_be_trusted
     from harness.ledger.lock import refuse_if_held
@@ -202,13 +203,13 @@ def rehearse(
     job = place.load(settings)
     parse_faults(faults)
     asked = [*words_of(settings), *(["--faults", faults] if faults else []), *(["--seed", str(seed)] if seed else [])]
-    must_be_trusted(job, settings or (), place.command("launch", *asked).strip("`"), trust=trust)
+    must_be_trusted(job, settings or (), place.command("launch", *asked), trust=trust)
     refuse_if_held(job.state)
     changes = [] if keep or add or reset else what_is_new(job)
     if changes or (reset and is_there_anything(job)):
         must_start_anew(job, choice)
         must_be_playable(job, faults)
-        reset_now(job, changed_in_words(changes) if changes else "")
+        reset_now(job, why_anew(changes) if changes else "")
     make_state_folder(job)
     say("rehearsal: no model, no cost; nothing of it counts as done")
     if ignored := [name for name in ("rate", "window", "deadline", "stop_at") if getattr(job.bounds, name) is not None]:
@@ -220,7 +221,8 @@ def rehearse(
         code = play(place, job, options, words_of(settings), plain=plain, advice=partial(advice, job, place))
     print_lines(aftermath(job))
     if faults and code < 2 and sessions_so_far(job) == before:
-        say(nothing_played(job, place.command("launch", "--reset", "--faults", faults, *words_of(settings))))
+        again = place.command("launch", "--reset", "--faults", faults, *words_of(settings))
+        say(nothing_played(job, again))
     raise typer.Exit(code)
 
 
@@ -272,7 +274,7 @@ def play(
     with reading(job.state) as db:
         out = left_out(db)
     if out:
-        more = "" if job.rehearsal else f"; {place.command('launch', '--add')} plans what is left out"
+        more = "" if job.rehearsal else f"; `{place.command('launch', '--add')}` appends them"
         say(f"{counted(out, f'new {clean(job.noun)}')} left out{more}")
     now = datetime.now(UTC)
     said = None if _has_its_own_next_step(job, finished) else advice()

@@ -77,10 +77,11 @@ def _say_version() -> int:
 
 def tell(error: HarnessError) -> int:
     """Say what went wrong and what to do, on stderr; the exit code it carries."""
+    from harness.views.change_text import worded
     from harness.views.wording import clean_lines
 
     if isinstance(error, UsageError):
-        for problem in error.problems:
+        for problem in map(worded, error.problems):
             sys.stderr.write(clean_lines(f"error: {problem.where}: {problem.message}") + "\n")
             if problem.hint:
                 sys.stderr.write(clean_lines(f"  hint: {problem.hint}") + "\n")

@@ -12,6 +12,7 @@ from harness.base.home import at_home
 from harness.base.instances import complaint_about, state_folder
 
 if TYPE_CHECKING:
+    from harness.base.commands import NextCommand
     from harness.job.job import Job
 
 
@@ -163,11 +164,11 @@ class Place:
             _say_taken(kept, tuple(said), "as launched" if self.rehearsal else "as rehearsed")
         return kept
 
-    def command(self, verb: str, *words: str) -> str:
-        """What to type next, with back quotes around it."""
-        from harness.base.commands import command_line
+    def command(self, verb: str, *words: str) -> "NextCommand":
+        """A command about the same job."""
+        from harness.base.commands import NextCommand
 
-        return f"`{command_line(verb, self.named, *words, rehearsal=self.rehearsal, instance=self.instance)}`"
+        return NextCommand(verb, words, self.named, self.instance, self.rehearsal)
 
 
 def _say_taken(kept: tuple[str, ...], said: tuple[str, ...], where: str) -> None:
@@ -186,6 +187,6 @@ def words_of(settings: list[str] | None) -> list[str]:
     return [word for setting in settings or () for word in ("--set", setting)]
 
 
-def typed(place: Place, settings: list[str] | None) -> str:
+def again_at(place: Place, settings: list[str] | None) -> "NextCommand":
     """A launch with its settings, but without switches: what the next one needs too."""
-    return place.command("launch", *words_of(settings)).strip("`")
+    return place.command("launch", *words_of(settings))

@@ -10,7 +10,6 @@ from typing import Any
 import typer
 
 from harness.backends.supply import find_supply
-from harness.base.commands import command_line
 from harness.base.errors import Problem, UsageError
 from harness.base.files import write_private
 from harness.cli.launch import play
@@ -57,13 +56,13 @@ def compose_by_model(place: Place, job: Job, items: Sequence[Item], model: str |
     asked = composer_job(job, beside.state, beside.state / REQUEST, _claude(model, job))
     if job.rehearsal and job.scene is None:  # made up of a schema, no plan would have the job's ids
         asked = replace(asked, samples=Samples(job.manifest, {ID: ({"id": ID, **composed(job, items)},)}))
-    must_be_trusted(job, (), place.command("plan", "--write", "plan.json", "--by", "model").strip("`"), trust=trust)
+    must_be_trusted(job, (), place.command("plan", "--write", "plan.json", "--by", "model"), trust=trust)
     _begin(asked, request_of(job, items))
     code = _run(beside, asked)
     if code > 1:
         say("the plan was not composed: the run was stopped; the same command goes on")
         raise typer.Exit(code)
-    return _came(asked, command_line("report", beside.named, rehearsal=place.rehearsal, instance=place.instance))
+    return _came(asked, str(beside.command("report")))
 
 
 def _claude(model: str | None, job: Job) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.backends.credentials import Credential, RehearsedWeb, rehearsal_credential
+from harness.base.commands import NextCommand
 from harness.cli.options import Place
 from harness.core.money import in_words as money
 from harness.core.money import to_micro
@@ -113,11 +114,11 @@ def sessions_so_far(job: Job) -> int:
         return head(db).sessions
 
 
-def nothing_played(job: Job, anew: str) -> str:
+def nothing_played(job: Job, again: NextCommand) -> str:
     """What is said of troubles that were ordered and that no session was there to meet."""
     with reading(job.state) as db:
         which = "every item asked for" if has_open_items(db) else "every item"
-    return f"nothing was played: {which} is settled; {anew} plays it anew"
+    return f"nothing was played: {which} is settled; `{again}` starts over"
 
 
 def advice(job: Job, place: Place) -> str | None:
@@ -128,7 +129,7 @@ def advice(job: Job, place: Place) -> str | None:
     what = "say what the checks want in `fields` or a `schema:`, or write samples or a scene"
     if _are_texts(refused):
         what = "write texts that your checks accept into a list, samples.json, and `rehearsal: {records: samples.json}`"
-    return f"{what}; then {place.command('launch')}"
+    return f"{what}; then `{place.command('launch')}`"
 
 
 def _made_up_in_vain(job: Job) -> Iterator[str]:

@@ -10,6 +10,7 @@ from harness.base.texts import shown
 from harness.cli.output import say
 from harness.cli.preview import read_items
 from harness.executors.containment import choose as choose_containment
+from harness.job.change import Change
 from harness.job.job import Job
 from harness.ledger.lock import JobLock, refuse_if_held
 from harness.ledger.spool import waiting
@@ -18,6 +19,7 @@ from harness.planning.changes import changes_since
 from harness.planning.choice import Choice
 from harness.supervisor.backup import backup
 from harness.supervisor.opening import make_state_folder, must_be_able_to_start, refuse_past_deadline
+from harness.views.change_text import change_line
 from harness.views.wording import clean, listed
 
 _REHEARSALS_KEPT = 3
@@ -37,13 +39,13 @@ def is_there_anything(job: Job) -> bool:
 
 
 def reset_now(job: Job, why: str = "") -> None:
-    """Move everything to a backup, and say so, after `why`. Of rehearsals the last three backups are kept."""
+    """Move everything to a backup, and say so, behind `why`. Of rehearsals the last three backups are kept."""
     clock = SystemClock()
     make_state_folder(job)
     unheard = ", ".join(posted.request.verb for posted in waiting(job.state / "control"))
     with JobLock(job.state / "lock", clock):
         folder = backup(job, clock.now().strftime("%Y%m%dT%H%M%SZ"))
-    say(f"{why}moved what was there to {shown(folder)}")
+    say(f"{f'{why}: starting over; ' if why else ''}moved what was there to {shown(folder)}")
     if unheard:
         say(f"with it went what was asked and not carried out yet: {unheard}; ask again if it is still meant")
     if job.rehearsal:
@@ -57,8 +59,8 @@ def _backups(job: Job) -> Sequence[Path]:
     return sorted(path for path in job.state.parent.iterdir() if ours.fullmatch(path.name))
 
 
-def what_is_new(job: Job) -> list[str]:
-    """What has changed about a rehearsed job since it was planned, in words; empty when it goes on as it is."""
+def what_is_new(job: Job) -> list[Change]:
+    """What has changed about a rehearsed job since it was planned; empty when it goes on as it is."""
     path = job.state / "ledger.db"
     if not path.exists():
         return []
@@ -66,10 +68,10 @@ def what_is_new(job: Job) -> list[str]:
         planned = db.execute("SELECT name FROM job").fetchone()
         if planned is None:
             return []
-        renamed = [] if planned[0] == job.name else [f"job was {planned[0]!r}, is now {job.name!r}"]
-        return [*renamed, *changes_since(job, db, read_items(job).items).in_words()]
+        renamed = [Change("job_renamed", before=repr(planned[0]), now=repr(job.name))] if planned[0] != job.name else []
+        return [*renamed, *changes_since(job, db, read_items(job).items).listed()]
 
 
-def changed_in_words(changes: Sequence[str]) -> str:
-    """`rehearsed anew, for the job has changed (session.prompt has changed): `."""
-    return f"rehearsed anew, for the job has changed ({clean(listed(list(changes)))}): "
+def why_anew(changes: Sequence[Change]) -> str:
+    """`the job has changed (session.prompt has changed)`."""
+    return f"the job has changed ({clean(listed([change_line(each) for each in changes]))})"

@@ -43,13 +43,13 @@ def rejudge(
     _refuse_unrejected(place, items, done_too=check)
     job = place.load(settings)
     asked = [*items, *(["--check"] if check else []), *words_of(settings)]
-    must_be_trusted(job, settings or (), place.command("rejudge", *asked).strip("`"), trust=trust)
+    must_be_trusted(job, settings or (), place.command("rejudge", *asked), trust=trust)
     rejudged = rejudge_job(job, [ItemId(item) for item in items] or None, only_look=check)
     print_lines(_rejudged_lines(job, rejudged, only_looked=check))
     if rejudged.recovered and not check:
         say(f"merged{_what_is_left(place, job)}")
     if rejudged.doubtful:
-        say(f"{place.command('reject', 'ITEM', '--why', 'TEXT')} takes one back")
+        say(f"`{place.command('reject', 'ITEM', '--why', 'TEXT')}` takes one back")
 
 
 def _what_is_left(place: Place, job: "Job") -> str:
@@ -62,8 +62,8 @@ def _what_is_left(place: Place, job: "Job") -> str:
         pending = job_counts(db).pending
     launch = place.command("launch")
     if pending:
-        return f"; {counted(pending, clean(job.noun))} still pending: {launch} goes on"
-    return f"; if later phases have new work now, {launch} goes on with it" if len(job.phases) > 1 else ""
+        return f"; {counted(pending, clean(job.noun))} still pending: `{launch}` goes on"
+    return f"; if later phases have new work now, `{launch}` goes on with it" if len(job.phases) > 1 else ""
 
 
 def reject(
@@ -86,7 +86,7 @@ def reject(
     place, items = split_words(words or [], rehearsal, instance)
     if not items or not why.strip():
         message = "expected the ids of done items, and --why with what is wrong"
-        raise UsageError([Problem("reject", message, f"{place.command('why', 'ITEM')} shows what was accepted")])
+        raise UsageError([Problem("reject", message, f"`{place.command('why', 'ITEM')}` shows what was accepted")])
     taken, seen = _done_ones(place, items, phase)
     _agree(place, taken, yes=yes, always=False)
     if is_held(place.state / "lock"):
@@ -127,7 +127,7 @@ def redo(
     if rest or not where:
         message = f"expected --where with one of {FORMS}"
         single = place.command("redo", "--where", f"item={rest[0] if rest else 'ID'}")
-        raise UsageError([Problem("redo", message, f"a single item: {single}")])
+        raise UsageError([Problem("redo", message, f"a single item: `{single}`")])
     job = place.load(settings)
     conditions = parse(where, job)
     refuse_if_held(job.state)
@@ -146,7 +146,7 @@ def _withdraw(place: Place, job: "Job", taken: "Sequence[Acceptance]", word: "Wo
 
     gone = withdraw_from_job(job, taken, word, keep=keep)
     print_lines([f"taken back: {_named(gone)}" if gone else "nothing was taken back: it is not done any more"])
-    say(f"the merge is without them until {place.command('launch')} has made them again")
+    say(f"the merge is without them until `{place.command('launch')}` has made them again")
 
 
 def _refuse_unrejected(place: Place, items: list[str], *, done_too: bool) -> None:
@@ -212,7 +212,7 @@ def _not_done(db: "sqlite3.Connection", item: str, place: Place, phase: str) -> 
     states = list(dict.fromkeys(state for name, state in found if phase in ("", name)))
     if phase:
         return f"is not done, it is {states[0]} in {phase}" if states else f"is not in {phase}", None
-    again = f"{place.command('retry', item)} gives it a new round" if "failed" in states else None
+    again = f"`{place.command('retry', item)}` gives it a new round" if "failed" in states else None
     return f"is not done, it is {' and '.join(states)}", again
 
 

@@ -45,7 +45,7 @@ def status(
         if instance is None and (names := planned_instances(manifest, rehearsal=rehearsal)):
             print_lines([others_line(names, place.named, rehearsal=rehearsal)])
         if found.state == "new" and rehearsal_beside(place.state) is not None:
-            say(f"it was rehearsed: {place.rehearsed.command('status')}")
+            say(f"it was rehearsed: `{place.rehearsed.command('status')}`")
 
 
 def _print_batches(place: Place, *, as_json: bool) -> None:

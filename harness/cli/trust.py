@@ -17,6 +17,7 @@ from pathlib import Path
 import typer
 
 import harness
+from harness.base.commands import NextCommand
 from harness.base.errors import Problem, UsageError
 from harness.base.files import make_folder, write_atomic
 from harness.base.texts import shown
@@ -32,8 +33,8 @@ VARIABLE = "HARNESS_TRUST"
 _MOST_BYTES = 1024 * 1024
 
 
-def must_be_trusted(job: Job, settings: Sequence[str], typed: str, *, trust: bool) -> None:
-    """Return when a person has said that this folder may do what its manifest asks for; `typed` is the command.
+def must_be_trusted(job: Job, settings: Sequence[str], command: NextCommand, *, trust: bool) -> None:
+    """Return when a person has said that this folder may do what its manifest asks for; `command` is what was typed.
 
     UsageError, with the list and the one command, for a no and where nobody can be asked. `trust` says yes for good,
     HARNESS_TRUST=1 says it for this once.
@@ -46,7 +47,7 @@ def must_be_trusted(job: Job, settings: Sequence[str], typed: str, *, trust: boo
         _remember(job.folder, known, wanted)
         return
     if not sys.stdin.isatty():
-        raise UsageError([_refusal(job, wanted, known, typed)])
+        raise UsageError([_refusal(job, wanted, known, command)])
     for line in _asked(job, wanted, known):
         say(line)
     if not typer.confirm("Trust this folder with that?", err=True):
@@ -97,9 +98,9 @@ def _asked(job: Job, wanted: Sequence[Grant], known: set[str]) -> Iterator[str]:
         yield f"  {clean(grant.in_words(has_sandbox=has_sandbox))}"
 
 
-def _refusal(job: Job, wanted: Sequence[Grant], known: set[str], typed: str) -> Problem:
+def _refusal(job: Job, wanted: Sequence[Grant], known: set[str], command: NextCommand) -> Problem:
     lines = "\n".join(_asked(job, wanted, known))
-    hint = f"if you trust these files, `{typed} --trust` says so once and for all; in scripts {VARIABLE}=1 does"
+    hint = f"if you trust these files, run `{command.plus('--trust')}` once; in scripts, set {VARIABLE}=1"
     return Problem(shown(job.manifest), f"there is no terminal to ask at, so nothing was started\n{lines}", hint)
 
 

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.core.item_errors import ItemError
-from harness.core.run_events import CancelAsked, Paused, PilotJudged, PilotStarted, Resumed, RunEnded, RunStarted
+from harness.core.run_events import (
+    CancelAsked,
+    FingerprintKept,
+    Paused,
+    PilotJudged,
+    PilotStarted,
+    Resumed,
+    RunEnded,
+    RunStarted,
+)
 from harness.core.types import Json
 
 
@@ -374,19 +383,6 @@ class Merged:
     records: int
     reflects: int
     set_aside: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FingerprintKept:
-    """A person said to go on with other shaping fields or items. `source`: digest of all items ("" = nobody was asked);
-    `left_out`: how many are not planned; `rows`: edited or new item -> digest; "" -> `number:order` of the planned."""
-
-    fingerprint: dict[str, str]
-    differences: tuple[str, ...]
-    source: str = ""
-    left_out: int = 0
-    settings: tuple[str, ...] = ()
-    rows: dict[str, str] = field(default_factory=dict)
 
 
 # fmt: off

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from harness.job.change import Change
+
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
@@ -82,3 +84,20 @@ class PilotJudged:
     left_high: int = 0
     short: tuple[tuple[str, int, int], ...] = ()
     rehearsal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FingerprintKept:
+    """A person said to go on with other shaping fields or items. `source`: digest of all items ("" = nobody was asked);
+    `left_out`: how many are not planned; `rows`: edited or new item -> digest; "" -> `number:order` of the planned.
+
+    `differences` are sentences: those of ledgers that were written before there were `changes`.
+    """
+
+    fingerprint: dict[str, str]
+    differences: tuple[str, ...] = ()
+    source: str = ""
+    left_out: int = 0
+    settings: tuple[str, ...] = ()
+    rows: dict[str, str] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()

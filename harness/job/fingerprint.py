@@ -19,6 +19,7 @@ from typing import Any
 
 from harness.base.artifacts import sha_of
 from harness.base.workbook import SUFFIXES as WORKBOOK_SUFFIXES
+from harness.job.change import Change, ChangeKind
 from harness.job.job import CheckSpec, ItemsSpec, Job, PhaseSpec
 from harness.job.manifest import Batch, Items, MadeItems, Output, Phase, Session
 from harness.job.old_fields import schema_of_old_fields
@@ -109,33 +110,32 @@ def _defaults() -> Mapping[str, str]:
     return {name: _value(value) for name, value in values.items()} | {"session.instructions": _text("")}
 
 
-def differences(old: Fingerprint, new: Fingerprint) -> list[str]:
-    """What changed, a line each: `session.model was "sonnet", is now "haiku"`; empty when nothing did."""
-    lines = []
+def differences(old: Fingerprint, new: Fingerprint) -> list[Change]:
+    """What changed, in the order of the manifest; empty when nothing did."""
+    found = []
     for name in dict.fromkeys([*new, *old]):
         before, now = (each.get(name, _defaults().get(_own(name))) for each in (old, new))
         if before == now or name == _FORMAT_KEY or name.startswith(_OF_A_FILE):
             continue
-        if before is None:
-            lines.append(f"{name} is new{_shown(now, ': ')}")
-        elif now is None:
-            lines.append(f"{name} is gone{_shown(before, ', it was ')}")
-        elif before.startswith("sha256:") or now.startswith("sha256:"):
-            lines.append(f"{name} has changed{_which_files(name, old, new)}")
+        if before is None or now is None:
+            kind: ChangeKind = "field_added" if before is None else "field_removed"
+            found.append(Change(kind, name, before=_known(before), now=_known(now)))
+        elif _known(before) is None or _known(now) is None:
+            found.append(Change("field_changed", name, files=_which_files(name, old, new)))
         else:
-            lines.append(f"{name} was {before}, is now {now}")
-    return lines
+            found.append(Change("field_changed", name, before=before, now=now))
+    return found
 
 
-def _which_files(name: str, old: Fingerprint, new: Fingerprint) -> str:
-    """`: count.py`, those that both name and that have another content now."""
+def _which_files(name: str, old: Fingerprint, new: Fingerprint) -> tuple[str, ...]:
+    """Those that both name and that have another content now."""
     own = f"{_OF_A_FILE}{name} "
-    files = [key.removeprefix(own) for key in new if key.startswith(own) and old.get(key, new[key]) != new[key]]
-    return f": {', '.join(files)}" if files else ""
+    return tuple(key.removeprefix(own) for key in new if key.startswith(own) and old.get(key, new[key]) != new[key])
 
 
-def _shown(value: str | None, before: str) -> str:
-    return "" if value is None or value.startswith("sha256:") else f"{before}{value}"
+def _known(value: str | None) -> str | None:
+    """None where only a hash of the value was kept."""
+    return None if value is None or value.startswith("sha256:") else value
 
 
 def _of_items(job: Job, form: str) -> Iterator[tuple[str, str]]:

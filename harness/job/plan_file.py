@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from harness.base.commands import command_line
+from harness.base.commands import NextCommand
 from harness.base.errors import Problem
 from harness.base.json_places import spots
 from harness.base.strict_json import RefusedError, document_of
@@ -31,7 +31,7 @@ def resolve_plan(desk: Inspection, manifest: Manifest) -> tuple[Path, BatchPlan]
         desk.complain(place, f"expected a file that ends with .json, got {text!r}")
         return None
     if not file.exists():
-        writes = command_line("plan", desk.document.name, "--write", desk.shown(file))
+        writes = NextCommand("plan", ("--write", desk.shown(file)), desk.document.name)
         desk.complain(place, f"there is no {text!r}", f"`{writes}` writes it")
         return None
     if desk.file(place, named) is None:

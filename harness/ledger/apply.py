@@ -313,7 +313,7 @@ def _pilot_judged(db: sqlite3.Connection, seq: int, time: str, event: r.PilotJud
     db.execute("UPDATE job SET pilot = 'judged'")
 
 
-def _fingerprint_kept(db: sqlite3.Connection, seq: int, time: str, event: e.FingerprintKept) -> None:
+def _fingerprint_kept(db: sqlite3.Connection, seq: int, time: str, event: r.FingerprintKept) -> None:
     db.execute("UPDATE job SET fingerprint = ?", (to_json(event.fingerprint),))
 
 
@@ -339,5 +339,5 @@ _APPLY: Appliers = {
     e.Merged: _merged,
     r.PilotStarted: _pilot_started,
     r.PilotJudged: _pilot_judged,
-    e.FingerprintKept: _fingerprint_kept,
+    r.FingerprintKept: _fingerprint_kept,
 }

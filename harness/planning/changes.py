@@ -1,4 +1,4 @@
-"""What has changed about a job since it was planned, and what a person may type then."""
+"""What has changed about a job since it was planned, and which ways on a person has then."""
 
 import json
 import re
@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from harness.base.artifacts import sha_of
-from harness.base.errors import Problem
+from harness.base.commands import LAUNCH, NextCommand
 from harness.base.texts import shown
 from harness.core.types import Item, Json
+from harness.job.change import Change, Column, JobChanged, Way
 from harness.job.fingerprint import Fingerprint, differences, fingerprint_like
 from harness.job.job import Job
 from harness.ledger import spool
@@ -22,22 +23,21 @@ CHECKS = re.compile(r"(phases\.[^.]+\.)?(output\.(check\[\d+\]|schema|fields\..+
 """What may have changed when artifacts are judged again; a phase's `items` are `items.made`."""
 _OF_THE_ROWS = re.compile(r"items\.(?!made|select).*|vars\..*")
 """What decides which row belongs to which id."""
-_LONGEST_DIFF = 12
-_MOST_VALUES = 3
+_MOST_COLUMNS = 3
 _LONGEST_VALUE = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """`others` in words; `edited`: rows that differ from the planned ones, with what differs; `added`: new items of the
-    source, in its order, which `--add` would plan.
+    """`others`: fields, removed items, the order; `edited`: rows that differ from the planned ones, with what differs;
+    `added`: new items of the source, in its order, which `--add` would plan.
 
     `as_planned` and `left_out` are edited and new items, too, with whose old rows, or without which, a person has said
     to go on; they are no change any more. `source` is a digest of the items of today, `order` of the order in which the
     planned ones stand in it, behind their number ("" where that is as planned).
     """
 
-    others: tuple[str, ...] = ()
+    others: tuple[Change, ...] = ()
     edited: tuple["Edited", ...] = ()
     added: tuple[Item, ...] = ()
     as_planned: tuple["Edited", ...] = ()
@@ -51,9 +51,10 @@ class Changes:
         added = {str(item.id): hash_of(item) for item in (*self.added, *self.left_out)}
         return {**edited, **added, **({"": self.order} if self.order else {})}
 
-    def in_words(self) -> list[str]:
-        added = (f"item {str(item.id)!r} was added" for item in self.added)
-        return [*self.others, *(each.in_words() for each in self.edited), *added]
+    def listed(self) -> tuple[Change, ...]:
+        """All of them, new items last."""
+        added = (Change("item_added", item=str(item.id)) for item in self.added)
+        return (*self.others, *(each.change for each in self.edited), *added)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,7 @@ class Edited:
 
     row: Row
     state: str
-    difference: str
-
-    def in_words(self) -> str:
-        return f"item {self.row.item!r} was edited: {self.difference}"
+    change: Change
 
 
 def changes_since(job: Job, db: sqlite3.Connection, items: Sequence[Item]) -> Changes:
@@ -74,7 +72,7 @@ def changes_since(job: Job, db: sqlite3.Connection, items: Sequence[Item]) -> Ch
     return replace(of_items, others=(*differences_of(job, db), *of_items.others))
 
 
-def differences_of(job: Job, db: sqlite3.Connection) -> list[str]:
+def differences_of(job: Job, db: sqlite3.Connection) -> list[Change]:
     """What has changed about the shaping fields since they were planned, or kept last."""
     recorded = recorded_fingerprint(db)
     return differences(recorded, fingerprint_like(recorded, job))
@@ -116,13 +114,13 @@ def changed_items(job: Job, db: sqlite3.Connection, items: Sequence[Item]) -> Ch
     return _without_kept(found, db, list(planned), list(today)) if others or edited or added else found
 
 
-def _others(planned: Sequence[str], today: Sequence[str], cuts: Sequence[int]) -> list[str]:
+def _others(planned: Sequence[str], today: Sequence[str], cuts: Sequence[int]) -> list[Change]:
     """What has become of planned items; `cuts` are the numbers of those that were planned before others were added."""
     there, wanted = set(today), set(planned)
-    if gone := [f"item {item!r} was removed" for item in planned if item not in there]:
+    if gone := [Change("item_removed", item=item) for item in planned if item not in there]:
         return gone
     is_other = _is_in_another_order(planned, [item for item in today if item in wanted], cuts)
-    return ["the items are in another order"] if is_other else []
+    return [Change("items_reordered")] if is_other else []
 
 
 def _order(planned: Sequence[str], today: Iterable[str], number: int) -> str:
@@ -131,7 +129,7 @@ def _order(planned: Sequence[str], today: Iterable[str], number: int) -> str:
     return f"{number}:{sha_of(json.dumps([item for item in today if item in first]).encode())}"
 
 
-def _others_since(kept: str, planned: Sequence[str], today: Sequence[str], cuts: Sequence[int]) -> list[str]:
+def _others_since(kept: str, planned: Sequence[str], today: Sequence[str], cuts: Sequence[int]) -> list[Change]:
     """Without the order that was kept; those that were added since stand behind it."""
     number = int(kept.partition(":")[0] or 0)
     if not kept or _order(planned, today, number) != kept:
@@ -165,7 +163,7 @@ def edited_items(job: Job, db: sqlite3.Connection, items: Sequence[Item]) -> tup
         planned = db.execute("SELECT sha, data, state FROM items WHERE phase = 1 AND item = ?", (row.item,)).fetchone()
         if planned is None or row.sha in (planned[0], brought.get(row.item)):
             continue
-        found.append(Edited(row, planned[2], _difference(json.loads(planned[1]), row.data)))
+        found.append(Edited(row, planned[2], _edit(row.item, json.loads(planned[1]), row.data)))
     return tuple(found)
 
 
@@ -188,13 +186,11 @@ def row_of(job: Job, item: Item) -> Row:
     return Row(str(item.id), dict(item.data), hash_of(item), file)
 
 
-def _difference(before: Json, now: Json) -> str:
-    """`url was "a", is now "b"`, for the first few columns that differ."""
+def _edit(item: str, before: Json, now: Json) -> Change:
+    """With the first few columns that differ; without any when it is the item's file."""
     names = [name for name in dict.fromkeys([*before, *now]) if before.get(name) != now.get(name)]
-    if not names:
-        return "its file has changed"
-    told = [f"{name} was {_short(before.get(name))}, is now {_short(now.get(name))}" for name in names[:_MOST_VALUES]]
-    return "; ".join([*told, *([f"and {len(names) - _MOST_VALUES} more"] if names[_MOST_VALUES:] else [])])
+    first = tuple(Column(name, _short(before.get(name)), _short(now.get(name))) for name in names[:_MOST_COLUMNS])
+    return Change("item_edited", item=item, columns=first, more=len(names) - len(first))
 
 
 def _short(value: Json) -> str:
@@ -217,35 +213,29 @@ def _planned_together(planned: Sequence[str], cuts: Sequence[int]) -> Iterator[S
     return (planned[start:end] for start, end in zip([0, *cuts], ends, strict=True))
 
 
-def refusal(job: Job, changes: Changes, typed: str = "harness launch") -> Problem:
-    """The job has changed, and how; a dozen changes are named. `typed` is the command that a switch is added to."""
-    lines = changes.in_words()
-    more = [f"and {len(lines) - _LONGEST_DIFF:,} more"] if lines[_LONGEST_DIFF:] else []
-    listed = "".join(f"\n    {line}" for line in [*lines[:_LONGEST_DIFF], *more])
-    ways = [f"`{typed} --reset` starts anew and moves ledger and outputs to a backup"]
-    if changes.others or changes.edited:
-        kept = "goes on; items that have not begun take their rows of today" if changes.edited else "goes on"
-        ways.insert(0, f"`{typed} --keep` {kept}, every done record stays")
-    if changes.edited:
-        switch = "--changed --keep" if changes.others else "--changed"
-        ways.insert(0, f"`{typed} {switch}` {_made_again(changes.edited)}")
-    if (
-        changes.others
-        and not changes.edited
-        and all(CHECKS.fullmatch(line.split(" ", 1)[0]) for line in changes.others)
-    ):
-        again = typed.replace("harness launch", "harness rejudge", 1)
-        ways.insert(0, f"`{again}` judges by it what was rejected, without a new session, and goes on with it")
+def refusal(job: Job, changes: Changes, launch: NextCommand = LAUNCH) -> JobChanged:
+    """The job has changed, how, and the ways on, the likeliest first. `launch` is what a switch is added to."""
+    listed = changes.listed()
+    return JobChanged(shown(job.manifest), JobChanged.__name__, changes=listed, ways=tuple(_ways(changes, launch)))
+
+
+def _ways(changes: Changes, launch: NextCommand) -> Iterator[Way]:
+    is_same = not (changes.others or changes.edited)
     if changes.added:
-        switch = "--add --keep" if changes.others or changes.edited else "--add"
-        ways.insert(0, f"`{typed} {switch}` plans the new items behind the others and keeps every done record")
-    if changes.added and not (changes.others or changes.edited):
-        ways.insert(1, f"`{typed} --keep` goes on without them")
-    return Problem(shown(job.manifest), f"the job has changed since it was planned:{listed}", "; ".join(ways))
+        yield Way("add", launch.plus("--add", *([] if is_same else ["--keep"])))
+    if changes.added and is_same:
+        yield Way("leave_out", launch.plus("--keep"))
+    if changes.others and not changes.edited and all(map(is_of_a_check, changes.others)):
+        yield Way("rejudge", replace(launch, verb="rejudge"))
+    if changes.edited:
+        done = sum(each.state == "done" for each in changes.edited)
+        again = launch.plus("--changed", *(["--keep"] if changes.others else []))
+        yield Way("redo_edited", again, len(changes.edited), done)
+    if not is_same:
+        yield Way("keep_edited" if changes.edited else "keep", launch.plus("--keep"))
+    yield Way("reset", launch.plus("--reset"))
 
 
-def _made_again(edited: Sequence[Edited]) -> str:
-    done = sum(each.state == "done" for each in edited)
-    again = "the item" if len(edited) == 1 else f"all {len(edited):,}"
-    cost = f"; {done:,} done {'record leaves' if done == 1 else 'ones leave'} the merge until then" if done else ""
-    return f"makes {again} again with today's {'row' if len(edited) == 1 else 'rows'}{cost}"
+def is_of_a_check(change: Change) -> bool:
+    """Of a field by which artifacts can be judged again."""
+    return CHECKS.fullmatch(change.field) is not None

@@ -11,17 +11,18 @@ from pathlib import Path
 from harness.base.artifacts import ArtifactStore
 from harness.base.clock import SystemClock
 from harness.base.commands import command_at
-from harness.base.errors import BrokenSetupError, Problem, UsageError
+from harness.base.errors import BrokenSetupError, UsageError
 from harness.base.host_errors import in_words, is_of_the_machine
 from harness.base.ids import AttemptId, GroupId, ItemId, Token
 from harness.base.marks import RUN_MARK, STATE_MARK, lock_limit, marked, state_digest
 from harness.base.termination import end_found
-from harness.core.events import FingerprintKept
+from harness.core.run_events import FingerprintKept
 from harness.core.settle import recover
 from harness.core.types import Accepted, AttemptSpec, Ending, Judgement, SessionEvent
 from harness.evaluation.bounded import Bounded
 from harness.executors.containment import choose_boxes
 from harness.executors.guardian import Guardian
+from harness.job.change import Way
 from harness.job.fingerprint import Fingerprint, differences, fingerprint, fingerprint_like
 from harness.job.job import Job
 from harness.ledger import entry_queries, item_queries, past_attempts
@@ -179,13 +180,11 @@ def _as_expected(job: Job, ledger: Ledger, bounded: Bounded, expected: re.Patter
 
     of_items = changed_items(job, ledger.db, read(job, bounded).items)  # new ones are none of those that this is about
     unexpected = Changes((*differences(others(recorded), others(now)), *of_items.others), of_items.edited)
-    if unexpected.in_words():
-        refused = refusal(job, unexpected)
-        keeps = command_at(job.state, "launch", "--keep")
-        hint = f"undo that, or `{keeps}` says that this is meant and goes on with what is pending; then type this again"
-        raise UsageError([Problem(refused.where, refused.message, hint)])
+    if unexpected.listed():
+        way = Way("undo_or_keep", command_at(job.state, "launch", "--keep"))
+        raise UsageError([replace(refusal(job, unexpected), ways=(way,))])
     changes = differences(recorded, now)
-    return FingerprintKept(dict(fingerprint(job)), tuple(changes), settings=job.settings) if changes else None
+    return FingerprintKept(dict(fingerprint(job)), settings=job.settings, changes=tuple(changes)) if changes else None
 
 
 def bring_up_to_date(job: Job) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from harness import __version__
 from harness.base.clock import Clock
+from harness.base.commands import LAUNCH, NextCommand
 from harness.base.errors import LedgerDamagedError, Problem, UsageError
 from harness.base.files import make_folder, refuse_shared, write_private
 from harness.base.ids import ItemId
@@ -13,7 +14,6 @@ from harness.base.texts import shown
 from harness.core.events import (
     BatchPlanned,
     Event,
-    FingerprintKept,
     ItemAdded,
     JobExtended,
     JobPlanned,
@@ -23,6 +23,7 @@ from harness.core.item_ids import folded
 from harness.core.money import in_words, to_micro
 from harness.core.names import same_file
 from harness.core.prices import known_names, price_of
+from harness.core.run_events import FingerprintKept
 from harness.core.types import BatchView, Item
 from harness.evaluation.bounded import Bounded
 from harness.job.fingerprint import Fingerprint, fingerprint
@@ -52,12 +53,12 @@ _EVERYTHING = Choice()
 @dataclass(frozen=True, slots=True)
 class Again:
     """What a person said about a job that was planned before. `changed`: edited items are made again with their rows of
-    today. `typed` is the command, for what to type next."""
+    today. `launch` is the command that was given, without these switches."""
 
     keep: bool = False
     add: bool = False
     changed: bool = False
-    typed: str = "harness launch"
+    launch: NextCommand = LAUNCH
 
 
 def make_state_folder(job: Job) -> None:
@@ -144,7 +145,7 @@ def plan_or_check(
         or (changes.added and not (again.add or again.keep))
     )
     if is_refused:
-        raise UsageError([refusal(job, changes, again.typed)])
+        raise UsageError([refusal(job, changes, again.launch)])
     not_planned = {item.id for item in (*changes.added, *changes.left_out)}
     unplanned = tuple(item for item in items if item.id in not_planned)
     new = unplanned if again.add else ()
@@ -162,9 +163,14 @@ def plan_or_check(
     refuse_bad_prompts(job, [item for item in items if str(item.id) in {row.item for row in rows}])
     told = replace(changes, edited=() if again.changed else changes.edited, added=() if again.add else changes.added)
     kept = FingerprintKept(
-        dict(fingerprint(job)), tuple(told.in_words()), changes.source, len(left_out), job.settings, told.rows()
+        dict(fingerprint(job)),
+        source=changes.source,
+        left_out=len(left_out),
+        settings=job.settings,
+        rows=told.rows(),
+        changes=told.listed(),
     )
-    return Agreed(kept if told.in_words() else None, rows, again.changed)
+    return Agreed(kept if kept.changes else None, rows, again.changed)
 
 
 def must_be_able_to_start(job: Job, items: Sequence[Item], choice: Choice) -> None:

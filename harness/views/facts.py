@@ -13,6 +13,7 @@ from harness.core import events as e
 from harness.core import run_events as r
 from harness.core.codec import decode
 from harness.job.derived import changes
+from harness.views.change_text import kept_lines
 from harness.views.wording import counted
 
 
@@ -94,16 +95,21 @@ def kept(db: sqlite3.Connection) -> list[Kept]:
     return told
 
 
-def _kept(event: e.FingerprintKept) -> tuple[str, ...]:
-    left_out = f"{counted(event.left_out, 'new item')} left out (--add plans what is left out)"
-    return (*event.differences, left_out) if event.left_out else event.differences
+def _kept(event: r.FingerprintKept) -> tuple[str, ...]:
+    left_out = (f"{counted(event.left_out, 'new item')} left out (`--add` appends them)",) if event.left_out else ()
+    return (*kept_lines(event), *left_out)
+
+
+def fingerprints_kept(db: sqlite3.Connection) -> list[r.FingerprintKept]:
+    """Each time a person went on with a changed job, oldest first."""
+    return [event for _, event in _of_kinds(db, "FingerprintKept")]
 
 
 def left_out(db: sqlite3.Connection) -> int:
     """New items of the source with which a person said to go on without them. Looks through all entries."""
     told = [event for _, event in _of_kinds(db, "FingerprintKept", "JobExtended")]
     asked = [event for event in told if isinstance(event, e.JobExtended) or event.source]
-    return asked[-1].left_out if asked and isinstance(asked[-1], e.FingerprintKept) else 0
+    return asked[-1].left_out if asked and isinstance(asked[-1], r.FingerprintKept) else 0
 
 
 def _of_kinds(db: sqlite3.Connection, *kinds: str) -> Iterator[tuple[datetime, Any]]:

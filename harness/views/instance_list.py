@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from harness.base.commands import command_line
+from harness.base.commands import NextCommand
 from harness.base.instances import instances_of, state_folder
 from harness.core.money import in_words as money
 from harness.views.ledger_reading import is_planned
@@ -34,7 +34,7 @@ class Instances:
             spent = f", {money(status.head.spent_microusd)}" if status.head and status.head.spent_microusd else ""
             yield f"{clean(name):<{width}}  {state_word(status)}: {counts_line(status)}{spent}"
         first = self.found[0][0]
-        yield f"Next: `{command_line('status', self.manifest, rehearsal=self.rehearsal, instance=first)}`"
+        yield f"Next: `{NextCommand('status', (), self.manifest, first, self.rehearsal)}`"
 
 
 def read_instances(manifest: Path, named: str, now: datetime, *, rehearsal: bool) -> Instances | None:
@@ -52,5 +52,5 @@ def planned_instances(manifest: Path, *, rehearsal: bool) -> list[str]:
 
 def others_line(names: Sequence[str], manifest: str, *, rehearsal: bool) -> str:
     """Under the status of the job itself: `Instances: acme, beta (`harness status --as acme`)`."""
-    command = command_line("status", manifest, rehearsal=rehearsal, instance=names[0])
+    command = NextCommand("status", (), manifest, names[0], rehearsal)
     return f"Instances: {', '.join(map(clean, names))} (`{command}`)"

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from harness.base.commands import command_line
+from harness.base.commands import NextCommand
 from harness.base.durations import in_words
 from harness.core.decide import NOTHING_LEFT
 from harness.core.money import in_words as money
 from harness.ledger.counts import Counts
+from harness.views.next_step import NextStep, about, next_step
 from harness.views.status import Status
 from harness.views.wording import clean, counted, day_time, shorten, shorten_id
 
@@ -35,7 +36,7 @@ def lines(
     yield from _failed(status)
     yield from _results(status, manifest)
     yield from _last_run(status, now)
-    yield f"Next: {advice or next_command(status, manifest, settings)}"
+    yield f"Next: {advice or step_line(next_step(status, manifest, settings), manifest)}"
 
 
 def headline(status: Status) -> str:
@@ -91,9 +92,9 @@ def _running(status: Status, now: datetime) -> Iterator[str]:
 
 def _gate(status: Status, now: datetime, manifest: str) -> Iterator[str]:
     is_alive = status.state in ("running", "paused", "holding")
-    again = command_line("resume", manifest, rehearsal=status.rehearsal, instance=status.instance)
+    again = about(status, manifest, "resume")
     if is_alive and status.head is not None and status.head.stopping_until is not None:
-        at_once = command_line("cancel", manifest, "--now", rehearsal=status.rehearsal, instance=status.instance)
+        at_once = about(status, manifest, "cancel", "--now")
         yield _stopping(status.head.stopping_until, now, at_once)
     if status.head is not None and status.head.paused and status.state != "finished":
         yield f"Paused: nothing new starts until `{again}`"
@@ -112,7 +113,7 @@ def _is_stopping(status: Status) -> bool:
     return is_alive and status.head is not None and status.head.stopping_until is not None
 
 
-def _stopping(until: datetime, now: datetime, at_once: str) -> str:
+def _stopping(until: datetime, now: datetime, at_once: NextCommand) -> str:
     if until <= now:
         return "Stopping: nothing new starts, running sessions are being ended"
     left = in_words(until - now)
@@ -156,7 +157,7 @@ def _results(status: Status, manifest: str) -> Iterator[str]:
     if status.results or status.workbooks or status.edited:
         yield ""
     is_alive = status.state in ("running", "paused", "holding")
-    report = command_line("report", manifest, rehearsal=status.rehearsal, instance=status.instance)
+    report = about(status, manifest, "report")
     for result in status.results:
         of = f" of {clean(result.phase)}" if len(status.results) > 1 else ""
         yield f"Results{of}: {clean(result.target)}, {counted(result.records, 'record')}"
@@ -189,46 +190,9 @@ def _last_run(status: Status, now: datetime) -> Iterator[str]:
         yield f"Run {head.run} ended {when} with exit code {head.run_exit_code}: {why}"
 
 
-def next_command(status: Status, manifest: str, settings: Sequence[str] = ()) -> str:
-    """The one command that helps most now."""
-    failed = status.counts.failed or status.failed
-    is_paused = status.head is not None and status.head.paused
-    words: tuple[str, ...]
-    match status.state:
-        case "new" | "stopped":
-            verb, words = "launch", tuple(settings)
-        case "running" | "holding":
-            verb, words = "watch", ()
-        case "paused":
-            verb, words = "resume", ()
-        case "finished" if status.waiting_requests:
-            verb, words = "launch", tuple(settings)
-        case "finished" if failed:
-            return " or ".join(
-                f"`{command_line(verb, manifest, *words, rehearsal=status.rehearsal, instance=status.instance)}`"
-                for verb, words in (("retry", ("--failed",)), ("report", ()))
-            )
-        case "finished":
-            verb, words = "report", ()
-    bound = _bound_reached(status) if verb == "launch" else ""
-    how = "name a later" if bound == "deadline" else "raise"
-    words = _without(words, bound) if bound else words
-    first = f"{how} `{bound}` in {manifest}, then " if bound else ""
-    if is_paused and verb == "launch":
-        first = (
-            f"`{command_line('resume', manifest, rehearsal=status.rehearsal, instance=status.instance)}`, then {first}"
-        )
-    return f"{first}`{command_line(verb, manifest, *words, rehearsal=status.rehearsal, instance=status.instance)}`"
-
-
-def _without(words: Sequence[str], bound: str) -> tuple[str, ...]:
-    """The settings but for those of a bound that was reached: with them, the same command would get no further."""
-    pairs = zip(words[::2], words[1::2], strict=True)
-    return tuple(word for pair in pairs if pair[1].split("=")[0].split(".")[0] != bound for word in pair)
-
-
-def _bound_reached(status: Status) -> str:
-    """What in the manifest the last run came up against, so that the same command alone would get no further."""
-    reason = (status.head.run_reason if status.head else None) or ""
-    beginnings = {"the budget": "budget", "the cap of": "caps", "stopped by the deadline ": "deadline"}
-    return next((bound for start, bound in beginnings.items() if reason.startswith(start)), "")
+def step_line(step: NextStep, manifest: str) -> str:
+    """``raise `budget` in job.yaml, then `harness launch` ``."""
+    first = f"`{step.resume}`, then " if step.resume else ""
+    if step.reached is not None:
+        first += f"{'set a later' if step.reached == 'deadline' else 'raise'} `{step.reached}` in {manifest}, then "
+    return first + " or ".join(f"`{command}`" for command in step.commands)

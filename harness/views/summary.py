@@ -14,6 +14,7 @@ from harness.core.money import in_words as money
 from harness.core.money import to_usd
 from harness.ledger.lock import is_held
 from harness.views import facts
+from harness.views.change_text import kept_lines
 from harness.views.ledger_reading import reading
 from harness.views.report import Asked, headline, mark
 from harness.views.results import results
@@ -99,10 +100,8 @@ def _accomplishments(db: sqlite3.Connection, status: Status) -> Iterator[str]:
 
 
 def _deviations(db: sqlite3.Connection) -> Iterator[str]:
-    rows = db.execute(
-        "SELECT json_extract(body, '$.differences') FROM entries WHERE kind = 'FingerprintKept' ORDER BY seq"
-    )
-    yield from (f"went on although the job had changed: {clean(differences)}" for (differences,) in rows)
+    for event in facts.fingerprints_kept(db):
+        yield f"continued with a changed job: {clean('; '.join(kept_lines(event)))}"
 
 
 def _issues(status: Status) -> Iterator[str]:

@@ -79,7 +79,7 @@ class Ticker:
 def _ticks(db: sqlite3.Connection, after: int, bounds: Bounds | None, state: Path) -> Iterator[Tick]:
     words, resumed_by = Words(db), ""
     yield from _taken_over(db, after)
-    until_resumed = f"nothing new starts until `{clean(command_at(state, 'resume'))}`"
+    until_resumed = f"nothing new starts until `{clean(str(command_at(state, 'resume')))}`"
     marks = ", ".join("?" * len(_KINDS))
     query = f"SELECT seq, time, kind, body FROM entries WHERE seq > ? AND kind IN ({marks}) ORDER BY seq"  # noqa: S608
     for seq, time, kind, body in db.execute(query, (after, *_KINDS)).fetchall():

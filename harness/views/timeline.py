@@ -14,6 +14,7 @@ from harness.core import run_events as r
 from harness.core.money import in_words as money
 from harness.ledger.store import Entry, entries
 from harness.views.attempt_rows import Batches, BatchName, known_duration
+from harness.views.change_text import kept_lines
 from harness.views.ledger_reading import reading
 from harness.views.pilot_text import pilot_lines
 from harness.views.selection_text import selection_line, why_left_out
@@ -165,8 +166,8 @@ class Words:
             case e.SelectionMade():
                 said = selection_line(event.chosen, event.of, event.categories)
                 return f"{self._phases[event.phase]}: {said}" if len(self._phases) > 1 else said
-            case e.FingerprintKept():
-                return f"went on although the job has changed: {listed(list(event.differences))}"
+            case r.FingerprintKept():
+                return f"continued with a changed job: {listed(list(kept_lines(event)))}"
         return None
 
     def _of_planning(self, event: e.Event) -> str:

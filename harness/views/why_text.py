@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from harness.base.clock import from_text
-from harness.base.commands import command_at
+from harness.base.commands import NextCommand, command_at
 from harness.base.durations import in_words
 from harness.core.money import in_words as money
 from harness.views.attempt_rows import AttemptView, Verdict
@@ -107,7 +107,7 @@ def _records(chapter: Chapter, story: History) -> Iterator[str]:
         yield from _lying(chapter.kept, command_at(story.state, "show", chapter.item))
 
 
-def _lying(kept: Kept, all_of_it: str) -> Iterator[str]:
+def _lying(kept: Kept, all_of_it: NextCommand) -> Iterator[str]:
     """Where the records lie, and the beginning of them; `all_of_it` is the command that prints them whole."""
     yield f"    bytes {kept.offset}-{kept.offset + kept.length_bytes} of fragment {kept.fragment[:12]}"
     whole = [clean(json.dumps(record, ensure_ascii=False)) for record in kept.records]
@@ -115,4 +115,4 @@ def _lying(kept: Kept, all_of_it: str) -> Iterator[str]:
     yield from (f"    {text}" for text in seen)
     if seen != whole:
         more = f"and {len(whole) - len(seen):,} more; " if len(seen) < len(whole) else ""
-        yield f"    {more}whole with `{clean(all_of_it)}`"
+        yield f"    {more}whole with `{clean(str(all_of_it))}`"

@@ -46,7 +46,7 @@ def test_added_items_are_refused_with_what_to_type_and_then_planned_behind_the_o
     refused = desk.types("launch")
     assert refused.code == 2
     assert "item '3' was added" in refused.err
-    assert "`harness launch --add` plans the new items behind the others" in refused.err
+    assert "`harness launch --add` appends the new items" in refused.err
     assert "nothing is left to run" in desk.types("plan").out
     shown = desk.types("plan", "--add").out
     assert "  2                new      2 numbers: 3, 4 (not planned yet)" in shown
@@ -69,7 +69,7 @@ def test_after_that_the_same_command_goes_on_and_a_finished_job_does_nothing(des
     assert sessions(desk) == 3
     rows = (desk.folder / "items.jsonl").read_text().splitlines()
     (desk.folder / "items.jsonl").write_text("\n".join([rows[2], rows[0], rows[1]]) + "\n")
-    assert "the items are in another order" in desk.types("launch").err
+    assert "the items are in a different order" in desk.types("launch").err
 
 
 def test_to_add_items_can_be_rehearsed(desk: "Desk") -> None:
@@ -88,7 +88,7 @@ def test_other_changes_are_refused_all_the_same(desk: "Desk") -> None:
     refused = desk.types("launch", "--add")
     assert refused.code == 2
     assert "item '1' was edited" in refused.err
-    assert "`harness launch --add --keep` plans the new items" in refused.err
+    assert "`harness launch --add --keep` appends the new items" in refused.err
     assert desk.types("launch", "--add", "--keep").code == 0
     assert merged(desk) == ["1", "2"]
 
@@ -168,7 +168,7 @@ def test_what_was_kept_once_is_not_asked_about_again(desk: "Desk") -> None:
     assert desk.types("launch", "--keep").code == 0
     assert desk.types("launch").code == 0
     assert desk.types("launch", "--keep").code == 0
-    assert desk.types("log").out.count("although the job has changed") == 1
+    assert desk.types("log").out.count("continued with a changed job") == 1
     add(desk, "5")
     assert "item '5' was added" in desk.types("launch").err
     assert desk.types("launch", "--add", "--keep").code == 0
@@ -181,10 +181,10 @@ def test_items_that_were_left_out_can_still_be_added(desk: "Desk") -> None:
     assert desk.types("launch").code == 0
     add(desk, "2")
     said = desk.types("launch", "--keep")
-    assert "1 new number left out; `harness launch --add` plans what is left out" in said.err
+    assert "1 new number left out; `harness launch --add` appends them" in said.err
     assert merged(desk) == ["1"]
     assert "left out" in desk.types("launch").err, "as long as it is so"
-    assert "item '2' was added; 1 new item left out (--add plans what is left out)" in desk.types("report").out
+    assert "item '2' was added; 1 new item left out (`--add` appends them)" in desk.types("report").out
     assert "left out" not in desk.types("launch", "--add").err
     assert merged(desk) == ["1", "2"]
 
@@ -196,7 +196,7 @@ def test_second_thoughts_are_not_about_new_items(desk: "Desk") -> None:
     assert desk.types("rejudge").code == 0
     rows = (desk.folder / "items.jsonl").read_text()
     (desk.folder / "items.jsonl").write_text(rows.replace('"bad"', '"worse"'))
-    assert "`harness launch --keep` says that this is meant" in desk.types("rejudge").err
+    assert "run `harness launch --keep` to continue with it" in desk.types("rejudge").err
     assert desk.types("launch", "--keep").code == 1
     assert desk.types("rejudge").code == 0
 

@@ -172,7 +172,7 @@ def test_check_refuses_what_launch_would_and_plan_says_so(desk: "Desk") -> None:
     assert desk.types("rehearse").code == 0
     (desk.folder / "items.jsonl").write_text('{"id": "1", "how": "good", "x": 3}\n')
     assert desk.types("check", "--only", "plan", "--rehearsal").code == 0
-    assert "the next rehearsal would be rehearsed anew" in desk.types("plan", "--rehearsal").err
+    assert "the next rehearsal will start over: the job has changed" in desk.types("plan", "--rehearsal").err
 
 
 def test_a_time_of_day_that_has_passed_is_told_to_be_tomorrow(desk: "Desk") -> None:

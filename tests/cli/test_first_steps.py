@@ -232,7 +232,7 @@ def test_a_fresh_job_rehearses_at_once_and_says_rehearsal(desk: "Desk") -> None:
     assert len(json.loads((state / "output/results.json").read_text())) == 3
     assert not (desk.folder / "output").exists()
     again = desk.types("rehearse", "--faults", "529:1, stall")
-    anew = "`harness rehearse --reset --faults '529:1, stall'` plays it anew"
+    anew = "`harness rehearse --reset --faults '529:1, stall'` starts over"
     assert f"nothing was played: every item is settled; {anew}\n" in again.err
     assert "nothing was played" not in desk.types("rehearse").err
     healed = desk.types("rehearse", "--reset", "--faults", "529:1", "--only", "Ada Lovelace", "--plain")

@@ -73,7 +73,7 @@ def test_an_instance_goes_on_with_the_settings_it_began_with(desk: "Desk") -> No
     assert desk.types("check", "--only", "plan", "--as", "acme").code == 0
     refused = desk.types("launch", "--as", "acme", "--set", "vars.who=Eve", "--first", "2")
     assert refused.code == 2 and 'vars.who was "Ann", is now "Eve"' in refused.err
-    assert "`harness launch --set vars.who=Eve --as acme --keep`" in refused.err
+    assert "`harness launch --set vars.who=Eve --keep --as acme`" in refused.err
     assert desk.types("launch", "--set", "vars.who=Eve", "--as", "acme", "--keep", "--first", "2").code == 0
     assert desk.types("launch", "--as", "acme").code == 0
     told = [path.read_text() for path in sorted(desk.folder.glob(".harness/job@acme/attempts/*/prompt.md"))]

@@ -101,7 +101,7 @@ def test_who_would_be_refused_is_not_told_what_will_be_taken_back(words: "Desk")
     manifest.write_text(manifest.read_text().replace("size: 2", "size: 1"))
     said = words.types("redo", "--where", "phase=letters", "--yes")
     assert said.code == 2 and "taken back" not in said.err
-    assert "undo that, or `harness launch --keep` says that this is meant" in said.err
+    assert "undo the change, or run `harness launch --keep` to continue with it" in said.err
     assert words.types("launch", "--keep").code == 0
     assert words.types("redo", "--where", "phase=letters", "--yes").code == 0
 

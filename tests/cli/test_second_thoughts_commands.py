@@ -74,7 +74,7 @@ def test_a_launch_after_a_changed_check_is_refused_with_rejudge_as_a_way_on(fail
     desk = failed_wrongly
     said = desk.types("launch", "--set", "strikes=2")
     assert said.code == 2
-    assert "`harness rejudge --set strikes=2` judges by it what was rejected, without a new session" in said.err
+    assert "`harness rejudge --set strikes=2` re-runs the checks on saved output" in said.err
     change_check(desk, "count them", "count them well")
     said = desk.types("launch")
     assert said.code == 2

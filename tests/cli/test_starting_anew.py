@@ -21,7 +21,7 @@ def test_a_rehearsal_of_a_changed_job_starts_anew_by_itself(desk: "Desk") -> Non
     change_the_prompt(desk, "count them", "count them well")
     again = desk.types("rehearse")
     assert again.code == 0
-    assert "rehearsed anew, for the job has changed (session.prompt has changed): moved what was there to" in again.err
+    assert "the job has changed (session.prompt has changed): starting over; moved what was there to" in again.err
     assert desk.types("status", "--rehearsal", "--json").json()["usage"]["sessions"] == 2
     (backup,) = (desk.folder / ".harness").glob("job.rehearsal.backup-*")
     assert (backup / "ledger.db").exists()
@@ -76,8 +76,8 @@ def test_a_changed_job_is_refused_for_real_with_the_whole_command(desk: "Desk") 
     refused = desk.types("launch", "west.yaml", "--set", "vars.a=2")
     assert refused.code == 2
     assert "vars.a was 1, is now 2" in refused.err
-    assert "`harness launch west.yaml --set vars.a=2 --keep` goes on" in refused.err
-    assert "`harness launch west.yaml --set vars.a=2 --reset` starts anew" in refused.err
+    assert "`harness launch west.yaml --set vars.a=2 --keep` continues" in refused.err
+    assert "`harness launch west.yaml --set vars.a=2 --reset` starts over" in refused.err
     assert not list((desk.folder / ".harness").glob("*.backup-*"))
 
 

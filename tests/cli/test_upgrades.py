@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.job.change import Change
 from harness.job.fingerprint import differences, fingerprint, fingerprint_like
 from harness.job.load import load
 
@@ -35,7 +36,9 @@ def test_the_fingerprint_that_the_first_version_recorded_is_understood() -> None
     recorded, job = json.loads((folder / "recorded.json").read_text()), load(folder / "job.yaml")
     assert differences(recorded, fingerprint_like(recorded, job)) == []
     other = load(folder / "job.yaml", settings=["phases.profile.output.fields.score=integer 1..6"])
-    assert differences(recorded, fingerprint_like(recorded, other)) == ["phases.profile.output.schema has changed"]
+    assert differences(recorded, fingerprint_like(recorded, other)) == [
+        Change("field_changed", "phases.profile.output.schema")
+    ]
 
 
 def test_a_fingerprint_holds_what_was_written_and_no_default() -> None:

@@ -76,7 +76,7 @@ def test_a_changed_prompt_starts_a_rehearsal_anew(small: MakeJob) -> None:
     change(job, "job.yaml", "Say something", "Say nothing")
     said = job.play()
     assert said.code == 0, said.all
-    assert "rehearsed anew, for the job has changed (session.prompt has changed)" in said.err
+    assert "the job has changed (session.prompt has changed)" in said.err
     assert job.count("AttemptStarted") == 2
     job.assert_laws_hold()
 

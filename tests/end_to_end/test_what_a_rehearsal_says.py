@@ -26,7 +26,7 @@ def test_a_scene_with_a_bug_stops_the_rehearsal_at_once_and_names_the_line(small
     (job.folder / "scene.py").write_text(good)
     mended = job.play()
     assert mended.code == 0, mended.all
-    assert "rehearsed anew, for the job has changed (rehearsal.scene has changed)" in mended.err
+    assert "the job has changed (rehearsal.scene has changed)" in mended.err
     job.assert_laws_hold()
 
 
@@ -44,7 +44,7 @@ def test_a_prompt_that_passes_nothing_on_stops_the_rehearsal_and_says_what_to_wr
     job.settings = ("rehearsal.strict=false",)
     loose = job.play()
     assert loose.code == 0, loose.all
-    assert "rehearsed anew, for the job has changed (rehearsal.strict was true, is now false)" in loose.err
+    assert "the job has changed (rehearsal.strict was true, is now false)" in loose.err
 
 
 def test_checks_that_made_up_answers_cannot_meet_are_said_to_need_fields_or_a_scene(small: MakeJob) -> None:

@@ -8,6 +8,7 @@ import openpyxl
 import pytest
 
 from harness.cli.outline import cell_lines
+from harness.job.change import Change
 from harness.job.fingerprint import differences, fingerprint
 from harness.job.job import Job
 from harness.job.load import load
@@ -110,9 +111,11 @@ def test_a_changed_cell_is_a_changed_job_and_a_moved_one_is_none() -> None:
     assert differences(before, fingerprint(job_of(manifest(session)))) == []
     save(lambda book: book[INPUTS].__setitem__("B2", "7 a batch"))
     changed = fingerprint(job_of(manifest(session)))
-    assert differences(before, changed) == ['vars.strategy was "10 a batch", is now "7 a batch"']
+    assert differences(before, changed) == [
+        Change("field_changed", "vars.strategy", before='"10 a batch"', now='"7 a batch"')
+    ]
     save(lambda book: book["Prompts"].__setitem__("C16", "Plan {{ item.id }} by {{ vars.strategy }} again"))
-    assert differences(before, fingerprint(job_of(manifest(session)))) == ["session.prompt has changed"]
+    assert differences(before, fingerprint(job_of(manifest(session)))) == [Change("field_changed", "session.prompt")]
     Path("strategy.md").write_text("Plan {{ item.id }} by {{ vars.strategy }} again")
     from_cell, from_file = (job_of(manifest(f"{{model: sonnet, prompt: {each}}}")) for each in (
         "{xlsx: inputs.xlsx, cell: Prompts!C16}", "strategy.md"))  # fmt: skip

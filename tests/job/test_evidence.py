@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.job.change import Change
 from harness.job.fingerprint import differences, fingerprint
 from harness.job.load import load
 from tests.job.conftest import GOOD, problems
@@ -19,7 +20,7 @@ def test_one_place_or_several_are_taken_and_are_new_in_the_fingerprint(folder: P
     Path("job.yaml").write_text(FETCHING)
     before = fingerprint(load(Path("job.yaml")))
     assert "output.evidence" not in before
-    assert differences(before, fingerprint(asking)) == ['output.evidence is new: [".source_url"]']
+    assert differences(before, fingerprint(asking)) == [Change("field_added", "output.evidence", now='[".source_url"]')]
     Path("job.yaml").write_text(ASKING.replace(" .source_url", ' [.a, ".b[].url"]'))
     assert load(Path("job.yaml")).phases[0].output.evidence == (".a", ".b[].url")
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.job.change import Change
 from harness.job.fingerprint import differences, fingerprint
 from harness.job.load import load
 
@@ -14,6 +15,10 @@ session: {model: sonnet, prompt: prompt.md, instructions: [rules.md]}
 output: {schema: schema.json, check: [{python: "checks.py:check"}, {command: [python3, tool.py]}], merge: out.json}
 budget: $40
 """
+
+
+def changed(field: str, before: str | None = None, now: str | None = None, *files: str) -> Change:
+    return Change("field_changed", field, before=before, now=now, files=files)
 
 
 @pytest.fixture
@@ -30,24 +35,24 @@ def manifest(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("setting", "line"),
+    ("setting", "change"),
     [
-        ("session.model=haiku", 'session.model was "sonnet", is now "haiku"'),
-        ("batch.size=20", "batch.size was 1, is now 20"),
-        ("vars.course=spa", 'vars.course was "ita", is now "spa"'),
-        ("vars.more=1", "vars.more is new: 1"),
-        ("order=[.priority]", 'order was [], is now [".priority"]'),
-        ("session.tools=[Write, Bash]", 'session.tools was ["Read", "Write"], is now ["Bash", "Write"]'),
-        ("session.prompt=do all of {{ items }}", "session.prompt has changed"),
-        ("items.id=.name", 'items.id was ".id", is now ".name"'),
-        ("output.check.0.says=no", "output.check[0] has changed"),
-        ("output.merge=other.json", 'output.merge was "out.json", is now "other.json"'),
+        ("session.model=haiku", changed("session.model", '"sonnet"', '"haiku"')),
+        ("batch.size=20", changed("batch.size", "1", "20")),
+        ("vars.course=spa", changed("vars.course", '"ita"', '"spa"')),
+        ("vars.more=1", Change("field_added", "vars.more", now="1")),
+        ("order=[.priority]", changed("order", "[]", '[".priority"]')),
+        ("session.tools=[Write, Bash]", changed("session.tools", '["Read", "Write"]', '["Bash", "Write"]')),
+        ("session.prompt=do all of {{ items }}", changed("session.prompt")),
+        ("items.id=.name", changed("items.id", '".id"', '".name"')),
+        ("output.check.0.says=no", changed("output.check[0]")),
+        ("output.merge=other.json", changed("output.merge", '"out.json"', '"other.json"')),
     ],
 )
-def test_T13_what_shapes_records_shows_in_words(manifest: Path, setting: str, line: str) -> None:
+def test_T13_what_shapes_records_is_a_change(manifest: Path, setting: str, change: Change) -> None:
     settings = [setting] if setting != "batch.size=20" else [setting, "session.prompt=do all of {{ items }}"]
     changes = differences(fingerprint(load(manifest)), fingerprint(load(manifest, settings=settings)))
-    assert line in changes
+    assert change in changes
     assert len(changes) == len(settings)
 
 
@@ -59,8 +64,7 @@ def test_T13_the_content_of_each_file_counts(manifest: Path, name: str) -> None:
         file.suffix != ".json"
     ))  # fmt: skip
     (change,) = differences(before, fingerprint(load(manifest)))
-    is_program = name in {"checks.py", "tool.py"}
-    assert change.endswith(f"has changed: {name}" if is_program else "has changed")
+    assert change == changed(change.field, None, None, *([name] if name in {"checks.py", "tool.py"} else []))
 
 
 def test_a_fingerprint_of_an_old_ledger_that_names_no_files_differs_in_nothing(manifest: Path) -> None:
@@ -69,7 +73,7 @@ def test_a_fingerprint_of_an_old_ledger_that_names_no_files_differs_in_nothing(m
     assert len(old) < len(now)
     assert differences(old, now) == differences(now, old) == []
     (manifest.parent / "tool.py").write_text("more")
-    assert differences(old, fingerprint(load(manifest))) == ["output.check[1] has changed"]
+    assert differences(old, fingerprint(load(manifest))) == [changed("output.check[1]")]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +98,7 @@ def test_a_recorded_fingerprint_is_text_only(manifest: Path) -> None:
     recorded = fingerprint(load(manifest))
     assert all(isinstance(name, str) and isinstance(value, str) for name, value in recorded.items())
     assert str(manifest.parent) not in str(recorded)
-    assert differences({**recorded, "gone": "1"}, recorded) == ["gone is gone, it was 1"]
+    assert differences({**recorded, "gone": "1"}, recorded) == [Change("field_removed", "gone", before="1")]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +117,7 @@ def test_T13_of_the_files_of_a_command_those_count_that_people_write(
     before = fingerprint(load(manifest, settings=settings))
     file.write_text(file.read_text() + "more\n")
     changes = differences(before, fingerprint(load(manifest, settings=settings)))
-    assert changes == ([f"session.command has changed: {name}"] if does_count else [])
+    assert changes == ([changed("session.command", None, None, name)] if does_count else [])
 
 
 @pytest.mark.parametrize("word", ["state.json", "./state.json", "output/", "output"])
@@ -134,27 +138,27 @@ def test_T13_a_first_word_counts_whatever_it_is_called(manifest: Path) -> None:
     before = fingerprint(load(manifest, settings=settings))
     tool.write_text("more")
     assert differences(before, fingerprint(load(manifest, settings=settings))) == [
-        "session.command has changed: tool.json"
+        changed("session.command", None, None, "tool.json")
     ]
 
 
 @pytest.mark.parametrize(
-    ("setting", "line"),
+    ("setting", "change"),
     [
-        ("sandbox=bubblewrap", 'sandbox was "auto", is now "bubblewrap"'),
-        ("strikes=5", "strikes was 3, is now 5"),
-        ("max_output=4000", "max_output was 16000, is now 4000"),
-        ("budget_per_session=1", 'budget_per_session was "4", is now "1"'),
-        ("session.timeout=90s", "session.timeout was 1200.0, is now 90.0"),
-        ("session.silence=none", "session.silence is gone, it was 600.0"),
-        ("session.max_turns=7", "session.max_turns is new: 7"),
-        ("rehearsal.strict=false", "rehearsal.strict was true, is now false"),
+        ("sandbox=bubblewrap", changed("sandbox", '"auto"', '"bubblewrap"')),
+        ("strikes=5", changed("strikes", "3", "5")),
+        ("max_output=4000", changed("max_output", "16000", "4000")),
+        ("budget_per_session=1", changed("budget_per_session", '"4"', '"1"')),
+        ("session.timeout=90s", changed("session.timeout", "1200.0", "90.0")),
+        ("session.silence=none", Change("field_removed", "session.silence", before="600.0")),
+        ("session.max_turns=7", Change("field_added", "session.max_turns", now="7")),
+        ("rehearsal.strict=false", changed("rehearsal.strict", "true", "false")),
     ],
 )
 def test_a_setting_that_decides_how_sessions_run_makes_another_rehearsal_and_the_same_real_job(
-    manifest: Path, setting: str, line: str
+    manifest: Path, setting: str, change: Change
 ) -> None:
-    for rehearsal, told in ((True, [line]), (False, [])):
+    for rehearsal, told in ((True, [change]), (False, [])):
         before = fingerprint(load(manifest, settings=["session.model=sonnet"], rehearsal=rehearsal))
         after = fingerprint(load(manifest, settings=["session.model=sonnet", setting], rehearsal=rehearsal))
         assert differences(before, after) == told
@@ -172,7 +176,7 @@ phases:
 budget: $4
 """)
     settings = ["phases.two.items.most=5000"]
-    for rehearsal, told in ((True, ["phases.two.items.most was 1000, is now 5000"]), (False, [])):
+    for rehearsal, told in ((True, [changed("phases.two.items.most", "1000", "5000")]), (False, [])):
         before = fingerprint(load(path, rehearsal=rehearsal))
         assert not any(name.endswith("items.most") for name in before), "a default is no part of it"
         assert differences(before, fingerprint(load(path, settings=settings, rehearsal=rehearsal))) == told

@@ -11,6 +11,7 @@ from harness.core import events as e
 from harness.core import run_events as r
 from harness.core.faults import OVERLOADED, REFUSED, SUPERVISOR_LOST
 from harness.core.types import Fault, SessionEvent
+from harness.job.change import Change
 from harness.ledger.lock import JobLock
 from harness.ledger.store import Entry
 from harness.views.live_display import LiveDisplay, PlainDisplay, showing
@@ -52,7 +53,7 @@ def _one_of_each(now: str) -> list[e.Event]:
         e.Merged(1, "output/x.json", "sha", 3, 7),
         r.PilotStarted((1, 17, 34)),
         r.PilotJudged(True, 3, 3, 1, 2, 3.0, 4.0, ()),
-        e.FingerprintKept({}, ("session.model was a, is now b",)),
+        r.FingerprintKept({}, changes=(Change("field_changed", "session.model", before="a", now="b"),)),
     ]
 
 

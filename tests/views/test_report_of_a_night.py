@@ -12,9 +12,11 @@ import pytest
 
 from harness.base.errors import UsageError
 from harness.core import events as e
+from harness.core import run_events as r
 from harness.core.faults import OVERLOADED, SUPERVISOR_LOST
 from harness.core.run_events import RunStarted
 from harness.core.types import Fault
+from harness.job.change import Change
 from harness.views.report import Asked, Written, write_report
 from harness.views.report_tables import Table, as_csv
 from harness.views.report_workbook import as_workbook
@@ -54,7 +56,11 @@ def told(night: "Night", tmp_path: Path) -> Iterator[Written]:
     for _ in range(2):
         while night.ledger.db.execute("SELECT 1 FROM groups WHERE state = 'ready'").fetchone():
             night.attempt({EVIL: ["@bad reason"]})
-    night.ledger.record(e.FingerprintKept({"items": "b"}, ("session.model was sonnet, is now haiku",)))
+    night.ledger.record(
+        r.FingerprintKept(
+            {"items": "b"}, changes=(Change("field_changed", "session.model", before="sonnet", now="haiku"),)
+        )
+    )
     night.end(1)
     yield _report(night, tmp_path / "report")
 
@@ -135,7 +141,7 @@ def test_I16_markdown_of_items_means_nothing(told: Written) -> None:
 def test_the_backslashes_of_markdown_are_only_in_the_file(night: "Night", tmp_path: Path) -> None:
     night.plan(["A\\*b*"])
     night.begin()
-    night.ledger.record(e.FingerprintKept({}, ("output.check[0] was .a | .b, is now .c",)))
+    night.ledger.record(r.FingerprintKept({}, ("output.check[0] was .a | .b, is now .c",)))
     told = _report(night, tmp_path / "r", Asked((("session", "C:\\new"),), ()))
     assert "output.check[0] was .a | .b, is now .c" in told.text
     assert "C:\\new" in told.text

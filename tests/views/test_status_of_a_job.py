@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.base.clock import SystemClock
+from harness.base.commands import NextCommand
 from harness.core import run_events as r
 from harness.core.faults import OVERLOADED, USAGE_LIMIT
 from harness.core.gate import Closed
 from harness.core.types import Fault
 from harness.ledger.lock import JobLock
 from harness.ledger.waiting_note import WaitingNote
+from harness.views.next_step import NextStep, next_step
 from harness.views.status import Status, new, read_status
-from harness.views.status_text import lines, next_command
+from harness.views.status_text import lines
 from tests.covers import covers
 
 if TYPE_CHECKING:
@@ -205,7 +207,7 @@ def test_the_state_words_lead_to_the_next_command(night: "Night") -> None:
     [
         ("the budget cannot pay for another session", "raise `budget` in job.yaml, then `harness launch`"),
         ("the cap of 3 sessions is reached", "raise `caps` in job.yaml, then `harness launch`"),
-        ("stopped by the deadline 2026-11-21 07:00", "name a later `deadline` in job.yaml, then `harness launch`"),
+        ("stopped by the deadline 2026-11-21 07:00", "set a later `deadline` in job.yaml, then `harness launch`"),
         ("stopped by the deadline", "`harness launch`"),
         ("stopped by SIGINT", "Next: `harness launch`"),
     ],
@@ -236,7 +238,9 @@ def test_the_next_command_does_not_repeat_the_setting_that_was_too_small(
     night.end(3, reason)
     status = read_status(night.state, night.clock.now())
     words = ["--set", setting, "--set", "budget_per_session=$0.05"]
-    assert next_command(status, "job.yaml", words).endswith("then `harness launch --set 'budget_per_session=$0.05'`")
+    step = next_step(status, "job.yaml", words)
+    assert step == NextStep((NextCommand("launch", ("--set", "budget_per_session=$0.05")),), step.reached)
+    assert step.reached == setting.split("=")[0].split(".")[0]
 
 
 @covers("F50", "F203", "A23", "A76")

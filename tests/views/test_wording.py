@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.base.commands import command_line
 from harness.views.report import mark
 from harness.views.wording import as_json, at_moment, clean, clean_lines, counted, listed, shorten, shorten_id
 from tests.covers import covers
@@ -69,13 +68,6 @@ def test_long_lists_and_long_texts_are_cut_with_a_sign() -> None:
     assert listed(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
     assert listed(["a"]) == "a"
     assert shorten("x" * 100, 10) == "x" * 9 + "…"
-
-
-def test_the_next_command_names_only_what_is_not_the_default() -> None:
-    assert command_line("status", "job.yaml") == "harness status"
-    assert command_line("status", "a b.yaml", rehearsal=True) == "harness status 'a b.yaml' --rehearsal"
-    assert command_line("launch", "course.yaml", rehearsal=True) == "harness rehearse course.yaml"
-    assert command_line("retry", "job.yaml", "--failed") == "harness retry --failed"
 
 
 @pytest.mark.parametrize(
