@@ -21,9 +21,10 @@ def main(*, reset: bool) -> None:
     from harness.ledger import progress_file
     from harness.ledger.counts import job_counts
     from harness.ledger.lock import JobLock
+    from harness.planning.job_plan import plan_or_check
     from harness.sources.read import read
     from harness.supervisor.backup import backup
-    from harness.supervisor.opening import make_state_folder, open_ledger, plan_or_check
+    from harness.supervisor.state_folder import make_state_folder, open_ledger
 
     clock, job = SystemClock(), load(MANIFEST)
     make_state_folder(job)

@@ -17,7 +17,7 @@ from harness.cli.options import Place
 from harness.cli.output import print_lines, say
 from harness.ledger.lock import refuse_if_held
 from harness.planning.choice import Choice
-from harness.supervisor.opening import Again
+from harness.planning.job_plan import Again
 from harness.views.ledger_reading import head, is_planned, reading
 from harness.views.wording import clean_lines
 

@@ -17,6 +17,7 @@ from harness.cli.outline import outline
 from harness.cli.preview import read_items, to_be_worked_on
 from harness.core.money import in_words as money
 from harness.core.money import to_micro
+from harness.core.reserve import reservation
 from harness.core.types import AttemptSpec, BatchRef, Item, Json
 from harness.evaluation.bounded import Bounded
 from harness.executors.containment import choose_boxes
@@ -26,7 +27,6 @@ from harness.outputs.judge import for_checks
 from harness.outputs.suspects import BrokenCheckError, DoubtedCheckError
 from harness.planning.batches import batches_of
 from harness.samples.records import SampleError, SampleSpec, sampled, synthetic
-from harness.supervisor.attempt import reservation
 from harness.supervisor.key_values import keys_of
 from harness.views.wording import clean, counted
 

@@ -27,17 +27,17 @@ from harness.ledger.loss import refuse_lost
 from harness.ledger.selection_queries import candidates
 from harness.ledger.store import opened_for_reading
 from harness.planning.changes import Changes, changes_since, refusal
-from harness.planning.renamed import refuse_renamed
-from harness.sources.read import Reading, joined_rows
-from harness.supervisor.opening import (
+from harness.planning.job_plan import (
     refuse_bad_prompts,
     refuse_impossible,
     refuse_past_deadline,
     refuse_small_budget,
     refuse_unpriced_fallbacks,
 )
-from harness.supervisor.selections import selected
-from harness.supervisor.workbook_writer import refuse_bad_write_backs
+from harness.planning.renamed import refuse_renamed
+from harness.planning.selections import selected
+from harness.planning.workbook_layout import refuse_bad_write_backs
+from harness.sources.read import Reading, joined_rows
 from harness.views.change_text import worded
 from harness.views.wording import clean_lines
 

@@ -8,9 +8,9 @@ from harness.base.errors import UsageError
 from harness.base.workbook import WorkbookError
 from harness.job.job import Job, SelectSpec, WriteBackSpec
 from harness.job.pydantic_errors import nearest_of
+from harness.planning.workbook_layout import added_columns
 from harness.sources.earlier import earlier_files, records_in
 from harness.sources.rows import SourceError
-from harness.supervisor.workbook_writer import added_columns
 from harness.views.wording import clean, counted
 
 

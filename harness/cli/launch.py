@@ -69,8 +69,8 @@ def launch(
     from harness.cli.detach import Words, detach_and_wait
     from harness.cli.trust import must_be_trusted
     from harness.job.synthetic import refuse_synthetic
+    from harness.planning.job_plan import Again
     from harness.planning.renamed import refuse_renamed
-    from harness.supervisor.opening import Again
     from harness.supervisor.run import RunOptions
 
     places = [Place(manifest, False, instance) for manifest in manifests or [DEFAULT_MANIFEST]]
@@ -195,9 +195,10 @@ def rehearse(
     )
     from harness.cli.trust import must_be_trusted
     from harness.ledger.lock import refuse_if_held
+    from harness.planning.job_plan import Again
     from harness.rehearsal.fault_orders import parse_faults
-    from harness.supervisor.opening import Again, make_state_folder
     from harness.supervisor.run import RunOptions
+    from harness.supervisor.state_folder import make_state_folder
 
     place, choice = Place(manifest, True, instance), _choice(first, only, batch, until)
     job = place.load(settings)

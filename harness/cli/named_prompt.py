@@ -24,8 +24,8 @@ from harness.cli.reset import is_there_anything, reset_now
 from harness.job.vendors import CURE, other_vendor
 from harness.ledger.shared_holds import state_home
 from harness.planning.composer_job import ID, prompt_job
-from harness.supervisor.opening import make_state_folder
 from harness.supervisor.run import RunOptions
+from harness.supervisor.state_folder import make_state_folder
 
 _GRACE_S = 60.0
 

@@ -14,8 +14,8 @@ from harness.cli.rehearse import serving
 from harness.executors.installations import needed_by
 from harness.job.job import Job
 from harness.job.load import load
-from harness.supervisor.opening import make_state_folder
 from harness.supervisor.run import RunOptions, run_job
+from harness.supervisor.state_folder import make_state_folder
 from harness.views.wording import clean
 
 _SCRIPT = Path(__file__).with_name("ordinary_work.sh")

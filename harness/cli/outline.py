@@ -11,12 +11,12 @@ from harness.base.texts import shown
 from harness.cli.foretold import new_columns, not_in_as_json, not_in_lines
 from harness.core.money import in_words as money
 from harness.core.money import to_micro
+from harness.core.reserve import reservation
 from harness.job.bounds import Bounds, Deadline
 from harness.job.job import Job, PhaseSpec
 from harness.planning.batches import batches_of
+from harness.planning.pilot_batches import spread
 from harness.planning.select import Selection
-from harness.supervisor.attempt import reservation
-from harness.supervisor.pilot import spread
 from harness.views.selection_text import kind_left_out, selection_line
 from harness.views.wording import at_moment, clean, counted, listed
 

@@ -29,8 +29,8 @@ from harness.ledger.item_queries import has_open_items
 from harness.ledger.lock import refuse_if_held
 from harness.ledger.shared_holds import state_home
 from harness.planning.composer_job import ID, REQUEST, composer_job, request_of
-from harness.supervisor.opening import make_state_folder
 from harness.supervisor.run import RunOptions
+from harness.supervisor.state_folder import make_state_folder
 from harness.views.ledger_reading import is_planned, reading
 from harness.views.wording import clean, shorten
 

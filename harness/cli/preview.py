@@ -14,6 +14,7 @@ from harness.base.errors import Problem, UsageError
 from harness.cli.later_phases import foreseen_prompt
 from harness.cli.outline import cells_as_json
 from harness.core.money import to_micro, to_usd
+from harness.core.reserve import reservation
 from harness.core.types import Artifact, AttemptSpec, BatchView, Item, Judgement, OutputFault
 from harness.evaluation.bounded import Bounded
 from harness.executors.attempt_folder import AttemptFolder
@@ -26,14 +27,14 @@ from harness.ledger import group_queries, item_queries
 from harness.ledger.contents import contents_of
 from harness.ledger.store import Ledger, opened_for_reading
 from harness.planning.batches import batches_of
+from harness.planning.pilot_batches import batches_ahead, spread
 from harness.planning.select import Selection
+from harness.planning.selections import selected
 from harness.prompts import render
 from harness.sources.read import Reading, read
-from harness.supervisor.attempt import make_spec, new_identity, reservation
+from harness.supervisor.attempt import make_spec, new_identity
 from harness.supervisor.duplicate_ids import DuplicateIds
-from harness.supervisor.pilot import batches_ahead, spread
 from harness.supervisor.run_context import RunContext
-from harness.supervisor.selections import selected
 from harness.views.wording import clean, counted, listed
 
 _MOST_LINES = 40

@@ -17,8 +17,9 @@ from harness.ledger.spool import waiting
 from harness.ledger.store import opened_for_reading
 from harness.planning.changes import changes_since
 from harness.planning.choice import Choice
+from harness.planning.job_plan import must_be_able_to_start, refuse_past_deadline
 from harness.supervisor.backup import backup
-from harness.supervisor.opening import make_state_folder, must_be_able_to_start, refuse_past_deadline
+from harness.supervisor.state_folder import make_state_folder
 from harness.views.change_text import change_line
 from harness.views.wording import clean, listed
 

@@ -41,9 +41,9 @@ from harness.supervisor.housekeeping import errors_path, progress_path
 from harness.supervisor.judgement import judge_with, store_accepted, verdicts_on
 from harness.supervisor.key_values import keys_of
 from harness.supervisor.merger import Merger
-from harness.supervisor.opening import open_ledger
 from harness.supervisor.progress_writer import ProgressWriter
 from harness.supervisor.run_context import RunContext
+from harness.supervisor.state_folder import open_ledger
 
 ASKED = re.compile(rf"(phases\.[^.]+\.)?session\..*|{CHECKS.pattern}")
 """What may have changed when items are done again."""

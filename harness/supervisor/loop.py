@@ -15,18 +15,19 @@ from harness.core.decide import Snapshot, Start, Stop, Wait, decide
 from harness.core.events import AttemptEnded
 from harness.core.gate import Closed, Passing, closed, too_long
 from harness.core.money import to_micro
+from harness.core.reserve import reservation
 from harness.core.run_events import CancelAsked, RunEnded, RunStarted
 from harness.core.types import AttemptSpec, SessionEvent
 from harness.evaluation.cancellation import HaltedError
 from harness.job.job import PhaseSpec
 from harness.ledger import attempt_queries, group_queries
 from harness.ledger.waiting_note import WaitingNote
+from harness.planning.selections import Selections
 from harness.supervisor import plan_pace
 from harness.supervisor.attempt import (
     cap_reached,
     ending_of_a_broken_executor,
     judge_and_settle,
-    reservation,
     salvage,
     settle_as_judged,
     start,
@@ -39,7 +40,6 @@ from harness.supervisor.pilot import Pilot
 from harness.supervisor.progress_writer import ProgressWriter
 from harness.supervisor.requests import RequestDesk
 from harness.supervisor.run_context import RunContext
-from harness.supervisor.selections import Selections
 from harness.supervisor.snapshot import Sight
 
 _LAST_VERDICTS_S = 2.0
@@ -91,7 +91,7 @@ class Supervisor:
         self._running: dict[AttemptId, _Running] = {}
         self._tasks = asyncio.TaskGroup()
         self._pilot = Pilot(run)
-        self._selections = Selections(run)
+        self._selections = Selections(run.job, run.ledger)
         self._waiting = WaitingNote(run.job.state)
         self._starts: deque[datetime] = deque()
         self._deadline: datetime | None = None

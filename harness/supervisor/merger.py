@@ -5,11 +5,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.base.errors import Problem, UsageError
 from harness.core.events import Merged
 from harness.job.job import Job, PhaseSpec
 from harness.ledger import pieces
-from harness.ledger.merge_targets import Claims
 from harness.ledger.store import Ledger, opened_for_reading
 from harness.outputs import merge as files
 from harness.supervisor.run_context import RunContext
@@ -109,38 +107,3 @@ def is_merged(ledger: Ledger, phase: PhaseSpec) -> bool:
 
 def _relative(target: Path, job: Job) -> str:
     return target.relative_to(job.folder).as_posix() if target.is_relative_to(job.folder) else target.as_posix()
-
-
-def refuse_foreign_targets(job: Job, ledger: Ledger) -> None:
-    """Before the first start: a merge target that this job did not write is not overwritten. UsageError names all."""
-    problems = [
-        Problem(
-            str(phase.output.merge),
-            "is there already, and this job did not write it",
-            "move it away, or name another `output.merge`",
-        )
-        for phase in job.phases
-        if phase.output.merge is not None
-        and pieces.last_merge(ledger.db, phase.number) is None
-        and files.hash_of(phase.output.merge) is not None
-    ]
-    if problems:
-        raise UsageError(problems)
-
-
-def refuse_claimed_targets(job: Job, shared_state: Path) -> None:
-    """Before anything is planned: UsageError for each target into which another job of this user merges."""
-    if job.rehearsal:  # it merges into its own state folder
-        return
-    targets = list(job.written)
-    problems = [
-        Problem(
-            str(clash.target),
-            f"{clash.manifest}, {'which runs now' if clash.is_running else 'another job'}, merges into it, too",
-            "give each job an `output.merge` of its own"
-            + ("" if clash.is_running else "; if the other job is finished, moving the file away is enough"),
-        )
-        for clash in Claims(shared_state).claim(job.state, job.manifest, targets)
-    ]
-    if problems:
-        raise UsageError(problems)

@@ -1,6 +1,5 @@
 """The pilot: a few batches run ahead, then one verdict on what the rest will cost and when it will be ready."""
 
-import sqlite3
 from datetime import datetime
 
 from harness.base.clock import to_text
@@ -8,10 +7,11 @@ from harness.core.events import GroupsChosen
 from harness.core.forecast import Forecast, Range, forecast, judge_pilot, left_over
 from harness.core.money import in_words, to_micro
 from harness.core.pace import by_the_clock, left_at
+from harness.core.reserve import reservation
 from harness.core.run_events import PilotJudged, PilotStarted
-from harness.ledger import batch_queries, group_queries, item_queries, money_queries, run_queries
+from harness.ledger import group_queries, item_queries, money_queries, run_queries
 from harness.ledger.cost_samples import rests, samples
-from harness.supervisor.attempt import reservation
+from harness.planning.pilot_batches import batches_ahead
 from harness.supervisor.run_context import RunContext
 
 
@@ -113,21 +113,3 @@ class Pilot:
         settled = sum(sample.items_settled for sample in samples(db))
         per_item = (self._used[-1] - self._used[0]) / max(1, settled)
         return round(max(0.0, per_item * remaining), 3) if sessions else None
-
-
-def batches_ahead(db: sqlite3.Connection, wanted: int | None) -> tuple[int, ...]:
-    """The batches that a run which began now would run ahead; none when the job has had its pilot, or wants none."""
-    state = run_queries.pilot_state(db)
-    is_fresh = state is None and run_queries.run_state(db).used.sessions == 0
-    return (
-        spread(batch_queries.batches_of_first_phase(db), wanted) if wanted and (is_fresh or state == "started") else ()
-    )
-
-
-def spread(batches: int, wanted: int) -> tuple[int, ...]:
-    """Numbers of batches, first, last and evenly between: 34 by 3 are 1, 17, 34 (the middle one rounded down)."""
-    if wanted >= batches:
-        return tuple(range(1, batches + 1))
-    if wanted == 1:
-        return (1,)
-    return tuple(sorted({1 + (batches - 1) * index // (wanted - 1) for index in range(wanted)}))

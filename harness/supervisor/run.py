@@ -40,28 +40,23 @@ from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
 from harness.ledger.verification import refused
 from harness.planning.choice import Choice, choose, chosen_roots
+from harness.planning.job_plan import Again, Agreed, plan_or_check, refuse_past_deadline
+from harness.planning.output_targets import refuse_claimed_targets
+from harness.planning.workbook_layout import refuse_bad_write_backs
 from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.finished_job import at_rest
 from harness.supervisor.housekeeping import ballast_path, errors_path, give_up, progress_path, tidy
 from harness.supervisor.judgement import judge_in
 from harness.supervisor.key_values import keys_of
 from harness.supervisor.loop import Supervisor
-from harness.supervisor.merger import Merger, refuse_claimed_targets
-from harness.supervisor.opening import (
-    Again,
-    Agreed,
-    make_state_folder,
-    open_ledger,
-    plan_or_check,
-    refuse_past_deadline,
-)
+from harness.supervisor.merger import Merger
 from harness.supervisor.outcome import Finished
 from harness.supervisor.progress_writer import ProgressWriter
 from harness.supervisor.record_reuse import reuse
 from harness.supervisor.requests import RequestDesk
 from harness.supervisor.run_context import RunContext
 from harness.supervisor.signals import as_requests, stopped_whole
-from harness.supervisor.workbook_writer import refuse_bad_write_backs
+from harness.supervisor.state_folder import make_state_folder, open_ledger
 
 _LOOK_S = 5.0
 

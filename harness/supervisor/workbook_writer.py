@@ -3,56 +3,32 @@
 A projection, like the progress file: what keeps it from being written ends no run, and is told by `status`.
 """
 
-import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from harness.base.artifacts import ArtifactStore, sha_of
-from harness.base.errors import Problem, UsageError
 from harness.base.files import make_users_folder, write_atomic
-from harness.base.paths import MISSING, read_path, steps_of
-from harness.base.sheet_edit import Value, with_values
+from harness.base.paths import MISSING, read_path
+from harness.base.sheet_edit import Value
 from harness.base.texts import shown
 from harness.base.workbook import WorkbookError, copy_name
 from harness.core.types import Json
-from harness.job.items import BY_ROW
 from harness.job.job import Job, PhaseSpec, WriteBackSpec
 from harness.ledger import pieces, written_back
 from harness.ledger.store import opened_for_reading
 from harness.ledger.written_back import ItemState, Trouble, WrittenBack
 from harness.outputs.fragments import Fragments
 from harness.outputs.merge import keep_aside
-from harness.sources.aliases import read_aliases
-from harness.sources.item_naming import ids_of_rows
+from harness.planning.workbook_layout import Layout, has_items_of_the_job, hash_of_file, layout_of, workbook_problem
 from harness.sources.rows import SourceError
-from harness.sources.sheet_rows import SheetSource, SheetTable, table_of_sheet
 
 _SIGNATURES: Final = "_xmlsignatures/"
 _NOT_YET: Final = ItemState("pending", (), 0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """Where in a sheet something goes. `columns`: name -> number; `added` are those that the sheet has not got."""
-
-    table: SheetTable
-    rows: Mapping[str, int]
-    """Id of an item -> number of its row."""
-    columns: Mapping[str, int]
-    added: Sequence[str]
-
-    def with_values(self, values: Mapping[int, Mapping[int, Value]]) -> bytes:
-        """The workbook with these, and with the names of columns that are added."""
-        table = self.table
-        names: dict[int, Value] = {self.columns[name]: name for name in self.added}
-        header = {table.header: names} if names else {}
-        part = table.book.find(table.source.sheet)
-        return with_values(table.book, part, {**header, **values}, header=table.header)
 
 
 class WriteBacks:
@@ -62,7 +38,7 @@ class WriteBacks:
         self._job, self._ledger, self._store = job, ledger, store
         self._phases = [phase for phase in job.phases if phase.output.write_back is not None]
         self._as_read = {
-            phase.number: _hash_of(phase.output.write_back.source)
+            phase.number: hash_of_file(phase.output.write_back.source)
             for phase in self._phases
             if phase.output.write_back is not None
         }
@@ -102,7 +78,7 @@ class WriteBacks:
         with opened_for_reading(self._ledger) as db:
             if _is_current(db, spec, note):
                 return note
-            layout = _layout(spec)
+            layout = layout_of(spec)
             (reflects,) = db.execute("SELECT coalesce(max(seq), 0) FROM entries").fetchone()
             values = dict(self._values(db, phase, spec, layout))
         content = layout.with_values(values)
@@ -116,7 +92,7 @@ class WriteBacks:
 
     def _copy(self, phase: PhaseSpec, spec: WriteBackSpec, content: bytes, note: WrittenBack) -> WrittenBack:
         make_users_folder(spec.to.parent)
-        found, sha = _hash_of(spec.to), sha_of(content)
+        found, sha = hash_of_file(spec.to), sha_of(content)
         is_ours = found in ("", sha, *note.known)
         note = self._about_to(phase, note, sha)
         if not is_ours:
@@ -126,21 +102,21 @@ class WriteBacks:
         return note
 
     def _in_place(
-        self, phase: PhaseSpec, spec: WriteBackSpec, layout: _Layout, content: bytes, note: WrittenBack
+        self, phase: PhaseSpec, spec: WriteBackSpec, layout: Layout, content: bytes, note: WrittenBack
     ) -> WrittenBack:
         """The workbook itself, unless somebody has it open, or has changed it since this run began."""
         file, book = spec.source.resolve(), layout.table.book
         if opener := _opened_by(file):
-            raise _refusal(file, f"is open in another program ({opener.name} is there)", "close it")
+            raise workbook_problem(file, f"is open in another program ({opener.name} is there)", "close it")
         if book.sha not in (self._as_read[phase.number], *note.known):
-            raise _refusal(file, "was changed after this run had read it", None)
+            raise workbook_problem(file, "was changed after this run had read it", None)
         if not note.backup:
             backup = copy_name(file, "before")
             write_atomic(backup, book.content, mode=None)
             note = replace(note, backup=_relative(self._job, backup))
         note = self._about_to(phase, note, sha_of(content))
-        if _hash_of(file) != book.sha:
-            raise _refusal(file, "was changed while it was written", None)
+        if hash_of_file(file) != book.sha:
+            raise workbook_problem(file, "was changed while it was written", None)
         if content != book.content:
             write_atomic(file, content, mode=None)
         return note
@@ -165,11 +141,11 @@ class WriteBacks:
         return replace(note, target=_relative(self._job, spec.to))
 
     def _values(
-        self, db: sqlite3.Connection, phase: PhaseSpec, spec: WriteBackSpec, layout: _Layout
+        self, db: sqlite3.Connection, phase: PhaseSpec, spec: WriteBackSpec, layout: Layout
     ) -> Iterator[tuple[int, dict[int, Value]]]:
         """Row -> column -> value, of every row that is an item of the job."""
         states = written_back.states_of(db, phase.number)
-        to_come = written_back.states_of(db, 1) if _has_items_of_the_job(self._job, phase) else {}
+        to_come = written_back.states_of(db, 1) if has_items_of_the_job(self._job, phase) else {}
         accepted = {str(piece.item): piece for piece in pieces.merge_pieces(db, phase.number)}
         with Fragments(self._store) as fragments:
             for id_, row in layout.rows.items():
@@ -198,7 +174,7 @@ def late(job: Job, db: sqlite3.Connection) -> list[str]:
 
 def _is_current(db: sqlite3.Connection, spec: WriteBackSpec, note: WrittenBack) -> bool:
     is_same = note.asked == _asked(spec) and note.trouble is None and bool(note.known)
-    return is_same and not written_back.changes_since(db, note.reflects) and _hash_of(spec.to) == note.known[-1]
+    return is_same and not written_back.changes_since(db, note.reflects) and hash_of_file(spec.to) == note.known[-1]
 
 
 def value_of(path: str, id_: str, state: ItemState, records: Sequence[Json]) -> Value:
@@ -221,103 +197,16 @@ def _plain(value: Any) -> Value:
     return value if isinstance(value, str | int | float) else json.dumps(value, ensure_ascii=False)
 
 
-def refuse_bad_write_backs(job: Job, ids: Sequence[str] = ()) -> None:
-    """UsageError with all that keeps results from being written into a workbook; nothing is written. `ids`: the items
-    of the job, one of which must be in the sheet."""
-    problems: list[Problem] = []
-    for phase in job.phases:
-        spec = phase.output.write_back
-        if spec is None:
-            continue
-        try:
-            layout = _layout(spec)
-            layout.with_values({row: dict.fromkeys(layout.columns.values()) for row in layout.rows.values()})
-        except (SourceError, WorkbookError) as error:
-            problems += error.problems
-            continue
-        if ids and _has_items_of_the_job(job, phase) and not any(id_ in layout.rows for id_ in ids):
-            message = f"no row has the id of {job.noun} {ids[0]!r:.80} or any other at {spec.key}"
-            problems.append(Problem(layout.table.sheet.where, message, "name the column under write_back: id"))
-    if problems:
-        raise UsageError(list(dict.fromkeys(problems)))
-
-
-def added_columns(spec: WriteBackSpec) -> tuple[Sequence[str], Sequence[str]]:
-    """The columns that the sheet has not got, and those that it has. SourceError or WorkbookError."""
-    layout = _layout(spec)
-    return layout.added, [name for name in layout.table.columns if name]
-
-
-def _has_items_of_the_job(job: Job, phase: PhaseSpec) -> bool:
-    """And none that a phase has made."""
-    at = phase
-    while at.rows is None and at.from_ is not None:
-        at = job.phase(at.from_)
-    return at.rows is None
-
-
-def refuse_foreign_copies(job: Job) -> None:
-    """Before the first start: UsageError for a file where a copy goes, and that this job did not write."""
-    known = {sha for note in written_back.read(job.state).values() for sha in note.known}
-    problems = [
-        Problem(
-            shown(spec.to), "is there already, and this job did not write it",
-            "move it away, or name another file: `output.write_back.to`",
-        )
-        for spec in (phase.output.write_back for phase in job.phases)
-        if spec is not None and not spec.in_place and _hash_of(spec.to) not in ("", *known)
-    ]  # fmt: skip
-    if problems:
-        raise UsageError(problems)
-
-
-def _layout(spec: WriteBackSpec) -> _Layout:
-    """SourceError or WorkbookError with all problems."""
-    table = table_of_sheet(
-        SheetSource(spec.source, spec.sheet, spec.header, key=spec.key, without=frozenset(spec.columns))
-    )
-    where = f"{table.sheet.where}!{table.header}"
-    if any(name.startswith(_SIGNATURES) for name in table.book.archive.namelist()):
-        message = "is signed, and the signature would not hold for a copy with results"
-        raise _refusal(spec.source, message, "save it without a signature")
-    steps = steps_of(spec.key) or ()
-    if spec.key != BY_ROW and steps and str(steps[0]) not in table.columns:
-        hint = f"it names {', '.join(repr(name) for name in table.columns if name)}"[:300]
-        raise WorkbookError(Problem(where, f"names no column {str(steps[0])!r:.80} for the id", hint))
-    by_name = {name.casefold(): number for number, name in enumerate(table.columns, 1) if name}
-    width = max([len(table.columns), *map(len, table.sheet.rows.values())])
-    added = [name for name in spec.columns if name.casefold() not in by_name]
-    numbers = {name: by_name.get(name.casefold(), 0) for name in spec.columns}
-    numbers |= {name: width + place for place, name in enumerate(added, 1)}
-    rows = ids_of_rows(table.values, spec.key, read_aliases(spec.match) if spec.match else None)
-    return _Layout(table, {id_: table.numbers[index] for id_, index in rows.items()}, numbers, added)
-
-
 def _asked(spec: WriteBackSpec) -> str:
     """Of what the manifest says, and of the workbook unless it is written itself."""
     said = [spec.sheet, spec.header, spec.key, list(spec.columns.items()), str(spec.to), spec.in_place]
-    return sha_of(json.dumps([*said, "" if spec.in_place else _hash_of(spec.source)]).encode())
-
-
-def _hash_of(path: Path) -> str:
-    """Of what is there; "" for nothing, and for what cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        return f"not read: {error.errno}"
+    return sha_of(json.dumps([*said, "" if spec.in_place else hash_of_file(spec.source)]).encode())
 
 
 def _opened_by(file: Path) -> Path | None:
     """The file that Excel or LibreOffice puts beside a workbook that it has open."""
     beside = (file.with_name(f"~${file.name}"), file.with_name(f".~lock.{file.name}#"))
     return next((path for path in beside if path.exists()), None)
-
-
-def _refusal(file: Path, message: str, hint: str | None) -> WorkbookError:
-    return WorkbookError(Problem(shown(file), message, hint))
 
 
 def _relative(job: Job, path: Path) -> str:

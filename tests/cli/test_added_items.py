@@ -14,9 +14,9 @@ from harness.job.job import Job
 from harness.job.load import load
 from harness.ledger import item_queries
 from harness.ledger.store import Ledger, rebuild, state_of
+from harness.planning import job_plan
+from harness.planning.job_plan import add_items
 from harness.sources.read import Reading
-from harness.supervisor import opening
-from harness.supervisor.opening import add_items
 from tests.checker.laws import broken_laws
 from tests.covers import covers
 
@@ -256,13 +256,13 @@ def test_a_source_that_is_the_same_bytes_is_not_read_again_and_every_other_is(
     source = next(desk.folder.glob("items.*"))
     before = source.read_bytes()
     reads: list[str] = []
-    read = opening.read  # type: ignore[attr-defined]  # what it imports is what is replaced
+    read = job_plan.read  # type: ignore[attr-defined]  # what it imports is what is replaced
 
     def noted(job: Job, bounded: Bounded) -> Reading:
         reads.append("read")
         return read(job, bounded)
 
-    monkeypatch.setattr(opening, "read", noted)
+    monkeypatch.setattr(job_plan, "read", noted)
     assert desk.types("launch").code == 0
     assert reads == []
     source.write_bytes(before + b"\n")

@@ -12,9 +12,9 @@ from harness.cli.rehearse import serving
 from harness.core.types import SessionEvent
 from harness.job.job import Job
 from harness.job.load import load
-from harness.supervisor.opening import make_state_folder
 from harness.supervisor.outcome import Finished
 from harness.supervisor.run import RunOptions, run_job
+from harness.supervisor.state_folder import make_state_folder
 
 SECRET = "sk-ant-api03-a-made-up-secret-0123456789"
 

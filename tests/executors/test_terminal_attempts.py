@@ -17,12 +17,12 @@ from harness.backends.credentials import rehearsal_credential
 from harness.backends.start_request import Launch
 from harness.base.descriptors import handed
 from harness.base.marks import TOKEN_MARK, marked
+from harness.core.reserve import reservation, worst_of
 from harness.core.types import AttemptSpec, Ending
 from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import NoWalls
 from harness.job.job import Backend, PhaseSpec
-from harness.supervisor.attempt import reservation, worst_of
 from tests.executors.staging import Stage, staged
 
 if TYPE_CHECKING:

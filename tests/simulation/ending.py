@@ -6,11 +6,11 @@ import sqlite3
 
 from harness.core.decide import Start, decide
 from harness.core.money import to_micro
+from harness.core.reserve import reservation
 from harness.job.job import Job
 from harness.ledger import progress_file
 from harness.ledger.counts import job_counts, phase_counts
 from harness.ledger.store import rebuild, state_of
-from harness.supervisor.attempt import reservation
 from harness.supervisor.loop import Supervisor
 from harness.supervisor.outcome import Finished
 from tests.simulation.script import Script

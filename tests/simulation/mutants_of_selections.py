@@ -8,7 +8,7 @@ import pytest
 from harness.core.types import Item
 from harness.ledger import selection_queries as waiting
 from harness.planning import select as planning
-from harness.supervisor import selections
+from harness.planning import selections
 from tests.simulation.mutant import Mutant, listed_in
 
 MUTANTS: list[Mutant] = []

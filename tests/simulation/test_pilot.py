@@ -5,7 +5,7 @@ from typing import Any
 
 from harness.core.money import to_micro
 from harness.core.run_events import PilotJudged
-from harness.supervisor.pilot import spread
+from harness.planning.pilot_batches import spread
 from tests.simulation.script import Script
 from tests.simulation.universe import Universe
 

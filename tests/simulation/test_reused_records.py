@@ -20,13 +20,14 @@ from harness.job.job import Job
 from harness.job.load import load
 from harness.ledger import reuse_queries as offering
 from harness.ledger.store import Ledger, rebuild, state_of
+from harness.planning.job_plan import plan_or_check
 from harness.review.rejudge import _NoSessions
 from harness.sources.read import read
 from harness.supervisor import record_reuse
 from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.judgement import judge_with
-from harness.supervisor.opening import make_state_folder, open_ledger, plan_or_check
 from harness.supervisor.run_context import RunContext
+from harness.supervisor.state_folder import make_state_folder, open_ledger
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 TRIALS = 6

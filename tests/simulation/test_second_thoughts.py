@@ -24,10 +24,10 @@ from harness.ledger import (
 )
 from harness.ledger.edits import Row
 from harness.ledger.store import Entry, Ledger
+from harness.planning.job_plan import Agreed
 from harness.review.rejudge import rejudge
 from harness.supervisor import requests
 from harness.supervisor.duplicate_ids import DuplicateIds
-from harness.supervisor.opening import Agreed
 from harness.supervisor.outcome import Finished
 from harness.supervisor.run_context import RunContext
 from tests.simulation.judging import SimulatedJudge

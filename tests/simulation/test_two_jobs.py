@@ -18,10 +18,10 @@ from harness.core.run_events import RunStarted
 from harness.core.types import Artifact, AttemptSpec, Ending, Fault, Item, SessionEvent, SessionFacts
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger, entries
+from harness.planning.job_plan import plan_job
 from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.loop import Supervisor
 from harness.supervisor.merger import Merger
-from harness.supervisor.opening import plan_job
 from harness.supervisor.outcome import Finished
 from harness.supervisor.progress_writer import ProgressWriter
 from harness.supervisor.requests import RequestDesk

@@ -29,12 +29,12 @@ from harness.ledger.edits import Row
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger, entries
 from harness.planning.choice import Choice, choose
+from harness.planning.job_plan import add_items, plan_job
 from harness.supervisor import merger, progress_writer
 from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.housekeeping import give_up
 from harness.supervisor.loop import Supervisor
 from harness.supervisor.merger import Merger
-from harness.supervisor.opening import add_items, plan_job
 from harness.supervisor.outcome import Finished
 from harness.supervisor.progress_writer import ProgressWriter
 from harness.supervisor.requests import RequestDesk

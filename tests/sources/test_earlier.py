@@ -7,8 +7,8 @@ import pytest
 
 from harness.base.errors import UsageError
 from harness.job.load import load
+from harness.planning.selections import selected
 from harness.sources.earlier import earlier_files, earlier_names
-from harness.supervisor.selections import selected
 
 MANIFEST = """\
 items: {file: topics.json, select: {top: 2, not_in: 'output/**/*.*'}}

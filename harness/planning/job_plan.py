@@ -1,14 +1,12 @@
-"""Before the first start: plan a new job, or hold a known one against what the manifest says today."""
+"""Plan a new job, or compare a known one with what the manifest says today; before the first start."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from harness import __version__
-from harness.base.clock import Clock
 from harness.base.commands import LAUNCH, NextCommand
-from harness.base.errors import LedgerDamagedError, Problem, UsageError
-from harness.base.files import make_folder, refuse_shared, write_private
+from harness.base.errors import Problem, UsageError
 from harness.base.ids import ItemId
 from harness.base.texts import shown
 from harness.core.events import (
@@ -23,6 +21,7 @@ from harness.core.item_ids import folded
 from harness.core.money import in_words, to_micro
 from harness.core.names import same_file
 from harness.core.prices import known_names, price_of
+from harness.core.reserve import reservation
 from harness.core.run_events import FingerprintKept
 from harness.core.types import BatchView, Item
 from harness.evaluation.bounded import Bounded
@@ -31,21 +30,18 @@ from harness.job.job import Job
 from harness.job.pydantic_errors import nearest
 from harness.ledger import batch_queries, item_queries, run_queries
 from harness.ledger.edits import Row, edit_rows
-from harness.ledger.loss import how_to_go_on, last_attempt_folder, refuse_lost
 from harness.ledger.selection_queries import candidates
 from harness.ledger.store import Ledger, Transaction
 from harness.outputs.possible import impossible
 from harness.planning.batches import batches_of
 from harness.planning.changes import changes_since, is_the_same, refusal, row_of
 from harness.planning.choice import Choice, batches_known, refuse_unknown
-from harness.planning.renamed import of_another_name
+from harness.planning.output_targets import refuse_foreign_targets
 from harness.planning.select import Selection
+from harness.planning.selections import made, selected, skipped
+from harness.planning.workbook_layout import refuse_foreign_copies
 from harness.prompts import render
 from harness.sources.read import digest_of_source, read
-from harness.supervisor.attempt import reservation
-from harness.supervisor.merger import refuse_foreign_targets
-from harness.supervisor.selections import made, selected, skipped
-from harness.supervisor.workbook_writer import refuse_foreign_copies
 
 _EVERYTHING = Choice()
 
@@ -59,39 +55,6 @@ class Again:
     add: bool = False
     changed: bool = False
     launch: NextCommand = LAUNCH
-
-
-def make_state_folder(job: Job) -> None:
-    """The folders of a job, private. BrokenSetupError for one that was there and belongs to another user."""
-    for folder in (job.state, job.state / "control", job.state / "artifacts", job.state / "attempts"):
-        make_folder(folder)
-    for folder in (job.state.parent, job.state, job.state / "control", job.state / "artifacts", job.state / "attempts"):
-        refuse_shared(folder)
-    ignored = job.state.parent / ".gitignore"
-    if not (ignored.exists() and ignored.stat().st_size):  # a job in git is its manifest, not gigabytes of attempts
-        write_private(ignored, b"*\n")
-
-
-def open_ledger(job: Job, clock: Clock) -> Ledger:
-    """The job's ledger, for the holder of its lock.
-
-    UsageError when it belongs to a job of another name, LedgerDamagedError when it is lost, or older than the attempts.
-    """
-    path = job.state / "ledger.db"
-    refuse_lost(job.state)
-    last = last_attempt_folder(job.state)
-    ledger = Ledger.open(path, clock)
-    known = run_queries.run_state(ledger.db).next_attempt if ledger.is_planned() else 0
-    if last is not None and int(last.name.partition("-")[0]) >= known:
-        ledger.close()
-        message = f"{path} is older than {last}, of which it knows nothing"
-        raise LedgerDamagedError(message, hint=how_to_go_on(job.state))
-    if ledger.is_planned():
-        (name,) = ledger.db.execute("SELECT name FROM job").fetchone()
-        if name != job.name:
-            ledger.close()
-            raise UsageError([of_another_name(job, name)])
-    return ledger
 
 
 @dataclass(frozen=True, slots=True)

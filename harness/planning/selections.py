@@ -11,10 +11,10 @@ from harness.core.types import Item
 from harness.job.job import Job, SelectSpec
 from harness.ledger.flow import follow_selection
 from harness.ledger.selection_queries import candidates, due
+from harness.ledger.store import Ledger
 from harness.planning.select import LeftOut, NoCategoriesError, Selection, SelectionError, TooFewCategoriesError, select
 from harness.sources.earlier import earlier_names
 from harness.sources.rows import SourceError
-from harness.supervisor.run_context import RunContext
 
 
 def selected(job: Job, items: Sequence[Item], taken: Sequence[Item] = ()) -> Selection:
@@ -65,13 +65,14 @@ def made(phase: int, selection: Selection) -> SelectionMade:
 class Selections:
     """The selections of one run. `trouble`: why one that is due cannot be made; the job stops for it in the end."""
 
-    run: RunContext
+    job: Job
+    ledger: Ledger
     trouble: str | None = None
     _earlier: dict[int, dict[str, str]] = field(default_factory=dict)
 
     def prepare(self) -> None:
         """Read the earlier outputs, once a run. UsageError for one that cannot be read."""
-        job = self.run.job
+        job = self.job
         self._earlier = {phase.number: _earlier(job, phase.select) for phase in job.phases if phase.select}
 
     def make(self) -> None:
@@ -79,15 +80,15 @@ class Selections:
         if not self._earlier and not self._is_planned_to_select():
             return
         self.trouble, stuck = None, set[int]()
-        while ready := [phase for phase in due(self.run.ledger.db) if phase not in stuck]:
+        while ready := [phase for phase in due(self.ledger.db) if phase not in stuck]:
             if not self._make(ready[0]):
                 stuck.add(ready[0])
 
     def _is_planned_to_select(self) -> bool:
-        return self.run.ledger.db.execute("SELECT 1 FROM phases WHERE selects").fetchone() is not None
+        return self.ledger.db.execute("SELECT 1 FROM phases WHERE selects").fetchone() is not None
 
     def _make(self, number: int) -> bool:
-        phase, ledger = self.run.job.phase(number), self.run.ledger
+        phase, ledger = self.job.phase(number), self.ledger
         waiting, taken = candidates(ledger.db, number)
         try:
             selection = (
