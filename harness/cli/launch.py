@@ -217,8 +217,7 @@ def rehearse(
         say(f"not waited for in a rehearsal: {', '.join(ignored)}")
     before = sessions_so_far(job)
     with serving(job, faults, seed) as server:
-        credential = server.credential if server else None
-        options = RunOptions(credential, choice, Again(keep, add))
+        options = RunOptions(server.credential if server else None, choice, Again(keep, add))
         code = play(place, job, options, words_of(settings), plain=plain, advice=partial(advice, job, place))
     print_lines(aftermath(job))
     if faults and code < 2 and sessions_so_far(job) == before:
