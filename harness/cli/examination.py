@@ -219,8 +219,8 @@ def jq() -> Finding:
 
 def _awake() -> Finding:
     with Awake("doctor looks whether this can be had") as awake:
-        says = clean(awake.describe())
-    return Finding("awake", "ok" if says.startswith("is kept") else "note", f"while a job runs this machine {says}")
+        grade: Grade = "ok" if awake.is_held() else "note"
+        return Finding("awake", grade, f"while a job runs this machine {clean(awake.describe())}")
 
 
 def _watching(scratch: Path) -> Finding:

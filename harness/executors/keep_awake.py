@@ -23,6 +23,7 @@ class Awake:
         self._command = _command(why, search_path)
         self._process: subprocess.Popen[bytes] | None = None
         self._trouble = "neither systemd-inhibit nor caffeinate is here"
+        self._held: bool | None = None
         if self._command:
             try:
                 self._process = subprocess.Popen(
@@ -37,8 +38,8 @@ class Awake:
                 self._trouble = f"{self._command[0]}: {error.strerror}"
 
     def describe(self) -> str:
-        """For the record: what holds it, or why nothing does. Waits until that is known, at most some seconds."""
-        if self._is_held():
+        """For the record: what holds it, or why nothing does."""
+        if self.is_held():
             return f"is kept awake by {os.path.basename(self._command[0])}"  # noqa: PTH119  a name, not a path
         return f"may fall asleep: {self._trouble}"
 
@@ -55,7 +56,13 @@ class Awake:
     def __exit__(self, *_: object) -> None:
         self.release()
 
-    def _is_held(self) -> bool:
+    def is_held(self) -> bool:
+        """Waits until that is known, at most some seconds; the answer of the first time stands."""
+        if self._held is None:
+            self._held = self._ask()
+        return self._held
+
+    def _ask(self) -> bool:
         process = self._process
         if process is None or process.stdout is None or process.stderr is None:
             return False

@@ -23,12 +23,12 @@ from harness.executors.allowance import MEMORY_FOLDER_BYTES, Allowance
 from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import mounts_of
 from harness.executors.guardian import Guardian
+from harness.executors.probe_program import INSIDE
 from harness.executors.sandbox import Containment, Mount
 from harness.executors.starter import AttemptStarter
 from harness.job.job import Job, PhaseSpec
 
 _PROBE_S = 30.0
-_FIND = "find the program "
 
 
 async def preflight(
@@ -77,19 +77,19 @@ async def _probe(containment: Containment, job: Job, root: Path, guardian: Guard
     trespasses = [path for path in outside if _remove(path)]
     wrote = (folder.work / "inside").is_file()
     try:
-        outcomes: dict[str, str] = json.loads(said)
+        outcomes: dict[str, probe_program.Outcome] = json.loads(said)
     except ValueError:
         raise _broken(containment, f"a program could not be run in it: {errors or said!r}") from None
     if not wrote:
-        raise _broken(containment, f"a session could not write in its own folder: {outcomes['write inside']}")
-    if lost := [name for name, told in outcomes.items() if name.startswith(_FIND) and told.startswith("refused")]:
+        raise _broken(containment, f"a session could not write in its own folder: {outcomes[INSIDE]['says']}")
+    if lost := [name for name, outcome in outcomes.items() if outcome["kind"] == "find" and outcome["refused"]]:
         raise _broken(containment, f"a session could not {', '.join(lost)}")
-    known = {"write inside", *containment.weaknesses()}
-    possible = [name for name, told in outcomes.items() if name not in known and _got_out(name, told)]
+    known = {INSIDE, *containment.weaknesses()}
+    possible = [name for name, outcome in outcomes.items() if name not in known and _got_out(outcome)]
     possible += [f"write {path}" for path in trespasses]
     if possible or secret in said:
         raise _broken(containment, f"a session could {', '.join(possible) or 'read a secret'}")
-    return tuple(name for name in outcomes if name not in known and not name.startswith(_FIND))
+    return tuple(name for name, outcome in outcomes.items() if name not in known and outcome["kind"] != "find")
 
 
 @contextmanager
@@ -104,9 +104,9 @@ def _listening(name: str) -> Iterator[None]:
         yield
 
 
-def _got_out(name: str, told: str) -> bool:
+def _got_out(outcome: probe_program.Outcome) -> bool:
     """Writes are judged by what is there afterwards: some paths lie on the sandbox's own, passing file system."""
-    return not told.startswith("refused") and not name.startswith(("write ", _FIND))
+    return outcome["kind"] == "escape" and not outcome["refused"]
 
 
 def _launch(job: Job, environ: Mapping[str, str]) -> Launch:

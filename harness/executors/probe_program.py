@@ -5,8 +5,8 @@
 targets: {"inside"} to only write inside, or also {"outside": [path], "secret": path, "ledger": path, "pid", "started",
 "folders": {path: [names that may be seen in it]}, "programs": [path], "socket": name of an abstract one outside,
 "tool_shell": path or None, "memory": most bytes of a folder in memory}.
-Prints {attempt: outcome}; an outcome that begins with "refused" is what is wanted. Started by path, alone: it imports
-nothing of the package.
+Prints {attempt: {"kind", "refused", "says"}}; all but those of kind "inside" and "find" should be refused. Started by
+path, alone: it imports nothing of the package.
 
 It must do no harm where the walls are missing: whatever it could change about mounts it tries in a mount namespace of
 its own, and only when it could not get one (then the kernel refuses the rest too) in the one it found itself in.
@@ -44,18 +44,22 @@ CREDENTIAL = "read the CLI's credential through a tool"
 MEMORY = "fill the memory through a folder"
 
 
-def main(targets: dict[str, Any]) -> dict[str, str]:
-    """Try everything; one outcome each."""
-    outcomes = {"write inside": _outcome(lambda: _append(targets["inside"]))}
+Outcome = dict[str, Any]
+INSIDE = "write inside"
+
+
+def main(targets: dict[str, Any]) -> dict[str, Outcome]:
+    """Try everything; one outcome each, keyed by what was tried, in words."""
+    outcomes = {INSIDE: _outcome("inside", lambda: _append(targets["inside"]))}
     if "outside" not in targets:
         return outcomes
-    attempts: dict[str, Callable[[], object]] = {
-        f"find the program {path}": partial(_find, path) for path in targets["programs"]
-    }
-    attempts |= {f"look into {path}": partial(_look, path, names) for path, names in targets["folders"].items()}
-    attempts |= {f"write {path}": partial(_append, path) for path in targets["outside"]}
-    attempts |= _attempts(targets)
-    return outcomes | {name: _outcome(attempt) for name, attempt in attempts.items()}
+    for path in targets["programs"]:
+        outcomes[f"find the program {path}"] = _outcome("find", partial(_find, path))
+    for path, names in targets["folders"].items():
+        outcomes[f"look into {path}"] = _outcome("escape", partial(_look, path, names))
+    for path in targets["outside"]:
+        outcomes[f"write {path}"] = _outcome("write", partial(_append, path))
+    return outcomes | {name: _outcome("escape", attempt) for name, attempt in _attempts(targets).items()}
 
 
 def _attempts(targets: dict[str, Any]) -> dict[str, Callable[[], object]]:
@@ -83,11 +87,11 @@ def _attempts(targets: dict[str, Any]) -> dict[str, Callable[[], object]]:
     }
 
 
-def _outcome(attempt: Callable[[], object]) -> str:
+def _outcome(kind: str, attempt: Callable[[], object]) -> Outcome:
     try:
-        return f"possible: {attempt()}"
+        return {"kind": kind, "refused": False, "says": str(attempt())}
     except OSError as error:
-        return f"refused: {error.strerror}"
+        return {"kind": kind, "refused": True, "says": error.strerror}
 
 
 def _read(path: str) -> str:

@@ -20,17 +20,17 @@ Kind = Literal[
 ]
 
 _SAYS: dict[Kind, str] = {
-    "program": "runs as you: {} (its sessions)",
-    "check": "runs as you: {} (a check)",
-    "helper": "runs as you: {} (prints the key)",
-    "scene": "runs as you: {} (the scene of rehearsals)",
-    "freedom": "lets out of the sandbox of checks and scenes: {}",
-    "tool": "lets sessions run programs: {}",
-    "sandbox": "runs sessions without a kernel sandbox: {}",
-    "variable": "passes on of your environment: {}",
-    "setting": "sets for sessions: {}",
-    "files": "shows to sessions: {}",
-    "merge": "writes outside of its folder: {}",
+    "program": "runs {how}: {what} (its sessions)",
+    "check": "runs {how}: {what} (a check)",
+    "helper": "runs {how}: {what} (prints the key)",
+    "scene": "runs {how}: {what} (the scene of rehearsals)",
+    "freedom": "lets out of the sandbox of checks and scenes: {what}",
+    "tool": "lets sessions run programs: {what}",
+    "sandbox": "runs sessions without a kernel sandbox: {what}",
+    "variable": "passes from your environment: {what}",
+    "setting": "sets for sessions: {what}",
+    "files": "shows to sessions: {what}",
+    "merge": "writes outside its folder: {what}",
 }
 OWN_FILES = "./"
 """The grant of files of the folder that the manifest names one by one; which they are may change."""
@@ -53,10 +53,10 @@ class Grant:
 
     def in_words(self, *, has_sandbox: bool = False) -> str:
         """`has_sandbox`: this machine has one for checks and scenes."""
-        said = _SAYS[self.kind].format(self.shown or self.what)
-        if not (self.is_boxed and has_sandbox):
-            return said
-        return said.replace("runs as you", f"runs in the sandbox{', read-only' if self.is_read_only else ''}", 1)
+        how = "as you"
+        if self.is_boxed and has_sandbox:
+            how = "in the sandbox, read-only" if self.is_read_only else "in the sandbox"
+        return _SAYS[self.kind].format(how=how, what=self.shown or self.what)
 
 
 def grants_of(jobs: Sequence[Job]) -> tuple[Grant, ...]:

@@ -99,7 +99,7 @@ class LiveDisplay:
     def heard(self, event: SessionEvent) -> None:
         if event.kind == "ended":
             self._doing.pop(event.attempt, None)
-        elif event.kind != "started" and not (event.kind == "limit" and "allowed" in event.text):
+        elif event.kind != "started" and (event.kind != "limit" or event.is_rejected or event.is_overage):
             self._doing[event.attempt] = _doing(event)
 
     def look(self) -> None:

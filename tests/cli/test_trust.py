@@ -40,9 +40,9 @@ ASKED = (
     "runs as you: scene.py (the scene of rehearsals)",
     "runs as you: python3 rehearse.py (its sessions)",
     "runs sessions without a kernel sandbox: off",
-    "passes on of your environment: $VAULT_TOKEN",
+    "passes from your environment: $VAULT_TOKEN",
     "shows to sessions: inbox/*.txt",
-    "writes outside of its folder: ",
+    "writes outside its folder: ",
 )
 
 
@@ -117,7 +117,7 @@ def test_trust_is_given_once_for_launch_and_rehearsal_and_edits_of_contents_keep
     ("setting", "new"),
     [
         ("session.command=[python3, work.py, --more]", "runs as you: python3 work.py --more"),
-        ("helper.env=[VAULT_TOKEN, AWS_PROFILE]", "passes on of your environment: $AWS_PROFILE"),
+        ("helper.env=[VAULT_TOKEN, AWS_PROFILE]", "passes from your environment: $AWS_PROFILE"),
         ("items.files=in*/*.txt", "shows to sessions: in*/*.txt"),
         ("output.check=[{python: more.py:check}]", "runs as you: more.py (a check)"),
     ],
@@ -152,7 +152,7 @@ def test_what_claude_sessions_would_be_given_is_in_the_list(
         "lets sessions run programs: Bash",
         "sets for sessions: HTTPS_PROXY=http://evil.example",
         f"sets for sessions: NODE_EXTRA_CA_CERTS={theirs / 'ca.pem'}",
-        "passes on of your environment: $TOKEN as AWS_BEARER_TOKEN_BEDROCK",
+        "passes from your environment: $TOKEN as AWS_BEARER_TOKEN_BEDROCK",
         f"shows to sessions: {tmp_path / 'id_rsa'}",
         "shows to sessions: ca.pem, list.csv",
     ):
