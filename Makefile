@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test soak bench setup format clean
+.PHONY: demo test keys soak bench setup format clean
 
 demo: setup ## the 24 schools, on real Claude Code sessions against the rehearsal server
 	@tools/system_packages.sh bubblewrap
@@ -16,7 +16,11 @@ test: setup ## everything that must hold
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 -m "not session"
+	$(BIN)/pytest -n 2 -q --print-keys tests/core tests/planning
 	$(BIN)/pytest -n 4 -m session --dist worksteal
+
+keys: setup ## the rooms that decide, with the name of each kind of message in place of its words
+	$(BIN)/pytest -n 2 -m "not session" --print-keys $(wildcard $(addprefix tests/,core ledger supervisor planning review simulation))
 
 soak: setup ## long sweeps: thousands of simulated nights, random kills of a real one
 	@tools/system_packages.sh bubblewrap strace

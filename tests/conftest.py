@@ -9,7 +9,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-_OF_SESSIONS = Path(__file__).parent / "rehearsals"
+from tests.messages.keys import print_keys
+
+_OF_SESSIONS = Path(__file__).parent / "end_to_end"
 
 hypothesis.settings.register_profile(
     "ours", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -26,6 +28,19 @@ def _a_home_without_credentials(tmp_path_factory: pytest.TempPathFactory) -> Ite
         for name in list(os.environ):
             if name.startswith(("ANTHROPIC_", "CLAUDE_", "AWS_", "XDG_")):
                 patch.delenv(name)
+        yield
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--print-keys`: see tests/messages/keys.py."""
+    parser.addoption("--print-keys", action="store_true", help="print the kind of each message in place of its words")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _keys(request: pytest.FixtureRequest) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        if request.config.getoption("--print-keys"):
+            print_keys(patch)
         yield
 
 

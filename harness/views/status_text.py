@@ -1,14 +1,15 @@
 """The status in words, for a terminal."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from harness.base.commands import NextCommand
 from harness.base.durations import in_words
 from harness.core.decide import NOTHING_LEFT
 from harness.core.money import in_words as money
 from harness.ledger.counts import Counts
-from harness.views.next_step import NextStep, about, next_step
+from harness.views.next_step import Bound, NextStep, about, next_step
 from harness.views.status import Status
 from harness.views.wording import clean, counted, day_time, shorten, shorten_id
 
@@ -190,9 +191,16 @@ def _last_run(status: Status, now: datetime) -> Iterator[str]:
         yield f"Run {head.run} ended {when} with exit code {head.run_exit_code}: {why}"
 
 
+BOUND_WORDS: Final[Mapping[Bound, str]] = {
+    "budget": "raise `budget`",
+    "caps": "raise `caps`",
+    "deadline": "set a later `deadline`",
+}
+
+
 def step_line(step: NextStep, manifest: str) -> str:
     """``raise `budget` in job.yaml, then `harness launch` ``."""
     first = f"`{step.resume}`, then " if step.resume else ""
     if step.reached is not None:
-        first += f"{'set a later' if step.reached == 'deadline' else 'raise'} `{step.reached}` in {manifest}, then "
+        first += f"{BOUND_WORDS[step.reached]} in {manifest}, then "
     return first + " or ".join(f"`{command}`" for command in step.commands)

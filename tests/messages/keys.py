@@ -1,0 +1,32 @@
+"""`pytest --print-keys`: every sentence of the catalogues is replaced by the name of its kind.
+
+What still passes decides by kinds and fields; what fails reads a sentence somewhere.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+
+from harness.views.change_text import CHANGE_WORDS, WAY_WORDS
+from harness.views.messages import WORDS
+from harness.views.status_text import BOUND_WORDS
+
+TABLES: Final[tuple[Any, ...]] = (WORDS, CHANGE_WORDS, WAY_WORDS)
+"""Kind -> words; a function of the facts, or a template."""
+TEXTS: Final[tuple[Any, ...]] = (BOUND_WORDS,)
+"""Kind -> text."""
+
+
+def print_keys(patch: pytest.MonkeyPatch) -> None:
+    """Until `patch` is undone."""
+    for table in TABLES:
+        for kind in list(table):
+            patch.setitem(table, kind, _says(kind))
+    for table in TEXTS:
+        for kind in list(table):
+            patch.setitem(table, kind, kind)
+
+
+def _says(kind: str) -> Callable[[object], str]:
+    return lambda _: kind
