@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test keys soak bench setup format clean
+.PHONY: demo test keys soak mutation bench setup format clean
 
 demo: setup ## the 24 schools, on real Claude Code sessions against the rehearsal server
 	@tools/system_packages.sh bubblewrap
@@ -15,16 +15,22 @@ test: setup ## everything that must hold
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 -m "not session"
+	$(BIN)/pytest -n 2 -m "not session" --durations=10
 	$(BIN)/pytest -n 2 -q --print-keys tests/core tests/planning
-	$(BIN)/pytest -n 4 -m session --dist worksteal
+	$(BIN)/pytest -n 6 -m session --dist worksteal --durations=10
 
 keys: setup ## the rooms that decide, with the name of each kind of message in place of its words
 	$(BIN)/pytest -n 2 -m "not session" --print-keys $(wildcard $(addprefix tests/,core ledger supervisor planning review simulation))
 
-soak: setup ## long sweeps: thousands of simulated nights, random kills of a real one
+soak: setup ## long sweeps: thousands of simulated nights, random kills of a real one, planted faults
 	@tools/system_packages.sh bubblewrap strace
 	$(BIN)/python -m tests.soak
+	$(MAKE) mutation
+
+mutation: setup ## small faults planted in every room, a sample of them: do the tests notice? about two hours
+	@tools/system_packages.sh bubblewrap strace
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r tools/mutation.txt
+	$(BIN)/python -m tests.mutation $(ROOMS)
 
 bench: setup ## every figure that the docs give
 	@tools/system_packages.sh bubblewrap
