@@ -95,3 +95,8 @@ def from_text(text: str) -> datetime:
     """The moment that `to_text` wrote. A text without a zone is read as local time."""
     moment = datetime.fromisoformat(text)
     return moment.astimezone(UTC)
+
+
+def from_text_or_none(text: str | None) -> datetime | None:
+    """None where the ledger has no time."""
+    return from_text(text) if text else None

@@ -79,7 +79,8 @@ def _is_held_back(place: Place) -> bool:
 
 def _is_stopping(place: Place) -> bool:
     """The run was asked to stop before, and has not ended."""
-    from harness.views.ledger_reading import head, is_planned, reading
+    from harness.ledger.job_queries import head
+    from harness.views.ledger_reading import is_planned, reading
 
     if not is_planned(place.state):  # it has just begun
         return False
@@ -173,7 +174,8 @@ def _edited(place: Place, settings: list[str] | None, failed: list[str]) -> "lis
     """
     from harness.base.errors import UsageError
     from harness.cli.preview import read_items
-    from harness.planning.changes import edited_items, may_edit, planned_source
+    from harness.ledger.job_queries import planned_source
+    from harness.planning.changes import edited_items, may_edit
     from harness.sources.read import digest_of_source
     from harness.views.change_text import change_line
     from harness.views.ledger_reading import reading
@@ -212,6 +214,7 @@ def _failed_ones(place: Place, items: list[str]) -> list[str]:
     from harness.base.ids import ItemId
     from harness.ledger.item_queries import failed_items
     from harness.ledger.past_attempts import acceptances
+    from harness.ledger.phase_queries import phase_names
     from harness.views.ledger_reading import reading
     from harness.views.why import state_in_words
 
@@ -222,7 +225,7 @@ def _failed_ones(place: Place, items: list[str]) -> list[str]:
 
     goes_on = f"`{place.command('launch')}` goes on with it unasked"
     with reading(place.state) as db:
-        phases: dict[int, str] = dict(db.execute("SELECT phase, name FROM phases").fetchall())
+        phases = phase_names(db)
         wanted = [ItemId(item) for item in items] or None
         found = [str(each.item) for each in failed_items(db, wanted)]
         problems = [

@@ -15,10 +15,11 @@ from harness.base.state import open_state
 from harness.base.texts import shown
 from harness.cli.options import Place
 from harness.cli.output import print_lines, say
+from harness.ledger.job_queries import head
 from harness.ledger.lock import refuse_if_held
 from harness.planning.choice import Choice
 from harness.planning.job_plan import Again
-from harness.views.ledger_reading import head, is_planned, reading
+from harness.views.ledger_reading import is_planned, reading
 from harness.views.wording import clean_lines
 
 _PATIENCE_S = 60.0

@@ -23,6 +23,7 @@ from harness.job.job import Job
 from harness.job.load import ManifestError
 from harness.job.pydantic_errors import nearest
 from harness.ledger import batch_queries
+from harness.ledger.job_queries import planned
 from harness.ledger.loss import refuse_lost
 from harness.ledger.selection_queries import candidates
 from harness.ledger.store import opened_for_reading
@@ -172,11 +173,6 @@ def unlike_planned(job: Job, items: Sequence[Item], launch: NextCommand) -> Iter
 
 
 def _changes(job: Job, items: Sequence[Item]) -> Changes:
-    path = job.state / "ledger.db"
     refuse_lost(job.state)
-    if not path.exists():
-        return Changes()
-    with opened_for_reading(path) as db:
-        if db.execute("SELECT 1 FROM job").fetchone() is None:
-            return Changes()
-        return changes_since(job, db, items)
+    with planned(job.state / "ledger.db") as db:
+        return changes_since(job, db, items) if db is not None else Changes()

@@ -17,6 +17,7 @@ from harness.core.money import in_words as money
 from harness.core.remedies import remedy
 from harness.job.job import Job
 from harness.job.load import load
+from harness.ledger.attempt_rows import newest_attempt
 from harness.ledger.shared_holds import state_home
 from harness.ledger.store import opened_for_reading
 from harness.supervisor.run import RunOptions, run_job
@@ -69,15 +70,13 @@ def _trial(job: Job, folder: Path) -> Job:
 
 def _told(trial: Job) -> Finding:
     with opened_for_reading(trial.state / "ledger.db") as db:
-        row = db.execute(
-            "SELECT outcome, fault, detail, model, charged_microusd, duration_s FROM attempts ORDER BY id DESC LIMIT 1"
-        ).fetchone()
-    if row is None:
+        last = newest_attempt(db)
+    if last is None:
         return Finding("live", "broken", "no session was started")
-    outcome, fault, detail, model, charged, duration_s = row
-    cost = f"{money(charged or 0)}, {duration_s or 0:.1f} s"
-    if outcome == "well":
-        return Finding("live", "ok", clean(f"{model} answered and wrote its file ({cost})"))
+    fault, detail = last.fault, last.detail
+    cost = f"{money(last.charged_microusd or 0)}, {last.duration_s or 0:.1f} s"
+    if last.outcome == "well":
+        return Finding("live", "ok", clean(f"{last.model} answered and wrote its file ({cost})"))
     says = next((each.says for each in ALL_ROWS if each.kind == fault), "its record was not as asked")
     told = f"{says}: {shorten(detail, 200)}" if detail else says
     return Finding("live", "broken", clean(f"{told} ({cost})"), clean(remedy(fault) or "") if fault else "")

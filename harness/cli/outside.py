@@ -13,11 +13,11 @@ from queue import Empty, Queue
 
 from harness.backends.credentials import BASE_URL
 from harness.base.addresses import without_userinfo
-from harness.base.clock import from_text
 from harness.cli.examination import Finding
 from harness.job.environment import uses_cloud
 from harness.job.job import Job
-from harness.ledger.store import opened_for_reading
+from harness.ledger.entry_queries import newest_time
+from harness.ledger.job_queries import planned
 from harness.views.wording import clean
 
 _ANTHROPIC = "https://api.anthropic.com"
@@ -104,9 +104,5 @@ def clock(job: Job, now: datetime, theirs: datetime | None) -> Finding:
 
 
 def _newest_entry(job: Job) -> datetime | None:
-    path = job.state / "ledger.db"
-    if not path.exists():
-        return None
-    with opened_for_reading(path) as db:
-        row = db.execute("SELECT time FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
-    return from_text(row[0]) if row else None
+    with planned(job.state / "ledger.db") as db:
+        return newest_time(db) if db is not None else None

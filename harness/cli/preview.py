@@ -1,6 +1,5 @@
 """What would run next, and what its session would be told; reads everything and starts nothing."""
 
-import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -25,7 +24,8 @@ from harness.executors.running_attempt import Tools
 from harness.job.job import Job
 from harness.ledger import group_queries, item_queries
 from harness.ledger.contents import contents_of
-from harness.ledger.store import Ledger, opened_for_reading
+from harness.ledger.job_queries import planned
+from harness.ledger.store import Ledger
 from harness.planning.batches import batches_of
 from harness.planning.pilot_batches import batches_ahead, spread
 from harness.planning.select import Selection
@@ -61,10 +61,9 @@ def read_items(job: Job) -> Reading:
 
 def to_be_worked_on(job: Job, items: Sequence[Item]) -> Selection:
     """What the source's selection is, or would be today. UsageError when it cannot be made."""
-    path = job.state / "ledger.db"
-    if job.items.select is not None and path.exists():
-        with opened_for_reading(path) as db:
-            if db.execute("SELECT 1 FROM job").fetchone():
+    if job.items.select is not None:
+        with planned(job.state / "ledger.db") as db:
+            if db is not None:
                 known = set(item_queries.selected_items(db))
                 return Selection(tuple(item for item in items if str(item.id) in known))
     return selected(job, items)
@@ -72,11 +71,9 @@ def to_be_worked_on(job: Job, items: Sequence[Item]) -> Selection:
 
 def planned_groups(job: Job, items: Sequence[Item]) -> list[Planned]:
     """What would run: from the ledger, or from the items when nothing was launched yet."""
-    path = job.state / "ledger.db"
-    if path.exists():
-        with opened_for_reading(path) as db:
-            if db.execute("SELECT 1 FROM job").fetchone():
-                return list(_queued(job, db))
+    with planned(job.state / "ledger.db") as db:
+        if db is not None:
+            return list(_queued(job, db))
     return new_groups(job, items)
 
 
@@ -91,11 +88,9 @@ def new_groups(job: Job, items: Sequence[Item]) -> list[Planned]:
 
 def pilot_to_come(job: Job, items: Sequence[Item]) -> tuple[int, ...]:
     """The batches that the next launch would run ahead; none when the pilot was there, or the manifest names none."""
-    path = job.state / "ledger.db"
-    if path.exists():
-        with opened_for_reading(path) as db:
-            if db.execute("SELECT 1 FROM job").fetchone():
-                return batches_ahead(db, job.pilot)
+    with planned(job.state / "ledger.db") as db:
+        if db is not None:
+            return batches_ahead(db, job.pilot)
     return spread(len(batches_of(job, items)), job.pilot) if job.pilot else ()
 
 
@@ -112,16 +107,16 @@ _WHY = {
 
 
 def _queued(job: Job, db: sqlite3.Connection) -> Iterator[Planned]:
-    rows = db.execute(
-        """SELECT phase, number, part, items, state, tries, why, parked FROM groups WHERE state != 'closed'
-           ORDER BY state = 'waiting', tries, phase, number, part, id"""
-    )
-    for phase, number, part, items, state, tries, why, parked in rows:
-        spec = job.phase(phase)
-        waits = _waits_for(job, phase, number) if state == "waiting" else ""
-        said = "was left out of the last run (--first, --only, --batch)" if parked else _WHY.get(why, why)
+    for group in group_queries.open_groups(db):
+        phase, number, part = group.batch.phase, group.batch.number, group.batch.part
+        waits = _waits_for(job, phase, number) if group.state == "waiting" else ""
+        said = (
+            "was left out of the last run (--first, --only, --batch)"
+            if group.parked
+            else _WHY.get(group.why, group.why)
+        )
         label = f"{number}.{part}" if part else str(number)
-        yield Planned(spec.name, label, tuple(json.loads(items)), state, tries, said, waits)
+        yield Planned(job.phase(phase).name, label, group.items, group.state, group.tries, said, waits)
 
 
 def _waits_for(job: Job, phase: int, number: int) -> str:
@@ -179,11 +174,9 @@ def prompt_of(job: Job, items: Sequence[Item], phase: str) -> AttemptSpec | rend
 
 def first_prompt(job: Job, items: Sequence[Item]) -> AttemptSpec | render.Rendered | None:
     """What the next session would be told: exactly, from the ledger; or as the first one of a new job."""
-    path = job.state / "ledger.db"
-    if path.exists():
-        with opened_for_reading(path) as db:
-            if db.execute("SELECT 1 FROM job").fetchone():
-                return _next_spec(job, db)
+    with planned(job.state / "ledger.db") as db:
+        if db is not None:
+            return _next_spec(job, db)
     first, batch = job.phases[0], batches_of(job, items)[0]
     work = choose(job).view(AttemptFolder(job.state / "attempts" / "000001-p1-b001")).work
     view = BatchView.of(batch.ref, batch.items, (batch.first, batch.last))

@@ -1,7 +1,6 @@
 """The rehearsal server beside a run, and what it has to say afterwards."""
 
 import asyncio
-import json
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -17,11 +16,12 @@ from harness.core.money import to_micro
 from harness.executors.containment import scene_box
 from harness.job.job import Job, PhaseSpec
 from harness.ledger import money_queries
-from harness.ledger.item_queries import has_open_items
+from harness.ledger.item_queries import has_open_items, reasons_of_struck
+from harness.ledger.job_queries import head
 from harness.rehearsal.brief import Briefing
 from harness.rehearsal.process import RehearsalServer
 from harness.rehearsal.request_log import Account, account
-from harness.views.ledger_reading import head, is_planned, reading
+from harness.views.ledger_reading import is_planned, reading
 from harness.views.wording import clean, counted
 
 
@@ -156,10 +156,7 @@ def _refused_made_up(job: Job) -> list[tuple[PhaseSpec, int]]:
     if not job.answers_are_made_up or not judged:
         return []
     with reading(job.state) as db:
-        struck = """SELECT reasons FROM items i WHERE phase = ? AND strikes > 0 AND state != 'done' AND (
-            SELECT a.fault FROM attempt_items t JOIN attempts a ON a.id = t.attempt
-            WHERE t.phase = i.phase AND t.item = i.item ORDER BY a.id DESC LIMIT 1) IS NULL"""  # else no check saw it
-        reasons = [[json.loads(row[0]) for row in db.execute(struck, (phase.number,))] for phase in judged]
+        reasons = [reasons_of_struck(db, phase.number) for phase in judged]
     counts = [(phase, sum(map(_is_refused, of_items))) for phase, of_items in zip(judged, reasons, strict=True)]
     return [(phase, count) for phase, count in counts if count]
 

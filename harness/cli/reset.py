@@ -12,9 +12,9 @@ from harness.cli.preview import read_items
 from harness.executors.containment import choose as choose_containment
 from harness.job.change import Change
 from harness.job.job import Job
+from harness.ledger.job_queries import name_of, planned
 from harness.ledger.lock import JobLock, refuse_if_held
 from harness.ledger.spool import waiting
-from harness.ledger.store import opened_for_reading
 from harness.planning.changes import changes_since
 from harness.planning.choice import Choice
 from harness.planning.job_plan import must_be_able_to_start, refuse_past_deadline
@@ -62,14 +62,11 @@ def _backups(job: Job) -> Sequence[Path]:
 
 def what_is_new(job: Job) -> list[Change]:
     """What has changed about a rehearsed job since it was planned; empty when it goes on as it is."""
-    path = job.state / "ledger.db"
-    if not path.exists():
-        return []
-    with opened_for_reading(path) as db:
-        planned = db.execute("SELECT name FROM job").fetchone()
-        if planned is None:
+    with planned(job.state / "ledger.db") as db:
+        if db is None:
             return []
-        renamed = [Change("job_renamed", before=repr(planned[0]), now=repr(job.name))] if planned[0] != job.name else []
+        name = name_of(db)
+        renamed = [] if name == job.name else [Change("job_renamed", before=repr(name), now=repr(job.name))]
         return [*renamed, *changes_since(job, db, read_items(job).items).listed()]
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from harness.job.job import Job
     from harness.ledger.past_attempts import Acceptance
+    from harness.ledger.phase_queries import PhaseName
     from harness.ledger.withdrawal import Word
     from harness.review.rejudge import Rejudged
 
@@ -172,12 +173,13 @@ def _done_ones(place: Place, items: list[str], phase: str) -> "tuple[list[Accept
     from harness.base.errors import Problem, UsageError
     from harness.ledger.entry_queries import last_seq
     from harness.ledger.past_attempts import acceptances
+    from harness.ledger.phase_queries import phase_names
     from harness.views.ledger_reading import reading
 
     problems, taken = [], []
     with reading(place.state) as db:
         seen = last_seq(db)
-        names: dict[int, str] = dict(db.execute("SELECT phase, name FROM phases").fetchall())
+        names = phase_names(db)
         if phase and phase not in names.values():
             raise UsageError([Problem("--phase", f"no phase is called {phase!r}", f"expected {_or(names.values())}")])
         for item in dict.fromkeys(items):
@@ -202,14 +204,13 @@ def _or(names: Iterable[str]) -> str:
 
 def _not_done(db: "sqlite3.Connection", item: str, place: Place, phase: str) -> tuple[str, str | None]:
     """Message and hint about an id that was expected to be done; in that phase, if one was named."""
+    from harness.ledger.item_queries import states_of
     from harness.views.why import unknown_in_words
 
-    stands = """SELECT phases.name, items.state FROM items JOIN phases ON phases.phase = items.phase
-                WHERE item = ? ORDER BY items.phase"""
-    found: list[tuple[str, str]] = db.execute(stands, (item,)).fetchall()
+    found = states_of(db, item)
     if not found:
         return unknown_in_words(db, item)
-    states = list(dict.fromkeys(state for name, state in found if phase in ("", name)))
+    states = list(dict.fromkeys(each.state for each in found if phase in ("", each.phase)))
     if phase:
         return f"is not done, it is {states[0]} in {phase}" if states else f"is not in {phase}", None
     again = f"`{place.command('retry', item)}` gives it a new round" if "failed" in states else None
@@ -219,16 +220,15 @@ def _not_done(db: "sqlite3.Connection", item: str, place: Place, phase: str) -> 
 def _agree(place: Place, taken: "Sequence[Acceptance]", *, yes: bool, always: bool) -> None:
     """Say what will be taken back before it is done, and ask when it is more than was named. UsageError for a no."""
     from harness.base.errors import Problem, UsageError
+    from harness.ledger.phase_queries import phases
     from harness.ledger.withdrawal import made_from_all
     from harness.views.ledger_reading import reading
 
     with reading(place.state) as db:
-        phases: dict[int, tuple[str, str]] = {
-            number: (name, noun) for number, name, noun in db.execute("SELECT phase, name, noun FROM phases")
-        }
+        named = {phase.number: phase for phase in phases(db)}
         lost = [made.phase for made in made_from_all(db, taken)]
     is_asked = not yes and (always or bool(lost))
-    for line in _consequences([each.batch.phase for each in taken], lost, phases, "would" if is_asked else "will"):
+    for line in _consequences([each.batch.phase for each in taken], lost, named, "would" if is_asked else "will"):
         say(line)
     if not is_asked:
         return
@@ -240,12 +240,14 @@ def _agree(place: Place, taken: "Sequence[Acceptance]", *, yes: bool, always: bo
         raise UsageError([Problem("stopped", "nothing was changed", None)])
 
 
-def _consequences(taken: list[int], lost: list[int], phases: dict[int, tuple[str, str]], will: str) -> list[str]:
+def _consequences(taken: list[int], lost: list[int], phases: "dict[int, PhaseName]", will: str) -> list[str]:
     from harness.views.wording import clean, counted
 
     def told(numbers: list[int], number: int) -> str:
-        name, noun = phases[number]
-        return counted(numbers.count(number), clean(noun)) + (f" of {clean(name)}" if len(phases) > 1 else "")
+        phase = phases[number]
+        return counted(numbers.count(number), clean(phase.noun)) + (
+            f" of {clean(phase.name)}" if len(phases) > 1 else ""
+        )
 
     lines = [f"{will} be taken back and made again: {told(taken, number)}" for number in sorted(set(taken))]
     return lines + [

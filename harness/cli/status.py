@@ -49,9 +49,10 @@ def status(
 
 
 def _print_batches(place: Place, *, as_json: bool) -> None:
+    from harness.ledger.job_queries import head
     from harness.ledger.lock import is_held
     from harness.views.batch_table import batch_lines, batch_rows
-    from harness.views.ledger_reading import head, reading
+    from harness.views.ledger_reading import reading
 
     held = is_held(place.state / "lock")
     with reading(place.state) as db:

@@ -77,3 +77,59 @@ def stopped_by(db: sqlite3.Connection, attempt: AttemptId) -> str | None:
     name = json.loads(asked).get(f"vars.{VAR}")
     to_do = remedy(row[1], rehearsal=bool(rehearsal), instance=json.loads(name) if name else None)
     return f"{row[1]}: {row[0]}" + (f"; {to_do}" if to_do else "")
+
+
+def number_of_open(db: sqlite3.Connection) -> int:
+    """How many attempts have no end yet."""
+    return int(db.execute("SELECT count(*) FROM attempts WHERE ended_seq IS NULL").fetchone()[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which model made something, and what the job asked for then (a fingerprint, as JSON)."""
+
+    model: str | None
+    fingerprint: str
+
+
+def origins(db: sqlite3.Connection) -> dict[int, Origin]:
+    """Of each attempt."""
+    rows = db.execute("SELECT id, model, fingerprint FROM attempts")
+    return {attempt: Origin(model, asked) for attempt, model, asked in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedUnder:
+    """How many items were accepted under one fingerprint, first used by attempt `first`."""
+
+    first: int
+    items: int
+
+
+def fingerprints_of_accepted(db: sqlite3.Connection) -> list[AcceptedUnder]:
+    """Which attempts, by fingerprint, the accepted items came from; more than one means the job has changed."""
+    rows = db.execute(
+        """SELECT min(t.id), count(*) FROM accepted a JOIN attempts t ON t.id = a.attempt
+           GROUP BY t.fingerprint ORDER BY 1"""
+    )
+    return [AcceptedUnder(first, items) for first, items in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Oddities of an attempt that did no harm, and ids in its output that nobody asked for."""
+
+    attempt: int
+    notes: tuple[str, ...]
+    invented: tuple[str, ...]
+
+
+def noted(db: sqlite3.Connection) -> list[Noted]:
+    """The attempts with notes or invented ids, in the order they started."""
+    rows = db.execute(
+        "SELECT id, notes, invented FROM attempts WHERE notes NOT IN ('[]') OR invented NOT IN ('[]') ORDER BY id"
+    )
+    return [
+        Noted(attempt, tuple(json.loads(notes or "[]")), tuple(json.loads(invented or "[]")))
+        for attempt, notes, invented in rows
+    ]

@@ -1,6 +1,7 @@
 """What is asked about batches by their planned ids, and about what is left up to a phase."""
 
 import sqlite3
+from dataclasses import dataclass
 
 from harness.core.types import BatchRef
 
@@ -42,3 +43,42 @@ def positions(db: sqlite3.Connection, batch: BatchRef) -> tuple[int, int]:
 
 def batches_of_first_phase(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT coalesce(max(number), 0) FROM batches WHERE phase = 1").fetchone()[0])
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCounts:
+    """A planned batch, how many of its items are in which state, and what its attempts took."""
+
+    batch: BatchRef
+    phase: str
+    noun: str
+    states: dict[str, int]
+    attempts: int = 0
+    cost_microusd: int = 0
+    took_s: float = 0.0
+
+
+def batch_counts(db: sqlite3.Connection) -> list[BatchCounts]:
+    """Every batch, by phase and number."""
+    tried = _tried(db)
+    rows = db.execute(
+        """SELECT b.phase, b.number, b.part, p.name, p.noun, i.state, count(i.item)
+           FROM batches b JOIN phases p ON p.phase = b.phase
+           LEFT JOIN items i ON i.phase = b.phase AND i.number = b.number AND i.part = b.part
+           GROUP BY b.phase, b.number, b.part, i.state ORDER BY b.phase, b.number, b.part"""
+    )
+    found: dict[BatchRef, BatchCounts] = {}
+    for phase, number, part, name, noun, state, items in rows:
+        ref = BatchRef(phase, number, part)
+        counts = found.setdefault(ref, BatchCounts(ref, name, noun, {}, *tried.get(ref, ())))
+        if state is not None:
+            counts.states[state] = items
+    return list(found.values())
+
+
+def _tried(db: sqlite3.Connection) -> dict[BatchRef, tuple[int, int, float]]:
+    rows = db.execute(
+        """SELECT phase, number, part, count(*), coalesce(sum(charged_microusd), 0), coalesce(sum(duration_s), 0)
+           FROM attempts GROUP BY phase, number, part"""
+    )
+    return {BatchRef(phase, number, part): tuple(sums) for phase, number, part, *sums in rows}

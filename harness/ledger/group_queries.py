@@ -93,3 +93,27 @@ def reopened_items(db: sqlite3.Connection) -> int:
 
 def has_parked_groups(db: sqlite3.Connection) -> bool:
     return db.execute("SELECT 1 FROM groups WHERE parked = 1 AND state != 'closed' LIMIT 1").fetchone() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenGroup:
+    """A group that is not closed. `why` is why it was queued; `parked`: the last run was not to take it."""
+
+    batch: BatchRef
+    items: tuple[ItemId, ...]
+    state: str
+    tries: int
+    why: str
+    parked: bool
+
+
+def open_groups(db: sqlite3.Connection) -> list[OpenGroup]:
+    """In the order in which they would start; those that wait come last."""
+    rows = db.execute(
+        """SELECT phase, number, part, items, state, tries, why, parked FROM groups WHERE state != 'closed'
+           ORDER BY state = 'waiting', tries, phase, number, part, id"""
+    )
+    return [
+        OpenGroup(BatchRef(phase, number, part), tuple(json.loads(items)), state, tries, why, bool(parked))
+        for phase, number, part, items, state, tries, why, parked in rows
+    ]

@@ -5,13 +5,15 @@ Where `INDEXED BY` is written, SQLite alone would take the primary key and walk 
 
 import json
 import sqlite3
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.ids import ItemId, Sha
 from harness.core.types import BatchRef, Item, Json
+from harness.ledger.error_lines import errors_of_row
 from harness.ledger.group_queries import ReadyGroup
 from harness.ledger.shapes import inside
 
@@ -152,3 +154,152 @@ def has_failed_items(db: sqlite3.Connection, roots: Container[str] | None = None
     """Anything that failed or cannot begin any more, of these first-phase items; None = of all."""
     failed = db.execute("SELECT root FROM items WHERE state IN ('failed', 'blocked')")
     return any(roots is None or root in roots for (root,) in failed)
+
+
+def known_ids(db: sqlite3.Connection) -> list[str]:
+    """Every id that an item of any phase has."""
+    return [row[0] for row in db.execute("SELECT DISTINCT item FROM items")]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemState:
+    """Where an item stands in one phase."""
+
+    phase: str
+    state: str
+
+
+def states_of(db: sqlite3.Connection, item: str) -> list[ItemState]:
+    """Of the items of this id, in the order of the phases."""
+    rows = db.execute(
+        """SELECT p.name, i.state FROM items i JOIN phases p ON p.phase = i.phase WHERE i.item = ?
+           ORDER BY i.phase""",
+        (item,),
+    )
+    return [ItemState(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRow:
+    """A first-phase item as it was planned; `sha` is the hash of its row and its file."""
+
+    item: str
+    sha: str
+    state: str
+
+
+def planned_rows(db: sqlite3.Connection) -> list[PlannedRow]:
+    """Every first-phase item, in item order."""
+    return [PlannedRow(*row) for row in db.execute("SELECT item, sha, state FROM items WHERE phase = 1 ORDER BY place")]
+
+
+def planned_data(db: sqlite3.Connection, item: str) -> tuple[PlannedRow, dict[str, Json]] | None:
+    """A first-phase item and its row; None when none of this id was planned."""
+    row = db.execute("SELECT item, sha, state, data FROM items WHERE phase = 1 AND item = ?", (item,)).fetchone()
+    return (PlannedRow(*row[:3]), json.loads(row[3])) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """An item, and the item of an earlier phase that it was made from; None in the first phase."""
+
+    phase: int
+    item: str
+    parent: str | None
+    from_phase: int
+
+
+def relatives(db: sqlite3.Connection, item: str) -> list[Relative]:
+    """All items that share a first-phase item with this one, in phase and item order."""
+    rows = db.execute(
+        """SELECT i.phase, i.item, i.parent, p.from_phase FROM items i JOIN phases p ON p.phase = i.phase
+           WHERE i.root IN (SELECT root FROM items WHERE item = ?) ORDER BY i.phase, i.place""",
+        (item,),
+    )
+    return [Relative(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """An item of one phase. `batch` is `7`, or `7.2` for a part; `attempt` and `sha` are those of its acceptance;
+    `errors` are `{type, field, message}` of each reason; `left_out` is why it was not selected, and the facts of it."""
+
+    phase: str
+    noun: str
+    item: str
+    parent: str | None
+    batch: str
+    state: str
+    strikes: int
+    round: int
+    attempts: int
+    settled_at: str | None
+    records: int | None
+    attempt: int | None
+    sha: str | None
+    reasons: tuple[str, ...]
+    errors: tuple[dict[str, Any], ...]
+    left_out: dict[str, Json] | None
+
+
+_ITEM_ROWS = """SELECT p.name, p.noun, i.item, i.parent,
+    i.number || CASE WHEN i.part > 0 THEN '.' || i.part ELSE '' END, i.state, i.strikes, i.round, i.attempts,
+    i.settled_at, a.records, a.attempt, a.sha, i.reasons, i.errors, i.left_out
+    FROM items i JOIN phases p ON p.phase = i.phase
+    LEFT JOIN accepted a ON a.phase = i.phase AND a.item = i.item"""
+
+
+def item_rows(db: sqlite3.Connection) -> Iterator[ItemRow]:
+    """Every item, in phase and item order."""
+    return map(_item_row, db.execute(f"{_ITEM_ROWS} ORDER BY i.phase, i.place"))
+
+
+def item_row(db: sqlite3.Connection, phase: int, item: str) -> ItemRow:
+    """One item, which there is."""
+    return _item_row(db.execute(f"{_ITEM_ROWS} WHERE i.phase = ? AND i.item = ?", (phase, item)).fetchone())
+
+
+def _item_row(row: tuple[Any, ...]) -> ItemRow:
+    *values, reasons, errors, left_out = row
+    facts = json.loads(left_out) if left_out else None
+    values += [tuple(json.loads(reasons)), tuple(errors_of_row(reasons, errors)), facts]
+    return ItemRow(*values)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedItem:
+    """An item with the name of its phase, and why it is where it is."""
+
+    phase: str
+    item: str
+    reasons: tuple[str, ...] = ()
+
+
+def out_of_order(db: sqlite3.Connection) -> list[NamedItem]:
+    """Items that went on beside the plan: reopened by a person, or made from one that came late."""
+    rows = db.execute(
+        """SELECT p.name, i.item FROM items i JOIN phases p ON p.phase = i.phase
+           LEFT JOIN batches b ON b.phase = i.phase AND b.number = i.number AND b.part = i.part
+           WHERE b.late = 1 OR i.round > 1 ORDER BY i.phase, i.place"""
+    )
+    return [NamedItem(*row) for row in rows]
+
+
+def blocked_items(db: sqlite3.Connection) -> list[NamedItem]:
+    """Items whose predecessor failed."""
+    rows = db.execute(
+        """SELECT p.name, i.item, i.reasons FROM items i JOIN phases p ON p.phase = i.phase
+           WHERE i.state = 'blocked' ORDER BY i.phase, i.place"""
+    )
+    return [NamedItem(phase, item, tuple(json.loads(reasons))) for phase, item, reasons in rows]
+
+
+def reasons_of_struck(db: sqlite3.Connection, phase: int) -> list[list[str]]:
+    """Why each struck item that is not done was rejected, where checks saw its last attempt."""
+    rows = db.execute(
+        """SELECT reasons FROM items i WHERE phase = ? AND strikes > 0 AND state != 'done' AND (
+           SELECT a.fault FROM attempt_items t JOIN attempts a ON a.id = t.attempt
+           WHERE t.phase = i.phase AND t.item = i.item ORDER BY a.id DESC LIMIT 1) IS NULL""",
+        (phase,),
+    )
+    return [json.loads(row[0]) for row in rows]

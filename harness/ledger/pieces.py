@@ -96,3 +96,39 @@ class AcceptedSum:
 def accepted_sum(db: sqlite3.Connection, phase: int) -> AcceptedSum:
     query = "SELECT coalesce(max(seq), 0), coalesce(sum(records), 0) FROM accepted WHERE phase = ?"
     return AcceptedSum(*db.execute(query, (phase,)).fetchone())
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseMerge:
+    """The newest merge of a phase."""
+
+    phase: str
+    target: str
+    records: int
+    sha: str
+
+
+def newest_merges(db: sqlite3.Connection) -> list[PhaseMerge]:
+    """Of each phase that has merged, in order."""
+    rows = db.execute(
+        """SELECT p.name, m.target, m.records, m.sha FROM merges m JOIN phases p ON p.phase = m.phase
+           WHERE m.seq = (SELECT max(seq) FROM merges WHERE phase = m.phase) ORDER BY m.phase"""
+    )
+    return [PhaseMerge(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A merged file that somebody had changed, and the name under which that is kept."""
+
+    target: str
+    name: str
+
+
+def set_aside(db: sqlite3.Connection) -> list[SetAside]:
+    """In the order of the merges."""
+    rows = db.execute(
+        """SELECT m.target, json_extract(e.body, '$.set_aside') FROM merges m JOIN entries e USING (seq)
+           WHERE coalesce(json_extract(e.body, '$.set_aside'), '') != '' ORDER BY seq"""
+    )
+    return [SetAside(*row) for row in rows]

@@ -11,6 +11,7 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.clock import from_text
 from harness.base.ids import AttemptId, ItemId, Sha
 from harness.core.types import Artifact, BatchRef, Json
+from harness.ledger.attempt_queries import Origin
 from harness.ledger.item_queries import records_of
 
 _FOLDER = re.compile(r"attempts/[0-9]{6,}-p[0-9]+-b[0-9.]+", re.ASCII)
@@ -107,3 +108,35 @@ def reused(db: sqlite3.Connection) -> Reused | None:
 def _bodies(db: sqlite3.Connection) -> Iterator[str]:
     for (body,) in db.execute("SELECT e.body FROM accepted a JOIN entries e ON e.seq = a.seq WHERE a.attempt = 0"):
         yield str(body)
+
+
+def origin_of_reused(db: sqlite3.Connection, seq: int) -> Origin:
+    """Of what was taken over with this entry: it was asked what the job asked for when it took it."""
+    (model,) = db.execute("SELECT json_extract(body, '$.model') FROM entries WHERE seq = ?", (seq,)).fetchone()
+    (asked,) = db.execute(
+        """SELECT json_extract(body, '$.fingerprint') FROM entries
+           WHERE kind IN ('JobPlanned', 'FingerprintKept') AND seq < ? ORDER BY seq DESC LIMIT 1""",
+        (seq,),
+    ).fetchone()
+    return Origin(model or None, str(asked))
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """Items of one phase that were taken over from one other job, and when the last of them was."""
+
+    source: str
+    noun: str
+    items: int
+    last_at: datetime
+
+
+def taken_over(db: sqlite3.Connection, after: int) -> list[TakenOver]:
+    """In entries with a greater `seq`, in the order of the last ones."""
+    rows = db.execute(
+        """SELECT json_extract(body, '$.source') AS source, p.noun, count(*), max(e.time)
+           FROM entries e JOIN phases p ON p.phase = json_extract(body, '$.phase')
+           WHERE e.seq > ? AND e.kind = 'ItemAccepted' AND source != '' GROUP BY source, p.phase ORDER BY max(e.seq)""",
+        (after,),
+    )
+    return [TakenOver(source, noun, items, from_text(at)) for source, noun, items, at in rows]

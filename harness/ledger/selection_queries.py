@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from harness.base.ids import ItemId
 from harness.core.types import Item, Json
@@ -41,13 +42,6 @@ def candidates(db: sqlite3.Connection, phase: int) -> tuple[list[Item], list[Ite
     return waiting, [Item(ItemId(item), json.loads(data)) for item, data, is_waiting in rows if not is_waiting]
 
 
-def skipped_why(db: sqlite3.Connection, phase: int, item: str) -> dict[str, Json] | None:
-    """Why an item was left out: `why`, and the facts of it; None when it was not."""
-    row = db.execute("SELECT left_out FROM items WHERE phase = ? AND item = ?", (phase, item)).fetchone()
-    why: dict[str, Json] | None = json.loads(row[0]) if row and row[0] else None
-    return why
-
-
 def why_left_out(facts: Mapping[str, Json]) -> str:
     """In words: `why` and the facts of one item that was left out, as ItemSkipped has them. Not fit for a terminal."""
     match facts.get("why"):
@@ -71,3 +65,23 @@ def counts_of_skipped(db: sqlite3.Connection) -> list[tuple[int, str, int]]:
                CROSS JOIN items i INDEXED BY items_by_state ON i.phase = p.phase
                WHERE i.state = 'skipped' GROUP BY 1, 2 ORDER BY 1, 2"""
     return [(phase, str(why), number) for phase, why, number in db.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionCounts:
+    """How many items of a phase were selected, of how many, and how many of each category."""
+
+    phase: str
+    chosen: int
+    of: int
+    categories: dict[str, int]
+
+
+def selections(db: sqlite3.Connection) -> list[SelectionCounts]:
+    """In order of time."""
+    rows = db.execute(
+        """SELECT p.name, json_extract(e.body, '$.chosen'), json_extract(e.body, '$.of'),
+           json_extract(e.body, '$.categories') FROM entries e
+           JOIN phases p ON p.phase = json_extract(e.body, '$.phase') WHERE e.kind = 'SelectionMade' ORDER BY e.seq"""
+    )
+    return [SelectionCounts(phase, chosen, of, json.loads(categories)) for phase, chosen, of, categories in rows]

@@ -12,10 +12,12 @@ from harness.base.commands import LAUNCH, NextCommand
 from harness.base.texts import shown
 from harness.core.types import Item, Json
 from harness.job.change import Change, Column, JobChanged, Way
-from harness.job.fingerprint import Fingerprint, differences, fingerprint_like
+from harness.job.fingerprint import differences, fingerprint_like
 from harness.job.job import Job
 from harness.ledger import spool
 from harness.ledger.edits import Row
+from harness.ledger.item_queries import planned_data, planned_rows
+from harness.ledger.job_queries import planned_source, recorded_fingerprint
 from harness.ledger.past_attempts import extensions, kept_rows, kept_source
 from harness.sources.read import hash_of
 
@@ -86,23 +88,11 @@ def is_the_same(job: Job, db: sqlite3.Connection, source: str) -> bool:
     return source == planned_source(db) != "" and not differences_of(job, db)
 
 
-def planned_source(db: sqlite3.Connection) -> str:
-    """The digest of the source when its items were planned last; "" = not known."""
-    (planned,) = db.execute("SELECT source FROM job").fetchone()
-    return str(planned)
-
-
-def recorded_fingerprint(db: sqlite3.Connection) -> Fingerprint:
-    """What was planned, or kept last."""
-    recorded: Fingerprint = json.loads(db.execute("SELECT fingerprint FROM job").fetchone()[0])
-    return recorded
-
-
 def changed_items(job: Job, db: sqlite3.Connection, items: Sequence[Item]) -> Changes:
     """What differs between the items of today and those that were planned, or kept last."""
-    rows = db.execute("SELECT item, sha, state = 'skipped' FROM items WHERE phase = 1 ORDER BY place").fetchall()
-    planned = {item: sha for item, sha, is_skipped in rows if not is_skipped}
-    left_out = {item for item, _, is_skipped in rows if is_skipped}  # that was decided once, whatever they are today
+    rows = planned_rows(db)
+    planned = {row.item: row.sha for row in rows if row.state != "skipped"}
+    left_out = {row.item for row in rows if row.state == "skipped"}  # that was decided once, whatever they are today
     today = {str(item.id): hash_of(item) for item in items}
     others = _others(list(planned), list(today), [behind for behind, _ in extensions(db)])
     known = [item for item in items if item.id not in left_out]
@@ -160,10 +150,10 @@ def edited_items(job: Job, db: sqlite3.Connection, items: Sequence[Item]) -> tup
     found = []
     for item in items:
         row = row_of(job, item)
-        planned = db.execute("SELECT sha, data, state FROM items WHERE phase = 1 AND item = ?", (row.item,)).fetchone()
-        if planned is None or row.sha in (planned[0], brought.get(row.item)):
+        planned = planned_data(db, row.item)
+        if planned is None or row.sha in (planned[0].sha, brought.get(row.item)):
             continue
-        found.append(Edited(row, planned[2], _edit(row.item, json.loads(planned[1]), row.data)))
+        found.append(Edited(row, planned[0].state, _edit(row.item, planned[1], row.data)))
     return tuple(found)
 
 

@@ -9,7 +9,7 @@ from harness.base.errors import HarnessError, Problem, UsageError
 from harness.base.instances import origin_of
 from harness.base.texts import in_yaml, shown
 from harness.job.job import Job
-from harness.ledger.store import opened_for_reading
+from harness.ledger.job_queries import name_of, planned
 
 
 def refuse_renamed(job: Job) -> None:
@@ -49,14 +49,11 @@ def _without_manifest(job: Job) -> Iterator[Path]:
 
 
 def _name_in(ledger: Path) -> str | None:
-    if not ledger.exists():
-        return None
     try:
-        with opened_for_reading(ledger) as db:
-            found = db.execute("SELECT name FROM job").fetchone()
+        with planned(ledger) as db:
+            return name_of(db) if db is not None else None
     except (sqlite3.Error, HarnessError, OSError):  # `harness status` on it says what is wrong with it
         return None
-    return found[0] if found else None
 
 
 def _move(old: Path, new: Path) -> str:

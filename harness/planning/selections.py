@@ -10,6 +10,7 @@ from harness.core.events import Event, ItemSkipped, SelectionMade
 from harness.core.types import Item
 from harness.job.job import Job, SelectSpec
 from harness.ledger.flow import follow_selection
+from harness.ledger.phase_queries import has_selecting_phase
 from harness.ledger.selection_queries import candidates, due
 from harness.ledger.store import Ledger
 from harness.planning.select import LeftOut, NoCategoriesError, Selection, SelectionError, TooFewCategoriesError, select
@@ -85,7 +86,7 @@ class Selections:
                 stuck.add(ready[0])
 
     def _is_planned_to_select(self) -> bool:
-        return self.ledger.db.execute("SELECT 1 FROM phases WHERE selects").fetchone() is not None
+        return has_selecting_phase(self.ledger.db)
 
     def _make(self, number: int) -> bool:
         phase, ledger = self.job.phase(number), self.ledger

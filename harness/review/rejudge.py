@@ -28,12 +28,13 @@ from harness.job.job import Job
 from harness.ledger import entry_queries, item_queries, past_attempts
 from harness.ledger.flow import follow
 from harness.ledger.group_queries import ReadyGroup
+from harness.ledger.job_queries import recorded_fingerprint
 from harness.ledger.lock import JobLock
 from harness.ledger.open_attempts import member_of
 from harness.ledger.past_attempts import Acceptance, PastAttempt, Rejected
 from harness.ledger.store import Ledger
 from harness.ledger.withdrawal import Word, is_busy, made_from_all, withdraw
-from harness.planning.changes import CHECKS, Changes, changed_items, recorded_fingerprint, refusal
+from harness.planning.changes import CHECKS, Changes, changed_items, refusal
 from harness.sources.read import read
 from harness.supervisor.attempt import context_of, settle_unjudgeable
 from harness.supervisor.duplicate_ids import DuplicateIds

@@ -11,7 +11,9 @@ from harness.base.errors import Problem, UsageError
 from harness.core.models import canonical
 from harness.job.fingerprint import Fingerprint, differences, fingerprint_like
 from harness.job.job import Job
+from harness.ledger.attempt_queries import origins
 from harness.ledger.past_attempts import Acceptance, accepted
+from harness.ledger.reuse_queries import origin_of_reused
 from harness.planning.batch_names import read_batches
 
 FORMS = "prompt=old, fingerprint=old, model=NAME, phase=NAME, batch=N, item=ID, attempt<N, reused=all"
@@ -117,9 +119,7 @@ def _read(text: str, job: Job) -> tuple[Problem | None, Condition | None]:
 
 def matching(db: sqlite3.Connection, job: Job, conditions: Sequence[Condition]) -> list[Acceptance]:
     """The done items that all conditions hold for, in phase and item order."""
-    told: dict[int, tuple[str | None, str]] = {
-        attempt: (model, asked) for attempt, model, asked in db.execute("SELECT id, model, fingerprint FROM attempts")
-    }
+    known = origins(db)
     read: dict[tuple[int, str], tuple[Fingerprint, Fingerprint]] = {}
     wanted: dict[tuple[int, int, str | None, str], bool] = {}
     found = []
@@ -127,7 +127,8 @@ def matching(db: sqlite3.Connection, job: Job, conditions: Sequence[Condition]) 
         if not all(condition.names(each) for condition in conditions):
             continue
         phase = each.batch.phase
-        model, asked = told[each.attempt] if each.attempt else _of_reused(db, each.seq)
+        made_by = known[each.attempt] if each.attempt else origin_of_reused(db, each.seq)
+        model, asked = made_by.model, made_by.fingerprint
         key = (phase, each.attempt, model, asked)
         if key not in wanted:
             if (phase, asked) not in read:
@@ -137,17 +138,6 @@ def matching(db: sqlite3.Connection, job: Job, conditions: Sequence[Condition]) 
         if wanted[key]:
             found.append(each)
     return found
-
-
-def _of_reused(db: sqlite3.Connection, seq: int) -> tuple[str | None, str]:
-    """Model and fingerprint of what was taken over: it was asked what the job asked for when it took it."""
-    (model,) = db.execute("SELECT json_extract(body, '$.model') FROM entries WHERE seq = ?", (seq,)).fetchone()
-    (asked,) = db.execute(
-        """SELECT json_extract(body, '$.fingerprint') FROM entries
-           WHERE kind IN ('JobPlanned', 'FingerprintKept') AND seq < ? ORDER BY seq DESC LIMIT 1""",
-        (seq,),
-    ).fetchone()
-    return model or None, str(asked)
 
 
 def _then_and_now(asked: Fingerprint, job: Job, phase: int) -> tuple[Fingerprint, Fingerprint]:

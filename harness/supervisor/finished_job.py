@@ -3,6 +3,7 @@
 from harness.core.decide import NOTHING_LEFT, Stop
 from harness.job.job import Job
 from harness.ledger import attempt_queries, group_queries, item_queries, progress_file, spool
+from harness.ledger.job_queries import head
 from harness.ledger.store import Ledger
 from harness.planning.choice import Choice, chosen_roots
 from harness.supervisor.housekeeping import progress_path
@@ -15,8 +16,8 @@ def at_rest(job: Job, ledger: Ledger, choice: Choice) -> Finished | None:
     """How the job ended, when its last run ended as finished, nobody has asked for anything since, and all that it
     writes is as it left it; else None."""
     db = ledger.db
-    is_open, exit_code = db.execute("SELECT run_is_open, run_exit_code FROM job").fetchone()
-    is_over = not is_open and exit_code in (0, 1) and not item_queries.has_open_items(db)
+    last = head(db)
+    is_over = not last.run_is_open and last.run_exit_code in (0, 1) and not item_queries.has_open_items(db)
     if (
         not is_over
         or group_queries.has_parked_groups(db)

@@ -29,10 +29,10 @@ from harness.ledger import entry_queries, item_queries
 from harness.ledger.contents import contents_of
 from harness.ledger.flow import follow
 from harness.ledger.group_queries import ReadyGroup
+from harness.ledger.job_queries import recorded_fingerprint
 from harness.ledger.open_attempts import member_of
 from harness.ledger.reuse_queries import Offer, Wanted, fresh_items, input_of, offer_for, phase_called
 from harness.ledger.store import opened_for_reading
-from harness.planning.changes import recorded_fingerprint
 from harness.supervisor.attempt import context_of
 from harness.supervisor.judgement import store_accepted, verdicts_on
 from harness.supervisor.run_context import RunContext

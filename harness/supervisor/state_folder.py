@@ -5,6 +5,7 @@ from harness.base.errors import LedgerDamagedError, UsageError
 from harness.base.files import make_folder, refuse_shared, write_private
 from harness.job.job import Job
 from harness.ledger import run_queries
+from harness.ledger.job_queries import name_of
 from harness.ledger.loss import how_to_go_on, last_attempt_folder, refuse_lost
 from harness.ledger.store import Ledger
 from harness.planning.renamed import of_another_name
@@ -36,7 +37,7 @@ def open_ledger(job: Job, clock: Clock) -> Ledger:
         message = f"{path} is older than {last}, of which it knows nothing"
         raise LedgerDamagedError(message, hint=how_to_go_on(job.state))
     if ledger.is_planned():
-        (name,) = ledger.db.execute("SELECT name FROM job").fetchone()
+        name = name_of(ledger.db)
         if name != job.name:
             ledger.close()
             raise UsageError([of_another_name(job, name)])

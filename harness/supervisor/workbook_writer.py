@@ -20,6 +20,7 @@ from harness.base.workbook import WorkbookError, copy_name
 from harness.core.types import Json
 from harness.job.job import Job, PhaseSpec, WriteBackSpec
 from harness.ledger import pieces, written_back
+from harness.ledger.entry_queries import last_seq
 from harness.ledger.store import opened_for_reading
 from harness.ledger.written_back import ItemState, Trouble, WrittenBack
 from harness.outputs.fragments import Fragments
@@ -79,7 +80,7 @@ class WriteBacks:
             if _is_current(db, spec, note):
                 return note
             layout = layout_of(spec)
-            (reflects,) = db.execute("SELECT coalesce(max(seq), 0) FROM entries").fetchone()
+            reflects = last_seq(db)
             values = dict(self._values(db, phase, spec, layout))
         content = layout.with_values(values)
         note = replace(note, rows=len(values), trouble=None)

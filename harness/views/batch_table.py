@@ -9,6 +9,7 @@ from typing import Any, Literal
 from harness.base.durations import in_words
 from harness.core.money import in_words as money
 from harness.core.money import to_usd
+from harness.ledger.batch_queries import BatchCounts, batch_counts
 from harness.ledger.counts import STATES, Counts
 from harness.views.wording import clean, counted
 
@@ -43,36 +44,19 @@ class BatchRow:
 
 def batch_rows(db: sqlite3.Connection, *, is_held: bool) -> list[BatchRow]:
     """Every batch that was planned, by phase and number. Without a supervisor (`is_held`) nothing runs."""
-    tried: dict[tuple[int, int, int], tuple[int, int, float]] = {
-        (phase, number, part): (attempts, cost, took)
-        for phase, number, part, attempts, cost, took in db.execute(
-            """SELECT phase, number, part, count(*), coalesce(sum(charged_microusd), 0), coalesce(sum(duration_s), 0)
-               FROM attempts GROUP BY phase, number, part"""
-        )
-    }
-    rows = db.execute(
-        """SELECT b.phase, b.number, b.part, p.name, p.noun, i.state, count(i.item)
-           FROM batches b JOIN phases p ON p.phase = b.phase
-           LEFT JOIN items i ON i.phase = b.phase AND i.number = b.number AND i.part = b.part
-           GROUP BY b.phase, b.number, b.part, i.state ORDER BY b.phase, b.number, b.part"""
-    )
-    found: dict[tuple[int, int, int], tuple[str, str, dict[str, int]]] = {}
-    for phase, number, part, name, noun, state, items in rows:
-        *_, counts = found.setdefault((phase, number, part), (name, noun, {}))
-        if state is not None:
-            state = "pending" if state == "running" and not is_held else state
-            counts[state] = counts.get(state, 0) + items
-    return [
-        _row(key, name, noun, Counts(**counts), tried.get(key, (0, 0, 0.0)))
-        for key, (name, noun, counts) in found.items()
-    ]
+    return [_row(found, is_held=is_held) for found in batch_counts(db)]
 
 
-def _row(key: tuple[int, int, int], name: str, noun: str, counts: Counts, tried: tuple[int, int, float]) -> BatchRow:
-    _, number, part = key
+def _row(found: BatchCounts, *, is_held: bool) -> BatchRow:
+    states = dict(found.states)
+    if not is_held and "running" in states:
+        states["pending"] = states.pop("running") + states.get("pending", 0)
+    counts = Counts(**states)
     order: tuple[State, ...] = ("running", "pending", "failed", "blocked", "done")
     state: State = next((state for state in order if getattr(counts, state)), "skipped" if counts.skipped else "done")
-    return BatchRow(f"{number}.{part}" if part else str(number), name, noun, state, counts, *tried)
+    batch = found.batch
+    label = f"{batch.number}.{batch.part}" if batch.part else str(batch.number)
+    return BatchRow(label, found.phase, found.noun, state, counts, found.attempts, found.cost_microusd, found.took_s)
 
 
 def batch_lines(rows: Sequence[BatchRow]) -> Iterator[str]:

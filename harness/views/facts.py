@@ -1,18 +1,18 @@
 """What a report tells about the life of a job, beyond its counts: runs, holds, money, late items, fingerprints."""
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
 
 from harness.base.clock import from_text
 from harness.core import events as e
 from harness.core import run_events as r
-from harness.core.codec import decode
 from harness.job.derived import changes
+from harness.ledger import attempt_queries, selection_queries
+from harness.ledger.entry_queries import entries_of, reviews
+from harness.ledger.phase_queries import phase_names
 from harness.views.change_text import kept_lines
 from harness.views.wording import counted
 
@@ -43,31 +43,11 @@ class Kept:
     differences: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Spending:
-    """In micro-dollars and tokens, over all attempts that have ended. `not_told`: charged as their reservation."""
-
-    attempts: int
-    not_told: int
-    not_told_microusd: int
-    input_tokens: int
-    cache_read_tokens: int
-    cache_write_tokens: int
-    output_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """How many items were accepted under one fingerprint, first used by attempt `first`."""
-
-    first: int
-    items: int
-
-
 def runs(db: sqlite3.Connection) -> list[Run]:
     """Every run, oldest first."""
     found: list[Run] = []
-    for at, event in _of_kinds(db, "RunStarted", "RunEnded"):
+    for entry in entries_of(db, "RunStarted", "RunEnded"):
+        at, event = from_text(entry.time), entry.event
         if isinstance(event, r.RunStarted):
             found.append(Run(len(found) + 1, at, event))
         elif isinstance(event, r.RunEnded) and found:
@@ -77,21 +57,28 @@ def runs(db: sqlite3.Connection) -> list[Run]:
 
 def holds(db: sqlite3.Connection) -> list[Hold]:
     """Every hold, oldest first."""
-    return [Hold(at, from_text(event.until), event.reason) for at, event in _of_kinds(db, "HoldPlaced")]
+    return [
+        Hold(from_text(entry.time), from_text(event.until), event.reason)
+        for entry in entries_of(db, "HoldPlaced")
+        if isinstance(event := entry.event, e.HoldPlaced)
+    ]
 
 
 def pilot(db: sqlite3.Connection) -> r.PilotJudged | None:
     """The last verdict of a pilot."""
-    verdicts = [event for _, event in _of_kinds(db, "PilotJudged")]
+    verdicts = [entry.event for entry in entries_of(db, "PilotJudged") if isinstance(entry.event, r.PilotJudged)]
     return verdicts[-1] if verdicts else None
 
 
 def kept(db: sqlite3.Connection) -> list[Kept]:
     """Each time a changed job was kept, or new items of its source were planned; oldest first."""
     told = []
-    for at, event in _of_kinds(db, "FingerprintKept", "JobExtended"):
-        is_extended = isinstance(event, e.JobExtended)
-        told.append(Kept(at, (f"{event.items:,} more items were planned",) if is_extended else _kept(event)))
+    for entry in entries_of(db, "FingerprintKept", "JobExtended"):
+        match entry.event:
+            case e.JobExtended(items=items):
+                told.append(Kept(from_text(entry.time), (f"{items:,} more items were planned",)))
+            case r.FingerprintKept() as event:
+                told.append(Kept(from_text(entry.time), _kept(event)))
     return told
 
 
@@ -102,75 +89,30 @@ def _kept(event: r.FingerprintKept) -> tuple[str, ...]:
 
 def fingerprints_kept(db: sqlite3.Connection) -> list[r.FingerprintKept]:
     """Each time a person went on with a changed job, oldest first."""
-    return [event for _, event in _of_kinds(db, "FingerprintKept")]
+    events = [entry.event for entry in entries_of(db, "FingerprintKept")]
+    return [event for event in events if isinstance(event, r.FingerprintKept)]
 
 
 def left_out(db: sqlite3.Connection) -> int:
     """New items of the source with which a person said to go on without them. Looks through all entries."""
-    told = [event for _, event in _of_kinds(db, "FingerprintKept", "JobExtended")]
-    asked = [event for event in told if isinstance(event, e.JobExtended) or event.source]
+    told = [entry.event for entry in entries_of(db, "FingerprintKept", "JobExtended")]
+    asked = [
+        event
+        for event in told
+        if isinstance(event, e.JobExtended) or (isinstance(event, r.FingerprintKept) and event.source)
+    ]
     return asked[-1].left_out if asked and isinstance(asked[-1], r.FingerprintKept) else 0
-
-
-def _of_kinds(db: sqlite3.Connection, *kinds: str) -> Iterator[tuple[datetime, Any]]:
-    marks = ", ".join("?" * len(kinds))
-    query = f"SELECT time, kind, body FROM entries WHERE kind IN ({marks}) ORDER BY seq"  # noqa: S608 only marks
-    for time, kind, body in db.execute(query, kinds):
-        yield from_text(time), decode(kind, body)
-
-
-def spending(db: sqlite3.Connection) -> Spending:
-    row = db.execute(
-        """SELECT count(*), coalesce(sum(cost_known = 0), 0),
-                  coalesce(sum(CASE WHEN cost_known = 0 THEN charged_microusd END), 0),
-                  coalesce(sum(input_tokens), 0), coalesce(sum(cache_read_tokens), 0),
-                  coalesce(sum(cache_write_tokens), 0), coalesce(sum(output_tokens), 0)
-           FROM attempts WHERE ended_seq IS NOT NULL"""
-    ).fetchone()
-    return Spending(*row)
-
-
-def told_and_counted(db: sqlite3.Connection) -> dict[int, tuple[int | None, int | None]]:
-    """Attempt -> micro-dollars that its session told, and that we counted of its requests; None = not known."""
-    rows = db.execute(
-        """SELECT json_extract(body, '$.attempt'), json_extract(body, '$.told_microusd'),
-                  json_extract(body, '$.counted_microusd') FROM entries WHERE kind = 'UsageSettled'"""
-    )
-    return {attempt: (told, counted) for attempt, told, counted in rows}
-
-
-def beyond_reservation(db: sqlite3.Connection, most: int) -> list[tuple[int, int, int]]:
-    """`(attempt, charged, reserved)` in micro-dollars, of those that cost more than was set aside; the worst first."""
-    rows = db.execute(
-        """SELECT id, charged_microusd, reserved_microusd FROM attempts WHERE charged_microusd > reserved_microusd
-           ORDER BY charged_microusd - reserved_microusd DESC LIMIT ?""",
-        (most,),
-    )
-    return rows.fetchall()
-
-
-def sources(db: sqlite3.Connection) -> list[Source]:
-    """Which attempts, by fingerprint, the accepted items came from; more than one means the job has changed."""
-    rows = db.execute(
-        """SELECT min(t.id), count(*) FROM accepted a JOIN attempts t ON t.id = a.attempt
-           GROUP BY t.fingerprint ORDER BY 1"""
-    )
-    return [Source(first, items) for first, items in rows]
 
 
 def second_thoughts(db: sqlite3.Connection) -> list[tuple[datetime, str, str, str]]:
     """`(when, phase, item, what)` of every acceptance that a person took back, or that later checks gave, and of every
     row that was edited; in order."""
-    names: dict[int, str] = dict(db.execute("SELECT phase, name FROM phases").fetchall())
-    rows = db.execute(
-        """SELECT time, kind, body FROM entries WHERE kind IN ('ItemWithdrawn', 'ItemEdited')
-           OR (kind = 'ItemAccepted' AND json_extract(body, '$.rejudged')
-               AND coalesce(json_extract(body, '$.source'), '') = '') ORDER BY seq"""
-    )
+    names = phase_names(db)
     found = []
-    for time, kind, body in rows:
-        event: Any = decode(kind, body)
-        found.append((from_text(time), names[event.phase], event.item, _second_thought(event)))
+    for entry in reviews(db):
+        event = entry.event
+        assert isinstance(event, e.ItemWithdrawn | e.ItemEdited | e.ItemAccepted)
+        found.append((from_text(entry.time), names[event.phase], event.item, _second_thought(event)))
     return found
 
 
@@ -194,62 +136,18 @@ def upgrades(db: sqlite3.Connection) -> list[tuple[int, str, str, str]]:
     return found
 
 
-def joined_late(db: sqlite3.Connection) -> list[tuple[str, str]]:
-    """`(phase, item)` of items that went on beside the plan: reopened by a person, or made from one that came late."""
-    rows = db.execute(
-        """SELECT p.name, i.item FROM items i JOIN phases p ON p.phase = i.phase
-           LEFT JOIN batches b ON b.phase = i.phase AND b.number = i.number AND b.part = i.part
-           WHERE b.late = 1 OR i.round > 1 ORDER BY i.phase, i.place"""
-    )
-    return rows.fetchall()
-
-
-def blocked(db: sqlite3.Connection) -> list[tuple[str, str, str]]:
-    """`(phase, item, reason)` of items whose predecessor failed."""
-    rows = db.execute(
-        """SELECT p.name, i.item, i.reasons FROM items i JOIN phases p ON p.phase = i.phase
-           WHERE i.state = 'blocked' ORDER BY i.phase, i.place"""
-    )
-    return [(phase, item, "; ".join(json.loads(reasons))) for phase, item, reasons in rows]
-
-
 def noted(db: sqlite3.Connection) -> list[tuple[int, str]]:
     """`(attempt, note)`: oddities that did no harm, and ids that nobody asked for."""
-    rows = db.execute(
-        "SELECT id, notes, invented FROM attempts WHERE notes NOT IN ('[]') OR invented NOT IN ('[]') ORDER BY id"
-    )
     found = []
-    for attempt, notes, invented in rows:
-        found += [(attempt, note) for note in json.loads(notes or "[]")]
-        if ids := json.loads(invented or "[]"):
-            found.append((attempt, f"ids nobody asked for, not merged: {', '.join(ids)}"))
+    for each in attempt_queries.noted(db):
+        found += [(each.attempt, note) for note in each.notes]
+        if each.invented:
+            found.append((each.attempt, f"ids nobody asked for, not merged: {', '.join(each.invented)}"))
     return found
-
-
-def set_aside(db: sqlite3.Connection) -> list[tuple[str, str]]:
-    """(merged file, the name under which what somebody had changed there is kept), in the order of the merges."""
-    return db.execute(
-        "SELECT m.target, json_extract(e.body, '$.set_aside') FROM merges m JOIN entries e USING (seq)"
-        " WHERE coalesce(json_extract(e.body, '$.set_aside'), '') != '' ORDER BY seq"
-    ).fetchall()
-
-
-def merged(db: sqlite3.Connection) -> list[tuple[str, str, int, str]]:
-    """`(phase, target, records, sha)` of each phase's newest merge."""
-    rows = db.execute(
-        """SELECT p.name, m.target, m.records, m.sha FROM merges m JOIN phases p ON p.phase = m.phase
-           WHERE m.seq = (SELECT max(seq) FROM merges WHERE phase = m.phase) ORDER BY m.phase"""
-    )
-    return rows.fetchall()
 
 
 def selections(db: sqlite3.Connection) -> Iterator[tuple[str, int, int, str]]:
     """Phase, how many items were selected, of how many, and how many of each category; in order of time."""
-    rows = db.execute(
-        """SELECT p.name, json_extract(e.body, '$.chosen'), json_extract(e.body, '$.of'),
-           json_extract(e.body, '$.categories') FROM entries e
-           JOIN phases p ON p.phase = json_extract(e.body, '$.phase') WHERE e.kind = 'SelectionMade' ORDER BY e.seq"""
-    )
-    for phase, chosen, of, categories in rows:
-        counts = json.loads(categories)
-        yield phase, chosen, of, ", ".join(f"{name or 'none'} {number}" for name, number in counts.items())
+    for each in selection_queries.selections(db):
+        counts = ", ".join(f"{name or 'none'} {number}" for name, number in each.categories.items())
+        yield each.phase, each.chosen, each.of, counts

@@ -13,7 +13,12 @@ from harness.base.instances import origin_of
 from harness.base.nouns import plural
 from harness.core.money import in_words as money
 from harness.core.money import to_usd
+from harness.ledger import money_queries
+from harness.ledger.attempt_queries import fingerprints_of_accepted
+from harness.ledger.item_queries import blocked_items, out_of_order
 from harness.ledger.lock import is_held
+from harness.ledger.phase_queries import phase_names
+from harness.ledger.pieces import newest_merges, set_aside
 from harness.ledger.reuse_queries import reused
 from harness.ledger.selection_queries import counts_of_skipped
 from harness.views import facts
@@ -128,7 +133,7 @@ def _markdown(db: sqlite3.Connection, status: Status, asked: Asked, now: datetim
     yield from _section("What was asked", _table(("", ""), asked.lines))
     yield from _section("Counts", _counts(status))
     yield from _section("Failed", _failed(status))
-    yield from _section("Blocked", _table(("phase", "item", "because"), facts.blocked(db)))
+    yield from _section("Blocked", _table(("phase", "item", "because"), _blocked(db)))
     yield from _section("Selected", _table(("phase", "selected", "of", "categories"), facts.selections(db)))
     yield from _section("Skipped", _table(("phase", "items", "why"), _skipped(db)))
     yield from _section("Merged", _merged(db))
@@ -193,24 +198,28 @@ def _failed(status: Status) -> Iterator[str]:
     return _table(("item", "phase", "attempts", "reason"), rows)
 
 
+def _blocked(db: sqlite3.Connection) -> Iterator[tuple[str, str, str]]:
+    return ((each.phase, each.item, "; ".join(each.reasons)) for each in blocked_items(db))
+
+
 def _skipped(db: sqlite3.Connection) -> Iterator[tuple[str, int, str]]:
-    names = dict(db.execute("SELECT phase, name FROM phases").fetchall())
+    names = phase_names(db)
     yield from ((names[phase], number, kind_left_out(why)) for phase, why, number in counts_of_skipped(db))
 
 
 def _merged(db: sqlite3.Connection) -> Iterator[str]:
-    rows = [(phase, target, records, sha[:16]) for phase, target, records, sha in facts.merged(db)]
+    rows = [(each.phase, each.target, each.records, each.sha[:16]) for each in newest_merges(db)]
     yield from _table(("phase", "file", "records", "SHA-256"), rows)
-    if found := facts.set_aside(db):
+    if found := set_aside(db):
         yield ""
-    for target, name in found:
-        yield f"- {mark(target)} had been changed by somebody else: what was there is kept as {mark(name)}"
+    for each in found:
+        yield f"- {mark(each.target)} had been changed by somebody else: what was there is kept as {mark(each.name)}"
 
 
 def _usage(db: sqlite3.Connection, status: Status) -> Iterator[str]:
     if status.head is None:
         return
-    sums, spent = facts.spending(db), status.head.spent_microusd
+    sums, spent = money_queries.spending(db), status.head.spent_microusd
     played = " (played: nothing was paid)" if status.rehearsal else ""
     yield f"- {counted(status.head.sessions, 'session')}, {money(spent)} charged{played}"
     yield from _told_and_counted(db)
@@ -230,7 +239,11 @@ def _usage(db: sqlite3.Connection, status: Status) -> Iterator[str]:
 
 def _told_and_counted(db: sqlite3.Connection) -> Iterator[str]:
     """Of the sessions of which both are known: only these can be compared."""
-    both = [(told, own) for told, own in facts.told_and_counted(db).values() if told is not None and own is not None]
+    both = [
+        (each.told, each.counted)
+        for each in money_queries.cost_sources(db).values()
+        if each.told is not None and each.counted is not None
+    ]
     if both:
         told, own = (money(sum(amounts)) for amounts in zip(*both, strict=True))
         yield f"- told by {counted(len(both), 'session')}: {told}; counted from their requests: {own}"
@@ -245,8 +258,8 @@ def _overspent(db: sqlite3.Connection, spent: int) -> Iterator[str]:
     budget = began[-1].began.budget_microusd if began else None
     if budget is not None and spent > budget:
         dear = [
-            f"session {attempt} cost {money(charged)}, more than its reservation of {money(reserved)}"
-            for attempt, charged, reserved in facts.beyond_reservation(db, _MOST_DEAR)
+            f"session {each.attempt} cost {money(each.charged)}, more than its reservation of {money(each.reserved)}"
+            for each in money_queries.beyond_reservation(db, _MOST_DEAR)
         ]
         yield f"- **spent {money(spent)} of {money(budget)}**: {'; '.join(dear) or 'the budget was lowered since'}"
 
@@ -277,7 +290,7 @@ def _second_thoughts(db: sqlite3.Connection) -> Iterator[str]:
 
 
 def _joined_late(db: sqlite3.Connection) -> Iterator[str]:
-    late = facts.joined_late(db)
+    late = [(each.phase, each.item) for each in out_of_order(db)]
     if late:
         yield "Reopened or recovered, and so beside the plan; no other record was made with them in sight."
         yield ""
@@ -297,7 +310,7 @@ def _changed(db: sqlite3.Connection) -> Iterator[str]:
         return
     yield from _table(("kept on", "what had changed"), rows)
     yield ""
-    sources = facts.sources(db)
+    sources = fingerprints_of_accepted(db)
     yield from _table(
         ("from attempt", "items accepted with the job as it was then"), [(s.first, s.items) for s in sources]
     )

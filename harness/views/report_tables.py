@@ -2,16 +2,16 @@
 
 import csv
 import io
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from harness.base.clock import to_text
 from harness.core.money import to_usd
+from harness.ledger.item_queries import ItemRow, item_rows
+from harness.ledger.money_queries import CostSources, cost_sources, costs_by_model
 from harness.ledger.progress_file import failed_items
 from harness.views.attempt_rows import AttemptView, all_attempts
-from harness.views.facts import told_and_counted
 from harness.views.selection_text import why_left_out
 from harness.views.wording import clean
 
@@ -44,22 +44,16 @@ def _text(value: object) -> Cell:
 
 def _items(db: sqlite3.Connection) -> Table:
     columns = ("phase", "item", "made_from", "batch", "state", "strikes", "round", "attempts", "records", "reasons")
-    rows = db.execute(
-        """SELECT p.name, i.item, CASE WHEN i.parent != i.item THEN i.parent END,
-                  i.number || CASE WHEN i.part > 0 THEN '.' || i.part ELSE '' END,
-                  i.state, i.strikes, i.round, i.attempts, a.records, i.reasons, i.left_out, i.settled_at,
-                  a.attempt, a.sha
-           FROM items i JOIN phases p ON p.phase = i.phase
-           LEFT JOIN accepted a ON a.phase = i.phase AND a.item = i.item ORDER BY i.phase, i.place"""
-    )
+    rows = (_item_row(each) for each in item_rows(db))
+    return Table("items", (*columns, "settled_at", "accepted_from_attempt", "fragment"), rows)
 
-    def told() -> Iterator[tuple[Cell, ...]]:
-        for *values, reasons, left_out, settled_at, attempt, sha in rows:
-            why = "" if attempt is not None else "; ".join(json.loads(reasons))
-            why = why_left_out(json.loads(left_out)) if left_out else why
-            yield (*map(_text, values), clean(why), settled_at, attempt, sha)
 
-    return Table("items", (*columns, "settled_at", "accepted_from_attempt", "fragment"), told())
+def _item_row(row: ItemRow) -> tuple[Cell, ...]:
+    made_from = row.parent if row.parent != row.item else None
+    why = "" if row.attempt is not None else "; ".join(row.reasons)
+    values = (row.phase, row.item, made_from, row.batch, row.state, row.strikes, row.round, row.attempts, row.records)
+    why = why_left_out(row.left_out) if row.left_out else why
+    return (*map(_text, values), clean(why), row.settled_at, row.attempt, row.sha)
 
 
 def _attempts(db: sqlite3.Connection) -> Table:
@@ -69,13 +63,13 @@ def _attempts(db: sqlite3.Connection) -> Table:
         "told_usd", "counted_usd", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
         "turns", "prompt", "cli_version", "folder", "notes",
     )  # fmt: skip
-    costs = told_and_counted(db)
+    costs = cost_sources(db)
     return Table(
-        "attempts", columns, (_attempt_row(view, costs.get(view.id, (None, None))) for view in all_attempts(db))
+        "attempts", columns, (_attempt_row(view, costs.get(view.id, CostSources())) for view in all_attempts(db))
     )
 
 
-def _attempt_row(view: AttemptView, told_and_counted: tuple[int | None, int | None]) -> tuple[Cell, ...]:
+def _attempt_row(view: AttemptView, cost: CostSources) -> tuple[Cell, ...]:
     notes = [*view.notes, *([f"ids nobody asked for: {', '.join(view.invented)}"] if view.invented else [])]
     values: tuple[object, ...] = (
         view.id,
@@ -95,7 +89,8 @@ def _attempt_row(view: AttemptView, told_and_counted: tuple[int | None, int | No
         view.detail,
         _usd(view.charged_microusd),
         ("yes" if view.cost_known else "no") if view.charged_microusd is not None else None,
-        *map(_usd, told_and_counted),
+        _usd(cost.told),
+        _usd(cost.counted),
         view.input_tokens,
         view.output_tokens,
         view.cache_read_tokens,
@@ -124,18 +119,11 @@ def _failures(db: sqlite3.Connection) -> Table:
 def _costs(db: sqlite3.Connection) -> Table:
     """One row per phase and model. `not_told`: sessions that were charged their reservation."""
     columns = ("phase", "model", "sessions", "cost_usd", "not_told", "input_tokens", "output_tokens")
-    rows = db.execute(
-        """SELECT p.name, coalesce(a.model, a.backend), count(*), coalesce(sum(a.charged_microusd), 0),
-                  coalesce(sum(a.cost_known = 0), 0), coalesce(sum(a.input_tokens), 0),
-                  coalesce(sum(a.output_tokens), 0), coalesce(sum(a.cache_read_tokens), 0),
-                  coalesce(sum(a.cache_write_tokens), 0), coalesce(sum(a.duration_s), 0)
-           FROM attempts a JOIN phases p ON p.phase = a.phase GROUP BY a.phase, 2 ORDER BY a.phase, 2"""
+    rows = (
+        (clean(each.phase), clean(each.model), each.sessions, _usd(each.cost_microusd), *astuple(each)[4:])
+        for each in costs_by_model(db)
     )
-    told = (
-        (clean(phase), clean(model), sessions, _usd(cost), unknown, *sums)
-        for phase, model, sessions, cost, unknown, *sums in rows
-    )
-    return Table("costs", (*columns, "cache_read_tokens", "cache_write_tokens", "duration_s"), told)
+    return Table("costs", (*columns, "cache_read_tokens", "cache_write_tokens", "duration_s"), rows)
 
 
 def as_csv(table: Table) -> bytes:

@@ -5,6 +5,8 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.ledger.job_queries import recorded_fingerprint
+from harness.ledger.phase_queries import phase_names
 from harness.ledger.pieces import accepted_sum, last_merge
 from harness.ledger.written_back import Trouble, changes_since, read
 
@@ -30,13 +32,13 @@ class Result:
 def results(db: sqlite3.Connection) -> tuple[Result, ...]:
     """One for each phase that has merged something, or would have, had its run not been killed before; in order."""
     found = []
-    phases = db.execute("SELECT phase, name FROM phases ORDER BY phase").fetchall()
-    for phase, name in phases:
+    names = phase_names(db)
+    for phase, name in names.items():
         merged, now = last_merge(db, phase), accepted_sum(db, phase)
         if merged is not None:
             difference = now.records - merged.records
             found.append(Result(name, merged.target, merged.records, max(0, difference), max(0, -difference)))
-        elif now.records and (target := _planned_target(db, name if len(phases) > 1 else "")):
+        elif now.records and (target := _planned_target(db, name if len(names) > 1 else "")):
             found.append(Result(name, target, 0, now.records))
     return tuple(found)
 
@@ -66,6 +68,5 @@ def workbooks(db: sqlite3.Connection, state: Path) -> tuple[Workbook, ...]:
 
 def _planned_target(db: sqlite3.Connection, phase: str) -> str:
     """What the manifest named when the job was planned, or kept last; "" for none."""
-    recorded = json.loads(db.execute("SELECT fingerprint FROM job").fetchone()[0])
-    value = recorded.get(f"phases.{phase}.output.merge" if phase else "output.merge", "null")
+    value = recorded_fingerprint(db).get(f"phases.{phase}.output.merge" if phase else "output.merge", "null")
     return "" if value.startswith("sha256:") else json.loads(value) or ""

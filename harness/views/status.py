@@ -6,18 +6,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.base.clock import from_text, to_text
+from harness.base.clock import to_text
 from harness.base.instances import origin_of
 from harness.core.gate import Closed
 from harness.core.money import to_usd
 from harness.ledger import group_queries, lock, money_queries
+from harness.ledger.attempt_rows import open_attempts
 from harness.ledger.counts import Counts, PhaseCounts, job_counts, phase_counts
 from harness.ledger.dashboard import estimated_completion
+from harness.ledger.job_queries import Head, head
 from harness.ledger.progress_file import edited_copies, failed_items
 from harness.ledger.reuse_queries import reused
 from harness.ledger.waiting_note import what_is_waited_for
 from harness.views.attempt_rows import Batches, BatchName
-from harness.views.ledger_reading import Head, head, reading
+from harness.views.ledger_reading import reading
 from harness.views.results import Result, Workbook, results, workbooks
 
 SCHEMA_VERSION = 1
@@ -189,8 +191,7 @@ def _phase_at_rest(phase: PhaseCounts) -> PhaseCounts:
 
 def _current(db: sqlite3.Connection) -> list[Current]:
     batches = Batches(db)
-    rows = db.execute("SELECT id, started_at FROM attempts WHERE ended_seq IS NULL ORDER BY id").fetchall()
-    return [Current(attempt, batches.of_attempt(attempt), from_text(started_at)) for attempt, started_at in rows]
+    return [Current(row.id, batches.of_attempt(row), row.started_at) for row in open_attempts(db)]
 
 
 def _waiting_requests(folder: Path) -> int:

@@ -12,13 +12,15 @@ from harness.base.durations import in_words
 from harness.base.errors import HarnessError
 from harness.core import events as e
 from harness.core import run_events as r
-from harness.core.codec import decode
 from harness.core.money import in_words as money
 from harness.job.bounds import Bounds, Deadline
-from harness.ledger.entry_queries import last_seq
+from harness.ledger.attempt_queries import number_of_open
+from harness.ledger.entry_queries import entries_of, last_kind_before, last_seq
+from harness.ledger.job_queries import head
+from harness.ledger.reuse_queries import taken_over
 from harness.ledger.store import Entry
 from harness.views.attempt_rows import AttemptView, Verdict, attempt, made_by, verdicts
-from harness.views.ledger_reading import head, is_planned, reading
+from harness.views.ledger_reading import is_planned, reading
 from harness.views.timeline import Words
 from harness.views.wording import at_moment, clean, clock_time, counted, shorten, shorten_id
 
@@ -80,33 +82,24 @@ def _ticks(db: sqlite3.Connection, after: int, bounds: Bounds | None, state: Pat
     words, resumed_by = Words(db), ""
     yield from _taken_over(db, after)
     until_resumed = f"nothing new starts until `{clean(str(command_at(state, 'resume')))}`"
-    marks = ", ".join("?" * len(_KINDS))
-    query = f"SELECT seq, time, kind, body FROM entries WHERE seq > ? AND kind IN ({marks}) ORDER BY seq"  # noqa: S608
-    for seq, time, kind, body in db.execute(query, (after, *_KINDS)).fetchall():
-        entry = Entry(seq, time, decode(kind, body))
+    for entry in entries_of(db, *_KINDS, after=after):
         if isinstance(entry.event, e.HoldLifted) and entry.event.who == resumed_by:
             continue  # `resume` lifts whatever there is, and has been told already
         resumed_by = entry.event.who if isinstance(entry.event, r.Resumed) else ""
         starts = isinstance(entry.event, e.AttemptStarted) and not entry.event.lead
-        at = clock_time(from_text(time))
+        at = clock_time(from_text(entry.time))
         if text := _text(db, words, entry, bounds):
             paused = f"; {until_resumed}" if isinstance(entry.event, r.Paused) else ""
             yield Tick(f"{at}  {text}{paused}", starts, _grace_ends(entry), _hold(entry, text))
-        if isinstance(entry.event, r.RunStarted) and _was_paused(db, seq):
+        if isinstance(entry.event, r.RunStarted) and _was_paused(db, entry.seq):
             yield Tick(f"{at}  still paused; {until_resumed}", starts)
 
 
 def _taken_over(db: sqlite3.Connection, after: int) -> Iterator[Tick]:
     """`24 words taken over from job@a`: what `reuse` has brought, a line for each job that it came from."""
-    rows = db.execute(
-        """SELECT json_extract(body, '$.source') AS source, p.noun, count(*), max(e.time)
-           FROM entries e JOIN phases p ON p.phase = json_extract(body, '$.phase')
-           WHERE e.seq > ? AND e.kind = 'ItemAccepted' AND source != '' GROUP BY source, p.phase ORDER BY max(e.seq)""",
-        (after,),
-    )
-    for source, noun, number, time in rows.fetchall():
-        at = clock_time(from_text(time))
-        yield Tick(f"{at}  {counted(number, clean(noun))} taken over from {clean(source)}", starts=False)
+    for each in taken_over(db, after):
+        number = counted(each.items, clean(each.noun))
+        yield Tick(f"{clock_time(each.last_at)}  {number} taken over from {clean(each.source)}", starts=False)
 
 
 def _text(db: sqlite3.Connection, words: Words, entry: Entry, bounds: Bounds | None) -> str:
@@ -118,7 +111,7 @@ def _text(db: sqlite3.Connection, words: Words, entry: Entry, bounds: Bounds | N
             ended = attempt(db, entry.event.attempt)
             return outcome_line(ended, verdicts(db, ended), made_by(db, ended))
         case r.CancelAsked() as asked:
-            return _stopping(asked, unended(db))
+            return _stopping(asked, number_of_open(db))
         case r.RunStarted():
             return _end_line(bounds.deadline, from_text(entry.time)) if bounds and bounds.deadline else ""
     return words.of_event(entry.event)
@@ -137,9 +130,7 @@ def _was_paused(db: sqlite3.Connection, seq: int) -> bool:
     """Before this entry; looks through the entries only of a job that is paused now."""
     if not head(db).paused:
         return False
-    query = "SELECT kind FROM entries WHERE seq < ? AND kind IN ('Paused', 'Resumed') ORDER BY seq DESC LIMIT 1"
-    last = db.execute(query, (seq,)).fetchone()
-    return last is not None and str(last[0]) == "Paused"
+    return last_kind_before(db, seq, "Paused", "Resumed") == "Paused"
 
 
 def _end_line(deadline: Deadline, began: datetime) -> str:
@@ -183,11 +174,6 @@ def stopping_line(sessions: int, grace_s: float) -> str:
     left, who = in_words(timedelta(seconds=max(0.0, grace_s))), counted(sessions, "session")
     has, them = ("has", "it") if sessions == 1 else ("have", "them")
     return f"stopping: {who} {has} {left} of grace left; Ctrl-C again ends {them} now"
-
-
-def unended(db: sqlite3.Connection) -> int:
-    """How many sessions run now."""
-    return int(db.execute("SELECT count(*) FROM attempts WHERE ended_seq IS NULL").fetchone()[0])
 
 
 def _grace_ends(entry: Entry) -> datetime | None:

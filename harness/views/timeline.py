@@ -12,6 +12,7 @@ from harness.base.durations import in_words
 from harness.core import events as e
 from harness.core import run_events as r
 from harness.core.money import in_words as money
+from harness.ledger.phase_queries import phase_names
 from harness.ledger.store import Entry, entries
 from harness.views.attempt_rows import Batches, BatchName, known_duration
 from harness.views.change_text import kept_lines
@@ -67,7 +68,7 @@ class Words:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._batches = Batches(db)
-        self._phases: dict[int, str] = dict(db.execute("SELECT phase, name FROM phases").fetchall())
+        self._phases = phase_names(db)
 
     def line(self, entry: Entry) -> str:
         """`2026-11-20 22:15:03      7  attempt 3 started: Batch 7/34 (20 seeds), sonnet`."""

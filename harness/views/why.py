@@ -13,16 +13,17 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.clock import from_text, to_text
 from harness.base.errors import Problem, UsageError
 from harness.base.ids import Sha
-from harness.core.codec import decode
 from harness.core.events import Event, ItemAccepted, ItemWithdrawn
 from harness.core.item_ids import near
 from harness.core.money import to_usd
 from harness.core.types import Json
 from harness.ledger.contents import contents_of
-from harness.ledger.error_lines import errors_of_row
-from harness.ledger.selection_queries import skipped_why
+from harness.ledger.entry_queries import event_at, withdrawals
+from harness.ledger.item_queries import Relative, item_row, known_ids, relatives, states_of
+from harness.ledger.job_queries import head
+from harness.ledger.past_attempts import acceptance
 from harness.views.attempt_rows import AttemptView, Verdict, attempts_of, verdicts
-from harness.views.ledger_reading import head, reading
+from harness.views.ledger_reading import reading
 from harness.views.rejected import wrote
 from harness.views.wording import listed
 
@@ -182,7 +183,7 @@ def _told_as_json(told: Told, state: Path) -> dict[str, Any]:
 def history(state: Path, item: str) -> History:
     """UsageError with near ids when no item is called so."""
     with reading(state) as db, closing(contents_of(state / "ledger.db")) as contents:
-        rows = _rows(db, item)
+        rows = relatives(db, item)
         if not rows:
             raise UsageError([Problem(repr(item), *unknown_in_words(db, item))])
         store = ArtifactStore(state / "artifacts", contents)
@@ -190,44 +191,43 @@ def history(state: Path, item: str) -> History:
         return History(item, head(db).rehearsal, state, chapters)
 
 
-def _rows(db: sqlite3.Connection, item: str) -> list[tuple[int, str, str | None, int]]:
-    """`(phase, item, parent, from_phase)` of all items that share a first-phase item with this one, in order."""
-    return db.execute(
-        """SELECT i.phase, i.item, i.parent, p.from_phase FROM items i JOIN phases p ON p.phase = i.phase
-           WHERE i.root IN (SELECT root FROM items WHERE item = ?) ORDER BY i.phase, i.place""",
-        (item,),
-    ).fetchall()
-
-
-def _family(rows: list[tuple[int, str, str | None, int]], item: str) -> Iterator[tuple[int, str]]:
+def _family(relatives: list[Relative], item: str) -> Iterator[tuple[int, str]]:
     """The item in every phase, what it came from, and what was made of it; in order."""
-    parents = {(phase, name): (before, parent) for phase, name, parent, before in rows if parent is not None}
-    wanted = {(phase, name) for phase, name, _, _ in rows if name == item}
+    parents = {(each.phase, each.item): (each.from_phase, each.parent) for each in relatives if each.parent is not None}
+    wanted = {(each.phase, each.item) for each in relatives if each.item == item}
+    own = set(wanted)
     for one in list(wanted):
         while one in parents:
             one = parents[one]
             wanted.add(one)
-    own = {(phase, name) for phase, name, _, _ in rows if name == item}
-    for phase, name, _, _ in rows:  # phases come in order, so a parent is seen before what was made of it
-        if parents.get((phase, name)) in own:
-            own.add((phase, name))
-    return ((phase, name) for phase, name, _, _ in rows if (phase, name) in wanted | own)
+    for each in relatives:  # phases come in order, so a parent is seen before what was made of it
+        if parents.get((each.phase, each.item)) in own:
+            own.add((each.phase, each.item))
+    return ((each.phase, each.item) for each in relatives if (each.phase, each.item) in wanted | own)
 
 
 def _chapter(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: str) -> Chapter:
-    name, noun, parent, state, strikes, round_, reasons, errors = db.execute(
-        """SELECT p.name, p.noun, i.parent, i.state, i.strikes, i.round, i.reasons, i.errors FROM items i
-           JOIN phases p ON p.phase = i.phase WHERE i.phase = ? AND i.item = ?""",
-        (phase, item),
-    ).fetchone()
+    row = item_row(db, phase, item)
     told = tuple(_told(store, view, verdicts(db, view).get(item), item) for view in attempts_of(db, phase, item))
     kept = _kept(db, store, phase, item)
     was_accepted = {each.attempt.id for each in told if each.verdict and each.verdict.said == "accepted"}
-    has_lost = round_ > 1 or was_accepted - {kept.attempt if kept else 0}
+    has_lost = row.round > 1 or was_accepted - {kept.attempt if kept else 0}
     withdrawn = tuple(_withdrawn(db, store, phase, item)) if has_lost else ()
-    why, found = tuple(json.loads(reasons)), tuple(errors_of_row(reasons, errors))
-    left_out = skipped_why(db, phase, item)
-    return Chapter(name, item, noun, parent, state, strikes, round_, why, told, kept, withdrawn, found, left_out)
+    return Chapter(
+        row.phase,
+        item,
+        row.noun,
+        row.parent,
+        row.state,
+        row.strikes,
+        row.round,
+        row.reasons,
+        told,
+        kept,
+        withdrawn,
+        row.errors,
+        row.left_out,
+    )
 
 
 def _told(store: ArtifactStore, view: AttemptView, verdict: Verdict | None, item: str) -> Told:
@@ -236,24 +236,16 @@ def _told(store: ArtifactStore, view: AttemptView, verdict: Verdict | None, item
 
 
 def _kept(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: str) -> Kept | None:
-    row = db.execute("SELECT seq FROM accepted WHERE phase = ? AND item = ?", (phase, item)).fetchone()
-    if row is None:
-        return None
-    (body,) = db.execute("SELECT body FROM entries WHERE seq = ?", row).fetchone()
-    return _read(store, decode("ItemAccepted", body))
+    found = acceptance(db, phase, item)
+    return _read(store, event_at(db, found.seq)) if found is not None else None
 
 
 def _withdrawn(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: str) -> Iterator[Withdrawn]:
     """Looks through all entries, so it is asked only of items that have lost something."""
-    rows = db.execute(
-        """SELECT time, body FROM entries WHERE kind = 'ItemWithdrawn'
-           AND json_extract(body, '$.phase') = ? AND json_extract(body, '$.item') = ? ORDER BY seq""",
-        (phase, item),
-    )
-    for time, body in rows:
-        event = decode("ItemWithdrawn", body)
+    for entry in withdrawals(db, phase, item):
+        event = entry.event
         assert isinstance(event, ItemWithdrawn)
-        yield Withdrawn(_read(store, event), from_text(time), event.who, event.why)
+        yield Withdrawn(_read(store, event), from_text(entry.time), event.who, event.why)
 
 
 def _read(store: ArtifactStore, event: Event) -> Kept:
@@ -270,7 +262,7 @@ def _read(store: ArtifactStore, event: Event) -> Kept:
 def unknown_in_words(db: sqlite3.Connection, item: str) -> tuple[str, str | None]:
     """Message and hint about an id that nobody knows: what it may have been meant for."""
     noun = head(db).noun
-    meant = near(item, (row[0] for row in db.execute("SELECT DISTINCT item FROM items")))
+    meant = near(item, known_ids(db))
     return f"no {noun} has this id", f"did you mean {listed([repr(name) for name in meant])}?" if meant else None
 
 
@@ -279,7 +271,7 @@ def state_in_words(
 ) -> tuple[str, str | None]:
     """Message and hint about an id that was expected to have failed; `if_done` is the hint for one that is done,
     `if_open` for one that is pending or running."""
-    states = [row[0] for row in db.execute("SELECT DISTINCT state FROM items WHERE item = ?", (item,))]
+    states = list(dict.fromkeys(each.state for each in states_of(db, item)))
     if not states:
         return unknown_in_words(db, item)
     return f"has not failed, it is {' and '.join(states)}", if_done if "done" in states else if_open
