@@ -2,6 +2,7 @@
 
 import stat
 import unicodedata
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -43,6 +44,12 @@ def shown(path: Path) -> str:
         return str(absolute.relative_to(Path.cwd()))
     except (ValueError, FileNotFoundError):
         return str(absolute)
+
+
+def first_of(names: Sequence[str], most: int = 3) -> str:
+    """`A, B, C and 4 more`."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
 def whole(text: str) -> str:

@@ -21,11 +21,11 @@ from harness.cli.options import (
 from harness.cli.output import print_json, print_lines, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from harness.cli.examination import Finding
     from harness.cli.preview import Planned
     from harness.core.types import Item
+    from harness.doctor.examination import Finding
     from harness.job.job import Job
     from harness.sources.read import Reading
 
@@ -53,9 +53,9 @@ def check(
     Exit code 0 when all is ready, 2 when the manifest or an item must be mended, 4 when machine, key or check must.
     """
     from harness.base.errors import UsageError
-    from harness.cli import readiness
-    from harness.cli.live_check import live as try_it
     from harness.cli.preview import to_be_worked_on
+    from harness.doctor import readiness
+    from harness.doctor.live_check import live as try_it
     from harness.views.wording import clean, counted
 
     place = Place(manifest, rehearsal, instance)
@@ -72,7 +72,7 @@ def check(
             refused = error
     found: dict[str, list[Finding]] = {}
     if told:
-        found["checks"] = list(readiness.checks(job, to_be_worked_on(job, items.items).chosen))
+        found["checks"] = list(_checks(job, to_be_worked_on(job, items.items).chosen))
     looks = {"machine": readiness.machine, "keys": readiness.keys}
     for section in [each for each in looks if each in sections]:
         found[section] = list(looks[section](job))
@@ -94,9 +94,25 @@ def check(
     say(f"{clean(str(manifest))} is ready{part}")
 
 
+def _checks(job: "Job", items: "Sequence[Item]") -> "Iterator[Finding]":
+    """The checks of each phase, tried as `launch --dry-run` tries them; programs only where the folder is trusted."""
+    from harness.cli.dry_run import try_checks
+    from harness.cli.trust import is_trusted
+    from harness.doctor.examination import Finding
+    from harness.views.wording import clean
+
+    each = [check for phase in job.phases for check in phase.output.checks]
+    if any(check.python or check.command for check in each) and not is_trusted(job):
+        cure = "`harness launch --dry-run` asks, and tries them"
+        yield Finding("checks", "note", "not tried: this folder is not trusted with its programs yet", cure)
+    elif each:
+        for tried in try_checks(job, items):
+            yield Finding("checks", "broken" if tried.broken else "ok", f"{clean(tried.phase)}: {tried.in_words()}")
+
+
 def _sections(only: list[str] | None) -> "Sequence[str]":
     from harness.base.errors import Problem, UsageError
-    from harness.cli.readiness import SECTIONS
+    from harness.doctor.readiness import SECTIONS
 
     if unknown := [name for name in only or () if name not in SECTIONS]:
         expected = f"expected one of {', '.join(SECTIONS)}"

@@ -28,18 +28,21 @@ def doctor(
 ) -> None:
     """Try what a run needs on this machine: CLI, sandbox, credential, disk. Exit code 4 when something is broken."""
     from dataclasses import asdict
+    from functools import partial
     from itertools import chain
 
     if faults:
         _print_faults(as_json=as_json)
         return
-    from harness.cli.examination import examine
-    from harness.cli.ordinary_work import examine_work
+    from harness.cli.rehearse import mock_api
+    from harness.doctor.examination import examine
+    from harness.doctor.ordinary_work import examine_work
 
     found, place = [], Place(manifest, False, instance)
     if helper:
         _must_be_trusted(place, settings, trust=trust)
-    for finding in chain(examine(place, settings or [], run_helper=helper), examine_work() if sandbox else ()):
+    looks = examine(place.manifest, partial(place.load, settings), run_helper=helper)
+    for finding in chain(looks, examine_work(mock_api) if sandbox else ()):
         found.append(finding)
         if not as_json:
             print_lines(finding.lines())

@@ -12,7 +12,6 @@ from harness.cli.foretold import warnings_of
 from harness.cli.later_phases import problems_ahead
 from harness.cli.preview import Planned, new_groups, read_items, to_be_worked_on
 from harness.cli.reset import why_anew
-from harness.cli.silent_prompts import silent_prompts
 from harness.core.models import FALLS_BACK_TO, canonical
 from harness.core.prices import known_names, price_of
 from harness.core.types import Item
@@ -37,6 +36,7 @@ from harness.planning.job_plan import (
 )
 from harness.planning.renamed import refuse_renamed
 from harness.planning.selections import selected
+from harness.planning.silent_prompts import silent_prompts
 from harness.planning.workbook_layout import refuse_bad_write_backs
 from harness.sources.read import Reading, joined_rows
 from harness.views.change_text import worded

@@ -11,7 +11,7 @@ from harness.cli.output import print_lines, say
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.cli.proposal import Survey
+    from harness.planning.proposal import Survey
 
 
 def init(
@@ -27,9 +27,9 @@ def init(
     Of a list (leads.csv, leads.xlsx), the job is written beside it.
     """
     from harness.base.errors import Problem, UsageError
-    from harness.cli.first_job import first_job
-    from harness.cli.proposal import Survey, is_list, survey
     from harness.cli.trust import trust_own
+    from harness.planning.first_job import first_job
+    from harness.planning.proposal import Survey, is_list, survey
 
     only = None
     if folder.exists() and not folder.is_dir():

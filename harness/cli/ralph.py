@@ -15,10 +15,9 @@ import typer
 
 from harness.cli.options import DEFAULT_MANIFEST, AsJson, Manifest, Place
 from harness.cli.output import print_json, print_lines, say
+from harness.planning.ralph_loop import LOOP_STEPS
 
 PROGRESS = "batch_progress.json"
-LOOP_STEPS = "prompts/ralph_loop.md"
-_LISTING_S = 30.0
 
 
 def ralph(
@@ -35,6 +34,7 @@ def ralph(
     interactive use only.
     """
     from harness.base.errors import UsageError
+    from harness.doctor.loop_needs import installed_plugin, missing_for
     from harness.planning.ralph_loop import PLUGINS, Loop
 
     plugin = asyncio.run(installed_plugin())
@@ -62,27 +62,17 @@ def ralph(
 def claude(context: typer.Context) -> None:
     """Start Claude Code: the one on the PATH, else the one that came with harness. All words are handed on to it."""
     from harness.base.errors import UsageError
+    from harness.doctor.loop_needs import claude_program, missing_claude
 
     program = claude_program()
     if program is None:
-        raise UsageError(list(_no_claude()))
+        raise UsageError(list(missing_claude()))
     os.execv(program, [program, *context.args])  # noqa: S606  (no shell is the point)
-
-
-def claude_program() -> str | None:
-    """The Claude Code of the PATH, else the one inside the Agent SDK's wheel; None where neither is."""
-    from harness.backends.cli_start import cli_folder
-
-    if found := shutil.which("claude"):
-        return found
-    try:
-        return str(cli_folder() / "claude")
-    except FileNotFoundError:
-        return None
 
 
 def _start() -> str:
     """By its path where a shell would not find it."""
+    from harness.doctor.loop_needs import claude_program
     from harness.planning.ralph_loop import start_with
 
     return start_with("claude" if shutil.which("claude") else claude_program() or "claude")
@@ -136,47 +126,6 @@ def _prompt(manifest: Path, steps: str, problems: list[Any]) -> str:
     if not (manifest.parent / steps).is_file():
         problems.append(Problem("--steps", f"there is no file {steps!r} beside {manifest.name}"))
     return prompt
-
-
-async def installed_plugin() -> str | None:
-    """The one that Claude Code itself says is installed and enabled."""
-    from harness.backends.login import LoginHome
-    from harness.backends.programs import output_of
-    from harness.planning.ralph_loop import plugin_in
-
-    program = claude_program()
-    if program is None:
-        return None
-    home = LoginHome.of(os.environ, Path.home())
-    try:
-        listed = await output_of((program, "plugin", "list", "--json"), home.environ, Path.cwd(), timeout_s=_LISTING_S)
-    except OSError:
-        return None
-    return plugin_in(listed.output) if listed.code == 0 else None
-
-
-def missing_for(plugin: str | None) -> Iterator[Any]:
-    """A Problem for each thing that a loop needs and this machine has not."""
-    from harness.base.errors import Problem
-
-    yield from _no_claude()
-    if plugin is None:
-        hint = (
-            "harness claude plugin marketplace add anthropics/claude-plugins-official && "
-            "harness claude plugin install ralph-loop@claude-plugins-official"
-        )
-        yield Problem("plugin", "neither ralph-loop nor ralph-wiggum is installed and enabled", hint)
-    for program in ("jq", "perl"):
-        if shutil.which(program) is None:
-            yield Problem(program, "the plugin's Stop hook needs it, and it is not on the PATH", f"install {program}")
-
-
-def _no_claude() -> Iterator[Any]:
-    from harness.base.errors import Problem
-
-    if claude_program() is None:
-        says = "Claude Code is not on the PATH, and none came with harness on this platform"
-        yield Problem("claude", says, "npm install -g @anthropic-ai/claude-code")
 
 
 def _show_status(manifest: Path) -> None:

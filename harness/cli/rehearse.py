@@ -60,6 +60,13 @@ def serving(job: Job, faults: str, seed: int) -> Iterator[Serving | None]:
         loop.close()
 
 
+@contextmanager
+def mock_api(job: Job) -> Iterator[Credential | None]:
+    """The same without faults, for who needs its credential alone."""
+    with serving(job, "", 0) as server:
+        yield server.credential if server else None
+
+
 def must_be_playable(job: Job, faults: str) -> None:
     """Before a rehearsal is moved away: UsageError for a scene that cannot be loaded."""
 

@@ -330,6 +330,15 @@ class Job:
         """The bounds on when sessions start: a rehearsal keeps the caps and waits for no time, rate or window."""
         return Bounds(overage=self.bounds.overage, caps=self.bounds.caps) if self.rehearsal else self.bounds
 
+    def id_path(self, number: int) -> str | None:
+        """Where the id of an item of this phase lies in its row; None for items that are files."""
+        phase = self.phase(number)
+        while phase.rows is None and phase.from_ is not None:
+            phase = self.phase(phase.from_)
+        if phase.rows is not None:
+            return phase.join.id if phase.join is not None else phase.id or ".id"
+        return self.items.id if self.items.file is not None else None
+
     def phase(self, number: int) -> PhaseSpec:
         return self.phases[number - 1]
 

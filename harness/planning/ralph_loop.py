@@ -9,6 +9,7 @@ from typing import Any, Final
 PROMISE: Final = "BATCH_COMPLETE"
 """What the session says between `<promise>` tags once nothing is pending."""
 
+LOOP_STEPS: Final = "prompts/ralph_loop.md"
 COMMAND: Final = "ralph-loop"
 PLUGINS: Final = ("ralph-loop", "ralph-wiggum")
 """Both have the command; the second is the older one."""

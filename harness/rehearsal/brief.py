@@ -34,7 +34,7 @@ class Briefing:
         phases = {
             phase.name: PhaseBriefing(
                 "the prompt" if phase.session.prompt_name == "<prompt>" else phase.session.prompt_name,
-                id_path(job, phase.number),
+                job.id_path(phase.number),
                 named_in(phase.session.prompt),
             )
             for phase in job.phases
@@ -76,13 +76,3 @@ class Briefing:
             for name, phase in read["phases"].items()
         }
         return cls(read["strict"], phases, read["records"])
-
-
-def id_path(job: Job, number: int) -> str | None:
-    """Where the id of an item of this phase lies in its row; None for items that are files."""
-    phase = job.phase(number)
-    while phase.rows is None and phase.from_ is not None:
-        phase = job.phase(phase.from_)
-    if phase.rows is not None:
-        return phase.join.id if phase.join is not None else phase.id or ".id"
-    return job.items.id if job.items.file is not None else None

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from harness.base.nouns import plural
+from harness.base.texts import first_of
 
 _SEQUENCES = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC: titles, links, the clipboard
@@ -55,8 +56,7 @@ def counted(number: int, noun: str) -> str:
 
 def listed(names: list[str], most: int = 3) -> str:
     """`A, B, C and 4 more`."""
-    shown = ", ".join(shorten_id(name, 40) for name in names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+    return first_of([shorten_id(name, 40) for name in names], most)
 
 
 def clock_time(moment: datetime) -> str:

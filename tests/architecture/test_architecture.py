@@ -25,7 +25,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "review": _BELOW | _BESIDE | {"planning", "executors", "supervisor"},
     "views": _BELOW | {"ledger"},
     "rehearsal": _BELOW | {"samples"},
-    "cli": _BELOW | _BESIDE | {"planning", "executors", "supervisor", "review", "views", "rehearsal"},
+    "doctor": _BELOW | _BESIDE | {"planning", "executors", "supervisor", "views"},
+    "cli": _BELOW | _BESIDE | {"planning", "executors", "supervisor", "review", "views", "rehearsal", "doctor"},
 }
 """Room -> the rooms it may import."""
 
@@ -43,7 +44,7 @@ HEAVY: dict[str, set[str]] = {
     "starlette": {"rehearsal"},
     "uvicorn": {"rehearsal"},
     "watchfiles": {"ledger", "outputs", "cli", "views"},
-    "psutil": {"base", "executors", "cli"},
+    "psutil": {"base", "executors", "cli", "doctor"},
     "yaml": {"job"},
     "rich": {"views", "cli"},
 }

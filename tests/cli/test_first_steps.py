@@ -7,7 +7,7 @@ import openpyxl
 import pytest
 import yaml
 
-from harness.cli.proposal import survey
+from harness.planning.proposal import survey
 from tests.covers import covers
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.cli import examination, outside, readiness
+from harness.doctor import examination, outside, readiness
 from harness.evaluation.bounded import Bounded, BoundedError
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from harness.cli import live_check as live_check
 from harness.cli.rehearse import serving
 from harness.core.types import SessionEvent
+from harness.doctor import live_check as live_check
 from harness.job.job import Job
 from harness.job.load import load
 from harness.supervisor.outcome import Finished

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from harness.cli.first_job import first_job
 from harness.cli.later_phases import foresee
 from harness.cli.preview import read_items
-from harness.cli.proposal import survey
-from harness.cli.silent_prompts import silent_prompts
 from harness.core.input_hash import input_paths
 from harness.core.types import BatchRef, BatchView, Item, Json
 from harness.job.job import Job, PhaseSpec
 from harness.job.load import load
+from harness.planning.first_job import first_job
+from harness.planning.proposal import survey
+from harness.planning.silent_prompts import silent_prompts
 from harness.prompts.render import render
-from harness.rehearsal.brief import Briefing, id_path
+from harness.rehearsal.brief import Briefing
 from harness.rehearsal.question import question_of
 from harness.rehearsal.request_history import RequestHistory
 from tests.covers import covers
@@ -122,7 +122,7 @@ def test_every_example_passes_and_each_of_its_mutants_fails_and_check_warns_of_i
             assert _untold(job, phase, group, context, tmp_path / "log") is None, (manifest, phase.name)
             for mutant in _mutants(phase.session.prompt):
                 changed = replace(phase, session=replace(phase.session, prompt=mutant))
-                ids_say_enough = "item.id" in mutant and id_path(job, phase.number) not in (".id", None)
+                ids_say_enough = "item.id" in mutant and job.id_path(phase.number) not in (".id", None)
                 if ids_say_enough and job.items.file is not None:
                     continue  # a school's name, say: a session can look it up
                 untold = _untold(job, changed, group, context, tmp_path / "log")

@@ -9,20 +9,19 @@ from typing import Any, Final
 from harness.base import error_file
 from harness.base.errors import Problem
 from harness.base.paths import path_to
-from harness.base.texts import TextError, in_yaml, shown
+from harness.base.texts import TextError, first_of, in_yaml, shown
 from harness.base.workbook import SUFFIXES as WORKBOOK_SUFFIXES
 from harness.base.workbook import WorkbookError, open_workbook
-from harness.cli.first_job import Source
-from harness.cli.similar_files import ABOUT_A_PROJECT, heaps
 from harness.core.item_ids import folded, trouble_with
 from harness.job.items import BY_ROW, ITEM_SUFFIXES, why_no_list
 from harness.job.job import ItemsSpec
+from harness.planning.first_job import Source
+from harness.planning.similar_files import ABOUT_A_PROJECT, heaps
 from harness.sources.encodings import LIKELY, OtherEncodingError, text_of
 from harness.sources.json_file import parsed
 from harness.sources.read import rows_of_lines
 from harness.sources.rows import MOST_JSON_BYTES, MOST_LINES_BYTES, Rows, SourceError
 from harness.sources.sheet_rows import SheetSource, rows_of_sheet, table_of_sheet
-from harness.views.wording import listed
 
 _OURS: Final = frozenset(
     {"job.schema.json", "batch_progress.json", "package.json", "package-lock.json", "tsconfig.json"}
@@ -137,7 +136,7 @@ def _sources_of_workbook(folder: Path, path: Path, unread: list[Problem]) -> lis
             continue
         if rows.values:
             each = _named(rows.values, _singular(name.lower() if len(sheets) > 1 else path.stem))
-            has = f"{book.name}:{name} has the columns {listed(list(_first(rows)), 12)}"
+            has = f"{book.name}:{name} has the columns {first_of(list(_first(rows)), 12)}"
             where, sheet = path.relative_to(folder).as_posix(), name if len(sheets) > 1 else None
             notes = (has, *rows.warnings, *each.notes)
             header, status = _header_and_status(source)
@@ -184,7 +183,7 @@ def _of_lines(path: Path, encoding: str | None) -> Source | str:
     if rows.item_like or spec.columns:
         notes = (f"{shown(path)} seems to have no header; `columns` names its columns", *notes)
     elif rows.mark is not None:
-        notes = (f"{shown(path)} has the columns {listed(list(_first(rows)), 12)}", *notes)
+        notes = (f"{shown(path)} has the columns {first_of(list(_first(rows)), 12)}", *notes)
     return replace(found, delimiter="tab" if spec.delimiter else None, columns=spec.columns, notes=notes)
 
 

@@ -4,13 +4,11 @@ from collections.abc import Iterator, Sequence
 
 from harness.base.errors import Problem
 from harness.base.paths import steps_of
-from harness.base.texts import shown
+from harness.base.texts import first_of, shown
 from harness.core.types import Item
 from harness.job.document import read_document
 from harness.job.job import Job, PhaseSpec
 from harness.job.prompt_names import Named, named_in
-from harness.rehearsal.brief import id_path
-from harness.views.wording import listed
 
 _OF_EVERY_ITEM = frozenset({"id", "reasons"})
 _MOST_ROWS = 200
@@ -30,7 +28,7 @@ def silent_prompts(job: Job, items: Sequence[Item]) -> Iterator[str]:
 
 def _missing(job: Job, phase: PhaseSpec, items: Sequence[Item], named: Named) -> str | None:
     """What a session is not told, and how to say it; None when the template names something."""
-    path = id_path(job, phase.number)
+    path = job.id_path(phase.number)
     if path is None:
         if named.has_field("path") or (phase.from_ is not None and named.has_field("records")):
             return None
@@ -47,7 +45,7 @@ def _missing(job: Job, phase: PhaseSpec, items: Sequence[Item], named: Named) ->
     if "item" in named.whole or named.fields & set(others):
         return None
     example = f"item.{others[0]}" if others[0].isidentifier() else f'item["{others[0]}"]'
-    return f"no session is told {listed(others)}: write {{{{ {example} }}}}, or {{{{ item.data | tojson }}}} for all"
+    return f"no session is told {first_of(others)}: write {{{{ {example} }}}}, or {{{{ item.data | tojson }}}} for all"
 
 
 def _fields(items: Sequence[Item]) -> list[str]:

@@ -4,19 +4,23 @@ import json
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
+from harness.backends.credentials import Supply
 from harness.base.errors import HarnessError, UsageError
-from harness.cli.examination import Finding, Grade
-from harness.cli.rehearse import serving
+from harness.doctor.examination import Finding, Grade
 from harness.executors.installations import needed_by
 from harness.job.job import Job
 from harness.job.load import load
 from harness.supervisor.run import RunOptions, run_job
 from harness.supervisor.state_folder import make_state_folder
 from harness.views.wording import clean
+
+Serving = Callable[[Job], AbstractContextManager[Supply | None]]
+"""A mock API for the length of a block, and the credential for it."""
 
 _SCRIPT = Path(__file__).with_name("ordinary_work.sh")
 
@@ -39,11 +43,11 @@ _MANIFEST = {
 }
 
 
-def examine_work() -> Iterator[Finding]:
+def examine_work(serving: Serving) -> Iterator[Finding]:
     """One finding for each kind of work; one that says why, where no session with Bash can be run here."""
     with tempfile.TemporaryDirectory(prefix="harness-doctor-") as scratch:
         try:
-            for name, outcome in do_ordinary_work(Path(scratch)):
+            for name, outcome in do_ordinary_work(Path(scratch), serving):
                 grades: dict[str, Grade] = {"ok": "ok", "none here": "note"}
                 yield Finding("work", grades.get(outcome, "broken"), clean(f"{name}: {outcome}"))
         except UsageError as error:
@@ -52,15 +56,15 @@ def examine_work() -> Iterator[Finding]:
             yield Finding("work", "broken", clean(error.message))
 
 
-def do_ordinary_work(scratch: Path) -> Iterator[tuple[str, str]]:
+def do_ordinary_work(scratch: Path, serving: Serving) -> Iterator[tuple[str, str]]:
     """Name -> `ok`, `none here` where a program is not installed, or what it said when it failed; some 10 s.
 
     HarnessError when the session itself could not be run.
     """
     job = _job(scratch)
     make_state_folder(job)
-    with serving(job, "", 0) as server:
-        run_job(job, RunOptions(server.credential if server else None), lambda event: None)
+    with serving(job) as credential:
+        run_job(job, RunOptions(credential), lambda event: None)
     merged = job.state / "output" / "all.json"
     said = json.loads(merged.read_bytes())[0]["text"] if merged.exists() else "the session: it left no output"
     for line in said.splitlines():

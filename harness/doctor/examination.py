@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,7 +24,6 @@ from harness.backends.managed import forbids_bypass, managed_files
 from harness.backends.supply import find_supply
 from harness.base.errors import HarnessError, UsageError
 from harness.base.folder_watch import FolderWatch
-from harness.cli.options import Place
 from harness.evaluation.bounded import Bounded, BoundedError
 from harness.executors.containment import choose, in_words
 from harness.executors.guardian import Guardian
@@ -59,14 +58,14 @@ class Finding:
         return [f"{self.grade:<6}  {self.what:<10}  {self.says}", *cure]
 
 
-def examine(place: Place, settings: list[str], *, run_helper: bool = False) -> Iterator[Finding]:
+def examine(manifest: Path, load_job: Callable[[], Job], *, run_helper: bool = False) -> Iterator[Finding]:
     """One finding after the other. Nothing of the job is run, except its helper when that is asked for.
 
     Without a manifest, the machine is examined for a job that needs nothing special.
     """
     yield Finding("harness", "ok", f"{__version__}, Python {sys.version.split()[0]} at {sys.executable}")
     with tempfile.TemporaryDirectory(prefix="harness-doctor-") as scratch:
-        job, finding = _job(place, settings, Path(scratch))
+        job, finding = _job(manifest, load_job, Path(scratch))
         yield finding
         yield claude(Path(scratch))
         yield jq()
@@ -80,8 +79,7 @@ def examine(place: Place, settings: list[str], *, run_helper: bool = False) -> I
         yield _awake()
 
 
-def _job(place: Place, settings: list[str], scratch: Path) -> tuple[Job, Finding]:
-    manifest = place.manifest
+def _job(manifest: Path, load_job: Callable[[], Job], scratch: Path) -> tuple[Job, Finding]:
     if not manifest.exists():
         (scratch / "items.csv").write_text("id\n1\n")
         (scratch / "job.yaml").write_text(
@@ -89,7 +87,7 @@ def _job(place: Place, settings: list[str], scratch: Path) -> tuple[Job, Finding
         )
         job = load(scratch / "job.yaml", rehearsal=True)
         return job, Finding("manifest", "note", f"there is no {clean(str(manifest))}; only this machine is looked at")
-    return place.load(settings), Finding("manifest", "ok", clean(str(manifest)))
+    return load_job(), Finding("manifest", "ok", clean(str(manifest)))
 
 
 def claude(scratch: Path) -> Finding:

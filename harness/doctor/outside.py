@@ -13,7 +13,7 @@ from queue import Empty, Queue
 
 from harness.backends.credentials import BASE_URL
 from harness.base.addresses import without_userinfo
-from harness.cli.examination import Finding
+from harness.doctor.examination import Finding
 from harness.job.environment import uses_cloud
 from harness.job.job import Job
 from harness.ledger.entry_queries import newest_time

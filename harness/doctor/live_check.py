@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from harness.backends.supply import find_supply
 from harness.base.errors import HarnessError, UsageError
-from harness.cli.examination import Finding
 from harness.core.faults import ALL_ROWS
 from harness.core.money import in_words as money
 from harness.core.remedies import remedy
+from harness.doctor.examination import Finding
 from harness.job.job import Job
 from harness.job.load import load
 from harness.ledger.attempt_rows import newest_attempt

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from harness.cli.first_job import Source
+from harness.planning.first_job import Source
 from harness.sources.file_items import in_any_case
 
 _TEXTS: Final = (".txt", ".md", ".html", ".htm", ".xml", ".rst", ".json")

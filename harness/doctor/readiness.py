@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.backends.credentials import VARIABLE
-from harness.cli.dry_run import try_checks
-from harness.cli.examination import Finding, bundle, claude, credential, disk, jq, sandbox
-from harness.cli.outside import network_and_clock
-from harness.cli.ralph import LOOP_STEPS, installed_plugin, missing_for
-from harness.cli.trust import is_trusted
-from harness.core.types import Item
+from harness.doctor.examination import Finding, bundle, claude, credential, disk, jq, sandbox
+from harness.doctor.loop_needs import installed_plugin, missing_for
+from harness.doctor.outside import network_and_clock
 from harness.job.job import Job
+from harness.planning.ralph_loop import LOOP_STEPS
 from harness.views.wording import clean
 
 Section = Literal["machine", "keys", "plan"]
@@ -72,17 +70,6 @@ def keys(job: Job) -> Iterator[Finding]:
     is_set = job.keys.set_in(os.environ)
     for name in job.keys.optional:
         yield Finding("key", "ok" if name in is_set else "note", f"{name} is {'' if name in is_set else 'not '}set")
-
-
-def checks(job: Job, items: Sequence[Item]) -> Iterator[Finding]:
-    """The checks of each phase, tried as `launch --dry-run` tries them; programs only where the folder is trusted."""
-    each = [check for phase in job.phases for check in phase.output.checks]
-    if any(check.python or check.command for check in each) and not is_trusted(job):
-        cure = "`harness launch --dry-run` asks, and tries them"
-        yield Finding("checks", "note", "not tried: this folder is not trusted with its programs yet", cure)
-    elif each:
-        for tried in try_checks(job, items):
-            yield Finding("checks", "broken" if tried.broken else "ok", f"{clean(tried.phase)}: {tried.in_words()}")
 
 
 def to_mend(findings: Iterable[Finding]) -> list[Finding]:
