@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends import cli_start
 from harness.cli.main import run
+from harness.doctor import loop_needs
 from tests.covers import covers
 
 ENABLED = '[{"id": "ralph-wiggum@somewhere", "enabled": true}]'
@@ -79,7 +79,7 @@ def test_all_that_is_missing_is_said_at_once_and_the_command_is_known_all_the_sa
     def nothing_came_along() -> Path:
         raise FileNotFoundError
 
-    monkeypatch.setattr(cli_start, "cli_folder", nothing_came_along)
+    monkeypatch.setattr(loop_needs, "cli_folder", nothing_came_along)
     for name in ("claude", "jq", "perl"):
         (folder / "bin" / name).unlink()
     said = ralph("--json")
@@ -100,7 +100,7 @@ def test_where_the_path_has_no_claude_the_one_that_came_along_is_used_and_named(
     along = folder / "came along"
     along.mkdir()
     (folder / "bin" / "claude").rename(along / "claude")
-    monkeypatch.setattr(cli_start, "cli_folder", lambda: along)
+    monkeypatch.setattr(loop_needs, "cli_folder", lambda: along)
     said = ralph("--yes")
     assert said.returncode == 0, said.stderr
     assert f"CLAUDE_CODE_STOP_HOOK_BLOCK_CAP=0 '{along}/claude'\n" in said.stdout
