@@ -21,8 +21,17 @@ from harness.prompts.layout import first_line, laid_out, retry_part
 
 _MOST_BAD_GROUPS = 5
 _MOST_NAMES = 20
-_FOR, _MORE = ", for ", ", ..."
+_MORE = ", ..."
+_NO_SUCH_KEY = "'dict object' has no attribute"
 _QUOTED = re.compile(r"'(\w+)'(?: is undefined)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownName(Problem):
+    """`cause` is what the template engine said; the message names the first items that it is about."""
+
+    cause: str = ""
+    names_all: bool = True
 
 
 class UnknownNameError(UsageError):
@@ -70,7 +79,7 @@ def check(
     phase: PhaseSpec, job_vars: Mapping[str, Json], groups: Iterable[tuple[BatchView, Sequence[Item]]]
 ) -> list[Problem]:
     """What would go wrong if the first few bad groups were rendered now: each trouble once, with its template line."""
-    troubles: dict[tuple[str, str], Problem] = {}
+    found: dict[tuple[str, str], UnknownName] = {}
     bad_groups = 0
     with closing(Bounded()) as bounded:
         for batch, items in groups:
@@ -78,17 +87,17 @@ def check(
                 values = _values(phase, job_vars, items, batch, {}, {}, f"/{phase.output.file}")
                 _rendered(phase, items, batch, {}, values, bounded)
             except TooMuchToFillError as error:
-                return [*troubles.values(), *error.problems]  # the next group would take as long
+                return [*found.values(), *error.problems]  # the next group would take as long
             except UsageError as error:
                 bad_groups += 1
-                for problem in error.problems:
-                    key = (problem.where, problem.message.partition(_FOR)[0])
-                    known = troubles.get(key, problem)
-                    more = "" if known is problem or known.message.endswith(_MORE) else _MORE
-                    troubles[key] = replace(known, message=f"{known.message}{more}")
+                for problem in map(_as_unknown, error.problems):
+                    known = found.setdefault((problem.where, problem.cause), problem)
+                    if known is not problem and known.names_all:
+                        more = replace(known, message=f"{known.message}{_MORE}", names_all=False)
+                        found[known.where, known.cause] = more
             if bad_groups >= _MOST_BAD_GROUPS:
                 break
-    return list(troubles.values())
+    return list(found.values())
 
 
 def _values(
@@ -164,8 +173,8 @@ def _filled(phase: PhaseSpec, batch: BatchView, values: Mapping[str, Json], boun
         return outcome.text
     where = f"{session.prompt_name}:{outcome.line}:{_column(session.prompt, outcome.line, outcome.trouble)}"
     if outcome.is_undefined:
-        said = _undefined_in_words(outcome.trouble, values)
-        raise UnknownNameError([Problem(where, said, _names_of(values["items"][0]) + _names_written(phase))])
+        hint = _names_of(values["items"][0]) + _names_written(phase)
+        raise UnknownNameError([_unknown(where, outcome.trouble, values, hint)])
     if outcome.is_too_much:
         said = f"the prompt of batch {batch.label} {outcome.trouble}"
         raise TooMuchToFillError([Problem(where, said, "make batch.size smaller, or the template simpler")])
@@ -184,12 +193,21 @@ def _column(text: str, line: int, message: str) -> int:
     return found.start() + 1 if found else 1
 
 
-def _undefined_in_words(said: str, values: Mapping[str, Json]) -> str:
-    message = said.replace("'dict object' has no attribute", "there is no")
-    if message == "'item' is undefined":
-        return f"'item' is for a group of one and this has {len(values['items'])}; write {{% for item in items %}}"
-    names = ", ".join(f"{item['id']!r}" for item in values["items"][:3])
-    return f"{message}{_FOR}{names}" + (_MORE if len(values["items"]) > 3 else "")
+def _unknown(where: str, cause: str, values: Mapping[str, Json], hint: str) -> UnknownName:
+    items = values["items"]
+    if cause == "'item' is undefined":  # of jinja2, as the text below
+        message = f"'item' is for a group of one and this has {len(items)}; write {{% for item in items %}}"
+        return UnknownName(where, message, hint, cause)
+    names = ", ".join(f"{item['id']!r}" for item in items[:3]) + (_MORE if len(items) > 3 else "")
+    message = f"{cause.replace(_NO_SUCH_KEY, 'there is no')}, for {names}"
+    return UnknownName(where, message, hint, cause, names_all=len(items) <= 3)
+
+
+def _as_unknown(problem: Problem) -> UnknownName:
+    """Another problem of a template: it names no items."""
+    if isinstance(problem, UnknownName):
+        return problem
+    return UnknownName(problem.where, problem.message, problem.hint, problem.message)
 
 
 def _names_written(phase: PhaseSpec) -> str:
