@@ -26,7 +26,8 @@ from unittest.mock import patch
 
 from bench.children import peak_mb
 from harness.base.ids import Token
-from harness.core.types import Artifact, AttemptSpec, Ending, SessionEvent, SessionFacts
+from harness.core.types import Artifact, Ending, SessionEvent, SessionFacts
+from harness.core.work import AttemptSpec
 from harness.executors.running_attempt import Tools
 from harness.job.job import PhaseSpec
 from harness.job.load import load

@@ -20,7 +20,8 @@ from harness.backends.usage_count import Count
 from harness.core.faults import STATUS_OF_A_BROKEN_SCENE
 from harness.core.models import asked_by
 from harness.core.symptoms import Symptoms
-from harness.core.types import AttemptSpec, SessionFacts
+from harness.core.types import SessionFacts
+from harness.core.work import AttemptSpec
 
 if TYPE_CHECKING:
     from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient, Transport
@@ -49,8 +50,8 @@ class ClaudeSession:
         self._outfit = Outfit(spec, paths, starter, credential, environ)
         self._count = Count(
             spec.session.model or "",
-            spec.max_output_tokens,
-            len((spec.prompt + spec.instructions).encode(errors="replace")),
+            spec.caps.output_tokens,
+            len((spec.rendered.prompt + spec.rendered.instructions).encode(errors="replace")),
         )
         self._reading = Reading(spec.session_id, pulse, self._count, asked_by(spec.session))
         self._spent: asyncio.Task[None] | None = None
@@ -105,7 +106,7 @@ class ClaudeSession:
 
     def _spent_too_much(self, seen: Symptoms) -> Symptoms:
         """Broken answers are the provider's doing: they cost no item a strike."""
-        cap = self._spec.cost_cap_usd
+        cap = self._spec.caps.cost_usd
         if cap is not None and self._count.completed() >= cap:
             return replace(seen, subtype="error_max_budget_usd", is_error=True)
         why = "answers that broke off have used up the session's budget"
@@ -135,7 +136,7 @@ class ClaudeSession:
         try:
             await client.connect()
             self._client = client
-            await client.query(self._spec.prompt)
+            await client.query(self._spec.rendered.prompt)
             await transport.over.wait()
         finally:
             async with asyncio.timeout(_DISCONNECT_S):
@@ -144,7 +145,7 @@ class ClaudeSession:
 
     def _take(self, line: Line) -> None:
         self._reading.take(line)
-        cap = self._spec.cost_cap_usd
+        cap = self._spec.caps.cost_usd
         if cap is not None and self._spent is None and self._count.is_beyond(cap):
             self._spent = asyncio.create_task(self.interrupt())
 
@@ -157,7 +158,7 @@ def _options(spec: AttemptSpec) -> "ClaudeAgentOptions":
         system_prompt={
             "type": "preset",
             "preset": "claude_code",
-            "append": spec.instructions,
+            "append": spec.rendered.instructions,
             "exclude_dynamic_sections": True,
         },
         skills=[],
@@ -173,10 +174,10 @@ def _arguments(spec: AttemptSpec) -> list[str]:
         "--include-partial-messages",
         *model_switches.settings_argument(model_switches.settings(spec.session)),
     ]
-    if spec.session.max_turns is not None:
-        arguments += ["--max-turns", str(spec.session.max_turns)]
-    if spec.cost_cap_usd is not None:
-        arguments += ["--max-budget-usd", f"{spec.cost_cap_usd:f}"]
+    if spec.caps.turns is not None:
+        arguments += ["--max-turns", str(spec.caps.turns)]
+    if spec.caps.cost_usd is not None:
+        arguments += ["--max-budget-usd", f"{spec.caps.cost_usd:f}"]
     return arguments
 
 

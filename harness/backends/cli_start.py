@@ -18,7 +18,7 @@ from harness.backends.session import Paths
 from harness.backends.start_request import WITHHELD, Launch, Starter, View
 from harness.base.files import write_private
 from harness.core.prices import CONTEXT_TOKENS, context_of
-from harness.core.types import AttemptSpec
+from harness.core.work import AttemptSpec
 from harness.job.environment import ALLOWED, uses_cloud
 from harness.job.tools import EDITING, READING
 
@@ -65,7 +65,7 @@ class Outfit:
 
     def lay_out(self) -> None:
         """Write the files that the arguments name. OSError."""
-        write_private(self.paths.config / _INSTRUCTIONS, self.spec.instructions.encode(errors="replace"))
+        write_private(self.paths.config / _INSTRUCTIONS, self.spec.rendered.instructions.encode(errors="replace"))
         if web := self._web():
             write_private(self.paths.config / _AUTHORITY, web.authority.encode())
 
@@ -113,7 +113,7 @@ class Outfit:
             "CLAUDE_CODE_TMPDIR": view.tmp,
             **SWITCHES,
             **model_switches.switches(self.spec.session),
-            "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(self.spec.max_output_tokens),
+            "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(self.spec.caps.output_tokens),
             **passed.variables,
             **_bounded_context(self.spec),
         }
@@ -153,7 +153,7 @@ def _bounded_context(spec: AttemptSpec) -> dict[str, str]:
     room for. With a summary in between (compaction) it would send everything once more, at any length.
     """
     context = context_of(spec.session.model or "")
-    if spec.cost_cap_usd is None or context > CONTEXT_TOKENS:
+    if spec.caps.cost_usd is None or context > CONTEXT_TOKENS:
         return {}
     return {
         "DISABLE_COMPACT": "1",
@@ -176,7 +176,7 @@ def _arguments(spec: AttemptSpec, view: View, *, sandboxed: bool) -> list[str]:
         rules = _everything(session.tools) if sandboxed else _rules(session.tools, view)
         arguments += ["--permission-mode", "dontAsk", "--allowedTools", ",".join(rules)]
     arguments += model_switches.arguments(session)
-    if spec.instructions:
+    if spec.rendered.instructions:
         arguments += ["--append-system-prompt-file", f"{view.config}/{_INSTRUCTIONS}"]
     return arguments
 

@@ -22,7 +22,8 @@ from harness.backends.session_record import Blotter, Drain, Recorder
 from harness.backends.start_request import Launch, Starter
 from harness.base.termination import wait_gone
 from harness.core.symptoms import Symptoms
-from harness.core.types import AttemptSpec, SessionFacts
+from harness.core.types import SessionFacts
+from harness.core.work import AttemptSpec
 
 _USAGE_FILE = "usage.json"
 _MOST_USAGE_BYTES = 65536
@@ -128,13 +129,13 @@ class CommandSession:
             "HOME": view.tmp,
             "TMPDIR": view.tmp,
             "HARNESS_ATTEMPT": str(spec.id),
-            "HARNESS_PHASE": spec.phase_name,
-            "HARNESS_BATCH": spec.batch.label,
+            "HARNESS_PHASE": spec.work.phase.name,
+            "HARNESS_BATCH": spec.work.batch.label,
             "HARNESS_OUTPUT": spec.output.file,
         }
         if zone := self._environ.get("TZ"):
             variables["TZ"] = zone
-        if spec.context:
+        if spec.work.context:
             variables["HARNESS_CONTEXT"] = "context.json"
         argv = (str(program), *spec.session.command[1:])
         return Launch(argv, variables, readable=spec.readable, stdin=self._paths.prompt)

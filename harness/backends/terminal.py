@@ -41,7 +41,8 @@ from harness.base.termination import wait_gone
 from harness.core.faults import STATUS_OF_A_BROKEN_SCENE
 from harness.core.models import asked_by, full_name
 from harness.core.symptoms import Symptoms
-from harness.core.types import AttemptSpec, SessionFacts
+from harness.core.types import SessionFacts
+from harness.core.work import AttemptSpec
 
 SCREEN_FILE: Final = "screen.txt"
 """In the folder of an attempt that ended badly: what stood on its screen last."""
@@ -86,8 +87,8 @@ class TerminalSession:
         self._starter = starter
         self._pulse = pulse
         self._outfit = Outfit(spec, paths, starter, credential, environ)
-        size = len((spec.prompt + spec.instructions).encode(errors="replace"))
-        self._count = Count(spec.session.model or "", spec.max_output_tokens, size, hears_begins=False)
+        size = len((spec.rendered.prompt + spec.rendered.instructions).encode(errors="replace"))
+        self._count = Count(spec.session.model or "", spec.caps.output_tokens, size, hears_begins=False)
         self._reading = Reading(spec.session_id, pulse, self._count, asked_by(spec.session))
         self._translation = Translation(spec.session_id, full_name(spec.session.model) if spec.session.model else None)
         self._transcript = Transcript(paths.config, spec.session_id)
@@ -206,14 +207,14 @@ class TerminalSession:
         sent = self._translation.prompt
         if sent is None:
             return False
-        wanted = self._spec.prompt.replace("\r\n", "\n").rstrip().removeprefix("\n")
+        wanted = self._spec.rendered.prompt.replace("\r\n", "\n").rstrip().removeprefix("\n")
         if sent.rstrip().removeprefix("\n") != wanted:
             what = "takes no control characters, and nothing invisible"
             self._notes.append(f"of the prompt's {len(wanted)} characters {len(sent)} were sent: the CLI {what}")
         return True
 
     def _is_in_the_box(self) -> bool:
-        return self._screen.holds(self._spec.prompt)
+        return self._screen.holds(self._spec.rendered.prompt)
 
     async def _press(self, key: bytes, may: Callable[[], bool], has_worked: Callable[[], bool]) -> None:
         """Until it has, and only while it `may`; the session's own clocks bound that."""
@@ -251,10 +252,10 @@ class TerminalSession:
         spec = self._spec
         if self._excess:
             return "excess"
-        most = spec.session.max_turns
+        most = spec.caps.turns
         if most is not None and self._translation.turns >= most and self._translation.stop_reason == "tool_use":
             return "max_turns"
-        if spec.cost_cap_usd is not None and self._count.goes_on and self._count.completed() >= spec.cost_cap_usd:
+        if spec.caps.cost_usd is not None and self._count.goes_on and self._count.completed() >= spec.caps.cost_usd:
             return "budget_exhausted"
         return ""
 
@@ -342,7 +343,7 @@ class TerminalSession:
             "projects": {self._starter.view.work: {"hasTrustDialogAccepted": True}},
         }
         write_private(self._paths.config / ".claude.json", json.dumps(known).encode())
-        prompt = self._spec.prompt.encode(errors="replace")
+        prompt = self._spec.rendered.prompt.encode(errors="replace")
         is_command = prompt.startswith(b"/")  # a line before it makes it text
         write_private(self._paths.config / _PROMPT, b"\n" + prompt if is_command else prompt)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from harness.cli.preview import Planned
     from harness.core.types import Item
+    from harness.core.work import Rendered
     from harness.doctor.examination import Finding
     from harness.job.job import Job
     from harness.sources.read import Reading
@@ -278,12 +279,10 @@ def _print_mounts(job: "Job", *, as_json: bool) -> None:
         print_lines(mount_lines(job, says, seen))
 
 
-def _print_prompt(told: object) -> None:
-    from harness.core.types import AttemptSpec
-    from harness.prompts.render import Rendered
+def _print_prompt(told: "Rendered | None") -> None:
     from harness.views.wording import clean_lines
 
-    if not isinstance(told, AttemptSpec | Rendered):
+    if told is None:
         say("nothing is ready to run")
         return
     if told.instructions:

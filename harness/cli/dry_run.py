@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.artifacts import ArtifactStore
-from harness.base.ids import AttemptId, GroupId, ItemId, Token
+from harness.base.ids import ItemId
 from harness.cli.foresight import look_ahead
 from harness.cli.later_phases import foresee
 from harness.cli.outline import outline
@@ -18,7 +18,8 @@ from harness.cli.preview import read_items, to_be_worked_on
 from harness.core.money import in_words as money
 from harness.core.money import to_micro
 from harness.core.reserve import reservation
-from harness.core.types import AttemptSpec, BatchRef, Item, Json
+from harness.core.types import BatchRef, Item, Json
+from harness.core.work import Work
 from harness.evaluation.bounded import Bounded
 from harness.executors.containment import choose_boxes
 from harness.job.job import Job, PhaseSpec
@@ -120,7 +121,7 @@ def _tried(job: Job, phase: PhaseSpec, items: Sequence[Item], bounded: Bounded, 
         records = _records(job, phase, items, samples, store)
     except SampleError as error:
         return Tried(phase.name, 0, untried=f"no record can be made up: {error}")
-    checker = Checker(_spec(job, phase, items, scratch), bounded, dict[str, Json](job.vars))
+    checker = Checker(Work(phase, BatchRef(phase.number, 1), tuple(items)), bounded, dict[str, Json](job.vars))
     try:
         rejected = checker.run(for_checks(phase.output, records, store))
     except DoubtedCheckError as error:
@@ -158,12 +159,3 @@ def _text_of(value: Any) -> str:
 
 def _file(item: Item, content: bytes, store: ArtifactStore) -> Json:
     return {"id": item.id, "file": f"{item.id}", "sha": store.put(content), "size": len(content)}
-
-
-def _spec(job: Job, phase: PhaseSpec, items: Sequence[Item], folder: Path) -> AttemptSpec:
-    return AttemptSpec(
-        id=AttemptId(0), token=Token(""), group=GroupId(0), batch=BatchRef(phase.number, 1), phase_name=phase.name,
-        items=tuple(items), tries=0, reasons={}, prompt="", instructions="", session_id="", session=phase.session,
-        output=phase.output, context={}, cost_cap_usd=None, max_output_tokens=job.max_output, folder=folder,
-        readable=job.readable, rehearsal=job.rehearsal,
-    )  # fmt: skip

@@ -6,15 +6,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.base.errors import Problem, UsageError
-from harness.base.ids import ItemId
-from harness.core.types import BatchRef, BatchView, Item, Json
+from harness.base.ids import AttemptId, ItemId
+from harness.core.types import BatchRef, Item, Json
+from harness.core.work import Rendered, Work
 from harness.evaluation.bounded import Bounded
-from harness.executors.attempt_folder import AttemptFolder
-from harness.executors.containment import choose
+from harness.executors.containment import choose, work_path
 from harness.job.job import Job, PhaseSpec
 from harness.outputs.derived_items import make
 from harness.outputs.suspects import BrokenCheckError
-from harness.prompts.render import Rendered, UnknownNameError, render
+from harness.planning.work import attempt_folder
+from harness.prompts.render import UnknownNameError, render
 from harness.samples.records import SampleError, SampleSpec, synthetic
 from harness.sources.read import joined_rows
 
@@ -108,10 +109,14 @@ def _before(job: Job, phase: PhaseSpec) -> str:
 
 
 def _rendered(job: Job, ahead: Foresight, group: Sequence[Item], context: Mapping[str, Sequence[Json]]) -> Rendered:
-    phase = ahead.phase
-    view = BatchView.of(BatchRef(phase.number, 1), group, (1, len(group)))
-    work = choose(job).view(AttemptFolder(job.state / "attempts" / f"000001-p{phase.number}-b001")).work
-    return render(phase, job.vars, group, view, {}, context, f"{work}/{phase.output.file}")
+    work = Work(ahead.phase, BatchRef(ahead.phase.number, 1), tuple(group), (1, len(group)), context=context)
+    return rendered(job, work, AttemptId(1))
+
+
+def rendered(job: Job, work: Work, attempt: AttemptId) -> Rendered:
+    """What a session of that number would be told."""
+    folder = job.state / attempt_folder(attempt, work.batch)
+    return render(work, job.vars, f"{work_path(choose(job), folder)}/{work.output.file}")
 
 
 def _telling(items: Sequence[Item], batch_size: int) -> list[Item]:

@@ -8,33 +8,25 @@ from difflib import get_close_matches
 from typing import Any
 
 from harness.base.artifacts import ArtifactStore
-from harness.base.clock import SystemClock
 from harness.base.errors import Problem, UsageError
-from harness.cli.later_phases import foreseen_prompt
+from harness.base.ids import AttemptId
+from harness.cli.later_phases import foreseen_prompt, rendered
 from harness.cli.outline import cells_as_json
 from harness.core.money import to_micro, to_usd
 from harness.core.reserve import reservation
-from harness.core.types import Artifact, AttemptSpec, BatchView, Item, Judgement, OutputFault
+from harness.core.types import Item
+from harness.core.work import Rendered, Work
 from harness.evaluation.bounded import Bounded
-from harness.executors.attempt_folder import AttemptFolder
-from harness.executors.containment import choose
-from harness.executors.guardian import Guardian
-from harness.executors.local import LocalExecutor
-from harness.executors.running_attempt import Tools
 from harness.job.job import Job
-from harness.ledger import group_queries, item_queries
+from harness.ledger import entry_queries, group_queries, item_queries, run_queries
 from harness.ledger.contents import contents_of
 from harness.ledger.job_queries import planned
-from harness.ledger.store import Ledger
 from harness.planning.batches import batches_of
 from harness.planning.pilot_batches import batches_ahead, spread
 from harness.planning.select import Selection
 from harness.planning.selections import selected
-from harness.prompts import render
+from harness.planning.work import work_of
 from harness.sources.read import Reading, read
-from harness.supervisor.attempt import make_spec, new_identity
-from harness.supervisor.duplicate_ids import DuplicateIds
-from harness.supervisor.run_context import RunContext
 from harness.views.wording import clean, counted, listed
 
 _MOST_LINES = 40
@@ -159,7 +151,7 @@ def plan_as_json(job: Job, groups: Sequence[Planned]) -> dict[str, Any]:
     }
 
 
-def prompt_of(job: Job, items: Sequence[Item], phase: str) -> AttemptSpec | render.Rendered | None:
+def prompt_of(job: Job, items: Sequence[Item], phase: str) -> Rendered | None:
     """What a session of the phase would be told; without a name, the next session. UsageError for an unknown name."""
     named = next((each for each in job.phases if each.name == phase), None)
     if phase and named is None:
@@ -172,40 +164,20 @@ def prompt_of(job: Job, items: Sequence[Item], phase: str) -> AttemptSpec | rend
     return foreseen_prompt(job, items, named)
 
 
-def first_prompt(job: Job, items: Sequence[Item]) -> AttemptSpec | render.Rendered | None:
+def first_prompt(job: Job, items: Sequence[Item]) -> Rendered | None:
     """What the next session would be told: exactly, from the ledger; or as the first one of a new job."""
     with planned(job.state / "ledger.db") as db:
         if db is not None:
-            return _next_spec(job, db)
-    first, batch = job.phases[0], batches_of(job, items)[0]
-    work = choose(job).view(AttemptFolder(job.state / "attempts" / "000001-p1-b001")).work
-    view = BatchView.of(batch.ref, batch.items, (batch.first, batch.last))
-    return render.render(first, job.vars, batch.items, view, {}, {}, f"{work}/{first.output.file}")
+            return _next_prompt(job, db)
+    batch = batches_of(job, items)[0]
+    return rendered(job, Work(job.phases[0], batch.ref, batch.items, (batch.first, batch.last)), AttemptId(1))
 
 
-def _next_spec(job: Job, db: sqlite3.Connection) -> AttemptSpec | None:
+def _next_prompt(job: Job, db: sqlite3.Connection) -> Rendered | None:
     group = group_queries.next_ready(db)
     if group is None:
         return None
-    clock = SystemClock()
-    store = ArtifactStore(job.state / "artifacts", contents_of(job.state / "ledger.db"))
-    executor = LocalExecutor(
-        job=job,
-        tools=Tools(store, clock, _never_complete),
-        containment=choose(job),
-        guardian=Guardian(),
-        credential=None,
-    )
-    ledger = Ledger(db, clock, job.state / "ledger.db")
-    run = RunContext(job, ledger, store, clock, executor, _never_judged, DuplicateIds(job, ledger))
-    return make_spec(run, group, new_identity(run, group))
-
-
-async def _never_complete(
-    spec: AttemptSpec, artifacts: Sequence[Artifact], faults: Sequence[OutputFault], glance: ArtifactStore
-) -> bool:
-    return False
-
-
-async def _never_judged(spec: AttemptSpec, artifacts: Sequence[Artifact], faults: Sequence[OutputFault]) -> Judgement:
-    raise AssertionError("a plan starts nothing, so there is nothing to judge")
+    with closing(contents_of(job.state / "ledger.db")) as contents:
+        store = ArtifactStore(job.state / "artifacts", contents)
+        work = work_of(job, db, store, group, entry_queries.last_seq(db) + 1)
+    return rendered(job, work, run_queries.run_state(db).next_attempt)

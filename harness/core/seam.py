@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.base.ids import Token
-from harness.core.types import AttemptSpec, Ending, SessionEvent
+from harness.core.types import Ending, SessionEvent
+from harness.core.work import AttemptSpec
 
 
 class Executor(Protocol):

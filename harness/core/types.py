@@ -7,9 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, NewType
 
-from harness.base.ids import AttemptId, GroupId, ItemId, Sha, Token
+from harness.base.ids import AttemptId, ItemId, Sha
 from harness.job.batch_plan import Pace
-from harness.job.job import OutputSpec, SessionSpec
 
 Json = Any
 """A JSON value: dict, list, str, int, float, bool or None; plain data, never an object with methods of ours."""
@@ -184,39 +183,6 @@ class Judgement:
     def is_complete(self) -> bool:
         """Every item came back, and is good."""
         return self.broken_check is None and all(isinstance(each, Accepted) for each in self.verdicts.values())
-
-
-_NO_SHA = Sha("")
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptSpec:
-    """Everything that is needed to run one attempt. Written to the attempt's folder as spec.json before the start."""
-
-    id: AttemptId
-    token: Token
-    group: GroupId
-    batch: BatchRef
-    phase_name: str
-    items: tuple[Item, ...]
-    tries: int
-    """Earlier tries of this group."""
-    reasons: Mapping[ItemId, Sequence[str]]
-    """Why the last try of each item was rejected."""
-    prompt: str
-    instructions: str
-    session_id: str
-    session: SessionSpec
-    output: OutputSpec
-    context: Mapping[str, Sequence[Json]]
-    """Phase name -> accepted records of exactly the batches waited for; empty unless a check or prompt uses it."""
-    cost_cap_usd: Decimal | None
-    max_output_tokens: int
-    folder: Path
-    readable: tuple[Path, ...]
-    rehearsal: bool
-    prompt_sha: Sha = _NO_SHA
-    """Of instructions and prompt together: two attempts with the same one were asked the same."""
 
 
 SessionEventKind = Literal[

@@ -30,7 +30,8 @@ from harness.base.ids import ItemId
 from harness.base.removal import remove_tree
 from harness.core.input_hash import INPUT_FOLDER, hash_of_input, input_paths
 from harness.core.names import file_name_for
-from harness.core.types import AttemptSpec, Item
+from harness.core.types import Item
+from harness.core.work import AttemptSpec, Work
 from harness.executors.input_copies import copy_input
 
 ITEMS_FILE = "items.json"
@@ -101,13 +102,13 @@ class AttemptFolder:
             make_folder((self.work / file_name_for(spec.output.file, item.id)).parent)
         inputs = input_paths(spec.items)
         notes = self._copy_inputs(spec.items, inputs, top) if inputs else []
-        write_private(self.prompt, spec.prompt.encode(errors="replace"))
+        write_private(self.prompt, spec.rendered.prompt.encode(errors="replace"))
         write_private(self.spec, _json(_spec_document(spec, inputs, view, vars_)))
         if spec.session.backend == "command":
-            write_private(self.work / ITEMS_FILE, _json(_items_document(spec, inputs)))
-            if spec.context:
+            write_private(self.work / ITEMS_FILE, _json(_items_document(spec.work, inputs)))
+            if spec.work.context:
                 write_private(
-                    self.work / CONTEXT_FILE, _json({name: list(rows) for name, rows in spec.context.items()})
+                    self.work / CONTEXT_FILE, _json({name: list(rows) for name, rows in spec.work.context.items()})
                 )
         return notes
 
@@ -168,17 +169,17 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"not plain data: {value!r}")
 
 
-def _items_document(spec: AttemptSpec, inputs: Mapping[ItemId, str]) -> list[dict[str, Any]]:
+def _items_document(work: Work, inputs: Mapping[ItemId, str]) -> list[dict[str, Any]]:
     return [
         {
             "id": item.id,
             "data": item.data,
             "file": inputs.get(item.id),
             "records": item.records,
-            "reasons": list(spec.reasons.get(item.id, ())),
-            **({"output": file_name_for(spec.output.file, item.id)} if spec.output.shape == "files" else {}),
+            "reasons": list(work.reasons.get(item.id, ())),
+            **({"output": file_name_for(work.output.file, item.id)} if work.output.shape == "files" else {}),
         }
-        for item in spec.items
+        for item in work.items
     ]
 
 
@@ -188,16 +189,16 @@ def _spec_document(
     return {
         "attempt": spec.id,
         "token": spec.token,
-        "phase": spec.phase_name,
-        "phase_number": spec.batch.phase,
-        "batch": spec.batch.label,
-        "tries": spec.tries,
+        "phase": spec.work.phase.name,
+        "phase_number": spec.work.batch.phase,
+        "batch": spec.work.batch.label,
+        "tries": spec.work.tries,
         "session_id": spec.session_id,
         "items": [
             {"id": item.id, "data": item.data, "file": inputs.get(item.id), "records": item.records}
             for item in spec.items
         ],
-        "reasons": {id_: list(reasons) for id_, reasons in spec.reasons.items()},
+        "reasons": {id_: list(reasons) for id_, reasons in spec.work.reasons.items()},
         "vars": vars_,
         "output": {
             "file": spec.output.file,
@@ -207,7 +208,7 @@ def _spec_document(
             "schema": spec.output.schema,
             **({"evidence": list(spec.output.evidence)} if spec.output.evidence else {}),
         },
-        "context": {name: list(records) for name, records in spec.context.items()},
+        "context": {name: list(records) for name, records in spec.work.context.items()},
         "cwd": view.work,
         "model": spec.session.model,
         "backend": spec.session.backend,

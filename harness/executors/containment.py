@@ -75,6 +75,11 @@ def choose(job: Job, *, search_path: str | None = None) -> Containment:
     return NoWalls("permissions", missing)
 
 
+def work_path(containment: Containment, folder: Path) -> str:
+    """The work folder of the attempt folder `folder`, as a session sees it."""
+    return containment.view(AttemptFolder(folder)).work
+
+
 def choose_boxes(job: Job, *, search_path: str | None = None) -> JobBoxes | None:
     """The boxes of a job whose outputs are judged and that starts no session; None where checks run as the user.
 

@@ -34,9 +34,11 @@ from harness.base.termination import end_found
 from harness.core.faults import TOO_BIG, classify
 from harness.core.models import asked_by
 from harness.core.symptoms import Symptoms
-from harness.core.types import AttemptSpec, Ending, SessionEvent, SessionFacts
+from harness.core.types import Ending, SessionEvent, SessionFacts
+from harness.core.work import AttemptSpec
 from harness.executors.allowance import written
 from harness.executors.attempt_folder import AttemptFolder
+from harness.executors.containment import work_path
 from harness.executors.disarm import disarm
 from harness.executors.guardian import Guardian
 from harness.executors.running_attempt import LiveAttempt, Tools, freeze_output, not_started, of_the_disk
@@ -76,7 +78,7 @@ class LocalExecutor:
 
     def work_path(self, folder: Path) -> str:
         """The work folder of the attempt folder `folder`, as the session sees it."""
-        return self._containment.view(AttemptFolder(folder)).work
+        return work_path(self._containment, folder)
 
     async def run(self, spec: AttemptSpec, on_event: Callable[[SessionEvent], None]) -> Ending:
         """Run one attempt to its end. Never raises for what a session does; cancelled, it ends the session first."""

@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -20,7 +20,8 @@ from harness.base.host_errors import in_words, is_full
 from harness.base.removal import remove_tree
 from harness.core.faults import classify
 from harness.core.symptoms import Symptoms
-from harness.core.types import Artifact, AttemptSpec, Ending, OutputFault, SessionFacts
+from harness.core.types import Ending, SessionFacts
+from harness.core.work import AttemptSpec, Produced, Work
 from harness.executors.allowance import Allowance, until_excess, written
 from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.clocks import STANDSTILL_S, Expired, Standstill, until_expired, until_quiet
@@ -32,7 +33,7 @@ from harness.executors.unauthorized_changes import ignored
 from harness.outputs.freeze import Frozen, freeze
 from harness.outputs.watch import changes
 
-Preview = Callable[[AttemptSpec, Sequence[Artifact], Sequence[OutputFault], ArtifactStore], Awaitable[bool]]
+Preview = Callable[[ArtifactStore, Work, Produced], Awaitable[bool]]
 """Whether every item of the group is there and accepted, in what was just frozen in that store."""
 
 _POLITE_S = 10.0
@@ -155,7 +156,9 @@ class LiveAttempt:
             frozen, failure = freeze_output(spec, glance)
             if failure or not frozen.artifacts:
                 return False
-            is_good = await self._tools.preview(spec, frozen.artifacts, frozen.output_faults, glance)
+            is_good = await self._tools.preview(
+                glance, spec.work, Produced(frozen.artifacts, frozen.output_faults, spec.folder)
+            )
             self._pulse.beat()
             return is_good
         finally:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness.core.types import AttemptSpec
+from harness.core.work import AttemptSpec
 from harness.executors.attempt_folder import CONTEXT_FILE, ITEMS_FILE, AttemptFolder
 from harness.executors.disarm import SETTINGS
 from harness.job.job import Job

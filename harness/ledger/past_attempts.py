@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.base.ids import AttemptId, ItemId, Sha
 from harness.core.types import Artifact, BatchRef
+from harness.ledger.shapes import inside
 
 _ACCEPTED = """SELECT a.phase, i.number, i.part, a.item, a.attempt, a.seq, a.sha, a.offset, a.length_bytes, a.records
     FROM accepted a JOIN items i ON i.phase = a.phase AND i.item = a.item"""
@@ -53,6 +54,8 @@ class PastAttempt:
     items: tuple[ItemId, ...]
     artifacts: tuple[Artifact, ...]
     started_seq: int
+    folder: str
+    """Below the state folder."""
 
 
 def extensions(db: sqlite3.Connection) -> list[tuple[int, int]]:
@@ -164,11 +167,11 @@ def past_attempts(db: sqlite3.Connection, items: Iterable[Rejected]) -> list[Pas
 
 def past_attempt(db: sqlite3.Connection, attempt: int, items: tuple[ItemId, ...]) -> PastAttempt:
     """One ended attempt, asked about `items`."""
-    phase, number, part, outputs, started = db.execute(
-        "SELECT phase, number, part, outputs, started_seq FROM attempts WHERE id = ?", (attempt,)
+    phase, number, part, outputs, started, folder = db.execute(
+        "SELECT phase, number, part, outputs, started_seq, folder FROM attempts WHERE id = ?", (attempt,)
     ).fetchone()
     artifacts = tuple(Artifact(name, Sha(sha), size) for name, sha, size in json.loads(outputs))
-    return PastAttempt(AttemptId(attempt), BatchRef(phase, number, part), items, artifacts, started)
+    return PastAttempt(AttemptId(attempt), BatchRef(phase, number, part), items, artifacts, started, inside(folder))
 
 
 def _withdrawn_at(db: sqlite3.Connection) -> dict[tuple[int, str], int]:

@@ -18,7 +18,8 @@ from harness.core.evidence import KIND as EVIDENCE
 from harness.core.evidence import Fetches
 from harness.core.faults import BROKEN_CHECK, CHECK_RAISED
 from harness.core.settle import MOST_DOUBTED
-from harness.core.types import AttemptSpec, Fault, Item, Json
+from harness.core.types import Fault, Item, Json
+from harness.core.work import Work
 from harness.evaluation.bounded import Bounded, BoundedError
 from harness.evaluation.check_program import CommandError, run_command
 from harness.evaluation.check_sandbox import OF_A_BOX, cure
@@ -79,9 +80,9 @@ class Breakdowns:
 
 @dataclass(frozen=True, slots=True)
 class Checker:
-    """The checks of one attempt. `run` blocks; call it in a thread."""
+    """The checks of some work. `run` blocks; call it in a thread."""
 
-    spec: AttemptSpec
+    work: Work
     bounded: Bounded
     variables: Mapping[str, Json]
     breakdowns: Breakdowns = field(default_factory=Breakdowns)
@@ -107,7 +108,7 @@ class Checker:
                 shown = dict(records) if kind == "evidence" else shown
                 if not shown:
                     return rejected
-                place = (self.spec.batch.phase, number)
+                place = (self.work.batch.phase, number)
                 with self.breakdowns.turn(place, check):
                     found = self._answer(place, check, shown, rejected)
                 for item, reasons in found.items():
@@ -175,7 +176,7 @@ class Checker:
             why = f"{error.message}{self._cure(check, error)}"
             detail = f"{name_of(check)} raised, and no record is known yet on which it works: {why}"
             raise DoubtedCheckError(Fault(CHECK_RAISED, "config", detail[:1000], evidence=_told(check, error)), reasons)
-        asked = replace(self, spec=replace(self.spec, items=(known.item,)))
+        asked = replace(self, work=replace(self.work, items=(known.item,)))
         try:
             asked._one(check, {known.item.id: known.records}, {})
         except (BoundedError, CommandError) as again:
@@ -195,10 +196,10 @@ class Checker:
         return f"; {OF_A_BOX}" if is_boxed else ""
 
     def _item(self, id_: ItemId) -> Item:
-        return next(item for item in self.spec.items if item.id == id_)
+        return next(item for item in self.work.items if item.id == id_)
 
     def _checks(self) -> list[CheckSpec]:
-        output = self.spec.output
+        output = self.work.output
         first = [CheckSpec("schema", None, schema=output.schema)] if output.schema is not None else []
         return [*first, *output.checks, *(CheckSpec("evidence", None, jq=program) for program in output.evidence)]
 
@@ -228,9 +229,9 @@ class Checker:
 
     def _named(self, record: Json, reason: Reason) -> Reason:
         """With the key of the record when an item may have several."""
-        if self.spec.output.key == self.spec.output.item:
+        if self.work.output.key == self.work.output.item:
             return reason
-        return reason.behind(f"record {read_path(record, self.spec.output.key)!r}")
+        return reason.behind(f"record {read_path(record, self.work.output.key)!r}")
 
     def _schema(self, check: CheckSpec, records: list[Json]) -> list[list[Reason]]:
         complaints = self.bounded.schema(check.schema, records, SCHEMA_S)
@@ -241,7 +242,7 @@ class Checker:
         assert check.jq is not None
         reasons: list[list[Reason]] = []
         outcomes = self.bounded.jq_each(check.jq, records, self.variables, timeout_s=JQ_S)
-        if self.spec.output.shape == "files":
+        if self.work.output.shape == "files":
             self._must_ask_about_text(check, records, [outcome.error for outcome in outcomes])
         for outcome, is_doubtful in zip(outcomes, doubtful, strict=True):
             if outcome.error is not None:
@@ -298,15 +299,15 @@ class Checker:
         """What user checks are called with: the items that came back, their records, the context."""
         items = [
             {"id": item.id, "data": dict(item.data), "records": list(item.records)}
-            for item in self.spec.items
+            for item in self.work.items
             if item.id in records
         ]
         plain = {str(item): list(group) for item, group in records.items()}
-        return items, plain, {name: list(context) for name, context in self.spec.context.items()}
+        return items, plain, {name: list(context) for name, context in self.work.context.items()}
 
     def _from_user(self, check: CheckSpec, answer: Mapping[str, Sequence[Reason]]) -> Reasons:
         """A reason for an id that nobody asked about would otherwise be lost, and its item accepted."""
-        known = Ids(item.id for item in self.spec.items)
+        known = Ids(item.id for item in self.work.items)
         reasons: Reasons = {}
         for id_, found in answer.items():
             item = known.meant(id_)

@@ -13,13 +13,13 @@ from harness.core.names import file_name_for
 from harness.core.types import (
     Accepted,
     Artifact,
-    AttemptSpec,
     Json,
     Judgement,
     OutputFault,
     Rejected,
     Verdict,
 )
+from harness.core.work import Work
 from harness.evaluation.bounded import Bounded
 from harness.job.job import OutputSpec, PhaseSpec
 from harness.outputs.checks import Checker
@@ -39,7 +39,7 @@ _BIG_BYTES: Final = 1024 * 1024
 
 
 async def judge(
-    spec: AttemptSpec,
+    work: Work,
     artifacts: Sequence[Artifact],
     output_faults: Sequence[OutputFault],
     store: ArtifactStore,
@@ -47,36 +47,36 @@ async def judge(
     making: Sequence[PhaseSpec],
     joined: Joined = MappingProxyType({}),
 ) -> Judgement:
-    """One verdict per item of `spec`. A function of the frozen bytes, the spec and the checks alone.
+    """One verdict per item of `work`. A function of the frozen bytes, the work and the checks alone.
 
     `making` are the phases whose `from` is this one, `joined` the rows of sources that they join. What may take long
     runs in a thread; cancelling leaves that thread to end by the checks' own time limits, or by the halt of their
     `Bounded`, which is a HaltedError here.
     LedgerDamagedError when an artifact is gone.
     """
-    if _is_quick(spec, artifacts, making):
-        return judge_here(spec, artifacts, output_faults, store, checker, making, joined)
-    if _is_big(spec, artifacts):  # one at a time: each may take a hundred times the memory of a small one
+    if _is_quick(work, artifacts, making):
+        return judge_here(work, artifacts, output_faults, store, checker, making, joined)
+    if _is_big(work, artifacts):  # one at a time: each may take a hundred times the memory of a small one
         async with checker.breakdowns.big:
-            return await asyncio.to_thread(judge_here, spec, artifacts, output_faults, store, checker, making, joined)
-    return await asyncio.to_thread(judge_here, spec, artifacts, output_faults, store, checker, making, joined)
+            return await asyncio.to_thread(judge_here, work, artifacts, output_faults, store, checker, making, joined)
+    return await asyncio.to_thread(judge_here, work, artifacts, output_faults, store, checker, making, joined)
 
 
-def _is_quick(spec: AttemptSpec, artifacts: Sequence[Artifact], making: Sequence[PhaseSpec]) -> bool:
+def _is_quick(work: Work, artifacts: Sequence[Artifact], making: Sequence[PhaseSpec]) -> bool:
     """No child is asked, and what there is to read is read before a thread would have begun."""
-    asks_nobody = spec.output.schema is None and not spec.output.checks and not making
+    asks_nobody = work.output.schema is None and not work.output.checks and not making
     return asks_nobody and sum(artifact.size_bytes for artifact in artifacts) <= _QUICK_BYTES
 
 
-def _is_big(spec: AttemptSpec, artifacts: Sequence[Artifact]) -> bool:
+def _is_big(work: Work, artifacts: Sequence[Artifact]) -> bool:
     """What will be in memory at once: of shape `files` the texts that checks look at."""
-    if spec.output.shape == "files":
+    if work.output.shape == "files":
         return sum(each.size_bytes for each in artifacts if each.size_bytes <= _MOST_TEXT_BYTES) > _BIG_BYTES
     return any(artifact.size_bytes > _BIG_BYTES for artifact in artifacts)
 
 
 def judge_here(
-    spec: AttemptSpec,
+    work: Work,
     artifacts: Sequence[Artifact],
     output_faults: Sequence[OutputFault],
     store: ArtifactStore,
@@ -85,72 +85,72 @@ def judge_here(
     joined: Joined = MappingProxyType({}),
 ) -> Judgement:
     """`judge`, blocking."""
-    if spec.output.shape == "files":
-        matched = _match_files(spec, artifacts, output_faults, store)
+    if work.output.shape == "files":
+        matched = _match_files(work, artifacts, output_faults, store)
     else:
-        matched = _match_file(spec, artifacts, output_faults, store, checker.bounded)
+        matched = _match_file(work, artifacts, output_faults, store, checker.bounded)
     verdicts: dict[ItemId, Verdict]
     try:
-        rejected = checker.run(for_checks(spec.output, matched.records, store))
+        rejected = checker.run(for_checks(work.output, matched.records, store))
         rest = {item: group for item, group in matched.records.items() if item not in rejected}
         made = make(making, rest, checker.bounded, checker.variables, joined)
     except DoubtedCheckError as doubted:
         answered = matched.missing.keys() | matched.rejected.keys() | doubted.reasons.keys()
-        judged = replace(spec, items=tuple(item for item in spec.items if item.id in answered))
-        not_judged: dict[ItemId, Verdict] = {item.id: Rejected(()) for item in spec.items}
+        judged = replace(work, items=tuple(item for item in work.items if item.id in answered))
+        not_judged: dict[ItemId, Verdict] = {item.id: Rejected(()) for item in work.items}
         verdicts = not_judged | _verdicts(judged, matched, doubted.reasons, None)
         notes = tuple(matched.notes)
         return Judgement(verdicts, _usable(matched), matched.invented, notes, doubted_check=doubted.fault)
     except BrokenCheckError as broken:
         nothing = Rejected(("not judged: a check is broken",))
-        verdicts = {item.id: nothing for item in spec.items}
+        verdicts = {item.id: nothing for item in work.items}
         return Judgement(verdicts, _usable(matched), matched.invented, tuple(matched.notes), broken.fault)
-    verdicts = _verdicts(spec, matched, rejected | made.rejected, made)
+    verdicts = _verdicts(work, matched, rejected | made.rejected, made)
     return Judgement(verdicts, _usable(matched), matched.invented, tuple(matched.notes))
 
 
 def _match_file(
-    spec: AttemptSpec,
+    work: Work,
     artifacts: Sequence[Artifact],
     faults: Sequence[OutputFault],
     store: ArtifactStore,
     bounded: Bounded,
 ) -> Matched:
     """The records of the one output file; every item is missing when there is no file that could be read."""
-    ids = [item.id for item in spec.items]
+    ids = [item.id for item in work.items]
     for artifact in artifacts:
-        if artifact.name == spec.output.file:
-            parsed = _parsed(artifact, spec, store, bounded)
+        if artifact.name == work.output.file:
+            parsed = _parsed(artifact, work, store, bounded)
             if isinstance(parsed, Unparsed):
                 return _all_missing(ids, Reason(f"{artifact.name}: {parsed.reason}", UNREADABLE))
-            matched = match(parsed.found, ids, spec.output)
+            matched = match(parsed.found, ids, work.output)
             matched.notes[:0] = [f"{artifact.name}: {note}" for note in parsed.notes]
             return matched
-    reasons = [_of_fault(fault) for fault in faults] or [Reason(f"there is no {spec.output.file}", MISSING)]
+    reasons = [_of_fault(fault) for fault in faults] or [Reason(f"there is no {work.output.file}", MISSING)]
     return _all_missing(ids, *reasons)
 
 
-def _parsed(artifact: Artifact, spec: AttemptSpec, store: ArtifactStore, bounded: Bounded) -> Parsed | Unparsed:
+def _parsed(artifact: Artifact, work: Work, store: ArtifactStore, bounded: Bounded) -> Parsed | Unparsed:
     """A big file is read in a child first: what it holds must be few enough values to be held here."""
-    most = most_records(len(spec.items))
+    most = most_records(len(work.items))
     if artifact.size_bytes > _CHILD_BYTES:
         store.open(artifact.sha).close()  # LedgerDamagedError when it is gone: that is nobody's output
-        bound = most if spec.output.shape != "one" else NO_BOUND
+        bound = most if work.output.shape != "one" else NO_BOUND
         refusal = bounded.refusal(store.path(artifact.sha), artifact.size_bytes, bound)
         if refusal is not None:
             return Unparsed(refusal)
-    return parse(store.get(artifact.sha), spec.output, most_records=most)
+    return parse(store.get(artifact.sha), work.output, most_records=most)
 
 
 def _match_files(
-    spec: AttemptSpec, artifacts: Sequence[Artifact], faults: Sequence[OutputFault], store: ArtifactStore
+    work: Work, artifacts: Sequence[Artifact], faults: Sequence[OutputFault], store: ArtifactStore
 ) -> Matched:
     """For one file per item: the record is what identifies its bytes."""
     matched = Matched()
     by_name = {artifact.name: artifact for artifact in artifacts}
     refused = {fault.name: _of_fault(fault) for fault in faults}
-    for item in spec.items:
-        name = file_name_for(spec.output.file, item.id)
+    for item in work.items:
+        name = file_name_for(work.output.file, item.id)
         artifact = by_name.get(name)
         if artifact is None and name in refused:
             matched.rejected[item.id] = [refused[name]]
@@ -195,10 +195,10 @@ def _text_of(record: dict[str, Any], store: ArtifactStore) -> str | None:
         return None
 
 
-def _verdicts(spec: AttemptSpec, matched: Matched, rejected: Reasons, made: Made | None) -> dict[ItemId, Verdict]:
+def _verdicts(work: Work, matched: Matched, rejected: Reasons, made: Made | None) -> dict[ItemId, Verdict]:
     """`made` is None where every record is rejected."""
     verdicts: dict[ItemId, Verdict] = {}
-    for item in spec.items:
+    for item in work.items:
         if item.id in matched.missing:
             verdicts[item.id] = Rejected(_bounded(matched.missing[item.id]), missing=True)
         elif reasons := matched.rejected.get(item.id) or rejected.get(item.id):

@@ -23,7 +23,8 @@ from harness.core.names import same_file
 from harness.core.prices import known_names, price_of
 from harness.core.reserve import reservation
 from harness.core.run_events import FingerprintKept
-from harness.core.types import BatchView, Item
+from harness.core.types import Item
+from harness.core.work import Work
 from harness.evaluation.bounded import Bounded
 from harness.job.fingerprint import Fingerprint, fingerprint
 from harness.job.job import Job
@@ -150,8 +151,8 @@ def refuse_bad_prompts(job: Job, items: Sequence[Item]) -> None:
     """Render the prompt of every first-phase batch (0.15 ms each). UsageError with the first few problems."""
     first = job.phases[0]
     batches = batches_of(job, items)
-    groups = ((BatchView.of(batch.ref, batch.items, (batch.first, batch.last)), batch.items) for batch in batches)
-    if problems := render.check(first, job.vars, groups):
+    groups = (Work(first, batch.ref, batch.items, (batch.first, batch.last)) for batch in batches)
+    if problems := render.check(job.vars, groups):
         raise UsageError(problems)
 
 

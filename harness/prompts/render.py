@@ -8,10 +8,11 @@ from functools import lru_cache
 
 from harness.base.artifacts import sha_of
 from harness.base.errors import Problem, UsageError
-from harness.base.ids import ItemId, Sha
+from harness.base.ids import ItemId
 from harness.base.instances import VAR
 from harness.core.input_hash import input_paths
 from harness.core.types import BatchView, Item, Json
+from harness.core.work import Rendered, Work
 from harness.evaluation.bounded import Bounded
 from harness.job.job import PhaseSpec
 from harness.job.template import uses
@@ -42,32 +43,14 @@ class TooMuchToFillError(UsageError):
     """Filling the template takes too long, too much memory, or gives too long a prompt."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """`prompt` is the user's turn, `instructions` the appended system prompt; `sha` is the hash of both."""
-
-    prompt: str
-    instructions: str
-    sha: Sha
-
-
-def render(
-    phase: PhaseSpec,
-    job_vars: Mapping[str, Json],
-    items: Sequence[Item],
-    batch: BatchView,
-    reasons: Mapping[ItemId, Sequence[str]],
-    context: Mapping[str, Sequence[Json]],
-    output_path: str,
-) -> Rendered:
+def render(work: Work, job_vars: Mapping[str, Json], output_path: str) -> Rendered:
     """What the session of one group is told. `output_path` is the output file as the session sees it.
 
     UsageError, with the line of the template, when the template asks for something that these items do not have, or
     passes a bound (TooMuchToFillError).
     """
-    values = _values(phase, job_vars, items, batch, reasons, context, output_path)
     with closing(Bounded()) as bounded:
-        return _rendered(phase, items, batch, reasons, values, bounded)
+        return _rendered(work, _values(work, job_vars, output_path), bounded)
 
 
 def uses_context(phase: PhaseSpec) -> bool:
@@ -75,17 +58,14 @@ def uses_context(phase: PhaseSpec) -> bool:
     return _uses(phase.session.prompt, "context")
 
 
-def check(
-    phase: PhaseSpec, job_vars: Mapping[str, Json], groups: Iterable[tuple[BatchView, Sequence[Item]]]
-) -> list[Problem]:
+def check(job_vars: Mapping[str, Json], groups: Iterable[Work]) -> list[Problem]:
     """What would go wrong if the first few bad groups were rendered now: each trouble once, with its template line."""
     found: dict[tuple[str, str], UnknownName] = {}
     bad_groups = 0
     with closing(Bounded()) as bounded:
-        for batch, items in groups:
+        for work in groups:
             try:
-                values = _values(phase, job_vars, items, batch, {}, {}, f"/{phase.output.file}")
-                _rendered(phase, items, batch, {}, values, bounded)
+                _rendered(work, _values(work, job_vars, f"/{work.output.file}"), bounded)
             except TooMuchToFillError as error:
                 return [*found.values(), *error.problems]  # the next group would take as long
             except UsageError as error:
@@ -100,17 +80,10 @@ def check(
     return list(found.values())
 
 
-def _values(
-    phase: PhaseSpec,
-    job_vars: Mapping[str, Json],
-    items: Sequence[Item],
-    batch: BatchView,
-    reasons: Mapping[ItemId, Sequence[str]],
-    context: Mapping[str, Sequence[Json]],
-    output_path: str,
-) -> dict[str, Json]:
+def _values(work: Work, job_vars: Mapping[str, Json], output_path: str) -> dict[str, Json]:
+    batch, output = work.view, work.output
     values: dict[str, Json] = {
-        "items": [_view(item, reasons, path) for item, path in _with_paths(items)],
+        "items": [_view(item, work.reasons, path) for item, path in _with_paths(work.items)],
         "batch": {
             "number": batch.number,
             "label": batch.label,
@@ -119,32 +92,26 @@ def _values(
             "size": batch.size,
         },
         "output": {
-            "file": phase.output.file,
-            "shape": phase.output.shape,
+            "file": output.file,
+            "shape": output.shape,
             "path": output_path,
-            "key": phase.output.key,
-            "item": phase.output.item,
+            "key": output.key,
+            "item": output.item,
         },
         "vars": dict(job_vars),
-        "reasons": {item.id: list(reasons.get(item.id, ())) for item in items},
-        "context": {name: list(records) for name, records in context.items()},
+        "reasons": {item.id: list(work.reasons.get(item.id, ())) for item in work.items},
+        "context": {name: list(records) for name, records in work.context.items()},
     }
     if VAR in job_vars:
         values[VAR] = job_vars[VAR]
-    return {**values, "item": values["items"][0]} if len(items) == 1 else values
+    return {**values, "item": values["items"][0]} if len(work.items) == 1 else values
 
 
-def _rendered(
-    phase: PhaseSpec,
-    items: Sequence[Item],
-    batch: BatchView,
-    reasons: Mapping[ItemId, Sequence[str]],
-    values: Mapping[str, Json],
-    bounded: Bounded,
-) -> Rendered:
+def _rendered(work: Work, values: Mapping[str, Json], bounded: Bounded) -> Rendered:
+    phase, batch = work.phase, work.view
     task = _filled(phase, batch, values, bounded)
-    told = contract(phase, items, values["output"]["path"])
-    prompt = laid_out(first_line(phase, batch), task, retry_part(items, reasons), told)
+    told = contract(phase, work.items, values["output"]["path"])
+    prompt = laid_out(first_line(phase, batch), task, retry_part(work.items, work.reasons), told)
     prompt = prompt.encode(errors="replace").decode()
     if len(prompt) > MOST_CHARACTERS:
         message = f"the prompt of batch {batch.label} has {len(prompt):,} characters, more than {MOST_CHARACTERS:,}"

@@ -13,21 +13,21 @@ from harness.base.clock import SystemClock
 from harness.base.commands import command_at
 from harness.base.errors import BrokenSetupError, UsageError
 from harness.base.host_errors import in_words, is_of_the_machine
-from harness.base.ids import AttemptId, GroupId, ItemId, Token
+from harness.base.ids import AttemptId, ItemId, Token
 from harness.base.marks import RUN_MARK, STATE_MARK, lock_limit, marked, state_digest
 from harness.base.termination import end_found
 from harness.core.run_events import FingerprintKept
 from harness.core.settle import recover
-from harness.core.types import Accepted, AttemptSpec, Ending, Judgement, SessionEvent
+from harness.core.types import Accepted, Ending, Judgement, SessionEvent
+from harness.core.work import AttemptSpec, Produced, Work
 from harness.evaluation.bounded import Bounded
 from harness.executors.containment import choose_boxes
 from harness.executors.guardian import Guardian
 from harness.job.change import Way
 from harness.job.fingerprint import Fingerprint, differences, fingerprint, fingerprint_like
 from harness.job.job import Job
-from harness.ledger import entry_queries, item_queries, past_attempts
+from harness.ledger import entry_queries, past_attempts
 from harness.ledger.flow import follow
-from harness.ledger.group_queries import ReadyGroup
 from harness.ledger.job_queries import recorded_fingerprint
 from harness.ledger.lock import JobLock
 from harness.ledger.open_attempts import member_of
@@ -35,8 +35,9 @@ from harness.ledger.past_attempts import Acceptance, PastAttempt, Rejected
 from harness.ledger.store import Ledger
 from harness.ledger.withdrawal import Word, is_busy, made_from_all, withdraw
 from harness.planning.changes import CHECKS, Changes, changed_items, refusal
+from harness.planning.work import work_to_judge
 from harness.sources.read import read
-from harness.supervisor.attempt import context_of, settle_unjudgeable
+from harness.supervisor.attempt import settle_unjudgeable
 from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.housekeeping import errors_path, progress_path
 from harness.supervisor.judgement import judge_with, store_accepted, verdicts_on
@@ -221,7 +222,7 @@ async def _rejudge(run: RunContext, wanted: Sequence[ItemId] | None) -> Rejudged
         if not again.good:
             continue
         batch = again.past.batch
-        spans = store_accepted(run.store, again.spec, again.judgement)
+        spans = store_accepted(run.store, again.work, again.judgement)
         members = [member_of(run.ledger.db, batch.phase, item) for item in again.past.items]
         with run.ledger.transaction() as transaction:
             transaction.record(recover(again.past.attempt, batch, members, again.judgement, spans))
@@ -250,7 +251,7 @@ class _Again:
     """What one old attempt left, judged today."""
 
     past: PastAttempt
-    spec: AttemptSpec
+    work: Work
     judgement: Judgement
     good: tuple[ItemId, ...]
 
@@ -277,14 +278,14 @@ async def _judged_again(run: RunContext, rejected: Sequence[Rejected]) -> AsyncI
         if not items:
             continue
         past = replace(whole, items=items)
-        spec = _spec(run, past, entry_queries.last_seq(run.ledger.db) + 1)
-        judgement = await verdicts_on(run, spec, past.artifacts, ())
+        work = _work(run, past, entry_queries.last_seq(run.ledger.db) + 1)
+        judgement = await verdicts_on(run, work, _produced(run, past))
         if judgement.doubted_check is not None and may_wait:  # the others may show that the check works
             queue.append((whole, False))
             continue
         _refuse_broken_check(judgement)
         good = tuple(item for item in items if isinstance(judgement.verdicts[item], Accepted))
-        yield _Again(past, spec, judgement, good)
+        yield _Again(past, work, judgement, good)
         open_ -= {(past.batch.phase, item) for item in good}
 
 
@@ -297,8 +298,8 @@ async def _doubts(run: RunContext, wanted: Sequence[ItemId] | None) -> AsyncIter
             members.setdefault(each.attempt, []).append(each.item)
     for attempt, items in members.items():
         past = past_attempts.past_attempt(db, attempt, tuple(items))
-        spec = _spec(run, past, past.started_seq)
-        judgement = await run.judge(spec, past.artifacts, ())
+        work = _work(run, past, past.started_seq)
+        judgement = await run.judge(work, _produced(run, past))
         _refuse_broken_check(judgement)
         for item, verdict in judgement.verdicts.items():
             if not isinstance(verdict, Accepted):
@@ -312,29 +313,9 @@ def _refuse_broken_check(judgement: Judgement) -> None:
         raise BrokenSetupError(broken.detail, hint="mend that, then ask again")
 
 
-def _spec(run: RunContext, past: PastAttempt, before_seq: int) -> AttemptSpec:
-    """What a judge has to know; nothing of it is ever sent to a session."""
-    job = run.job
-    phase = job.phase(past.batch.phase)
-    group = ReadyGroup(GroupId(0), past.batch, past.items, 0, late=True)
-    return AttemptSpec(
-        id=past.attempt,
-        token=Token(""),
-        group=group.id,
-        batch=past.batch,
-        phase_name=phase.name,
-        items=item_queries.items_of(run.ledger.db, group, run.store, job.folder),
-        tries=0,
-        reasons={},
-        prompt="",
-        instructions="",
-        session_id="",
-        session=phase.session,
-        output=phase.output,
-        context=context_of(run, group, phase, before_seq),
-        cost_cap_usd=None,
-        max_output_tokens=0,
-        folder=job.state,
-        readable=job.readable,
-        rehearsal=job.rehearsal,
-    )
+def _work(run: RunContext, past: PastAttempt, before_seq: int) -> Work:
+    return work_to_judge(run.job, run.ledger.db, run.store, past.batch, past.items, before_seq)
+
+
+def _produced(run: RunContext, past: PastAttempt) -> Produced:
+    return Produced(past.artifacts, (), run.job.state / past.folder)

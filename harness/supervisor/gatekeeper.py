@@ -9,7 +9,8 @@ from harness.core.claims import is_claim
 from harness.core.events import AttemptEnded, HoldPlaced
 from harness.core.faults import AUTH, USAGE_LIMIT
 from harness.core.gate import CACHE_LIFE_S, Closed, Gate, held_back
-from harness.core.types import AttemptSpec, SessionEvent
+from harness.core.types import SessionEvent
+from harness.core.work import AttemptSpec
 from harness.ledger import run_queries
 from harness.supervisor.run_context import RunContext
 
@@ -72,7 +73,7 @@ class Door:
         """The provider gave this session its first response."""
         if self._run.shared_holds is not None:
             self._run.shared_holds.answered(self._run.clock.now())
-        self._primed[spec.batch.phase, spec.session.model] = self._run.clock.monotonic()
+        self._primed[spec.work.batch.phase, spec.session.model] = self._run.clock.monotonic()
         self.gate = self.gate.after_answer()
         self._wake()
 

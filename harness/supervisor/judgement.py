@@ -1,10 +1,11 @@
 """From what an attempt left to verdicts and stored records: the same for a normal end and for second thoughts."""
 
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.errors import BrokenSetupError
@@ -12,7 +13,8 @@ from harness.base.ids import GroupId, ItemId, Sha
 from harness.base.state import open_state
 from harness.core.evidence import Fetches, fetches_in
 from harness.core.open_attempt import Span
-from harness.core.types import Accepted, Artifact, AttemptSpec, Json, Judgement, OutputFault
+from harness.core.types import Accepted, Json, Judgement
+from harness.core.work import Produced, Work
 from harness.evaluation.bounded import Bounded
 from harness.executors.attempt_folder import AttemptFolder
 from harness.job.batch_plan import TOP
@@ -28,7 +30,7 @@ from harness.outputs.suspects import Known
 from harness.sources.read import joined_rows
 from harness.supervisor.run_context import Judge, RunContext
 
-JudgeIn = Callable[[ArtifactStore, AttemptSpec, Sequence[Artifact], Sequence[OutputFault]], Awaitable[Judgement]]
+JudgeIn = Callable[[ArtifactStore, Work, Produced], Awaitable[Judgement]]
 """A judge of what lies in that store."""
 
 
@@ -42,26 +44,26 @@ def judge_in(job: Job, bounded: Bounded) -> JudgeIn:
     planning = {phase.number: as_planned_by(phase) for phase in job.phases if phase.plans is not None}
     breakdowns, joined = Breakdowns(), joined_rows(replace(job, phases=(*job.phases, *planning.values())), bounded)
 
-    async def judged(
-        store: ArtifactStore, spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
-    ) -> Judgement:
-        making = [later for later in job.phases if later.from_ == spec.batch.phase and later.rows is not None]
-        accepted = partial(accepted_before, job, spec.batch.phase)
-        fetches = partial(fetches_of, spec)
-        checker = Checker(spec, bounded, dict[str, Json](job.vars), breakdowns, accepted, fetches)
-        if spec.batch.phase in planning:
-            making = [planning[spec.batch.phase]]
-        judgement = await judge(spec, artifacts, output_faults, store, checker, making, joined)
-        return _making_nothing(judgement) if spec.batch.phase in planning else judgement
+    async def judged(store: ArtifactStore, work: Work, produced: Produced) -> Judgement:
+        making = [later for later in job.phases if later.from_ == work.batch.phase and later.rows is not None]
+        accepted = partial(accepted_before, job, work.batch.phase)
+        fetches = partial(fetches_in_folder, produced.folder)
+        checker = Checker(work, bounded, dict[str, Json](job.vars), breakdowns, accepted, fetches)
+        if work.batch.phase in planning:
+            making = [planning[work.batch.phase]]
+        judgement = await judge(work, produced.artifacts, produced.output_faults, store, checker, making, joined)
+        return _making_nothing(judgement) if work.batch.phase in planning else judgement
 
     return judged
 
 
-def fetches_of(spec: AttemptSpec) -> Fetches:
+def fetches_in_folder(folder: Path | None) -> Fetches:
     """What the session of an attempt has fetched, as its recorded stream says: no session can write there, and it is
-    there for second thoughts too. Nothing when it is gone."""
+    there when its output is judged again. Nothing when it is gone."""
+    if folder is None:
+        return Fetches()
     try:
-        with os.fdopen(open_state(AttemptFolder(spec.folder).stream, os.O_RDONLY), "rb") as lines:
+        with os.fdopen(open_state(AttemptFolder(folder).stream, os.O_RDONLY), "rb") as lines:
             return fetches_in(lines)
     except (OSError, BrokenSetupError):
         return Fetches()
@@ -95,16 +97,14 @@ def accepted_before(job: Job, phase: int) -> Known | None:
         return Known(item, for_checks(job.phase(phase).output, {newest.item: records}, store)[newest.item])
 
 
-async def verdicts_on(
-    run: RunContext, spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
-) -> Judgement:
+async def verdicts_on(run: RunContext, work: Work, produced: Produced) -> Judgement:
     """The judgement, with what only the ledger knows: whose made items exist already."""
-    return run.duplicate_ids.rejected_in(await run.judge(spec, artifacts, output_faults))
+    return run.duplicate_ids.rejected_in(await run.judge(work, produced))
 
 
-def store_accepted(store: ArtifactStore, spec: AttemptSpec, judgement: Judgement) -> Mapping[ItemId, Span]:
+def store_accepted(store: ArtifactStore, work: Work, judgement: Judgement) -> Mapping[ItemId, Span]:
     """One fragment of everything accepted, durable when this returns, and where each item lies in it."""
     accepted = {item: verdict for item, verdict in judgement.verdicts.items() if isinstance(verdict, Accepted)}
-    kept = fragment(accepted, [item.id for item in spec.items if item.id in accepted])
+    kept = fragment(accepted, [item.id for item in work.items if item.id in accepted])
     sha = store.put(kept.content) if accepted else Sha("")
     return {item: Span(sha, span.offset, span.length_bytes, span.records) for item, span in kept.spans.items()}

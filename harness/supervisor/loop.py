@@ -17,7 +17,8 @@ from harness.core.gate import Closed, Passing, closed, too_long
 from harness.core.money import to_micro
 from harness.core.reserve import reservation
 from harness.core.run_events import CancelAsked, RunEnded, RunStarted
-from harness.core.types import AttemptSpec, SessionEvent
+from harness.core.types import SessionEvent
+from harness.core.work import AttemptSpec, Produced
 from harness.evaluation.cancellation import HaltedError
 from harness.job.job import PhaseSpec
 from harness.ledger import attempt_queries, group_queries
@@ -184,7 +185,7 @@ class Supervisor:
                 await judge_and_settle(self._run, spec, ending)
             except HaltedError:
                 return
-            self._merger.note(spec.batch.phase)
+            self._merger.note(spec.work.batch.phase)
             if (reason := attempt_queries.stopped_by(self._run.ledger.db, spec.id)) is not None:
                 self._stop = self._stop or Stop("broken", reason)
                 return
@@ -253,7 +254,7 @@ class Supervisor:
             slower = plan_pace.closed(job, self._run.ledger, group.batch.phase, now)
             closing = max((each for each in (closing, slower) if each), key=lambda each: each.until, default=None)
             is_full = plan_pace.is_full(
-                self._run.ledger, group.batch.phase, (each.spec.batch for each in self._running.values())
+                self._run.ledger, group.batch.phase, (each.spec.work.batch for each in self._running.values())
             )
         return Snapshot(
             next_group=group.id if group else None,
@@ -324,7 +325,8 @@ class Supervisor:
         except Exception as error:  # the edge of an attempt: a bug in an executor costs no item anything
             ending = ending_of_a_broken_executor(error)
         try:
-            judgement = await verdicts_on(self._run, spec, ending.artifacts, ending.output_faults)
+            produced = Produced(ending.artifacts, ending.output_faults, spec.folder)
+            judgement = await verdicts_on(self._run, spec.work, produced)
         except HaltedError:  # it stays open; the next start judges what is frozen
             del self._running[spec.id]
             self.wake()
@@ -373,7 +375,7 @@ class Supervisor:
         if ended.blame == "host" and (broken := broken_machine(attempt_queries.newest_ended(self._run.ledger.db))):
             self._stop = self._stop or Stop("broken", broken)
         self._selections.make()
-        self._merger.note(spec.batch.phase)
+        self._merger.note(spec.work.batch.phase)
         self._progress.note()
 
     def _later(self, seconds: float, call: Callable[[], None]) -> None:

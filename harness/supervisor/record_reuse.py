@@ -16,24 +16,24 @@ from pathlib import Path
 from harness.base.artifacts import ArtifactStore
 from harness.base.clock import to_text
 from harness.base.errors import HarnessError
-from harness.base.ids import AttemptId, GroupId, ItemId, Token
+from harness.base.ids import AttemptId, ItemId
 from harness.base.instances import VAR
 from harness.base.state import refuse_linked
 from harness.core.events import Event, ItemAccepted
 from harness.core.settle import recover
-from harness.core.types import Accepted, Artifact, AttemptSpec, BatchRef
+from harness.core.types import Accepted, Artifact, BatchRef
+from harness.core.work import Produced
 from harness.job.fingerprint import fingerprint_like
 from harness.job.job import Job
 from harness.job.prompt_names import named_in
-from harness.ledger import entry_queries, item_queries
+from harness.ledger import entry_queries
 from harness.ledger.contents import contents_of
 from harness.ledger.flow import follow
-from harness.ledger.group_queries import ReadyGroup
 from harness.ledger.job_queries import recorded_fingerprint
 from harness.ledger.open_attempts import member_of
 from harness.ledger.reuse_queries import Offer, Wanted, fresh_items, input_of, offer_for, phase_called
 from harness.ledger.store import opened_for_reading
-from harness.supervisor.attempt import context_of
+from harness.planning.work import work_to_judge
 from harness.supervisor.judgement import store_accepted, verdicts_on
 from harness.supervisor.run_context import RunContext
 
@@ -134,12 +134,12 @@ async def _take(run: RunContext, taken: _Taken) -> bool:
             return False
     except (OSError, HarnessError):
         return False
-    spec = _spec(run, taken.batch, items, taken.state / first.folder)
-    judgement = await verdicts_on(run, spec, first.artifacts, ())
+    db = run.ledger.db
+    work = work_to_judge(run.job, db, run.store, taken.batch, items, entry_queries.last_seq(db) + 1)
+    judgement = await verdicts_on(run, work, Produced(first.artifacts, (), taken.state / first.folder))
     if not any(isinstance(verdict, Accepted) for verdict in judgement.verdicts.values()):
         return False
-    spans = store_accepted(run.store, spec, judgement)
-    db = run.ledger.db
+    spans = store_accepted(run.store, work, judgement)
     members = [member_of(db, taken.batch.phase, item) for item in items]
     events = [_with_source(event, taken) for event in recover(0, taken.batch, members, judgement, spans)]
     with run.ledger.transaction() as transaction:
@@ -165,32 +165,3 @@ def _copied(store: ArtifactStore, state: Path, artifacts: Sequence[Artifact]) ->
                 if store.put_pieces(iter(partial(source.read, 1 << 20), b"")).sha != artifact.sha:
                     return False
     return True
-
-
-def _spec(run: RunContext, batch: BatchRef, items: tuple[ItemId, ...], folder: Path) -> AttemptSpec:
-    """What a judge has to know; nothing of it is ever sent to a session. In `folder` is the stream of who made it."""
-    job = run.job
-    phase = job.phase(batch.phase)
-    group = ReadyGroup(GroupId(0), batch, items, 0, late=True)
-    before = entry_queries.last_seq(run.ledger.db) + 1
-    return AttemptSpec(
-        id=AttemptId(0),
-        token=Token(""),
-        group=group.id,
-        batch=batch,
-        phase_name=phase.name,
-        items=item_queries.items_of(run.ledger.db, group, run.store, job.folder),
-        tries=0,
-        reasons={},
-        prompt="",
-        instructions="",
-        session_id="",
-        session=phase.session,
-        output=phase.output,
-        context=context_of(run, group, phase, before),
-        cost_cap_usd=None,
-        max_output_tokens=0,
-        folder=folder,
-        readable=job.readable,
-        rehearsal=job.rehearsal,
-    )

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,7 +20,8 @@ from harness.base.marks import STATE_MARK, lock_limit, of_job, state_digest
 from harness.base.termination import end_found
 from harness.core.money import to_micro
 from harness.core.run_events import RunEnded, RunStarted
-from harness.core.types import Artifact, AttemptSpec, OutputFault, SessionEvent
+from harness.core.types import SessionEvent
+from harness.core.work import Produced, Work
 from harness.evaluation.bounded import Bounded
 from harness.evaluation.cancellation import HaltedError
 from harness.executors.check_bubblewrap import boxes_of
@@ -147,11 +148,9 @@ def _run_context(
     store = ArtifactStore(job.state / "artifacts", ledger.contents)
     judged_in = judge_in(job, bounded)
 
-    async def is_complete(
-        spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault], glance: ArtifactStore
-    ) -> bool:
+    async def is_complete(glance: ArtifactStore, work: Work, produced: Produced) -> bool:
         try:
-            return (await judged_in(glance, spec, artifacts, output_faults)).is_complete()
+            return (await judged_in(glance, work, produced)).is_complete()
         except HaltedError:
             return False
 

@@ -1,6 +1,6 @@
 """What every part of one run works with: values only."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,14 +8,15 @@ from harness.backends.credentials import Supply
 from harness.base.artifacts import ArtifactStore
 from harness.base.clock import Clock
 from harness.core.seam import Executor
-from harness.core.types import Artifact, AttemptSpec, Judgement, OutputFault
+from harness.core.types import Judgement
+from harness.core.work import Produced, Work
 from harness.job.job import Job
 from harness.ledger import run_queries
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
 from harness.supervisor.duplicate_ids import DuplicateIds
 
-Judge = Callable[[AttemptSpec, Sequence[Artifact], Sequence[OutputFault]], Awaitable[Judgement]]
+Judge = Callable[[Work, Produced], Awaitable[Judgement]]
 """Judges what an attempt left behind; never raises for what a session wrote."""
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.core.types import AttemptSpec, Ending, SessionEvent
+from harness.core.types import Ending, SessionEvent
+from harness.core.work import AttemptSpec
 from harness.executors.local import LocalExecutor
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from harness.backends import cli_start
-from harness.core.types import AttemptSpec
+from harness.core.work import AttemptSpec
 from harness.executors.containment import NoWalls
 from tests.end_to_end.walled import Call, Played, play
 from tests.executors.conftest import Bench
+from tests.specs import altered
 
 pytestmark = pytest.mark.linux
 TOOLS = ("Read", "Write", "Edit", "NotebookEdit", "Grep", "Glob")
@@ -102,7 +103,7 @@ def prepare(home: Path, spec: AttemptSpec) -> AttemptSpec:
     (work / "folder").symlink_to(home)
     scan = home.parent / "scan.txt"
     scan.write_text("words of the scan")
-    return replace(spec, items=(replace(spec.items[0], file=scan),))
+    return altered(spec, items=(replace(spec.items[0], file=scan),))
 
 
 def tried(tmp_path: Path, calls: list[Call]) -> Played:

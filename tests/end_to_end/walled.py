@@ -11,10 +11,12 @@ from types import MappingProxyType
 from typing import Any
 
 from harness.backends.credentials import rehearsal_credential
-from harness.core.types import AttemptSpec, Ending
+from harness.core.types import Ending
+from harness.core.work import AttemptSpec
 from harness.executors.sandbox import Containment
 from harness.rehearsal.process import RehearsalServer
 from tests.executors.conftest import Bench
+from tests.specs import altered
 
 _SCENE = """
 from harness.rehearsal.scene import Records, Tool, Turn
@@ -62,7 +64,7 @@ def play(
     """Run it to its end; calls of one tool that follow each other are made in one turn. `prepare` may put files into
     its folder before it starts."""
     session = replace(bench.job().phases[0].session, backend="claude", model="sonnet", command=(), tools=tuple(tools))
-    spec = replace(bench.attempt(session, ["a"]), cost_cap_usd=None)
+    spec = altered(bench.attempt(session, ["a"]), cost_usd=None)
     scene = bench.folder / f"scene{spec.id}.py"
     scene.write_text(_SCENE.format(turns=[list(turn) for _, turn in groupby(calls, itemgetter(0))]))
     spec = prepare(spec)

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from harness.base.artifacts import ArtifactStore
-from harness.base.ids import AttemptId, GroupId, ItemId, Token
-from harness.core.types import Accepted, Artifact, AttemptSpec, BatchRef, BatchView, Item, Judgement, Rejected
+from harness.base.ids import ItemId
+from harness.core.types import Accepted, Artifact, BatchRef, Item, Judgement, Rejected
+from harness.core.work import Work
 from harness.evaluation.bounded import Bounded
+from harness.job.job import Job
 from harness.job.load import load
 from harness.outputs.checks import Checker
 from harness.outputs.judge import judge_here
@@ -28,10 +30,14 @@ def items_of(course: Any, phase: str, number: int) -> tuple[Item, ...]:
 
 def prompt_of(course: Any, phase: str, number: int) -> str:
     job = load(course.folder / "course.yaml")
-    items, context = items_of(course, phase, number), course.context(phase, number)
-    batch = BatchView(number, str(number), number * 20 - 19, number * 20, len(items))
+    return render(work_of(course, job, phase, number), job.vars, "/mnt/work/out.json").prompt
+
+
+def work_of(course: Any, job: Job, phase: str, number: int) -> Work:
     spec = job.phase(PHASES.index(phase) + 1)
-    return render(spec, job.vars, items, batch, {}, context, "/mnt/work/out.json").prompt
+    places = (number * 20 - 19, number * 20)
+    items, context = items_of(course, phase, number), course.context(phase, number)
+    return Work(spec, BatchRef(spec.number, number), items, places, context=context)
 
 
 @covers("F180")
@@ -63,19 +69,13 @@ def judged(course: Any, folder: Path, phase: str, number: int, content: str) -> 
     job = load(course.folder / "course.yaml")
     store = ArtifactStore(folder / "artifacts")
     sha = store.put(content.encode())
-    phase_spec = job.phase(PHASES.index(phase) + 1)
-    spec = AttemptSpec(
-        id=AttemptId(1), token=Token("0" * 32), group=GroupId(1), batch=BatchRef(phase_spec.number, number),
-        phase_name=phase, items=items_of(course, phase, number), tries=0, reasons={}, prompt="", instructions="",
-        session_id="", session=phase_spec.session, output=phase_spec.output, context=course.context(phase, number),
-        cost_cap_usd=None, max_output_tokens=1, folder=folder, readable=(), rehearsal=False,
-    )  # fmt: skip
+    work = work_of(course, job, phase, number)
     bounded = Bounded()
     try:
-        checker = Checker(spec, bounded, job.vars)
-        making = [later for later in job.phases if later.from_ == phase_spec.number and later.rows]
-        artifact = Artifact(phase_spec.output.file, sha, len(content.encode()))
-        return judge_here(spec, [artifact], [], store, checker, making)
+        checker = Checker(work, bounded, job.vars)
+        making = [later for later in job.phases if later.from_ == work.phase.number and later.rows]
+        artifact = Artifact(work.output.file, sha, len(content.encode()))
+        return judge_here(work, [artifact], [], store, checker, making)
     finally:
         bounded.close()
 

@@ -14,7 +14,8 @@ import pytest
 from harness.cli.later_phases import foresee
 from harness.cli.preview import read_items
 from harness.core.input_hash import input_paths
-from harness.core.types import BatchRef, BatchView, Item, Json
+from harness.core.types import BatchRef, Item, Json
+from harness.core.work import Work
 from harness.job.job import Job, PhaseSpec
 from harness.job.load import load
 from harness.planning.first_job import first_job
@@ -83,8 +84,8 @@ def _untold(
     job: Job, phase: PhaseSpec, items: Sequence[Item], context: dict[str, Sequence[Json]], log: Path
 ) -> str | None:
     """Why the rehearsal would stop at the request of this group; None when it would not."""
-    view = BatchView.of(BatchRef(phase.number, 1), items, (1, len(items)))
-    rendered = render(phase, job.vars, items, view, {}, context, f"/mnt/work/{phase.output.file}")
+    work = Work(phase, BatchRef(phase.number, 1), tuple(items), (1, len(items)), context=context)
+    rendered = render(work, job.vars, f"/mnt/work/{phase.output.file}")
     paths = input_paths(items)
     spec = {
         "attempt": 1, "phase": phase.name, "batch": "1", "vars": job.vars, "context": context,

@@ -20,14 +20,16 @@ import pytest
 from harness.backends.credentials import Credential
 from harness.base.artifacts import ArtifactStore
 from harness.base.clock import SystemClock
-from harness.base.ids import AttemptId, GroupId, ItemId, Token
-from harness.core.types import AttemptSpec, BatchRef, Ending, Item, SessionEvent
+from harness.base.ids import AttemptId, ItemId, Sha, Token
+from harness.core.types import BatchRef, Ending, Item, SessionEvent
+from harness.core.work import AttemptSpec, Caps, Rendered, Work
 from harness.executors.containment import NoWalls
 from harness.executors.guardian import Guardian
 from harness.executors.local import LocalExecutor
 from harness.executors.running_attempt import Tools
 from harness.executors.sandbox import Containment
 from harness.job.job import ItemsSpec, Job, OutputSpec, PhaseSpec, SessionSpec
+from tests.specs import altered
 
 STUB = Path(__file__).parent.parent / "stubs" / "session.py"
 
@@ -124,28 +126,19 @@ class Bench:
 
     def attempt(self, session: SessionSpec, ids: Sequence[str] = ("a", "b"), **changes: Any) -> AttemptSpec:
         self.attempts += 1
+        phase = PhaseSpec(1, "main", "item", None, "own", None, None, 20, session, OUTPUT)
         spec = AttemptSpec(
             id=AttemptId(self.attempts),
             token=Token(secrets.token_hex(16)),
-            group=GroupId(1),
-            batch=BatchRef(1, 7),
-            phase_name="main",
-            items=tuple(Item(ItemId(id_), {"id": id_}) for id_ in ids),
-            tries=0,
-            reasons={},
-            prompt=session.prompt,
-            instructions=session.instructions,
             session_id=str(uuid.uuid4()),
-            session=session,
-            output=OUTPUT,
-            context={},
-            cost_cap_usd=Decimal(1),
-            max_output_tokens=16000,
             folder=self.job().state / "attempts" / f"{self.attempts:06d}-p1-b007",
+            work=Work(phase, BatchRef(1, 7), tuple(Item(ItemId(id_), {"id": id_}) for id_ in ids)),
+            rendered=Rendered(session.prompt, session.instructions, Sha("")),
+            caps=Caps(Decimal(1), session.max_turns, 16000),
             readable=(STUB,),
             rehearsal=False,
         )
-        return replace(spec, **changes)
+        return altered(spec, **changes)
 
     async def run(self, spec: AttemptSpec, containment: Containment | None = None, **executor: Any) -> Ending:
         return await self.executor(containment, **executor).run(spec, self.hear)

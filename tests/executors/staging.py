@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.backends.credentials import rehearsal_credential
-from harness.core.types import AttemptSpec, Ending
+from harness.core.types import Ending
+from harness.core.work import AttemptSpec
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.sandbox import Containment
 from harness.rehearsal.process import RehearsalServer

@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from harness.backends.cli_start import cli_folder
 from harness.backends.login import LoginHome, LoginSupply, Renewal
 from harness.base.clock import SystemClock
-from harness.core.types import AttemptSpec
+from harness.core.work import AttemptSpec
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.local import LocalExecutor
 from harness.executors.running_attempt import Tools

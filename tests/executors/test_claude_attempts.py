@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.executors.conftest import Bench
 from tests.covers import covers
 from tests.executors.staging import Stage, staged
+from tests.specs import altered
 
 pytestmark = pytest.mark.linux
 
@@ -178,7 +179,7 @@ def test_P19_a_session_that_spends_its_cap_is_ended_by_it(stage: Stage) -> None:
 
 def test_P19_a_session_whose_answers_break_off_is_ended_at_its_cap_and_that_is_not_its_own_doing(stage: Stage) -> None:
     """What the CLI tells leaves these answers out; one of which nothing was seen is charged its input only."""
-    spec = replace(stage.spec("trouble-cut"), cost_cap_usd=Decimal("0.05"))
+    spec = altered(stage.spec("trouble-cut"), cost_usd=Decimal("0.05"))
     ending = asyncio.run(stage.run(spec))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("network", "provider")
@@ -216,7 +217,7 @@ def test_a_session_reads_the_copy_of_an_items_file(stage: Stage, walls: str) -> 
     scan = stage.bench.folder / "scan.txt"
     scan.write_text("words of the scan")
     spec = stage.spec("lookaround")
-    spec = replace(spec, items=(replace(spec.items[0], file=scan),))
+    spec = altered(spec, items=(replace(spec.items[0], file=scan),))
     ending = asyncio.run(stage.run(spec, stage.walls if walls == "bubblewrap" else NoWalls("permissions")))
     assert ending.fault is None
     assert "words of the scan" in json.loads(stage.bench.content(ending))[0]["seen"]

@@ -5,7 +5,6 @@ import gc
 import json
 import os
 import signal
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -18,11 +17,13 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.ids import ItemId
 from harness.base.marks import TOKEN_MARK, marked
 from harness.base.processes import identity_of
-from harness.core.types import Artifact, AttemptSpec, Ending, Item, OutputFault, SessionEvent
+from harness.core.types import Ending, Item, SessionEvent
+from harness.core.work import Produced, Work
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import NoWalls
 from harness.executors.sandbox import Containment
 from tests.covers import covers
+from tests.specs import altered
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
@@ -77,7 +78,7 @@ def test_S07_a_file_written_before_the_crash_is_kept(bench: "Bench", walls: Cont
 
 def test_S18_a_program_that_is_not_there_is_for_a_person_to_mend(bench: "Bench", walls: Containment) -> None:
     spec = bench.stub("ok")
-    spec = replace(spec, session=replace(spec.session, command=("no-such-program-here",)))
+    spec = altered(spec, session=replace(spec.session, command=("no-such-program-here",)))
     ending = asyncio.run(bench.run(spec, walls))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("cli_missing", "config")
@@ -200,12 +201,10 @@ def test_a_session_that_lingers_with_everything_good_is_ended_without_a_fault(
 ) -> None:
     looked: list[tuple[str, ...]] = []
 
-    async def good(
-        spec: AttemptSpec, artifacts: Sequence[Artifact], faults: Sequence[OutputFault], glance: ArtifactStore
-    ) -> bool:
-        looked.append(tuple(artifact.name for artifact in artifacts))
-        assert glance.get(artifacts[0].sha)
-        assert not bench.store.path(artifacts[0].sha).exists(), "what is only looked at is not kept"
+    async def good(glance: ArtifactStore, work: Work, produced: Produced) -> bool:
+        looked.append(tuple(artifact.name for artifact in produced.artifacts))
+        assert glance.get(produced.artifacts[0].sha)
+        assert not bench.store.path(produced.artifacts[0].sha).exists(), "what is only looked at is not kept"
         return True
 
     spec = bench.stub("hang-after-file", linger=timedelta(seconds=0.3))
@@ -279,7 +278,7 @@ def test_files_of_items_are_read_only_copies_found_from_the_working_folder(bench
         original = bench.folder / name / "scan.txt"
         original.write_text(f"text of {name}")
         items.append(Item(ItemId(name), {"n": name}, original))
-    spec = replace(bench.stub("python", "sorted(p.read_text() for p in Path('input').iterdir())"), items=tuple(items))
+    spec = altered(bench.stub("python", "sorted(p.read_text() for p in Path('input').iterdir())"), items=tuple(items))
     ending = asyncio.run(bench.run(spec, walls))
     assert json.loads(bench.content(ending))[0]["value"] == ["text of one", "text of two"]
     told = json.loads((spec.folder / "spec.json").read_text())
@@ -292,7 +291,7 @@ def test_files_of_items_are_read_only_copies_found_from_the_working_folder(bench
 def test_a_lost_item_file_is_named_and_no_exception(bench: "Bench", quick: Containment) -> None:
     there = bench.folder / "there.pdf"
     there.write_text("%PDF")
-    spec = replace(
+    spec = altered(
         bench.stub("ok"),
         items=(Item(ItemId("x"), {}, there), Item(ItemId("gone.pdf"), {}, bench.folder / "gone.pdf")),
     )
@@ -305,14 +304,14 @@ def test_a_lost_item_file_is_named_and_no_exception(bench: "Bench", quick: Conta
 
 def test_context_reaches_a_program_only_when_there_is_some(bench: "Bench", quick: Containment) -> None:
     asked = "json.loads(Path(os.environ['HARNESS_CONTEXT']).read_text())"
-    spec = replace(bench.stub("python", asked, ids=["a"]), context={"translate": [{"n": 1}]})
+    spec = altered(bench.stub("python", asked, ids=["a"]), context={"translate": [{"n": 1}]})
     ending = asyncio.run(bench.run(spec, quick))
     assert json.loads(bench.content(ending))[0]["value"] == {"translate": [{"n": 1}]}
 
 
 @covers("F184", "A74")
 def test_reasons_reach_a_program_with_its_items(bench: "Bench", quick: Containment) -> None:
-    spec = replace(
+    spec = altered(
         bench.stub("python", "json.loads(Path('items.json').read_text())[0]['reasons']", ids=["a"]),
         reasons={ItemId("a"): ["too short"]},
     )

@@ -17,6 +17,7 @@ import pytest
 from harness.base.removal import remove_tree
 from harness.executors import disarm as disarm_module
 from harness.executors.disarm import disarm
+from tests.specs import altered
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
@@ -181,7 +182,7 @@ def test_a_program_is_told_the_file_to_write_for_each_item(bench: "Bench") -> No
         "    open(item['output'], 'w').write('text')\n",
         ids=("in/a.txt", "in/b", "../x"),
     )
-    spec = replace(spec, output=replace(spec.output, shape="files", file="out/{id}.md"))
+    spec = altered(spec, output=replace(spec.output, shape="files", file="out/{id}.md"))
     ending = asyncio.run(bench.run(spec))
     assert len(ending.artifacts) == 3 and ending.output_faults == ()
     told = json.loads((spec.folder / "work" / "items.json").read_text())

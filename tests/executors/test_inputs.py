@@ -12,6 +12,7 @@ import pytest
 from harness.base.sealed import sealed
 from harness.core.input_hash import hash_of_input
 from harness.executors.input_copies import copy_input
+from tests.specs import altered
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
@@ -58,7 +59,7 @@ def test_H5_what_changed_after_planning_is_said_and_a_linked_folder_stops(
     if now == "folder":
         file.parent.rename(bench.folder / "elsewhere")
         file.parent.symlink_to("elsewhere")
-    ending = asyncio.run(bench.run(replace(spec, items=(planned,))))
+    ending = asyncio.run(bench.run(altered(spec, items=(planned,))))
     assert (ending.fault and ending.fault.kind) == kind
     assert says in (ending.fault.detail if ending.fault else "")
     if not kind:

@@ -19,6 +19,7 @@ from harness.executors.bubblewrap import Bubblewrap, mounts_of
 from harness.executors.containment import choose
 from harness.executors.installations import covered, needed_by
 from harness.executors.preflight import preflight
+from tests.specs import altered
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
@@ -154,7 +155,7 @@ def test_H4_a_session_sees_neither_job_nor_secrets_and_its_environment_works(ben
         "json.dump([seen], open('output.json', 'w'))\n"
     )
     command = (str(job / "bin" / "python"), *spec.session.command[2:])
-    spec = replace(spec, session=replace(spec.session, command=command))
+    spec = altered(spec, session=replace(spec.session, command=command))
     ending = asyncio.run(bench.run(spec, Bubblewrap("bwrap", (job,))))
     assert ending.fault is None, (spec.folder / "stderr.log").read_text()
     (seen,) = json.loads(bench.content(ending))

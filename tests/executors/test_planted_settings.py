@@ -15,6 +15,7 @@ from harness.base.ids import ItemId
 from harness.core.types import Ending, Item
 from harness.executors.containment import NoWalls
 from tests.executors.staging import Stage, staged
+from tests.specs import altered
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
@@ -77,7 +78,7 @@ def play(stage: Stage, walls: Any, capture: Any) -> tuple[Ending, str, list[str]
         async with capture(stage.server.port) as (port, bodies):
             url = f"http://127.0.0.1:{port}{stage.server.path}"
             credential = Credential("api_key", "sk-ant-api03-dummy-dummy", url, rehearsal=True)
-            return await bench.executor(walls, credential).run(replace(spec, items=items), bench.hear), bodies
+            return await bench.executor(walls, credential).run(altered(spec, items=items), bench.hear), bodies
 
     ending, bodies = asyncio.run(run())
     told = json.dumps(bodies) + (spec.folder / "stream.jsonl").read_text()

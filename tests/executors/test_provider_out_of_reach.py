@@ -12,7 +12,8 @@ import pytest
 
 from harness.backends import cli_start
 from harness.backends.credentials import Credential
-from harness.core.types import AttemptSpec, Ending
+from harness.core.types import Ending
+from harness.core.work import AttemptSpec
 from harness.executors.bubblewrap import Bubblewrap
 from tests.covers import covers
 

@@ -18,7 +18,8 @@ from harness.backends.start_request import Launch
 from harness.base.descriptors import handed
 from harness.base.marks import TOKEN_MARK, marked
 from harness.core.reserve import reservation, worst_of
-from harness.core.types import AttemptSpec, Ending
+from harness.core.types import Ending
+from harness.core.work import AttemptSpec
 from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import NoWalls

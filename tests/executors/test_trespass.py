@@ -10,6 +10,7 @@ from harness.core.types import Ending
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import NoWalls
 from harness.job.job import ItemsSpec
+from tests.specs import altered
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
@@ -25,7 +26,7 @@ def play(bench: "Bench", program: str, walls: Any, **job: Any) -> Ending:
     scan = bench.folder / "scan.txt"
     scan.write_text("words of the scan")
     spec = bench.program(program + GOOD)
-    spec = replace(spec, items=(replace(spec.items[0], file=scan),))
+    spec = altered(spec, items=(replace(spec.items[0], file=scan),))
     ending = asyncio.run(bench.run(spec, walls, **job))
     assert ending.fault is None, ending.fault
     return ending

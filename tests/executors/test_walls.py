@@ -22,6 +22,7 @@ from harness.executors.confinement import CONFINE, TOOL_SHELL, Confinement
 from harness.executors.containment import NoWalls, choose, in_words
 from harness.executors.preflight import preflight
 from harness.executors.sandbox import Wrapped
+from tests.specs import altered
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
@@ -90,7 +91,7 @@ def test_a_session_of_root_that_tries_everything_gets_nowhere(bench: "Bench") ->
     program = bench.folder / "escape.py"
     program.write_text(script + DAEMON)
     spec = bench.stub("ok", ids=["a"])
-    spec = replace(spec, session=replace(spec.session, command=(sys.executable, str(program))), readable=(program,))
+    spec = altered(spec, session=replace(spec.session, command=(sys.executable, str(program))), readable=(program,))
     mounts_before = Path("/proc/self/mountinfo").read_text()
     try:
         canary.write_text("canary")
@@ -214,7 +215,7 @@ def test_I15_a_session_of_root_is_nobody_and_reads_and_writes_what_is_its_own(be
     scan.write_text("words of the scan")
     scan.chmod(0o600)
     spec = bench.stub("python", "(os.getuid(), open('input/scan.txt').read())", ids=["a"])
-    spec = replace(spec, items=(replace(spec.items[0], file=scan),))
+    spec = altered(spec, items=(replace(spec.items[0], file=scan),))
     ending = asyncio.run(bench.run(spec, Bubblewrap("bwrap")))
     assert json.loads(bench.content(ending))[0]["value"] == [65534, "words of the scan"]
     assert (spec.folder / "work" / "output.json").stat().st_uid == 0

@@ -5,16 +5,16 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.base.artifacts import ArtifactStore
-from harness.base.ids import AttemptId, GroupId, ItemId, Token
+from harness.base.ids import ItemId
 from harness.core.evidence import Fetches
-from harness.core.types import Accepted, Artifact, AttemptSpec, BatchRef, Item, Judgement, OutputFault, Rejected
+from harness.core.types import Accepted, Artifact, BatchRef, Item, Judgement, OutputFault, Rejected
+from harness.core.work import Work
 from harness.evaluation.bounded import Bounded
 from harness.job.job import CheckSpec, OutputSpec, PhaseSpec, SessionSpec, Shape
 from harness.outputs.checks import Breakdowns, Checker
@@ -74,16 +74,14 @@ class Court:
 
     def judge_frozen(self, artifacts: Sequence[Artifact], faults: Sequence[OutputFault]) -> Judgement:
         known = (lambda: self.accepted, lambda: self.fetches)
-        checker = Checker(self.spec(), self.bounded, {"limit": 3}, self.breakdowns, *known)
-        made = judge(self.spec(), artifacts, faults, self.store, checker, self.making)
+        checker = Checker(self.work(), self.bounded, {"limit": 3}, self.breakdowns, *known)
+        made = judge(self.work(), artifacts, faults, self.store, checker, self.making)
         return asyncio.run(made)
 
-    def spec(self) -> AttemptSpec:
+    def work(self) -> Work:
         items = tuple(Item(ItemId(id_), {"id": id_, "n": place}) for place, id_ in enumerate(self.ids))
-        return AttemptSpec(
-            AttemptId(1), Token("0" * 32), GroupId(1), BatchRef(1, 1), "main", items, 0, {}, "", "", "uuid", SESSION,
-            self.output, self.context, Decimal(1), 1000, self.folder, (), False,
-        )  # fmt: skip
+        phase = PhaseSpec(1, "main", "item", None, "own", None, None, 20, SESSION, self.output)
+        return Work(phase, BatchRef(1, 1), items, context=self.context)
 
 
 @pytest.fixture

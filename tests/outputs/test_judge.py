@@ -350,10 +350,10 @@ def test_big_files_are_judged_one_at_a_time_and_small_ones_do_not_wait(court: Co
     small = court.store.put(json.dumps(GOOD).encode())
 
     async def judged() -> tuple[bool, bool]:
-        checker = Checker(court.spec(), court.bounded, {}, court.breakdowns)
+        checker = Checker(court.work(), court.bounded, {}, court.breakdowns)
         async with court.breakdowns.big:
-            big = asyncio.create_task(judge(court.spec(), frozen.artifacts, (), court.store, checker, ()))
-            quick = judge(court.spec(), [Artifact("out.json", small, 60)], (), court.store, checker, ())
+            big = asyncio.create_task(judge(court.work(), frozen.artifacts, (), court.store, checker, ()))
+            quick = judge(court.work(), [Artifact("out.json", small, 60)], (), court.store, checker, ())
             is_quick = (await quick).is_complete()
             waits = not big.done()
         return is_quick and waits, (await big).usable

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from harness.base.errors import UsageError
 from harness.base.ids import ItemId
-from harness.core.types import BatchRef, BatchView, Item
+from harness.core.types import BatchRef, Item
+from harness.core.work import Rendered, Work
 from harness.job.job import CheckSpec, OutputSpec, PhaseSpec, SessionSpec
 from harness.job.template import complaints_about, environment_of_prompts, uses, visible
 from harness.prompts.bounded_fill import MOST_CHARACTERS, unbounded_at
-from harness.prompts.render import Rendered, check, render, uses_context
+from harness.prompts.render import check, render, uses_context
 from tests.covers import covers
 
 
@@ -54,10 +55,10 @@ def rendered(
     path: str = "/mnt/work/output.json",
     **job_vars: Any,
 ) -> Rendered:
-    batch = BatchView.of(BatchRef(2, 7, 2), items, (121, 140))
     by_id = {ItemId(id_): told for id_, told in (reasons or {}).items()}
     of_phase = phase(prompt) if isinstance(prompt, str) else prompt
-    return render(of_phase, job_vars, items, batch, by_id, context or {}, path)
+    work = Work(of_phase, BatchRef(2, 7, 2), items, (121, 140), reasons=by_id, context=context or {})
+    return render(work, job_vars, path)
 
 
 def test_a_template_sees_its_names() -> None:
@@ -161,8 +162,8 @@ def test_a_missing_field_is_told_with_the_line_of_the_template_and_the_item() ->
 
 def test_one_trouble_of_many_items_is_told_once_and_names_what_a_file_has(tmp_path: Path) -> None:
     files = [item(f"in/{name}.txt", file=tmp_path / name) for name in "abcdefgh"]
-    groups = [(BatchView(number, f"{number}", 1, 1, 1), [each]) for number, each in enumerate(files)]
-    (problem,) = check(phase("{{ item.text }}"), {}, groups)
+    groups = [Work(phase("{{ item.text }}"), BatchRef(2, number), (each,)) for number, each in enumerate(files)]
+    (problem,) = check({}, groups)
     assert problem.message == "there is no 'text', for 'in/a.txt', ..."
     assert (
         problem.hint == "an item has id, data, records, reasons, path; what a file says the session reads at item.path"
@@ -177,14 +178,9 @@ def test_any_other_error_of_a_template_is_a_problem_too() -> None:
 
 
 def test_check_finds_what_only_some_items_lack() -> None:
-    groups = [
-        (
-            BatchView(number, str(number), number, number, 1),
-            [Item(ItemId(f"S{number}"), {"x": 1} if number != 2 else {})],
-        )
-        for number in (1, 2, 3)
-    ]
-    (problem,) = check(phase("{{ item.x }}"), {}, groups)
+    rows: list[dict[str, int]] = [{"x": 1}, {}, {"x": 1}]
+    items = [Item(ItemId(f"S{number}"), row) for number, row in enumerate(rows, 1)]
+    (problem,) = check({}, [Work(phase("{{ item.x }}"), BatchRef(2, 1), (each,)) for each in items])
     assert (problem.where, problem.message) == ("prompts/job.md:1:9", "there is no 'x', for 'S2'")
 
 
@@ -211,9 +207,8 @@ NESTED = "".join(f"{{% for {name} in items %}}" for name in "abcd") + "{% endfor
 def test_a_template_without_bound_is_refused_at_its_line_before_it_takes_all_time_and_memory(
     template: str, said: str
 ) -> None:
-    items = [Item(ItemId(f"S{number}"), {"text": "x"}) for number in range(60)]
-    batch = BatchView.of(BatchRef(1, 1), items, (1, 60))
-    problems = check(phase(f"all of them\n{template}"), {}, [(batch, items)] * 9)
+    items = tuple(Item(ItemId(f"S{number}"), {"text": "x"}) for number in range(60))
+    problems = check({}, [Work(phase(f"all of them\n{template}"), BatchRef(1, 1), items, (1, 60))] * 9)
     assert [(problem.where.rpartition(":")[0], problem.message) for problem in problems] == [
         ("prompts/job.md:2", f"the prompt of batch 1 {said}")
     ]

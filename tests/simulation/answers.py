@@ -13,7 +13,8 @@ from typing import Any
 
 from harness.backends.usage_count import Count
 from harness.core.faults import NETWORK, SESSION_BUDGET
-from harness.core.types import AttemptSpec, Fault
+from harness.core.types import Fault
+from harness.core.work import AttemptSpec
 
 IN, OUT, WRITTEN, READ = Decimal(2), Decimal(10), Decimal("2.5"), Decimal("0.1")
 """Dollars for a million tokens of claude-sonnet-5-5."""
@@ -49,7 +50,7 @@ class Came:
 def came_of(name: str, rate: float, spec: AttemptSpec, least: int) -> Came:
     """What the requests of the session of that name come to; there are `least` of them, or some more."""
     rng = random.Random(f"answers {name}")
-    return Exchange(rng, rate, spec.cost_cap_usd).play(least + rng.randint(0, 2), spec.max_output_tokens)
+    return Exchange(rng, rate, spec.caps.cost_usd).play(least + rng.randint(0, 2), spec.caps.output_tokens)
 
 
 @dataclass(slots=True)

@@ -8,15 +8,14 @@ from harness.core.faults import CHECK_RAISED
 from harness.core.types import (
     Accepted,
     Artifact,
-    AttemptSpec,
     Fault,
     Item,
     Json,
     Judgement,
-    OutputFault,
     Rejected,
     Verdict,
 )
+from harness.core.work import Produced, Work
 from harness.job.batch_plan import NO_PACE, Pace
 from harness.job.job import PhaseSpec
 from harness.outputs.match import Matched, match
@@ -53,29 +52,27 @@ class SimulatedJudge:
         self._making = making
         self._has_accepted = has_accepted
 
-    async def __call__(
-        self, spec: AttemptSpec, artifacts: Sequence[Artifact], output_faults: Sequence[OutputFault]
-    ) -> Judgement:
-        matched = self._matched(spec, artifacts)
-        verdicts = {item.id: self._verdict(spec, matched.records.get(item.id)) for item in spec.items}
+    async def __call__(self, work: Work, produced: Produced) -> Judgement:
+        matched = self._matched(work, produced.artifacts)
+        verdicts = {item.id: self._verdict(work, matched.records.get(item.id)) for item in work.items}
         usable = bool(matched.records or matched.rejected)
-        return Judgement(verdicts, usable, matched.invented, doubted_check=self._doubt(spec, matched, verdicts))
+        return Judgement(verdicts, usable, matched.invented, doubted_check=self._doubt(work, matched, verdicts))
 
-    def _doubt(self, spec: AttemptSpec, matched: Matched, verdicts: Mapping[ItemId, Verdict]) -> Fault | None:
+    def _doubt(self, work: Work, matched: Matched, verdicts: Mapping[ItemId, Verdict]) -> Fault | None:
         """An odd record makes the check raise; it is known to work by what it accepts here, or has accepted before."""
         odd = any(record.get("odd") for group in matched.records.values() for record in group)
         works = any(isinstance(verdict, Accepted) for verdict in verdicts.values())
-        if not odd or works or self._has_accepted(spec.batch.phase):
+        if not odd or works or self._has_accepted(work.batch.phase):
             return None
         return Fault(CHECK_RAISED, "config", "the check raised")
 
-    def _matched(self, spec: AttemptSpec, artifacts: Sequence[Artifact]) -> Matched:
-        parsed = parse(self._store.get(artifacts[0].sha), spec.output) if artifacts else Unparsed("nothing is there")
+    def _matched(self, work: Work, artifacts: Sequence[Artifact]) -> Matched:
+        parsed = parse(self._store.get(artifacts[0].sha), work.output) if artifacts else Unparsed("nothing is there")
         if isinstance(parsed, Unparsed):
             return Matched()
-        return match(parsed.found, [item.id for item in spec.items], spec.output)
+        return match(parsed.found, [item.id for item in work.items], work.output)
 
-    def _verdict(self, spec: AttemptSpec, records: tuple[Json, ...] | None) -> Verdict:
+    def _verdict(self, work: Work, records: tuple[Json, ...] | None) -> Verdict:
         if not records:
             return Rejected(("missing",), missing=True)
         if any(record.get("odd") for record in records):
@@ -88,7 +85,7 @@ class SimulatedJudge:
                 for record in records
                 for at, each in enumerate(record["makes"])
             )
-            for phase in self._making(spec.batch.phase)
+            for phase in self._making(work.batch.phase)
         }
-        paced = {phase.number: self._pace for phase in self._making(spec.batch.phase) if phase.plan}
+        paced = {phase.number: self._pace for phase in self._making(work.batch.phase) if phase.plan}
         return Accepted(records, made, paced if self._pace != NO_PACE else {})

@@ -114,8 +114,7 @@ def _salvage(change: Callable[[Supervisor, Any], Any]) -> Plant:
     async def salvage(self: Supervisor) -> None:
         run = self._run
         for lost in attempt_queries.unsettled(run.ledger.db):
-            identity = attempting.Identity(lost.attempt, lost.token, lost.session_id, lost.folder, lost.started_seq)
-            spec = attempting.make_spec(run, lost.group, identity)
+            spec = attempting.spec_of_lost(run, lost)
             await attempting.judge_and_settle(run, spec, await change(self, spec))
 
     return lambda patch: patch.setattr(Supervisor, "_salvage", salvage)

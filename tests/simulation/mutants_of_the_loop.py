@@ -107,7 +107,7 @@ def _wall_clock_for_the_cache(patch: pytest.MonkeyPatch) -> None:
         return self.gate.probing or primed is None or not 0 <= now - primed < gates.CACHE_LIFE_S
 
     def answered(self: Door, spec: Any) -> None:
-        self._primed[spec.batch.phase, spec.session.model] = self._run.clock.now().timestamp()
+        self._primed[spec.work.batch.phase, spec.session.model] = self._run.clock.now().timestamp()
         self.gate = self.gate.after_answer()
         self._wake()
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.core import events as e
-from harness.core.types import Accepted, AttemptSpec, Item, Json, SessionEvent, Verdict
+from harness.core.types import Accepted, Item, Json, SessionEvent, Verdict
+from harness.core.work import Work
 from harness.ledger import (
     apply,
     apply_items,
@@ -86,11 +87,11 @@ class _DoubtfulWatcher(Watcher):
 class _MendedJudge(SimulatedJudge):
     """What says of itself that it is wrong passes too, and makes nothing."""
 
-    def _verdict(self, spec: AttemptSpec, records: tuple[Json, ...] | None) -> Verdict:
+    def _verdict(self, work: Work, records: tuple[Json, ...] | None) -> Verdict:
         if records and not all(record["ok"] for record in records):
             nothing: tuple[Item, ...] = ()
-            return Accepted(records, {phase.number: nothing for phase in self._making(spec.batch.phase)})
-        return super()._verdict(spec, records)
+            return Accepted(records, {phase.number: nothing for phase in self._making(work.batch.phase)})
+        return super()._verdict(work, records)
 
 
 class _Doubting(Universe):

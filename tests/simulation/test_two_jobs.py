@@ -15,7 +15,8 @@ from harness.base.ids import ItemId, Token
 from harness.core.events import HoldPlaced
 from harness.core.faults import USAGE_LIMIT
 from harness.core.run_events import RunStarted
-from harness.core.types import Artifact, AttemptSpec, Ending, Fault, Item, SessionEvent, SessionFacts
+from harness.core.types import Artifact, Ending, Fault, Item, SessionEvent, SessionFacts
+from harness.core.work import AttemptSpec
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger, entries
 from harness.planning.job_plan import plan_job

@@ -26,7 +26,8 @@ from harness.core.faults import (
     USAGE_LIMIT,
 )
 from harness.core.prices import worst_response_usd
-from harness.core.types import Artifact, AttemptSpec, Ending, Fault, SessionEvent, SessionFacts
+from harness.core.types import Artifact, Ending, Fault, SessionEvent, SessionFacts
+from harness.core.work import AttemptSpec
 from tests.simulation.answers import Came, came_of
 from tests.simulation.judging import made_of
 from tests.simulation.script import Script, Span
@@ -75,7 +76,7 @@ class World:
         now = self.clock.monotonic()
         writes_at = now + plan.answers_after_s + plan.works_s * rng.random()
         items = tuple(item.id for item in spec.items)
-        session = Session(spec.id, spec.batch.phase, items, plan, now, writes_at, cost=plan.cost)
+        session = Session(spec.id, spec.work.batch.phase, items, plan, now, writes_at, cost=plan.cost)
         self._check_nobody_else_works_on(session)
         self.sessions[spec.id] = session
         self._asked[spec.token] = asked = _Asked()
@@ -93,7 +94,7 @@ class World:
     async def salvage(self, spec: AttemptSpec) -> Ending:
         """The supervisor was killed: what is left of the session is ended, and what it had written is what there is."""
         items = tuple(item.id for item in spec.items)
-        session = self.sessions.setdefault(spec.id, Session(spec.id, spec.batch.phase, items, Plan(), 0.0, 0.0))
+        session = self.sessions.setdefault(spec.id, Session(spec.id, spec.work.batch.phase, items, Plan(), 0.0, 0.0))
         self._end_orphan(session)
         if session.written is None:
             session.plan = Plan(cost=session.cost)
@@ -209,7 +210,7 @@ class World:
         fault, output, good, blamed = self._outcome(spec, rng)
         if any(self._poison(item.id) == "dear" for item in spec.items):
             cost = max(cost, DEAR)
-        cap = spec.cost_cap_usd
+        cap = spec.caps.cost_usd
         if cap is not None and cost > cap:
             self.met("session over its cap")
             cost = min(cost, cap + self._worst * rng.randint(0, 100) / 100)
@@ -305,7 +306,7 @@ class World:
     def _is_wrong(self, spec: AttemptSpec, item: str, rng: random.Random) -> bool:
         if not self.script.is_fair:
             return self._happens("wrong", rng)
-        key = (spec.batch.phase, item)
+        key = (spec.work.batch.phase, item)
         self._tried[key] += 1
         own = random.Random(f"item {self.seed} {key}")
         wrong_first = own.randint(1, self.script.strikes - 1) if own.random() < self.script.fault_rates["wrong"] else 0
@@ -324,7 +325,7 @@ class World:
 
     def _may_excuse(self, spec: AttemptSpec) -> bool:
         """The world itself sticks to the bound within which an innocent item must end done."""
-        keys = [(spec.batch.phase, str(item.id)) for item in spec.items]
+        keys = [(spec.work.batch.phase, str(item.id)) for item in spec.items]
         if any(self._excused[key] >= _BELIEVED for key in keys):
             return False
         self._excused.update(keys)
