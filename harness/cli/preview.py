@@ -12,6 +12,7 @@ from harness.base.errors import Problem, UsageError
 from harness.base.ids import AttemptId
 from harness.cli.later_phases import foreseen_prompt, rendered
 from harness.cli.outline import cells_as_json
+from harness.core.advance import Need
 from harness.core.money import to_micro, to_usd
 from harness.core.reserve import reservation
 from harness.core.types import Item
@@ -101,7 +102,7 @@ _WHY = {
 def _queued(job: Job, db: sqlite3.Connection) -> Iterator[Planned]:
     for group in group_queries.open_groups(db):
         phase, number, part = group.batch.phase, group.batch.number, group.batch.part
-        waits = _waits_for(job, phase, number) if group.state == "waiting" else ""
+        waits = _in_words(job, group.needs)
         said = (
             "was left out of the last run (--first, --only, --batch)"
             if group.parked
@@ -111,14 +112,10 @@ def _queued(job: Job, db: sqlite3.Connection) -> Iterator[Planned]:
         yield Planned(job.phase(phase).name, label, group.items, group.state, group.tries, said, waits)
 
 
-def _waits_for(job: Job, phase: int, number: int) -> str:
-    spec = job.phase(phase)
-    parts = []
-    if spec.from_ is not None and spec.needs != "own":
-        parts.append(f"{job.phase(spec.from_).name} 1 to {number}")
-    if spec.needs == "previous" and number > 1:
-        parts.append(f"{spec.name} {number - 1}")
-    return " and ".join(parts)
+def _in_words(job: Job, needs: Sequence[Need]) -> str:
+    return " and ".join(
+        f"{job.phase(need.phase).name} 1{f' to {need.number}' if need.number > 1 else ''}" for need in needs
+    )
 
 
 def plan_lines(job: Job, groups: Sequence[Planned]) -> Iterator[str]:

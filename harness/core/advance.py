@@ -1,4 +1,4 @@
-"""What follows from settled batches: the batches of later phases, and which groups become ready.
+"""What follows from settled batches: the batches of later phases, and what their groups wait for.
 
 Each function is pure: facts in, events or verdicts out. The ledger asks them inside the settling transaction.
 """
@@ -43,28 +43,31 @@ def plan_parts(waiting: Waiting, next_group: int) -> list[Event]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What batch `number` of a phase waits for, and how far those phases have come.
+NeedsWhat = Literal["own", "earlier", "previous"]
 
-    `settled_to` of a phase is the greatest N such that batches 1 to N have all been settled at some time; a retry by
-    hand does not lower it, so it never holds up batches that were ready.
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A group waits until every batch of `phase` from 1 up to `number` has been settled at some time.
+
+    A retry by hand opens a batch again, but no need: it never holds up groups that were ready.
     """
 
+    phase: int
     number: int
-    needs: Literal["own", "earlier", "previous"]
-    from_settled_to: int
-    own_settled_to: int
-    is_late: bool
 
 
-def is_ready(batch: Needs) -> bool:
-    """May this batch start? Batch N of `from` is settled already, or the batch would not have been planned."""
-    if batch.needs == "own" or batch.is_late:
-        return True
-    if batch.from_settled_to < batch.number:
-        return False
-    return batch.needs == "earlier" or batch.own_settled_to >= batch.number - 1
+def needs_of(batch: BatchPlanned, needs: NeedsWhat, from_phase: int) -> tuple[Need, ...]:
+    """All that the first group of a batch waits for, met or not. Later groups of the batch wait for nothing.
+
+    Batch N of `from_phase` is settled already, or the batch would not have been planned. A late batch waits for nobody.
+    """
+    if needs == "own" or batch.late:
+        return ()
+    earlier = Need(from_phase, batch.number)
+    if needs == "earlier":
+        return (earlier,)
+    return (*((earlier,) if from_phase else ()), Need(batch.phase, batch.number - 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ class Snapshot:
     """All that the next step depends on; its size does not grow with the job."""
 
     next_group: GroupId | None
-    """The first ready group in the order (tries, phase, batch)."""
+    """The first ready group in the order (tries, batch, phase): a batch is finished before the next one begins."""
     reservation_microusd: int
     """What a start of that group would reserve."""
     needs_lead: bool

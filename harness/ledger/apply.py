@@ -2,11 +2,10 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable
 
 from harness.core import events as e
 from harness.core import run_events as r
-from harness.core.advance import Needs, is_ready
+from harness.core.advance import needs_of
 from harness.core.claims import is_claim
 from harness.ledger.apply_items import OF_ITEMS, Appliers, changed, to_json
 
@@ -43,27 +42,27 @@ def _batch_planned(db: sqlite3.Connection, seq: int, time: str, event: e.BatchPl
         "UPDATE items SET part = ? WHERE phase = ? AND item = ?",
         [(event.part, event.phase, item) for item in event.items],
     )
-    _insert_group(db, event.group, ref, event.items, late=event.late, why="planned")
-    _wake(db, event.phase)
+    state = "waiting" if _insert_needs(db, event) else "ready"
+    _insert_group(db, event, late=event.late, state=state)
 
 
-def _insert_group(
-    db: sqlite3.Connection,
-    group: int,
-    ref: tuple[int, int, int],
-    items: Iterable[str],
-    *,
-    late: bool,
-    why: str,
-    tries: int = 0,
-) -> None:
-    """A planned group waits until its needs are met; every later group of the batch is ready at once."""
-    state = "waiting" if why == "planned" else "ready"
+def _insert_needs(db: sqlite3.Connection, event: e.BatchPlanned) -> bool:
+    """A row for each need of the batch's first group that is not met yet: was there any?"""
+    needs, from_phase = db.execute("SELECT needs, from_phase FROM phases WHERE phase = ?", (event.phase,)).fetchone()
+    cursor = db.executemany(
+        "INSERT INTO needs SELECT phase, ?, ? FROM phases WHERE phase = ? AND settled_to < ?",
+        [(each.number, event.group, each.phase, each.number) for each in needs_of(event, needs, from_phase)],
+    )
+    return cursor.rowcount > 0
+
+
+def _insert_group(db: sqlite3.Connection, event: e.BatchPlanned | e.GroupQueued, *, late: bool, state: str) -> None:
+    tries, why = (event.tries, event.why) if isinstance(event, e.GroupQueued) else (0, "planned")
     db.execute(
         "INSERT INTO groups VALUES(?, ?, ?, ?, ?, ?, 0, NULL, 0, ?, ?, ?, 0)",
-        (group, *ref, to_json(list(items)), tries, late, why, state),
+        (event.group, event.phase, event.number, event.part, to_json(list(event.items)), tries, late, why, state),
     )
-    db.execute("UPDATE job SET next_group = max(next_group, ?)", (group + 1,))
+    db.execute("UPDATE job SET next_group = max(next_group, ?)", (event.group + 1,))
 
 
 def _batch_settled(db: sqlite3.Connection, seq: int, time: str, event: e.BatchSettled) -> None:
@@ -77,28 +76,19 @@ def _batch_settled(db: sqlite3.Connection, seq: int, time: str, event: e.BatchSe
     ).fetchone():
         settled_to += 1
     db.execute("UPDATE phases SET settled_to = ? WHERE phase = ?", (settled_to, event.phase))
-    _wake(db, event.phase)
-    for (later,) in db.execute("SELECT phase FROM phases WHERE from_phase = ?", (event.phase,)).fetchall():
-        _wake(db, later)
+    _meet_needs(db, event.phase, settled_to)
 
 
-def _wake(db: sqlite3.Connection, phase: int) -> None:
-    """Waiting groups of the phase whose needs are met become ready. Looks only at batches that could be."""
-    needs, own, before = db.execute(
-        "SELECT p.needs, p.settled_to, f.settled_to FROM phases p LEFT JOIN phases f ON f.phase = p.from_phase"
-        " WHERE p.phase = ?",
-        (phase,),
-    ).fetchone()
-    farthest = {"own": None, "earlier": before, "previous": own + 1}[needs]
-    waiting = db.execute(
-        "SELECT id, number, late FROM groups WHERE phase = ? AND state = 'waiting'"
-        " AND (late OR ? IS NULL OR number <= ?)",
-        (phase, farthest, farthest),
+def _meet_needs(db: sqlite3.Connection, phase: int, settled_to: int) -> None:
+    """Batches 1 to `settled_to` of the phase are settled: a group that has no other need left is ready."""
+    met = db.execute(
+        "DELETE FROM needs WHERE phase = ? AND number <= ? RETURNING group_id", (phase, settled_to)
     ).fetchall()
-    for group, number, late in waiting:
-        settled_before = number if before is None else before
-        if is_ready(Needs(number, needs, settled_before, own, bool(late))):
-            db.execute("UPDATE groups SET state = 'ready' WHERE id = ?", (group,))
+    db.executemany(
+        "UPDATE groups SET state = 'ready' WHERE id = ? AND state = 'waiting'"
+        " AND NOT EXISTS (SELECT 1 FROM needs WHERE group_id = groups.id)",
+        met,
+    )
 
 
 def _group_queued(db: sqlite3.Connection, seq: int, time: str, event: e.GroupQueued) -> None:
@@ -110,7 +100,7 @@ def _group_queued(db: sqlite3.Connection, seq: int, time: str, event: e.GroupQue
         _split_chosen(db, event, ref, bool(late))
         return
     late = bool(late) or event.why == "reopened"
-    _insert_group(db, event.group, ref, event.items, late=late, why=event.why, tries=event.tries)
+    _insert_group(db, event, late=late, state="ready")
     db.execute(
         "UPDATE groups SET believed = ?, last_excused = ?, doubted = ? WHERE id = ?",
         (event.believed, event.last_excused, event.doubted, event.group),
@@ -118,7 +108,7 @@ def _group_queued(db: sqlite3.Connection, seq: int, time: str, event: e.GroupQue
 
 
 def _split_chosen(db: sqlite3.Connection, event: e.GroupQueued, ref: tuple[int, int, int], late: bool) -> None:
-    """A queued group is cut in two: the chosen items leave it; both halves keep its state."""
+    """A queued group is cut in two: the chosen items leave it; both halves keep its state and its needs."""
     wanted = set(event.items)
     rows = db.execute(
         "SELECT id, items, state, believed, last_excused, doubted, why FROM groups"
@@ -137,6 +127,7 @@ def _split_chosen(db: sqlite3.Connection, event: e.GroupQueued, ref: tuple[int, 
                     *(believed, excused, doubted, late, why, state),
                 ),
             )
+            db.execute("INSERT INTO needs SELECT phase, number, ? FROM needs WHERE group_id = ?", (event.group, group))
             db.execute("UPDATE job SET next_group = max(next_group, ?)", (event.group + 1,))
             return
     raise AssertionError(f"no queued group holds the chosen items: {event!r}")

@@ -91,6 +91,7 @@ def _leave_queue(db: sqlite3.Connection, phase: int, item: str) -> None:
         db.execute("UPDATE groups SET items = ? WHERE id = ?", (to_json(rest), group))
         if not rest:
             db.execute("UPDATE groups SET state = 'closed' WHERE id = ?", (group,))
+            db.execute("DELETE FROM needs WHERE group_id = ?", (group,))
 
 
 def _item_struck(db: sqlite3.Connection, seq: int, time: str, event: e.ItemStruck) -> None:

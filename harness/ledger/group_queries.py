@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.base.ids import GroupId, ItemId
+from harness.core.advance import Need
 from harness.core.types import BatchRef
 from harness.job.batch_plan import Pace
 
@@ -25,14 +26,18 @@ class ReadyGroup:
 
 
 def next_ready(db: sqlite3.Connection, until: int | None = None) -> ReadyGroup | None:
-    """The first group in the order tries, phase, batch; of no phase behind `until`. A serial phase (`needs: previous`)
-    runs one group at a time."""
+    """The first group in the order tries, batch, phase; of no phase behind `until`. A serial phase (`needs: previous`)
+    runs one group at a time.
+
+    Each phase is asked for its own first group: those of a phase that may not start are not walked over.
+    """
     row = db.execute(
-        """SELECT id, phase, number, part, items, tries, late FROM groups
-           WHERE state = 'ready' AND parked = 0 AND phase <= ? AND phase NOT IN (
-             SELECT a.phase FROM attempts a JOIN phases p ON p.phase = a.phase
-             WHERE a.ended_seq IS NULL AND p.needs = 'previous')
-           ORDER BY tries, phase, number, part, id LIMIT 1""",
+        """SELECT g.id, g.phase, g.number, g.part, g.items, g.tries, g.late FROM phases p
+           JOIN groups g ON g.id = (SELECT id FROM groups WHERE state = 'ready' AND parked = 0 AND phase = p.phase
+             ORDER BY tries, number, part, id LIMIT 1)
+           WHERE p.phase <= ? AND (p.needs != 'previous' OR NOT EXISTS (
+             SELECT 1 FROM attempts a WHERE a.ended_seq IS NULL AND a.phase = p.phase))
+           ORDER BY g.tries, g.number, g.phase, g.part, g.id LIMIT 1""",
         (_ALL_PHASES if until is None else until,),
     ).fetchone()
     return ready_group(row) if row else None
@@ -97,7 +102,8 @@ def has_parked_groups(db: sqlite3.Connection) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class OpenGroup:
-    """A group that is not closed. `why` is why it was queued; `parked`: the last run was not to take it."""
+    """A group that is not closed. `why` is why it was queued; `parked`: the last run was not to take it; `needs`: it
+    waits for every batch of a phase up to a number."""
 
     batch: BatchRef
     items: tuple[ItemId, ...]
@@ -105,15 +111,21 @@ class OpenGroup:
     tries: int
     why: str
     parked: bool
+    needs: tuple[Need, ...] = ()
 
 
 def open_groups(db: sqlite3.Connection) -> list[OpenGroup]:
     """In the order in which they would start; those that wait come last."""
+    needs: dict[int, list[Need]] = {}
+    for group, phase, number in db.execute("SELECT group_id, phase, number FROM needs ORDER BY phase, number"):
+        needs.setdefault(group, []).append(Need(phase, number))
     rows = db.execute(
-        """SELECT phase, number, part, items, state, tries, why, parked FROM groups WHERE state != 'closed'
-           ORDER BY state = 'waiting', tries, phase, number, part, id"""
+        """SELECT phase, number, part, items, state, tries, why, parked, id FROM groups WHERE state != 'closed'
+           ORDER BY state = 'waiting', tries, number, phase, part, id"""
     )
     return [
-        OpenGroup(BatchRef(phase, number, part), tuple(json.loads(items)), state, tries, why, bool(parked))
-        for phase, number, part, items, state, tries, why, parked in rows
+        OpenGroup(
+            BatchRef(*ref), tuple(json.loads(items)), state, tries, why, bool(parked), tuple(needs.get(group, ()))
+        )
+        for *ref, items, state, tries, why, parked, group in rows
     ]

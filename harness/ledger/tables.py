@@ -93,9 +93,14 @@ CREATE TABLE groups(
     late INTEGER NOT NULL, why TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('waiting', 'ready', 'running', 'closed')), parked INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX groups_ready ON groups(tries, phase, number, part, id) WHERE state = 'ready' AND parked = 0;
+CREATE INDEX groups_ready ON groups(phase, tries, number, part, id) WHERE state = 'ready' AND parked = 0;
 CREATE INDEX groups_reopened ON groups(id) WHERE state = 'ready' AND why = 'reopened';
-CREATE INDEX groups_waiting ON groups(phase, number) WHERE state = 'waiting';
+
+CREATE TABLE needs(
+    phase INTEGER NOT NULL, number INTEGER NOT NULL, group_id INTEGER NOT NULL,
+    PRIMARY KEY (phase, number, group_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX needs_of_group ON needs(group_id);
 
 CREATE TABLE attempts(
     id INTEGER PRIMARY KEY, token TEXT NOT NULL, group_id INTEGER NOT NULL,
@@ -141,6 +146,7 @@ STATE_TABLES = (
     "batches",
     "numbers",
     "groups",
+    "needs",
     "attempts",
     "attempt_items",
     "accepted",

@@ -201,6 +201,32 @@ def _states(record: Record) -> dict[Key, str]:
     return states
 
 
+def _whatever_is_open_can_go_on(record: Record) -> Iterator[str]:
+    """By the tables: an open item is in a group that may start or runs, or waits for a batch that is open itself; made
+    ones that are in no group yet wait for the batch that makes them, or for a selection."""
+    states, numbers, phases = _states(record), _numbers(record), record.of("JobPlanned")[0]["phases"]
+    open_ = {(key[0], numbers[key]) for key, state in states.items() if state in ("pending", "running")}
+    before = {phase["number"]: phase["from_phase"] for phase in phases}
+    selecting = {phase["number"] for phase in phases if phase.get("selects")}
+
+    def is_open(phase: int, number: int) -> bool:
+        return phase > 0 and ((phase, number) in open_ or is_open(before[phase], number))
+
+    queued = record.queued()
+    for key in (key for key, state in states.items() if state in ("pending", "running")):
+        state, needs = queued.get(key, ("", []))
+        if state in ("ready", "running"):
+            continue
+        if not state and (key[0] in selecting or is_open(before[key[0]], numbers[key])):
+            continue
+        if not any(is_open(phase, each) for phase, number in needs for each in range(1, number + 1)):
+            yield f"{key} is open, and can not go on: {state or 'in no group'}, needs {needs}"
+
+
+def _numbers(record: Record) -> dict[Key, int]:
+    return {entry.key: entry["number"] for entry in record.of("ItemAdded", "ItemBlocked")}
+
+
 def _a_finished_job_has_settled_everything(record: Record) -> Iterator[str]:
     ends = record.of("RunStarted", "RunEnded")[-1:]
     if not ends or ends[0].kind != "RunEnded" or ends[0]["exit_code"] not in (0, 1) or _is_partial(record):
@@ -317,6 +343,7 @@ _LAWS: tuple[Callable[[Record], Iterator[str]], ...] = (
     _the_budget_is_never_overdrawn,
     _no_start_during_a_hold,
     _the_tables_say_what_the_entries_say,
+    _whatever_is_open_can_go_on,
     _a_finished_job_has_settled_everything,
     _the_merge_is_what_was_accepted,
 )

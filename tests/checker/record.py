@@ -105,6 +105,20 @@ class Record:
         finally:
             db.close()
 
+    def queued(self) -> dict[Key, tuple[str, list[tuple[int, int]]]]:
+        """Of every item in a group that is not closed: the group's state and its needs, `(phase, up to number)`."""
+        db = sqlite3.connect(f"{(self.state / 'ledger.db').resolve().as_uri()}?mode=ro", uri=True, timeout=10)
+        try:
+            groups = db.execute("SELECT id, phase, items, state FROM groups WHERE state != 'closed'").fetchall()
+            needs = db.execute("SELECT group_id, phase, number FROM needs").fetchall()
+        finally:
+            db.close()
+        return {
+            (phase, item): (state, [(of, number) for waits, of, number in needs if waits == group])
+            for group, phase, items, state in groups
+            for item in json.loads(items)
+        }
+
     def phase_numbers(self) -> dict[str, int]:
         return {phase["name"]: phase["number"] for phase in self.of("JobPlanned")[0]["phases"]}
 

@@ -98,6 +98,13 @@ def forgotten_item(state: Path) -> None:
     entered(state, "RunEnded", exit_code=0)
 
 
+def waits_for_nothing(state: Path) -> None:
+    entered(state, "ItemReopened", phase=1, item="i02", who="a person")
+    changed(state, "UPDATE items SET state = 'pending' WHERE item = 'i02'")
+    changed(state, "UPDATE groups SET state = 'waiting' WHERE items = '[\"i02\"]'")
+    changed(state, "INSERT INTO needs SELECT 1, 1, id FROM groups WHERE state = 'waiting'")
+
+
 BREAKS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "a changed entry": (
         "the_chain_is_whole",
@@ -122,6 +129,7 @@ BREAKS: dict[str, tuple[str, Callable[[Path], object]]] = {
         "the_tables_say_what_the_entries_say",
         lambda state: changed(state, "UPDATE items SET state = 'failed' WHERE item = 'i02'"),
     ),
+    "an item that waits for what is settled": ("whatever_is_open_can_go_on", waits_for_nothing),
     "an end with open items": (
         "a_finished_job_has_settled_everything",
         forgotten_item,

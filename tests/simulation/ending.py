@@ -177,4 +177,4 @@ _LAST_MERGES_S = 5.0
 """At the end of a run the merges of all phases are made one after the other, after the last progress file."""
 _READY = """SELECT phase FROM groups g WHERE state = 'ready' AND parked = 0 AND NOT EXISTS (
     SELECT 1 FROM attempts a JOIN phases p ON p.phase = a.phase
-    WHERE a.ended_seq IS NULL AND a.phase = g.phase AND p.needs = 'previous') ORDER BY tries, phase, number, part, id"""
+    WHERE a.ended_seq IS NULL AND a.phase = g.phase AND p.needs = 'previous') ORDER BY tries, number, phase, part, id"""

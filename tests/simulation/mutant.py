@@ -6,9 +6,10 @@ from typing import Literal
 
 import pytest
 
-Layer = Literal["night", "clock", "order", "law", "money"]
+Layer = Literal["night", "clock", "order", "law", "money", "budget"]
 """What must catch it: an ordinary simulated night; the same night with and without jumps of the clock; the same night
-alone and in parallel; a small law of its own about what the simulation has its own stand-in for; a costly night."""
+alone and in parallel; a small law of its own about what the simulation has its own stand-in for; a costly night; a
+night whose budget pays for half of the work."""
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 

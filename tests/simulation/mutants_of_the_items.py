@@ -14,7 +14,7 @@ from harness.core.advance import Waiting, plan_parts
 from harness.core.events import Event, ItemFailed, ItemStruck
 from harness.core.settle import settle
 from harness.core.types import Ending
-from harness.ledger import apply, apply_items, attempt_queries, flow, pieces
+from harness.ledger import apply, apply_items, attempt_queries, flow, group_queries, pieces
 from harness.supervisor import attempt as attempting
 from harness.supervisor import merger
 from harness.supervisor import snapshot as seeing
@@ -173,3 +173,45 @@ def _batches_of_two_plans_are_thrown_together(patch: pytest.MonkeyPatch) -> None
         return plan_parts(replace(waiting, given=tuple(("", batch) for _, batch in waiting.given)), group)
 
     patch.setattr(flow, "plan_parts", without_makers)
+
+
+# what waits -----------------------------------------------------------------------------------------------------------
+
+
+@mutant("V24")
+def _a_need_is_never_removed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(apply, "_meet_needs", lambda db, phase, settled_to: None)
+
+
+@mutant("V23", "V24")
+def _a_need_is_removed_too_early(patch: pytest.MonkeyPatch) -> None:
+    meet = apply._meet_needs
+    patch.setattr(apply, "_meet_needs", lambda db, phase, settled_to: meet(db, phase, settled_to + 1))
+
+
+@mutant("V24")
+def _a_group_without_needs_is_not_made_ready(patch: pytest.MonkeyPatch) -> None:
+
+    def forgetful(db: sqlite3.Connection, phase: int, settled_to: int) -> None:
+        db.execute("DELETE FROM needs WHERE phase = ? AND number <= ?", (phase, settled_to))
+
+    patch.setattr(apply, "_meet_needs", forgetful)
+
+
+@mutant("V23")
+def _needs_are_not_written(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(apply, "needs_of", lambda batch, needs, from_phase: ())
+
+
+@mutant("V25", layer="budget")
+def _every_phase_is_done_for_all_before_the_next(patch: pytest.MonkeyPatch) -> None:
+    """The queue's old order: tries, phase, batch."""
+
+    def by_phase(db: sqlite3.Connection, until: int | None = None) -> group_queries.ReadyGroup | None:
+        row = db.execute(
+            "SELECT id, phase, number, part, items, tries, late FROM groups WHERE state = 'ready' AND parked = 0"
+            " ORDER BY tries, phase, number, part, id LIMIT 1"
+        ).fetchone()
+        return group_queries.ready_group(row) if row else None
+
+    patch.setattr(group_queries, "next_ready", by_phase)

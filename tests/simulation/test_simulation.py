@@ -17,7 +17,7 @@ from tests.simulation.mutants import MUTANTS
 from tests.simulation.regressions import REGRESSIONS
 from tests.simulation.script import Script, draw
 from tests.simulation.shrinking import as_regression, shrink
-from tests.simulation.trial import Violation, broken_money, caught, folder, nights, play
+from tests.simulation.trial import Violation, broken_money, caught, folder, half_a_budget, nights, play
 from tests.simulation.universe import Universe
 
 SEEDS = 600
@@ -58,6 +58,11 @@ def test_an_item_that_crashes_every_session_fails_alone_and_all_others_are_done(
 def test_what_is_billed_is_in_the_ledger_and_within_the_budget_when_answers_break_off() -> None:
     """A sample of the 200 of `python -m tests.soak money`."""
     assert not broken_money(range(8))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_budget_for_half_of_the_work_leaves_finished_results(seed: int) -> None:
+    half_a_budget(seed)
 
 
 def test_a_failing_script_shrinks_to_what_matters() -> None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,18 @@ def order_pair(seed: int) -> None:
         assert alone.merges == many.merges, f"V14: seed {seed} merges other bytes in parallel"
 
 
+def half_a_budget(seed: int) -> None:
+    """V25: of two phases, a budget for half of the sessions leaves results that are finished, not only begun."""
+    script = Script(items=24, phases=2, parallel=seed % 4 + 1, budget=Decimal(3), makes_items=seed % 2 == 1)
+    with folder() as path:
+        universe = Universe(seed, path, script)
+        finished = universe.play().finished
+        done = [sum(phase == number for number, _ in universe.watcher.accepted) for phase in (1, 2)]
+    assert finished.exit_code == 3, f"V25: the budget was to run out: {finished.reason}"
+    assert 0 < done[0] < script.items, f"V25: {done[0]} of {script.items} were begun"
+    assert 2 * done[1] >= done[0] - script.parallel, f"V25: {done[0]} were begun, {done[1]} finished"
+
+
 def accepted_once(seed: int) -> None:
     """V6: the ledger itself refuses a second acceptance."""
     phase = e.PlannedPhase(1, "only", "item", 0, "own", False, 1)
@@ -175,6 +188,7 @@ _CATCHERS: dict[str, Callable[[int], object]] = {
     "clock": clock_pair,
     "order": order_pair,
     "law": accepted_once,
+    "budget": half_a_budget,
     "money": lambda seed: play(seed, costly(seed)),
 }
 

@@ -18,6 +18,7 @@ from tests.simulation.doorkeeper import Doorkeeper
 from tests.simulation.pacemaker import Pacemaker
 from tests.simulation.selecting import SelectionWatch
 from tests.simulation.virtual import VirtualClock
+from tests.simulation.waiting import WaitingWatch
 from tests.simulation.world import World
 
 Key = tuple[int, str]
@@ -93,6 +94,7 @@ class Watcher:
         self.door = Doorkeeper(job.parallel)
         self.pacemaker = Pacemaker(job, world.script.pace(), clock)
         self._selecting = SelectionWatch(job, self.states)
+        self._waiting = WaitingWatch(job, self.states)
 
     def digest(self) -> str:
         """Of all that happened, without the random tokens: the same seed has the same."""
@@ -130,9 +132,11 @@ class Watcher:
             self._look(entry)
             self.last = entry
         self._check_ended([entry.event for entry in new])
+        self._waiting.check(db)
 
     def _look(self, entry: Entry) -> None:
         self._selecting.look(entry.event)
+        self._waiting.look(entry.event)
         match entry.event:
             case e.ItemAdded() as event:
                 self._goes(event.phase, event.item, "pending")
