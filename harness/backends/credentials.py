@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
-from harness.base.addresses import secrets_of, userinfo, without_userinfo
 from harness.base.clock import Clock
 from harness.base.errors import Problem, UsageError
+from harness.base.userinfo import secrets_of, userinfo, without_userinfo
 
 Kind = Literal["api_key", "oauth_token", "auth_token"]
 VARIABLE: Mapping[Kind, str] = {

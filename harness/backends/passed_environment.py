@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.base.addresses import secrets_of, userinfo
 from harness.base.errors import Problem, UsageError
+from harness.base.userinfo import secrets_of, userinfo
 from harness.job.environment import ALLOWED
 
 PROXIES = frozenset({"HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"})

@@ -10,6 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.base.job_home import HARNESS, LEDGER
 from harness.base.state import refuse_linked
 
 VAR = "as"
@@ -41,7 +42,7 @@ def complaint_about(name: str) -> str | None:
 def state_folder(manifest: Path, instance: str | None, *, rehearsal: bool) -> Path:
     """Absolute. BrokenSetupError when it, or a folder of it, is a link."""
     name = manifest.stem if instance is None else f"{manifest.stem}@{instance}"
-    state = manifest.absolute().parent.resolve() / ".harness" / (f"{name}{_REHEARSAL}" if rehearsal else name)
+    state = manifest.absolute().parent.resolve() / HARNESS / (f"{name}{_REHEARSAL}" if rehearsal else name)
     return refuse_linked(state)
 
 
@@ -64,7 +65,7 @@ def origin_of(state: Path) -> Origin:
 def instances_of(manifest: Path, *, rehearsal: bool = False) -> list[str]:
     """Names of the instances with a ledger, or of those whose rehearsal has one; in order."""
     here = manifest.absolute().parent.resolve()
-    origins = [origin_of(ledger.parent) for ledger in (here / ".harness").glob("*@*/ledger.db")]
+    origins = [origin_of(ledger.parent) for ledger in (here / HARNESS).glob(f"*@*/{LEDGER}")]
     return sorted(
         each.instance
         for each in origins

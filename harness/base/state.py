@@ -10,8 +10,8 @@ import stat
 from pathlib import Path
 
 from harness.base.errors import BrokenSetupError
+from harness.base.job_home import JobHome
 
-_OURS = ("control", "artifacts", "attempts")
 _NO_FILE = (errno.ELOOP, errno.ENXIO, errno.EISDIR)
 """What open says of a link, of a pipe or socket that nobody reads, and of a folder."""
 
@@ -21,7 +21,7 @@ def refuse_linked(state: Path) -> Path:
 
     The job's folder itself may lie behind a link.
     """
-    for folder in (state.parent, state, *(state / name for name in _OURS)):
+    for folder in (state.parent, state, *JobHome(state).folders):
         if _is_link(folder):
             message = f"{folder} is a link, where a folder was expected; nothing was read or written behind it"
             raise BrokenSetupError(message, hint=_look_at(folder))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.base.job_home import JobHome
 from harness.cli.options import DEFAULT_MANIFEST, As, Manifest, OfRehearsal, Place, UnusedSettings
 from harness.cli.output import say
 
@@ -56,9 +57,9 @@ def _take_back_pauses(place: Place) -> bool:
     from harness.ledger.lock import is_held
     from harness.ledger.spool import waiting
 
-    if is_held(place.state / "lock"):
+    if is_held(place.home.lock):
         return False
-    pauses = [posted for posted in waiting(place.state / "control") if posted.request.verb in ("pause", "resume")]
+    pauses = [posted for posted in waiting(place.home.control) if posted.request.verb in ("pause", "resume")]
     for posted in pauses:
         posted.done()
     return bool(pauses)
@@ -101,7 +102,7 @@ def cancel(
     from harness.ledger.spool import Request, who_am_i
 
     place = Place(manifest, rehearsal, instance)
-    if not is_held(place.state / "lock"):
+    if not is_held(place.home.lock):
         say("nothing runs, so there is nothing to cancel")
         say_if_rehearsed(place, "cancel")
         return
@@ -246,11 +247,11 @@ def ask(place: Place, request: "Request") -> bool:
     from harness.ledger.spool import post
     from harness.views.ledger_reading import reading
 
-    if not is_held(place.state / "lock"):  # where somebody is at it there is a job, though it may not be planned yet
+    if not is_held(place.home.lock):  # where somebody is at it there is a job, though it may not be planned yet
         with reading(place.state):
             pass
-    posted = post(place.state / "control", request)
-    if not is_held(place.state / "lock"):
+    posted = post(place.home.control, request)
+    if not is_held(place.home.lock):
         say(f"no supervisor runs: {request.verb} waits for the next `{place.command('launch')}`")
         say_if_rehearsed(place, request.verb)
         return False
@@ -266,7 +267,7 @@ def say_if_rehearsed(place: Place, verb: str) -> None:
     from harness.views.ledger_reading import rehearsal_beside
 
     beside = rehearsal_beside(place.state)
-    if beside is not None and is_held(beside / "lock"):
+    if beside is not None and is_held(JobHome(beside).lock):
         say(f"its rehearsal runs: `{place.rehearsed.command(verb)}`")
 
 

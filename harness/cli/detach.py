@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.base.files import make_folder
 from harness.base.folder_watch import FolderWatch
+from harness.base.job_home import JobHome
 from harness.base.state import open_state
 from harness.base.texts import shown
 from harness.cli.options import Place
@@ -55,7 +56,7 @@ def detach_and_wait(place: Place, words: Words) -> int:
     0 when it runs; else the exit code it ended with, after what it said.
     """
     refuse_if_held(place.state)
-    log = make_folder(place.state) / "launch.log"
+    log = JobHome(make_folder(place.state)).launch_log
     before = _runs(place.state)
     with os.fdopen(open_state(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab") as out:
         began = out.tell()

@@ -151,7 +151,7 @@ def groups_to_add(job: Job, items: Sequence[Item]) -> list[Planned]:
     new = (*changes.added, *changes.left_out)
     if not new:
         return []
-    with opened_for_reading(job.state / "ledger.db") as db:
+    with opened_for_reading(job.home.ledger) as db:
         chosen = selected(job, new, candidates(db, 1)[1]).chosen
         last = batch_queries.batches_of_first_phase(db)
     return [
@@ -174,5 +174,5 @@ def unlike_planned(job: Job, items: Sequence[Item], launch: NextCommand) -> Iter
 
 def _changes(job: Job, items: Sequence[Item]) -> Changes:
     refuse_lost(job.state)
-    with planned(job.state / "ledger.db") as db:
+    with planned(job.home.ledger) as db:
         return changes_since(job, db, items) if db is not None else Changes()

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.base.errors import Problem, UsageError
 from harness.base.ids import AttemptId, ItemId
+from harness.base.job_home import attempt_folder
 from harness.core.types import BatchRef, Item, Json
 from harness.core.work import Rendered, Work
 from harness.evaluation.bounded import Bounded
@@ -14,7 +15,6 @@ from harness.executors.containment import choose, work_path
 from harness.job.job import Job, PhaseSpec
 from harness.outputs.derived_items import make
 from harness.outputs.suspects import BrokenCheckError
-from harness.planning.work import attempt_folder
 from harness.prompts.render import UnknownNameError, render
 from harness.samples.records import SampleError, SampleSpec, synthetic
 from harness.sources.read import joined_rows
@@ -115,7 +115,7 @@ def _rendered(job: Job, ahead: Foresight, group: Sequence[Item], context: Mappin
 
 def rendered(job: Job, work: Work, attempt: AttemptId) -> Rendered:
     """What a session of that number would be told."""
-    folder = job.state / attempt_folder(attempt, work.batch)
+    folder = job.state / attempt_folder(attempt, work.batch.phase, work.batch.number, work.batch.part)
     return render(work, job.vars, f"{work_path(choose(job), folder)}/{work.output.file}")
 
 

@@ -31,7 +31,7 @@ def seen_by_phase(job: Job) -> tuple[str, list[Seen]]:
     containment = choose(job)
     if not containment.is_kernel_sandbox:
         return containment.describe(), []
-    folder = AttemptFolder(job.state / "attempts" / "NUMBER")
+    folder = AttemptFolder(job.home.attempts / "NUMBER")
     found = []
     for phase in job.phases:
         try:

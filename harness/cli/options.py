@@ -10,6 +10,7 @@ import typer
 
 from harness.base.home import at_home
 from harness.base.instances import complaint_about, state_folder
+from harness.base.job_home import JobHome
 
 if TYPE_CHECKING:
     from harness.base.commands import NextCommand
@@ -122,6 +123,11 @@ class Place:
     def state(self) -> Path:
         """BrokenSetupError when it, or a folder of it, is a link."""
         return state_folder(self.manifest, self.instance, rehearsal=self.rehearsal)
+
+    @property
+    def home(self) -> JobHome:
+        """The paths in the state folder."""
+        return JobHome(self.state)
 
     @property
     def real(self) -> "Place":

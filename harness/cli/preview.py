@@ -55,7 +55,7 @@ def read_items(job: Job) -> Reading:
 def to_be_worked_on(job: Job, items: Sequence[Item]) -> Selection:
     """What the source's selection is, or would be today. UsageError when it cannot be made."""
     if job.items.select is not None:
-        with planned(job.state / "ledger.db") as db:
+        with planned(job.home.ledger) as db:
             if db is not None:
                 known = set(item_queries.selected_items(db))
                 return Selection(tuple(item for item in items if str(item.id) in known))
@@ -64,7 +64,7 @@ def to_be_worked_on(job: Job, items: Sequence[Item]) -> Selection:
 
 def planned_groups(job: Job, items: Sequence[Item]) -> list[Planned]:
     """What would run: from the ledger, or from the items when nothing was launched yet."""
-    with planned(job.state / "ledger.db") as db:
+    with planned(job.home.ledger) as db:
         if db is not None:
             return list(_queued(job, db))
     return new_groups(job, items)
@@ -81,7 +81,7 @@ def new_groups(job: Job, items: Sequence[Item]) -> list[Planned]:
 
 def pilot_to_come(job: Job, items: Sequence[Item]) -> tuple[int, ...]:
     """The batches that the next launch would run ahead; none when the pilot was there, or the manifest names none."""
-    with planned(job.state / "ledger.db") as db:
+    with planned(job.home.ledger) as db:
         if db is not None:
             return batches_ahead(db, job.pilot)
     return spread(len(batches_of(job, items)), job.pilot) if job.pilot else ()
@@ -163,7 +163,7 @@ def prompt_of(job: Job, items: Sequence[Item], phase: str) -> Rendered | None:
 
 def first_prompt(job: Job, items: Sequence[Item]) -> Rendered | None:
     """What the next session would be told: exactly, from the ledger; or as the first one of a new job."""
-    with planned(job.state / "ledger.db") as db:
+    with planned(job.home.ledger) as db:
         if db is not None:
             return _next_prompt(job, db)
     batch = batches_of(job, items)[0]
@@ -174,7 +174,7 @@ def _next_prompt(job: Job, db: sqlite3.Connection) -> Rendered | None:
     group = group_queries.next_ready(db)
     if group is None:
         return None
-    with closing(contents_of(job.state / "ledger.db")) as contents:
-        store = ArtifactStore(job.state / "artifacts", contents)
+    with closing(contents_of(job.home.ledger)) as contents:
+        store = ArtifactStore(job.home.artifacts, contents)
         work = work_of(job, db, store, group, entry_queries.last_seq(db) + 1)
     return rendered(job, work, run_queries.run_state(db).next_attempt)

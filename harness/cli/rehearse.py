@@ -81,7 +81,7 @@ def must_be_playable(job: Job, faults: str) -> None:
 
 def aftermath(job: Job) -> Iterator[str]:
     """What the stand-in was asked, what went wrong on purpose, and what that is at list prices; over all rehearsals."""
-    log = job.state / "rehearsal" / "requests.jsonl"
+    log = job.home.rehearsal / "requests.jsonl"
     if job.is_free() or not log.exists():
         return
     sums = account(log)

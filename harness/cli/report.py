@@ -78,7 +78,7 @@ def _bring_up_to_date(place: Place, settings: list[str]) -> None:
     from harness.views.results import results, workbooks
     from harness.views.wording import clean, counted
 
-    if is_held(place.state / "lock"):
+    if is_held(place.home.lock):
         return
     with reading(place.state) as db:
         merges = [result.target for result in results(db) if not result.is_current]

@@ -36,15 +36,15 @@ def must_start_anew(job: Job, choice: Choice) -> None:
 
 def is_there_anything(job: Job) -> bool:
     """Is there something of this job, or of this rehearsal, that a reset would move?"""
-    return any(job.state.glob("ledger.db")) or any(job.state.glob("attempts/*"))
+    return job.home.ledger.exists() or any(job.home.attempts.glob("*"))
 
 
 def reset_now(job: Job, why: str = "") -> None:
     """Move everything to a backup, and say so, behind `why`. Of rehearsals the last three backups are kept."""
     clock = SystemClock()
     make_state_folder(job)
-    unheard = ", ".join(posted.request.verb for posted in waiting(job.state / "control"))
-    with JobLock(job.state / "lock", clock):
+    unheard = ", ".join(posted.request.verb for posted in waiting(job.home.control))
+    with JobLock(job.home.lock, clock):
         folder = backup(job, clock.now().strftime("%Y%m%dT%H%M%SZ"))
     say(f"{f'{why}: starting over; ' if why else ''}moved what was there to {shown(folder)}")
     if unheard:
@@ -62,7 +62,7 @@ def _backups(job: Job) -> Sequence[Path]:
 
 def what_is_new(job: Job) -> list[Change]:
     """What has changed about a rehearsed job since it was planned; empty when it goes on as it is."""
-    with planned(job.state / "ledger.db") as db:
+    with planned(job.home.ledger) as db:
         if db is None:
             return []
         name = name_of(db)

@@ -90,7 +90,7 @@ def reject(
         raise UsageError([Problem("reject", message, f"`{place.command('why', 'ITEM')}` shows what was accepted")])
     taken, seen = _done_ones(place, items, phase)
     _agree(place, taken, yes=yes, always=False)
-    if is_held(place.state / "lock"):
+    if is_held(place.home.lock):
         number = taken[0].batch.phase
         asked = tuple(str(each.item) for each in taken)
         if ask(place, Request("reject", who_am_i(), items=asked, phase=number, seen=seen, why=why)):

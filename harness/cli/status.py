@@ -54,7 +54,7 @@ def _print_batches(place: Place, *, as_json: bool) -> None:
     from harness.views.batch_table import batch_lines, batch_rows
     from harness.views.ledger_reading import reading
 
-    held = is_held(place.state / "lock")
+    held = is_held(place.home.lock)
     with reading(place.state) as db:
         job, rows = head(db), batch_rows(db, is_held=held)
     if as_json:
@@ -91,7 +91,7 @@ def watch(
     from harness.views.status_text import lines
 
     place = Place(manifest, rehearsal, instance)
-    if is_held(place.state / "lock"):
+    if is_held(place.home.lock):
         with showing(place.state, plain=plain):
             asyncio.run(until_run_ends(place.state))
     else:

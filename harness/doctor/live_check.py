@@ -17,7 +17,7 @@ from harness.core.remedies import remedy
 from harness.doctor.examination import Finding
 from harness.job.job import Job
 from harness.job.load import load
-from harness.ledger.attempt_rows import newest_attempt
+from harness.ledger.recorded_attempts import newest_attempt
 from harness.ledger.shared_holds import state_home
 from harness.ledger.store import opened_for_reading
 from harness.supervisor.run import RunOptions, run_job
@@ -69,7 +69,7 @@ def _trial(job: Job, folder: Path) -> Job:
 
 
 def _told(trial: Job) -> Finding:
-    with opened_for_reading(trial.state / "ledger.db") as db:
+    with opened_for_reading(trial.home.ledger) as db:
         last = newest_attempt(db)
     if last is None:
         return Finding("live", "broken", "no session was started")

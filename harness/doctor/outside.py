@@ -12,7 +12,7 @@ from http.client import HTTPException
 from queue import Empty, Queue
 
 from harness.backends.credentials import BASE_URL
-from harness.base.addresses import without_userinfo
+from harness.base.userinfo import without_userinfo
 from harness.doctor.examination import Finding
 from harness.job.environment import uses_cloud
 from harness.job.job import Job
@@ -104,5 +104,5 @@ def clock(job: Job, now: datetime, theirs: datetime | None) -> Finding:
 
 
 def _newest_entry(job: Job) -> datetime | None:
-    with planned(job.state / "ledger.db") as db:
+    with planned(job.home.ledger) as db:
         return newest_time(db) if db is not None else None

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from harness.base.job_home import HARNESS
+
 _EVIDENCE = (
     "pyvenv.cfg",
     "conda-meta",
@@ -34,7 +36,7 @@ _PARTS = (
     *("shims", "versions", "plugins", "version"),
 )
 _PROGRAMS = ("bin", "sbin", "shims")
-NEVER = (".git", ".hg", ".svn", ".jj", ".harness")
+NEVER = (".git", ".hg", ".svn", ".jj", HARNESS)
 _SYSTEM = ("/usr/", "/bin", "/sbin", "/dev", "/run", "/var/cache", "/var/spool")
 _CREDENTIALS = re.compile(
     r"\.?credentials(\.(json|toml|ya?ml|ini|db|txt|tdb))?|\.env(\..+)?|\.netrc|\.pypirc|\.?npmrc|pip\.conf|\.condarc"

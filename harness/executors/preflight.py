@@ -15,6 +15,7 @@ from harness.backends.exposure import exposed
 from harness.backends.start_request import Launch
 from harness.base.errors import BrokenSetupError
 from harness.base.files import make_folder, write_private
+from harness.base.job_home import JobHome
 from harness.base.marks import TOKEN_MARK
 from harness.base.processes import IS_LINUX
 from harness.base.removal import remove_tree
@@ -165,11 +166,11 @@ def _folders(job: Job, mounts: Sequence[Mount]) -> dict[str, list[str]]:
 
 def _ledger(job: Job, root: Path) -> Path:
     """The ledger itself when it is there; a file in its place otherwise."""
-    ledger = job.state / "ledger.db"
+    ledger = job.home.ledger
     if ledger.exists():
         return ledger
-    write_private(root / "ledger.db", b"")
-    return root / "ledger.db"
+    write_private(JobHome(root).ledger, b"")
+    return JobHome(root).ledger
 
 
 def _started() -> str:

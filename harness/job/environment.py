@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from harness.base.addresses import userinfo
+from harness.base.userinfo import userinfo
 from harness.job.checker import Inspection
 from harness.job.pydantic_errors import nearest
 from harness.job.yaml_text import Path as ValuePath

@@ -8,6 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
+from harness.base.job_home import JobHome
 from harness.evaluation.check_sandbox import NOTHING, Allowed
 from harness.job.batch_plan import BatchPlan
 from harness.job.bounds import Bounds
@@ -283,7 +284,7 @@ class Job:
     manifest: Path
     folder: Path
     state: Path
-    """`.harness/<stem>/`, or as `base.instances` says."""
+    """`.harness/<stem>/`, or as `base.instances` says; `home` has the paths in it."""
     rehearsal: bool
     scene: Path | None
     vars: Mapping[str, Any]
@@ -324,6 +325,11 @@ class Job:
     """Where the other instances of this manifest merge to."""
     scene_allow: Allowed = NOTHING
     """As of a check."""
+
+    @property
+    def home(self) -> JobHome:
+        """The paths in the state folder."""
+        return JobHome(self.state)
 
     @property
     def gate(self) -> Bounds:

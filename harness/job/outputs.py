@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness.base.errors import Problem
+from harness.base.job_home import HARNESS
 from harness.base.paths import steps_of
 from harness.job.checker import MOST_SCHEMA_BYTES, Inspection
 from harness.job.fields import schema_of_fields
@@ -108,7 +109,7 @@ def _merge(desk: Inspection, path: ValuePath, output: Output) -> Path | None:
     merge = desk.written(output.merge, _normal(desk.folder / named))
     if merge in (desk.folder, desk.folder / Path(desk.document.name).name):
         desk.complain(place, f"{text!r} is the job itself; choose another name")
-    elif ".harness" in merge.parts:
+    elif HARNESS in merge.parts:
         desk.complain(place, "the folder .harness is the harness's own; choose another place")
     elif output.shape != "files" and merge.is_dir():
         desk.complain(place, f"{text!r} is a folder, expected a file")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from harness.base.job_home import HARNESS
 from harness.base.paths import steps_of
 from harness.base.workbook import SUFFIXES
 from harness.job.cell_words import WriteBack
@@ -131,7 +132,7 @@ def _check_target(desk: Inspection, place: ValuePath, spec: WriteBackSpec, other
         desk.complain(where, "is the workbook itself, which is only changed when that is typed out", hint)
     elif any(spec.to == other or spec.to.is_relative_to(other) for other in others):
         desk.complain(where, f"{spec.to.name!r} is where something else is merged or written")
-    elif ".harness" in spec.to.parts and desk.document.has((*place, "to")):
+    elif HARNESS in spec.to.parts and desk.document.has((*place, "to")):
         desk.complain(where, "the folder .harness is the harness's own; choose another place")
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from harness.base.errors import BrokenSetupError
 from harness.base.files import sync_folder, write_atomic
+from harness.base.job_home import seal_of
 from harness.base.state import open_state
 
 _HEX_BYTES = 64
@@ -18,7 +19,7 @@ _HEX_BYTES = 64
 def seal(ledger: Path) -> None:
     """Seal a file that nobody has open for writing any more, unless its write-ahead log is still needed."""
     if not _has_log(ledger):
-        write_atomic(_path(ledger), _hash_of(ledger))
+        write_atomic(seal_of(ledger), _hash_of(ledger))
 
 
 def look(ledger: Path) -> Literal["none", "whole", "broken"]:
@@ -27,7 +28,7 @@ def look(ledger: Path) -> Literal["none", "whole", "broken"]:
     A log beside it that holds something is another ledger's, or a killed opening's: SQLite would read it as its own.
     """
     try:
-        with os.fdopen(open_state(_path(ledger), os.O_RDONLY), "rb") as file:
+        with os.fdopen(open_state(seal_of(ledger), os.O_RDONLY), "rb") as file:
             sealed = file.read(_HEX_BYTES + 1)
     except FileNotFoundError:
         return "none"
@@ -39,7 +40,7 @@ def look(ledger: Path) -> Literal["none", "whole", "broken"]:
 def remove(ledger: Path) -> None:
     """Before the first write; durable, because a seal that came back after a power cut would not fit."""
     try:
-        _path(ledger).unlink()
+        seal_of(ledger).unlink()
     except FileNotFoundError:
         return
     sync_folder(ledger.parent)
@@ -48,10 +49,6 @@ def remove(ledger: Path) -> None:
 def _has_log(ledger: Path) -> bool:
     log = ledger.with_name(f"{ledger.name}-wal")
     return log.exists() and log.stat().st_size > 0
-
-
-def _path(ledger: Path) -> Path:
-    return ledger.with_suffix(".seal")
 
 
 def _hash_of(ledger: Path) -> bytes:

@@ -11,6 +11,7 @@ from types import TracebackType
 from harness.base.clock import Clock, to_text
 from harness.base.commands import command_at
 from harness.base.errors import BrokenSetupError, JobHeldError
+from harness.base.job_home import JobHome
 from harness.base.marks import folder_identity
 from harness.base.state import open_state
 
@@ -110,8 +111,8 @@ def is_held(path: Path) -> bool:
 
 def refuse_if_held(state: Path) -> None:
     """JobHeldError when a supervisor holds the job of this state folder, before anything is started for it."""
-    if is_held(state / "lock"):
-        raise _held(state / "lock")
+    if is_held(JobHome(state).lock):
+        raise _held(JobHome(state).lock)
 
 
 def _held(path: Path) -> JobHeldError:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from harness.base.errors import HarnessError
 from harness.base.files import make_folder, write_atomic
+from harness.base.job_home import JobHome
 from harness.base.marks import state_digest
 from harness.ledger.item_queries import has_open_items
 from harness.ledger.lock import is_held
@@ -69,7 +70,7 @@ class Claims:
             if claim is None or claim.state == state:
                 continue
             if any(_overlap(_real(target), theirs) for theirs in claim.targets) and claim.holds(target):
-                yield Clash(target, claim.manifest, is_held(claim.state / "lock"))
+                yield Clash(target, claim.manifest, is_held(JobHome(claim.state).lock))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,10 @@ class _Claim:
     targets: tuple[str, ...]
 
     def holds(self, target: Path) -> bool:
-        ledger = self.state / "ledger.db"
+        ledger = JobHome(self.state).ledger
         if not ledger.exists():
             return False
-        if target.exists() or is_held(self.state / "lock"):
+        if target.exists() or is_held(JobHome(self.state).lock):
             return True
         try:
             with opened_for_reading(ledger) as db:

@@ -1,7 +1,6 @@
 """What another ledger of the same manifest has to give, and what this one could take over."""
 
 import json
-import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,12 +9,10 @@ from datetime import datetime
 from harness.base.artifacts import ArtifactStore
 from harness.base.clock import from_text
 from harness.base.ids import AttemptId, ItemId, Sha
+from harness.base.job_home import is_attempt_folder
 from harness.core.types import Artifact, BatchRef, Json
 from harness.ledger.attempt_queries import Origin
 from harness.ledger.item_queries import records_of
-
-_FOLDER = re.compile(r"attempts/[0-9]{6,}-p[0-9]+-b[0-9.]+", re.ASCII)
-"""As our own are named: what a ledger says is never a way to another place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +66,7 @@ def offer_for(db: sqlite3.Connection, phase: int, wanted: Wanted) -> Offer | Non
            AND t.ended_seq IS NOT NULL""",
         (phase, wanted.item, wanted.sha, wanted.data),
     ).fetchone()
-    if row is None or not _FOLDER.fullmatch(row[2]):
+    if row is None or not is_attempt_folder(row[2]):
         return None
     attempt, _, folder, outputs, model, time = row
     artifacts = tuple(Artifact(name, Sha(sha), size) for name, sha, size in json.loads(outputs))

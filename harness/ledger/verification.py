@@ -12,6 +12,7 @@ from pathlib import Path
 from harness.base.commands import command_at
 from harness.base.errors import HarnessError, LedgerDamagedError
 from harness.base.host_errors import in_words, is_of_the_machine
+from harness.base.job_home import JobHome
 from harness.base.state import is_plain
 from harness.ledger import clean_shutdown
 from harness.ledger.shapes import stranger_in
@@ -159,7 +160,7 @@ def _refuse_broken_contents(db: sqlite3.Connection, path: Path) -> None:
             if hashlib.sha256(content).hexdigest() != sha:
                 raise damaged(path, f"the content {sha[:12]} is not what was written")
             kept.add(sha)
-    files = path.parent / "artifacts"
+    files = JobHome(path.parent).artifacts
     for (sha,) in db.execute("SELECT DISTINCT json_extract(body, '$.sha') FROM entries WHERE kind = 'ItemAccepted'"):
         if sha not in kept and files.is_dir() and not (files / sha[:2] / sha).exists():
             raise damaged(path, f"the content {sha[:12]}, which holds accepted records, is missing")

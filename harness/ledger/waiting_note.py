@@ -12,10 +12,10 @@ from pathlib import Path
 from harness.base.clock import from_text, to_text
 from harness.base.errors import BrokenSetupError
 from harness.base.files import write_private
+from harness.base.job_home import JobHome
 from harness.base.state import open_state
 from harness.core.gate import Closed
 
-_NAME = "waiting.json"
 _MOST_BYTES = 64 * 1024
 
 
@@ -23,7 +23,7 @@ class WaitingNote:
     """The supervisor's side. A disk that does not take it costs only that it is not told."""
 
     def __init__(self, state: Path) -> None:
-        self._path = state / _NAME
+        self._path = JobHome(state).waiting_note
         self._told: Closed | None = None
 
     def forget(self) -> None:
@@ -47,7 +47,7 @@ class WaitingNote:
 def what_is_waited_for(state: Path, now: datetime) -> Closed | None:
     """What the supervisor said last, as long as that is to come; None for a file that is not whole, too."""
     try:
-        with os.fdopen(open_state(state / _NAME, os.O_RDONLY), "rb") as file:
+        with os.fdopen(open_state(JobHome(state).waiting_note, os.O_RDONLY), "rb") as file:
             told = json.loads(file.read(_MOST_BYTES))
         closed = Closed(from_text(told["until"]), told["why"], str(told["reason"]))
     except (OSError, BrokenSetupError, ValueError, KeyError, TypeError):

@@ -16,10 +16,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.base.errors import BrokenSetupError
 from harness.base.files import write_atomic
+from harness.base.job_home import JobHome
 from harness.base.state import open_state
 from harness.ledger.selection_queries import why_left_out
 
-_NAME = "written_back.json"
 _MOST_BYTES = 4 * 2**20
 MOST_KNOWN: Final = 100
 """Hashes of what was written before, of which the newest are kept: a kill may leave any of the last two."""
@@ -63,7 +63,7 @@ _ADAPTER = TypeAdapter(dict[int, WrittenBack])
 def read(state: Path) -> dict[int, WrittenBack]:
     """By phase; empty without a note, or with one that is not whole."""
     try:
-        with os.fdopen(open_state(state / _NAME, os.O_RDONLY), "rb") as file:
+        with os.fdopen(open_state(JobHome(state).written_back, os.O_RDONLY), "rb") as file:
             return _ADAPTER.validate_json(file.read(_MOST_BYTES))
     except (OSError, BrokenSetupError, ValidationError):
         return {}
@@ -72,7 +72,9 @@ def read(state: Path) -> dict[int, WrittenBack]:
 def write(state: Path, notes: Mapping[int, WrittenBack]) -> None:
     """Durable when it returns."""
     content: dict[str, Any] = {str(phase): asdict(note) for phase, note in notes.items()}
-    write_atomic(state / _NAME, json.dumps(content, ensure_ascii=False, indent=1).encode(errors="replace"))
+    write_atomic(
+        JobHome(state).written_back, json.dumps(content, ensure_ascii=False, indent=1).encode(errors="replace")
+    )
 
 
 def changes_since(db: sqlite3.Connection, reflects: int) -> int:

@@ -146,7 +146,7 @@ def _without_kept(found: Changes, db: sqlite3.Connection, planned: Sequence[str]
 
 def edited_items(job: Job, db: sqlite3.Connection, items: Sequence[Item]) -> tuple[Edited, ...]:
     """Those of these items that were planned with another row; rows that a waiting `retry` brings are no difference."""
-    brought = {row.item: row.sha for posted in spool.waiting(job.state / "control") for row in posted.request.rows}
+    brought = {row.item: row.sha for posted in spool.waiting(job.home.control) for row in posted.request.rows}
     found = []
     for item in items:
         row = row_of(job, item)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from harness.base.job_home import HARNESS
 from harness.base.texts import read_text
 from harness.core.types import Item, Json
 from harness.job.job import ItemsSpec, Job, OutputSpec, PhaseSpec, SessionSpec
@@ -81,7 +82,7 @@ def composer_job(job: Job, state: Path, request: Path, model: str) -> Job:
 def prompt_job(folder: Path, name: str, variables: Mapping[str, Json], model: str) -> Job:
     """A job without a manifest: the named prompt once, with these variables. Its record is whatever object the prompt
     asks for; that of the batch composer has a `batch_plan`."""
-    state = folder / ".harness" / f"{name}.prompt"
+    state = folder / HARNESS / f"{name}.prompt"
     prompt, called = template_of(folder, name)
     bare = Manifest(items=Items(file=REQUEST))
     job = Job(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.base.errors import HarnessError, Problem, UsageError
 from harness.base.instances import origin_of
+from harness.base.job_home import HARNESS, LEDGER
 from harness.base.texts import in_yaml, shown
 from harness.job.job import Job
 from harness.ledger.job_queries import name_of, planned
@@ -15,10 +16,10 @@ from harness.ledger.job_queries import name_of, planned
 def refuse_renamed(job: Job) -> None:
     """UsageError for a manifest whose ledger has another name, and for one without a ledger where one of its name lies
     beside it whose manifest is gone."""
-    recorded = _name_in(job.state / "ledger.db")
+    recorded = _name_in(job.home.ledger)
     if recorded is not None and recorded != job.name:
         raise UsageError([of_another_name(job, recorded)])
-    if job.rehearsal or (job.state / "ledger.db").exists():
+    if job.rehearsal or (job.home.ledger).exists():
         return
     for state in _without_manifest(job):
         old = job.folder / f"{origin_of(state).manifest.stem}{job.manifest.suffix}"
@@ -41,7 +42,7 @@ def of_another_name(job: Job, recorded: str) -> Problem:
 
 
 def _without_manifest(job: Job) -> Iterator[Path]:
-    for ledger in sorted((job.folder / ".harness").glob("*/ledger.db")):
+    for ledger in sorted((job.folder / HARNESS).glob(f"*/{LEDGER}")):
         state = ledger.parent
         is_ours = state != job.state and not state.name.endswith(".rehearsal") and ".backup" not in state.name
         if is_ours and not origin_of(state).manifest.exists() and _name_in(ledger) == job.name:

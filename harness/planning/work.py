@@ -4,7 +4,7 @@ import json
 import sqlite3
 
 from harness.base.artifacts import ArtifactStore
-from harness.base.ids import AttemptId, GroupId, ItemId, Sha
+from harness.base.ids import GroupId, ItemId, Sha
 from harness.core.types import BatchRef, Json
 from harness.core.work import Work
 from harness.job.job import Job, PhaseSpec
@@ -39,12 +39,6 @@ def work_to_judge(
     group = ReadyGroup(GroupId(0), batch, items, 0, late=True)
     known = item_queries.items_of(db, group, store, job.folder)
     return Work(phase, batch, known, context=_context(phase, db, store, group, before_seq))
-
-
-def attempt_folder(attempt: AttemptId, batch: BatchRef) -> str:
-    """The folder of an attempt, below the state folder: named by numbers, never by the user's data."""
-    label = f"b{batch.number:03d}" + (f".{batch.part}" if batch.part else "")
-    return f"attempts/{attempt:06d}-p{batch.phase}-{label}"
 
 
 def _context(

@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from harness.base.job_home import JobHome
+
 
 class Attempts:
     """The attempts under `<state>/attempts/`. A folder is read once, when a session asks that none read so far has."""
 
     def __init__(self, state: Path) -> None:
-        self._folder = state / "attempts"
+        self._folder = JobHome(state).attempts
         self._read: set[str] = set()
         self._specs: dict[str, Path] = {}
 

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, Self
 import harness
 from harness.base.errors import BrokenSetupError, Problem, UsageError
 from harness.base.files import make_folder, write_private
+from harness.base.job_home import JobHome
 from harness.evaluation.check_sandbox import Boxed, to_json
 from harness.rehearsal.brief import Briefing
 
@@ -60,7 +61,7 @@ class RehearsalServer:
         UsageError when the scene or the faults are wrong; BrokenSetupError when it does not come up. The server gets
         an empty environment: no credential can reach a scene.
         """
-        folder = make_folder(state / "rehearsal")
+        folder = make_folder(JobHome(state).rehearsal)
         log = folder / "requests.jsonl"
         words = ["--state", str(state), "--log", str(log), "--port-file", str(folder / "port"), "--seed", str(seed)]
         words += [f"--faults={faults}"] if faults else []

@@ -145,11 +145,11 @@ def _desk(job: Job, expected: re.Pattern[str]) -> Iterator[tuple[RunContext, Fin
     clock = SystemClock()
     try:
         with (
-            JobLock(job.state / "lock", clock),
+            JobLock(job.home.lock, clock),
             open_ledger(job, clock) as ledger,
             _bounded(job) as bounded,
         ):
-            store = ArtifactStore(job.state / "artifacts", ledger.contents)
+            store = ArtifactStore(job.home.artifacts, ledger.contents)
             judge = judge_with(job, store, bounded)
             run = RunContext(job, ledger, store, clock, _NoSessions(), judge, DuplicateIds(job, ledger))
             yield run, _as_expected(job, ledger, bounded, expected)
@@ -192,8 +192,8 @@ def _as_expected(job: Job, ledger: Ledger, bounded: Bounded, expected: re.Patter
 def bring_up_to_date(job: Job) -> None:
     """Write merged files and progress as the ledger has them, after a run that was killed. JobHeldError, UsageError."""
     clock = SystemClock()
-    with JobLock(job.state / "lock", clock), open_ledger(job, clock) as ledger:
-        store = ArtifactStore(job.state / "artifacts", ledger.contents)
+    with JobLock(job.home.lock, clock), open_ledger(job, clock) as ledger:
+        store = ArtifactStore(job.home.artifacts, ledger.contents)
         with closing(Bounded()) as bounded:
             judge = judge_with(job, store, bounded)
             run = RunContext(job, ledger, store, clock, _NoSessions(), judge, DuplicateIds(job, ledger))

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from harness.base.errors import LedgerDamagedError
 from harness.base.ids import AttemptId, ItemId, Token
+from harness.base.job_home import attempt_folder
 from harness.core.claims import of_asked_models
 from harness.core.events import AttemptEnded, AttemptStarted
 from harness.core.faults import UNKNOWN, classify
@@ -26,7 +27,7 @@ from harness.ledger.flow import follow
 from harness.ledger.group_queries import ReadyGroup
 from harness.ledger.open_attempts import checks_raised, open_attempt
 from harness.ledger.run_queries import Used
-from harness.planning.work import attempt_folder, work_of
+from harness.planning.work import work_of
 from harness.prompts.render import render
 from harness.supervisor.judgement import store_accepted, verdicts_on
 from harness.supervisor.run_context import RunContext
@@ -60,7 +61,7 @@ def new_identity(run: RunContext, group: ReadyGroup) -> Identity:
     """A fresh identity for the next attempt of a group."""
     db = run.ledger.db
     attempt = run_queries.run_state(db).next_attempt
-    folder = attempt_folder(attempt, group.batch)
+    folder = attempt_folder(attempt, group.batch.phase, group.batch.number, group.batch.part)
     return Identity(attempt, Token(secrets.token_hex(16)), str(uuid.uuid4()), folder, entry_queries.last_seq(db) + 1)
 
 

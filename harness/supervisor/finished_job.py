@@ -22,7 +22,7 @@ def at_rest(job: Job, ledger: Ledger, choice: Choice) -> Finished | None:
         not is_over
         or group_queries.has_parked_groups(db)
         or attempt_queries.unsettled(db)
-        or spool.waiting(job.state / "control")
+        or spool.waiting(job.home.control)
     ):
         return None
     if late(job, db) or not all(is_merged(ledger, phase) for phase in job.phases):

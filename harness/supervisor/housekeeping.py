@@ -11,6 +11,7 @@ from harness.base.errors import BrokenSetupError, HarnessError
 from harness.base.files import remove_half_written
 from harness.base.host_errors import number_of
 from harness.base.instances import origin_of
+from harness.base.job_home import LEDGER
 from harness.base.removal import remove_tree
 from harness.core.faults import classify
 from harness.core.run_events import RunEnded
@@ -38,7 +39,7 @@ def errors_path(job: Job) -> Path:
 
 
 def _has_neighbor(job: Job) -> bool:
-    others = (path.parent for path in job.state.parent.glob("*/ledger.db") if path.parent.name != job.state.name)
+    others = (path.parent for path in job.state.parent.glob(f"*/{LEDGER}") if path.parent.name != job.state.name)
     return any("." not in other.name.removeprefix(job.state.name) for other in others if not origin_of(other).instance)
 
 
@@ -53,17 +54,17 @@ def leave_shared_progress(job: Job) -> None:
 
 def tidy(job: Job) -> None:
     """Remove what a killed run left half done; only for the holder of the job's lock."""
-    ArtifactStore(job.state / "artifacts").tidy()
+    ArtifactStore(job.home.artifacts).tidy()
     for written in (progress_path(job), errors_path(job)):
         remove_half_written(written.parent, written.name)
-    remove_half_written(job.state, "ledger.seal")
+    remove_half_written(job.state, job.home.seal.name)
     leave_shared_progress(job)
     for leftover in job.state.glob("preflight-*"):
         remove_tree(leftover)
 
 
 def ballast_path(job: Job) -> Path:
-    return job.state / "ballast"
+    return job.home.reserve_file
 
 
 async def give_up(run: RunContext, merger: Merger, reason: str) -> None:

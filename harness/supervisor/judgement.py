@@ -85,9 +85,9 @@ def _making_nothing(judgement: Judgement) -> Judgement:
 
 def accepted_before(job: Job, phase: int) -> Known | None:
     """The item of a phase that was accepted last, as checks are shown it; for any thread. None when there is none."""
-    ledger = job.state / "ledger.db"
+    ledger = job.home.ledger
     with opened_for_reading(ledger) as db, closing(contents_of(ledger)) as contents:
-        store = ArtifactStore(job.state / "artifacts", contents)
+        store = ArtifactStore(job.home.artifacts, contents)
         newest = item_queries.newest_accepted(db, phase)
         if newest is None:
             return None

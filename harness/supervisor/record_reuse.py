@@ -18,6 +18,7 @@ from harness.base.clock import to_text
 from harness.base.errors import HarnessError
 from harness.base.ids import AttemptId, ItemId
 from harness.base.instances import VAR
+from harness.base.job_home import JobHome
 from harness.base.state import refuse_linked
 from harness.core.events import Event, ItemAccepted
 from harness.core.settle import recover
@@ -84,9 +85,9 @@ def _newest(run: RunContext, name: str, fresh: Sequence[Wanted]) -> dict[ItemId,
 def _offers(run: RunContext, state: Path, name: str, fresh: Sequence[Wanted]) -> list[Offer]:
     try:
         with ExitStack() as stack:
-            ledger = refuse_linked(state) / "ledger.db"
+            ledger = JobHome(refuse_linked(state)).ledger
             db = stack.enter_context(opened_for_reading(ledger))
-            theirs = ArtifactStore(state / "artifacts", stack.enter_context(closing(contents_of(ledger))))
+            theirs = ArtifactStore(JobHome(state).artifacts, stack.enter_context(closing(contents_of(ledger))))
             phase = phase_called(db, name)
             if phase is None or not _asks_the_same(run.job, db, name):
                 return []
@@ -158,8 +159,8 @@ def _with_source(event: Event, taken: _Taken) -> Event:
 
 def _copied(store: ArtifactStore, state: Path, artifacts: Sequence[Artifact]) -> bool:
     """Put the frozen outputs into our own store; False when one of them is not what its name says."""
-    with closing(contents_of(state / "ledger.db")) as contents:
-        theirs = ArtifactStore(state / "artifacts", contents)
+    with closing(contents_of(JobHome(state).ledger)) as contents:
+        theirs = ArtifactStore(JobHome(state).artifacts, contents)
         for artifact in artifacts:
             with theirs.open(artifact.sha) as source:
                 if store.put_pieces(iter(partial(source.read, 1 << 20), b"")).sha != artifact.sha:

@@ -97,7 +97,7 @@ def _in_words(job: Job, error: Exception) -> HarnessError | None:
     if isinstance(error, HarnessError):
         return error
     if type(error) is sqlite3.DatabaseError:
-        return refused(job.state / "ledger.db", error)
+        return refused(job.home.ledger, error)
     return in_words(error, job.state) if is_of_the_machine(error) else None
 
 
@@ -109,11 +109,11 @@ def _run_held(
     make_state_folder(job)
     with (
         stopped_whole(),
-        JobLock(job.state / "lock", clock) as lock,
+        JobLock(job.home.lock, clock) as lock,
         Awake("a job is running") as awake,
         Guardian() as guardian,
     ):
-        spool.forget_cancels(job.state / "control")
+        spool.forget_cancels(job.home.control)
         tidy(job)
         reserve_file.lay(ballast_path(job))
         asyncio.run(preflight(containment, job, guardian))
@@ -145,7 +145,7 @@ def _run_context(
     options: RunOptions,
 ) -> RunContext:
     credential = options.credential
-    store = ArtifactStore(job.state / "artifacts", ledger.contents)
+    store = ArtifactStore(job.home.artifacts, ledger.contents)
     judged_in = judge_in(job, bounded)
 
     async def is_complete(glance: ArtifactStore, work: Work, produced: Produced) -> bool:
@@ -156,7 +156,7 @@ def _run_context(
 
     executor = LocalExecutor(
         job=job,
-        tools=Tools(store, clock, is_complete, keeping=Keeping(job.state / "attempts")),
+        tools=Tools(store, clock, is_complete, keeping=Keeping(job.home.attempts)),
         containment=containment,
         guardian=guardian,
         credential=credential,
@@ -206,7 +206,7 @@ async def _supervise(
             withdrawn(phase)
         return choose(run.ledger, options.choice)
 
-    requests = RequestDesk(job.state / "control", run.ledger, withdrawn, run.shared_holds)
+    requests = RequestDesk(job.home.control, run.ledger, withdrawn, run.shared_holds)
     supervisor = Supervisor(run, merger, progress, requests, on_event, is_lock_in_place)
     if options.settle_only:
         supervisor.start_nothing()
@@ -246,5 +246,5 @@ async def _look_around(run: RunContext, supervisor: Supervisor) -> None:
 
 async def _listen(job: Job, supervisor: Supervisor) -> None:
     """Wake the supervisor when something comes into the control spool."""
-    async for _ in spool.arrivals(job.state / "control"):
+    async for _ in spool.arrivals(job.home.control):
         supervisor.wake()

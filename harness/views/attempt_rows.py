@@ -7,11 +7,11 @@ from typing import Literal
 
 from harness.core import events as e
 from harness.core.faults import SUPERVISOR_LOST
-from harness.ledger import attempt_rows
-from harness.ledger.attempt_rows import AttemptRow
+from harness.ledger import recorded_attempts
 from harness.ledger.batch_queries import batches_of_first_phase
 from harness.ledger.entry_queries import events_backwards
 from harness.ledger.phase_queries import phases
+from harness.ledger.recorded_attempts import AttemptRow
 from harness.views.wording import clean, counted, shorten_id
 
 Said = Literal["accepted", "struck", "returned", "failed", "again"]
@@ -69,16 +69,16 @@ class AttemptView(AttemptRow):
 
 def all_attempts(db: sqlite3.Connection) -> Iterator[AttemptView]:
     """Every attempt, in the order they started."""
-    return _views(db, attempt_rows.all_attempts(db))
+    return _views(db, recorded_attempts.all_attempts(db))
 
 
 def attempts_of(db: sqlite3.Connection, phase: int, item: str) -> list[AttemptView]:
     """The attempts that one item of one phase was in, in order."""
-    return list(_views(db, attempt_rows.attempts_of(db, phase, item)))
+    return list(_views(db, recorded_attempts.attempts_of(db, phase, item)))
 
 
 def attempt(db: sqlite3.Connection, id_: int) -> AttemptView:
-    return _view(attempt_rows.attempt(db, id_), Batches(db))
+    return _view(recorded_attempts.attempt(db, id_), Batches(db))
 
 
 def _views(db: sqlite3.Connection, rows: Iterable[AttemptRow]) -> Iterator[AttemptView]:
@@ -100,7 +100,7 @@ def known_duration(fault: str | None, duration_s: float | None) -> float | None:
 def made_by(db: sqlite3.Connection, of: AttemptView) -> list[str]:
     """`["20 seeds", "58 LEGOs"]`: what was accepted and what later phases make of it; empty where one item is one
     record and nothing is made of it."""
-    found = attempt_rows.yield_of(db, of.id)
+    found = recorded_attempts.yield_of(db, of.id)
     counts = list(found.made)
     if found.records != found.items:
         counts.insert(0, ("record", found.records))

@@ -11,6 +11,7 @@ from typing import Final
 
 from harness.base.errors import HarnessError
 from harness.base.folder_watch import FolderWatch
+from harness.base.job_home import JobHome
 from harness.ledger.lock import is_held
 
 _LONGEST_S: Final = 2.0
@@ -41,7 +42,7 @@ async def until_run_ends(state: Path) -> None:
     """Returns when no supervisor holds the job."""
     async with contextlib.aclosing(changes(state)) as following:
         async for _ in following:
-            if not is_held(state / "lock"):
+            if not is_held(JobHome(state).lock):
                 return
 
 

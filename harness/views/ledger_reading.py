@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.base.commands import command_at
 from harness.base.errors import Problem, UsageError
 from harness.base.instances import instances_of, origin_of
+from harness.base.job_home import JobHome
 from harness.core.codec import UnreadableEntryError
 from harness.ledger import clean_shutdown
 from harness.ledger.job_queries import planned
@@ -24,18 +25,18 @@ def reading(state: Path) -> Iterator[sqlite3.Connection]:
     """
     refuse_lost(state)
     try:
-        with planned(state / "ledger.db") as db:
+        with planned(JobHome(state).ledger) as db:
             if db is None:
                 raise UsageError([not_planned(state)])
             yield db
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError) as error:
-        if clean_shutdown.look(state / "ledger.db") == "whole" or is_held(
-            state / "lock"
+        if clean_shutdown.look(JobHome(state).ledger) == "whole" or is_held(
+            JobHome(state).lock
         ):  # it is what was written: our bug
             raise
-        raise damaged(state / "ledger.db", f"{type(error).__name__}: {error}") from error
+        raise damaged(JobHome(state).ledger, f"{type(error).__name__}: {error}") from error
     except UnreadableEntryError as error:
-        raise damaged(state / "ledger.db", str(error)) from error
+        raise damaged(JobHome(state).ledger, str(error)) from error
 
 
 def is_planned(state: Path) -> bool:
@@ -63,4 +64,4 @@ def not_planned(state: Path) -> Problem:
 def rehearsal_beside(state: Path) -> Path | None:
     """The state folder of this job's rehearsal, when there is one; None for a rehearsal itself."""
     beside = state.with_name(f"{state.name}.rehearsal")
-    return beside if (beside / "ledger.db").exists() else None
+    return beside if (JobHome(beside).ledger).exists() else None

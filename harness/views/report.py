@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.base.durations import in_words
 from harness.base.files import write_atomic
 from harness.base.instances import origin_of
+from harness.base.job_home import JobHome
 from harness.base.nouns import plural
 from harness.core.money import in_words as money
 from harness.core.money import to_usd
@@ -67,7 +68,7 @@ def write_report(state: Path, folder: Path, asked: Asked, now: datetime) -> Writ
 
     One view of the ledger for all of them. UsageError when nothing was planned yet.
     """
-    held = is_held(state / "lock")
+    held = is_held(JobHome(state).lock)
     with reading(state) as db:
         status = replace(status_of(db, now, is_held=held), instance=origin_of(state).instance)
         markdown = "\n".join(_markdown(db, status, asked, now)) + "\n"

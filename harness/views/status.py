@@ -8,14 +8,15 @@ from typing import Any, Literal
 
 from harness.base.clock import to_text
 from harness.base.instances import origin_of
+from harness.base.job_home import JobHome
 from harness.core.gate import Closed
 from harness.core.money import to_usd
 from harness.ledger import group_queries, lock, money_queries
-from harness.ledger.attempt_rows import open_attempts
 from harness.ledger.counts import Counts, PhaseCounts, job_counts, phase_counts
 from harness.ledger.dashboard import estimated_completion
 from harness.ledger.job_queries import Head, head
 from harness.ledger.progress_file import edited_copies, failed_items
+from harness.ledger.recorded_attempts import open_attempts
 from harness.ledger.reuse_queries import reused
 from harness.ledger.waiting_note import what_is_waited_for
 from harness.views.attempt_rows import Batches, BatchName
@@ -118,10 +119,10 @@ def new(job: str, *, rehearsal: bool, instance: str | None = None) -> Status:
 
 def read_status(state: Path, now: datetime) -> Status:
     """UsageError when nothing was planned yet: say `new` then."""
-    is_held = lock.is_held(state / "lock")
+    is_held = lock.is_held(JobHome(state).lock)
     with reading(state) as db:
         waited_for = what_is_waited_for(state, now) if is_held else None
-        requests = _waiting_requests(state / "control")
+        requests = _waiting_requests(JobHome(state).control)
         found = status_of(db, now, is_held=is_held, waiting_requests=requests, waited_for=waited_for)
         backs = workbooks(db, state)
     edited = tuple(path.name for path in edited_copies(state))

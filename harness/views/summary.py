@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.base.clock import to_text
 from harness.base.durations import in_words
+from harness.base.job_home import JobHome
 from harness.core.money import in_words as money
 from harness.core.money import to_usd
 from harness.ledger.lock import is_held
@@ -37,7 +38,7 @@ class Summary:
 
 def summary(state: Path, asked: Asked, now: datetime) -> Summary:
     """Of the job so far. UsageError when nothing was planned yet."""
-    held = is_held(state / "lock")
+    held = is_held(JobHome(state).lock)
     with reading(state) as db:
         status = status_of(db, now, is_held=held)
         runs = facts.runs(db)

@@ -13,6 +13,7 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.clock import from_text, to_text
 from harness.base.errors import Problem, UsageError
 from harness.base.ids import Sha
+from harness.base.job_home import JobHome
 from harness.core.events import Event, ItemAccepted, ItemWithdrawn
 from harness.core.item_ids import near
 from harness.core.money import to_usd
@@ -182,11 +183,11 @@ def _told_as_json(told: Told, state: Path) -> dict[str, Any]:
 
 def history(state: Path, item: str) -> History:
     """UsageError with near ids when no item is called so."""
-    with reading(state) as db, closing(contents_of(state / "ledger.db")) as contents:
+    with reading(state) as db, closing(contents_of(JobHome(state).ledger)) as contents:
         rows = relatives(db, item)
         if not rows:
             raise UsageError([Problem(repr(item), *unknown_in_words(db, item))])
-        store = ArtifactStore(state / "artifacts", contents)
+        store = ArtifactStore(JobHome(state).artifacts, contents)
         chapters = tuple(_chapter(db, store, phase, name) for phase, name in _family(rows, item))
         return History(item, head(db).rehearsal, state, chapters)
 

@@ -92,7 +92,7 @@ def _sources() -> list[Source]:
 SOURCES = _sources()
 
 
-def _imports(tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
+def imports_of(tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node, alias.name) for alias in node.names)
@@ -112,7 +112,7 @@ def _functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef
 def test_rooms_import_only_in_their_direction() -> None:
     wrong = []
     for source in SOURCES:
-        for node, module in _imports(source.tree):
+        for node, module in imports_of(source.tree):
             parts = module.split(".")
             if parts[0] != "harness" or len(parts) < 2 or parts[1] not in MAY_IMPORT or source.room not in MAY_IMPORT:
                 continue
@@ -127,7 +127,7 @@ def test_our_modules_are_never_imported_inside_a_function_except_by_the_command_
         for source in SOURCES
         if source.room != "cli"
         for function in _functions(source.tree)
-        for node, module in _imports(function)
+        for node, module in imports_of(function)
         if module.split(".")[0] == "harness"
     ]
     assert not wrong, "\n".join(wrong)
@@ -137,7 +137,7 @@ def test_heavy_libraries_are_imported_only_where_they_belong() -> None:
     wrong = []
     for source in SOURCES:
         at_once = {id(node) for node in source.tree.body}
-        for node, module in _imports(source.tree):
+        for node, module in imports_of(source.tree):
             library = module.split(".")[0]
             if library not in HEAVY:
                 continue
