@@ -8,17 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from harness.backends import model_switches
-from harness.backends.activity import Pulse
 from harness.backends.cli_start import Outfit
 from harness.backends.cli_stream import Reading
-from harness.backends.credentials import Credential
-from harness.backends.session import Paths
+from harness.backends.session import SessionStart
 from harness.backends.session_record import Blotter
-from harness.backends.start_request import Starter
 from harness.backends.transport import Line, RecordedTransport
 from harness.backends.usage_count import Count
 from harness.core.faults import STATUS_OF_A_BROKEN_SCENE
-from harness.core.models import asked_by
 from harness.core.symptoms import Symptoms
 from harness.core.types import SessionFacts
 from harness.core.work import AttemptSpec
@@ -34,26 +30,13 @@ _SWITCHES: Mapping[str, str] = {"CLAUDE_CODE_ENTRYPOINT": "sdk-py"}
 class ClaudeSession:
     """One session. Everything that can go wrong in it ends as symptoms."""
 
-    def __init__(
-        self,
-        spec: AttemptSpec,
-        paths: Paths,
-        starter: Starter,
-        pulse: Pulse,
-        credential: Credential | None,
-        environ: Mapping[str, str],
-    ) -> None:
-        """`credential` may be None when the session asks a cloud."""
-        self._spec = spec
-        self._paths = paths
-        self._starter = starter
-        self._outfit = Outfit(spec, paths, starter, credential, environ)
-        self._count = Count(
-            spec.session.model or "",
-            spec.caps.output_tokens,
-            len((spec.rendered.prompt + spec.rendered.instructions).encode(errors="replace")),
-        )
-        self._reading = Reading(spec.session_id, pulse, self._count, asked_by(spec.session))
+    def __init__(self, start: SessionStart) -> None:
+        self._spec = start.spec
+        self._paths = start.paths
+        self._starter = start.starter
+        self._outfit = Outfit.of(start)
+        self._count = Count.of(start.spec)
+        self._reading = Reading.of(start.spec, start.pulse, self._count)
         self._spent: asyncio.Task[None] | None = None
         """Ends the session at its cap, which it has reached with answers that the CLI leaves out."""
         self._client: ClaudeSDKClient | None = None

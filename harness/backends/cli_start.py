@@ -14,12 +14,14 @@ from harness.backends.credentials import VARIABLE, Credential, RehearsedWeb
 from harness.backends.managed import forbids_bypass
 from harness.backends.passed_environment import PROXIES, Passed, passed_on
 from harness.backends.reach import is_within_reach
-from harness.backends.session import Paths
+from harness.backends.session import Paths, SessionStart
 from harness.backends.start_request import WITHHELD, Launch, Starter, View
+from harness.base.errors import UsageError
 from harness.base.files import write_private
 from harness.core.prices import CONTEXT_TOKENS, context_of
 from harness.core.work import AttemptSpec
 from harness.job.environment import ALLOWED, uses_cloud
+from harness.job.job import Job, PhaseSpec
 from harness.job.tools import EDITING, READING
 
 INSIDE = "/opt/claude"
@@ -62,6 +64,10 @@ class Outfit:
     starter: Starter
     credential: Credential | None
     environ: Mapping[str, str]
+
+    @classmethod
+    def of(cls, start: SessionStart) -> "Outfit":
+        return cls(start.spec, start.paths, start.starter, start.credential, start.environ)
 
     def lay_out(self) -> None:
         """Write the files that the arguments name. OSError."""
@@ -138,6 +144,17 @@ def cli_folder() -> Path:
     if folder is None or not (folder / "claude").is_file():
         raise FileNotFoundError(errno.ENOENT, "claude-agent-sdk brings no Claude Code CLI on this platform", "claude")
     return folder
+
+
+def shown_cli(job: Job, phase: PhaseSpec, environ: Mapping[str, str]) -> Launch:
+    """What its sessions are shown. FileNotFoundError when the program is not there."""
+    files: tuple[Path, ...] = ()
+    if not job.rehearsal:
+        try:
+            files = passed_on(phase.session.env, environ).files
+        except UsageError:  # a $NAME that is not set: said where sessions start
+            files = ()
+    return Launch((f"{INSIDE}/claude",), {}, (*job.readable, *files), ((cli_folder(), INSIDE),))
 
 
 def _secret_names(variables: Mapping[str, str]) -> set[str]:

@@ -14,9 +14,10 @@ from harness.backends.activity import Pulse
 from harness.backends.session import MOST_COST_USD
 from harness.backends.usage_count import Count
 from harness.base.texts import whole
-from harness.core.models import Asked
+from harness.core.models import Asked, asked_by
 from harness.core.symptoms import RateLimit, Symptoms
 from harness.core.types import SessionEvent, SessionFacts
+from harness.core.work import AttemptSpec
 
 _SYNTHETIC = "<synthetic>"
 _ANY = Asked((), is_open=True)
@@ -69,6 +70,10 @@ class Reading:
         """Per message id: the CLI repeats an answer's usage on each of its blocks."""
         self._retried: int | None = None
         self._result: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, spec: AttemptSpec, pulse: Pulse, count: Count) -> "Reading":
+        return cls(spec.session_id, pulse, count, asked_by(spec.session))
 
     @property
     def has_result(self) -> bool:

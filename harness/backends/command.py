@@ -14,16 +14,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from types import MappingProxyType
 
-from harness.backends.activity import Pulse
-from harness.backends.session import MOST_COST_USD, Paths
+from harness.backends.session import MOST_COST_USD, SessionStart
 from harness.backends.session_record import Blotter, Drain, Recorder
-from harness.backends.start_request import Launch, Starter
+from harness.backends.start_request import Launch
 from harness.base.termination import wait_gone
 from harness.core.symptoms import Symptoms
 from harness.core.types import SessionFacts
-from harness.core.work import AttemptSpec
+from harness.job.job import Job, PhaseSpec
 
 _USAGE_FILE = "usage.json"
 _MOST_USAGE_BYTES = 65536
@@ -39,22 +37,13 @@ _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 class CommandSession:
     """One run of the program. It ended well when it exits with 0."""
 
-    def __init__(
-        self,
-        spec: AttemptSpec,
-        paths: Paths,
-        starter: Starter,
-        pulse: Pulse,
-        environ: Mapping[str, str],
-        keys: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
-        """`keys` are variables of the user's that it gets by name; their values are blotted out of what is kept."""
-        self._keys = keys
-        self._spec = spec
-        self._paths = paths
-        self._starter = starter
-        self._pulse = pulse
-        self._environ = environ
+    def __init__(self, start: SessionStart) -> None:
+        self._keys = start.keys
+        self._spec = start.spec
+        self._paths = start.paths
+        self._starter = start.starter
+        self._pulse = start.pulse
+        self._environ = start.environ
         self._symptoms = Symptoms()
         self._notes: tuple[str, ...] = ()
         self._left: tuple[str, ...] = ()
@@ -144,6 +133,11 @@ class CommandSession:
 def told_cost(work: Path) -> Decimal | None:
     """What a program that may not have ended had said it cost; None when it had not said."""
     return _read_usage(work / _USAGE_FILE)[0] if (work / _USAGE_FILE).exists() else None
+
+
+def shown_program(job: Job, phase: PhaseSpec, environ: Mapping[str, str]) -> Launch:
+    """What its sessions are shown. FileNotFoundError when the program is not there."""
+    return Launch((str(find_program(phase.session.command[0], environ)),), {}, job.readable)
 
 
 def find_program(word: str, environ: Mapping[str, str]) -> Path:

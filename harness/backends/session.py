@@ -1,11 +1,16 @@
 """What every backend gives: one session that runs to its end, and what was seen of it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
+from harness.backends.activity import Pulse
+from harness.backends.credentials import Credential
+from harness.backends.start_request import Starter
 from harness.core.symptoms import Symptoms
 from harness.core.types import SessionFacts
+from harness.core.work import AttemptSpec
 
 MOST_COST_USD: Final = 1_000_000
 """What claims to have cost more is no cost."""
@@ -21,6 +26,22 @@ class Paths:
     stream: Path
     errors: Path
     tmp: Path
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStart:
+    """All that a session is made of."""
+
+    spec: AttemptSpec
+    paths: Paths
+    starter: Starter
+    pulse: Pulse
+    environ: Mapping[str, str]
+    """The user's own, of which it gets what is named."""
+    credential: Credential | None = None
+    """None when its backend needs none, or it asks a cloud."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the user's that a program gets by name; their values are kept out of what is recorded."""
 
 
 class Session(Protocol):

@@ -24,7 +24,7 @@ def find_supply(job: Job, environ: Mapping[str, str], home: Path, shared_state: 
     What is set in the environment comes before a login. UsageError when there is nothing, or more than one thing and
     no `auth`, or something that `session.env` names is not set.
     """
-    asking = [phase.session for phase in job.phases if phase.session.asks_model]
+    asking = [phase.session for phase in job.phases if phase.session.kind.needs_credential]
     for session in asking:
         passed_on(session.env, environ)
     if all(uses_cloud(session.env) for session in asking):

@@ -23,15 +23,13 @@ from pathlib import Path
 from typing import Final
 
 from harness.backends import model_switches
-from harness.backends.activity import Pulse
 from harness.backends.cli_start import Outfit
 from harness.backends.cli_stream import Reading
-from harness.backends.credentials import Credential
 from harness.backends.passed_environment import Passed
 from harness.backends.screen import COLUMNS, ROWS, Screen
-from harness.backends.session import Paths
+from harness.backends.session import SessionStart
 from harness.backends.session_record import Blotter, Drain, Recorder
-from harness.backends.start_request import Launch, Starter
+from harness.backends.start_request import Launch
 from harness.backends.transcript import Transcript, Translation, account_of
 from harness.backends.transport import Line
 from harness.backends.usage_count import Count
@@ -39,10 +37,9 @@ from harness.base.files import write_private
 from harness.base.folder_watch import FolderWatch
 from harness.base.termination import wait_gone
 from harness.core.faults import STATUS_OF_A_BROKEN_SCENE
-from harness.core.models import asked_by, full_name
+from harness.core.models import full_name
 from harness.core.symptoms import Symptoms
 from harness.core.types import SessionFacts
-from harness.core.work import AttemptSpec
 
 SCREEN_FILE: Final = "screen.txt"
 """In the folder of an attempt that ended badly: what stood on its screen last."""
@@ -72,26 +69,17 @@ _EVERYTHING = re.compile(rb".+", re.DOTALL)
 class TerminalSession:
     """One session. Everything that can go wrong in it ends as symptoms."""
 
-    def __init__(
-        self,
-        spec: AttemptSpec,
-        paths: Paths,
-        starter: Starter,
-        pulse: Pulse,
-        credential: Credential | None,
-        environ: Mapping[str, str],
-    ) -> None:
-        """`credential` may be None when the session asks a cloud."""
+    def __init__(self, start: SessionStart) -> None:
+        spec = start.spec
         self._spec = spec
-        self._paths = paths
-        self._starter = starter
-        self._pulse = pulse
-        self._outfit = Outfit(spec, paths, starter, credential, environ)
-        size = len((spec.rendered.prompt + spec.rendered.instructions).encode(errors="replace"))
-        self._count = Count(spec.session.model or "", spec.caps.output_tokens, size, hears_begins=False)
-        self._reading = Reading(spec.session_id, pulse, self._count, asked_by(spec.session))
+        self._paths = start.paths
+        self._starter = start.starter
+        self._pulse = start.pulse
+        self._outfit = Outfit.of(start)
+        self._count = Count.of(spec)
+        self._reading = Reading.of(spec, start.pulse, self._count)
         self._translation = Translation(spec.session_id, full_name(spec.session.model) if spec.session.model else None)
-        self._transcript = Transcript(paths.config, spec.session_id)
+        self._transcript = Transcript(start.paths.config, spec.session_id)
         self._symptoms = Symptoms()
         self._notes: list[str] = []
         self._stirred = asyncio.Event()

@@ -23,6 +23,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from harness.core.prices import context_of, cost_of
+from harness.core.work import AttemptSpec
 
 _SYNTHETIC = "<synthetic>"
 _OVERHEAD_TOKENS: Final = 16_000
@@ -101,6 +102,13 @@ class Count:
     _context_tokens: int = field(default=_OVERHEAD_TOKENS, init=False)
     _fresh_bytes: int = field(default=0, init=False)
     _seen: set[str] = field(default_factory=set, init=False)
+
+    @classmethod
+    def of(cls, spec: AttemptSpec) -> "Count":
+        """For the session that it is about to be given to."""
+        size = len((spec.rendered.prompt + spec.rendered.instructions).encode(errors="replace"))
+        hears_begins = spec.session.kind.speaks == "stream-json"
+        return cls(spec.session.model or "", spec.caps.output_tokens, size, hears_begins=hears_begins)
 
     def __post_init__(self) -> None:
         self._fresh_bytes = self.prompt_bytes

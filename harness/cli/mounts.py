@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.backends.exposure import exposed
+from harness.backends.registry import exposed
 from harness.base.errors import Problem, UsageError
 from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import mounts_of

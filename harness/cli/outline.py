@@ -104,7 +104,7 @@ def _phase(job: Job, phase: PhaseSpec) -> Iterator[str]:
     if len(job.phases) > 1:
         yield f"phase     {phase.name}{_follows(job, phase)}"
     session, output = phase.session, phase.output
-    if session.backend == "command":
+    if not session.asks_model:
         yield f"session   command: {clean(' '.join(session.command))}"
     else:
         where = ", at a terminal" if session.is_interactive else ""

@@ -124,7 +124,7 @@ def _asked(place: Place, settings: list[str]) -> "Asked":
         lines.append(("batches", origin_of_plan(job.plan_file)))
     for phase in job.phases:
         session = phase.session
-        who = " ".join(session.command) if session.backend == "command" else f"{session.model or 'no model'}"
+        who = f"{session.model or 'no model'}" if session.asks_model else " ".join(session.command)
         tools = f", tools {', '.join(session.tools)}" if session.asks_model else ""
         name = phase.name if several else "session"
         prompt = "" if not session.prompt else f"; {_NO_FILE.get(session.prompt_name, session.prompt_name)}"

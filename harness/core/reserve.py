@@ -17,11 +17,10 @@ def cost_cap(job: Job) -> Decimal | None:
 
 def reservation(job: Job, phase: PhaseSpec) -> int:
     """Micro-dollars set aside for one session: its cap plus one worst response, because the CLI's own cap overshoots
-    by a whole response; at a terminal by two, because a request is under way when the answer before it is heard of.
-    A program of the user's reserves only what `budget_per_session` says."""
-    if phase.session.backend == "command":
+    by a whole response; at a terminal by two. A program of the user's reserves only what `budget_per_session` says."""
+    if not phase.session.kind.costs_money:
         return to_micro(job.budget_per_session or Decimal(0))
-    responses = 2 if phase.session.is_interactive else 1
+    responses = phase.session.kind.reserved_responses
     return to_micro((cost_cap(job) or Decimal(0)) + responses * worst_of(job, phase))
 
 
@@ -35,7 +34,7 @@ def most_cost(job: Job, phase: PhaseSpec) -> int | None:
     """Micro-dollars that no session can exceed, whatever its stream says: its cap and three worst responses, and three
     caps for a model without a price. None where nothing caps it, and for a program of the user's."""
     cap = cost_cap(job)
-    if cap is None or phase.session.backend == "command":
+    if cap is None or not phase.session.kind.costs_money:
         return None
     return to_micro(cap + 3 * (worst_of(job, phase) or cap))
 

@@ -63,7 +63,7 @@ def _trial(job: Job, folder: Path) -> Job:
     (folder / "job.yaml").write_text(json.dumps(manifest))
     trial = load(folder / "job.yaml")
     first = trial.phases[0]
-    env = next(phase.session.env for phase in job.phases if phase.session.backend == "claude")
+    env = next(phase.session.env for phase in job.phases if phase.session.asks_model)
     phase = replace(first, session=replace(first.session, env=env))
     return replace(trial, phases=(phase,), sandbox=job.sandbox, auth=job.auth, helper=job.helper)
 

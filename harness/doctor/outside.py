@@ -37,7 +37,7 @@ class Answer:
 
 def network_and_clock(job: Job, now: datetime) -> tuple[Finding, Finding]:
     """One line each; the provider is not asked where no session of the job would ask it."""
-    asking = [phase.session for phase in job.phases if phase.session.backend == "claude"]
+    asking = [phase.session for phase in job.phases if phase.session.kind.needs_credential]
     if job.rehearsal or not asking:
         return Finding("network", "ok", "none is needed: no session asks a provider"), clock(job, now, None)
     if all(uses_cloud(session.env) for session in asking):

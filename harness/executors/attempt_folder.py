@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.backends.session import Paths
 from harness.backends.start_request import View
 from harness.base.files import make_folder, write_private
 from harness.base.ids import ItemId
@@ -87,6 +88,11 @@ class AttemptFolder:
         """The folders that belong to the session."""
         return (self.work, self.config, self.tmp)
 
+    @property
+    def of_session(self) -> Paths:
+        """What a backend reads and writes."""
+        return Paths(self.work, self.config, self.prompt, self.stream, self.errors, self.tmp)
+
     def view(self) -> View:
         """The folders under their own paths, for a session that sees what we see."""
         return View(str(self.work), str(self.config), str(self.tmp), str(self.input))
@@ -95,7 +101,7 @@ class AttemptFolder:
         """Lay out everything the session needs; returns notes about it. Not durable: an attempt that is lost is run
         again. OSError with the item's file as its name when that cannot be copied, or lies behind a link below `top`.
         """
-        own = (self.config,) if spec.session.asks_model else ()
+        own = (self.config,) if spec.session.kind.wants_config else ()
         for folder in (self.root, self.work, self.tmp, *own):
             make_folder(folder)
         for item in spec.items if spec.output.shape == "files" else ():
@@ -104,7 +110,7 @@ class AttemptFolder:
         notes = self._copy_inputs(spec.items, inputs, top) if inputs else []
         write_private(self.prompt, spec.rendered.prompt.encode(errors="replace"))
         write_private(self.spec, _json(_spec_document(spec, inputs, view, vars_)))
-        if spec.session.backend == "command":
+        if spec.session.kind.gets_items_file:
             write_private(self.work / ITEMS_FILE, _json(_items_document(spec.work, inputs)))
             if spec.work.context:
                 write_private(

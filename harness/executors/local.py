@@ -1,23 +1,17 @@
 """The executor of this machine: every attempt in a private folder, behind walls, ended and frozen by the rules."""
 
 import asyncio
-import json
 import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 from harness.backends.activity import Pulse
-from harness.backends.claude import ClaudeSession
-from harness.backends.cli_stream import Reading
-from harness.backends.command import CommandSession, told_cost
 from harness.backends.credentials import Supply
-from harness.backends.session import Paths, Session
-from harness.backends.terminal import TerminalSession
-from harness.backends.usage_count import Count
+from harness.backends.registry import facts_left, make_session
+from harness.backends.session import Session, SessionStart
 from harness.base.ids import Token
 from harness.base.marks import (
     FOLDER_MARK,
@@ -32,9 +26,8 @@ from harness.base.processes import become_subreaper
 from harness.base.removal import remove_tree
 from harness.base.termination import end_found
 from harness.core.faults import TOO_BIG, classify
-from harness.core.models import asked_by
 from harness.core.symptoms import Symptoms
-from harness.core.types import Ending, SessionEvent, SessionFacts
+from harness.core.types import Ending, SessionEvent
 from harness.core.work import AttemptSpec
 from harness.executors.allowance import written
 from harness.executors.attempt_folder import AttemptFolder
@@ -45,7 +38,7 @@ from harness.executors.running_attempt import LiveAttempt, Tools, freeze_output,
 from harness.executors.sandbox import Containment
 from harness.executors.starter import AttemptStarter
 from harness.executors.unauthorized_changes import guarded, looks, trespasses
-from harness.job.job import Job, SessionSpec
+from harness.job.job import Job
 
 
 class LocalExecutor:
@@ -89,7 +82,7 @@ class LocalExecutor:
             return not_started(spec, error)
         marks = {TOKEN_MARK: spec.token, **self._marks}
         starter = AttemptStarter(self._containment, self._guardian, folder, marks, self._tools.allowance)
-        pulse = Pulse(spec.id, self._tools.clock.monotonic, on_event, spec.session.asks_model)
+        pulse = Pulse(spec.id, self._tools.clock.monotonic, on_event, spec.session.kind.speaks != "nothing")
         live = LiveAttempt(spec, self._session(spec, folder, starter, pulse), starter, pulse, self._tools)
         self._running[spec.token] = live
         guarding = guarded(spec, self._job, is_kernel_sandbox=self._containment.is_kernel_sandbox)
@@ -130,7 +123,7 @@ class LocalExecutor:
             fault=classify(
                 Symptoms(**of_the_disk(failure, self._tools.store.root)) if failure else Symptoms(lost=True)
             ),
-            facts=facts_left(spec.session, spec.session_id, folder),
+            facts=facts_left(spec.session, spec.session_id, folder.of_session),
             duration=timedelta(0),
             notes=(*frozen.notes, *left),
         )
@@ -154,25 +147,6 @@ class LocalExecutor:
         return replace(ending, notes=(*ending.notes, f"its work folder was removed: it had {excess}"))
 
     def _session(self, spec: AttemptSpec, folder: AttemptFolder, starter: AttemptStarter, pulse: Pulse) -> Session:
-        paths = Paths(folder.work, folder.config, folder.prompt, folder.stream, folder.errors, folder.tmp)
-        if spec.session.backend == "command":
-            return CommandSession(spec, paths, starter, pulse, self._environ, self._keys)
-        credential = self._credential.current() if self._credential else None
-        kind = TerminalSession if spec.session.is_interactive else ClaudeSession
-        return kind(spec, paths, starter, pulse, credential, self._environ)
-
-
-def facts_left(session: SessionSpec, session_id: str, folder: AttemptFolder) -> SessionFacts:
-    """What a lost session had told by then. How much had come of a broken answer is not kept: its cost is unknown."""
-    if session.backend == "command":
-        return SessionFacts(session_id=session_id, cost_usd=told_cost(folder.work))
-    count = Count(hears_begins=not session.is_interactive)
-    reading = Reading(session_id, count=count, asked=asked_by(session))
-    with suppress(OSError), folder.stream.open("rb") as lines:
-        for line in lines:
-            with suppress(ValueError, RecursionError):
-                told = json.loads(line)
-                if isinstance(told, dict):
-                    reading.take(told)
-    facts = reading.facts()
-    return replace(facts, cost_usd=None) if facts.broken_answers else facts
+        credential = self._credential.current() if self._credential and spec.session.kind.needs_credential else None
+        start = SessionStart(spec, folder.of_session, starter, pulse, self._environ, credential, self._keys)
+        return make_session(start)

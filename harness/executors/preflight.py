@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from harness.backends.exposure import exposed
+from harness.backends.registry import exposed
 from harness.backends.start_request import Launch
 from harness.base.errors import BrokenSetupError
 from harness.base.files import make_folder, write_private

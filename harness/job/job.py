@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from harness.base.job_home import JobHome
 from harness.evaluation.check_sandbox import NOTHING, Allowed
+from harness.job.backend_kinds import KINDS, Backend, BackendKind
 from harness.job.batch_plan import BatchPlan
 from harness.job.bounds import Bounds
 
@@ -22,9 +23,6 @@ PLACEHOLDERS = ("{id}", "{relpath}", "{dir}", "{name}", "{basename}", "{stem}", 
 
 TELLING_APART = ("{id}", "{relpath}", "{name}", "{basename}", "{stem}")
 """Those of which a name needs one."""
-
-Backend = Literal["claude", "terminal", "command"]
-"""`command` is a program of the user's; the others are ways of speaking to Claude Code."""
 
 Shape = Literal["array", "object", "one", "files"]
 Needs = Literal["own", "earlier", "previous"]
@@ -112,13 +110,18 @@ class SessionSpec:
     """Models that may answer instead when `model` refuses."""
 
     @property
+    def kind(self) -> BackendKind:
+        """The facts of its backend."""
+        return KINDS[self.backend]
+
+    @property
     def asks_model(self) -> bool:
         """It is a session of Claude Code, whichever way it is spoken to: with a model, a credential and tools."""
-        return self.backend != "command"
+        return self.kind.asks_model
 
     @property
     def is_interactive(self) -> bool:
-        return self.backend == "terminal"
+        return self.kind.is_interactive
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,4 +366,4 @@ class Job:
 
     def is_free(self) -> bool:
         """True when no phase can cost money by itself (`command` only)."""
-        return all(phase.session.backend == "command" for phase in self.phases)
+        return not any(phase.session.kind.costs_money for phase in self.phases)

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from harness.base.sizes import parse_size
 from harness.evaluation.check_sandbox import Freedom
+from harness.job.backend_kinds import Backend
 from harness.job.bounds import parse_deadline, parse_rate, parse_share, parse_window
 from harness.job.cell_words import TextOrCell, WriteBack
 from harness.job.fields import FIELD_SCHEMA, parse_field
@@ -169,7 +170,7 @@ class Batch(Model):
 class Session(Model):
     """How one session is run. In a phase: the fields that differ from the job's."""
 
-    backend: Literal["claude", "terminal", "command"] = "claude"
+    backend: Backend = "claude"
     """`claude`: a Claude Code session; `terminal`: the same at a terminal, for plans that cover interactive use only;
     `command`: the user's own program."""
     model: str | None = None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.base.errors import Problem
 from harness.base.texts import TextError, must_be_file
+from harness.job.backend_kinds import KINDS
 from harness.job.cell_words import Cell
 from harness.job.cells import text_of
 from harness.job.checker import Inspection
@@ -17,7 +18,7 @@ from harness.job.job import HelperSpec, SessionSpec
 from harness.job.manifest import Manifest, Session
 from harness.job.pydantic_errors import nearest
 from harness.job.template import complaints_about
-from harness.job.tools import BUILT_IN_TOOLS, NOT_AT_TERMINAL, RULES_REMEDY, WRITERS, why_not_by_rules
+from harness.job.tools import BUILT_IN_TOOLS, RULES_REMEDY, WRITERS, why_not_by_rules
 from harness.job.vendors import CURE, other_vendor
 from harness.job.yaml_text import Path as ValuePath
 
@@ -54,23 +55,24 @@ def lay(levels: Sequence[Level]) -> Layered:
 
 def complain_about_misplaced(desk: Inspection, phases: Sequence[Layered]) -> None:
     """Fields of the one backend that are written where every phase that inherits them uses the other."""
-    users: dict[ValuePath, set[str]] = {}
+    users: dict[ValuePath, set[bool]] = {}
+    """Of each place, whether its sessions ask a model."""
     for layered in phases:
         for name in (*_CLAUDE_ONLY, "command"):
-            users.setdefault(layered.origin[name], set()).add(layered.session.backend)
-    for path, backends in users.items():
+            users.setdefault(layered.origin[name], set()).add(KINDS[layered.session.backend].asks_model)
+    for path, asking in users.items():
         if not desk.document.has(path):
             continue
-        if path[-1] == "command" and "command" not in backends:
+        if path[-1] == "command" and False not in asking:
             desk.complain(path, "is for backend: command", "write backend: command beside it", of_key=True)
-        if path[-1] != "command" and backends == {"command"}:
+        if path[-1] != "command" and asking == {False}:
             desk.complain(path, "is for sessions of Claude Code; a command has none", of_key=True)
 
 
 def complain_about_rehearsal(desk: Inspection, real: Layered, rehearsed: Layered, in_rehearsal: bool) -> None:
     """A rehearsal must not start the user's real program, and what is written for it must fit its backend."""
     place: ValuePath = ("rehearsal", "session")
-    is_command = rehearsed.session.backend == "command"
+    is_command = not KINDS[rehearsed.session.backend].asks_model
     for name in (*_CLAUDE_ONLY, "command"):
         if rehearsed.origin[name] == (*place, name) and (name == "command") != is_command:
             whose = "backend: command" if name == "command" else "sessions of Claude Code"
@@ -79,7 +81,7 @@ def complain_about_rehearsal(desk: Inspection, real: Layered, rehearsed: Layered
     if is_for_practice and not in_rehearsal:
         _program(desk, (*place, "command"), rehearsed.session.command)
     if in_rehearsal and is_command and not is_for_practice:
-        what = "the command of the job" if real.session.backend == "command" else "a command"
+        what = "a command" if KINDS[real.session.backend].asks_model else "the command of the job"
         hint = "write rehearsal: {session: {command: [...]}}, a program that may run for practice"
         desk.complain((*place, "command"), f"missing: a rehearsal does not start {what}", hint)
 
@@ -92,7 +94,7 @@ def resolve_session(
     `by_rules`: the manifest wants permission rules, and no kernel sandbox, to keep its sessions in.
     """
     session = layered.session
-    is_command = session.backend == "command"
+    is_command = not KINDS[session.backend].asks_model
     prompt, prompt_name = _prompt(desk, layered, batch_size)
     if not is_command and session.model is None and not rehearsal:
         desk.complain(layered.origin["model"], "missing: a real run needs one, for instance sonnet")
@@ -188,7 +190,7 @@ def _prompt(desk: Inspection, layered: Layered, batch_size: int) -> tuple[str, s
         _check_template(desk, path, found[0], batch_size, name=found[1])
         return found
     if text is None:
-        if layered.session.backend != "command":
+        if KINDS[layered.session.backend].asks_model:
             desk.complain(
                 path, "missing: what shall a session do?", "a file such as prompts/job.md, or the text itself"
             )
@@ -273,13 +275,13 @@ def _instructions(desk: Inspection, layered: Layered) -> str:
 
 def _check_tools(desk: Inspection, layered: Layered, *, by_rules: bool) -> None:
     path = layered.origin["tools"]
-    tools = layered.session.tools
+    tools, refused = layered.session.tools, KINDS[layered.session.backend].refused_tools
     for number, tool in enumerate(tools):
         if tool not in BUILT_IN_TOOLS:
             near = nearest(tool, BUILT_IN_TOOLS) or f", known are {', '.join(sorted(BUILT_IN_TOOLS))}"
             desk.complain((*path, number), f"unknown tool {tool!r}{near}")
-        elif layered.session.backend == "terminal" and tool in NOT_AT_TERMINAL:
-            desk.complain((*path, number), f"tool {tool} {NOT_AT_TERMINAL[tool]}", "use backend: claude for it")
+        elif tool in refused:
+            desk.complain((*path, number), f"tool {tool} {refused[tool]}", "use backend: claude for it")
         elif by_rules and (why := why_not_by_rules(tool)):
             desk.complain((*path, number), f"{why}, which sandbox: permissions is not", RULES_REMEDY)
     if not WRITERS & set(tools) and all(tool in BUILT_IN_TOOLS for tool in tools):

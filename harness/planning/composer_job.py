@@ -128,7 +128,7 @@ def _only_phase(output: OutputSpec, session: SessionSpec) -> PhaseSpec:
 
 def session_of(job: Job, model: str, prompt: str, name: str) -> SessionSpec:
     """A Claude session with the clocks and variables of the job's first one, and no tool but Write."""
-    written, first = Session(), next((p.session for p in job.phases if p.session.backend == "claude"), None)
+    written, first = Session(), next((p.session for p in job.phases if p.session.asks_model), None)
     return SessionSpec(
         backend="claude",
         model=model,

@@ -46,7 +46,7 @@ def _context(
 ) -> dict[str, list[Json]]:
     """What the checks and the prompt of a group see of what was accepted before that entry; empty when unused."""
     needs_it = uses_context(phase) or any(check.kind in ("python", "command") for check in phase.output.checks)
-    if not needs_it and phase.session.backend != "command":
+    if not needs_it and not phase.session.kind.gets_items_file:
         return {}
     return {name: _records(store, pieces) for name, pieces in context_pieces(db, group, before_seq).items()}
 

@@ -49,7 +49,7 @@ class Door:
         """Whether one start goes ahead and the others wait for its first response."""
         session = self._run.job.phase(phase).session
         is_probing = self.gate.probing or self._is_in_doubt()
-        if is_probing or session.backend == "command":
+        if is_probing or not session.kind.caches_prefix:
             return is_probing
         primed_at = self._primed.get((phase, session.model))
         return primed_at is None or self._run.clock.monotonic() - primed_at > CACHE_LIFE_S

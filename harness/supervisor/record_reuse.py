@@ -110,7 +110,7 @@ def _asks_the_same(job: Job, db: sqlite3.Connection, name: str) -> bool:
     now = fingerprint_like(recorded, job)
     phase = next(phase for phase in job.phases if phase.name == name)
     told = re.compile(rf"(phases\.{re.escape(name)}\.)?session\.(prompt|instructions)|vars\..*")
-    is_named = phase.session.backend == "claude" and named_in(phase.session.prompt).has_var(VAR)
+    is_named = phase.session.asks_model and named_in(phase.session.prompt).has_var(VAR)
     fields = {field for field in (*recorded, *now) if told.fullmatch(field)} - (set() if is_named else {f"vars.{VAR}"})
     return all(recorded.get(field) == now.get(field) for field in fields)
 

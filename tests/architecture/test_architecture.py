@@ -179,3 +179,15 @@ def test_everything_is_caught_only_where_it_is_listed() -> None:
         and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "Exception"))
     }
     assert broad <= set(MAY_CATCH_EVERYTHING), sorted(broad - set(MAY_CATCH_EVERYTHING))
+
+
+def test_no_decision_is_made_by_the_name_of_a_backend() -> None:
+    """Its facts are in job/backend_kinds.py, and how its sessions are made in backends/registry.py."""
+    wrong = [
+        f"{source.name}:{node.lineno}"
+        for source in SOURCES
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Compare)
+        and any(isinstance(side, ast.Attribute) and side.attr == "backend" for side in (node.left, *node.comparators))
+    ]
+    assert not wrong, f"compared with a backend: {', '.join(wrong)}"

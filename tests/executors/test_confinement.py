@@ -14,7 +14,6 @@ import pytest
 from harness.backends.cli_start import Outfit
 from harness.backends.credentials import Credential
 from harness.backends.passed_environment import Passed
-from harness.backends.session import Paths
 from harness.executors.allowance import Allowance
 from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import Bubblewrap
@@ -271,7 +270,7 @@ def test_H2_what_the_clis_own_shell_reads_is_out_of_the_sessions_reach(bench: "B
     session = replace(bench.job().phases[0].session, backend="claude", command=(), env={})
     spec = bench.attempt(session)
     folder = AttemptFolder(spec.folder)
-    paths = Paths(folder.work, folder.config, folder.prompt, folder.stream, folder.errors, folder.tmp)
+    paths = folder.of_session
     for walls, home in ((Bubblewrap("bwrap"), "/"), (NoWalls("permissions"), str(folder.config))):
         starter = AttemptStarter(walls, bench.guardian, folder, {}, Allowance())
         credential = Credential("api_key", "a secret")

@@ -23,7 +23,8 @@ from harness.core.work import AttemptSpec
 from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import NoWalls
-from harness.job.job import Backend, PhaseSpec
+from harness.job.backend_kinds import Backend
+from harness.job.job import PhaseSpec
 from tests.executors.staging import Stage, staged
 
 if TYPE_CHECKING:
