@@ -1,76 +1,54 @@
-"""Why an item is not done: a text for the model that tries again, and in it what a program wants to know.
+"""Why an item is not done, as data: a kind, its facts, and the field of the record that it is about.
 
-The bounded child loads this file alone: it imports nothing of ours.
+Nobody forms a sentence here: `prompts/retry_words.py` has the words for the model that tries again,
+`views/reason_words.py` those for people, and `core/rejections.py` lists the kinds with their facts.
 """
 
-import re
 from collections.abc import Mapping
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from dataclasses import field as default
+from typing import Any, Final, Self
 
-_KIND = re.compile(r"[\w.-]{1,64}", re.ASCII)
-_MOST_FIELD_CHARACTERS = 200
-OBJECT = "{message, type, field}"
-"""How messages call a reason that is an object."""
+MOST_FIELD_CHARACTERS: Final = 200
+
+Facts = Mapping[str, Any]
+"""Plain JSON by name: a path, an id, a count, a text from elsewhere; never a sentence of ours."""
 
 
-class Reason(str):
-    """The text; its kind, one word; the field that it is about, `.coaches[0].name`, None = none in particular; and the
-    message, which is the text without these."""
-
-    __slots__ = ("field", "kind", "message")
-
-    def __new__(
-        cls, text: str, kind: str = "rejected", *, field: str | None = None, message: str | None = None
-    ) -> Self:
-        made = super().__new__(cls, text)
-        made.kind = kind
-        made.field = field and _cut(field, _MOST_FIELD_CHARACTERS)
-        made.message = text if message is None else message
-        return made
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """`field` is a path in the record, `.coaches[0].name`; None = none in particular."""
 
     kind: str
-    field: str | None
-    message: str
+    facts: Facts = default(default_factory=dict)
+    field: str | None = None
 
     @classmethod
-    def answered(cls, said: str | Mapping[str, str]) -> Self:
-        """Of one reason that a user's check gave, in one of the forms that `reasons_in` lets pass."""
-        if isinstance(said, str):
-            return cls(said, "check")
-        kind, field, message = said.get("type"), said.get("field"), said["message"]
-        head = f"{kind} at {field}" if kind and field else kind or field
-        text = f"{head}: {message}" if head else message
-        return cls(text, kind or "check", field=field, message=message)
+    def said(cls, text: str) -> Self:
+        """A text that somebody else has formed: a person, or an older version. It is shown as it is."""
+        return cls("said", {"text": text})
 
-    def behind(self, head: str) -> Self:
-        """The same, `head` said first."""
-        return type(self)(f"{head}: {self}", self.kind, field=self.field, message=f"{head}: {self.message}")
+    @classmethod
+    def of_check(cls, answer: str | Mapping[str, str]) -> Self:
+        """One reason that a user's check gave, in one of the forms that `check_answers.reasons_in` lets pass."""
+        if isinstance(answer, str):
+            return cls("check", {"message": answer})
+        facts = {name: answer[name] for name in ("type", "message") if name in answer}
+        return cls("check", facts, cut_text(answer["field"], MOST_FIELD_CHARACTERS) if "field" in answer else None)
+
+    def with_facts(self, **facts: Any) -> Self:
+        """The same, these facts added."""
+        return replace(self, facts={**self.facts, **facts})
 
     def cut(self, most: int) -> Self:
-        """The same in at most so many characters."""
-        return type(self)(_cut(self, most), self.kind, field=self.field, message=_cut(self.message, most))
+        """The same, each text in at most so many characters."""
+        return replace(self, facts={name: _cut(value, most) for name, value in self.facts.items()})
 
 
-def as_reason(text: str) -> Reason:
-    """As it is, or of no kind in particular."""
-    return text if isinstance(text, Reason) else Reason(text)
+def cut_text(text: str, most: int) -> str:
+    """The beginning of a longer text, and that there is more."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def reasons_in(answer: Any) -> list[Any] | None:
-    """What a user's check answered for one item, as a list of texts and objects `{message, type, field}`, of which only
-    `message` must be there; None when it is neither a reason nor a list of them."""
-    listed = [answer] if isinstance(answer, str | dict) else answer
-    is_good = isinstance(listed, list | tuple) and all(isinstance(one, str) or _is_object(one) for one in listed)
-    return list(listed) if is_good else None
-
-
-def _is_object(one: Any) -> bool:
-    if not isinstance(one, dict) or not one.keys() <= {"message", "type", "field"}:
-        return False
-    message, kind, field = one.get("message"), one.get("type", "check"), one.get("field", ".")
-    texts = all(isinstance(value, str) and value.strip() for value in (message, kind, field))
-    return texts and bool(_KIND.fullmatch(kind))
-
-
-def _cut(text: str, most: int) -> str:
-    return str(text) if len(text) <= most else text[: most - 1] + "…"
+def _cut(value: Any, most: int) -> Any:
+    return cut_text(value, most) if isinstance(value, str) else value

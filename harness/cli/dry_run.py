@@ -29,6 +29,7 @@ from harness.outputs.suspects import BrokenCheckError, DoubtedCheckError
 from harness.planning.batches import batches_of
 from harness.samples.records import SampleError, SampleSpec, sampled, synthetic
 from harness.supervisor.key_values import keys_of
+from harness.views.reason_words import text_of
 from harness.views.wording import clean, counted
 
 _MOST_ITEMS = 12
@@ -130,7 +131,7 @@ def _tried(job: Job, phase: PhaseSpec, items: Sequence[Item], bounded: Bounded, 
         return Tried(phase.name, len(records), broken=error.fault.detail)
     except BrokenCheckError as error:
         return Tried(phase.name, len(records), broken=error.fault.detail)
-    refused = tuple(str(reasons[0]) for reasons in rejected.values())
+    refused = tuple(text_of(reasons[0]) for reasons in rejected.values())
     return Tried(phase.name, len(records), refused, has_samples=bool(samples), has_scene=has_scene)
 
 

@@ -16,10 +16,12 @@ from harness.core.types import Item, Json
 from harness.job.batch_plan import MOST_CALLS, Pace, read_plan
 from harness.job.job import Job
 from harness.ledger.cost_samples import samples
+from harness.ledger.item_reasons import reasons_of_event
 from harness.ledger.store import entries
 from harness.outputs.merge import keep_aside
 from harness.planning.compose import TIME_PER_LEAD, compose_plan
 from harness.views.ledger_reading import is_planned, reading
+from harness.views.reason_words import reasons_text
 from harness.views.wording import clean, counted
 
 
@@ -117,7 +119,7 @@ def rejections(state: Path) -> list[str]:
     """Why each answer of a composer was rejected, in order."""
     with reading(state) as db:
         struck = [each.event for each in entries(db) if isinstance(each.event, ItemStruck)]
-    return ["; ".join(event.reasons) for event in struck]
+    return [reasons_text(reasons_of_event(event)) for event in struck]
 
 
 def _make_room(file: Path, content: bytes, noun: str) -> list[str]:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from harness.backends.credentials import Credential, RehearsedWeb, rehearsal_credential
 from harness.base.commands import NextCommand
+from harness.base.reason import Reason
 from harness.cli.options import Place
 from harness.core.money import in_words as money
 from harness.core.money import to_micro
+from harness.core.rejections import type_of
 from harness.executors.containment import scene_box
 from harness.job.job import Job, PhaseSpec
 from harness.ledger import money_queries
@@ -168,9 +170,9 @@ def _refused_made_up(job: Job) -> list[tuple[PhaseSpec, int]]:
     return [(phase, count) for phase, count in counts if count]
 
 
-def _is_refused(reasons: Sequence[str]) -> bool:
+def _is_refused(reasons: Sequence[Reason]) -> bool:
     """By a check: a record that never came, as of a trouble on purpose, says nothing about checks."""
-    return any(not reason.startswith("missing: ") for reason in reasons)
+    return any(type_of(reason) != "missing_output" for reason in reasons)
 
 
 def _costs(sums: Account) -> Iterator[str]:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.base.reason import Reason
 from harness.cli.control import ask, split_words
 from harness.cli.options import As, OfRehearsal, Place, Settings, Trust, words_of
 from harness.cli.output import print_lines, say
+from harness.views.reason_words import reasons_text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -96,7 +98,7 @@ def reject(
         if ask(place, Request("reject", who_am_i(), items=asked, phase=number, seen=seen, why=why)):
             say(f"taken back: {_named(taken)}; each gets a new round")
         return
-    _withdraw(place, place.load(settings), taken, Word(who_am_i(), why, (why,)), keep=False)
+    _withdraw(place, place.load(settings), taken, Word(who_am_i(), why, (Reason.said(why),)), keep=False)
 
 
 def redo(
@@ -267,14 +269,14 @@ def _rejudged_lines(job: "Job", rejudged: "Rejudged", *, only_looked: bool) -> l
     found = [f"  {named(each.phase, each.item)}, from attempt {each.attempt}" for each in rejudged.recovered]
     nothing = "it has left nothing that may be judged"
     left = [
-        f"  {named(each.phase, each.item)} is left: {clean('; '.join(each.reasons) or nothing)}"
+        f"  {named(each.phase, each.item)} is left: {clean(reasons_text(each.reasons) or nothing)}"
         for each in rejudged.left
     ]
     would = "would be " if only_looked else ""
     lines = [*_first(found), *_first(left)]
     lines.append(f"{counted(len(found), clean(noun))} {would}recovered for $0.00; {len(left):,} left as they were")
     for doubt in rejudged.doubtful:
-        lines.append(f"  {named(doubt.phase, doubt.item)} is done, but: {clean('; '.join(doubt.reasons))}")
+        lines.append(f"  {named(doubt.phase, doubt.item)} is done, but: {clean(reasons_text(doubt.reasons))}")
     if only_looked:
         lines.append(f"{len(rejudged.doubtful):,} done would not pass today; nothing was changed")
     return lines

@@ -64,7 +64,7 @@ def of_asked_models(ending: Ending, judgement: Judgement) -> tuple[Ending, Judge
     if not unasked or judgement.broken_check is not None:
         return ending, judgement
     says = f"answered by {', '.join(unasked)}, which was neither asked for nor named"
-    nothing = {item: Rejected((Reason(says, UNASKED_MODEL),)) for item in judgement.verdicts}
+    nothing = {item: Rejected((Reason("unasked_model", {"models": list(unasked)}),)) for item in judgement.verdicts}
     told = ending.fault
     evidence = {"unasked": list(unasked)}
     if told is not None and told.blame in ("host", "operator"):

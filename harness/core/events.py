@@ -7,7 +7,8 @@ Money is in micro-dollars (`*_microusd`, whole numbers, rounded up); times are i
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness.core.item_errors import ItemError
+from harness.base.reason import Reason
+from harness.core.rejections import ItemError
 from harness.core.run_events import (
     CancelAsked,
     FingerprintKept,
@@ -104,7 +105,8 @@ class ItemBlocked:
     root: str
     place: str
     number: int
-    reason: str
+    reason: str = ""
+    rejections: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +211,7 @@ class ItemAccepted:
     length_bytes: int
     records: int
     rejudged: bool = False
-    model: str = ""
-    """The model that answered, or the ones, in order; "" = not told here: the attempt's."""
+    model: str = ""  # that answered, or the ones, in order; "" = not told here: the attempt's
     source: str = ""
     """The state folder beside ours that it was taken over from, as made there; `attempt` is 0 then. "" = made here."""
     source_attempt: int = 0
@@ -219,16 +220,14 @@ class ItemAccepted:
 
 @dataclass(frozen=True, slots=True)
 class ItemStruck:
-    """A failure was counted against the item.
-
-    `errors`, here and below, say of each reason what programs want to know; () = recorded before there were any.
-    """
+    """A failure was counted against the item. `rejections`, here and below, say why; older ledgers have the rest."""
 
     attempt: int
     phase: int
     item: str
-    reasons: tuple[str, ...]
+    reasons: tuple[str, ...] = ()
     errors: tuple[ItemError, ...] = ()
+    rejections: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +237,9 @@ class ItemReturned:
     attempt: int
     phase: int
     item: str
-    reasons: tuple[str, ...]
+    reasons: tuple[str, ...] = ()
     errors: tuple[ItemError, ...] = ()
+    rejections: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +249,9 @@ class ItemFailed:
     attempt: int
     phase: int
     item: str
-    reason: str
+    reason: str = ""
     errors: tuple[ItemError, ...] = ()
+    rejections: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,8 +267,7 @@ class ItemReopened:
 class ItemEdited:
     """A person gave a waiting item its row of today, as in ItemAdded: strikes count from 0 again, reasons are gone.
 
-    What was made of the old row is never judged again. A failed item is reopened first, a done one withdrawn.
-    """
+    What was made of the old row is never judged again. A failed item is reopened first, a done one withdrawn."""
 
     phase: int
     item: str
@@ -279,10 +279,9 @@ class ItemEdited:
 
 @dataclass(frozen=True, slots=True)
 class ItemWithdrawn:
-    """A person reopened a done item: its accepted records, named as in ItemAccepted, leave the merge.
+    """A person reopened a done item: its accepted records, named as in ItemAccepted, leave the merge, not the store.
 
-    Their bytes stay in the store. Strikes count from 0 again; `reasons` are for the next prompt.
-    """
+    Strikes count from 0 again; `rejections` (once `reasons`) are for the next prompt."""
 
     attempt: int
     phase: int
@@ -293,7 +292,8 @@ class ItemWithdrawn:
     records: int
     who: str
     why: str
-    reasons: tuple[str, ...]
+    reasons: tuple[str, ...] = ()
+    rejections: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from urllib.parse import quote, urlsplit
 
 from harness.base.reason import Reason
 
-KIND: Final = "evidence"
 _FETCH, _SEARCH = "WebFetch", "WebSearch"
 _MOST_PENDING: Final = 4096
 _MOST_SHOWN: Final = 200
@@ -81,20 +80,17 @@ class Fetches:
 
     def why_not(self, url: str) -> Reason | None:
         """Why this address is no evidence; None when its page was fetched."""
-        page, shown = same_page(url), url[:_MOST_SHOWN]
+        page, told = same_page(url), {"url": url[:_MOST_SHOWN]}
         if page is None:
-            return Reason(f"source {shown!r} is no address of a page on the web", KIND)
+            return Reason("source_no_address", told)
         code = self.codes.get(page)
-        if code is not None and 200 <= code < 300:
-            return None
         if code is None:
-            how = "was found by a search and never fetched" if page in self.found else "was never fetched"
-        elif code == 0:
-            how = "could not be fetched"
-        else:
-            how = f"led to another site ({code})" if 300 <= code < 400 else f"answered with {code}"
-        cure = "fetch the page with WebFetch, or name one that you have fetched"
-        return Reason(f"source {shown} {how} in this session: {cure}", KIND)
+            return Reason("source_not_fetched", {**told, "is_found": page in self.found})
+        if code == 0:
+            return Reason("source_unreachable", told)
+        if 200 <= code < 300:
+            return None
+        return Reason("source_redirects" if 300 <= code < 400 else "source_refused", {**told, "code": code})
 
     def _call(self, block: Mapping[str, Any]) -> None:
         id_, name, asked = block.get("id"), block.get("name"), _mapping(block.get("input"))

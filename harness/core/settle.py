@@ -19,6 +19,7 @@ from datetime import datetime
 
 from harness.base.clock import to_text
 from harness.base.ids import ItemId
+from harness.base.reason import Reason
 from harness.core.advance import BREAKDOWNS
 from harness.core.claims import as_claim, claims, is_held, note_on_cost, of_asked_models, stays_doubted
 from harness.core.events import (
@@ -48,9 +49,9 @@ from harness.core.faults import (
     hopeless_alone,
 )
 from harness.core.gate import hold_until
-from harness.core.item_errors import errors_of, reason_of
 from harness.core.money import to_micro
 from harness.core.open_attempt import Member, Open, Span
+from harness.core.rejections import of_fault
 from harness.core.types import Accepted, BatchRef, Ending, Fault, Judgement, Rejected
 
 BELIEVED = 3
@@ -221,7 +222,7 @@ class _Rest:
         """Nothing was accepted, and the session was cut short or left nothing that could be judged."""
         return not self.has_accepted and (self.fault is not None or not self.judgement.usable)
 
-    def _reasons(self, member: Member) -> tuple[str, ...]:
+    def _reasons(self, member: Member) -> tuple[Reason, ...]:
         verdict = self.judgement.verdicts[member.id]
         return verdict.reasons if isinstance(verdict, Rejected) else ()
 
@@ -252,8 +253,8 @@ class _Rest:
         """Items whose file is gone fail, each alone; the others go again as if nothing had been."""
         open_, gone = self.open_, set(fault.evidence.get("missing_input", ()))
         if len(self.members) == 1:
-            says, member = reason_of(fault), self.members[0]
-            return [ItemFailed(open_.attempt, open_.batch.phase, member.id, says, errors_of([says]))]
+            at = (open_.attempt, open_.batch.phase, self.members[0].id)
+            return [ItemFailed(*at, rejections=(of_fault(fault),))]
         there = [member for member in self.members if member.id not in gone]
         groups = [*([there] if there else []), *([member] for member in self.members if member.id in gone)]
         return [_again(open_, group, "again", open_.next_group + index) for index, group in enumerate(groups)]
@@ -265,15 +266,15 @@ class _Rest:
             events.extend(self._strike(member, self._reasons(member)))
         return [*events, *self._requeue(struck=True)]
 
-    def _strike(self, member: Member, reasons: tuple[str, ...]) -> list[Event]:
+    def _strike(self, member: Member, reasons: tuple[Reason, ...]) -> list[Event]:
         """One strike; in company never the last one, which is earned alone."""
         open_, phase = self.open_, self.open_.batch.phase
         is_last = member.strikes + 1 >= open_.strikes_allowed
         if is_last and len(open_.members) > 1:
             return [self._returned(member, reasons)]
-        events: list[Event] = [ItemStruck(open_.attempt, phase, member.id, reasons, errors_of(reasons))]
+        events: list[Event] = [ItemStruck(open_.attempt, phase, member.id, rejections=reasons)]
         if is_last:
-            events.append(ItemFailed(open_.attempt, phase, member.id, "; ".join(reasons)))
+            events.append(ItemFailed(open_.attempt, phase, member.id, rejections=reasons))
         return events
 
     def _whole_failure(self) -> list[Event]:
@@ -294,18 +295,18 @@ class _Rest:
             ),
         ]
 
-    def _returned(self, member: Member, reasons: tuple[str, ...]) -> ItemReturned:
-        return ItemReturned(self.open_.attempt, self.open_.batch.phase, member.id, reasons, errors_of(reasons))
+    def _returned(self, member: Member, reasons: tuple[Reason, ...]) -> ItemReturned:
+        return ItemReturned(self.open_.attempt, self.open_.batch.phase, member.id, rejections=reasons)
 
-    def _reasons_of_whole(self, member: Member) -> tuple[str, ...]:
+    def _reasons_of_whole(self, member: Member) -> tuple[Reason, ...]:
         fault, reasons = self.fault, self._reasons(member)
-        return reasons if fault is None else (reason_of(fault), *reasons)
+        return reasons if fault is None else (of_fault(fault), *reasons)
 
     def _whole_failure_alone(self, member: Member) -> list[Event]:
         open_, fault, reasons = self.open_, self.fault, self._reasons_of_whole(member)
         if fault is not None and hopeless_alone(fault.kind):
-            struck = ItemStruck(open_.attempt, open_.batch.phase, member.id, reasons, errors_of(reasons))
-            return [struck, ItemFailed(open_.attempt, open_.batch.phase, member.id, reasons[0])]
+            at = (open_.attempt, open_.batch.phase, member.id)
+            return [ItemStruck(*at, rejections=reasons), ItemFailed(*at, rejections=reasons[:1])]
         return [*self._strike(member, reasons), *self._requeue(struck=True)]
 
     def _requeue(self, *, struck: bool) -> list[Event]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NewType
 
 from harness.base.ids import AttemptId, ItemId, Sha
+from harness.base.reason import Reason
 from harness.job.batch_plan import Pace
 
 Json = Any
@@ -89,11 +90,10 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class OutputFault:
-    """Why a file of a session could not be taken or parsed; costs its items a strike."""
+    """Why a file of a session could not be taken; costs its items a strike."""
 
     name: str
-    reason: str
-    is_missing: bool = False
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class Accepted:
 class Rejected:
     """The item's records failed, or are not there (`missing`)."""
 
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     missing: bool = False
 
 

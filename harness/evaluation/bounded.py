@@ -25,7 +25,7 @@ from typing import IO, Any, Literal
 
 from harness.base.descriptors import handed
 from harness.base.key_redaction import without_values
-from harness.base.reason import Reason
+from harness.base.reason import MOST_FIELD_CHARACTERS, Reason, cut_text
 from harness.evaluation.cancellation import Halt
 from harness.evaluation.check_sandbox import NOTHING, Allowed, Boxed, Boxes, Missing
 from harness.evaluation.denials import barred
@@ -144,12 +144,15 @@ class Bounded:
         self._ask({"do": "check_jq", "program": program, "variables": list(variables_names)}, 10.0)
 
     def schema(self, schema: Json, records: Sequence[Json], timeout_s: float = 10.0) -> list[list[Reason]]:
-        """For each record what is wrong with it, `$.coaches[0].name: 'x' is too short`; at most 20, none when valid."""
+        """For each record the reasons of kind `schema`, at most 20; none when valid."""
         complaints: list[list[Reason]] = []
         for portion in _portions(records):
             answers = self._ask({"do": "schema", "schema": schema, "texts": portion}, timeout_s)
             complaints += [
-                [Reason(f"{path}: {said}", "schema", field=field, message=said) for path, field, said in found]
+                [
+                    Reason("schema", {"at": path, "message": said}, cut_text(field, MOST_FIELD_CHARACTERS))
+                    for path, field, said in found
+                ]
                 for found in answers
             ]
         return complaints
@@ -168,7 +171,7 @@ class Bounded:
         question = {"do": "python", "file": str(file), "function": function}
         question |= {"items": items, "records": records, "context": context}
         answer: dict[str, list[Any]] = self._ask(question, timeout_s)
-        return {id_: [Reason.answered(said) for said in listed] for id_, listed in answer.items()}
+        return {id_: [Reason.of_check(said) for said in listed] for id_, listed in answer.items()}
 
     def check_python(self, file: Path, function: str, timeout_s: float) -> None:
         """BoundedError when `file` cannot be loaded or has no such function; it is not called."""

@@ -245,9 +245,9 @@ def _reasons(answer: Any, function: str) -> dict[str, list[Any]]:
         raise TypeError(f"{function} must return {{id: [reason]}}, got {type(answer).__name__}")
     reasons: dict[str, list[Any]] = {}
     for id_, words in answer.items():
-        listed = _beside("reason", "base").reasons_in(words)
+        listed = _beside("check_answers").reasons_in(words)
         if not isinstance(id_, str) or listed is None:
-            expected = f"{{id: [reason]}} with texts or {_beside('reason', 'base').OBJECT}"
+            expected = f"{{id: [reason]}} with texts or {_beside('check_answers').OBJECT}"
             raise TypeError(f"{function} must return {expected}, got {id_!r:.80}: {words!r:.80}")
         reasons[id_] = listed
     return reasons

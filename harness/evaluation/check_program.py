@@ -16,9 +16,10 @@ from typing import IO, Final
 from harness.base.descriptors import handed
 from harness.base.key_redaction import without_values
 from harness.base.processes import IS_LINUX, exit_descriptor
-from harness.base.reason import OBJECT, Reason, reasons_in
+from harness.base.reason import Reason
 from harness.evaluation.bounded import Bounded
 from harness.evaluation.cancellation import Halt
+from harness.evaluation.check_answers import OBJECT, reasons_in
 from harness.evaluation.check_sandbox import NOTHING, Allowed, Boxed, Missing
 
 MOST_BYTES: Final = 1024 * 1024
@@ -49,7 +50,7 @@ class CommandError(Exception):
 def run_command(
     command: Sequence[str], given: bytes, timeout_s: float, bounded: Bounded, allowed: Allowed = NOTHING
 ) -> dict[str, list[Reason]] | Reason:
-    """Reasons per id; or one text that is the reason for every item. Empty = all accepted.
+    """Reasons per id; or one that is the reason for every item. Empty = all accepted.
 
     It runs in a box of the boxes that `bounded` has, if any, which allows it that.
 
@@ -145,16 +146,16 @@ def _reasons(said: bytes) -> dict[str, list[Reason]] | Reason:
     try:
         answer = json.loads(text)
     except (ValueError, RecursionError):
-        return Reason.answered(text or "rejected by the check, which gave no reason")
+        return Reason.of_check(text) if text else Reason("check_silent")
     if not isinstance(answer, dict) or not answer:
-        return Reason.answered(text)
+        return Reason.of_check(text)
     reasons: dict[str, list[Reason]] = {}
     for id_, words in answer.items():
         listed = reasons_in(words)
         if listed is None:
             expected = f"{{id: [reason]}} on its standard output, with texts or {OBJECT}"
             raise CommandError(f"expected {expected}, got {id_!r:.80}: {words!r:.80}")
-        reasons[id_] = [Reason.answered(each) for each in listed]
+        reasons[id_] = [Reason.of_check(each) for each in listed]
     return reasons
 
 

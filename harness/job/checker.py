@@ -175,7 +175,8 @@ class Inspection:
     def judged(self, schema: Any, records: Sequence[Any]) -> Sequence[Sequence[str]]:
         """What a schema says against each record; nothing when it cannot be asked: that is noted elsewhere."""
         try:
-            return self._bounded.schema(schema, records)
+            found = self._bounded.schema(schema, records)
+            return [[f"{each.facts['at']}: {each.facts['message']}" for each in of_record] for of_record in found]
         except BoundedError:
             return [[] for _ in records]
 

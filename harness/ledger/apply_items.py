@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from harness.base.reason import Reason
 from harness.core import events as e
-from harness.core.item_errors import ItemError
 from harness.core.item_ids import folded
+from harness.core.rejections import ItemError
 
 Appliers = dict[type[Any], Callable[[sqlite3.Connection, int, str, Any], None]]
 """Event type -> what changes the tables: connection, the entry's seq and time, the event."""
@@ -53,7 +54,7 @@ def _pace_given(db: sqlite3.Connection, seq: int, time: str, event: e.PaceGiven)
 
 def _item_blocked(db: sqlite3.Connection, seq: int, time: str, event: e.ItemBlocked) -> None:
     values = (event.phase, event.item, event.parent, event.root, event.place, event.number)
-    values += ("blocked", "{}", "", None, to_json([event.reason]), time, 0)  # type: ignore[assignment]
+    values += ("blocked", "{}", "", None, _reasons(event.rejections, (event.reason,)), time, 0)  # type: ignore[assignment]
     db.execute(_INSERT_ITEM, values)
 
 
@@ -97,15 +98,20 @@ def _leave_queue(db: sqlite3.Connection, phase: int, item: str) -> None:
 def _item_struck(db: sqlite3.Connection, seq: int, time: str, event: e.ItemStruck) -> None:
     db.execute(
         "UPDATE items SET strikes = strikes + 1, reasons = ?, errors = ? WHERE phase = ? AND item = ?",
-        (to_json(list(event.reasons)), _errors(event.errors), event.phase, event.item),
+        (_reasons(event.rejections, event.reasons), _errors(event.errors), event.phase, event.item),
     )
 
 
 def _item_returned(db: sqlite3.Connection, seq: int, time: str, event: e.ItemReturned) -> None:
     db.execute(
         "UPDATE items SET reasons = ?, errors = ? WHERE phase = ? AND item = ?",
-        (to_json(list(event.reasons)), _errors(event.errors), event.phase, event.item),
+        (_reasons(event.rejections, event.reasons), _errors(event.errors), event.phase, event.item),
     )
+
+
+def _reasons(rejections: tuple[Reason, ...], texts: tuple[str, ...]) -> str:
+    """As `ledger.item_reasons` reads them: objects; texts where that is all that an older version recorded."""
+    return to_json([asdict(reason) for reason in rejections] if rejections else list(texts))
 
 
 def _errors(errors: tuple[ItemError, ...]) -> str:
@@ -116,7 +122,7 @@ def _item_failed(db: sqlite3.Connection, seq: int, time: str, event: e.ItemFaile
     _settle_item(db, time, event.phase, event.item, "failed", "running")
     db.execute(
         "UPDATE items SET reasons = ?, errors = ? WHERE phase = ? AND item = ? AND reasons = '[]'",
-        (to_json([event.reason]), _errors(event.errors), event.phase, event.item),
+        (_reasons(event.rejections, (event.reason,)), _errors(event.errors), event.phase, event.item),
     )
 
 
@@ -151,7 +157,7 @@ def _item_withdrawn(db: sqlite3.Connection, seq: int, time: str, event: e.ItemWi
     _settle_item(db, None, event.phase, event.item, "pending", "done")
     db.execute(
         "UPDATE items SET strikes = 0, round = round + 1, reasons = ?, errors = '[]' WHERE phase = ? AND item = ?",
-        (to_json(list(event.reasons)), event.phase, event.item),
+        (_reasons(event.rejections, event.reasons), event.phase, event.item),
     )
 
 

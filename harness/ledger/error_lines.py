@@ -3,7 +3,7 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,11 @@ from typing import Any
 from harness.base import error_file
 from harness.base.files import write_atomic
 from harness.base.nouns import camel
+from harness.base.reason import Reason
+from harness.ledger.item_reasons import reasons_of_row
+
+AsError = Callable[[Reason], dict[str, Any]]
+"""`{type, field, message}` of a reason."""
 
 _MOST_ITEMS = 10_000
 """Of more the file holds the first; `harness why ITEM --json` has those of each."""
@@ -21,7 +26,7 @@ _ITEMS = """SELECT p.name, i.number, p.noun, i.item, i.state, i.attempts, i.reas
     ORDER BY i.phase, i.number, i.place LIMIT ?"""
 
 
-def batches_with_errors(db: sqlite3.Connection) -> Iterator[dict[str, Any]]:
+def batches_with_errors(db: sqlite3.Connection, as_error: AsError) -> Iterator[dict[str, Any]]:
     """`{batch, phase, status, attempts, errors: [{<noun>Id, type, field, message}], retryScheduled}` of a batch.
 
     Each that has an item that `failed`, or one that was rejected and goes again: then it is `retrying`. `attempts` are
@@ -36,20 +41,12 @@ def batches_with_errors(db: sqlite3.Connection) -> Iterator[dict[str, Any]]:
             "status": "retrying" if goes_again else "failed",
             "attempts": max(row[5] for row in rows),
             "errors": [
-                {_key_of(noun): item, **error}
+                {_key_of(noun): item, **as_error(reason)}
                 for _, _, noun, item, _, _, reasons, errors in rows
-                for error in errors_of_row(reasons, errors)
+                for reason in reasons_of_row(reasons, errors)
             ],
             "retryScheduled": goes_again,
         }
-
-
-def errors_of_row(reasons: str, errors: str) -> list[dict[str, Any]]:
-    """`{type, field, message}` for each reason of an item; `rejected` is all that is known where only those are."""
-    found: list[dict[str, Any]] = json.loads(errors) or [
-        {"type": "rejected", "field": None, "message": reason} for reason in json.loads(reasons)
-    ]
-    return [{name: error[name] for name in ("type", "field", "message")} for error in found]
 
 
 def _key_of(noun: str) -> str:

@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from harness.base.reason import Reason
 from harness.core.advance import Waiting, plan_parts
 from harness.core.events import BatchSettled, Event, ItemAdded, ItemBlocked
 from harness.ledger.store import Transaction
@@ -83,7 +84,17 @@ def _entering(db: sqlite3.Connection, phase: int, later: int, number: int) -> li
         if state == "done":
             events.append(ItemAdded(later, item, item, root, place, number, {}, ""))
         else:
-            events.append(ItemBlocked(later, item, item, root, place, number, f"{state} in {name}"))
+            events.append(
+                ItemBlocked(
+                    later,
+                    item,
+                    item,
+                    root,
+                    place,
+                    number,
+                    rejections=(Reason("blocked", {"state": state, "phase": name}),),
+                )
+            )
     return events
 
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.ids import ItemId, Sha
+from harness.base.reason import Reason
 from harness.core.types import BatchRef, Item, Json
-from harness.ledger.error_lines import errors_of_row
 from harness.ledger.group_queries import ReadyGroup
+from harness.ledger.item_reasons import reasons_of_row
 from harness.ledger.shapes import inside
 
 
@@ -58,14 +59,14 @@ def records_of(db: sqlite3.Connection, phase: int, item: str, store: ArtifactSto
     return tuple(json.loads(line) for line in content.splitlines())
 
 
-def reasons_of(db: sqlite3.Connection, group: ReadyGroup) -> dict[ItemId, tuple[str, ...]]:
-    """Why the last try of each item was rejected; items without reasons are left out."""
-    reasons: dict[ItemId, tuple[str, ...]] = {}
+def reasons_of(db: sqlite3.Connection, group: ReadyGroup) -> dict[ItemId, tuple[Reason, ...]]:
+    """Why the last attempt at each item was rejected; items without reasons are left out."""
+    reasons: dict[ItemId, tuple[Reason, ...]] = {}
     for item in group.items:
-        (text,) = db.execute(
-            "SELECT reasons FROM items WHERE phase = ? AND item = ?", (group.batch.phase, item)
+        row = db.execute(
+            "SELECT reasons, errors FROM items WHERE phase = ? AND item = ?", (group.batch.phase, item)
         ).fetchone()
-        if found := tuple(json.loads(text)):
+        if found := reasons_of_row(*row):
             reasons[item] = found
     return reasons
 
@@ -222,7 +223,7 @@ def relatives(db: sqlite3.Connection, item: str) -> list[Relative]:
 @dataclass(frozen=True, slots=True)
 class ItemRow:
     """An item of one phase. `batch` is `7`, or `7.2` for a part; `attempt` and `sha` are those of its acceptance;
-    `errors` are `{type, field, message}` of each reason; `left_out` is why it was not selected, and the facts of it."""
+    `left_out` is why it was not selected, and the facts of it."""
 
     phase: str
     noun: str
@@ -237,8 +238,7 @@ class ItemRow:
     records: int | None
     attempt: int | None
     sha: str | None
-    reasons: tuple[str, ...]
-    errors: tuple[dict[str, Any], ...]
+    reasons: tuple[Reason, ...]
     left_out: dict[str, Json] | None
 
 
@@ -262,7 +262,7 @@ def item_row(db: sqlite3.Connection, phase: int, item: str) -> ItemRow:
 def _item_row(row: tuple[Any, ...]) -> ItemRow:
     *values, reasons, errors, left_out = row
     facts = json.loads(left_out) if left_out else None
-    values += [tuple(json.loads(reasons)), tuple(errors_of_row(reasons, errors)), facts]
+    values += [reasons_of_row(reasons, errors), facts]
     return ItemRow(*values)
 
 
@@ -272,7 +272,7 @@ class NamedItem:
 
     phase: str
     item: str
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
 
 
 def out_of_order(db: sqlite3.Connection) -> list[NamedItem]:
@@ -288,18 +288,18 @@ def out_of_order(db: sqlite3.Connection) -> list[NamedItem]:
 def blocked_items(db: sqlite3.Connection) -> list[NamedItem]:
     """Items whose predecessor failed."""
     rows = db.execute(
-        """SELECT p.name, i.item, i.reasons FROM items i JOIN phases p ON p.phase = i.phase
+        """SELECT p.name, i.item, i.reasons, i.errors FROM items i JOIN phases p ON p.phase = i.phase
            WHERE i.state = 'blocked' ORDER BY i.phase, i.place"""
     )
-    return [NamedItem(phase, item, tuple(json.loads(reasons))) for phase, item, reasons in rows]
+    return [NamedItem(phase, item, reasons_of_row(reasons, errors)) for phase, item, reasons, errors in rows]
 
 
-def reasons_of_struck(db: sqlite3.Connection, phase: int) -> list[list[str]]:
+def reasons_of_struck(db: sqlite3.Connection, phase: int) -> list[tuple[Reason, ...]]:
     """Why each struck item that is not done was rejected, where checks saw its last attempt."""
     rows = db.execute(
-        """SELECT reasons FROM items i WHERE phase = ? AND strikes > 0 AND state != 'done' AND (
+        """SELECT reasons, errors FROM items i WHERE phase = ? AND strikes > 0 AND state != 'done' AND (
            SELECT a.fault FROM attempt_items t JOIN attempts a ON a.id = t.attempt
            WHERE t.phase = i.phase AND t.item = i.item ORDER BY a.id DESC LIMIT 1) IS NULL""",
         (phase,),
     )
-    return [json.loads(row[0]) for row in rows]
+    return [reasons_of_row(*row) for row in rows]

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 from harness.base.clock import to_text
 from harness.base.files import write_atomic
 from harness.base.nouns import plural, snake
+from harness.base.reason import Reason
 from harness.ledger.counts import job_counts
 from harness.ledger.dashboard import dashboard
-from harness.ledger.error_lines import errors_of_row
+from harness.ledger.item_reasons import reasons_of_row
 
 MOST_EDITED = 9
 LONGEST_LIST = 10_000
@@ -27,7 +29,7 @@ _ITEMS = """SELECT first.item, CASE WHEN max(i.state = 'failed') THEN 'failed'
     CROSS JOIN items i INDEXED BY items_by_root ON i.root = first.item GROUP BY first.place ORDER BY first.place"""
 
 
-def build(db: sqlite3.Connection, now: datetime) -> dict[str, Any]:
+def build(db: sqlite3.Connection, now: datetime, listed: Callable[[Iterable[Reason]], str]) -> dict[str, Any]:
     """The projection: seed 001's keys, seed 004's dashboard, one compact row per batch, and the entry it reflects."""
     name, noun, rehearsal = db.execute("SELECT name, noun, rehearsal FROM job").fetchone()
     (started,) = db.execute(
@@ -44,7 +46,16 @@ def build(db: sqlite3.Connection, now: datetime) -> dict[str, Any]:
         f"current_{snake(noun)}": lists["running"][0] if lists["running"] else None,
         "running": lists["running"],
         "completed": lists["done"],
-        "failed": [{name: each[name] for name in each if name != "errors"} for each in failed_items(db)],
+        "failed": [
+            {
+                "name": each.item,
+                "phase": each.phase,
+                "reason": listed(each.reasons),
+                "attempts": each.attempts,
+                "timestamp": each.settled_at,
+            }
+            for each in failed_items(db)
+        ],
         "pending": lists["pending"],
         "truncated": counts.total > LONGEST_LIST,
         f"total_{snake(plural(noun))}": counts.total,
@@ -77,22 +88,26 @@ def _names(db: sqlite3.Connection) -> dict[str, list[str]]:
     return lists
 
 
-def failed_items(db: sqlite3.Connection) -> list[dict[str, Any]]:
-    """`{name, phase, reason, errors, attempts, timestamp}` for each failed item, in phase and item order."""
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A failed item; `settled_at` as the ledger has it."""
+
+    item: str
+    phase: str
+    reasons: tuple[Reason, ...]
+    attempts: int
+    settled_at: str
+
+
+def failed_items(db: sqlite3.Connection) -> list[Failed]:
+    """In phase and item order."""
     rows = db.execute(
         """SELECT i.item, p.name, i.reasons, i.errors, i.attempts, i.settled_at
            FROM phases p CROSS JOIN items i INDEXED BY items_by_state ON p.phase = i.phase
            WHERE i.state = 'failed' ORDER BY i.phase, i.place"""
     )
     return [
-        {
-            "name": item,
-            "phase": phase,
-            "reason": "; ".join(json.loads(reasons)),
-            "errors": errors_of_row(reasons, errors),
-            "attempts": attempts,
-            "timestamp": settled_at,
-        }
+        Failed(item, phase, reasons_of_row(reasons, errors), attempts, settled_at)
         for item, phase, reasons, errors, attempts, settled_at in rows
     ]
 

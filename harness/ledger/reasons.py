@@ -6,6 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
+from harness.base.reason import Reason
+from harness.ledger.item_reasons import reasons_of_row
+
 _LATEST: Final = 20
 """Attempts that are looked at, the newest of the run."""
 _LONGEST: Final = 200
@@ -15,7 +18,7 @@ _LONGEST: Final = 200
 class Commonest:
     """`count` of the last `of` sessions ended so; `item` is one of those that it befell."""
 
-    reason: str
+    reason: Reason
     count: int
     of: int
     item: str
@@ -31,21 +34,25 @@ def commonest(db: sqlite3.Connection, phase: str) -> Commonest | None:
            ORDER BY a.id DESC LIMIT ?""",
         (phase, _LATEST),
     ).fetchall()
-    found: Counter[tuple[str, bool]] = Counter()
-    example: dict[tuple[str, bool], str] = {}
+    counted: Counter[str] = Counter()
+    example: dict[str, tuple[Reason, str]] = {}
     for fault, detail, items, number in rows:
         first = str(json.loads(items)[0])
-        reason = f"{fault}: {detail}" if fault else _reason_of(db, number, first)
-        if reason:
-            found[reason, bool(fault)] += 1
-            example[reason, bool(fault)] = first
-    if not found:
+        told = _fault(fault, detail) if fault else _reason_of(db, number, first)
+        if told is not None:
+            counted[repr(told)] += 1
+            example.setdefault(repr(told), (told, first))
+    if not counted:
         return None
-    (reason, is_fault), count = found.most_common(1)[0]
-    return Commonest(reason[:_LONGEST], count, len(rows), example[reason, is_fault], is_fault)
+    commonest_one, count = counted.most_common(1)[0]
+    reason, item = example[commonest_one]
+    return Commonest(reason.cut(_LONGEST), count, len(rows), item, reason.kind == "session_fault")
 
 
-def _reason_of(db: sqlite3.Connection, phase: int, item: str) -> str:
-    row = db.execute("SELECT reasons FROM items WHERE phase = ? AND item = ?", (phase, item)).fetchone()
-    reasons = json.loads(row[0]) if row else []
-    return str(reasons[0]) if reasons else ""
+def _fault(fault: str, detail: str) -> Reason:
+    return Reason("session_fault", {"fault": fault, "detail": detail})
+
+
+def _reason_of(db: sqlite3.Connection, phase: int, item: str) -> Reason | None:
+    row = db.execute("SELECT reasons, errors FROM items WHERE phase = ? AND item = ?", (phase, item)).fetchone()
+    return next(iter(reasons_of_row(*row)), None) if row else None

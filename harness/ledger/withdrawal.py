@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from harness.base.reason import Reason
 from harness.core.events import Event, GroupQueued, ItemRemoved, ItemWithdrawn
 from harness.core.types import BatchRef
 from harness.ledger import run_queries
@@ -17,7 +18,7 @@ class Word:
 
     who: str
     why: str
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
 
 
 def made_from_all(db: sqlite3.Connection, taken: Iterable[Acceptance]) -> list[Descendant]:
@@ -71,5 +72,5 @@ def _withdrawn(each: Acceptance, word: Word) -> ItemWithdrawn:
         records=each.records,
         who=word.who,
         why=word.why,
-        reasons=word.reasons,
+        rejections=word.reasons,
     )

@@ -17,7 +17,9 @@ from pydantic import TypeAdapter, ValidationError
 from harness.base.errors import BrokenSetupError
 from harness.base.files import write_atomic
 from harness.base.job_home import JobHome
+from harness.base.reason import Reason
 from harness.base.state import open_state
+from harness.ledger.item_reasons import reasons_of_row
 from harness.ledger.selection_queries import why_left_out
 
 _MOST_BYTES = 4 * 2**20
@@ -89,18 +91,18 @@ class ItemState:
     """What a workbook says of an item."""
 
     state: str
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     attempts: int
 
 
 def states_of(db: sqlite3.Connection, phase: int) -> dict[str, ItemState]:
     """By id, of the items that the phase has by now. What runs is pending: nothing in a workbook ends it."""
-    rows = db.execute("SELECT item, state, reasons, attempts, left_out FROM items WHERE phase = ?", (phase,))
+    rows = db.execute("SELECT item, state, reasons, errors, attempts, left_out FROM items WHERE phase = ?", (phase,))
     return {
-        item: ItemState("pending" if state == "running" else state, _reasons(reasons, left_out), attempts)
-        for item, state, reasons, attempts, left_out in rows
+        item: ItemState("pending" if state == "running" else state, _reasons(reasons, errors, left_out), attempts)
+        for item, state, reasons, errors, attempts, left_out in rows
     }
 
 
-def _reasons(reasons: str, left_out: str | None) -> tuple[str, ...]:
-    return (why_left_out(json.loads(left_out)),) if left_out else tuple(json.loads(reasons))
+def _reasons(reasons: str, errors: str, left_out: str | None) -> tuple[Reason, ...]:
+    return (Reason.said(why_left_out(json.loads(left_out))),) if left_out else reasons_of_row(reasons, errors)

@@ -14,7 +14,6 @@ from typing import Any, Final, NoReturn
 from harness.base.ids import ItemId
 from harness.base.paths import read_path
 from harness.base.reason import Reason
-from harness.core.evidence import KIND as EVIDENCE
 from harness.core.evidence import Fetches
 from harness.core.faults import BROKEN_CHECK, CHECK_RAISED
 from harness.core.settle import MOST_DOUBTED
@@ -231,7 +230,7 @@ class Checker:
         """With the key of the record when an item may have several."""
         if self.work.output.key == self.work.output.item:
             return reason
-        return reason.behind(f"record {read_path(record, self.work.output.key)!r}")
+        return reason.with_facts(record=read_path(record, self.work.output.key))
 
     def _schema(self, check: CheckSpec, records: list[Json]) -> list[list[Reason]]:
         complaints = self.bounded.schema(check.schema, records, SCHEMA_S)
@@ -246,12 +245,16 @@ class Checker:
             self._must_ask_about_text(check, records, [outcome.error for outcome in outcomes])
         for outcome, is_doubtful in zip(outcomes, doubtful, strict=True):
             if outcome.error is not None:
-                reasons.append([] if is_doubtful else [Reason(f"{check.says or check.jq} (jq: {outcome.error})", "jq")])
+                reasons.append(
+                    []
+                    if is_doubtful
+                    else [_said(check, Reason("jq_error", {"program": check.jq, "error": outcome.error}))]
+                )
             elif outcome.results and all(result is True for result in outcome.results):
                 reasons.append([])
             else:
                 _must_be_a_word(outcome.results)
-                reasons.append([Reason(check.says or f"must be true: {check.jq}", "jq")])
+                reasons.append([_said(check, Reason("jq_false", {"program": check.jq}))])
         return reasons
 
     def _evidence(self, check: CheckSpec, records: list[Json], doubtful: Sequence[bool]) -> list[list[Reason]]:
@@ -264,7 +267,7 @@ class Checker:
             found = [reason for url in named if (reason := fetches.why_not(url)) is not None]
             is_named = outcome.error is None and outcome.results and len(named) == len(set(map(str, outcome.results)))
             if not is_named and not is_doubtful:
-                found.append(Reason(f"names no source at {place}: give the address of a page you fetched", EVIDENCE))
+                found.append(Reason("source_missing", {"place": place}))
             reasons.append(found)
         return reasons
 
@@ -347,7 +350,7 @@ def name_of(check: CheckSpec) -> str:
 
 
 def _said(check: CheckSpec, reason: Reason) -> Reason:
-    return reason.behind(check.says) if check.says else reason
+    return reason.with_facts(says=check.says) if check.says else reason
 
 
 def _broken(check: CheckSpec, error: Raised, then: str = "") -> Fault:

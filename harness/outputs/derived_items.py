@@ -8,7 +8,7 @@ from typing import Final
 
 from harness.base.ids import ItemId
 from harness.base.paths import MISSING, is_plain, read_path
-from harness.base.reason import Reason
+from harness.base.reason import Reason, cut_text
 from harness.core.faults import BROKEN_CHECK
 from harness.core.item_ids import folded, trouble_with
 from harness.core.types import Fault, Item, Json
@@ -16,6 +16,7 @@ from harness.evaluation.bounded import Bounded, BoundedError, JqOutcome
 from harness.job.batch_plan import NO_PACE, Pace
 from harness.job.job import PhaseSpec
 from harness.outputs.checks import JQ_S
+from harness.outputs.parse import canonical
 from harness.outputs.plan_records import Given, plan_in
 from harness.outputs.suspects import BrokenCheckError, Reasons
 
@@ -72,28 +73,33 @@ _Row = tuple[Json, Json]
 
 def _rows(
     phase: PhaseSpec, records: Mapping[ItemId, Sequence[Json]], bounded: Bounded, variables: Mapping[str, Json]
-) -> dict[ItemId, list[_Row | str]]:
-    """What `rows` yields for each item's records; a text where it raised, or yields too many, for one of them."""
+) -> dict[ItemId, list[_Row | Reason]]:
+    """What `rows` yields for each item's records; a reason where it raised, or yields too many, for one of them."""
     assert phase.rows is not None
     flat = [(item, record) for item, group in records.items() for record in group]
-    rows: dict[ItemId, list[_Row | str]] = {item: [] for item in records}
+    rows: dict[ItemId, list[_Row | Reason]] = {item: [] for item in records}
     plain = phase.rows.strip().removesuffix("[]") or "."
     if phase.rows.strip().endswith("[]") and is_plain(plain):
         for item, record in flat:
-            rows[item] += _bounded(phase, _plain_rows(record, plain))
+            rows[item] += _bounded(phase, _plain_rows(phase, record, plain))
         return rows
     outcomes = _outcomes(phase, [record for _, record in flat], bounded, variables)
     for (item, record), outcome in zip(flat, outcomes, strict=True):
-        found: list[_Row | str] = [(row, record) for row in outcome.results]
-        rows[item] += [f"jq: {outcome.error}"] if outcome.error else _bounded(phase, found)
+        found: list[_Row | Reason] = [(row, record) for row in outcome.results]
+        rows[item] += (
+            [Reason("rows_error", {"noun": phase.noun, "error": outcome.error})]
+            if outcome.error
+            else _bounded(phase, found)
+        )
     return rows
 
 
-def _bounded(phase: PhaseSpec, rows: list[_Row | str]) -> list[_Row | str]:
+def _bounded(phase: PhaseSpec, rows: list[_Row | Reason]) -> list[_Row | Reason]:
     """The rows of one record, or why they are too many: a record gone wild must not become sessions by the thousand."""
     if len(rows) <= phase.most:
         return rows
-    return [f"one record makes {len(rows):,} of them, more than {phase.most:,} (`items.most` of phase {phase.name})"]
+    facts = {"noun": phase.noun, "count": len(rows), "most": phase.most, "phase": phase.name}
+    return [Reason("rows_too_many", facts)]
 
 
 def _outcomes(
@@ -120,25 +126,26 @@ def _must_compile(phase: PhaseSpec, bounded: Bounded, variables: Mapping[str, Js
         raise BrokenCheckError(Fault(BROKEN_CHECK, "config", detail[:1000], evidence={"kind": error.kind})) from None
 
 
-def _plain_rows(record: Json, path: str) -> list[_Row | str]:
+def _plain_rows(phase: PhaseSpec, record: Json, path: str) -> list[_Row | Reason]:
     """`.a.b[]` read here, since jq would lose digits of big integers."""
     value = read_path(record, path)
     if isinstance(value, list):
         return [(row, record) for row in value]
     if isinstance(value, dict):
         return [(row, record) for row in value.values()]
-    return [f"expected a list at {path}, got {'nothing' if value is MISSING else repr(value)[:80]}"]
+    got = None if value is MISSING else _shown(value, 80)
+    return [Reason("rows_no_list", {"noun": phase.noun, "path": path, "got": got})]
 
 
 def _items(
-    phase: PhaseSpec, rows: Sequence[_Row | str], given: Given | None, joined: Mapping[str, Item]
+    phase: PhaseSpec, rows: Sequence[_Row | Reason], given: Given | None, joined: Mapping[str, Item]
 ) -> tuple[tuple[Item, ...], list[Reason]]:
     made: list[Item] = []
     reasons: list[Reason] = list(given.reasons) if given else []
     seen: set[str] = set()
     for row in rows:
-        if isinstance(row, str):
-            reasons.append(Reason(f"no {phase.noun} can be made of it: {row}", "rows"))
+        if isinstance(row, Reason):
+            reasons.append(row)
             continue
         value, record = row
         id_ = _id_of(phase, value)
@@ -148,13 +155,13 @@ def _items(
         same = folded(id_, exact=phase.exact)
         if same in seen:
             if given is None:  # the plan has said where it is already
-                reasons.append(Reason(f"the {phase.noun} {id_!r:.80} is there more than once", "duplicate_id"))
+                reasons.append(Reason("row_repeated", {"noun": phase.noun, "id": id_}))
             continue
         seen.add(same)
         item = Item(ItemId(id_), value if isinstance(value, dict) else {"value": value}, None, (record,))
         if phase.join is not None:
             if id_ not in joined:
-                reasons.append(Reason(f"there is no {phase.noun} {id_!r:.80}{_meant(id_, joined)}", "unknown_id"))
+                reasons.append(Reason("row_unknown", {"noun": phase.noun, "id": id_, "meant": _meant(id_, joined)}))
                 continue
             item = replace(item, data=joined[id_].data)
         made.append(item if given is None else replace(item, planned=given.number_of.get(ItemId(id_), 0)))
@@ -170,16 +177,20 @@ def _id_of(phase: PhaseSpec, value: Json) -> str | Reason:
     id_ = value if names_one else read_path(value, phase.id or ".id")
     id_ = str(id_) if isinstance(id_, int) and not isinstance(id_, bool) else id_
     if not isinstance(id_, str) or not id_.strip():
-        says = f"a {phase.noun} has neither a text nor a whole number as its id at {phase.id}: {repr(value)[:120]}"
-        return Reason(says, "bad_id")
+        facts = {"noun": phase.noun, "path": phase.id or ".id", "row": _shown(value, 120)}
+        return Reason("row_without_id", facts)
     if trouble := trouble_with(id_):
-        return Reason(f"no {phase.noun} can be made of it: {trouble}", "bad_id")
+        return Reason("row_id_unusable", {"noun": phase.noun, "problem": trouble})
     return id_
 
 
-def _meant(id_: str, joined: Mapping[str, Item]) -> str:
+def _shown(value: Json, most: int) -> str:
+    return cut_text(canonical(value), most)
+
+
+def _meant(id_: str, joined: Mapping[str, Item]) -> str | None:
     near = get_close_matches(id_, list(joined)[:_MOST_COMPARED], n=1, cutoff=0.8)
-    return f" in the list of them, did you mean {near[0]!r}?" if near else " in the list of them"
+    return near[0] if near else None
 
 
 def _left_out(phase: PhaseSpec, joined: Mapping[str, Item], made: Sequence[Item]) -> list[Reason]:
@@ -187,9 +198,8 @@ def _left_out(phase: PhaseSpec, joined: Mapping[str, Item], made: Sequence[Item]
         return []
     there = {str(item.id) for item in made}
     left = [id_ for id_ in joined if id_ not in there]
-    named = ", ".join(f"{id_!r:.80}" for id_ in left[:_MOST_NAMED])
-    more = f" and {len(left) - _MOST_NAMED:,} more" if len(left) > _MOST_NAMED else ""
-    return [Reason(f"left out: the {phase.noun} {named}{more}", "left_out")] if left else []
+    facts = {"noun": phase.noun, "ids": left[:_MOST_NAMED], "more": max(0, len(left) - _MOST_NAMED)}
+    return [Reason("rows_left_out", facts)] if left else []
 
 
 def _unplanned(phase: PhaseSpec, given: Given | None, made: Sequence[Item]) -> list[Reason]:
@@ -197,4 +207,4 @@ def _unplanned(phase: PhaseSpec, given: Given | None, made: Sequence[Item]) -> l
     if given is None or given.reasons:
         return []
     unknown = [item for item in made if not item.planned]
-    return [Reason(f"the {phase.noun} {item.id!r:.80} is in no batch of the plan", "plan") for item in unknown[:5]]
+    return [Reason("row_unplanned", {"noun": phase.noun, "id": str(item.id)}) for item in unknown[:5]]

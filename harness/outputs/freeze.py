@@ -12,6 +12,7 @@ from typing import Final
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.beneath import opened_file, opened_folder
+from harness.base.reason import Reason, cut_text
 from harness.core.names import around, file_name_for
 from harness.core.types import Artifact, OutputFault
 from harness.job.job import OutputSpec
@@ -31,7 +32,14 @@ class Frozen:
 
 
 class _RefusedError(Exception):
-    """Why a file cannot be taken."""
+    """Why a file cannot be taken: a kind, without the `file`."""
+
+    def __init__(self, kind: str, **facts: object) -> None:
+        super().__init__(kind)
+        self.reason = Reason(kind, facts)
+
+    def of(self, name: str) -> OutputFault:
+        return OutputFault(name, self.reason.with_facts(file=name))
 
 
 def freeze(
@@ -49,9 +57,9 @@ def freeze(
     try:
         return Frozen((_take(work, output.file, store, most_bytes),), ())
     except FileNotFoundError:
-        fault = OutputFault(output.file, f"there is no {output.file}{_what_is_there(work)}", is_missing=True)
+        fault = _missing(output.file, output.file, work)
     except _RefusedError as refused:
-        fault = OutputFault(output.file, str(refused))
+        fault = refused.of(output.file)
     return Frozen((), (fault,))
 
 
@@ -65,9 +73,9 @@ def _freeze_files(work: Path, output: OutputSpec, ids: Sequence[str], store: Art
         except FileNotFoundError:
             continue
         except _RefusedError as refused:
-            faults.append(OutputFault(name, str(refused)))
+            faults.append(refused.of(name))
     if not artifacts and not faults:
-        faults.append(OutputFault(output.file, f"there is no {expected[0]}{_what_is_there(work)}", is_missing=True))
+        faults.append(_missing(output.file, expected[0], work))
     return Frozen(tuple(artifacts), tuple(faults), _invented(work, output.file, set(expected)))
 
 
@@ -103,7 +111,7 @@ def _opened(work: Path, name: str) -> Iterator[int]:
     """A descriptor of the file, reached component by component so that no link on the way is ever followed."""
     *folders, last = Path(name).parts
     if Path(name).is_absolute() or ".." in folders:
-        raise _RefusedError("it lies outside the work folder")
+        raise _RefusedError("file_outside")
     try:
         with opened_folder(work, folders) as folder:
             _must_be_plain(os.lstat(last, dir_fd=folder))
@@ -113,26 +121,26 @@ def _opened(work: Path, name: str) -> Iterator[int]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise _RefusedError(_in_words(error)) from None
+        raise _refused(error) from None
 
 
 def _must_be_plain(status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise _RefusedError(f"it is {_kind(status.st_mode)}, expected a file")
+        raise _RefusedError("file_not_regular", found=_kind(status.st_mode))
     if status.st_nlink > 1:
-        raise _RefusedError(f"it is a hard link (the file has {status.st_nlink} names), expected a file of its own")
+        raise _RefusedError("file_hard_link", names=status.st_nlink)
 
 
 def _pieces(descriptor: int, most_bytes: int) -> Iterator[bytes]:
     """The bytes; never more than the limit, however fast the file grows or however sparse it is."""
     size = os.fstat(descriptor).st_size
     if size > most_bytes:
-        raise _RefusedError(f"it has {size:,} bytes, more than {most_bytes:,} (output.limit)")
+        raise _RefusedError("file_too_large", bytes=size, limit=most_bytes)
     taken = 0
     while piece := _read(descriptor):
         taken += len(piece)
         if taken > most_bytes:
-            raise _RefusedError(f"it has more than {most_bytes:,} bytes and still grows")
+            raise _RefusedError("file_growing", limit=most_bytes)
         yield piece
 
 
@@ -140,33 +148,32 @@ def _read(descriptor: int) -> bytes:
     try:
         return os.read(descriptor, 1 << 20)
     except OSError as error:
-        raise _RefusedError(_in_words(error)) from None
+        raise _refused(error) from None
 
 
 def _kind(mode: int) -> str:
     kinds = {
-        stat.S_IFLNK: "a symbolic link",
-        stat.S_IFDIR: "a folder",
-        stat.S_IFIFO: "a pipe",
-        stat.S_IFSOCK: "a socket",
-        stat.S_IFCHR: "a device",
-        stat.S_IFBLK: "a device",
+        stat.S_IFLNK: "symbolic link",
+        stat.S_IFDIR: "folder",
+        stat.S_IFIFO: "pipe",
+        stat.S_IFSOCK: "socket",
+        stat.S_IFCHR: "device",
+        stat.S_IFBLK: "device",
     }
-    return kinds.get(stat.S_IFMT(mode), "no file")
+    return kinds.get(stat.S_IFMT(mode), "special file")
 
 
-def _in_words(error: OSError) -> str:
+def _refused(error: OSError) -> _RefusedError:
     if error.errno in {errno.ELOOP, errno.ENOTDIR}:
-        return "a folder on the way to it is a link or no folder"
-    return f"it cannot be read: {os.strerror(error.errno or 0)}"
+        return _RefusedError("file_behind_link")
+    return _RefusedError("file_unreadable", error=os.strerror(error.errno or 0))
 
 
-def _what_is_there(work: Path) -> str:
+def _missing(pattern: str, name: str, work: Path) -> OutputFault:
+    """With what is in the work folder instead."""
     names = _names(work)
-    if not names:
-        return "; the work folder is empty"
-    more = "" if len(names) <= _MOST_NAMES else f" and {len(names) - _MOST_NAMES} more"
-    return f"; the work folder has {', '.join(repr(name)[:80] for name in names[:_MOST_NAMES])}{more}"
+    found, more = [cut_text(each, 80) for each in names[:_MOST_NAMES]], max(0, len(names) - _MOST_NAMES)
+    return OutputFault(pattern, Reason("file_missing", {"file": name, "found": found, "more": more}))
 
 
 def _names(folder: Path) -> list[str]:

@@ -24,7 +24,7 @@ from harness.evaluation.bounded import Bounded
 from harness.job.job import OutputSpec, PhaseSpec
 from harness.outputs.checks import Checker
 from harness.outputs.derived_items import Joined, Made, make
-from harness.outputs.match import MISSING, UNREADABLE, Matched, match
+from harness.outputs.match import Matched, match
 from harness.outputs.parse import NO_BOUND, Parsed, Unparsed, most_records, parse
 from harness.outputs.suspects import BrokenCheckError, DoubtedCheckError, Reasons
 
@@ -102,7 +102,7 @@ def judge_here(
         notes = tuple(matched.notes)
         return Judgement(verdicts, _usable(matched), matched.invented, notes, doubted_check=doubted.fault)
     except BrokenCheckError as broken:
-        nothing = Rejected(("not judged: a check is broken",))
+        nothing = Rejected(())
         verdicts = {item.id: nothing for item in work.items}
         return Judgement(verdicts, _usable(matched), matched.invented, tuple(matched.notes), broken.fault)
     verdicts = _verdicts(work, matched, rejected | made.rejected, made)
@@ -122,12 +122,11 @@ def _match_file(
         if artifact.name == work.output.file:
             parsed = _parsed(artifact, work, store, bounded)
             if isinstance(parsed, Unparsed):
-                return _all_missing(ids, Reason(f"{artifact.name}: {parsed.reason}", UNREADABLE))
+                return _all_missing(ids, parsed.reason.with_facts(file=artifact.name))
             matched = match(parsed.found, ids, work.output)
             matched.notes[:0] = [f"{artifact.name}: {note}" for note in parsed.notes]
             return matched
-    reasons = [_of_fault(fault) for fault in faults] or [Reason(f"there is no {work.output.file}", MISSING)]
-    return _all_missing(ids, *reasons)
+    return _all_missing(ids, *([fault.reason for fault in faults] or [_no_file(work.output.file)]))
 
 
 def _parsed(artifact: Artifact, work: Work, store: ArtifactStore, bounded: Bounded) -> Parsed | Unparsed:
@@ -138,7 +137,7 @@ def _parsed(artifact: Artifact, work: Work, store: ArtifactStore, bounded: Bound
         bound = most if work.output.shape != "one" else NO_BOUND
         refusal = bounded.refusal(store.path(artifact.sha), artifact.size_bytes, bound)
         if refusal is not None:
-            return Unparsed(refusal)
+            return Unparsed(Reason("not_json", {"problem": refusal}))
     return parse(store.get(artifact.sha), work.output, most_records=most)
 
 
@@ -148,16 +147,16 @@ def _match_files(
     """For one file per item: the record is what identifies its bytes."""
     matched = Matched()
     by_name = {artifact.name: artifact for artifact in artifacts}
-    refused = {fault.name: _of_fault(fault) for fault in faults}
+    refused = {fault.name: fault.reason for fault in faults}
     for item in work.items:
         name = file_name_for(work.output.file, item.id)
         artifact = by_name.get(name)
         if artifact is None and name in refused:
             matched.rejected[item.id] = [refused[name]]
         elif artifact is None:
-            matched.missing[item.id] = [Reason(f"missing: there is no {name}", MISSING)]
+            matched.missing[item.id] = [_no_file(name)]
         elif _is_blank(artifact, store):
-            matched.rejected[item.id] = [Reason(f"{name}: the file is empty", UNREADABLE)]
+            matched.rejected[item.id] = [Reason("file_empty", {"file": name})]
         else:
             record = {"id": item.id, "file": name, "sha": artifact.sha, "size": artifact.size_bytes}
             matched.records[item.id] = (record,)
@@ -173,8 +172,8 @@ def _all_missing(ids: Iterable[ItemId], *reasons: Reason) -> Matched:
     return Matched(missing={id_: list(reasons) for id_ in ids})
 
 
-def _of_fault(fault: OutputFault) -> Reason:
-    return Reason(fault.reason, MISSING) if fault.is_missing else Reason(f"{fault.name}: {fault.reason}", UNREADABLE)
+def _no_file(name: str) -> Reason:
+    return Reason("file_missing", {"file": name, "found": [], "more": 0})
 
 
 def for_checks(
@@ -213,8 +212,10 @@ def _usable(matched: Matched) -> bool:
     return bool(matched.records or matched.rejected)
 
 
-def _bounded(reasons: Sequence[Reason]) -> tuple[str, ...]:
-    cut = [reason.cut(_MOST_CHARACTERS) for reason in reasons]
+def _bounded(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
+    """Each once, in their order; texts in them cut."""
+    each = [reason for place, reason in enumerate(reasons) if reason not in reasons[:place]]
+    cut = [reason.cut(_MOST_CHARACTERS) for reason in each]
     if len(cut) > _MOST_REASONS:
-        cut = [*cut[: _MOST_REASONS - 1], Reason(f"and {len(cut) - _MOST_REASONS + 1} more reasons", "more")]
-    return tuple(dict.fromkeys(cut))
+        cut = [*cut[: _MOST_REASONS - 1], Reason("more", {"number": len(cut) - _MOST_REASONS + 1})]
+    return tuple(cut)

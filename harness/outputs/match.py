@@ -18,8 +18,6 @@ from harness.job.job import OutputSpec
 from harness.outputs.id_forms import Ids, is_id
 from harness.outputs.parse import Found, canonical
 
-MISSING: Final = "missing_output"
-UNREADABLE: Final = "unreadable_output"
 _MOST_INVENTED: Final = 100
 _MOST_NAMED: Final = 8
 _MOST_COMPARED: Final = 200
@@ -90,10 +88,9 @@ class _Matcher:
         self._records.setdefault(item, [])
         key = read_path(one.record, self._output.key)
         if one.problem is not None:
-            self._reject(item, Reason(f"the record {one.problem}", UNREADABLE))
+            self._reject(item, one.problem)
         elif not isinstance(key, str | int) or isinstance(key, bool) or key == "":
-            says = f"a record has no text or whole number at {self._output.key}, its key"
-            self._reject(item, Reason(says, "bad_id", field=self._output.key))
+            self._reject(item, Reason("bad_key", {"path": self._output.key}, self._output.key))
         elif self._is_new(item, key, one.record):
             self._records[item].append(one.record)
 
@@ -107,8 +104,8 @@ class _Matcher:
             self._equal += 1
         else:
             for one in {item: None, first[0]: None}:
-                says = f"{_shown(key)} is there more than once with different content"
-                self._reject(one, Reason(says, "duplicate_id", field=self._output.key))
+                facts = {"key": _shown(key), "path": self._output.key}
+                self._reject(one, Reason("duplicate_key", facts, self._output.key))
         return False
 
     def _reject(self, item: ItemId, reason: Reason) -> None:
@@ -125,15 +122,16 @@ class _Matcher:
             matched.records[item] = tuple(self._records[item])
         near = _near_misses(missing, list(self._strange.values()))
         for item in missing:
-            matched.missing[item] = [Reason(self._why_missing(item, near), MISSING)]
+            matched.missing[item] = [self._why_missing(item, near)]
         matched.invented = tuple(_shown(id_) for id_ in islice(self._strange.values(), _MOST_INVENTED))
         matched.notes = list(self._notes())
         return matched
 
-    def _why_missing(self, item: ItemId, near: dict[ItemId, Json]) -> str:
+    def _why_missing(self, item: ItemId, near: dict[ItemId, Json]) -> Reason:
+        facts = {"id": str(item), "path": self._output.item}
         if item in near:
-            return f"missing: got {_quoted(near[item])}, expected {_quoted(item)}"
-        return f"missing: no record has {_quoted(item)} at {self._output.item}"
+            return Reason("id_misspelled", {**facts, "got": near[item]})
+        return Reason("record_missing", facts)
 
     def _notes(self) -> Iterator[str]:
         if self._dropped:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.base.paths import MISSING, put_at, read_path, steps_of
+from harness.base.reason import Reason, cut_text
 from harness.base.strict_json import RefusedError, document_of, must_have_few, text_of
 from harness.core.types import Json
 from harness.job.job import OutputSpec
@@ -19,7 +20,7 @@ class Found:
     """One record of a file, in the order of the file. `problem` says why it may not be used."""
 
     record: Json
-    problem: str | None = None
+    problem: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,9 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class Unparsed:
-    """A file of which nothing may be used."""
+    """A file of which nothing may be used; `reason` is without the `file`."""
 
-    reason: str
+    reason: Reason
 
 
 def most_records(items: int) -> int:
@@ -55,9 +56,10 @@ def parse(
         document = document_of(text)
         if output.shape != "one":
             must_have_few(document, most_records)
-        return Parsed(_found(document, output), notes)
     except RefusedError as error:
-        return Unparsed(str(error))
+        return Unparsed(Reason("not_json", {"problem": str(error)}))
+    found = _found(document, output)
+    return Parsed(found, notes) if found is not None else Unparsed(_wrong_shape(document, output))
 
 
 def canonical(record: Json) -> str:
@@ -68,21 +70,17 @@ def canonical(record: Json) -> str:
 # --- one JSON value to records ----------------------------------------------------------------------------------------
 
 
-def _found(document: Json, output: OutputSpec) -> tuple[Found, ...]:
+def _found(document: Json, output: OutputSpec) -> tuple[Found, ...] | None:
+    """None for a value of another shape."""
     match output.shape:
         case "array":
-            if not isinstance(document, list):
-                raise RefusedError(f"expected an array of records, got {_kind(document)}")
-            return tuple(map(Found, document))
+            return tuple(map(Found, document)) if isinstance(document, list) else None
         case "object":
             if not isinstance(document, dict):
-                raise RefusedError(f"expected an object of records by their {output.key}, got {_kind(document)}")
+                return None
             return tuple(_member(name, value, output.key) for name, value in document.items())
         case "one":
-            expected = list if isinstance((steps_of(output.key) or ("",))[0], int) else dict
-            if not isinstance(document, expected):
-                raise RefusedError(f"expected one record, got {_kind(document)}")
-            return (Found(document),)
+            return (Found(document),) if isinstance(document, list if is_array(output.key) else dict) else None
         case "files":
             raise AssertionError("for shape files the bytes are the record; nothing is parsed")
 
@@ -94,27 +92,31 @@ def _member(name: str, value: Json, key: str) -> Found:
     if inside == name and isinstance(inside, str):
         return Found(record)
     if not steps_of(key):
-        return Found(record, f"has no place for its name at {key}")
+        return Found(record, Reason("key_has_no_place", {"name": name, "path": key}))
     try:
         filed = put_at(record, key, name)
-    except ValueError as error:
-        return Found(record, str(error))
+    except ValueError:
+        return Found(record, Reason("key_has_no_place", {"name": name, "path": key}))
     if inside is MISSING or are_one(name, inside):
         return Found(filed)
-    return Found(filed, f"is filed under {name!r:.100} but its {key} says {inside!r:.100}")
+    return Found(
+        filed, Reason("key_differs", {"name": name, "path": key, "got": cut_text(canonical(inside), 100)}, key)
+    )
 
 
-def _kind(value: Json) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case dict():
-            return "an object"
-        case list():
-            return "an array"
-        case str():
-            return "a text"
-        case _:
-            return "a number"
+def is_array(path: str) -> bool:
+    """True when a record that has something at this path is an array: `.[0]`."""
+    return isinstance((steps_of(path) or ("",))[0], int)
+
+
+def _wrong_shape(document: Json, output: OutputSpec) -> Reason:
+    """`shape` is what was asked for: `array`, `object`, or for one record `one object` or `one array`."""
+    one = f"one {'array' if is_array(output.key) else 'object'}"
+    shape = one if output.shape == "one" else output.shape
+    return Reason("wrong_shape", {"shape": shape, "key": output.key, "got": _type(document)})
+
+
+def _type(value: Json) -> str:
+    """As JSON calls it."""
+    names = {type(None): "null", bool: "boolean", dict: "object", list: "array", str: "string"}
+    return names.get(type(value), "number")

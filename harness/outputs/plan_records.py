@@ -29,7 +29,7 @@ def plan_in(phase: PhaseSpec, records: Sequence[Json]) -> Given:
     for record in records:
         value = read_path(record, phase.plan or ".")
         if value is MISSING:
-            reasons.append(Reason(f"there is no batch plan at {phase.plan}", "plan", field=phase.plan))
+            reasons.append(Reason("plan_missing", {"path": phase.plan}, phase.plan))
             continue
         plan, flaws = read_plan(value, phase.noun)
         reasons += [_reason(phase.plan or ".", flaw) for flaw in flaws]
@@ -52,4 +52,4 @@ def _least(one: int | None, other: int | None) -> int | None:
 def _reason(top: str, flaw: Flaw) -> Reason:
     steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in flaw.path)
     at = f"{top.rstrip('.')}{steps}" or "."
-    return Reason(f"{at}: {flaw.message}", "plan", field=at, message=flaw.message)
+    return Reason("plan_flaw", {"message": flaw.message}, at)

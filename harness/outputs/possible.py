@@ -52,14 +52,14 @@ def _about(schema: Any, names: Sequence[str]) -> dict[str, Any] | None:
 def _by_schema(
     where: str, schema: Any, names: Sequence[str], ids: Sequence[ItemId], records: Sequence[Json], bounded: Bounded
 ) -> Iterator[tuple[str, ItemId, str]]:
-    path = "$." + ".".join(names) + ": "
+    path = "$." + ".".join(names)
     try:
         found = bounded.schema(schema, records, 60.0)
     except BoundedError:
         return
     for id_, complaints in zip(ids, found, strict=True):
-        if why := next((complaint for complaint in complaints if complaint.startswith(path)), None):
-            yield where, id_, why
+        if why := next((each for each in complaints if each.facts["at"] == path), None):
+            yield where, id_, f"{why.facts['at']}: {why.facts['message']}"
 
 
 def _looks_only_at(program: str, path: str) -> bool:

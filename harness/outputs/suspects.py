@@ -12,7 +12,6 @@ from typing import Final
 
 from harness.base.ids import ItemId
 from harness.base.reason import Reason
-from harness.core.faults import CHECK_RAISED
 from harness.core.types import Fault, Item, Json
 from harness.evaluation.bounded import BoundedError
 from harness.evaluation.check_program import CommandError
@@ -65,8 +64,7 @@ class Suspects:
     def answer(self) -> Reasons:
         """Why items are rejected."""
         return self.reasons | {
-            item: [Reason(f"the check cannot look at it: {why.message}", CHECK_RAISED)]
-            for item, why in self.raised.items()
+            item: [Reason("check_raised", {"message": why.message})] for item, why in self.raised.items()
         }
 
 

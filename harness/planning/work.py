@@ -12,6 +12,7 @@ from harness.ledger import batch_queries, item_queries
 from harness.ledger.group_queries import ReadyGroup
 from harness.ledger.pieces import Piece, context_pieces
 from harness.prompts.render import uses_context
+from harness.prompts.retry_words import words_of
 
 
 def work_of(job: Job, db: sqlite3.Connection, store: ArtifactStore, group: ReadyGroup, before_seq: int) -> Work:
@@ -26,7 +27,7 @@ def work_of(job: Job, db: sqlite3.Connection, store: ArtifactStore, group: Ready
         items=item_queries.items_of(db, group, store, job.folder),
         positions=batch_queries.positions(db, group.batch),
         tries=group.tries,
-        reasons=item_queries.reasons_of(db, group),
+        reasons={id_: tuple(map(words_of, why)) for id_, why in item_queries.reasons_of(db, group).items()},
         context=_context(phase, db, store, group, before_seq),
     )
 

@@ -15,6 +15,7 @@ from harness.base.errors import BrokenSetupError, UsageError
 from harness.base.host_errors import in_words, is_of_the_machine
 from harness.base.ids import AttemptId, ItemId, Token
 from harness.base.marks import RUN_MARK, STATE_MARK, lock_limit, marked, state_digest
+from harness.base.reason import Reason
 from harness.base.termination import end_found
 from harness.core.run_events import FingerprintKept
 from harness.core.settle import recover
@@ -66,7 +67,7 @@ class NotGood:
 
     phase: int
     item: ItemId
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,10 @@ class _Duplicate:
     maker: str
     id: str
 
+    def reason(self) -> Reason:
+        facts = {"phase": self.phase.name, "item": str(self.item), "maker": self.maker, "id": self.id}
+        return Reason("row_made_twice", {**facts, "path": self.phase.id or ".id"})
+
     def in_words(self) -> str:
         return (
             f"phase {self.phase.name}: {self.maker!r:.80} and {str(self.item)!r:.80} both make {self.id!r:.80}; "
@@ -55,7 +59,7 @@ class DuplicateIds:
         duplicates = list(self._duplicates(judgement.verdicts))
         reasons: dict[ItemId, list[Reason]] = {}
         for duplicate in duplicates:
-            reasons.setdefault(duplicate.item, []).append(Reason(duplicate.in_words(), "duplicate_id"))
+            reasons.setdefault(duplicate.item, []).append(duplicate.reason())
         verdicts = {
             item: Rejected(tuple(reasons[item])) if item in reasons else verdict
             for item, verdict in judgement.verdicts.items()
@@ -120,6 +124,6 @@ def _stopped(judgement: Judgement, duplicate: _Duplicate, without: int) -> Judge
         f"{duplicate.in_words()}, and {without} items have none. Several items cannot be made into one: choose an id "
         "that is unique, such as .id, or work on the merged file in a job of its own"
     )
-    nothing: Verdict = Rejected(("not judged: items.id of a later phase is not unique",))
+    nothing: Verdict = Rejected(())
     fault = Fault(BROKEN_CHECK, "config", detail)
     return replace(judgement, verdicts=dict.fromkeys(judgement.verdicts, nothing), broken_check=fault)

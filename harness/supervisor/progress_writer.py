@@ -9,6 +9,7 @@ from harness.base import error_file
 from harness.base.clock import Clock
 from harness.ledger import error_lines, progress_file
 from harness.ledger.store import Ledger, opened_for_reading
+from harness.views.reason_words import as_error, reasons_text
 
 OffTheLoop = Callable[[Callable[[], None]], Awaitable[None]]
 """Runs a blocking function off the loop; the simulation runs it in place."""
@@ -81,9 +82,9 @@ class ProgressWriter:
         until = self._clock.monotonic() + _LONGEST_S
         db.set_progress_handler(lambda: self._clock.monotonic() > until, _STEPS)
         try:
-            progress_file.write(self._path, progress_file.build(db, self._clock.now()))
+            progress_file.write(self._path, progress_file.build(db, self._clock.now(), reasons_text))
             place = error_lines.place_of(self._errors_path, self._ledger.path.parent)
-            error_lines.write(place, error_lines.batches_with_errors(db))
+            error_lines.write(place, error_lines.batches_with_errors(db, as_error))
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
                 raise

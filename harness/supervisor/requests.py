@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.base.ids import ItemId
+from harness.base.reason import Reason
 from harness.core.events import HoldLifted
 from harness.core.run_events import Paused, Resumed
 from harness.ledger import item_queries, spool
@@ -75,7 +76,7 @@ class RequestDesk:
             return False
         touched = {request.phase, *(made.phase for made in made_from_all(db, taken))}
         with self._ledger.transaction() as transaction:
-            withdraw(transaction, taken, Word(request.who, request.why, (request.why,)))
+            withdraw(transaction, taken, Word(request.who, request.why, (Reason.said(request.why),)))
         for phase in sorted(touched):
             self._withdrawn(phase)
         return True

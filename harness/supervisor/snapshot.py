@@ -11,6 +11,7 @@ from harness.ledger.money_queries import Money
 from harness.ledger.reasons import commonest
 from harness.ledger.run_queries import RunState
 from harness.ledger.store import Ledger
+from harness.views.reason_words import text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +57,5 @@ class Sight:
             return wrong
         blame = "" if found.is_fault else wrong
         case = command_at(self._state, "why", found.item)
-        return f"{blame}; {found.count} of the last {found.of} sessions: {found.reason}; `{case}` shows one of them"
+        most = f"{found.count} of the last {found.of} sessions: {text_of(found.reason)}"
+        return f"{blame}; {most}; `{case}` shows one of them"

@@ -27,6 +27,7 @@ from harness.outputs.fragments import Fragments
 from harness.outputs.merge import keep_aside
 from harness.planning.workbook_layout import Layout, has_items_of_the_job, hash_of_file, layout_of, workbook_problem
 from harness.sources.rows import SourceError
+from harness.views.reason_words import reasons_text
 
 _SIGNATURES: Final = "_xmlsignatures/"
 _NOT_YET: Final = ItemState("pending", (), 0)
@@ -180,7 +181,7 @@ def _is_current(db: sqlite3.Connection, spec: WriteBackSpec, note: WrittenBack) 
 
 def value_of(path: str, id_: str, state: ItemState, records: Sequence[Json]) -> Value:
     """What goes into a column for an item: of several records their different values, with semicolons between."""
-    own = {"id": id_, "state": state.state, "reason": "; ".join(state.reasons), "attempts": state.attempts}
+    own = {"id": id_, "state": state.state, "reason": reasons_text(state.reasons), "attempts": state.attempts}
     found = []
     for record in records or [{}]:
         members = record if isinstance(record, dict) else {}

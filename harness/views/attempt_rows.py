@@ -5,11 +5,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from harness.base.reason import Reason
 from harness.core import events as e
 from harness.core.faults import SUPERVISOR_LOST
 from harness.ledger import recorded_attempts
 from harness.ledger.batch_queries import batches_of_first_phase
 from harness.ledger.entry_queries import events_backwards
+from harness.ledger.item_reasons import reasons_of_event
 from harness.ledger.phase_queries import phases
 from harness.ledger.recorded_attempts import AttemptRow
 from harness.views.wording import clean, counted, shorten_id
@@ -57,7 +59,7 @@ class Verdict:
     """What an attempt said of one item."""
 
     said: Said
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +123,12 @@ def verdicts(db: sqlite3.Connection, of: AttemptView) -> dict[str, Verdict]:
             case e.ItemAccepted():
                 found[event.item] = Verdict("accepted")
             case e.ItemFailed():
-                found[event.item] = Verdict("failed", (event.reason,))
+                found[event.item] = Verdict("failed", reasons_of_event(event))
             case e.ItemStruck():
                 is_last = event.item in found
-                found[event.item] = Verdict("failed" if is_last else "struck", event.reasons)
+                found[event.item] = Verdict("failed" if is_last else "struck", reasons_of_event(event))
             case e.ItemReturned():
-                found.setdefault(event.item, Verdict("returned", event.reasons))
+                found.setdefault(event.item, Verdict("returned", reasons_of_event(event)))
     return {item: found.get(item, Verdict("again")) for item in of.batch.items}
 
 

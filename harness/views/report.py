@@ -25,6 +25,7 @@ from harness.ledger.selection_queries import counts_of_skipped
 from harness.views import facts
 from harness.views.ledger_reading import reading
 from harness.views.pilot_text import pilot_lines
+from harness.views.reason_words import reasons_text
 from harness.views.report_tables import Cell, as_csv, tables
 from harness.views.report_workbook import as_workbook
 from harness.views.selection_text import kind_left_out
@@ -200,7 +201,7 @@ def _failed(status: Status) -> Iterator[str]:
 
 
 def _blocked(db: sqlite3.Connection) -> Iterator[tuple[str, str, str]]:
-    return ((each.phase, each.item, "; ".join(each.reasons)) for each in blocked_items(db))
+    return ((each.phase, each.item, reasons_text(each.reasons)) for each in blocked_items(db))
 
 
 def _skipped(db: sqlite3.Connection) -> Iterator[tuple[str, int, str]]:

@@ -12,6 +12,7 @@ from harness.ledger.item_queries import ItemRow, item_rows
 from harness.ledger.money_queries import CostSources, cost_sources, costs_by_model
 from harness.ledger.progress_file import failed_items
 from harness.views.attempt_rows import AttemptView, all_attempts
+from harness.views.reason_words import reasons_text
 from harness.views.selection_text import why_left_out
 from harness.views.wording import clean
 
@@ -50,7 +51,7 @@ def _items(db: sqlite3.Connection) -> Table:
 
 def _item_row(row: ItemRow) -> tuple[Cell, ...]:
     made_from = row.parent if row.parent != row.item else None
-    why = "" if row.attempt is not None else "; ".join(row.reasons)
+    why = "" if row.attempt is not None else reasons_text(row.reasons)
     values = (row.phase, row.item, made_from, row.batch, row.state, row.strikes, row.round, row.attempts, row.records)
     why = why_left_out(row.left_out) if row.left_out else why
     return (*map(_text, values), clean(why), row.settled_at, row.attempt, row.sha)
@@ -110,7 +111,7 @@ def _usd(microusd: int | None) -> float | None:
 
 def _failures(db: sqlite3.Connection) -> Table:
     rows = (
-        (clean(f["phase"]), clean(f["name"]), f["attempts"], clean(f["reason"]), f["timestamp"])
+        (clean(f.phase), clean(f.item), f.attempts, clean(reasons_text(f.reasons)), f.settled_at)
         for f in failed_items(db)
     )
     return Table("failures", ("phase", "item", "attempts", "reason", "when"), rows)

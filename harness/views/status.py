@@ -21,6 +21,7 @@ from harness.ledger.reuse_queries import reused
 from harness.ledger.waiting_note import what_is_waited_for
 from harness.views.attempt_rows import Batches, BatchName
 from harness.views.ledger_reading import reading
+from harness.views.reason_words import as_error, reasons_text
 from harness.views.results import Result, Workbook, results, workbooks
 
 SCHEMA_VERSION = 1
@@ -162,7 +163,8 @@ def status_of(
         reserved_microusd=money_queries.money(db).reserved,
         current=current,
         failed=tuple(
-            Failed(f["name"], f["phase"], f["reason"], f["attempts"], tuple(f["errors"])) for f in failed_items(db)
+            Failed(f.item, f.phase, reasons_text(f.reasons), f.attempts, tuple(map(as_error, f.reasons)))
+            for f in failed_items(db)
         ),
         hold=hold,
         estimated_completion=estimated_completion(db, now) if goes_on else None,

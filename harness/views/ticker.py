@@ -21,6 +21,7 @@ from harness.ledger.reuse_queries import taken_over
 from harness.ledger.store import Entry
 from harness.views.attempt_rows import AttemptView, Verdict, attempt, made_by, verdicts
 from harness.views.ledger_reading import is_planned, reading
+from harness.views.reason_words import reasons_text
 from harness.views.timeline import Words
 from harness.views.wording import at_moment, clean, clock_time, counted, shorten, shorten_id
 
@@ -185,7 +186,7 @@ def _grace_ends(entry: Entry) -> datetime | None:
 
 def _is_told(fault: str, said: dict[str, Verdict]) -> bool:
     """An item that was alone carries the fault in its reasons."""
-    return any(reason.startswith(f"{fault}: ") for verdict in said.values() for reason in verdict.reasons)
+    return any(reason.facts.get("fault") == fault for verdict in said.values() for reason in verdict.reasons)
 
 
 def _named(word: str, which: dict[str, Verdict], *, is_alone: bool) -> str:
@@ -197,11 +198,11 @@ def _named(word: str, which: dict[str, Verdict], *, is_alone: bool) -> str:
     number = len(which)
     if is_alone:
         (verdict,) = which.values()
-        return f"{word}: {shorten('; '.join(verdict.reasons), 140)}" if verdict.reasons else word
+        return f"{word}: {shorten(reasons_text(verdict.reasons), 140)}" if verdict.reasons else word
     if not with_reasons:
         return f"{number} {word}"
     named = "; ".join(
-        f"{shorten_id(item, 40)} {shorten('; '.join(verdict.reasons), 100)}"
+        f"{shorten_id(item, 40)} {shorten(reasons_text(verdict.reasons), 100)}"
         for item, verdict in list(with_reasons.items())[:_MOST_NAMED]
     )
     return f"{number} {word}: {named}{'; ...' if len(with_reasons) > _MOST_NAMED else ''}"

@@ -12,12 +12,14 @@ from harness.base.durations import in_words
 from harness.core import events as e
 from harness.core import run_events as r
 from harness.core.money import in_words as money
+from harness.ledger.item_reasons import RejectionEvent, reasons_of_event
 from harness.ledger.phase_queries import phase_names
 from harness.ledger.store import Entry, entries
 from harness.views.attempt_rows import Batches, BatchName, known_duration
 from harness.views.change_text import kept_lines
 from harness.views.ledger_reading import reading
 from harness.views.pilot_text import pilot_lines
+from harness.views.reason_words import reasons_text
 from harness.views.selection_text import selection_line, why_left_out
 from harness.views.wording import as_json, clean, counted, date_time, listed, shorten
 
@@ -113,11 +115,11 @@ class Words:
                     again = f" taken over from {event.source}, made {date_time(from_text(event.made_at))}"
                 return f"{self._item(event.phase, event.item)} accepted: {counted(event.records, 'record')}{again}"
             case e.ItemStruck():
-                return f"{self._item(event.phase, event.item)} gets a strike: {_reasons(event.reasons)}"
+                return f"{self._item(event.phase, event.item)} gets a strike: {_reasons(event)}"
             case e.ItemReturned():
-                return f"{self._item(event.phase, event.item)} goes back without a strike: {_reasons(event.reasons)}"
+                return f"{self._item(event.phase, event.item)} goes back without a strike: {_reasons(event)}"
             case e.ItemFailed():
-                return f"{self._item(event.phase, event.item)} failed: {shorten(event.reason, 200)}"
+                return f"{self._item(event.phase, event.item)} failed: {_reasons(event)}"
             case e.ItemReopened():
                 return f"{self._item(event.phase, event.item)} reopened by {event.who}"
             case e.ItemEdited():
@@ -136,7 +138,7 @@ class Words:
                 why = why_left_out({"why": event.why, **event.facts})
                 return f"{self._item(event.phase, event.item)} skipped: {why}"
             case e.ItemBlocked():
-                return f"{self._item(event.phase, event.item)} blocked: {event.parent!r} {event.reason}"
+                return f"{self._item(event.phase, event.item)} blocked: {event.parent!r} {_reasons(event)}"
         return None
 
     def _of_runs(self, event: e.Event) -> str | None:
@@ -213,5 +215,5 @@ def of_another_kind(event: object) -> str:
     return f"{words}: {item}" if item else words
 
 
-def _reasons(reasons: tuple[str, ...]) -> str:
-    return shorten("; ".join(reasons), 200) or "no reason recorded"
+def _reasons(event: RejectionEvent) -> str:
+    return shorten(reasons_text(reasons_of_event(event)), 200) or "no reason recorded"

@@ -14,6 +14,7 @@ from harness.base.clock import from_text, to_text
 from harness.base.errors import Problem, UsageError
 from harness.base.ids import Sha
 from harness.base.job_home import JobHome
+from harness.base.reason import Reason
 from harness.core.events import Event, ItemAccepted, ItemWithdrawn
 from harness.core.item_ids import near
 from harness.core.money import to_usd
@@ -25,6 +26,7 @@ from harness.ledger.job_queries import head
 from harness.ledger.past_attempts import acceptance
 from harness.views.attempt_rows import AttemptView, Verdict, attempts_of, verdicts
 from harness.views.ledger_reading import reading
+from harness.views.reason_words import as_error, text_of
 from harness.views.rejected import wrote
 from harness.views.wording import listed
 
@@ -79,12 +81,10 @@ class Chapter:
     state: str
     strikes: int
     round: int
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     attempts: tuple[Told, ...]
     kept: Kept | None
     withdrawn: tuple[Withdrawn, ...] = ()
-    errors: tuple[dict[str, Any], ...] = ()
-    """`{type, field, message}` of each reason."""
     left_out: dict[str, Any] | None = None
     """Of one that is skipped: `why`, and the facts that belong to it."""
 
@@ -137,8 +137,8 @@ def _chapter_as_json(chapter: Chapter, state: Path) -> dict[str, Any]:
         "state": chapter.state,
         "strikes": chapter.strikes,
         "round": chapter.round,
-        "reasons": list(chapter.reasons),
-        "errors": list(chapter.errors),
+        "reasons": [text_of(reason) for reason in chapter.reasons],
+        "errors": [as_error(reason) for reason in chapter.reasons],
         "left_out": chapter.left_out,
         "attempts": [_told_as_json(told, state) for told in chapter.attempts],
         "accepted": None if kept is None else _kept_as_json(kept),
@@ -226,7 +226,6 @@ def _chapter(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: str
         told,
         kept,
         withdrawn,
-        row.errors,
         row.left_out,
     )
 

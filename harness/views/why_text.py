@@ -9,6 +9,7 @@ from harness.base.commands import NextCommand, command_at
 from harness.base.durations import in_words
 from harness.core.money import in_words as money
 from harness.views.attempt_rows import AttemptView, Verdict
+from harness.views.reason_words import reasons_text
 from harness.views.selection_text import why_left_out
 from harness.views.why import Chapter, History, Kept, Told
 from harness.views.wording import clean, counted, date_time, shorten
@@ -40,7 +41,7 @@ def _chapter(chapter: Chapter, story: History) -> Iterator[str]:
     strikes = f", {counted(chapter.strikes, 'strike')}" if chapter.strikes else ""
     yield f"{clean(chapter.item)} in {clean(chapter.phase)}{made}: {chapter.state}{strikes}{again}"
     if chapter.state in ("failed", "blocked", "pending") and chapter.reasons:
-        yield f"  because: {clean('; '.join(chapter.reasons))}"
+        yield f"  because: {clean(reasons_text(chapter.reasons))}"
     if chapter.left_out is not None:
         yield f"  because: {why_left_out(chapter.left_out)}"
     if not chapter.attempts and chapter.state not in ("blocked", "skipped"):
@@ -87,7 +88,7 @@ def _cost(view: AttemptView) -> str:
 
 
 def _verdict(verdict: Verdict) -> str:
-    reasons = f": {clean('; '.join(verdict.reasons))}" if verdict.reasons else ""
+    reasons = f": {clean(reasons_text(verdict.reasons))}" if verdict.reasons else ""
     return f"{_SAID[verdict.said]}{reasons}"
 
 

@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     **{room: set(_BELOW) for room in _BESIDE},
     "planning": _BELOW | _BESIDE,
     "executors": _BELOW | {"backends", "outputs"},
-    "supervisor": _BELOW | _BESIDE | {"planning", "executors"},
+    "supervisor": _BELOW | _BESIDE | {"planning", "executors", "views"},
     "review": _BELOW | _BESIDE | {"planning", "executors", "supervisor"},
     "views": _BELOW | {"ledger"},
     "rehearsal": _BELOW | {"samples"},

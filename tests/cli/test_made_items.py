@@ -65,7 +65,7 @@ def test_an_id_that_differs_only_in_case_or_composition_is_the_same_and_the_late
     assert desk.types("launch").code == 0
     assert merged(desk) == ["X1", "caf\u00e9", "x2", "c"]
     told = desk.types("why", "b").out
-    assert "phase letters: 'a' and 'b' both make 'x1'; each needs an id of its own at .id (items.id)" in told
+    assert 'phase letters: "a" and "b" both have "x1" at .id' in told
     assert_sound(desk.folder)
 
 

@@ -93,8 +93,8 @@ GOOD = plan_of(["l1", "l2", "l3"], ["l4", "l5"])
     ("bad", "said"),
     [
         (plan_of(["l1", "l2", "l3"], ["l4", "l5", "l1"]), ".batch_plan.batches[1].leads[2]: 'l1' is there twice"),
-        (plan_of(["l1", "l2", "l3"], ["l4", "l5", "l9"]), "there is no lead 'l9' in the list of them"),
-        (plan_of(["l1", "l2", "l3"]), "left out: the lead 'l4', 'l5'"),
+        (plan_of(["l1", "l2", "l3"], ["l4", "l5", "l9"]), 'unknown lead "l9"'),
+        (plan_of(["l1", "l2", "l3"]), 'left out: the leads "l4", "l5"'),
         (plan_of(["l1", "l2", "l3", "l4", "l5"], batch_size=3), "batch 1 holds 5, more than batch_size 3"),
         (plan_of(["l1", "l2", "l3", "l4", "l5"], total_leads=50), ".batch_plan.total_leads: says 50"),
         ({"batches": []}, ".batch_plan.batches: holds no batch"),

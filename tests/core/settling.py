@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from harness.base.ids import ItemId
+from harness.base.reason import Reason
 from harness.core.events import (
     Event,
     GroupQueued,
@@ -32,10 +33,10 @@ NOW = datetime(2026, 11, 20, 23, 0, tzinfo=UTC)
 GOOD = Accepted(({"id": "x"},))
 
 
-BAD = Rejected(("wrong",))
+BAD = Rejected((Reason.said("wrong"),))
 
 
-MISSING = Rejected(("missing",), missing=True)
+MISSING = Rejected((Reason.said("missing"),), missing=True)
 
 
 def an_attempt(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from harness.base.reason import Reason
 from harness.core.evidence import Fetches, fetches_in, same_page
 
 PAGE = "https://site.example/roster"
@@ -64,20 +65,22 @@ def test_other_pages_stay_other_pages(one: str, other: str) -> None:
 )
 def test_what_is_no_address_of_a_page_is_none(text: str) -> None:
     assert same_page(text) is None
-    assert "is no address of a page" in str(Fetches().why_not(text))
+    assert Fetches().why_not(text) == Reason("source_no_address", {"url": text})
 
 
 def test_a_fetch_that_answered_is_evidence_for_every_way_to_write_its_address() -> None:
     fetches = seen(called(), given_back(fetched(200)))
     assert fetches.why_not(PAGE) is fetches.why_not("http://SITE.example/roster/#top") is None
-    assert "was never fetched in this session" in str(fetches.why_not("https://site.example/other"))
+    other = "https://site.example/other"
+    assert fetches.why_not(other) == Reason("source_not_fetched", {"url": other, "is_found": False})
 
 
 @pytest.mark.parametrize(
-    ("code", "why"), [(404, "answered with 404"), (500, "answered with 500"), (301, "led to another site (301)")]
+    ("code", "kind"), [(404, "source_refused"), (500, "source_refused"), (301, "source_redirects")]
 )
-def test_a_fetch_that_did_not_answer_is_none(code: int, why: str) -> None:
-    assert why in str(seen(called(), given_back(fetched(code))).why_not(PAGE))
+def test_a_fetch_that_did_not_answer_is_none(code: int, kind: str) -> None:
+    told = {"url": PAGE, "code": code}
+    assert seen(called(), given_back(fetched(code))).why_not(PAGE) == Reason(kind, told)
 
 
 def test_a_redirect_makes_the_page_it_leads_to_a_source_once_that_is_fetched() -> None:
@@ -85,7 +88,7 @@ def test_a_redirect_makes_the_page_it_leads_to_a_source_once_that_is_fetched() -
     lines = (called(), given_back(fetched(301)), called(id_="t2", url=new), given_back(fetched(200, new), "t2"))
     fetches = seen(*lines)
     assert fetches.why_not(new) is None
-    assert "led to another site" in str(fetches.why_not(PAGE))
+    assert fetches.why_not(PAGE) == Reason("source_redirects", {"url": PAGE, "code": 301})
 
 
 def test_a_page_that_was_read_stays_read_when_it_fails_later() -> None:
@@ -97,7 +100,7 @@ def test_a_page_that_was_read_stays_read_when_it_fails_later() -> None:
 def test_what_a_search_found_was_seen_and_is_no_evidence() -> None:
     found = {"query": "roster", "results": [{"content": [{"title": "Roster", "url": PAGE}]}, "words"]}
     fetches = seen(called("WebSearch", query="roster"), given_back(found))
-    assert "was found by a search and never fetched" in str(fetches.why_not(PAGE))
+    assert fetches.why_not(PAGE) == Reason("source_not_fetched", {"url": PAGE, "is_found": True})
 
 
 FORGED = json.dumps(given_back(fetched(200)))

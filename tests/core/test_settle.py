@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.base.ids import ItemId
+from harness.base.reason import Reason
 from harness.core import settle as settling
 from harness.core.events import (
     AttemptEnded,
@@ -38,6 +39,7 @@ from harness.core.faults import (
     USAGE_LIMIT,
 )
 from harness.core.open_attempt import Member, Open, Span
+from harness.core.rejections import of_fault
 from harness.core.settle import MOST_BREAKDOWNS, recover, settle
 from harness.core.types import (
     Blame,
@@ -151,11 +153,11 @@ def test_a_group_that_was_believed_three_times_goes_behind_the_others() -> None:
 
 @pytest.mark.parametrize("fault", [None, a_fault(TURN_LIMIT, "session")])
 def test_a_group_that_left_nothing_usable_is_told_why_and_nobody_is_struck(fault: Fault | None) -> None:
-    unreadable = Rejected(("output.json: it is no JSON",), missing=True)
+    unreadable = Rejected((Reason("not_json", {"file": "output.json", "problem": "x"}),), missing=True)
     events = settled(an_attempt([0, 0]), [unreadable, unreadable], fault)
-    told = [(event.item, event.reasons) for event in events if isinstance(event, ItemReturned)]
-    before = [f"{fault.kind}: {fault.detail}"] if fault else []
-    assert told == [(item, (*before, "output.json: it is no JSON")) for item in ("i0", "i1")]
+    told = [(event.item, event.rejections) for event in events if isinstance(event, ItemReturned)]
+    before = [of_fault(fault)] if fault else []
+    assert told == [(item, (*before, *unreadable.reasons)) for item in ("i0", "i1")]
     assert struck(events) == []
 
 
@@ -219,7 +221,7 @@ def test_a_check_that_raises_where_none_is_known_to_work_costs_no_strike_and_is_
     before: int, stops: bool
 ) -> None:
     attempt = replace(an_attempt([2, 2], allowed=3), checks_raised=before)
-    odd = Rejected(("the check cannot look at it",))
+    odd = Rejected((Reason("check_raised", {"message": "x"}),))
     verdicts: dict[ItemId, Verdict] = {ItemId("i0"): odd, ItemId("i1"): MISSING}
     judgement = Judgement(verdicts, True, doubted_check=a_fault(CHECK_RAISED, "config"))
     events = settle(attempt, Ending((), (), None, SessionFacts(), timedelta(0)), judgement, {}, NOW)

@@ -23,8 +23,9 @@ def test_a_source_that_was_never_fetched_is_rejected_and_then_mended(small: Make
 
     (struck,) = job.record().of("ItemStruck")
     assert struck["item"] == "i01"
-    assert "source http://SITE.example/i01/#0 was found by a search and never fetched" in struck["reasons"][0]
-    assert [error["type"] for error in struck["errors"]] == ["evidence"]
+    (reason,) = struck["rejections"]
+    told = {"url": "http://SITE.example/i01/#0", "is_found": True}
+    assert (reason["kind"], reason["facts"]) == ("source_not_fetched", told)
     merged: list[dict[str, Any]] = json.loads(job.merged()["all.json"])
     assert [record["source_url"] for record in merged] == ["http://SITE.example/i01/#1", "https://moved.example/i02"]
     assert "About i01" in merged[0]["text"], "the page's text reaches the session by way of the small model"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from harness.base.reason import Reason
+from harness.prompts.retry_words import words_of
 
 COURSE = Path(__file__).resolve().parents[2] / "examples" / "course"
 BATCH = 20
@@ -66,7 +67,7 @@ class Course:
 
     def as_read(self, found: dict[str, list[dict[str, str]]]) -> dict[str, list[str]]:
         """What a judge found, as the model reads it."""
-        return {item: [Reason.answered(reason) for reason in reasons] for item, reasons in found.items()}
+        return {item: [words_of(Reason.of_check(reason)) for reason in reasons] for item, reasons in found.items()}
 
     def seed(self, seed_id: str) -> Any:
         """The right decomposition of a seed."""

@@ -102,4 +102,4 @@ def test_the_harness_rejects_a_naive_decomposition_with_its_reason(course: Any, 
     verdicts = judged(course, tmp_path, "decompose", 3, json.dumps(naive)).verdicts
     rejected = {id_: verdict.reasons for id_, verdict in verdicts.items() if isinstance(verdict, Rejected)}
     assert set(rejected) == {"S0045", "S0051"}
-    assert all("fd_violation" in reasons[0] for reasons in rejected.values())
+    assert all(reasons[0].facts["type"] == "fd_violation" for reasons in rejected.values())

@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from harness.base.reason import Reason
 from harness.evaluation.bounded import Bounded
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,7 +98,7 @@ def test_the_check_gives_the_same_reasons_in_the_child_that_checks_run_in() -> N
     report = _report("NO", "", ("2013", DRIVES))
     with closing(Bounded()) as bounded:
         found = bounded.python(ROOT / "checks" / "schools.py", "overlaps", [], {SCHOOL: [report]}, {}, 20.0)
-    assert found == {SCHOOL: _reasons(report)}
+    assert found == {SCHOOL: [Reason.of_check(said) for said in _reasons(report)]}
     assert found[SCHOOL]
 
 

@@ -19,6 +19,7 @@ import pytest
 
 import harness
 from harness.base.ids import ItemId
+from harness.base.reason import Reason
 from harness.core.types import Accepted
 from harness.evaluation.bounded import Bounded, BoundedError
 from harness.evaluation.check_program import CommandError, run_command
@@ -100,7 +101,7 @@ def _python(job: Job, boxes: JobBoxes | None, place: dict[str, Any], allowed: Al
     with closing(Bounded(boxes=boxes)) as bounded:
         items = [{"id": "A", "data": place}]
         found = bounded.within(allowed).python(job.folder / "checks.py", "check", items, {"A": [{"n": 1}]}, {}, 20)
-    told: dict[str, str] = json.loads(found["A"][0])
+    told: dict[str, str] = json.loads(found["A"][0].facts["message"])
     return told
 
 
@@ -109,7 +110,7 @@ def _command(job: Job, boxes: JobBoxes | None, place: dict[str, Any], allowed: A
     with closing(Bounded(boxes=boxes)) as bounded:
         found = run_command((sys.executable, str(job.folder / "attacker.py")), given, 20, bounded, allowed)
     assert isinstance(found, dict)
-    told: dict[str, str] = json.loads(found["A"][0])
+    told: dict[str, str] = json.loads(found["A"][0].facts["message"])
     return told
 
 
@@ -365,12 +366,12 @@ def test_what_the_box_kept_a_check_from_is_no_items_doing(bench: Bench, tmp_path
     with closing(bounded):
         judged = court.judge([{"id": "A1"}, trouble, {"id": "A3"}])
         assert judged.doubted_check is not None and judged.broken_check is None
-        assert outcome_of(judged) == {"A1": [], "A2": [], "A3": ["no"]}
+        assert outcome_of(judged) == {"A1": [], "A2": [], "A3": [Reason.of_check("no")]}
         assert judged.doubted_check.detail.endswith(cure("network"))
         assert judged.doubted_check.evidence["barred"] == "network"
         judged = court.judge([{"id": "A1"}, {**trouble, "do": "1 / 0"}, {"id": "A3"}])
         assert judged.doubted_check is None and isinstance(judged.verdicts[ItemId("A1")], Accepted)
-        assert "ZeroDivisionError" in reasons_for(judged, "A2")[0]
+        assert "ZeroDivisionError" in reasons_for(judged, "A2")[0].facts["message"]
 
 
 def test_a_scene_that_lacks_something_hears_which_word_gives_it(bench: Bench) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.ids import ItemId
+from harness.base.reason import Reason
 from harness.core.evidence import Fetches
 from harness.core.types import Accepted, Artifact, BatchRef, Item, Judgement, OutputFault, Rejected
 from harness.core.work import Work
@@ -100,7 +101,12 @@ def outcome_of(judgement: Judgement) -> dict[str, Any]:
     return told
 
 
-def reasons_for(judgement: Judgement, item: str) -> tuple[str, ...]:
+def why(kind: str, field: str | None = None, /, **facts: Any) -> Reason:
+    """A reason with exactly these facts."""
+    return Reason(kind, facts, field)
+
+
+def reasons_for(judgement: Judgement, item: str) -> tuple[Reason, ...]:
     verdict = judgement.verdicts[ItemId(item)]
     assert isinstance(verdict, Rejected)
     return verdict.reasons

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from harness.base.artifacts import ArtifactStore
+from harness.base.reason import Reason
 from harness.core.types import OutputFault
 from harness.job.job import OutputSpec
 from harness.outputs.freeze import Frozen, freeze
+from tests.outputs.conftest import why
 
 
 @pytest.fixture
@@ -31,10 +33,18 @@ DEEP = OutputSpec("a/b/out.json", "array", ".id", ".id", (), None, None)
 FILES = OutputSpec("{id}.md", "files", ".id", ".id", (), None, None)
 
 
-def _reason(frozen: Frozen) -> str:
+def _reason(frozen: Frozen) -> Reason:
     assert frozen.artifacts == ()
     (fault,) = frozen.output_faults
     return fault.reason
+
+
+def _missing(name: str, *found: str) -> Reason:
+    return why("file_missing", file=name, found=list(found), more=0)
+
+
+def _special(found: str) -> Reason:
+    return why("file_not_regular", found=found, file="out.json")
 
 
 def test_the_output_is_copied_into_the_store(work: Path, store: ArtifactStore) -> None:
@@ -54,15 +64,15 @@ def test_an_output_in_a_folder_is_found(work: Path, store: ArtifactStore) -> Non
 
 
 def test_O01_a_missing_file_is_told_with_what_is_there(work: Path, store: ArtifactStore) -> None:
-    assert _reason(freeze(work, ONE, ["A"], store)) == "there is no out.json; the work folder is empty"
+    assert _reason(freeze(work, ONE, ["A"], store)) == _missing("out.json")
     (work / "Out.json").write_bytes(b"[]")
-    assert _reason(freeze(work, ONE, ["A"], store)) == "there is no out.json; the work folder has 'Out.json'"
-    assert "there is no a/b/out.json" in _reason(freeze(work, DEEP, ["A"], store))
+    assert _reason(freeze(work, ONE, ["A"], store)) == _missing("out.json", "Out.json")
+    assert _reason(freeze(work, DEEP, ["A"], store)) == _missing("a/b/out.json", "Out.json")
 
 
 def test_O01_a_work_folder_that_is_gone_is_a_missing_output(work: Path, store: ArtifactStore) -> None:
     work.rmdir()
-    assert "there is no out.json" in _reason(freeze(work, ONE, ["A"], store))
+    assert _reason(freeze(work, ONE, ["A"], store)) == _missing("out.json")
 
 
 def test_O01_I02_links_folders_pipes_sockets_and_devices_are_refused(
@@ -73,24 +83,24 @@ def test_O01_I02_links_folders_pipes_sockets_and_devices_are_refused(
     out = work / "out.json"
 
     out.symlink_to(canary)
-    assert "a symbolic link" in _reason(freeze(work, ONE, ["A"], store))
+    assert _reason(freeze(work, ONE, ["A"], store)) == _special("symbolic link")
     out.unlink()
     out.symlink_to("/nowhere")
-    assert "a symbolic link" in _reason(freeze(work, ONE, ["A"], store))
+    assert _reason(freeze(work, ONE, ["A"], store)) == _special("symbolic link")
     out.unlink()
     out.hardlink_to(canary)
-    assert "a hard link" in _reason(freeze(work, ONE, ["A"], store))
+    assert _reason(freeze(work, ONE, ["A"], store)) == why("file_hard_link", names=2, file="out.json")
     out.unlink()
     out.mkdir()
-    assert "a folder" in _reason(freeze(work, ONE, ["A"], store))
+    assert _reason(freeze(work, ONE, ["A"], store)) == _special("folder")
     out.rmdir()
     os.mkfifo(out)
-    assert "a pipe" in _reason(freeze(work, ONE, ["A"], store))
+    assert _reason(freeze(work, ONE, ["A"], store)) == _special("pipe")
     out.unlink()
     monkeypatch.chdir(work)  # a socket's path must be short
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("out.json")
-        assert "a socket" in _reason(freeze(work, ONE, ["A"], store))
+        assert _reason(freeze(work, ONE, ["A"], store)) == _special("socket")
     assert not list(store.root.iterdir())
 
 
@@ -101,7 +111,7 @@ def test_O01_a_device_is_refused(work: Path, store: ArtifactStore) -> None:
         os.mknod(work / "out.json", 0o600 | 0o020000, os.makedev(1, 5))
     except PermissionError:
         pytest.fail("needs CAP_MKNOD")
-    assert "a device" in _reason(freeze(work, ONE, ["A"], store))
+    assert _reason(freeze(work, ONE, ["A"], store)) == _special("device")
 
 
 def test_O01_a_pipe_that_takes_the_place_of_the_file_does_not_block(
@@ -118,20 +128,21 @@ def test_O01_a_pipe_that_takes_the_place_of_the_file_does_not_block(
         return status
 
     monkeypatch.setattr(os, "lstat", swap_after_the_look)
-    assert "a pipe" in _reason(freeze(work, ONE, ["A"], store))
+    assert _reason(freeze(work, ONE, ["A"], store)) == _special("pipe")
 
 
 def test_I02_a_link_in_the_middle_of_the_path_is_refused(work: Path, store: ArtifactStore, tmp_path: Path) -> None:
     (tmp_path / "elsewhere/b").mkdir(parents=True)
     (tmp_path / "elsewhere/b/out.json").write_text("[]")
     (work / "a").symlink_to(tmp_path / "elsewhere")
-    assert "a folder on the way" in _reason(freeze(work, DEEP, ["A"], store))
+    assert _reason(freeze(work, DEEP, ["A"], store)) == why("file_behind_link", file="a/b/out.json")
 
 
 def test_O08_a_file_above_the_cap_is_refused_unread(work: Path, store: ArtifactStore) -> None:
     with (work / "out.json").open("wb") as file:
         file.truncate(200 * 1024**3)  # sparse
-    assert "214,748,364,800 bytes, more than 8,388,608" in _reason(freeze(work, ONE, ["A"], store))
+    facts = {"bytes": 214_748_364_800, "limit": 8_388_608, "file": "out.json"}
+    assert _reason(freeze(work, ONE, ["A"], store)) == why("file_too_large", **facts)
 
 
 def test_O11_what_is_judged_is_one_private_copy_of_a_file_that_is_rewritten_all_the_time(
@@ -161,7 +172,8 @@ def test_O11_what_is_judged_is_one_private_copy_of_a_file_that_is_rewritten_all_
 def test_I02_a_name_that_leads_out_of_the_work_folder_is_refused(work: Path, store: ArtifactStore, name: str) -> None:
     (work / "a").mkdir()
     (work.parent / "canary.json").write_text("[]")
-    assert "outside" in _reason(freeze(work, OutputSpec(name, "array", ".id", ".id", (), None, None), ["A"], store))
+    spec = OutputSpec(name, "array", ".id", ".id", (), None, None)
+    assert _reason(freeze(work, spec, ["A"], store)) == why("file_outside", file=name)
 
 
 # --- one file per item ------------------------------------------------------------------------------------------------
@@ -183,9 +195,9 @@ def test_I01_an_id_never_leads_out_of_the_work_folder(work: Path, store: Artifac
 
 
 def test_files_none_there_is_an_output_fault_and_a_bad_one_spoils_only_itself(work: Path, store: ArtifactStore) -> None:
-    assert "there is no A1.md" in _reason(freeze(work, FILES, ["A1", "A2"], store))
+    assert _reason(freeze(work, FILES, ["A1", "A2"], store)) == _missing("A1.md")
     (work / "A1.md").write_text("one")
     (work / "A2.md").symlink_to("A1.md")
     frozen = freeze(work, FILES, ["A1", "A2"], store)
     assert [artifact.name for artifact in frozen.artifacts] == ["A1.md"]
-    assert frozen.output_faults == (OutputFault("A2.md", "it is a symbolic link, expected a file"),)
+    assert frozen.output_faults == (OutputFault("A2.md", _special("symbolic link").with_facts(file="A2.md")),)

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from harness.base.ids import ItemId
+from harness.base.reason import Reason
+from harness.core.item_ids import trouble_with
 from harness.core.types import Accepted, Artifact, Item
 from harness.job.job import OutputSpec, PhaseSpec
 from harness.outputs.checks import Checker
 from harness.outputs.freeze import freeze
 from harness.outputs.judge import judge
 from tests.covers import covers
-from tests.outputs.conftest import GOOD, SESSION, Court, outcome_of, reasons_for
+from tests.outputs.conftest import GOOD, SESSION, Court, outcome_of, reasons_for, why
 
 # --- sets -------------------------------------------------------------------------------------------------------------
 
@@ -40,24 +42,25 @@ def test_O07_invented_ids_are_reported_and_never_merged(court: Court) -> None:
     judgement = court.judge([*GOOD[:2], {"id": "Z9"}])
     assert outcome_of(judgement) == {"A1": [GOOD[0]], "A2": [GOOD[1]], "A3": "missing"}
     assert judgement.invented == ("Z9",)
-    assert reasons_for(judgement, "A3") == ("missing: no record has 'A3' at .id",)
+    assert reasons_for(judgement, "A3") == (why("record_missing", id="A3", path=".id"),)
 
 
 @pytest.mark.parametrize(
-    ("expected", "got", "named"),
+    ("expected", "got", "is_near"),
     [
-        ("A1", "a1", "got 'a1', expected 'A1'"),
-        ("7", "07", "no record has '7' at .id"),
-        ("7", 7.5, "no record has '7' at .id"),
-        ("7.0", "7", "no record has '7.0' at .id"),
-        ("University of Oregon", "Universty of Oregon", "got 'Universty of Oregon', expected 'University of Oregon'"),
+        ("A1", "a1", True),
+        ("7", "07", False),
+        ("7", 7.5, False),
+        ("7.0", "7", False),
+        ("University of Oregon", "Universty of Oregon", True),
     ],
 )
-def test_O07_a_near_miss_is_named_and_never_taken(court: Court, expected: str, got: Any, named: str) -> None:
+def test_O07_a_near_miss_is_named_and_never_taken(court: Court, expected: str, got: Any, is_near: bool) -> None:
     court.ids = [expected]
     judgement = court.judge([{"id": got}])
     assert outcome_of(judgement) == {expected: "missing"}
-    assert reasons_for(judgement, expected) == (f"missing: {named}",)
+    near = why("id_misspelled", id=expected, path=".id", got=got)
+    assert reasons_for(judgement, expected) == (near if is_near else why("record_missing", id=expected, path=".id"),)
     assert len(judgement.invented) == 1
     assert not judgement.usable
 
@@ -112,7 +115,7 @@ def test_ids_of_every_shape_are_taken_in_another_form(court: Court) -> None:
 def test_a_check_may_name_an_item_as_its_session_did(court: Court) -> None:
     court.ids = ["Jose\u0301"]
     court.python("def check(items, records, context):\n    return {'José': ['no']}\n")
-    assert reasons_for(court.judge([{"id": "José"}]), "Jose\u0301") == ("no",)
+    assert reasons_for(court.judge([{"id": "José"}]), "Jose\u0301") == (why("check", message="no"),)
 
 
 @pytest.mark.parametrize("record", [{}, {"id": None}, {"id": True}, {"id": ["A1"]}, 7, None])
@@ -127,7 +130,7 @@ def test_O05_equal_records_are_taken_once_and_different_ones_void_their_item(cou
     judgement = court.judge([*twice, GOOD[2]])
     assert outcome_of(judgement) == {
         "A1": [twice[0]],
-        "A2": ["A2 is there more than once with different content"],
+        "A2": [why("duplicate_key", ".id", key="A2", path=".id")],
         "A3": [GOOD[2]],
     }
     assert "equal content" in judgement.notes[0]
@@ -145,15 +148,15 @@ def test_an_item_with_many_records_is_accepted_whole_or_not_at_all(court: Court)
     ]
     assert outcome_of(court.judge(records)) == {
         "A1": [records[0], records[2]],
-        "A2": ["record 'd': n must be small"],
-        "A3": ["a record has no text or whole number at .lego, its key"],
+        "A2": [why("jq_false", program=".n < $limit", says="n must be small", record="d")],
+        "A3": [why("bad_key", ".lego", path=".lego")],
     }
 
 
 def test_one_key_in_two_items_voids_both(court: Court) -> None:
     court.output = replace(court.output, key=".lego", item=".seed")
     judgement = court.judge([{"seed": "A1", "lego": "x"}, {"seed": "A2", "lego": "x"}, {"seed": "A3", "lego": "y"}])
-    reason = ["x is there more than once with different content"]
+    reason = [why("duplicate_key", ".lego", key="x", path=".lego")]
     assert outcome_of(judgement) == {"A1": reason, "A2": reason, "A3": [{"seed": "A3", "lego": "y"}]}
 
 
@@ -164,14 +167,14 @@ def test_one_key_in_two_items_voids_both(court: Court) -> None:
 def test_O01_without_a_file_every_item_is_missing_with_the_reason(court: Court) -> None:
     judgement = court.judge()
     assert outcome_of(judgement) == {"A1": "missing", "A2": "missing", "A3": "missing"}
-    assert reasons_for(judgement, "A1") == ("there is no out.json; the work folder is empty",)
+    assert reasons_for(judgement, "A1") == (why("file_missing", file="out.json", found=[], more=0),)
     assert not judgement.usable
 
 
 def test_O02_O08_a_file_that_does_not_parse_makes_every_item_missing(court: Court) -> None:
     court.write("out.json", '[{"id": "A1"}, {"id": NaN}]')
     judgement = court.judge()
-    assert reasons_for(judgement, "A1") == ("out.json: NaN is not JSON",)
+    assert reasons_for(judgement, "A1") == (_too_much("NaN is not JSON"),)
     assert not judgement.usable
 
 
@@ -185,7 +188,7 @@ def test_shape_object_and_one(court: Court) -> None:
     records = {"A1": {"n": 1}, "A2": {"id": "A9"}, "A3": {"id": "A3"}}
     assert outcome_of(court.judge(records)) == {
         "A1": [{"n": 1, "id": "A1"}],
-        "A2": ["the record is filed under 'A2' but its .id says 'A9'"],
+        "A2": [why("key_differs", ".id", name="A2", path=".id", got='"A9"')],
         "A3": [{"id": "A3"}],
     }
     court.shape("one")
@@ -206,10 +209,10 @@ def test_files_have_their_bytes_as_records_and_checks_see_the_text(court: Court)
     (record,) = outcome["A1"]
     assert court.store.get(record.pop("sha")) == b"good"
     assert record == {"id": "A1", "file": "A1.md", "size": 4}
-    assert outcome["A2"] == ["A2.md: the file is empty"]
+    assert outcome["A2"] == [why("file_empty", file="A2.md")]
     assert outcome["../A3"] == "missing"
-    assert outcome["A4"] == ["A4.md: it is a symbolic link, expected a file"]
-    assert outcome["A5"] == ["say good"]
+    assert outcome["A4"] == [why("file_not_regular", found="symbolic link", file="A4.md")]
+    assert outcome["A5"] == [why("jq_false", program='.text | test("good")', says="say good")]
 
 
 def test_a_jq_check_that_raises_whatever_the_text_is_is_broken(court: Court) -> None:
@@ -254,42 +257,36 @@ def test_accepted_records_make_the_items_of_the_next_phases(court: Court, rows: 
 @pytest.mark.parametrize(
     ("legos", "reason"),
     [
-        ([{"n": 1}], "a lego has neither a text nor a whole number as its id at .lego: {'n': 1}"),
-        ([{"lego": 7.5}], "a lego has neither a text nor a whole number as its id at .lego: {'lego': 7.5}"),
-        ([{"lego": True}], "a lego has neither a text nor a whole number as its id at .lego: {'lego': True}"),
-        ([{"lego": " "}], "a lego has neither a text nor a whole number as its id at .lego: {'lego': ' '}"),
-        ([{"lego": "y"}, {"lego": "Y"}], "the lego 'Y' is there more than once"),
-        ([{"lego": "e\u0301"}, {"lego": "É"}], "the lego 'É' is there more than once"),
-        ([{"lego": " y"}], "no lego can be made of it: the id ' y' has white space around it"),
-        (
-            [{"lego": "y" * 4097}],
-            f"no lego can be made of it: the id '{'y' * 40}'... has 4,097 characters, more than 4,096",
-        ),
-        ([{"lego": "y\n2"}], "no lego can be made of it: the id 'y\\n2' holds a control character"),
-        (
-            [{"lego": "y\u202e2"}],
-            "no lego can be made of it: the id 'y\\u202e2' holds a character that turns the direction of writing",
-        ),
-        (None, "no lego can be made of it: expected a list at .legos, got None"),
-        ("absent", "no lego can be made of it: expected a list at .legos, got 'absent'"),
+        ([{"n": 1}], why("row_without_id", path=".lego", row='{"n":1}')),
+        ([{"lego": 7.5}], why("row_without_id", path=".lego", row='{"lego":7.5}')),
+        ([{"lego": True}], why("row_without_id", path=".lego", row='{"lego":true}')),
+        ([{"lego": " "}], why("row_without_id", path=".lego", row='{"lego":" "}')),
+        ([{"lego": "y"}, {"lego": "Y"}], why("row_repeated", id="Y")),
+        ([{"lego": "e\u0301"}, {"lego": "É"}], why("row_repeated", id="É")),
+        ([{"lego": " y"}], why("row_id_unusable", problem=trouble_with(" y"))),
+        ([{"lego": "y" * 4097}], why("row_id_unusable", problem=trouble_with("y" * 4097))),
+        ([{"lego": "y\n2"}], why("row_id_unusable", problem=trouble_with("y\n2"))),
+        ([{"lego": "y\u202e2"}], why("row_id_unusable", problem=trouble_with("y\u202e2"))),
+        (None, why("rows_no_list", path=".legos", got="null")),
+        ("absent", why("rows_no_list", path=".legos", got='"absent"')),
     ],
 )
-def test_a_made_item_without_an_id_of_its_own_rejects_the_record(court: Court, legos: Any, reason: str) -> None:
+def test_a_made_item_without_an_id_of_its_own_rejects_the_record(court: Court, legos: Any, reason: Reason) -> None:
     court.making = [_phase(2, ".legos[]")]
     records = [{"id": "A1", "legos": [{"lego": "x"}]}, {"id": "A2", "legos": legos}, {"id": "A3", "legos": []}]
     judgement = court.judge(records)
-    assert outcome_of(judgement) == {"A1": [records[0]], "A2": [reason], "A3": [records[2]]}
+    assert outcome_of(judgement) == {"A1": [records[0]], "A2": [reason.with_facts(noun="lego")], "A3": [records[2]]}
 
 
 @pytest.mark.parametrize("rows", [".legos[]", ".legos | .[]"])
 def test_a_record_that_makes_more_items_than_its_phase_allows_is_rejected(court: Court, rows: str) -> None:
     court.making = [replace(_phase(2, rows), most=3)]
     records = [{"id": f"A{n}", "legos": [{"lego": f"{n}.{lego}"} for lego in range(n + 1)]} for n in (1, 2, 3)]
-    reason = "no lego can be made of it: one record makes 4 of them, more than 3 (`items.most` of phase p2)"
+    reason = why("rows_too_many", noun="lego", count=4, most=3, phase="p2")
     assert outcome_of(court.judge(records)) == {"A1": [records[0]], "A2": [records[1]], "A3": [reason]}
     records[2]["legos"] = [{"lego": f"3.{lego}"} for lego in range(1001)]
     court.making = [_phase(2, rows)]
-    assert "makes 1,001 of them, more than 1,000" in reasons_for(court.judge(records), "A3")[0]
+    assert reasons_for(court.judge(records), "A3") == (reason.with_facts(count=1001, most=1000),)
 
 
 def test_rows_that_do_not_compile_are_a_broken_configuration(court: Court) -> None:
@@ -302,7 +299,7 @@ def test_rows_that_do_not_compile_are_a_broken_configuration(court: Court) -> No
 def test_rows_that_raise_for_one_record_reject_that_record(court: Court) -> None:
     court.making = [_phase(2, ".legos | .[]")]
     judgement = court.judge([{"id": "A1", "legos": []}, {"id": "A2"}, {"id": "A3", "legos": []}])
-    assert reasons_for(judgement, "A2") == ("no lego can be made of it: jq: Cannot iterate over null (null)",)
+    assert reasons_for(judgement, "A2") == (why("rows_error", noun="lego", error="Cannot iterate over null (null)"),)
     assert judgement.broken_check is None
 
 
@@ -320,14 +317,18 @@ def test_what_nobody_asked_for_is_dropped_before_any_check_with_a_note(court: Co
 # --- big files --------------------------------------------------------------------------------------------------------
 
 
+def _too_much(problem: str) -> Reason:
+    return why("not_json", problem=problem, file="out.json")
+
+
 def test_a_file_of_too_many_records_or_values_is_refused(court: Court) -> None:
     court.output = replace(court.output, limit=2**26)
-    assert reasons_for(court.judge([{}] * 4001), "A1") == ("out.json: the file has 4,001 records, more than 4,000",)
+    assert reasons_for(court.judge([{}] * 4001), "A1") == (_too_much("the file has 4,001 records, more than 4,000"),)
     inside: dict[str, Any] = {"id": "A1", "x": [[]] * 1_000_001}
-    assert reasons_for(court.judge([inside]), "A1") == ("out.json: the file holds more than 1,000,000 values",)
+    assert reasons_for(court.judge([inside]), "A1") == (_too_much("the file holds more than 1,000,000 values"),)
     court.shape("object")
     many: dict[str, Any] = {f"x{number}": {} for number in range(4001)}
-    assert reasons_for(court.judge(many), "A1") == ("out.json: the file has 4,001 records, more than 4,000",)
+    assert reasons_for(court.judge(many), "A1") == (_too_much("the file has 4,001 records, more than 4,000"),)
 
 
 def test_a_big_file_is_read_in_the_child_before_the_supervisor_reads_it(
@@ -338,9 +339,9 @@ def test_a_big_file_is_read_in_the_child_before_the_supervisor_reads_it(
     assert outcome_of(court.judge([{"id": "A1", "t": text}, *GOOD[1:]]))["A1"] == [{"id": "A1", "t": text}]
     monkeypatch.setattr("harness.outputs.judge.parse", None)  # not even called for what the child refuses
     court.write("out.json", b"[" + b"{}," * 700_000 + b"{}]")
-    assert reasons_for(court.judge(), "A1") == ("out.json: the file has 700,001 records, more than 4,000",)
+    assert reasons_for(court.judge(), "A1") == (_too_much("the file has 700,001 records, more than 4,000"),)
     court.write("out.json", b'[{"id": "A1", "x": "' + b"y" * 2_000_000)
-    assert "cut off" in reasons_for(court.judge(), "A1")[0]
+    assert "cut off" in reasons_for(court.judge(), "A1")[0].facts["problem"]
 
 
 def test_big_files_are_judged_one_at_a_time_and_small_ones_do_not_wait(court: Court) -> None:

@@ -11,13 +11,19 @@ from typing import Any
 import pytest
 
 from harness.base.ids import ItemId
-from harness.core.types import Accepted, Item
+from harness.base.reason import Reason
+from harness.core.types import Accepted, Item, Judgement
 from harness.evaluation.bounded import Bounded
 from harness.evaluation.cancellation import HaltedError
 from harness.outputs.suspects import Known
 from tests.covers import covers
 from tests.ended import goes
-from tests.outputs.conftest import GOOD, Court, outcome_of, reasons_for
+from tests.outputs.conftest import GOOD, Court, outcome_of, reasons_for, why
+
+
+def said(judgement: Judgement, item: str) -> list[str]:
+    """What the manifest says of the checks that reject the item."""
+    return [str(reason.facts["says"]) for reason in reasons_for(judgement, item)]
 
 
 def test_checks_go_in_order_and_the_next_sees_only_what_passed(court: Court) -> None:
@@ -29,7 +35,11 @@ def test_checks_go_in_order_and_the_next_sees_only_what_passed(court: Court) -> 
     )  # fmt: skip
     judgement = court.judge([{"id": "A1"}, {"id": "A2", "n": 1}, {"id": "A3", "n": 2}])
     seen = [[{"id": "A3", "data": {"id": "A3", "n": 2}, "records": []}], {"A3": [{"id": "A3", "n": 2}]}]
-    assert outcome_of(judgement) == {"A1": ["$: 'n' is a required property"], "A2": ["n above 1"], "A3": [str(seen)]}
+    assert outcome_of(judgement) == {
+        "A1": [why("schema", ".n", at="$", message="'n' is a required property")],
+        "A2": [why("jq_false", program=".n > 1", says="n above 1")],
+        "A3": [why("check", message=str(seen))],
+    }
 
 
 def test_jq_checks_beside_each_other_all_say_what_they_find(court: Court) -> None:
@@ -38,9 +48,9 @@ def test_jq_checks_beside_each_other_all_say_what_they_find(court: Court) -> Non
     court.check(jq=".words[0].x == 1", says="x in words")
     court.python("def check(items, records, context):\n    return {item['id']: ['late'] for item in items}\n")
     judgement = court.judge([{"id": "A1", "n": 1, "words": []}, {"id": "A2", "n": 2, "words": "two"}, {"id": "A3"}])
-    assert reasons_for(judgement, "A1") == ("n above 1", "some words", "x in words")
-    assert "x in words (jq: Cannot index" in reasons_for(judgement, "A2")[0]
-    assert reasons_for(judgement, "A3") == ("n above 1", "some words", "x in words")
+    assert said(judgement, "A1") == ["n above 1", "some words", "x in words"]
+    assert said(judgement, "A2") == ["x in words"] and reasons_for(judgement, "A2")[0].kind == "jq_error"
+    assert said(judgement, "A3") == ["n above 1", "some words", "x in words"]
 
 
 def test_a_jq_check_that_cannot_be_asked_about_a_rejected_record_adds_nothing(court: Court) -> None:
@@ -49,25 +59,26 @@ def test_a_jq_check_that_cannot_be_asked_about_a_rejected_record_adds_nothing(co
     judgement = court.judge(
         [{"id": "A1", "words": "none"}, {"id": "A2", "words": []}, {"id": "A3", "words": [{"x": 1}]}]
     )
-    assert reasons_for(judgement, "A1") == ("a list of words",)
-    assert reasons_for(judgement, "A2") == ("x in words",)
+    assert said(judgement, "A1") == ["a list of words"]
+    assert said(judgement, "A2") == ["x in words"]
     assert isinstance(judgement.verdicts[ItemId("A3")], Accepted)
 
 
 @pytest.mark.parametrize(
-    ("program", "reason"),
+    ("program", "kind"),
     [
-        (".m", "must be true: .m"),
-        ("empty", "must be true: empty"),
-        ("true, false", "must be true: true, false"),
-        (".n.x", ".n.x (jq: Cannot index number with"),
+        (".m", "jq_false"),
+        ("empty", "jq_false"),
+        ("true, false", "jq_false"),
+        (".n.x", "jq_error"),
     ],
 )
-def test_only_true_and_nothing_else_passes_a_jq_check(court: Court, program: str, reason: str) -> None:
+def test_only_true_and_nothing_else_passes_a_jq_check(court: Court, program: str, kind: str) -> None:
     court.ids = ["A1"]
     court.check(jq=program)
     judgement = court.judge([{"id": "A1", "n": 1}])
-    assert reason in reasons_for(judgement, "A1")[0]
+    (reason,) = reasons_for(judgement, "A1")
+    assert (reason.kind, reason.facts["program"]) == (kind, program)
     assert judgement.broken_check is None
 
 
@@ -75,7 +86,7 @@ def test_only_true_and_nothing_else_passes_a_jq_check(court: Court, program: str
 def test_the_context_of_a_python_check_is_what_was_waited_for(court: Court) -> None:
     court.context = {"translate": [{"id": "S1"}]}
     court.python("def check(items, records, context):\n    return {'A1': [str(context)]}\n")
-    assert reasons_for(court.judge(GOOD), "A1") == ("{'translate': [{'id': 'S1'}]}",)
+    assert reasons_for(court.judge(GOOD), "A1") == (why("check", message="{'translate': [{'id': 'S1'}]}"),)
 
 
 @pytest.mark.parametrize(
@@ -83,13 +94,13 @@ def test_the_context_of_a_python_check_is_what_was_waited_for(court: Court) -> N
     [
         ("exit 0", {}),
         ("echo fail; exit 0", {}),
-        ('echo \'{"A2": ["too short"]}\'; exit 1', {"A2": ["too short"]}),
-        ("echo all bad; exit 1", {"A1": ["all bad"], "A2": ["all bad"], "A3": ["all bad"]}),
+        ('echo \'{"A2": ["too short"]}\'; exit 1', {"A2": [why("check", message="too short")]}),
+        ("echo all bad; exit 1", {item: [why("check", message="all bad")] for item in ("A1", "A2", "A3")}),
         ('read -r given; [ -n "$given" ] && [ -z "$CANARY" ] && [ "$PWD" = / ]', {}),
     ],
 )
 def test_a_command_check_rejects_by_its_exit_code(
-    court: Court, script: str, outcome: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+    court: Court, script: str, outcome: dict[str, list[Reason]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CANARY", "seen")
     court.check(command=("/bin/sh", "-c", script))
@@ -108,7 +119,7 @@ def test_a_command_check_reads_items_records_and_context(court: Court) -> None:
     assert "'items'" in judgement.doubted_check.detail
     court.output = replace(court.output, checks=())
     court.check(command=("/bin/sh", "-c", "echo got; cat; exit 1"))
-    text = reasons_for(court.judge([{"id": "A1"}]), "A1")[0]
+    text = reasons_for(court.judge([{"id": "A1"}]), "A1")[0].facts["message"]
     assert json.loads(text.removeprefix("got\n")) == {**given, "context": {"p": [1]}}
 
 
@@ -144,7 +155,8 @@ def test_O12_a_check_that_raises_is_doubted_and_broken_when_it_raises_at_a_good_
     assert doubted.doubted_check is not None and doubted.broken_check is None
     assert (doubted.doubted_check.kind, doubted.doubted_check.blame) == ("check_raised", "config")
     assert re.search(said, doubted.doubted_check.detail)
-    assert re.search(f"the check cannot look at it: .*({said})", reasons_for(doubted, "A1")[0])
+    (reason,) = reasons_for(doubted, "A1")
+    assert reason.kind == "check_raised" and re.search(said, reason.facts["message"])
     court.accepted = Known(Item(ItemId("A9"), {}), [{"id": "A9"}])
     broken = court.judge([{"id": "A1"}]).broken_check
     assert broken is not None and (broken.kind, broken.blame) == ("broken_check", "config")
@@ -186,7 +198,8 @@ def test_one_odd_record_is_its_own_items_reason_and_the_others_are_accepted(
     _names(court, check)
     judgement = court.judge([{"id": "A1", "n": 1}, {"id": "A2", "n": odd}, {"id": "A3", "n": 3}])
     assert judgement.broken_check is None and judgement.doubted_check is None
-    assert re.search(f"the check cannot look at it: .*({said})", reasons_for(judgement, "A2")[0])
+    (reason,) = reasons_for(judgement, "A2")
+    assert reason.kind == "check_raised" and re.search(said, reason.facts["message"])
     assert [item for item, verdict in judgement.verdicts.items() if isinstance(verdict, Accepted)] == ["A1", "A3"]
     court.ids = ["A2"]  # alone, it is judged by what the check has let pass in this run
     assert reasons_for(court.judge([{"id": "A2", "n": odd}]), "A2") == reasons_for(judgement, "A2")
@@ -206,7 +219,9 @@ def test_what_a_check_says_of_the_rest_it_says_of_all_of_them_together(court: Co
     return {i: ["the same as another"] for i in records if list(sums.values()).count(sums[i]) > 1}
 """)
     judgement = court.judge([{"id": "A1", "n": 1}, {"id": "A2", "n": "x"}, {"id": "A3", "n": 1}])
-    assert reasons_for(judgement, "A1") == reasons_for(judgement, "A3") == ("the same as another",)
+    assert (
+        reasons_for(judgement, "A1") == reasons_for(judgement, "A3") == (why("check", message="the same as another"),)
+    )
 
 
 def test_O12_a_command_that_hangs_is_ended_with_all_it_started(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,5 +290,5 @@ def test_reasons_are_bounded_in_number_and_length(court: Court) -> None:
     court.python("def check(items, records, context):\n    return {'A1': [f'{n}' + 'x' * 9999 for n in range(99)]}\n")
     reasons = reasons_for(court.judge(GOOD), "A1")
     assert len(reasons) == 20
-    assert max(map(len, reasons)) == 500
-    assert reasons[-1] == "and 80 more reasons"
+    assert max(len(reason.facts["message"]) for reason in reasons[:-1]) == 500
+    assert reasons[-1] == why("more", number=80)

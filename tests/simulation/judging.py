@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.ids import ItemId
+from harness.base.reason import Reason
 from harness.core.faults import CHECK_RAISED
 from harness.core.types import (
     Accepted,
@@ -67,18 +68,20 @@ class SimulatedJudge:
         return Fault(CHECK_RAISED, "config", "the check raised")
 
     def _matched(self, work: Work, artifacts: Sequence[Artifact]) -> Matched:
-        parsed = parse(self._store.get(artifacts[0].sha), work.output) if artifacts else Unparsed("nothing is there")
+        parsed = (
+            parse(self._store.get(artifacts[0].sha), work.output) if artifacts else Unparsed(Reason("file_missing"))
+        )
         if isinstance(parsed, Unparsed):
             return Matched()
         return match(parsed.found, [item.id for item in work.items], work.output)
 
     def _verdict(self, work: Work, records: tuple[Json, ...] | None) -> Verdict:
         if not records:
-            return Rejected(("missing",), missing=True)
+            return Rejected((Reason.said("missing"),), missing=True)
         if any(record.get("odd") for record in records):
-            return Rejected(("the check cannot look at it",))
+            return Rejected((Reason.said("the check cannot look at it"),))
         if not all(record["ok"] for record in records):
-            return Rejected(("wrong",))
+            return Rejected((Reason.said("wrong"),))
         made = {
             phase.number: tuple(
                 Item(ItemId(each["id"]), each, planned=1 + at // 2 if phase.plan else 0)

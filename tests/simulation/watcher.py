@@ -11,6 +11,7 @@ from harness.base.clock import from_text
 from harness.core import events as e
 from harness.core import run_events as r
 from harness.core.money import to_micro
+from harness.core.rejections import type_of
 from harness.core.types import Fault
 from harness.job.job import Job
 from harness.ledger.store import Entry, entries
@@ -66,7 +67,6 @@ class Watcher:
         self.open: set[int] = set()
         """Attempts that started and did not end."""
         self.strikes: Counter[Key] = Counter()
-        self.failed_with: dict[Key, str] = {}
         self._fruitless: Counter[int] = Counter()
         self._wholes: list[tuple[str, ...]] = []
         """Members of the whole failures in a row, in this run."""
@@ -266,10 +266,9 @@ class Watcher:
     def _failed(self, event: e.ItemFailed) -> None:
         key = (event.phase, event.item)
         assert len(self.attempts[event.attempt].items) == 1, f"V3: {event.item} failed in company"
-        is_hopeless = event.reason.startswith("refused")
+        is_hopeless = "refused" in map(type_of, event.rejections)
         assert is_hopeless or self.strikes[key] == self.job.strikes, f"V3: {event.item} failed too early"
         self._goes(*key, "failed")
-        self.failed_with[key] = event.reason
 
     def _paid(self, event: e.UsageSettled) -> None:
         billed = to_micro(self._world.of(event.attempt).cost)

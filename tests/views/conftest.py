@@ -9,6 +9,7 @@ import pytest
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.ids import AttemptId, ItemId
+from harness.base.reason import Reason
 from harness.core import events as e
 from harness.core import run_events as r
 from harness.core.faults import SUPERVISOR_LOST
@@ -95,7 +96,7 @@ class Night:
 
     def attempt(
         self,
-        bad: Mapping[str, Sequence[str]] | None = None,
+        bad: Mapping[str, Sequence[str | Reason]] | None = None,
         *,
         fault: Fault | None = None,
         cost: str | None = "0.07",
@@ -108,7 +109,7 @@ class Night:
         self.clock.at += timedelta(seconds=34)
         bad = {id_: ["no record came back"] for id_ in group.items} if fault is not None else bad or {}
         verdicts: dict[ItemId, Verdict] = {
-            id_: Rejected(tuple(bad[id_]), missing=fault is not None)
+            id_: Rejected(tuple(map(_reason, bad[id_])), missing=fault is not None)
             if id_ in bad
             else Accepted((record(id_),) * records)
             for id_ in group.items
@@ -143,6 +144,10 @@ class Night:
             transaction.record(settle(open_, ending, judgement, spans, self.clock.now()))
             follow(transaction, group.batch.phase, group.batch.number)
         return number
+
+
+def _reason(said: str | Reason) -> Reason:
+    return Reason.said(said) if isinstance(said, str) else said
 
 
 @pytest.fixture

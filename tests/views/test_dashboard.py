@@ -12,6 +12,7 @@ from harness.ledger import progress_file
 from harness.ledger.lock import JobLock
 from harness.supervisor.progress_writer import ProgressWriter
 from harness.views.attempt_rows import attempt, made_by
+from harness.views.reason_words import reasons_text
 from harness.views.status import read_status
 from harness.views.status_text import lines
 from tests.covers import covers
@@ -33,7 +34,7 @@ DOCUMENT = json.loads("""{
 
 
 def _built(night: "Night") -> dict[str, object]:
-    return progress_file.build(night.ledger.db, night.clock.now())
+    return progress_file.build(night.ledger.db, night.clock.now(), reasons_text)
 
 
 @covers("F39", "F204", "A24", "A30", "A78", "A89")

@@ -15,6 +15,7 @@ from harness.core.types import Fault
 from harness.ledger.error_lines import batches_with_errors
 from harness.ledger.store import Ledger
 from harness.supervisor.progress_writer import ProgressWriter
+from harness.views.reason_words import as_error
 from harness.views.status import read_status
 from harness.views.why import history
 from tests.covers import covers
@@ -29,7 +30,7 @@ DOCUMENT = json.loads("""{
 }""")
 """The block "Error Tracking" of document 004: its batch will be tried again, which is `retrying` here (A77)."""
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "ledgers" / "0.1.0" / "ledger.db"
-TILING = Reason.answered({"type": "tiling_failure", "message": "Missing LEGO: 'parlare'"})
+TILING = Reason.of_check({"type": "tiling_failure", "message": "Missing LEGO: 'parlare'"})
 
 
 def _written(night: "Night", folder: Path) -> list[dict[str, Any]]:
@@ -45,14 +46,14 @@ def test_the_document_s_block_is_a_line_of_the_file(night: "Night", tmp_path: Pa
     for _ in range(14):
         night.attempt()
     assert _written(night, tmp_path) == []
-    night.attempt({"S0285": [Reason("must be true: .x", "jq")]})
+    night.attempt({"S0285": [Reason("jq_false", {"program": ".x"})]})
     night.attempt({"S0285": [TILING]})
     (line,) = _written(night, tmp_path)
     (error,) = line["errors"]
     expected = DOCUMENT | {"phase": "decompose", "status": "retrying"}
     assert line == expected | {"errors": [DOCUMENT["errors"][0] | {"field": None}]}
     assert list(line) == list(DOCUMENT) and list(error) == ["seedId", "type", "field", "message"]
-    night.attempt({"S0285": [Reason("$.a[0]: no", "schema", field=".a[0]", message="no")]})
+    night.attempt({"S0285": [Reason("schema", {"at": "$.a[0]", "message": "no"}, ".a[0]")]})
     (line,) = _written(night, tmp_path)
     assert (line["status"], line["attempts"], line["retryScheduled"]) == ("failed", 3, False)
     error = {"type": "schema", "field": ".a[0]", "message": "no"}
@@ -99,7 +100,7 @@ def test_an_old_ledger_tells_its_reasons_as_rejected(tmp_path: Path) -> None:
     shutil.copy(GOLDEN, tmp_path / "ledger.db")
     ledger = Ledger.open(tmp_path / "ledger.db", SystemClock())
     try:
-        lines = list(batches_with_errors(ledger.db))
+        lines = list(batches_with_errors(ledger.db, as_error))
         reasons = ledger.db.execute("SELECT item, reasons FROM items WHERE state = 'failed'").fetchall()
     finally:
         ledger.close()

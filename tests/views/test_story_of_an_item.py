@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.base.errors import UsageError
+from harness.base.reason import Reason
 from harness.core.faults import OVERLOADED
 from harness.core.types import Fault
 from harness.views.why import history
@@ -24,7 +25,8 @@ def test_each_attempt_keeps_the_verdict_and_reasons_it_gave(night: "Night") -> N
     night.attempt()
     (chapter,) = history(night.state, "A").chapters
     said = [(told.verdict.said, told.verdict.reasons) for told in chapter.attempts if told.verdict]
-    assert said == [("struck", ("no coach",)), ("again", ()), ("struck", ("no year",)), ("accepted", ())]
+    coach, year = (Reason.said("no coach"),), (Reason.said("no year"),)
+    assert said == [("struck", coach), ("again", ()), ("struck", year), ("accepted", ())]
     assert [told.attempt.cost_known for told in chapter.attempts] == [True, False, True, True]
     text = "\n".join(lines(history(night.state, "A")))
     wanted = ["attempt 1", "session-2", "a fence was taken off", "rejected, a strike: no year", "overloaded", "$0.07"]

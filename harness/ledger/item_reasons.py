@@ -1,0 +1,25 @@
+"""Why an item is not done, out of its row: `reasons` holds objects, or the texts that older versions recorded."""
+
+import json
+
+from harness.base.reason import Reason
+from harness.core.events import ItemBlocked, ItemFailed, ItemReturned, ItemStruck
+from harness.core.rejections import ItemError, as_recorded
+
+
+def reasons_of_row(reasons: str, errors: str = "[]") -> tuple[Reason, ...]:
+    """Of the columns `reasons` and `errors`; the second belongs to texts, and is empty beside objects."""
+    found = json.loads(reasons)
+    texts = [text for text in found if isinstance(text, str)]
+    if texts:
+        return as_recorded((), texts, [ItemError(**error) for error in json.loads(errors)])
+    return tuple(Reason(**reason) for reason in found)
+
+
+RejectionEvent = ItemBlocked | ItemFailed | ItemReturned | ItemStruck
+
+
+def reasons_of_event(event: RejectionEvent) -> tuple[Reason, ...]:
+    """As its entry has them, whatever version has written it."""
+    texts = (event.reason,) if isinstance(event, ItemFailed | ItemBlocked) else event.reasons
+    return as_recorded(event.rejections, texts, () if isinstance(event, ItemBlocked) else event.errors)
