@@ -27,7 +27,7 @@ def pause(
 
     place = Place(manifest, rehearsal, instance)
     if ask(place, Request("pause", who_am_i())):
-        say(f"paused: running sessions go on to their end, nothing new starts until `{place.command('resume')}`")
+        say(f"paused: running sessions finish, nothing new starts until `{place.command('resume')}`")
 
 
 def resume(
@@ -43,7 +43,7 @@ def resume(
     taken_back = _take_back_pauses(place)
     if not _is_held_back(place):
         if taken_back:
-            say("the pause that waited for the next launch is taken back")
+            say("the pause queued for the next launch was withdrawn")
             return
         say("nothing is paused or held, so there is nothing to resume")
         say_if_rehearsed(place, "resume")
@@ -108,9 +108,9 @@ def cancel(
         return
     is_second = _is_stopping(place)
     if ask(place, Request("cancel", who_am_i(), now=now)):
-        how = "running sessions are ended now" if now else "running sessions get their grace, then they are ended"
+        how = "running sessions are terminated now" if now else "running sessions may finish within `grace`"
         if is_second:
-            how = "that was asked before, so running sessions are ended now"
+            how = "asked a second time, so running sessions are terminated now"
         say(f"stopping: {how}; `{place.command('launch')}` continues later")
 
 
@@ -143,7 +143,7 @@ def retry(
         say(f"nothing {'of that has' if batch else 'has'} failed, so there is nothing to retry")
         if batch:
             done = f"batch={','.join(batch)}"
-            say(f"`{place.command('redo', '--where', done)}` takes back what is done of it")
+            say(f"`{place.command('redo', '--where', done)}` redoes its done items")
         return
     rows = tuple(each.row for each in _edited(place, settings, chosen))
     if ask(place, Request("retry", who_am_i(), items=tuple(items), all_failed=failed, rows=rows)):
@@ -188,11 +188,11 @@ def _edited(place: Place, settings: list[str] | None, failed: list[str]) -> "lis
                 return []
         items = [item for item in read_items(job).items if str(item.id) in failed]
     except (UsageError, OSError) as error:
-        say(f"the rows of today cannot be read, so the planned ones are used: {error}")
+        say(f"today's rows cannot be read, so the planned rows are used: {error}")
         return []
     with reading(place.state) as db:
         if not may_edit(job, db):
-            say("the manifest names other rows than when the job was planned, so the planned ones are used")
+            say("the manifest selects other rows than when the job was planned, so the planned rows are used")
             return []
         found = edited_items(job, db, items)
     for each in found:
@@ -224,7 +224,7 @@ def _failed_ones(place: Place, items: list[str]) -> list[str]:
         where = ["--phase", phases[done[-1].batch.phase]] if len(done) > 1 else []
         return f"`{place.command('reject', item, '--why', 'TEXT', *where)}` takes it back"
 
-    goes_on = f"`{place.command('launch')}` goes on with it unasked"
+    goes_on = f"`{place.command('launch')}` continues with it"
     with reading(place.state) as db:
         phases = phase_names(db)
         wanted = [ItemId(item) for item in items] or None
@@ -252,12 +252,12 @@ def ask(place: Place, request: "Request") -> bool:
             pass
     posted = post(place.home.control, request)
     if not is_held(place.home.lock):
-        say(f"no supervisor runs: {request.verb} waits for the next `{place.command('launch')}`")
+        say(f"no supervisor is running: {request.verb} is queued for the next `{place.command('launch')}`")
         say_if_rehearsed(place, request.verb)
         return False
     if asyncio.run(_is_taken(posted)):
         return True
-    say(f"the supervisor has not answered within {_PATIENCE_S:g} s; {request.verb} waits in its folder")
+    say(f"the supervisor has not answered within {_PATIENCE_S:g} s; the request is queued")
     return False
 
 
@@ -268,7 +268,7 @@ def say_if_rehearsed(place: Place, verb: str) -> None:
 
     beside = rehearsal_beside(place.state)
     if beside is not None and is_held(JobHome(beside).lock):
-        say(f"its rehearsal runs: `{place.rehearsed.command(verb)}`")
+        say(f"its rehearsal is running: `{place.rehearsed.command(verb)}`")
 
 
 async def _is_taken(posted: Path) -> bool:

@@ -41,7 +41,7 @@ Manifests = Annotated[
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Lay a value over the manifest, such as vars.seeds=100."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a manifest value, such as vars.seeds=100."),
 ]
 UnusedRehearsal = Annotated[bool, typer.Option("--rehearsal", hidden=True)]
 """For the command that is about the rehearsal anyway."""
@@ -88,16 +88,14 @@ Until = Annotated[
     typer.Option("--until", metavar="PHASE", help="Stop when this phase is settled; a later launch goes on."),
 ]
 Keep = Annotated[
-    bool, typer.Option("--keep", help="Go on although the job has changed; done records stay as they are.")
+    bool, typer.Option("--keep", help="Continue although the job has changed; done records stay as they are.")
 ]
-Add = Annotated[
-    bool, typer.Option("--add", help="Plan new items of the source behind the others; done records stay as they are.")
-]
+Add = Annotated[bool, typer.Option("--add", help="Append new source items to the job; done records stay as they are.")]
 Changed = Annotated[
     bool,
-    typer.Option("--changed", help="Make items whose row was edited again, done ones too, with their rows of today."),
+    typer.Option("--changed", help="Redo items whose row was edited, done ones too, with today's rows."),
 ]
-Reset = Annotated[bool, typer.Option("--reset", help="Start anew; ledger and outputs move to a backup folder.")]
+Reset = Annotated[bool, typer.Option("--reset", help="Start over; ledger and outputs move to a backup folder.")]
 Trust = Annotated[
     bool, typer.Option("--trust", help="Trust this folder with all that its job runs; without it you are asked once.")
 ]

@@ -73,6 +73,6 @@ def test_batches_are_run_looked_at_and_retried_by_their_planned_ids(desk: "Desk"
     assert "its parts are 1.1, 1.2" in desk.types("retry", "--batch", "1.9").err
     rows = (desk.folder / "items.jsonl").read_text().replace('"bad"', '"good"')
     (desk.folder / "items.jsonl").write_text(rows)
-    assert "waits for the next" in desk.types("retry", "--batch", "1").err
+    assert "queued for the next" in desk.types("retry", "--batch", "1").err
     assert desk.types("launch", "--batch", "1").code == 0
     assert [record["id"] for record in merged(desk.folder, "letters")] == ["a", "b", "c", "d", "e"]

@@ -99,7 +99,7 @@ def test_first_and_only_look_at_some_items_this_time(desk: "Desk") -> None:
     assert "Next: `harness launch`" in first.out
     assert desk.types("status", "--json").json()["counts"]["done"] == 1
     pending = desk.types("retry", "3")
-    assert pending.code == 2 and "it is pending\n  hint: `harness launch` goes on with it unasked" in pending.err
+    assert pending.code == 2 and "it is pending\n  hint: `harness launch` continues with it" in pending.err
     desk.types("launch", "--only", "3")
     assert desk.types("status", "--json").json()["counts"]["done"] == 2
     assert desk.types("launch").code == 0
@@ -179,7 +179,7 @@ def test_a_failed_item_gets_a_new_round_by_retry(desk: "Desk") -> None:
     assert desk.types("launch").code == 1
     asked = desk.types("retry", "--failed")
     assert asked.code == 0
-    assert "no supervisor runs: retry waits for the next `harness launch`" in asked.err
+    assert "no supervisor is running: retry is queued for the next `harness launch`" in asked.err
     assert "1 request waits" in desk.types("status").out
     assert desk.types("launch").code == 1
     assert desk.types("status", "--json").json()["failed"][0]["attempts"] == 6
@@ -191,7 +191,7 @@ def test_a_pause_that_waited_is_gone_once_it_is_resumed(desk: "Desk") -> None:
     assert desk.types("launch").code == 0
     assert desk.types("pause").code == 0
     assert "1 request waits" in desk.types("status").out
-    assert desk.types("resume").err == "the pause that waited for the next launch is taken back\n"
+    assert desk.types("resume").err == "the pause queued for the next launch was withdrawn\n"
     assert "wait" not in desk.types("status").out
     assert "nothing is paused or held" in desk.types("resume").err
 
@@ -259,7 +259,7 @@ def test_a_manifest_by_another_name_has_a_state_of_its_own(desk: "Desk") -> None
     said = desk.types("launch", "west.yaml")
     assert said.code == 1
     assert "`harness retry west.yaml --failed` or `harness report west.yaml`" in said.out
-    assert "retry waits" in desk.types("retry", "west.yaml", "1").err
+    assert "retry is queued" in desk.types("retry", "west.yaml", "1").err
     assert "reasons" in desk.types("why", "1", "west.yaml", "--json").out
     assert (desk.folder / ".harness/west/ledger.db").exists()
 

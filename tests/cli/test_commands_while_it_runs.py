@@ -25,8 +25,8 @@ def test_with_nothing_running_cancel_says_so_and_pause_waits(desk: "Desk") -> No
     desk.types("launch")
     assert "nothing runs" in desk.types("cancel").err
     assert "nothing is paused or held" in desk.types("resume").err
-    assert "pause waits for the next `harness launch`" in desk.types("pause").err
-    assert "the pause that waited for the next launch is taken back" in desk.types("resume").err
+    assert "pause is queued for the next `harness launch`" in desk.types("pause").err
+    assert "the pause queued for the next launch was withdrawn" in desk.types("resume").err
 
 
 def test_a_paused_job_that_was_cancelled_needs_both_commands(desk: "Desk", waiting_run: "Start") -> None:
@@ -44,7 +44,7 @@ def test_pause_retry_and_why_work_from_another_terminal_while_it_runs(desk: "Des
     running = waiting_run(("launch",))
     assert "nothing is paused or held" in desk.types("resume").err
     paused = desk.types("pause")
-    assert "paused: running sessions go on to their end" in paused.err
+    assert "paused: running sessions finish" in paused.err
     assert desk.types("status", "--json").json()["state"] == "paused"
     assert "has not ended" in desk.types("why", "1").out
     assert "nothing has failed" in desk.types("retry", "--failed").err
@@ -55,7 +55,7 @@ def test_pause_retry_and_why_work_from_another_terminal_while_it_runs(desk: "Des
     assert "another supervisor holds this job" in held.err
     assert desk.types("launch", "--detach").code == 5
     assert desk.types("rehearse", "--only", "2").code in (0, 3)
-    assert "stopping: running sessions are ended now" in desk.types("cancel", "--now").err
+    assert "stopping: running sessions are terminated now" in desk.types("cancel", "--now").err
     assert running.wait(timeout=60) in (3, 130)
     assert desk.types("status", "--json").json()["state"] == "stopped"
 
@@ -80,7 +80,7 @@ def test_cancel_gives_the_grace_and_watch_ends_with_the_run(desk: "Desk", waitin
     running = waiting_run(("launch",))
     watching = desk.starts("watch")
     said = desk.types("cancel")
-    assert "running sessions get their grace" in said.err
+    assert "running sessions may finish within `grace`" in said.err
     assert "`harness launch` continues later" in said.err
     assert running.wait(timeout=60) == 3
     out, _ = watching.communicate(timeout=60)
@@ -168,8 +168,8 @@ def test_who_forgets_rehearsal_is_told(desk: "Desk", waiting_run: "Start") -> No
     desk.job({"1": "wait"})
     running = waiting_run(("rehearse",))
     assert "it was rehearsed: `harness status --rehearsal`" in desk.types("status").err
-    assert "its rehearsal runs: `harness cancel --rehearsal`" in desk.types("cancel").err
-    assert "its rehearsal runs: `harness watch --rehearsal`" in desk.types("watch").err
+    assert "its rehearsal is running: `harness cancel --rehearsal`" in desk.types("cancel").err
+    assert "its rehearsal is running: `harness watch --rehearsal`" in desk.types("watch").err
     why = desk.types("why", "1")
     assert "hint: `harness launch` does it; its rehearsal is meant with --rehearsal" in why.err
     held = desk.types("rehearse")

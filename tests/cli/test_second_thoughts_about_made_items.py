@@ -80,7 +80,7 @@ def test_redo_of_a_phase_leaves_the_others_alone(words: "Desk") -> None:
 def test_redo_takes_an_item_or_a_batch_by_its_name_as_the_hints_say(words: "Desk") -> None:
     said = words.types("retry", "--batch", "1")
     assert (said.code, "nothing of that has failed" in said.err) == (0, True)
-    assert "`harness redo --where batch=1` takes back what is done of it" in said.err
+    assert "`harness redo --where batch=1` redoes its done items" in said.err
     one = words.types("redo", "--where", "batch=1", "--where", "phase=letters", "--where", "item=a-x", "--yes")
     assert (one.code, one.out) == (0, "taken back: a-x\n")
     assert words.types("redo", "--where", "item=nobody", "--yes").err == (

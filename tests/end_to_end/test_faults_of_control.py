@@ -73,7 +73,7 @@ def test_C01_a_job_that_is_just_being_planned_for_the_first_time_can_be_cancelle
     words = [sys.executable, "-c", ask]
     ended = subprocess.run(words, cwd=job.folder, env=env, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 3, ended.stderr
-    assert "cancel waits in its folder" in ended.stderr and "has not been launched" not in ended.stderr
+    assert "the request is queued" in ended.stderr and "has not been launched" not in ended.stderr
     assert job.count("AttemptStarted") == 0 and job.count("CancelAsked") == 1
 
 

@@ -56,9 +56,9 @@ def test_cancel_from_another_terminal_ends_the_run_within_the_grace(
 
 def test_a_second_cancel_says_that_it_gives_no_grace(small: MakeJob, untouched: dict[str, bytes]) -> None:
     job, running = hanging(small, "30m")
-    assert "get their grace" in job.ask("cancel").err
+    assert "may finish within `grace`" in job.ask("cancel").err
     again = job.ask("cancel")
-    assert "that was asked before, so running sessions are ended now" in again.err, again.all
+    assert "asked a second time, so running sessions are terminated now" in again.err, again.all
     assert running.end().code == 130
     assert_resumes_to_the_same_bytes(job, untouched)
 
@@ -151,7 +151,7 @@ def test_pause_lets_sessions_end_and_starts_nothing_until_resume(small: MakeJob)
     job.ask("cancel")
     running.end()
 
-    assert "waits for the next" in job.ask("pause").err, "nobody runs: a pause waits for the next launch"
+    assert "queued for the next" in job.ask("pause").err, "nobody runs: a pause waits for the next launch"
     starts, requests = job.count("AttemptStarted"), len(job.record().requests)
     running = job.begin()
     until(lambda: running.is_over() or job.status()["state"] == "paused", "the pause")
@@ -208,7 +208,7 @@ def test_a_failed_item_is_retried_when_nothing_runs(small: MakeJob) -> None:
     status = job.status()
     assert status["state"] == "finished" and status["counts"]["failed"] == 1 and status["counts"]["done"] == 2
     assert job.ask("why", "i01").code == 0
-    assert "waits for the next" in job.ask("retry", "--failed").err
+    assert "queued for the next" in job.ask("retry", "--failed").err
     said = job.play()
     assert said.code == 0, said.all
     assert job.has("ItemReopened", item="i01") and job.status()["counts"]["done"] == 3
