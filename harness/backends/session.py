@@ -27,6 +27,18 @@ class Paths:
     errors: Path
     tmp: Path
 
+    @classmethod
+    def of(cls, folder: Path) -> "Paths":
+        """Those in the folder of an attempt."""
+        return cls(
+            work=folder / "work",
+            config=folder / "config",
+            prompt=folder / "prompt.md",
+            stream=folder / "stream.jsonl",
+            errors=folder / "stderr.log",
+            tmp=folder / "tmp",
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class SessionStart:

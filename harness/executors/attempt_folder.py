@@ -52,19 +52,19 @@ class AttemptFolder:
 
     @property
     def prompt(self) -> Path:
-        return self.root / "prompt.md"
+        return self.of_session.prompt
 
     @property
     def stream(self) -> Path:
-        return self.root / "stream.jsonl"
+        return self.of_session.stream
 
     @property
     def errors(self) -> Path:
-        return self.root / "stderr.log"
+        return self.of_session.errors
 
     @property
     def work(self) -> Path:
-        return self.root / "work"
+        return self.of_session.work
 
     @property
     def input(self) -> Path:
@@ -72,7 +72,7 @@ class AttemptFolder:
 
     @property
     def config(self) -> Path:
-        return self.root / "config"
+        return self.of_session.config
 
     @property
     def glance(self) -> Path:
@@ -81,7 +81,7 @@ class AttemptFolder:
 
     @property
     def tmp(self) -> Path:
-        return self.root / "tmp"
+        return self.of_session.tmp
 
     @property
     def writable(self) -> tuple[Path, ...]:
@@ -91,7 +91,7 @@ class AttemptFolder:
     @property
     def of_session(self) -> Paths:
         """What a backend reads and writes."""
-        return Paths(self.work, self.config, self.prompt, self.stream, self.errors, self.tmp)
+        return Paths.of(self.root)
 
     def view(self) -> View:
         """The folders under their own paths, for a session that sees what we see."""

@@ -14,16 +14,12 @@ from harness.base.commands import command_at
 from harness.base.errors import BrokenSetupError, UsageError
 from harness.base.host_errors import in_words, is_of_the_machine
 from harness.base.ids import AttemptId, ItemId, Token
-from harness.base.marks import RUN_MARK, STATE_MARK, lock_limit, marked, state_digest
 from harness.base.reason import Reason
-from harness.base.termination import end_found
 from harness.core.run_events import FingerprintKept
 from harness.core.settle import recover
 from harness.core.types import Accepted, Ending, Judgement, SessionEvent
 from harness.core.work import AttemptSpec, Produced, Work
 from harness.evaluation.bounded import Bounded
-from harness.executors.containment import choose_boxes
-from harness.executors.guardian import Guardian
 from harness.job.change import Way
 from harness.job.fingerprint import Fingerprint, differences, fingerprint, fingerprint_like
 from harness.job.job import Job
@@ -39,10 +35,10 @@ from harness.planning.changes import CHECKS, Changes, changed_items, refusal
 from harness.planning.work import work_to_judge
 from harness.sources.read import read
 from harness.supervisor.attempt import settle_unjudgeable
+from harness.supervisor.checks_alone import checks_alone
 from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.housekeeping import errors_path, progress_path
 from harness.supervisor.judgement import judge_with, store_accepted, verdicts_on
-from harness.supervisor.key_values import keys_of
 from harness.supervisor.merger import Merger
 from harness.supervisor.progress_writer import ProgressWriter
 from harness.supervisor.run_context import RunContext
@@ -148,7 +144,7 @@ def _desk(job: Job, expected: re.Pattern[str]) -> Iterator[tuple[RunContext, Fin
         with (
             JobLock(job.home.lock, clock),
             open_ledger(job, clock) as ledger,
-            _bounded(job) as bounded,
+            checks_alone(job) as bounded,
         ):
             store = ArtifactStore(job.home.artifacts, ledger.contents)
             judge = judge_with(job, store, bounded)
@@ -158,20 +154,6 @@ def _desk(job: Job, expected: re.Pattern[str]) -> Iterator[tuple[RunContext, Fin
         if is_of_the_machine(error):
             raise in_words(error, job.state) from error
         raise
-
-
-@contextmanager
-def _bounded(job: Job) -> Iterator[Bounded]:
-    """For checks; what their programs leave behind is ended, also when this process is killed."""
-    with Guardian() as guardian:
-        guardian.stand()
-        try:
-            marks = {STATE_MARK: state_digest(job.state), **guardian.mark}
-            children = Bounded(lock_limit=lock_limit(marks), boxes=choose_boxes(job), variables=keys_of(job))
-            with closing(children) as bounded:
-                yield bounded
-        finally:
-            asyncio.run(end_found(lambda: marked(RUN_MARK, guardian.mark[RUN_MARK]), 0))
 
 
 def _as_expected(job: Job, ledger: Ledger, bounded: Bounded, expected: re.Pattern[str]) -> FingerprintKept | None:

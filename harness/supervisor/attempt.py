@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from harness.backends.registry import facts_left
+from harness.backends.session import Paths
 from harness.base.errors import LedgerDamagedError
 from harness.base.ids import AttemptId, ItemId, Token
 from harness.base.job_home import attempt_folder
@@ -19,7 +20,6 @@ from harness.core.settle import settle
 from harness.core.symptoms import Symptoms
 from harness.core.types import Ending, Fault, Judgement, Rejected, SessionFacts
 from harness.core.work import AttemptSpec, Caps, Produced, Work
-from harness.executors.attempt_folder import AttemptFolder
 from harness.job.job import Job
 from harness.ledger import attempt_queries, entry_queries, run_queries
 from harness.ledger.attempt_queries import Unsettled
@@ -160,7 +160,7 @@ def settle_unjudgeable(run: RunContext, taken_back: Container[tuple[int, ItemId]
             _work_again(run, lost)
         except LedgerDamagedError as error:
             session = run.job.phase(lost.group.batch.phase).session
-            facts = facts_left(session, lost.session_id, AttemptFolder(run.job.state / lost.folder).of_session)
+            facts = facts_left(session, lost.session_id, Paths.of(run.job.state / lost.folder))
             unseen = Ending((), (), classify(Symptoms(lost=True)), facts, timedelta(0), (error.message,))
             nothing = {item: Rejected((), missing=True) for item in lost.group.items}
             _settle(run, lost.attempt, unseen, Judgement(nothing, usable=False), {})

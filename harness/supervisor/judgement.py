@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from harness.backends.session import Paths
 from harness.base.artifacts import ArtifactStore
 from harness.base.errors import BrokenSetupError
 from harness.base.ids import GroupId, ItemId, Sha
@@ -16,7 +17,6 @@ from harness.core.open_attempt import Span
 from harness.core.types import Accepted, Json, Judgement
 from harness.core.work import Produced, Work
 from harness.evaluation.bounded import Bounded
-from harness.executors.attempt_folder import AttemptFolder
 from harness.job.batch_plan import TOP
 from harness.job.job import Job, PhaseSpec
 from harness.ledger import item_queries
@@ -63,7 +63,7 @@ def fetches_in_folder(folder: Path | None) -> Fetches:
     if folder is None:
         return Fetches()
     try:
-        with os.fdopen(open_state(AttemptFolder(folder).stream, os.O_RDONLY), "rb") as lines:
+        with os.fdopen(open_state(Paths.of(folder).stream, os.O_RDONLY), "rb") as lines:
             return fetches_in(lines)
     except (OSError, BrokenSetupError):
         return Fetches()

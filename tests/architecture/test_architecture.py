@@ -191,3 +191,21 @@ def test_no_decision_is_made_by_the_name_of_a_backend() -> None:
         and any(isinstance(side, ast.Attribute) and side.attr == "backend" for side in (node.left, *node.comparators))
     ]
     assert not wrong, f"compared with a backend: {', '.join(wrong)}"
+
+
+BUILDS_EXECUTORS = {
+    "harness/supervisor/run.py": "the composition root of a run",
+    "harness/supervisor/checks_alone.py": "that of checks without a run",
+}
+
+
+def test_only_the_composition_roots_know_an_executor() -> None:
+    """All others of the two rooms see `core.seam`, behind which a cluster may lie."""
+    wrong = [
+        f"{source.name}:{node.lineno} imports {module}"
+        for source in SOURCES
+        if source.room in ("supervisor", "review") and source.name not in BUILDS_EXECUTORS
+        for node, module in imports_of(source.tree)
+        if module.startswith("harness.executors")
+    ]
+    assert not wrong, "\n".join(wrong)
