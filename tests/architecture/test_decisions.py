@@ -29,7 +29,6 @@ _OF_OTHERS = {
 _NOT_YET = {
     ("cli/launch.py", "the pilot "),
     ("cli/launch.py", "stopped "),
-    ("cli/rehearse.py", "missing: "),
     ("core/remedies.py", "`harness plan --prompt`"),
     ("core/remedies.py", "`harness rejudge`"),
     ("views/remedies.py", "`harness plan --prompt`"),

@@ -11,7 +11,10 @@ from typing import Any, Final, get_args
 from harness.core import message_kinds
 from harness.core.faults import ALL_ROWS
 from harness.core.messages import Message
+from harness.core.rejections import KINDS
 from harness.job.change import ChangeKind, WayKind
+from harness.prompts import retry_words
+from harness.views import reason_words
 from harness.views.change_text import CHANGE_WORDS, WAY_WORDS, change_line
 from harness.views.messages import WORDS, text_of
 from harness.views.next_step import Bound
@@ -47,6 +50,18 @@ def sections() -> tuple[Section, ...]:
         _messages("Why a run ended", message_kinds.StopKind),
         _messages("What holds back every start", message_kinds.HoldKind),
         _messages("Notes on an attempt", message_kinds.NoteKind),
+        Section(
+            "Why an item is rejected, for people",
+            tuple(KINDS),
+            reason_words.WORDS,
+            lambda kind: [reason_words.text_of(KINDS[kind].example)],
+        ),
+        Section(
+            "Why an item is rejected, for the model",
+            tuple(KINDS),
+            retry_words.WORDS,
+            lambda kind: [retry_words.words_of(KINDS[kind].example)],
+        ),
         Section(
             "What has changed about a job",
             get_args(ChangeKind),

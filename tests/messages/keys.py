@@ -8,11 +8,13 @@ from typing import Any, Final
 
 import pytest
 
+from harness.prompts import retry_words
+from harness.views import reason_words
 from harness.views.change_text import CHANGE_WORDS, WAY_WORDS
 from harness.views.messages import WORDS
 from harness.views.status_text import BOUND_WORDS
 
-TABLES: Final[tuple[Any, ...]] = (WORDS, CHANGE_WORDS, WAY_WORDS)
+TABLES: Final[tuple[Any, ...]] = (WORDS, CHANGE_WORDS, WAY_WORDS, reason_words.WORDS, retry_words.WORDS)
 """Kind -> words; a function of the facts, or a template."""
 TEXTS: Final[tuple[Any, ...]] = (BOUND_WORDS,)
 """Kind -> text."""

@@ -7,6 +7,9 @@ import pytest
 from tests.messages.catalogue import COMMAND, PLACE, Section, sections, text
 from tests.messages.keys import TABLES, TEXTS, print_keys
 
+_OF_OTHERS = ("told", "said")
+"""Sentences that somebody else has formed."""
+
 
 @pytest.mark.parametrize("section", sections(), ids=lambda section: section.title)
 def test_every_kind_has_words_and_an_example_that_lacks_no_fact(section: Section) -> None:
@@ -28,7 +31,6 @@ def test_keys_stand_for_every_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
         print_keys(patch)
         for section in sections():
             if any(section.words is table for table in TABLES):
-                assert [section.lines(kind) for kind in section.kinds] == [
-                    [kind] * len(section.lines(kind)) for kind in section.kinds
-                ]
+                kinds = (kind for kind in section.kinds if kind not in _OF_OTHERS)
+                assert [line for kind in kinds for line in section.lines(kind) if kind not in line] == []
     assert [dict(table) for table in tables] == before
