@@ -22,6 +22,7 @@ def main(*, reset: bool) -> None:
     from harness.ledger.counts import job_counts
     from harness.ledger.lock import JobLock
     from harness.planning.job_plan import plan_or_check
+    from harness.planning.preconditions import Look
     from harness.sources.read import read
     from harness.supervisor.backup import backup
     from harness.supervisor.state_folder import make_state_folder, open_ledger
@@ -37,7 +38,7 @@ def main(*, reset: bool) -> None:
             print(f"what was there is now in {backup(job, to_text(clock.now()).replace(':', '').replace('.', ''))}")
             make_state_folder(job)
         with closing(open_ledger(job, clock)) as ledger:
-            plan_or_check(job, ledger, bounded)
+            plan_or_check(job, ledger, Look(clock.now(), bounded))
             progress_file.write(job.folder / "batch_progress.json", progress_file.build(ledger.db, clock.now()))
             counts = job_counts(ledger.db)
     print(f"{job.name}: {counts.done} done, {counts.failed} failed, {counts.pending + counts.running} pending; {START}")

@@ -23,11 +23,11 @@ from harness.cli.output import print_json, print_lines, say
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.cli.preview import Planned
     from harness.core.types import Item
     from harness.core.work import Rendered
     from harness.doctor.examination import Finding
     from harness.job.job import Job
+    from harness.planning.queue import Planned
     from harness.sources.read import Reading
 
 _BROKEN_SETUP = 4
@@ -54,9 +54,9 @@ def check(
     Exit code 0 when all is ready, 2 when the manifest or an item must be mended, 4 when machine, key or check must.
     """
     from harness.base.errors import UsageError
-    from harness.cli.preview import to_be_worked_on
     from harness.doctor import readiness
     from harness.doctor.live_check import live as try_it
+    from harness.planning.selections import to_be_worked_on
     from harness.views.wording import clean, counted
 
     place = Place(manifest, rehearsal, instance)
@@ -97,7 +97,7 @@ def check(
 
 def _checks(job: "Job", items: "Sequence[Item]") -> "Iterator[Finding]":
     """The checks of each phase, tried as `launch --dry-run` tries them; programs only where the folder is trusted."""
-    from harness.cli.dry_run import try_checks
+    from harness.cli.dry_run_text import checks_tried, tried_in_words
     from harness.cli.trust import is_trusted
     from harness.doctor.examination import Finding
     from harness.views.wording import clean
@@ -107,8 +107,10 @@ def _checks(job: "Job", items: "Sequence[Item]") -> "Iterator[Finding]":
         cure = "`harness launch --dry-run` asks, and tries them"
         yield Finding("checks", "note", "not tried: this folder is not trusted with its programs yet", cure)
     elif each:
-        for tried in try_checks(job, items):
-            yield Finding("checks", "broken" if tried.broken else "ok", f"{clean(tried.phase)}: {tried.in_words()}")
+        for tried in checks_tried(job, items):
+            yield Finding(
+                "checks", "broken" if tried.broken else "ok", f"{clean(tried.phase)}: {tried_in_words(tried)}"
+            )
 
 
 def _sections(only: list[str] | None) -> "Sequence[str]":
@@ -143,32 +145,43 @@ def _must_be_allowed(place: Place, job: "Job", settings: "Sequence[str] | None",
 
 def _read(place: Place, settings: list[str] | None, *, with_items: bool) -> "tuple[Job, Reading]":
     """The job, and its items where they are looked at."""
-    from harness.cli.foresight import whole_reading
+    from harness.cli.looks import items_here
+    from harness.planning.preconditions import loaded
     from harness.sources.read import Reading
 
-    if with_items:
-        return whole_reading(lambda: place.load(settings))
-    return place.load(settings), Reading(())
+    if not with_items:
+        return place.load(settings), Reading(())
+    job = loaded(lambda: place.load(settings))
+    return job, items_here(job)
 
 
 def _plan_section(
     place: Place, job: "Job", found: "Reading", settings: "Sequence[str] | None", *, as_json: bool
 ) -> "dict[str, Any]":
     """What would run, printed unless it is for programs. UsageError for what a launch would refuse."""
-    from harness.cli.foresight import look_ahead, refuse_what_launch_would
+    from harness.base.errors import UsageError
+    from harness.cli.looks import problems_here, warnings_here
     from harness.cli.outline import outline, outline_as_json
-    from harness.cli.preview import to_be_worked_on
+    from harness.job.change import JobChanged
     from harness.job.synthetic import refuse_synthetic
+    from harness.planning.choice import Choice
+    from harness.planning.preconditions import Again, problems_of
+    from harness.planning.selections import to_be_worked_on
     from harness.views.wording import clean
 
+    again = Again(launch=again_at(place, list(settings or ())))
+    problems = problems_here(job, found.items, Choice(), again, in_full=True)
+    if any(not isinstance(problem, JobChanged) for problem in problems):
+        raise UsageError(problems)
+    problems += problems_of(lambda: refuse_synthetic(job))
     selection = to_be_worked_on(job, found.items)
-    warnings = [*found.warnings, *look_ahead(job, selection.chosen)]
+    warnings = [*found.warnings, *warnings_here(job, selection.chosen)]
     for warning in warnings:
         say(f"warning: {clean(warning)}")
     if not as_json:
         print_lines(outline(job, selection, datetime.now(UTC)))
-    refuse_synthetic(job)
-    refuse_what_launch_would(job, found.items, again_at(place, list(settings or ())))
+    if problems:
+        raise UsageError(problems)
     return outline_as_json(job, selection, warnings)
 
 
@@ -199,46 +212,50 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Say what would run and why, and what it may cost; start nothing but what `--by model` asks for."""
-    from harness.cli import preview
-    from harness.cli.foresight import groups_to_add, unlike_planned
+    from harness.cli.looks import changes_here, items_here, refusals
+    from harness.cli.plan_text import plan_as_json
+    from harness.planning import queue
+    from harness.planning.preconditions import Again, loaded
+    from harness.planning.selections import to_be_worked_on
 
     place = Place(manifest, rehearsal, instance)
     if write is not None or by != "rules" or model:
         _write_plan(place, settings, write, _Composer(by, model, trust))
         return
-    job = place.load(settings)
+    job = loaded(lambda: place.load(settings))
     if mounts:
         _print_mounts(job, as_json=as_json)
         return
-    source = preview.read_items(job).items
-    for line in unlike_planned(job, source, again_at(place, settings)):
+    source = items_here(job).items
+    for line in refusals(job, source, Again(add=add, launch=again_at(place, settings))):
         say(line)
-    items = preview.to_be_worked_on(job, source).chosen
+    items = to_be_worked_on(job, source).chosen
     if prompt or phase:
-        told = preview.prompt_of(job, items, phase)
+        told = _prompt_of(job, items, phase)
         if phase and phase != job.phases[0].name:
             say("the records in it are made up from the phases before; real ones lie in attempts/ once it has run")
         _print_prompt(told)
         return
-    groups = [*preview.planned_groups(job, items), *(groups_to_add(job, source) if add else [])]
+    groups = [*queue.planned_groups(job, items), *(queue.groups_to_add(job, changes_here(job, source)) if add else [])]
     if as_json:
-        print_json(preview.plan_as_json(job, groups))
+        print_json(plan_as_json(job, groups))
         return
     _print_plan(job, items, groups)
 
 
 def _print_plan(job: "Job", items: "Sequence[Item]", groups: "Sequence[Planned]") -> None:
-    from harness.cli import preview
-    from harness.cli.foretold import not_in_lines, warnings_of
-    from harness.cli.outline import cell_lines, gate_line, money_line, pilot_line
+    from harness.cli.outline import cell_lines, gate_line, money_line, not_in_lines, pilot_line
+    from harness.cli.plan_text import plan_lines
+    from harness.planning.earlier_outputs import unmatched_patterns
+    from harness.planning.queue import pilot_to_come
     from harness.views.wording import clean
 
-    for warning in warnings_of(job):
+    for warning in unmatched_patterns(job):
         say(f"warning: {clean(warning)}")
-    print_lines([*preview.plan_lines(job, groups), f"  {money_line(job)}"])
+    print_lines([*plan_lines(job, groups), f"  {money_line(job)}"])
     print_lines(f"  cell: {line}" for line in cell_lines(job))
     print_lines(f"  select: {line}" for line in not_in_lines(job))
-    if ahead := preview.pilot_to_come(job, items):
+    if ahead := pilot_to_come(job, items):
         print_lines([f"  pilot: {pilot_line(ahead)}"])
     if gate := gate_line(job.gate, datetime.now(UTC)):
         print_lines([f"  gate: {gate}"])
@@ -254,7 +271,7 @@ class _Composer(NamedTuple):
 
 def _write_plan(place: Place, settings: Settings, file: Path | None, composer: _Composer) -> None:
     from harness.cli.plan_write import composed, pace_line, refuse_writing, write_plan
-    from harness.cli.preview import read_items
+    from harness.planning.selections import read_items
 
     file = refuse_writing(file, composer.by, composer.model)
     job = place.load(settings, without_plan=True)
@@ -277,6 +294,13 @@ def _print_mounts(job: "Job", *, as_json: bool) -> None:
         print_json(mounts_as_json(job, says, seen))
     else:
         print_lines(mount_lines(job, says, seen))
+
+
+def _prompt_of(job: "Job", items: "Sequence[Item]", phase: str) -> "Rendered | None":
+    from harness.executors.containment import choose, work_path
+    from harness.planning.prompt_preview import prompt_of
+
+    return prompt_of(job, items, phase, lambda folder: work_path(choose(job), folder))
 
 
 def _print_prompt(told: "Rendered | None") -> None:

@@ -174,9 +174,9 @@ def _edited(place: Place, settings: list[str] | None, failed: list[str]) -> "lis
     A source that cannot be read, or a manifest that names other rows than the planned one, gives none.
     """
     from harness.base.errors import UsageError
-    from harness.cli.preview import read_items
     from harness.ledger.job_queries import planned_source
     from harness.planning.changes import edited_items, may_edit
+    from harness.planning.selections import read_items
     from harness.sources.read import digest_of_source
     from harness.views.change_text import change_line
     from harness.views.ledger_reading import reading

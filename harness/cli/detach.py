@@ -19,7 +19,7 @@ from harness.cli.output import print_lines, say
 from harness.ledger.job_queries import head
 from harness.ledger.lock import refuse_if_held
 from harness.planning.choice import Choice
-from harness.planning.job_plan import Again
+from harness.planning.preconditions import Again
 from harness.views.ledger_reading import is_planned, reading
 from harness.views.wording import clean_lines
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from harness.executors.sandbox import Containment
     from harness.job.job import Job
     from harness.planning.choice import Choice
+    from harness.planning.preconditions import Again
     from harness.supervisor.outcome import Finished
     from harness.supervisor.run import RunOptions
 
@@ -69,7 +70,7 @@ def launch(
     from harness.cli.detach import Words, detach_and_wait
     from harness.cli.trust import must_be_trusted
     from harness.job.synthetic import refuse_synthetic
-    from harness.planning.job_plan import Again
+    from harness.planning.preconditions import Again, loaded
     from harness.planning.renamed import refuse_renamed
     from harness.supervisor.run import RunOptions
 
@@ -78,17 +79,18 @@ def launch(
     choice = _choice(first, only, batch, until)
     _refuse_for_several(places, choice, detach=detach)
     words = Words(tuple(settings or ()), instance, choice, Again(keep, add, changed))
-    jobs = together([partial(place.load, settings) for place in places])
+    jobs = together([partial(loaded, partial(place.load, settings)) for place in places])
     together([partial(refuse, job) for job in jobs for refuse in (refuse_synthetic, refuse_renamed)[: 2 - reset]])
     asked = [*words.as_arguments(), *(["--reset"] if reset else [])]
     named = [place.named for place in places]
     wanted = NextCommand("launch", (*named[1:], *asked), named[0])
     together([partial(must_be_trusted, job, settings or (), wanted, trust=trust) for job in jobs])
     if dry_run:
-        raise typer.Exit(_run_dry(jobs))
-    supplies, shared = _ready_to_start(jobs, reset=reset)
+        raise typer.Exit(_run_dry(jobs, choice, Again(keep, add, changed, again_at(places[0], settings))))
+    supplies, shared = _ready_to_start(jobs)
+    _refuse_new_ones(jobs, choice, reset=reset)
     if reset:
-        _start_over(jobs, choice)
+        _start_over(jobs)
     if detach:
         _chosen_walls(jobs[0])
         raise typer.Exit(detach_and_wait(places[0], words))
@@ -99,22 +101,19 @@ def launch(
     raise typer.Exit(_in_turn(zip(places, jobs, options, strict=True), words_of(settings), plain=plain))
 
 
-def _ready_to_start(jobs: "list[Job]", *, reset: bool) -> "tuple[list[Supply | None], Path]":
+def _ready_to_start(jobs: "list[Job]") -> "tuple[list[Supply | None], Path]":
     """The credential of each, and where jobs see each other's holds. UsageError for what keeps one from starting."""
     import os
     from pathlib import Path
 
     from harness.backends.supply import find_supply
     from harness.cli.collected_errors import together
-    from harness.cli.foresight import refuse_bad_prompts_ahead
-    from harness.cli.reset import is_there_anything
     from harness.ledger.shared_holds import state_home
     from harness.supervisor.key_values import refuse_missing_keys
 
     shared = state_home(os.environ, Path.home())
     supplies = together([partial(find_supply, job, os.environ, Path.home(), shared) for job in jobs])
     together([partial(refuse_missing_keys, job) for job in jobs])
-    together([partial(refuse_bad_prompts_ahead, job) for job in jobs if reset or not is_there_anything(job)])
     return supplies, shared
 
 
@@ -141,27 +140,36 @@ def _capped(settings: list[str] | None, most: int | None) -> list[str] | None:
     return settings if most is None else [*(settings or []), f"caps.sessions={most}"]
 
 
-def _run_dry(jobs: "list[Job]") -> int:
-    """0, or 4 when a check is broken."""
-    from harness.cli.dry_run import dry_run
+def _run_dry(jobs: "list[Job]", choice: "Choice", again: "Again") -> int:
+    """0, or 4 when a check is broken. UsageError for what a launch would refuse."""
+    from harness.cli.collected_errors import together
+    from harness.cli.dry_run_text import dry_run
     from harness.cli.output import print_lines
 
     is_broken = False
-    for job in jobs:
-        lines, tried = dry_run(job)
+    for lines, tried in together([partial(dry_run, job, choice, again) for job in jobs]):
         print_lines(lines)
         is_broken |= any(each.broken for each in tried)
     return 4 if is_broken else 0
 
 
-def _start_over(jobs: "list[Job]", choice: "Choice") -> None:
+def _refuse_new_ones(jobs: "list[Job]", choice: "Choice", *, reset: bool) -> None:
+    """UsageError for what keeps jobs from starting that have several phases, which is looked at in full once, or that
+    are to start over."""
     from harness.cli.collected_errors import together
-    from harness.cli.reset import is_there_anything, must_start_anew, reset_now
+    from harness.cli.reset import is_there_anything, must_be_able_to_start, must_start_anew
 
     old = [job for job in jobs if is_there_anything(job)]
-    together([partial(must_start_anew, job, choice) for job in old])
-    for job in old:
-        reset_now(job)
+    looks = [partial(must_start_anew, job, choice) for job in old if reset]
+    together([*looks, *(partial(must_be_able_to_start, job, choice) for job in jobs if job not in old)])
+
+
+def _start_over(jobs: "list[Job]") -> None:
+    from harness.cli.reset import is_there_anything, reset_now
+
+    for job in jobs:
+        if is_there_anything(job):
+            reset_now(job)
 
 
 def rehearse(
@@ -184,6 +192,7 @@ def rehearse(
     plain: Plain = False,
 ) -> None:
     """Play the whole job without a model: real sessions, a local stand-in for the provider; costs nothing."""
+    from harness.cli.looks import why_anew
     from harness.cli.output import print_lines, say
     from harness.cli.rehearse import advice, aftermath, must_be_playable, nothing_played, serving, sessions_so_far
     from harness.cli.reset import (
@@ -191,17 +200,16 @@ def rehearse(
         must_start_anew,
         reset_now,
         what_is_new,
-        why_anew,
     )
     from harness.cli.trust import must_be_trusted
     from harness.ledger.lock import refuse_if_held
-    from harness.planning.job_plan import Again
+    from harness.planning.preconditions import Again, loaded
     from harness.rehearsal.fault_orders import parse_faults
     from harness.supervisor.run import RunOptions
     from harness.supervisor.state_folder import make_state_folder
 
     place, choice = Place(manifest, True, instance), _choice(first, only, batch, until)
-    job = place.load(settings)
+    job = loaded(partial(place.load, settings))
     parse_faults(faults)
     asked = [*words_of(settings), *(["--faults", faults] if faults else []), *(["--seed", str(seed)] if seed else [])]
     must_be_trusted(job, settings or (), place.command("launch", *asked), trust=trust)

@@ -8,15 +8,19 @@ from typing import Any
 
 from harness.base.durations import in_words
 from harness.base.texts import shown
-from harness.cli.foretold import new_columns, not_in_as_json, not_in_lines
+from harness.base.workbook import WorkbookError
 from harness.core.money import in_words as money
 from harness.core.money import to_micro
 from harness.core.reserve import reservation
 from harness.job.bounds import Bounds, Deadline
-from harness.job.job import Job, PhaseSpec
+from harness.job.job import Job, PhaseSpec, WriteBackSpec
+from harness.job.pydantic_errors import nearest_of
 from harness.planning.batches import batches_of
+from harness.planning.earlier_outputs import not_in, not_in_as_json
 from harness.planning.pilot_batches import spread
 from harness.planning.select import Selection
+from harness.planning.workbook_layout import added_columns
+from harness.sources.rows import SourceError
 from harness.views.selection_text import kind_left_out, selection_line
 from harness.views.wording import at_moment, clean, counted, listed
 
@@ -202,3 +206,21 @@ def _own_programs_line(job: Job) -> str:
     reserved = max(reservation(job, phase) for phase in job.phases)
     each = f", each reserves {money(reserved)}" if reserved else ""
     return f"{charged}; nothing starts beyond {money(to_micro(job.budget))}, the budget{each}"
+
+
+def not_in_lines(job: Job) -> Iterator[str]:
+    """One for each phase that selects."""
+    for each in not_in(job):
+        read = f"not_in: {counted(each.files, 'file')}, {counted(each.records, 'record')}"
+        yield read if each.phase is None else f"{clean(each.phase)}: {read}"
+
+
+def new_columns(back: WriteBackSpec) -> dict[str, str]:
+    """Columns that the workbook has not got -> ` (new column)`, with the one that may be meant."""
+    try:
+        added, there = added_columns(back)
+    except (SourceError, WorkbookError):
+        return {}
+    free = [name for name in there if name not in back.columns]
+    near = {name: nearest_of(name, free) for name in added}
+    return {name: f" (new column; did you mean {near[name]}?)" if near[name] else " (new column)" for name in added}

@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from harness.base.clock import SystemClock
 from harness.base.removal import remove_tree
 from harness.base.texts import shown
+from harness.cli.looks import items_here, look_here, problems_here
 from harness.cli.output import say
-from harness.cli.preview import read_items
-from harness.executors.containment import choose as choose_containment
+from harness.evaluation.bounded import Bounded
 from harness.job.change import Change
 from harness.job.job import Job
 from harness.ledger.job_queries import name_of, planned
@@ -17,11 +19,10 @@ from harness.ledger.lock import JobLock, refuse_if_held
 from harness.ledger.spool import waiting
 from harness.planning.changes import changes_since
 from harness.planning.choice import Choice
-from harness.planning.job_plan import must_be_able_to_start, refuse_past_deadline
+from harness.planning.preconditions import Again, check, reading, refuse
+from harness.planning.selections import read_items
 from harness.supervisor.backup import backup
 from harness.supervisor.state_folder import make_state_folder
-from harness.views.change_text import change_line
-from harness.views.wording import clean, listed
 
 _REHEARSALS_KEPT = 3
 
@@ -29,9 +30,15 @@ _REHEARSALS_KEPT = 3
 def must_start_anew(job: Job, choice: Choice) -> None:
     """Before anything is moved: UsageError or JobHeldError when the job could not start from nothing."""
     refuse_if_held(job.state)
-    choose_containment(job)
-    refuse_past_deadline(job, SystemClock().now())
-    must_be_able_to_start(job, read_items(job).items, choice)
+    with closing(Bounded()) as bounded:
+        look = look_here(job, bounded, in_full=len(job.phases) > 1)
+        refuse(check(job, reading(job, look).items, choice, replace(look, starts_over=True)))
+
+
+def must_be_able_to_start(job: Job, choice: Choice) -> None:
+    """Of a new job with several phases: better now than when its second phase begins, at night. UsageError."""
+    if len(job.phases) > 1:
+        refuse(problems_here(job, items_here(job).items, choice, Again(), in_full=True))
 
 
 def is_there_anything(job: Job) -> bool:
@@ -68,8 +75,3 @@ def what_is_new(job: Job) -> list[Change]:
         name = name_of(db)
         renamed = [] if name == job.name else [Change("job_renamed", before=repr(name), now=repr(job.name))]
         return [*renamed, *changes_since(job, db, read_items(job).items).listed()]
-
-
-def why_anew(changes: Sequence[Change]) -> str:
-    """`the job has changed (session.prompt has changed)`."""
-    return f"the job has changed ({clean(listed([change_line(each) for each in changes]))})"

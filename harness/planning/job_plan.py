@@ -2,13 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from harness import __version__
-from harness.base.commands import LAUNCH, NextCommand
-from harness.base.errors import Problem, UsageError
-from harness.base.ids import ItemId
-from harness.base.texts import shown
 from harness.core.events import (
     BatchPlanned,
     Event,
@@ -17,45 +12,30 @@ from harness.core.events import (
     JobPlanned,
     PlannedPhase,
 )
-from harness.core.item_ids import folded
-from harness.core.money import in_words, to_micro
-from harness.core.names import same_file
-from harness.core.prices import known_names, price_of
-from harness.core.reserve import reservation
 from harness.core.run_events import FingerprintKept
 from harness.core.types import Item
-from harness.core.work import Work
-from harness.evaluation.bounded import Bounded
 from harness.job.fingerprint import Fingerprint, fingerprint
 from harness.job.job import Job
-from harness.job.pydantic_errors import nearest
 from harness.ledger import batch_queries, item_queries, run_queries
 from harness.ledger.edits import Row, edit_rows
-from harness.ledger.selection_queries import candidates
 from harness.ledger.store import Ledger, Transaction
-from harness.outputs.possible import impossible
 from harness.planning.batches import batches_of
-from harness.planning.changes import changes_since, is_the_same, refusal, row_of
-from harness.planning.choice import Choice, batches_known, refuse_unknown
-from harness.planning.output_targets import refuse_foreign_targets
+from harness.planning.changes import changes_since, is_the_same, row_of
+from harness.planning.choice import Choice
+from harness.planning.preconditions import (
+    EVERYTHING,
+    NOTHING_SAID,
+    Again,
+    Known,
+    Look,
+    check,
+    refuse,
+    refuse_bad_prompts,
+    refuse_like_ids,
+)
 from harness.planning.select import Selection
 from harness.planning.selections import made, selected, skipped
-from harness.planning.workbook_layout import refuse_foreign_copies
-from harness.prompts import render
 from harness.sources.read import digest_of_source, read
-
-_EVERYTHING = Choice()
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """What a person said about a job that was planned before. `changed`: edited items are made again with their rows of
-    today. `launch` is the command that was given, without these switches."""
-
-    keep: bool = False
-    add: bool = False
-    changed: bool = False
-    launch: NextCommand = LAUNCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,145 +56,45 @@ class Agreed:
 
 
 def plan_or_check(
-    job: Job, ledger: Ledger, bounded: Bounded, again: Again = Again(), choice: Choice = _EVERYTHING
+    job: Job, ledger: Ledger, look: Look, again: Again = NOTHING_SAID, choice: Choice = EVERYTHING
 ) -> Agreed:
-    """Plan the job if it is new; else refuse changed items and changed shaping fields, unless told otherwise.
+    """Plan the job if it is new; else compare it with its plan.
 
-    UsageError with every difference, or for a choice that names nothing; nothing is written then. What was agreed to
-    is not recorded yet.
+    UsageError with every problem that `preconditions.check` finds, and nothing is written then. What was agreed to is
+    not recorded yet.
     """
-    refuse_unpriced_fallbacks(job)
-    refuse_small_budget(job)
     source = digest_of_source(job)  # before the items are read: a file that changes meanwhile is read again next time
     if ledger.is_planned() and is_the_same(job, ledger.db, source):
-        known = item_queries.selected_items(ledger.db)
-        source_ids = item_queries.first_phase_items(ledger.db)
-        refuse_unknown(job, known, choice, batches_known(job, (), ledger.db), source_ids)
+        refuse(check(job, None, choice, replace(look, known=Known(ledger.db))))
         return Agreed()
-    items = read(job, bounded).items
+    items = read(job, look.bounded).items
     if not ledger.is_planned():
+        refuse(check(job, items, choice, look))
         selection = selected(job, items)
-        batches = batches_known(job, selection.chosen)
-        refuse_unknown(job, selection.ids(), choice, batches, [str(item.id) for item in items])
-        refuse_foreign_targets(job, ledger)
-        refuse_foreign_copies(job)
-        refuse_bad_prompts(job, selection.chosen)
-        refuse_impossible(job, selection.chosen, bounded)
         plan_job(job, ledger, selection.chosen, fingerprint(job), source, selection)
         return Agreed()
-    changes = changes_since(job, ledger.db, items)
-    is_refused = (
-        (changes.others and not again.keep)
-        or (changes.edited and not (again.changed or again.keep))
-        or (changes.added and not (again.add or again.keep))
-    )
-    if is_refused:
-        raise UsageError([refusal(job, changes, again.launch)])
-    not_planned = {item.id for item in (*changes.added, *changes.left_out)}
-    unplanned = tuple(item for item in items if item.id in not_planned)
-    new = unplanned if again.add else ()
-    extension = selected(job, new, candidates(ledger.db, 1)[1]) if new else Selection(())
-    planned = item_queries.selected_items(ledger.db)
-    batches = batches_known(job, extension.chosen, ledger.db)
-    refuse_unknown(job, [*planned, *extension.ids()], choice, batches, [str(item.id) for item in items])
-    if new or changes.others:
-        refuse_same_files(job, planned, extension.chosen)
-    if new:
-        add_items(job, ledger, extension.chosen, source, extension)
-    left_out = () if again.add else unplanned
-    edited = (*changes.edited, *(changes.as_planned if again.changed else ()))
-    rows = tuple(each.row for each in edited)
-    refuse_bad_prompts(job, [item for item in items if str(item.id) in {row.item for row in rows}])
-    told = replace(changes, edited=() if again.changed else changes.edited, added=() if again.add else changes.added)
-    kept = FingerprintKept(
+    known = Known(ledger.db, changes_since(job, ledger.db, items), again)
+    refuse(check(job, items, choice, replace(look, known=known)))
+    if again.add and known.unplanned(items):
+        extension = known.extension(job, items)
+        _add(job, ledger, extension.chosen, source, extension)
+    return _agreed(job, items, known)
+
+
+def _agreed(job: Job, items: Sequence[Item], known: Known) -> Agreed:
+    """What was said to the changes; none is left out, and the edited rows are those of today."""
+    changes, again = known.changes, known.again
+    left_out = () if again.add else known.unplanned(items)
+    kept = replace(changes, edited=() if again.changed else changes.edited, added=() if again.add else changes.added)
+    event = FingerprintKept(
         dict(fingerprint(job)),
         source=changes.source,
         left_out=len(left_out),
         settings=job.settings,
-        rows=told.rows(),
-        changes=told.listed(),
+        rows=kept.rows(),
+        changes=kept.listed(),
     )
-    return Agreed(kept if kept.changes else None, rows, again.changed)
-
-
-def must_be_able_to_start(job: Job, items: Sequence[Item], choice: Choice) -> None:
-    """For a job that is about to start anew: UsageError for what would be refused when nothing is there any more."""
-    refuse_unpriced_fallbacks(job)
-    refuse_small_budget(job)
-    selection = selected(job, items)
-    batches = batches_known(job, selection.chosen)
-    refuse_unknown(job, selection.ids(), choice, batches, [str(item.id) for item in items])
-    refuse_bad_prompts(job, selection.chosen)
-
-
-def refuse_bad_prompts(job: Job, items: Sequence[Item]) -> None:
-    """Render the prompt of every first-phase batch (0.15 ms each). UsageError with the first few problems."""
-    first = job.phases[0]
-    batches = batches_of(job, items)
-    groups = (Work(first, batch.ref, batch.items, (batch.first, batch.last)) for batch in batches)
-    if problems := render.check(job.vars, groups):
-        raise UsageError(problems)
-
-
-def refuse_impossible(job: Job, items: Sequence[Item], bounded: Bounded) -> None:
-    """UsageError where a check refuses the ids of items, which every record of theirs has to carry."""
-    problems: list[Problem] = []
-    of_source: set[int] = set()
-    for phase in job.phases:
-        if phase.rows is not None or (phase.from_ is not None and phase.from_ not in of_source):
-            continue  # its ids are made on the way
-        of_source.add(phase.number)
-        found: dict[str, list[tuple[ItemId, str]]] = {}
-        for where, id_, why in impossible(phase.output, [item.id for item in items], dict(job.vars), bounded):
-            found.setdefault(where, []).append((id_, why))
-        prefix = f"phases.{phase.name}." if len(job.phases) > 1 else ""
-        for where, refused in found.items():
-            id_, why = refused[0]
-            more = f" (and so for {len(refused) - 1:,} more)" if len(refused) > 1 else ""
-            message = f"{prefix}{where}: no record of the item {id_!r:.80} could ever pass{more}: {why}"
-            problems.append(Problem(shown(job.manifest), message, "every record carries the id of its item, as a text"))
-    if problems:
-        raise UsageError(problems)
-
-
-def refuse_small_budget(job: Job) -> None:
-    """One reservation above the budget could never start."""
-    if job.budget is None:
-        return
-    for phase in job.phases:
-        needed = reservation(job, phase)
-        if needed > to_micro(job.budget):
-            message = (
-                f"budget {in_words(to_micro(job.budget))} cannot pay for one session: a session of phase "
-                f"{phase.name} reserves {in_words(needed)} (its cap and one worst response)"
-            )
-            raise UsageError(
-                [Problem(shown(job.manifest), message, "raise budget, or lower budget_per_session or max_output")]
-            )
-
-
-def refuse_unpriced_fallbacks(job: Job) -> None:
-    """A model that may answer must have a price, or nothing could be reserved for it."""
-    problems = [
-        Problem(
-            shown(job.manifest),
-            f"fallback {name!r} of phase {phase.name} has no price here{nearest(name, known_names())}",
-            "name a model that has one, or leave fallback out: then no other model answers",
-        )
-        for phase in job.phases
-        for name in phase.session.fallback
-        if price_of(name) is None
-    ]
-    if problems:
-        raise UsageError(problems)
-
-
-def refuse_past_deadline(job: Job, now: datetime) -> None:
-    """For a job that is about to be planned: a deadline that is a moment of the past lets nothing start."""
-    deadline = job.gate.deadline
-    if deadline is not None and deadline.moment(now) <= now:
-        message = f"{deadline.in_words()} has passed, so nothing could start"
-        raise UsageError([Problem(shown(job.manifest), message, "name a later one, or take it out")])
+    return Agreed(event if event.changes else None, tuple(each.row for each in known.edited()), again.changed)
 
 
 def plan_job(
@@ -239,37 +119,17 @@ def add_items(
 
     UsageError, and nothing is written, for ids that are too like old ones, and for prompts that cannot be rendered.
     """
-    planned = item_queries.first_phase_items(ledger.db)
-    known = {folded(item, exact=job.items.exact): item for item in planned}
-    alike = [(item.id, known.get(folded(item.id, exact=job.items.exact))) for item in items]
-    problems = [
-        Problem(
-            shown(job.manifest),
-            f"the new item {str(new)!r} is called like {old!r}, which was planned before",
-            "give it another id",
-        )
-        for new, old in alike
-        if old is not None
-    ]
-    if problems:
-        raise UsageError(problems)
+    refuse_like_ids(job, item_queries.first_phase_items(ledger.db), items)
     refuse_bad_prompts(job, items)
+    _add(job, ledger, items, source, selection)
+
+
+def _add(job: Job, ledger: Ledger, items: Sequence[Item], source: str, selection: Selection | None) -> None:
+    planned = item_queries.first_phase_items(ledger.db)
     with ledger.transaction() as transaction:
         transaction.record([JobExtended(len(items), len(planned), source)])
         _plan_behind(transaction, job, items)
         _leave_out(transaction, job, selection)
-
-
-def refuse_same_files(job: Job, planned: Sequence[str], new: Sequence[Item]) -> None:
-    """UsageError where parts of paths give two items one file, and one may have left the source since it was planned.
-
-    Those that are in the source together were told apart when it was read.
-    """
-    for phase in job.phases:
-        if found := same_file(phase.output.file, [*planned, *(item.id for item in new)]):
-            old, other, name = found
-            message = f"{old!r}, which was planned before, and {other!r} would both be written as {name!r}"
-            raise UsageError([Problem(shown(job.manifest), message, "give the file of the new one another name")])
 
 
 def _plan_behind(transaction: Transaction, job: Job, items: Sequence[Item]) -> None:

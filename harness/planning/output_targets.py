@@ -4,13 +4,11 @@ from pathlib import Path
 
 from harness.base.errors import Problem, UsageError
 from harness.job.job import Job
-from harness.ledger import pieces
 from harness.ledger.merge_targets import Claims
-from harness.ledger.store import Ledger
 from harness.outputs import merge as files
 
 
-def refuse_foreign_targets(job: Job, ledger: Ledger) -> None:
+def refuse_foreign_targets(job: Job) -> None:
     """Before the first start: a merge target that this job did not write is not overwritten. UsageError names all."""
     problems = [
         Problem(
@@ -19,9 +17,7 @@ def refuse_foreign_targets(job: Job, ledger: Ledger) -> None:
             "move it away, or name another `output.merge`",
         )
         for phase in job.phases
-        if phase.output.merge is not None
-        and pieces.last_merge(ledger.db, phase.number) is None
-        and files.hash_of(phase.output.merge) is not None
+        if phase.output.merge is not None and files.hash_of(phase.output.merge) is not None
     ]
     if problems:
         raise UsageError(problems)

@@ -1,6 +1,7 @@
 """Selections: of a source before its job is planned, and of what a phase made as soon as all of it is there."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from harness.base.errors import Problem, UsageError
@@ -8,14 +9,34 @@ from harness.base.nouns import plural
 from harness.base.texts import shown
 from harness.core.events import Event, ItemSkipped, SelectionMade
 from harness.core.types import Item
+from harness.evaluation.bounded import Bounded
 from harness.job.job import Job, SelectSpec
+from harness.ledger import item_queries
 from harness.ledger.flow import follow_selection
+from harness.ledger.job_queries import planned
 from harness.ledger.phase_queries import has_selecting_phase
 from harness.ledger.selection_queries import candidates, due
 from harness.ledger.store import Ledger
 from harness.planning.select import LeftOut, NoCategoriesError, Selection, SelectionError, TooFewCategoriesError, select
 from harness.sources.earlier import earlier_names
+from harness.sources.read import Reading, read
 from harness.sources.rows import SourceError
+
+
+def read_items(job: Job) -> Reading:
+    """The items of the job. UsageError with every problem."""
+    with closing(Bounded()) as bounded:
+        return read(job, bounded)
+
+
+def to_be_worked_on(job: Job, items: Sequence[Item]) -> Selection:
+    """What the source's selection is, or would be today. UsageError when it cannot be made."""
+    if job.items.select is not None:
+        with planned(job.home.ledger) as db:
+            if db is not None:
+                known = set(item_queries.selected_items(db))
+                return Selection(tuple(item for item in items if str(item.id) in known))
+    return selected(job, items)
 
 
 def selected(job: Job, items: Sequence[Item], taken: Sequence[Item] = ()) -> Selection:

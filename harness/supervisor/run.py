@@ -41,9 +41,9 @@ from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
 from harness.ledger.verification import refused
 from harness.planning.choice import Choice, choose, chosen_roots
-from harness.planning.job_plan import Again, Agreed, plan_or_check, refuse_past_deadline
+from harness.planning.job_plan import Agreed, plan_or_check
 from harness.planning.output_targets import refuse_claimed_targets
-from harness.planning.workbook_layout import refuse_bad_write_backs
+from harness.planning.preconditions import Again, Look
 from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.finished_job import at_rest
 from harness.supervisor.housekeeping import ballast_path, errors_path, give_up, progress_path, tidy
@@ -121,11 +121,9 @@ def _run_held(
         bounded = Bounded(lock_limit=lock_limit(marks), boxes=boxes_of(containment, job), variables=keys_of(job))
         try:
             with open_ledger(job, clock) as ledger, closing(bounded):
-                if not ledger.is_planned():
-                    refuse_past_deadline(job, clock.now())
                 refuse_claimed_targets(job, options.shared_state or job.state.parent / ".shared")
-                refuse_bad_write_backs(job)
-                agreed = plan_or_check(job, ledger, bounded, options.again, options.choice)
+                look = Look(clock.now(), bounded)
+                agreed = plan_or_check(job, ledger, look, options.again, options.choice)
                 if agreed == Agreed() and not options.settle_only and (rest := at_rest(job, ledger, options.choice)):
                     return rest
                 run = _run_context(job, ledger, bounded, clock, containment, guardian, options)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from harness.cli.main import run
-from harness.cli.preview import read_items
 from harness.job.batch_plan import against, read_plan
 from harness.job.load import load
+from harness.planning.selections import read_items
 from harness.rehearsal.scene import Ask, Records, Trouble
 from tests.covers import covers
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from harness.cli.later_phases import foresee
-from harness.cli.preview import read_items
 from harness.core.input_hash import input_paths
 from harness.core.types import BatchRef, Item, Json
 from harness.core.work import Work
 from harness.job.job import Job, PhaseSpec
 from harness.job.load import load
 from harness.planning.first_job import first_job
+from harness.planning.later_phases import foresee
 from harness.planning.proposal import survey
+from harness.planning.selections import read_items
 from harness.planning.silent_prompts import silent_prompts
 from harness.prompts.render import render
 from harness.rehearsal.brief import Briefing

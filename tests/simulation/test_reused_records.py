@@ -21,6 +21,7 @@ from harness.job.load import load
 from harness.ledger import reuse_queries as offering
 from harness.ledger.store import Ledger, rebuild, state_of
 from harness.planning.job_plan import plan_or_check
+from harness.planning.preconditions import Look
 from harness.review.rejudge import _NoSessions
 from harness.sources.read import read
 from harness.supervisor import record_reuse
@@ -98,7 +99,7 @@ def _rows(folder: Path, versions: dict[str, int]) -> None:
 def _open(job: Job, at: datetime, bounded: Bounded) -> Ledger:
     make_state_folder(job)
     ledger = open_ledger(job, _At(at))
-    plan_or_check(job, ledger, bounded)
+    plan_or_check(job, ledger, Look(at, bounded))
     return ledger
 
 

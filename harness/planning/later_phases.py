@@ -1,4 +1,4 @@
-"""Prompts of later phases before the night: rendered with records made up from the schema or fields of earlier ones."""
+"""Later phases before there are records: their items and prompts, from synthetic records of the phases before."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -6,12 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.base.errors import Problem, UsageError
-from harness.base.ids import AttemptId, ItemId
-from harness.base.job_home import attempt_folder
+from harness.base.ids import ItemId
 from harness.core.types import BatchRef, Item, Json
-from harness.core.work import Rendered, Work
+from harness.core.work import Work
 from harness.evaluation.bounded import Bounded
-from harness.executors.containment import choose, work_path
 from harness.job.job import Job, PhaseSpec
 from harness.outputs.derived_items import make
 from harness.outputs.suspects import BrokenCheckError
@@ -21,7 +19,7 @@ from harness.sources.read import joined_rows
 
 _MOST_ITEMS = 20
 _MOST_GROUPS = 5
-_MARK = "harness: anything may be here"
+_MARK = "harness:anything"
 _SAYS_SOMETHING = (
     "type", "properties", "required", "items", "prefixItems", "enum", "const", "$ref", "allOf", "anyOf", "oneOf",
     "pattern", "format", "minimum", "maximum", "minLength", "maxLength", "not",
@@ -36,7 +34,7 @@ class Anything(dict[Any, Any]):
 
 
 @dataclass(frozen=True, slots=True)
-class Foresight:
+class LaterPhase:
     """What a later phase would see. `why_not` says why its prompt cannot be tried before there are real records."""
 
     phase: PhaseSpec
@@ -56,7 +54,15 @@ class _MadeUp:
     trouble: dict[int, str] = field(default_factory=dict)
 
 
-def foresee(job: Job, items: Sequence[Item]) -> Iterator[Foresight]:
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What would stop the prompts of later phases, and which of them could not be tried, in words."""
+
+    problems: tuple[Problem, ...] = ()
+    untried: tuple[str, ...] = ()
+
+
+def foresee(job: Job, items: Sequence[Item]) -> Iterator[LaterPhase]:
     """For each phase after the first, what a few of the items would bring there."""
     made_up = _MadeUp({1: _telling(items, job.phases[0].batch_size)})
     with closing(Bounded()) as bounded:
@@ -66,34 +72,34 @@ def foresee(job: Job, items: Sequence[Item]) -> Iterator[Foresight]:
             _invent(job, phase, made_up)
 
 
-def problems_ahead(job: Job, items: Sequence[Item]) -> tuple[list[Problem], list[str]]:
+def problems_ahead(job: Job, items: Sequence[Item]) -> Ahead:
     """What would stop the prompts of later phases, and which of them could not be tried, in words."""
     problems: list[Problem] = []
     untried: list[str] = []
     try:
-        foreseen = list(foresee(job, items)) if len(job.phases) > 1 else []
+        ahead_of_all = list(foresee(job, items)) if len(job.phases) > 1 else []
     except UsageError as error:  # of a source that a phase joins
-        return list(error.problems), []
-    for ahead in foreseen:
+        return Ahead(tuple(error.problems))
+    for ahead in ahead_of_all:
         if ahead.why_not:
             untried.append(f"the prompt of phase {ahead.phase.name} was not tried: {ahead.why_not}")
         problems += [problem for problem in _problems(job, ahead) if problem not in problems]
-    return problems, untried
+    return Ahead(tuple(problems), tuple(untried))
 
 
-def foreseen_prompt(job: Job, items: Sequence[Item], phase: PhaseSpec) -> Rendered:
-    """What a session of a later phase would be told, about records that are made up. UsageError when it cannot be."""
+def later_work(job: Job, items: Sequence[Item], phase: PhaseSpec) -> Work:
+    """The first batch of a later phase, made from synthetic records. UsageError when there are none."""
     ahead = next(ahead for ahead in foresee(job, items) if ahead.phase.number == phase.number)
     if ahead.why_not:
         raise UsageError([Problem(f"phase {phase.name}", f"its prompt cannot be shown yet: {ahead.why_not}")])
-    return _rendered(job, ahead, ahead.groups[0], ahead.contexts[-1])
+    return _work(ahead, ahead.groups[0], ahead.contexts[-1])
 
 
-def _problems(job: Job, ahead: Foresight) -> Iterator[Problem]:
+def _problems(job: Job, ahead: LaterPhase) -> Iterator[Problem]:
     for group in ahead.groups:
         for context in ahead.contexts:
             try:
-                _rendered(job, ahead, group, context)
+                render(_work(ahead, group, context), job.vars, f"/{ahead.phase.output.file}")
             except UnknownNameError as error:
                 hint = f"records of the phases before are as their fields or schema say: {_before(job, ahead.phase)}"
                 yield from (replace(problem, hint=hint) for problem in error.problems)
@@ -108,15 +114,8 @@ def _before(job: Job, phase: PhaseSpec) -> str:
     return f"{before.name} has {', '.join(names)}" if names else f"see {before.name}"
 
 
-def _rendered(job: Job, ahead: Foresight, group: Sequence[Item], context: Mapping[str, Sequence[Json]]) -> Rendered:
-    work = Work(ahead.phase, BatchRef(ahead.phase.number, 1), tuple(group), (1, len(group)), context=context)
-    return rendered(job, work, AttemptId(1))
-
-
-def rendered(job: Job, work: Work, attempt: AttemptId) -> Rendered:
-    """What a session of that number would be told."""
-    folder = job.state / attempt_folder(attempt, work.batch.phase, work.batch.number, work.batch.part)
-    return render(work, job.vars, f"{work_path(choose(job), folder)}/{work.output.file}")
+def _work(ahead: LaterPhase, group: Sequence[Item], context: Mapping[str, Sequence[Json]]) -> Work:
+    return Work(ahead.phase, BatchRef(ahead.phase.number, 1), tuple(group), (1, len(group)), context=context)
 
 
 def _telling(items: Sequence[Item], batch_size: int) -> list[Item]:
@@ -128,12 +127,12 @@ def _telling(items: Sequence[Item], batch_size: int) -> list[Item]:
     return [*chosen.values(), *(item for item in list(seen.values())[:_MOST_ITEMS] if item.id not in chosen)]
 
 
-def _enter(job: Job, phase: PhaseSpec, made_up: _MadeUp, bounded: Bounded) -> Foresight:
+def _enter(job: Job, phase: PhaseSpec, made_up: _MadeUp, bounded: Bounded) -> LaterPhase:
     """The items of a phase, out of the records of the one before."""
     before = job.phase(phase.from_ or 1)
     if before.number in made_up.trouble:
         made_up.trouble[phase.number] = made_up.trouble[before.number]
-        return Foresight(phase, why_not=made_up.trouble[before.number])
+        return LaterPhase(phase, why_not=made_up.trouble[before.number])
     records = made_up.records[before.number]
     if phase.rows is None:
         items = [replace(item, records=tuple(records[item.id])) for item in made_up.items[before.number]]
@@ -142,7 +141,7 @@ def _enter(job: Job, phase: PhaseSpec, made_up: _MadeUp, bounded: Bounded) -> Fo
     if not items:
         why_not = f"its rows make no {phase.noun} of what can be made up for phase {before.name}"
         made_up.trouble[phase.number] = why_not
-        return Foresight(phase, why_not=why_not)
+        return LaterPhase(phase, why_not=why_not)
     made_up.items[phase.number] = items[: max(_MOST_ITEMS, phase.batch_size)]
     groups = [items[at : at + phase.batch_size] for at in range(0, len(items), phase.batch_size)]
     shown = [[_revived_item(item) for item in group] for group in groups[:_MOST_GROUPS]]
@@ -152,7 +151,7 @@ def _enter(job: Job, phase: PhaseSpec, made_up: _MadeUp, bounded: Bounded) -> Fo
         own, _ = _invented(job, phase, made_up.items[phase.number])
         later = [_revived(record) for several in own.values() for record in several]
         contexts = [{**context, phase.name: []}, {**context, phase.name: later}]
-    return Foresight(phase, shown, contexts, has_anything=_MARK in repr(records))
+    return LaterPhase(phase, shown, contexts, has_anything=_MARK in repr(records))
 
 
 def _made(job: Job, phase: PhaseSpec, records: Mapping[ItemId, list[Json]], bounded: Bounded) -> list[Item]:

@@ -1,0 +1,80 @@
+"""What `launch --dry-run` prints: what a launch would do, with synthetic records in place of sessions."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+
+from harness.cli.looks import items_here, problems_here, warnings_here
+from harness.cli.outline import outline
+from harness.core.money import in_words as money
+from harness.core.money import to_micro
+from harness.core.reserve import reservation
+from harness.core.types import Item
+from harness.evaluation.bounded import Bounded
+from harness.executors.containment import choose_boxes
+from harness.job.job import Job
+from harness.planning.batches import batches_of
+from harness.planning.choice import Choice
+from harness.planning.dry_run import Tried, try_checks
+from harness.planning.preconditions import Again, refuse
+from harness.planning.selections import to_be_worked_on
+from harness.supervisor.key_values import keys_of
+from harness.views.reason_words import text_of
+from harness.views.wording import clean, counted
+
+
+def dry_run(job: Job, choice: Choice, again: Again) -> tuple[list[str], list[Tried]]:
+    """Lines to print, and what came of the checks. UsageError for all that a launch would refuse."""
+    found = items_here(job).items
+    refuse(problems_here(job, found, choice, again, in_full=True))
+    selection = to_be_worked_on(job, found)
+    items = selection.chosen
+    tried = list(checks_tried(job, items))
+    lines = list(outline(job, selection, datetime.now(UTC)))
+    lines += [f"warning   {clean(warning)}" for warning in warnings_here(job, items)]
+    lines += [f"checks    {clean(each.phase)}: {tried_in_words(each)}" for each in tried]
+    estimate = f"estimate  {_estimate(job, items)}"
+    return [*lines, estimate, "dry run   no session was started, nothing was written"], tried
+
+
+def checks_tried(job: Job, items: Sequence[Item]) -> Iterator[Tried]:
+    """Where they would run: each in its box, with the keys of the job."""
+    with closing(Bounded(boxes=choose_boxes(job), variables=keys_of(job))) as bounded:
+        yield from try_checks(job, items, bounded)
+
+
+def tried_in_words(tried: Tried) -> str:
+    if tried.untried:
+        return f"not tried: {clean(tried.untried)}"
+    if tried.broken:
+        return f"broken: {clean(tried.broken)}"
+    what = (
+        counted(tried.items, "record") + " of your samples"
+        if tried.has_samples
+        else counted(tried.items, "made-up record")
+    )
+    if not tried.rejected:
+        return f"{what} passed"
+    why = clean(text_of(tried.rejected[0]))
+    told = f"{len(tried.rejected):,} of {what} refused"
+    if tried.has_samples:
+        return f"{told}: {why}"
+    if tried.has_scene:
+        return f"{told}, which says nothing of the scene's ({why}); `harness rehearse` plays it"
+    return f"{told}, which a real one may not be: {why}"
+
+
+def _estimate(job: Job, items: Sequence[Item]) -> str:
+    """How many sessions there are at the least, and for how many the budget is there whatever they cost."""
+    sessions = len(batches_of(job, items))
+    known = [f"{counted(sessions, 'session')} in {job.phases[0].name}"]
+    for phase in job.phases[1:]:
+        top = phase.select.top if phase.select is not None else None
+        most = f"at most {counted(-(-top // phase.batch_size), 'session')}" if top else "as many as its items need"
+        known.append(f"{most} in {phase.name}")
+    dearest = max(reservation(job, phase) for phase in job.phases)
+    if job.budget is None or not dearest:
+        return "; ".join(known)
+    budget = to_micro(job.budget)
+    pays = f"{money(budget)} pay for {budget // dearest:,} at {money(dearest)} each, for more if they cost less"
+    return "; ".join([*known, pays])
