@@ -13,7 +13,6 @@ _OF_OTHERS = {
     ("base/host_errors.py", "can't start new thread"): "CPython's, which raises a bare RuntimeError",
     ("base/strict_json.py", "Extra data"): "of json",
     ("base/strict_json.py", "Unterminated string"): "of json",
-    ("cli/later_phases.py", "harness: anything may be here"): "a mark in a record, and no sentence",
     ("core/faults.py", "API Error: "): "of the CLI's synthetic result",
     ("executors/memory.py", "/memfd:"): "of the kernel",
     ("job/fingerprint.py", "file "): "a key of a fingerprint",
