@@ -141,7 +141,7 @@ def redo(
         return
     refuse_other_changes(job)
     _agree(place, taken, yes=yes, always=True)
-    _withdraw(place, job, taken, Word(who_am_i(), f"redo where {' and '.join(where)}"), keep=True)
+    _withdraw(place, job, taken, Word(who_am_i(), f"redo where {' and '.join(where)}", kind="redo"), keep=True)
 
 
 def _withdraw(place: Place, job: "Job", taken: "Sequence[Acceptance]", word: "Word", *, keep: bool) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.base.reason import Reason
+from harness.core.item_rounds import ItemEnd, ItemRow, ReopenedKind
 from harness.core.rejections import ItemError
 from harness.core.run_events import (
     CancelAsked,
@@ -244,7 +245,7 @@ class ItemReturned:
 
 @dataclass(frozen=True, slots=True)
 class ItemFailed:
-    """The item is out of strikes, or hopeless for the stated reason."""
+    """The item ended without a record. `kind`: which end it was ("" = not recorded by older versions)."""
 
     attempt: int
     phase: int
@@ -252,22 +253,27 @@ class ItemFailed:
     reason: str = ""
     errors: tuple[ItemError, ...] = ()
     rejections: tuple[Reason, ...] = ()
+    kind: ItemEnd | Literal[""] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemReopened:
-    """A person asked for a new round: strikes count from 0 again."""
+    """A person asked for a new round: strikes count from 0 again. What was withdrawn, or had not ended, waits already.
+
+    `rejections` are for the next prompt, None = those it has; what was made of an older `row` is never judged again."""
 
     phase: int
     item: str
     who: str
+    kind: ReopenedKind = "retry"
+    why: str = ""
+    rejections: tuple[Reason, ...] | None = None
+    row: ItemRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ItemEdited:
-    """A person gave a waiting item its row of today, as in ItemAdded: strikes count from 0 again, reasons are gone.
-
-    What was made of the old row is never judged again. A failed item is reopened first, a done one withdrawn."""
+    """Of older versions: a person gave a waiting item its row of today; now ItemReopened does."""
 
     phase: int
     item: str
@@ -279,9 +285,7 @@ class ItemEdited:
 
 @dataclass(frozen=True, slots=True)
 class ItemWithdrawn:
-    """A person reopened a done item: its accepted records, named as in ItemAccepted, leave the merge, not the store.
-
-    Strikes count from 0 again; `rejections` (once `reasons`) are for the next prompt."""
+    """A person takes back records: they leave the merge, not the store. ItemReopened or ItemRemoved follows."""
 
     attempt: int
     phase: int

@@ -345,11 +345,6 @@ def halves_at_once(kind: FaultKind) -> bool:
     return consequence(kind) == "halve"
 
 
-def hopeless_alone(kind: FaultKind) -> bool:
-    """An item that meets this alone fails at once, whatever strikes it has left."""
-    return kind in (REFUSED, TOO_LONG, UNASKED_MODEL)
-
-
 def _matches(sign: Mapping[str, Any], symptoms: Symptoms) -> bool:
     return all(_has(symptoms, name, wanted) for name, wanted in sign.items())
 

@@ -46,9 +46,9 @@ from harness.core.faults import (
     SUSPENDED,
     USAGE_LIMIT,
     halves_at_once,
-    hopeless_alone,
 )
 from harness.core.gate import hold_until
+from harness.core.item_rounds import end_at_once
 from harness.core.money import to_micro
 from harness.core.open_attempt import Member, Open, Span
 from harness.core.rejections import of_fault
@@ -254,7 +254,7 @@ class _Rest:
         open_, gone = self.open_, set(fault.evidence.get("missing_input", ()))
         if len(self.members) == 1:
             at = (open_.attempt, open_.batch.phase, self.members[0].id)
-            return [ItemFailed(*at, rejections=(of_fault(fault),))]
+            return [ItemFailed(*at, rejections=(of_fault(fault),), kind="no_input")]
         there = [member for member in self.members if member.id not in gone]
         groups = [*([there] if there else []), *([member] for member in self.members if member.id in gone)]
         return [_again(open_, group, "again", open_.next_group + index) for index, group in enumerate(groups)]
@@ -274,7 +274,7 @@ class _Rest:
             return [self._returned(member, reasons)]
         events: list[Event] = [ItemStruck(open_.attempt, phase, member.id, rejections=reasons)]
         if is_last:
-            events.append(ItemFailed(open_.attempt, phase, member.id, rejections=reasons))
+            events.append(ItemFailed(open_.attempt, phase, member.id, rejections=reasons, kind="strikes"))
         return events
 
     def _whole_failure(self) -> list[Event]:
@@ -304,9 +304,9 @@ class _Rest:
 
     def _whole_failure_alone(self, member: Member) -> list[Event]:
         open_, fault, reasons = self.open_, self.fault, self._reasons_of_whole(member)
-        if fault is not None and hopeless_alone(fault.kind):
+        if (end := end_at_once(fault)) is not None:
             at = (open_.attempt, open_.batch.phase, member.id)
-            return [ItemStruck(*at, rejections=reasons), ItemFailed(*at, rejections=reasons[:1])]
+            return [ItemStruck(*at, rejections=reasons), ItemFailed(*at, rejections=reasons[:1], kind=end)]
         return [*self._strike(member, reasons), *self._requeue(struck=True)]
 
     def _requeue(self, *, struck: bool) -> list[Event]:

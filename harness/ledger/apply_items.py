@@ -127,11 +127,22 @@ def _item_failed(db: sqlite3.Connection, seq: int, time: str, event: e.ItemFaile
 
 
 def _item_reopened(db: sqlite3.Connection, seq: int, time: str, event: e.ItemReopened) -> None:
-    _settle_item(db, time, event.phase, event.item, "pending", "failed")
-    db.execute(
-        "UPDATE items SET strikes = 0, round = round + 1, settled_at = NULL WHERE phase = ? AND item = ?",
+    reopened = db.execute(
+        """UPDATE items SET round = round + (state = 'failed' OR strikes > 0), strikes = 0, state = 'pending',
+           settled_at = NULL WHERE phase = ? AND item = ? AND state IN ('failed', 'pending')""",
         (event.phase, event.item),
     )
+    changed(reopened, 1, event)
+    if event.rejections is not None:
+        db.execute(
+            "UPDATE items SET reasons = ?, errors = '[]' WHERE phase = ? AND item = ?",
+            (_reasons(event.rejections, ()), event.phase, event.item),
+        )
+    if event.row is not None:
+        db.execute(
+            "UPDATE items SET data = ?, sha = ?, file = ? WHERE phase = ? AND item = ?",
+            (to_json(event.row.data), event.row.sha, event.row.file, event.phase, event.item),
+        )
 
 
 def _item_edited(db: sqlite3.Connection, seq: int, time: str, event: e.ItemEdited) -> None:

@@ -61,6 +61,7 @@ def reviews(db: sqlite3.Connection) -> list[Entry]:
     """Every acceptance that a person took back, or that later checks gave, and every row that was edited; in order."""
     rows = db.execute(
         """SELECT seq, time, kind, body FROM entries WHERE kind IN ('ItemWithdrawn', 'ItemEdited')
+           OR (kind = 'ItemReopened' AND json_extract(body, '$.row') IS NOT NULL)
            OR (kind = 'ItemAccepted' AND json_extract(body, '$.rejudged')
                AND coalesce(json_extract(body, '$.source'), '') = '') ORDER BY seq"""
     )

@@ -178,6 +178,7 @@ def _withdrawn_at(db: sqlite3.Connection) -> dict[tuple[int, str], int]:
     """The entry at which each item was withdrawn, removed or given another row last."""
     rows = db.execute(
         """SELECT json_extract(body, '$.phase'), json_extract(body, '$.item'), max(seq) FROM entries
-           WHERE kind IN ('ItemWithdrawn', 'ItemRemoved', 'ItemEdited') GROUP BY 1, 2"""
+           WHERE kind IN ('ItemWithdrawn', 'ItemRemoved', 'ItemEdited')
+           OR (kind = 'ItemReopened' AND json_extract(body, '$.row') IS NOT NULL) GROUP BY 1, 2"""
     )
     return {(phase, item): seq for phase, item, seq in rows}

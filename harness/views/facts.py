@@ -111,14 +111,14 @@ def second_thoughts(db: sqlite3.Connection) -> list[tuple[datetime, str, str, st
     found = []
     for entry in reviews(db):
         event = entry.event
-        assert isinstance(event, e.ItemWithdrawn | e.ItemEdited | e.ItemAccepted)
+        assert isinstance(event, e.ItemWithdrawn | e.ItemEdited | e.ItemReopened | e.ItemAccepted)
         found.append((from_text(entry.time), names[event.phase], event.item, _second_thought(event)))
     return found
 
 
-def _second_thought(event: e.ItemWithdrawn | e.ItemEdited | e.ItemAccepted) -> str:
+def _second_thought(event: e.ItemWithdrawn | e.ItemEdited | e.ItemReopened | e.ItemAccepted) -> str:
     match event:
-        case e.ItemEdited():
+        case e.ItemEdited() | e.ItemReopened():
             return f"has the row of today, by {event.who}; what was made of the old one does not count"
         case e.ItemWithdrawn():
             return f"withdrawn by {event.who}: {event.why} (attempt {event.attempt})"

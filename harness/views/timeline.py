@@ -120,10 +120,11 @@ class Words:
                 return f"{self._item(event.phase, event.item)} goes back without a strike: {_reasons(event)}"
             case e.ItemFailed():
                 return f"{self._item(event.phase, event.item)} failed: {_reasons(event)}"
-            case e.ItemReopened():
-                return f"{self._item(event.phase, event.item)} reopened by {event.who}"
-            case e.ItemEdited():
+            case e.ItemEdited() | e.ItemReopened(kind="edited"):
                 return f"{self._item(event.phase, event.item)} has its row of today: {event.who}"
+            case e.ItemReopened():
+                how = "" if event.kind == "retry" else f" ({event.kind})"
+                return f"{self._item(event.phase, event.item)} reopened by {event.who}{how}"
             case e.ItemWithdrawn():
                 what = f"{counted(event.records, 'record')} of attempt {event.attempt}"
                 item = self._item(event.phase, event.item)

@@ -10,7 +10,8 @@ from typing import get_args
 import pytest
 
 from harness.core import faults
-from harness.core.faults import classify, halves_at_once, hopeless_alone
+from harness.core.faults import classify, halves_at_once
+from harness.core.item_rounds import ENDS
 from harness.core.symptoms import RateLimit, Symptoms, evidence
 from harness.core.types import Blame
 
@@ -221,4 +222,5 @@ def test_only_the_deterministic_kinds_halve_at_once() -> None:
         "unasked_model",
         "bad_request",
     }
-    assert {kind for kind in kinds if hopeless_alone(kind)} == {"refused", "too_long", "unasked_model"}
+    at_once = {end for end, rule in ENDS.items() if rule.at_once}
+    assert at_once == {"refused", "too_long", "unasked_model", "no_input"} and at_once <= set(kinds)

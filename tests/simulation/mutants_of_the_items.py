@@ -54,7 +54,7 @@ def _last_strike_in_company(patch: pytest.MonkeyPatch) -> None:
         open_, phase = self.open_, self.open_.batch.phase
         events: list[Event] = [ItemStruck(open_.attempt, phase, each.id, ("wrong",)) for each in self.members]
         out = [each for each in self.members if each.strikes + 1 >= open_.strikes_allowed]
-        events += [ItemFailed(open_.attempt, phase, each.id, "wrong") for each in out]
+        events += [ItemFailed(open_.attempt, phase, each.id, kind="strikes") for each in out]
         rest = [each for each in self.members if each not in out]
         return [*events, *([settling._again(open_, rest, "retry", open_.next_group)] if rest else [])]
 

@@ -18,10 +18,10 @@ from harness.ledger import (
     edits,
     entry_queries,
     item_queries,
+    new_round,
     past_attempts,
     pieces,
     spool,
-    withdrawal,
 )
 from harness.ledger.edits import Row
 from harness.ledger.store import Entry, Ledger
@@ -54,10 +54,9 @@ class _DoubtfulWatcher(Watcher):
                 assert self.states[key] == "done"
                 self._begins_anew(key)
                 self.states[key] = "pending"
-            case e.ItemEdited() as event:
-                key = (event.phase, event.item)
-                assert self.states[key] == "pending", f"V1: {key} was {self.states[key]}, and edited"
-                self._begins_anew(key)
+            case e.ItemReopened() as event if event.row is not None:
+                super()._look(entry)
+                self._begins_anew((event.phase, event.item))
             case e.ItemRemoved() as event:
                 key = (event.phase, event.item)
                 assert self.states.pop(key) in ("pending", "failed", "blocked"), f"V1: {key} was removed"
@@ -207,14 +206,14 @@ def _stay_in_the_queue(patch: pytest.MonkeyPatch) -> None:
 
 
 def _keep_what_was_made(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(withdrawal, "made_from", lambda db, phase, item: [])
+    patch.setattr(new_round, "made_from", lambda db, phase, item: [])
 
 
 def _judge_what_was_made_of_old_rows(patch: pytest.MonkeyPatch) -> None:
     known = past_attempts._withdrawn_at
 
     def without_edits(db: sqlite3.Connection) -> dict[tuple[int, str], int]:
-        rows = db.execute("SELECT json_extract(body, '$.item'), seq FROM entries WHERE kind = 'ItemEdited'")
+        rows = db.execute("SELECT json_extract(body, '$.item'), seq FROM entries WHERE kind = 'ItemReopened'")
         edited = {(1, item): seq for item, seq in rows}
         return {key: seq for key, seq in known(db).items() if edited.get(key) != seq}
 
@@ -222,14 +221,17 @@ def _judge_what_was_made_of_old_rows(patch: pytest.MonkeyPatch) -> None:
 
 
 def _keep_the_strikes_of_an_old_row(patch: pytest.MonkeyPatch) -> None:
-    def edited(db: sqlite3.Connection, seq: int, time: str, event: e.ItemEdited) -> None:
-        db.execute("UPDATE items SET sha = ? WHERE phase = 1 AND item = ?", (event.sha, event.item))
+    def edited(db: sqlite3.Connection, seq: int, time: str, event: e.ItemReopened) -> None:
+        strikes = db.execute("SELECT strikes FROM items WHERE phase = ? AND item = ?", (event.phase, event.item))
+        kept = strikes.fetchone()[0]
+        apply_items._item_reopened(db, seq, time, event)
+        db.execute("UPDATE items SET strikes = ? WHERE phase = ? AND item = ?", (kept, event.phase, event.item))
 
-    patch.setitem(apply._APPLY, e.ItemEdited, edited)
+    patch.setitem(apply._APPLY, e.ItemReopened, edited)
 
 
 def _leave_done_items_with_their_old_rows(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(edits, "withdraw", lambda transaction, taken, word: [])
+    patch.setattr(edits, "acceptance", lambda db, phase, item: None)
 
 
 def _forget_what_was_withdrawn(patch: pytest.MonkeyPatch) -> None:

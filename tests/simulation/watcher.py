@@ -155,7 +155,8 @@ class Watcher:
             case e.ItemFailed() as event:
                 self._failed(event)
             case e.ItemReopened() as event:
-                self._goes(event.phase, event.item, "pending")
+                if self.states[event.phase, event.item] != "pending":
+                    self._goes(event.phase, event.item, "pending")
                 self.strikes[event.phase, event.item] = 0
                 self._stays_doubted.discard((event.phase, event.item))
                 self._signatures.clear()

@@ -146,7 +146,7 @@ EDITED = Night(
     edits={"clients.json": _NEW},
     ready=frozenset({"c2", "i1", "i2", "i3", "i4"}),
     statuses={_COPY: dict.fromkeys(ITEMS, "done")},
-    writes=frozenset({"ItemWithdrawn", "ItemEdited", "ItemAdded", "BatchPlanned", "AttemptStarted", "ItemAccepted"}),
+    writes=frozenset({"ItemWithdrawn", "ItemReopened", "ItemAdded", "BatchPlanned", "AttemptStarted", "ItemAccepted"}),
     **_OF_NIGHT,  # type: ignore[arg-type]
 )
 """The same instance, after a row of a client has changed: its plan is made again, and has one lead more."""
