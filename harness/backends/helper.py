@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from harness.backends.credentials import Credential, gateway
-from harness.backends.programs import output_of
+from harness.base.child import output_of
 from harness.base.clock import Clock
 from harness.job.job import HelperSpec
 

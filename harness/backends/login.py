@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -19,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from harness.backends.credentials import Credential
-from harness.backends.programs import output_of
+from harness.base.child import output_of, run
 from harness.base.clock import Clock
 from harness.base.files import make_folder
 
@@ -77,8 +76,8 @@ class LoginHome:
         digest = hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]
         service = "Claude Code-credentials" + ("" if self.is_default else f"-{digest}")
         asked = ("security", "find-generic-password", "-a", self.environ.get("USER", ""), "-w", "-s", service)
-        with suppress(OSError, subprocess.SubprocessError, ValueError):
-            found = subprocess.run(asked, capture_output=True, timeout=_KEYCHAIN_S, check=True).stdout.strip()
+        with suppress(OSError, ValueError):
+            found = run(asked, timeout_s=_KEYCHAIN_S).output.strip()
             return found if found.startswith(b"{") else bytes.fromhex(found.decode())
         return b""
 

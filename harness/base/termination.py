@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
@@ -39,15 +38,6 @@ async def end_found(find: Callable[[], list[int]], grace: float) -> int:
         await end_tree(found, find, grace)
         reap(found)
     return len(found)
-
-
-def wait_or_kill(process: "subprocess.Popen[bytes]", seconds: float) -> None:
-    """Wait for a child that was asked to end; one that takes longer (it was stopped, or waits for a disk) is killed."""
-    try:
-        process.communicate(timeout=seconds)
-    except (OSError, subprocess.TimeoutExpired):
-        process.kill()
-        process.communicate()
 
 
 async def wait_gone(pids: Iterable[int], seconds: float | None) -> bool:

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.base.child import start
 from harness.base.files import make_folder
 from harness.base.folder_watch import FolderWatch
 from harness.base.job_home import JobHome
@@ -78,23 +79,8 @@ def _start(place: Place, words: Words, out: int) -> "subprocess.Popen[bytes]":
     """
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        return subprocess.Popen(
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                "harness",
-                "launch",
-                str(place.manifest),
-                "--plain",
-                "--trust",
-                *words.as_arguments(),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        )
+        launch = (sys.executable, "-P", "-m", "harness", "launch", str(place.manifest), "--plain", "--trust")
+        return start((*launch, *words.as_arguments()), streams=(subprocess.DEVNULL, out, out))
     finally:
         signal.signal(signal.SIGHUP, before)
 

@@ -4,7 +4,6 @@ import asyncio
 import os
 import shutil
 import sqlite3
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from harness.backends.helper import HelperSupply
 from harness.backends.login import LoginHome, LoginSupply
 from harness.backends.managed import forbids_bypass, managed_files
 from harness.backends.supply import find_supply
+from harness.base.child import run
 from harness.base.errors import HarnessError, UsageError
 from harness.base.folder_watch import FolderWatch
 from harness.evaluation.bounded import Bounded, BoundedError
@@ -98,13 +98,15 @@ def claude(scratch: Path) -> Finding:
             "PATH": os.defpath, "HOME": str(scratch), "CLAUDE_CONFIG_DIR": str(scratch), "DISABLE_AUTOUPDATER": "1",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
         }  # fmt: skip
-        asked = subprocess.run(
-            [program, "--version"], env=env, cwd=scratch, capture_output=True, text=True, timeout=_VERSION_S, check=True
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        says = f"the bundled CLI does not run: {clean(str(error))}"
+        asked = run([program, "--version"], env=env, cwd=scratch, timeout_s=_VERSION_S)
+        said = clean(asked.output.decode(errors="replace")).strip()
+        problem = "" if asked.code == 0 else f"it ended with {asked.code}"
+    except OSError as error:
+        said, problem = "", str(error)
+    if problem:
+        says = f"the bundled CLI does not run: {clean(problem)}"
         return Finding("claude", "broken", says, REINSTALL.format("claude-agent-sdk"))
-    return Finding("claude", "ok", f"{clean(asked.stdout).strip()}, bundled with the SDK")
+    return Finding("claude", "ok", f"{said}, bundled with the SDK")
 
 
 def bundle() -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.backends.cli_start import cli_folder
 from harness.backends.login import LoginHome
-from harness.backends.programs import output_of
+from harness.base.child import output_of
 from harness.base.errors import Problem
 from harness.planning.ralph_loop import plugin_in
 

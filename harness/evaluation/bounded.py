@@ -6,13 +6,10 @@ memory and processor time, and a deadline here. One that passes a limit is kille
 another. With boxes it runs in one, which is made once for the child and not for each call.
 """
 
-import contextlib
 import json
 import os
-import select
 import signal
 import struct
-import subprocess
 import sys
 import tempfile
 import threading
@@ -20,9 +17,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE, TimeoutExpired
 from types import MappingProxyType
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
+from harness.base.child import PipedChild, end_group, start, staying
 from harness.base.descriptors import handed
 from harness.base.key_redaction import without_values
 from harness.base.reason import MOST_FIELD_CHARACTERS, Reason, cut_text
@@ -42,10 +41,6 @@ _MOST_ANSWER_BYTES = 128 * 1024 * 1024
 _PORTION_BYTES = 4 * 1024 * 1024
 _READER_BYTES = 1024 * 1024 * 1024
 _READER_S = 120.0
-_STAYING = '{ [ $1 = 0 ] || ulimit -w $1 || ulimit -x $1; } 2>/dev/null; shift; "$@"; exit $?'
-"""A box dies with the thread that started it (PR_SET_PDEATHSIG), and threads end before a child does. So a shell stays
-between: it ends when the box has, and the box's program hears of our end by the lifeline. It also marks the box."""
-
 _START_S = 20.0
 """A new child may need this much longer for its first answer: a cold disk, a busy machine."""
 
@@ -275,7 +270,6 @@ class _Child:
     def __init__(
         self, memory_bytes: int, lock_limit: int, halt: Halt, box: Boxed | None, variables: Mapping[str, str]
     ) -> None:
-        self._halt = halt
         self._variables = variables
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by kill()
         theirs, self._lifeline = os.pipe()
@@ -283,16 +277,12 @@ class _Child:
         argv = (sys.executable, "-I", "-B", "-X", "utf8", str(_CHILD), *numbers, *variables)
         try:
             with handed((*(box.argv if box else ()), *argv), box.contents if box else ()) as (words, descriptors):
-                self._process = subprocess.Popen(
-                    ["/bin/sh", "-c", _STAYING, "sh", str(lock_limit), *words] if box else words,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=self._errors,
-                    pass_fds=(theirs, *descriptors),
-                    env=dict(variables),
+                self._process = start(
+                    staying(words, lock_limit or None) if box else words,
+                    streams=(PIPE, PIPE, self._errors),
+                    env=variables,
                     cwd="/",
-                    start_new_session=True,
-                    bufsize=0,
+                    descriptors=(theirs, *descriptors),
                 )
         except BaseException:
             os.close(self._lifeline)
@@ -300,15 +290,15 @@ class _Child:
             raise
         finally:
             os.close(theirs)
-        self._questions, self._answers = _pipe(self._process.stdin), _pipe(self._process.stdout)
+        self._pipes = PipedChild(self._process, halt.wait)
 
     def exchange(self, body: bytes, deadline: float) -> dict[str, Any]:
         """The answer. TimeoutError after the deadline (monotonic), EOFError when the process ended, HaltedError."""
-        self._write(_LENGTH.pack(len(body)) + body, deadline)
-        length = _LENGTH.unpack(self._read(_LENGTH.size, deadline))[0]
+        self._pipes.write(_LENGTH.pack(len(body)) + body, deadline)
+        length = _LENGTH.unpack(self._pipes.read(_LENGTH.size, deadline))[0]
         if length > _MOST_ANSWER_BYTES:
             raise EOFError
-        answer: dict[str, Any] = json.loads(without_values(self._read(length, deadline), self._variables))
+        answer: dict[str, Any] = json.loads(without_values(self._pipes.read(length, deadline), self._variables))
         return answer
 
     def has_ended(self) -> bool:
@@ -318,7 +308,7 @@ class _Child:
         """Its exit code; a process that only closed its pipe is killed first."""
         try:
             code = self._process.wait(1)
-        except subprocess.TimeoutExpired:
+        except TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
         return 128 - code if code > 128 else code  # a shell and a box tell of a signal so
@@ -332,37 +322,10 @@ class _Child:
     def kill(self) -> None:
         """End it and whatever it started in its session's group; never raises."""
         if self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+            end_group(self._process)
         os.close(self._lifeline)  # also ends, by SIGIO, what is left of a group whose leader had already ended
-        for file in (self._questions, self._answers, self._errors):
-            file.close()
-
-    def _write(self, content: bytes, deadline: float) -> None:
-        rest = memoryview(content)
-        while rest:
-            self._halt.wait(self._questions.fileno(), select.POLLOUT, deadline)
-            try:
-                rest = rest[os.write(self._questions.fileno(), rest[:65536]) :]
-            except BrokenPipeError:
-                raise EOFError from None
-
-    def _read(self, size: int, deadline: float) -> bytes:
-        content = bytearray()
-        while len(content) < size:
-            self._halt.wait(self._answers.fileno(), select.POLLIN, deadline)
-            piece = os.read(self._answers.fileno(), min(size - len(content), 1 << 20))
-            if not piece:
-                raise EOFError
-            content += piece
-        return bytes(content)
-
-
-def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-    assert pipe is not None, "Popen was asked for this pipe"
-    os.set_blocking(pipe.fileno(), False)
-    return pipe
+        self._pipes.close()
+        self._errors.close()
 
 
 def _why_ended(code: int, timeout_s: float, complaint: str) -> BoundedError:

@@ -1,38 +1,27 @@
 """Runs a check that is the user's own program: JSON in, exit code and reasons out, within limits of time and size."""
 
-import contextlib
 import json
 import os
-import select
 import shutil
 import signal
-import subprocess
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final
 
+from harness.base.child import STARTED, Limits, end_group, has_ended, limited, start
 from harness.base.descriptors import handed
 from harness.base.key_redaction import without_values
-from harness.base.processes import IS_LINUX, exit_descriptor
+from harness.base.processes import IS_LINUX
 from harness.base.reason import Reason
 from harness.evaluation.bounded import Bounded
-from harness.evaluation.cancellation import Halt
 from harness.evaluation.check_answers import OBJECT, reasons_in
 from harness.evaluation.check_sandbox import NOTHING, Allowed, Boxed, Missing
 
 MOST_BYTES: Final = 1024 * 1024
-_STARTED: Final = b"\0"
-"""What is first among its errors: without it the box, or the limits, were not even made."""
-
-_LIMITS: Final = (
-    "printf '\\000' >&2; ulimit -c 0; ulimit -t $1; {"
-    "  ulimit -f 131072; ulimit -d 4194304; [ $2 = 0 ] || ulimit -w $2 || ulimit -x $2; }"
-    ' 2>/dev/null; shift 2; exec "$@"'
-)
-"""No core file, processor seconds, files up to 64 MB, 4 GB of memory (`-v` would count what V8 only reserves), and on
-Linux the mark of the job, by which what it leaves behind is found."""
+_FILE_BLOCKS: Final = 131072
+_DATA_KIB: Final = 4194304
+"""Files up to 64 MB, 4 GB of memory."""
 _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -64,11 +53,11 @@ def run_command(
         box = _box(command, bounded, allowed)
         code = _run(command, (stdin, stdout, stderr), timeout_s, bounded, box)
         said, complained = (without_values(_start_of(each), bounded.variables) for each in (stdout, stderr))
-    if not complained.startswith(_STARTED):
+    if not complained.startswith(STARTED):
         raise CommandError(f"the process that runs it did not start{_last_line(complained)}", "not_run")
     if code == 0:
         return {}
-    complained = complained.removeprefix(_STARTED)
+    complained = complained.removeprefix(STARTED)
     if code != 1 or (not said.strip() and b"Traceback (most recent call last)" in complained):
         kind = _kind(code)
         barred: Missing | None = "everything" if box is not None and kind == "not_run" else None
@@ -90,47 +79,27 @@ def _run(
     bounded: Bounded,
     box: Boxed | None,
 ) -> int:
-    stdin, stdout, stderr = streams
     bounded.halt.check()
-    numbers = (int(timeout_s) + 1, bounded.lock_limit if IS_LINUX else 0)
-    argv = ("/bin/sh", "-c", _LIMITS, "sh", *map(str, numbers), *command)
+    lock_limit = bounded.lock_limit if IS_LINUX and bounded.lock_limit else None
+    limits = Limits(lock_limit, cpu_s=int(timeout_s) + 1, file_blocks=_FILE_BLOCKS, data_kib=_DATA_KIB)
+    argv = limited(command, limits, announced=True)
     with handed((*(box.argv if box else ()), *argv), box.contents if box else ()) as (words, descriptors):
-        process = subprocess.Popen(
+        process = start(
             words,
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            pass_fds=descriptors,
+            streams=streams,
+            descriptors=descriptors,
             env={**bounded.variables, "PATH": os.environ.get("PATH", _PATH), "LANG": "C.UTF-8"},
             cwd="/",
-            start_new_session=True,
         )
     try:
-        if not _has_ended(process, timeout_s, bounded.halt):
+        if not has_ended(process, timeout_s, bounded.halt.wait):
             raise CommandError(f"no end within {timeout_s:g} s", "timeout")
     finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        code = process.wait()
+        code = end_group(process)
     code = 128 - code if box is not None and code > 128 else code  # a box tells of a signal so
     if code == -signal.SIGXCPU:
         raise CommandError(f"used more processor time than its {timeout_s:g} s", "timeout")
     return code
-
-
-def _has_ended(process: subprocess.Popen[bytes], timeout_s: float, halt: Halt) -> bool:
-    """Wait without reaping, so that the group can still be named; Popen.wait would poll."""
-    try:
-        descriptor = exit_descriptor(process.pid)
-    except ProcessLookupError:
-        return True
-    try:
-        halt.wait(descriptor, select.POLLIN, time.monotonic() + timeout_s)
-        return True
-    except TimeoutError:
-        return False
-    finally:
-        os.close(descriptor)
 
 
 def _start_of(file: IO[bytes]) -> bytes:

@@ -13,7 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.base import child
 from harness.base.beneath import opened_folder
+from harness.base.child import Limits
 from harness.base.clock import Clock
 from harness.base.processes import threads
 from harness.executors.memory import held_bytes, nameless_bytes
@@ -56,21 +58,19 @@ class Allowance:
 def limited(argv: Sequence[str], allowance: Allowance, lock_limit: int) -> tuple[str, ...]:
     """The command that runs `argv` with the kernel's limits on it, and marked by one of them; costs about 1 ms.
 
-    A shell does it, because that is everywhere and, other than a preexec function, safe beside threads; its builtin
-    knows -u or -p for processes and -w or -x for locks. Limits that are lower already stay. When memory runs out the
-    kernel ends the session and not the supervisor.
+    Limits that are lower already stay. When memory runs out the kernel ends the session and not the supervisor.
     """
-    data_kib = (_RESERVED_BY_CLI + allowance.resident_bytes) // 1024
-    processes, blocks = _threads_now() + 2 * allowance.processes, allowance.written_bytes // 512
-    numbers = (processes, data_kib, allowance.open_files, blocks, lock_limit)
-    return ("/bin/sh", "-c", _LIMITING, "sh", *map(str, numbers), *argv)
-
-
-_LIMITING = (
-    "{ ulimit -c 0; ulimit -u $1 || ulimit -p $1; ulimit -d $2; ulimit -n $3; ulimit -f $4; "
-    "ulimit -w $5 || ulimit -x $5; "
-    'echo 500 >/proc/self/oom_score_adj; } 2>/dev/null; shift 5; unset PWD OLDPWD SHLVL; exec "$@"'
-)
+    return child.limited(
+        argv,
+        Limits(
+            lock_limit=lock_limit,
+            file_blocks=allowance.written_bytes // 512,
+            data_kib=(_RESERVED_BY_CLI + allowance.resident_bytes) // 1024,
+            processes=_threads_now() + 2 * allowance.processes,
+            open_files=allowance.open_files,
+            ends_first=True,
+        ),
+    )
 
 
 def _threads_now() -> int:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -11,6 +10,7 @@ from typing import Literal
 
 from harness.backends.managed import managed_paths
 from harness.backends.start_request import Launch, View
+from harness.base.child import run
 from harness.base.descriptors import handed
 from harness.base.processes import IS_LINUX, children
 from harness.evaluation.check_sandbox import Boxed
@@ -298,18 +298,10 @@ def why_not(search_path: str | None = None) -> str:
 def _failure(trial: tuple[str, ...], contents: Sequence[tuple[str, bytes]]) -> str:
     try:
         with handed(trial, contents) as (argv, descriptors):
-            ended = subprocess.run(
-                argv,
-                capture_output=True,
-                timeout=_TRIAL_S,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                pass_fds=descriptors,
-            )
-    except (OSError, subprocess.TimeoutExpired) as error:
+            ended = run(argv, timeout_s=_TRIAL_S, descriptors=descriptors)
+    except OSError as error:
         return f"it did not start: {error}"
-    said = ended.stderr.decode(errors="replace").strip()[:200]
-    return "" if ended.returncode == 0 else f"it ended with {ended.returncode}: {said}"
+    return "" if ended.code == 0 else f"it ended with {ended.code}: {ended.errors[:200]}"
 
 
 def _below(pid: int) -> list[int]:

@@ -4,19 +4,15 @@ Walls end with the supervisor too (`--die-with-parent`), but only once they stan
 a session before the next launch.
 """
 
-import os
 import secrets
-import select
-import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from harness.base.child import StandingChild
 from harness.base.errors import BrokenSetupError
 from harness.base.marks import RUN_MARK
-from harness.base.termination import wait_or_kill
 from harness.executors import guardian_program
 
 _START_S = 20.0
@@ -30,7 +26,7 @@ class Guardian:
 
     def __init__(self) -> None:
         self._run = secrets.token_hex(12)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: StandingChild | None = None
 
     @property
     def mark(self) -> Mapping[str, str]:
@@ -42,24 +38,13 @@ class Guardian:
 
         OSError when this machine starts nothing more, BrokenSetupError when it does not come up.
         """
-        if self._process is not None and self._process.poll() is None:
+        if self._child is not None and self._child.is_there():
             return
         self._let_go()
         package = Path(guardian_program.__file__).parents[2]
-        self._process = process = subprocess.Popen(
-            (sys.executable, "-I", "-c", _PROGRAM, str(package), self._run),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={},
-            cwd="/",
-            start_new_session=True,  # Ctrl-C in the terminal must not end it before us
-        )
-        assert process.stdout is not None and process.stderr is not None
-        ready, _, _ = select.select([process.stdout], [], [], _START_S)
-        if not (ready and os.read(process.stdout.fileno(), 1)):
-            process.kill()
-            said = process.stderr.read().decode(errors="replace").strip().splitlines()
+        self._child = child = StandingChild((sys.executable, "-I", "-c", _PROGRAM, str(package), self._run), env={})
+        if not child.first_words(1, _START_S):
+            said = child.complaint().splitlines()
             self._let_go()
             raise BrokenSetupError(
                 f"the guardian of this run does not start: {said[-1] if said else 'it does not answer'}",
@@ -68,11 +53,8 @@ class Guardian:
 
     def close(self) -> None:
         """Tell it that nothing is left to end."""
-        process = self._process
-        if process is not None and process.stdin is not None:
-            with suppress(OSError):
-                process.stdin.write(b"\n")
-                process.stdin.flush()
+        if self._child is not None:
+            self._child.tell(b"\n")
         self._let_go()
 
     def __enter__(self) -> Self:
@@ -82,6 +64,6 @@ class Guardian:
         self.close()
 
     def _let_go(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            wait_or_kill(process, _PATIENCE_S)
+        child, self._child = self._child, None
+        if child is not None:
+            child.let_go(_PATIENCE_S)

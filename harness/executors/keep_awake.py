@@ -1,14 +1,12 @@
 """Keeps this machine from falling asleep while a job runs, where it has the means."""
 
 import os
-import select
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Self
 
-from harness.base.termination import wait_or_kill
+from harness.base.child import StandingChild
 
 _PATIENCE_S = 3.0
 _HELD = b"held\n"
@@ -21,19 +19,12 @@ class Awake:
 
     def __init__(self, why: str, search_path: str | None = None) -> None:
         self._command = _command(why, search_path)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: StandingChild | None = None
         self._trouble = "neither systemd-inhibit nor caffeinate is here"
         self._held: bool | None = None
         if self._command:
             try:
-                self._process = subprocess.Popen(
-                    (*self._command, *_HOLDING),
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    env={"PATH": os.defpath},
-                    start_new_session=True,  # Ctrl-C in the terminal must not end it before us
-                )
+                self._child = StandingChild((*self._command, *_HOLDING), env={"PATH": os.defpath})
             except OSError as error:
                 self._trouble = f"{self._command[0]}: {error.strerror}"
 
@@ -44,11 +35,9 @@ class Awake:
         return f"may fall asleep: {self._trouble}"
 
     def release(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        wait_or_kill(process, _PATIENCE_S)
+        child, self._child = self._child, None
+        if child is not None:
+            child.let_go(_PATIENCE_S, asked=True)
 
     def __enter__(self) -> Self:
         return self
@@ -63,13 +52,13 @@ class Awake:
         return self._held
 
     def _ask(self) -> bool:
-        process = self._process
-        if process is None or process.stdout is None or process.stderr is None:
+        child = self._child
+        if child is None:
             return False
-        ready, _, _ = select.select([process.stdout], [], [], _PATIENCE_S)
-        if ready and os.read(process.stdout.fileno(), len(_HELD)) == _HELD:
+        words = child.first_words(len(_HELD), _PATIENCE_S)
+        if words == _HELD:
             return True
-        said = os.read(process.stderr.fileno(), 300).decode(errors="replace").strip() if ready else "it does not answer"
+        said = "it does not answer" if words is None else child.complaint()[:300]
         self._trouble = f"{os.path.basename(self._command[0])}: {said or 'it ended at once'}"  # noqa: PTH119
         self.release()
         return False

@@ -1,21 +1,20 @@
 """Asks a job's scene, in a process of its own, so that whatever it does comes back as a reply or as a clear error."""
 
 import asyncio
-import contextlib
 import json
 import os
 import pickle
-import select
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, Final, NoReturn, Protocol
+from subprocess import PIPE
+from typing import Any, Final, NoReturn, Protocol
 
 import harness
+from harness.base.child import PipedChild, start
 from harness.base.descriptors import handed
 from harness.evaluation.check_sandbox import Boxed, cure
 from harness.evaluation.denials import barred
@@ -164,33 +163,26 @@ class _Child:
     def __init__(self, path: Path, longest_s: float, box: Boxed | None) -> None:
         words = (sys.executable, "-P", "-m", "harness.rehearsal.scene_child", str(path), str(longest_s))
         with handed((*(box.argv if box else ()), *words), box.contents if box else ()) as (argv, descriptors):
-            self._process = subprocess.Popen(
+            process = start(
                 argv,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                pass_fds=descriptors,
+                streams=(PIPE, PIPE, None),
                 env={"PYTHONPATH": str(Path(harness.__file__).parent.parent), "LANG": "C.UTF-8", "PATH": os.defpath},
-                bufsize=0,
+                descriptors=descriptors,
+                own_session=False,
             )
-        self._questions, self._answers = _pipe(self._process.stdin), _pipe(self._process.stdout)
+        self._pipes = PipedChild(process)
 
     def write(self, body: bytes, deadline: float) -> None:
         """TimeoutError after the deadline (monotonic), EOFError when it has ended."""
-        rest = memoryview(LENGTH.pack(len(body)) + body)
-        while rest:
-            _wait(self._questions, select.POLLOUT, deadline)
-            try:
-                rest = rest[os.write(self._questions.fileno(), rest[:65536]) :]
-            except BrokenPipeError:
-                raise EOFError from None
+        self._pipes.write(LENGTH.pack(len(body)) + body, deadline)
 
     def read(self, deadline: float) -> Mapping[str, Any]:
         """The next frame. As `write`; EOFError also for what is no frame."""
-        size = LENGTH.unpack(self._bytes(LENGTH.size, deadline))[0]
+        size = LENGTH.unpack(self._pipes.read(LENGTH.size, deadline))[0]
         if size > _MOST_BYTES:
             raise EOFError
         try:
-            frame = json.loads(self._bytes(size, deadline))
+            frame = json.loads(self._pipes.read(size, deadline))
         except (ValueError, RecursionError):
             raise EOFError from None
         if not isinstance(frame, dict):
@@ -198,31 +190,6 @@ class _Child:
         return frame
 
     def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        with contextlib.suppress(OSError):
-            self._questions.close()
-        self._answers.close()
-
-    def _bytes(self, size: int, deadline: float) -> bytes:
-        content = bytearray()
-        while len(content) < size:
-            _wait(self._answers, select.POLLIN, deadline)
-            piece = os.read(self._answers.fileno(), min(size - len(content), 1 << 20))
-            if not piece:
-                raise EOFError
-            content += piece
-        return bytes(content)
-
-
-def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-    assert pipe is not None, "Popen was asked for this pipe"
-    os.set_blocking(pipe.fileno(), False)
-    return pipe
-
-
-def _wait(pipe: IO[bytes], event: int, deadline: float) -> None:
-    poll = select.poll()
-    poll.register(pipe.fileno(), event)
-    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-        raise TimeoutError
+        self._pipes.process.kill()
+        self._pipes.process.wait()
+        self._pipes.close()

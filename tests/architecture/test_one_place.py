@@ -29,6 +29,18 @@ OTHER_PATHS = {
         "lock",
     ): "the folder in which all jobs claim their targets has a lock of its own",
 }
+MAY_START_PROCESSES = {
+    "harness/base/child.py": "the one place",
+    "harness/executors/starter.py": "a session, on the loop: its transport is kept, so that a held pipe can be let go",
+    "harness/rehearsal/process.py": "the mock API, on the loop",
+    "harness/cli/named_prompt.py": "itself, on the loop, with our terminal",
+    "harness/cli/ralph.py": "becomes another program and does not return",
+    "harness/executors/probe_program.py": "runs inside the sandbox and imports nothing of ours",
+    "harness/evaluation/bounded_child.py": "forks a checker of itself and imports nothing of ours",
+}
+_STARTS = re.compile(
+    r"(Popen|subprocess\.(run|call|check_\w+)|create_subprocess_\w+|subprocess_exec|os\.(fork|exec\w+|posix_spawn\w*))"
+)
 MAY_SHARE_A_NAME = {
     "__init__": "every room has one",
     "messages": "core has the kinds and facts, views their words",
@@ -98,6 +110,18 @@ def _names_with_a_dot(text: str) -> bool:
     """A path, or a pattern of one; a sentence may name such a file."""
     parts = text.split("/")
     return " " not in text and any("." in part and part in PATHS_OF_THE_STATE_FOLDER for part in parts)
+
+
+def test_processes_are_started_in_one_place() -> None:
+    """`ulimit`, too: the shells that limit a child are written there."""
+    starting = {
+        source.name
+        for source in SOURCES
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call) and re.search(rf"\b{_STARTS.pattern}$", ast.unparse(node.func))
+    }
+    starting |= {source.name for source in SOURCES for _, text in _texts(source) if re.match(r"(\{ )?ulimit -", text)}
+    assert starting == set(MAY_START_PROCESSES), sorted(starting ^ set(MAY_START_PROCESSES))
 
 
 def test_no_module_name_stands_twice_but_where_it_means_the_same() -> None:
