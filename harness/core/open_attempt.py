@@ -1,4 +1,4 @@
-"""What settle has to know about an attempt that is about to end, and where accepted records lie."""
+"""What settle has to know about an attempt that is about to end."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,16 +15,6 @@ class Member:
     strikes: int
     root: str
     place: str
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Where an item's records lie: bytes of the fragment `sha` in the store."""
-
-    sha: str
-    offset: int
-    length_bytes: int
-    records: int
 
 
 @dataclass(frozen=True, slots=True)

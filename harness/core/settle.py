@@ -20,6 +20,7 @@ from datetime import datetime
 from harness.base.clock import to_text
 from harness.base.ids import ItemId
 from harness.base.reason import Reason
+from harness.base.slices import Slice
 from harness.core.advance import BREAKDOWNS
 from harness.core.claims import as_claim, claims, is_held, note_on_cost, of_asked_models, stays_doubted
 from harness.core.events import (
@@ -50,7 +51,7 @@ from harness.core.faults import (
 from harness.core.gate import hold_until
 from harness.core.item_rounds import end_at_once
 from harness.core.money import to_micro
-from harness.core.open_attempt import Member, Open, Span
+from harness.core.open_attempt import Member, Open
 from harness.core.rejections import of_fault
 from harness.core.types import Accepted, BatchRef, Ending, Fault, Judgement, Rejected
 
@@ -67,11 +68,11 @@ _NO_STRIKE = ("provider", "host", "operator", "config")
 
 
 def settle(
-    open_: Open, ending: Ending, judgement: Judgement, spans: Mapping[ItemId, Span], now: datetime
+    open_: Open, ending: Ending, judgement: Judgement, slices: Mapping[ItemId, Slice], now: datetime
 ) -> list[Event]:
     """The events of one ended attempt, to be committed in one transaction, AttemptEnded last.
 
-    `spans` has an entry for each accepted item; its bytes are durable in the store already.
+    `slices` has an entry for each accepted item; its bytes are durable in the store already.
     """
     ending, judgement = of_asked_models(ending, judgement)
     if (broken := _broken_check(open_, judgement)) is not None:
@@ -86,7 +87,7 @@ def settle(
     if fault is not None and fault.blame == "session" and stays_doubted(ending.fault):
         open_ = replace(open_, doubted=True)
     told = ending.facts.model or ""
-    accepted = _accept(open_.attempt, open_.batch, open_.members, judgement, spans, model=told)
+    accepted = _accept(open_.attempt, open_.batch, open_.members, judgement, slices, model=told)
     rest = [member for member in open_.members if not isinstance(judgement.verdicts[member.id], Accepted)]
     settled = _Rest(open_, judgement, fault, rest, len(rest) < len(open_.members), is_confirmed=is_held(open_, now))
     events: list[Event] = [*accepted, _usage(open_, ending), *settled.events()]
@@ -97,7 +98,7 @@ def settle(
 
 
 def recover(
-    attempt: int, batch: BatchRef, members: Sequence[Member], judgement: Judgement, spans: Mapping[ItemId, Span]
+    attempt: int, batch: BatchRef, members: Sequence[Member], judgement: Judgement, slices: Mapping[ItemId, Slice]
 ) -> list[Event]:
     """The events of an attempt that ended before and is judged once more: what is good now is accepted.
 
@@ -106,7 +107,7 @@ def recover(
     """
     if judgement.broken_check is not None or judgement.doubted_check is not None:
         return []
-    events = _accept(attempt, batch, members, judgement, spans)
+    events = _accept(attempt, batch, members, judgement, slices)
     return [replace(event, rejudged=True) if isinstance(event, ItemAccepted) else event for event in events]
 
 
@@ -160,7 +161,7 @@ def _accept(
     batch: BatchRef,
     members: Sequence[Member],
     judgement: Judgement,
-    spans: Mapping[ItemId, Span],
+    slices: Mapping[ItemId, Slice],
     *,
     model: str = "",
 ) -> list[Event]:
@@ -170,8 +171,8 @@ def _accept(
         verdict = judgement.verdicts[member.id]
         if not isinstance(verdict, Accepted):
             continue
-        span = spans[member.id]
-        place = (span.sha, span.offset, span.length_bytes, span.records)
+        where = slices[member.id]
+        place = (where.sha, where.offset, where.length_bytes, len(verdict.records))
         events.append(ItemAccepted(attempt, batch.phase, member.id, *place, model=model))
         for phase, made in verdict.made.items():
             for index, item in enumerate(made, verdict.behind.get(phase, 0)):

@@ -13,6 +13,7 @@ from typing import Any
 from harness.base.artifacts import ArtifactStore
 from harness.base.ids import ItemId, Sha
 from harness.base.reason import Reason
+from harness.base.slices import Fragments, Slice
 from harness.core.types import BatchRef, Item, Json
 from harness.ledger.group_queries import ReadyGroup
 from harness.ledger.item_reasons import reasons_of_row
@@ -55,8 +56,8 @@ def records_of(db: sqlite3.Connection, phase: int, item: str, store: ArtifactSto
     if row is None:
         return ()
     sha, offset, length = row
-    content = store.get(Sha(sha))[offset : offset + length]
-    return tuple(json.loads(line) for line in content.splitlines())
+    with Fragments(store) as fragments:
+        return tuple(fragments.records(Slice(Sha(sha), offset, length)))
 
 
 def reasons_of(db: sqlite3.Connection, group: ReadyGroup) -> dict[ItemId, tuple[Reason, ...]]:

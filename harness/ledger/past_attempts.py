@@ -4,8 +4,10 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harness.base.ids import AttemptId, ItemId, Sha
+from harness.base.slices import Slice
 from harness.core.types import Artifact, BatchRef
 from harness.ledger.shapes import inside
 
@@ -21,9 +23,7 @@ class Acceptance:
     item: ItemId
     attempt: AttemptId
     seq: int
-    sha: Sha
-    offset: int
-    length_bytes: int
+    slice: Slice
     records: int
 
 
@@ -102,9 +102,10 @@ def acceptance(db: sqlite3.Connection, phase: int, item: str) -> Acceptance | No
     return _acceptance(row) if row else None
 
 
-def _acceptance(row: Sequence[object]) -> Acceptance:
-    phase, number, part, *rest = row
-    return Acceptance(BatchRef(int(str(phase)), int(str(number)), int(str(part))), *rest)  # type: ignore[arg-type]
+def _acceptance(row: Sequence[Any]) -> Acceptance:
+    phase, number, part, item, attempt, seq, sha, offset, length_bytes, records = row
+    place = Slice(Sha(sha), offset, length_bytes)
+    return Acceptance(BatchRef(phase, number, part), ItemId(item), AttemptId(attempt), seq, place, records)
 
 
 def made_from(db: sqlite3.Connection, phase: int, item: str) -> list[Descendant]:

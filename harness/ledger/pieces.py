@@ -1,25 +1,16 @@
 """Accepted records as pieces of fragments: for a check's context, and for the merge."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harness.base.ids import ItemId, Sha
+from harness.base.slices import ItemSlice, Slice
 from harness.ledger.group_queries import ReadyGroup
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """The accepted records of one item: bytes of a fragment in the store."""
-
-    item: ItemId
-    sha: Sha
-    offset: int
-    length_bytes: int
-    records: int
-
-
-def context_pieces(db: sqlite3.Connection, group: ReadyGroup, before_seq: int) -> dict[str, list[Piece]]:
+def context_pieces(db: sqlite3.Connection, group: ReadyGroup, before_seq: int) -> dict[str, list[ItemSlice]]:
     """Phase name -> accepted records of exactly the batches that were waited for, in item order.
 
     A serial phase sees its own batch too, as far as it was accepted in earlier attempts. `before_seq`: only what was
@@ -31,7 +22,7 @@ def context_pieces(db: sqlite3.Connection, group: ReadyGroup, before_seq: int) -
         (group.batch.phase,),
     ).fetchone()
     number = group.batch.number
-    pieces: dict[str, list[Piece]] = {}
+    pieces: dict[str, list[ItemSlice]] = {}
     if from_phase:
         first = number if needs == "own" else 1
         pieces[from_name] = _pieces_between(db, from_phase, first, number, before_seq)
@@ -40,24 +31,29 @@ def context_pieces(db: sqlite3.Connection, group: ReadyGroup, before_seq: int) -
     return pieces
 
 
-def _pieces_between(db: sqlite3.Connection, phase: int, first: int, last: int, before_seq: int) -> list[Piece]:
+def _pieces_between(db: sqlite3.Connection, phase: int, first: int, last: int, before_seq: int) -> list[ItemSlice]:
     rows = db.execute(
-        """SELECT a.item, a.sha, a.offset, a.length_bytes, a.records FROM items i
+        """SELECT a.item, a.sha, a.offset, a.length_bytes FROM items i
            JOIN accepted a ON a.phase = i.phase AND a.item = i.item
            WHERE i.phase = ? AND i.number BETWEEN ? AND ? AND a.seq < ? ORDER BY i.place""",
         (phase, first, last, before_seq),
     )
-    return [Piece(ItemId(row[0]), Sha(row[1]), row[2], row[3], row[4]) for row in rows]
+    return [_item_slice(row) for row in rows]
 
 
-def merge_pieces(db: sqlite3.Connection, phase: int) -> Iterator[Piece]:
+def _item_slice(row: Sequence[Any]) -> ItemSlice:
+    item, sha, offset, length_bytes = row
+    return ItemSlice(ItemId(item), Slice(Sha(sha), offset, length_bytes))
+
+
+def merge_pieces(db: sqlite3.Connection, phase: int) -> Iterator[ItemSlice]:
     """Every accepted item of a phase in item order: what the merge is a function of."""
     for row in db.execute(
-        """SELECT i.item, a.sha, a.offset, a.length_bytes, a.records FROM items i
+        """SELECT i.item, a.sha, a.offset, a.length_bytes FROM items i
            JOIN accepted a ON a.phase = i.phase AND a.item = i.item WHERE i.phase = ? ORDER BY i.place""",
         (phase,),
     ):
-        yield Piece(ItemId(row[0]), Sha(row[1]), row[2], row[3], row[4])
+        yield _item_slice(row)
 
 
 @dataclass(frozen=True, slots=True)

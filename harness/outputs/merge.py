@@ -14,17 +14,18 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import IO, Final
 
-from harness.base.artifacts import ArtifactStore
+from harness.base.artifacts import ArtifactStore, sha_of
 from harness.base.errors import BrokenSetupError
 from harness.base.files import make_users_folder, open_for_user, sync_folder
 from harness.base.ids import ItemId, Sha
+from harness.base.slices import Fragments, ItemSlice, Slice
 from harness.core.types import Accepted
 from harness.job.job import OutputSpec
 from harness.outputs.formats import as_array, as_csv, as_lines, as_object
-from harness.outputs.fragments import Fragments
 from harness.outputs.merged_folder import copy_files, hash_of_folder, swap_folders
 from harness.outputs.parse import canonical
 
@@ -32,42 +33,22 @@ _BESIDE: Final = re.compile(r"\.[0-9a-f]{8}\.(tmp|old)")
 
 
 @dataclass(frozen=True, slots=True)
-class FragmentSpan:
-    """Where an item's records lie in a fragment: whole lines."""
-
-    offset: int
-    length_bytes: int
-    records: int
-
-
-@dataclass(frozen=True, slots=True)
 class Fragment:
     """All that one attempt got accepted: canonical JSON, one record a line, items in the order given."""
 
     content: bytes
-    spans: Mapping[ItemId, FragmentSpan]
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """The accepted records of one item: whole lines of the fragment `sha` in the store."""
-
-    item: ItemId
-    sha: Sha
-    offset: int
-    length_bytes: int
+    slices: Mapping[ItemId, Slice]
 
 
 def fragment(accepted: Mapping[ItemId, Accepted], order: Sequence[ItemId]) -> Fragment:
     """Nothing is written; the same records in the same order are the same bytes."""
-    content = bytearray()
-    spans: dict[ItemId, FragmentSpan] = {}
-    for item in order:
-        records = accepted[item].records
-        lines = "".join(f"{canonical(record)}\n" for record in records).encode()
-        spans[item] = FragmentSpan(len(content), len(lines), len(records))
-        content += lines
-    return Fragment(bytes(content), spans)
+    lines = {item: "".join(f"{canonical(record)}\n" for record in accepted[item].records).encode() for item in order}
+    content = b"".join(lines.values())
+    sha, ends = sha_of(content), accumulate(map(len, lines.values()))
+    slices = {
+        item: Slice(sha, end - len(each), len(each)) for (item, each), end in zip(lines.items(), ends, strict=True)
+    }
+    return Fragment(content, slices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +62,7 @@ class Prepared:
     size_bytes: int
 
 
-def prepare(target: Path, pieces: Iterable[Piece], output: OutputSpec, store: ArtifactStore) -> Prepared:
+def prepare(target: Path, pieces: Iterable[ItemSlice], output: OutputSpec, store: ArtifactStore) -> Prepared:
     """Write the merge beside `target`, in the format of its suffix, or a folder for shape `files`.
 
     Streams: memory does not grow with the number of records. LedgerDamagedError when an artifact is not what was
@@ -144,7 +125,7 @@ def keep_aside(target: Path) -> Path:
 
 
 def _prepare_file(
-    target: Path, temporary: Path, pieces: Iterable[Piece], output: OutputSpec, fragments: Fragments
+    target: Path, temporary: Path, pieces: Iterable[ItemSlice], output: OutputSpec, fragments: Fragments
 ) -> Prepared:
     counted = _Counted(_lines(pieces, fragments))
     with _beside(temporary, target) as file:
@@ -166,7 +147,7 @@ def _prepare_file(
 def _prepare_folder(
     target: Path,
     temporary: Path,
-    pieces: Iterable[Piece],
+    pieces: Iterable[ItemSlice],
     output: OutputSpec,
     fragments: Fragments,
     store: ArtifactStore,
@@ -176,9 +157,9 @@ def _prepare_folder(
     return Prepared(temporary, target, hash_of_folder(temporary), counted.count, size_bytes)
 
 
-def _lines(pieces: Iterable[Piece], fragments: Fragments) -> Iterator[bytes]:
+def _lines(pieces: Iterable[ItemSlice], fragments: Fragments) -> Iterator[bytes]:
     for piece in pieces:
-        yield from fragments.lines(piece.sha, piece.offset, piece.length_bytes)
+        yield from fragments.lines(piece.slice)
 
 
 class _Counted:

@@ -1,16 +1,16 @@
 """The work of a group, out of the manifest, the ledger and the store: what prompts and judges are asked with."""
 
-import json
 import sqlite3
 
 from harness.base.artifacts import ArtifactStore
-from harness.base.ids import GroupId, ItemId, Sha
+from harness.base.ids import GroupId, ItemId
+from harness.base.slices import Fragments
 from harness.core.types import BatchRef, Json
 from harness.core.work import Work
 from harness.job.job import Job, PhaseSpec
 from harness.ledger import batch_queries, item_queries
 from harness.ledger.group_queries import ReadyGroup
-from harness.ledger.pieces import Piece, context_pieces
+from harness.ledger.pieces import context_pieces
 from harness.prompts.render import uses_context
 from harness.prompts.retry_words import words_of
 
@@ -49,16 +49,8 @@ def _context(
     needs_it = uses_context(phase) or any(check.kind in ("python", "command") for check in phase.output.checks)
     if not needs_it and not phase.session.kind.gets_items_file:
         return {}
-    return {name: _records(store, pieces) for name, pieces in context_pieces(db, group, before_seq).items()}
-
-
-def _records(store: ArtifactStore, pieces: list[Piece]) -> list[Json]:
-    """The records of pieces in order; each fragment is read once."""
-    fragments: dict[Sha, bytes] = {}
-    records: list[Json] = []
-    for piece in pieces:
-        if piece.sha not in fragments:
-            fragments[piece.sha] = store.get(piece.sha)
-        lines = fragments[piece.sha][piece.offset : piece.offset + piece.length_bytes].splitlines()
-        records.extend(json.loads(line) for line in lines)
-    return records
+    with Fragments(store) as fragments:
+        return {
+            name: [record for piece in pieces for record in fragments.records(piece.slice)]
+            for name, pieces in context_pieces(db, group, before_seq).items()
+        }

@@ -11,10 +11,10 @@ from harness.backends.session import Paths
 from harness.base.errors import LedgerDamagedError
 from harness.base.ids import AttemptId, ItemId, Token
 from harness.base.job_home import attempt_folder
+from harness.base.slices import Slice
 from harness.core.claims import of_asked_models
 from harness.core.events import AttemptEnded, AttemptStarted
 from harness.core.faults import UNKNOWN, classify
-from harness.core.open_attempt import Span
 from harness.core.reserve import cost_cap, most_cost, reservation, turns_cap
 from harness.core.settle import settle
 from harness.core.symptoms import Symptoms
@@ -122,7 +122,7 @@ def settle_as_judged(run: RunContext, spec: AttemptSpec, ending: Ending, judgeme
 
 
 def _settle(
-    run: RunContext, attempt: AttemptId, ending: Ending, judgement: Judgement, spans: Mapping[ItemId, Span]
+    run: RunContext, attempt: AttemptId, ending: Ending, judgement: Judgement, spans: Mapping[ItemId, Slice]
 ) -> AttemptEnded:
     open_ = open_attempt(run.ledger.db, attempt, run.job.strikes)
     open_ = replace(open_, most_microusd=most_cost(run.job, run.job.phase(open_.batch.phase)))

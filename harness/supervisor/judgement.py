@@ -10,10 +10,10 @@ from pathlib import Path
 from harness.backends.session import Paths
 from harness.base.artifacts import ArtifactStore
 from harness.base.errors import BrokenSetupError
-from harness.base.ids import GroupId, ItemId, Sha
+from harness.base.ids import GroupId, ItemId
+from harness.base.slices import Slice
 from harness.base.state import open_state
 from harness.core.evidence import Fetches, fetches_in
-from harness.core.open_attempt import Span
 from harness.core.types import Accepted, Json, Judgement
 from harness.core.work import Produced, Work
 from harness.evaluation.bounded import Bounded
@@ -102,9 +102,10 @@ async def verdicts_on(run: RunContext, work: Work, produced: Produced) -> Judgem
     return run.duplicate_ids.rejected_in(await run.judge(work, produced))
 
 
-def store_accepted(store: ArtifactStore, work: Work, judgement: Judgement) -> Mapping[ItemId, Span]:
+def store_accepted(store: ArtifactStore, work: Work, judgement: Judgement) -> Mapping[ItemId, Slice]:
     """One fragment of everything accepted, durable when this returns, and where each item lies in it."""
     accepted = {item: verdict for item, verdict in judgement.verdicts.items() if isinstance(verdict, Accepted)}
     kept = fragment(accepted, [item.id for item in work.items if item.id in accepted])
-    sha = store.put(kept.content) if accepted else Sha("")
-    return {item: Span(sha, span.offset, span.length_bytes, span.records) for item, span in kept.spans.items()}
+    if accepted:
+        store.put(kept.content)
+    return kept.slices

@@ -1,7 +1,7 @@
 """The merge, kept up to date while the job runs: never above 5 % of the time, and whole at every stop."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -83,13 +83,8 @@ class Merger:
     def _prepare(self, phase: PhaseSpec, target: Path) -> files.Prepared:
         """Reads the ledger on a connection of its own: one consistent view, whatever is accepted meanwhile."""
         with opened_for_reading(self._run.ledger.path) as db:
-            accepted = _as_files(pieces.merge_pieces(db, phase.number))
+            accepted = pieces.merge_pieces(db, phase.number)
             return files.prepare(target, accepted, phase.output, self._run.store)
-
-
-def _as_files(accepted: Iterator[pieces.Piece]) -> Iterator[files.Piece]:
-    for piece in accepted:
-        yield files.Piece(piece.item, piece.sha, piece.offset, piece.length_bytes)
 
 
 def is_merged(ledger: Ledger, phase: PhaseSpec) -> bool:

@@ -15,6 +15,7 @@ from harness.base.artifacts import ArtifactStore, sha_of
 from harness.base.files import make_users_folder, write_atomic
 from harness.base.paths import MISSING, read_path
 from harness.base.sheet_edit import Value
+from harness.base.slices import Fragments
 from harness.base.texts import shown
 from harness.base.workbook import WorkbookError, copy_name
 from harness.core.types import Json
@@ -23,7 +24,6 @@ from harness.ledger import pieces, written_back
 from harness.ledger.entry_queries import last_seq
 from harness.ledger.store import opened_for_reading
 from harness.ledger.written_back import ItemState, Trouble, WrittenBack
-from harness.outputs.fragments import Fragments
 from harness.outputs.merge import keep_aside
 from harness.planning.workbook_layout import Layout, has_items_of_the_job, hash_of_file, layout_of, workbook_problem
 from harness.sources.rows import SourceError
@@ -154,7 +154,7 @@ class WriteBacks:
                 if id_ not in states and id_ not in to_come:
                     continue
                 piece = accepted.get(id_)
-                lines = fragments.lines(piece.sha, piece.offset, piece.length_bytes) if piece is not None else []
+                lines = fragments.lines(piece.slice) if piece is not None else []
                 records = [json.loads(line) for line in lines]
                 state = states.get(id_, _NOT_YET)
                 yield (

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from harness.base.ids import ItemId
+from harness.base.ids import ItemId, Sha
 from harness.base.reason import Reason
+from harness.base.slices import Slice
 from harness.core.events import (
     Event,
     GroupQueued,
     ItemFailed,
     ItemStruck,
 )
-from harness.core.open_attempt import Member, Open, Span
+from harness.core.open_attempt import Member, Open
 from harness.core.settle import settle
 from harness.core.types import (
     Accepted,
@@ -77,7 +78,7 @@ def settled(
     ending = Ending((), (), fault, SessionFacts(cost_usd=cost), timedelta(seconds=3))
     by_item = {member.id: verdict for member, verdict in zip(attempt.members, verdicts, strict=True)}
     usable = any(not (isinstance(verdict, Rejected) and verdict.missing) for verdict in verdicts)
-    spans = {item: Span("s", 0, 1, 1) for item, verdict in by_item.items() if isinstance(verdict, Accepted)}
+    spans = {item: Slice(Sha("s"), 0, 1) for item, verdict in by_item.items() if isinstance(verdict, Accepted)}
     return settle(attempt, ending, Judgement(by_item, usable), spans, NOW)
 
 

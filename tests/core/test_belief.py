@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from harness.base.ids import Sha
+from harness.base.slices import Slice
 from harness.core.claims import claims
 from harness.core.events import AttemptEnded, Event, GroupQueued, HoldPlaced, ItemAccepted, UsageSettled
 from harness.core.faults import CANCELLED, SUPERVISOR_LOST, USAGE_LIMIT, classify, consequence
-from harness.core.open_attempt import Open, Span
+from harness.core.open_attempt import Open
 from harness.core.settle import BELIEVED, settle
 from harness.core.symptoms import RateLimit, Symptoms
 from harness.core.types import Ending, Fault, Judgement, SessionFacts
@@ -42,7 +44,7 @@ def told(word: str, *, used_tools: bool) -> Fault:
 
 def events_of(open_: Open, fault: Fault | None, **facts: Any) -> list[Event]:
     verdicts = {member.id: MISSING if fault else GOOD for member in open_.members}
-    spans = {} if fault else {member.id: Span("s", 0, 1, 1) for member in open_.members}
+    spans = {} if fault else {member.id: Slice(Sha("s"), 0, 1) for member in open_.members}
     facts = {"cost_usd": Decimal("0.1")} | facts
     ending = Ending((), (), fault, SessionFacts(**facts), timedelta(seconds=3))
     return settle(open_, ending, Judgement(verdicts, usable=fault is None), spans, NOW)

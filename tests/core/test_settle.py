@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.base.ids import ItemId
+from harness.base.ids import ItemId, Sha
 from harness.base.reason import Reason
+from harness.base.slices import Slice
 from harness.core import settle as settling
 from harness.core.events import (
     AttemptEnded,
@@ -38,7 +39,7 @@ from harness.core.faults import (
     TURN_LIMIT,
     USAGE_LIMIT,
 )
-from harness.core.open_attempt import Member, Open, Span
+from harness.core.open_attempt import Member, Open
 from harness.core.rejections import of_fault
 from harness.core.settle import MOST_BREAKDOWNS, recover, settle
 from harness.core.types import (
@@ -317,7 +318,7 @@ def test_failed_attempts_that_touch_one_item_are_bounded_and_only_the_poisoned_f
 def test_an_attempt_judged_once_more_accepts_and_nothing_else() -> None:
     attempt = an_attempt([2, 3, 1])
     by_item: dict[ItemId, Verdict] = {ItemId("i0"): GOOD, ItemId("i1"): BAD, ItemId("i2"): MISSING}
-    judgement, spans = Judgement(by_item, usable=True), {ItemId("i0"): Span("s", 0, 1, 1)}
+    judgement, spans = Judgement(by_item, usable=True), {ItemId("i0"): Slice(Sha("s"), 0, 1)}
     events = recover(attempt.attempt, attempt.batch, attempt.members, judgement, spans)
     assert events == [ItemAccepted(7, 1, "i0", "s", 0, 1, 1, rejudged=True)]
     broken = Judgement(by_item, usable=True, broken_check=a_fault(BROKEN_CHECK, "config"))

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from harness.base.artifacts import ArtifactStore
 from harness.base.errors import BrokenSetupError, LedgerDamagedError
 from harness.base.ids import ItemId, Sha
+from harness.base.slices import ItemSlice, Slice
 from harness.core.types import Accepted
 from harness.job.job import OutputSpec, Shape
 from harness.outputs import merge, merged_folder
 from harness.outputs.formats import MOST_MORE_COLUMNS
-from harness.outputs.merge import Piece, fragment, hash_of, keep_aside, prepare, publish
+from harness.outputs.merge import fragment, hash_of, keep_aside, prepare, publish
 from harness.outputs.parse import canonical
 from tests.covers import covers
 
@@ -41,15 +42,15 @@ def _spec(shape: Shape = "array", file: str = "output.json", schema: Any = None,
     return OutputSpec(file, shape, key, ".id", (), schema, None)
 
 
-def _put(store: ArtifactStore, records: dict[str, list[Any]]) -> dict[str, Piece]:
+def _put(store: ArtifactStore, records: dict[str, list[Any]]) -> dict[str, ItemSlice]:
     """One attempt's accepted records."""
     ids = [ItemId(id_) for id_ in records]
     kept = fragment({id_: Accepted(tuple(records[id_])) for id_ in ids}, ids)
-    sha = store.put(kept.content)
-    return {id_: Piece(id_, sha, kept.spans[id_].offset, kept.spans[id_].length_bytes) for id_ in ids}
+    assert {piece.sha for piece in kept.slices.values()} <= {store.put(kept.content)}
+    return {id_: ItemSlice(id_, kept.slices[id_]) for id_ in ids}
 
 
-def _merged(target: Path, pieces: Iterable[Piece], output: OutputSpec, store: ArtifactStore) -> bytes:
+def _merged(target: Path, pieces: Iterable[ItemSlice], output: OutputSpec, store: ArtifactStore) -> bytes:
     prepared = prepare(target, pieces, output, store)
     publish(prepared)
     assert hash_of(target) == prepared.sha
@@ -190,7 +191,7 @@ def test_O15_any_completion_order_and_any_grouping_give_the_same_bytes(
     chance = random.Random(seed)
     left = list(records)
     chance.shuffle(left)
-    apart: dict[str, Piece] = {}
+    apart: dict[str, ItemSlice] = {}
     while left:
         group = [left.pop() for _ in range(chance.randint(1, len(left)))]
         apart |= _put(store, {id_: records[id_] for id_ in group})
@@ -205,7 +206,7 @@ def test_more_fragments_than_may_be_open_are_read_in_any_order(tmp_path: Path, s
     before = _open_files()
     most = 0
 
-    def watched() -> Iterator[Piece]:
+    def watched() -> Iterator[ItemSlice]:
         nonlocal most
         for piece in in_order:
             most = max(most, _open_files())
@@ -224,7 +225,7 @@ def _open_files() -> int:
 # --- a folder ---------------------------------------------------------------------------------------------------------
 
 
-def _files(store: ArtifactStore, contents: dict[str, bytes], folder: str = "") -> list[Piece]:
+def _files(store: ArtifactStore, contents: dict[str, bytes], folder: str = "") -> list[ItemSlice]:
     records = {
         id_: [{"id": id_, "file": f"{folder}{id_}.md", "sha": store.put(content), "size": len(content)}]
         for id_, content in contents.items()
@@ -356,7 +357,7 @@ def test_what_killed_merges_left_beside_the_target_is_removed(tmp_path: Path, st
 def test_T04_a_changed_or_missing_artifact_is_refused(tmp_path: Path, store: ArtifactStore, shape: Shape) -> None:
     pieces = _files(store, {"A": b"one"})
     spec = _spec(shape, "{id}.md")
-    artifact = store.path(Sha(store.put(b"one")) if shape == "files" else pieces[0].sha)
+    artifact = store.path(Sha(store.put(b"one")) if shape == "files" else pieces[0].slice.sha)
     artifact.chmod(0o600)
     content = artifact.read_bytes()
     artifact.write_bytes(content[:-2] + b"x" + content[-1:])
@@ -368,11 +369,13 @@ def test_T04_a_changed_or_missing_artifact_is_refused(tmp_path: Path, store: Art
     assert [path.name for path in tmp_path.iterdir()] == ["artifacts"]
 
 
-def test_a_span_that_is_not_whole_lines_of_the_fragment_is_refused(tmp_path: Path, store: ArtifactStore) -> None:
+def test_a_slice_that_is_not_whole_lines_of_the_fragment_is_refused(tmp_path: Path, store: ArtifactStore) -> None:
     piece = _put(store, {"A": [1, 2]})["A"]
     for offset, length in ((0, 3), (0, 5), (4, 2)):
         with pytest.raises(LedgerDamagedError, match="no records at"):
-            prepare(tmp_path / "all.json", [Piece(piece.item, piece.sha, offset, length)], _spec(), store)
+            prepare(
+                tmp_path / "all.json", [ItemSlice(piece.item, Slice(piece.slice.sha, offset, length))], _spec(), store
+            )
 
 
 def test_O17_the_pieces_are_streamed(tmp_path: Path, store: ArtifactStore, monkeypatch: pytest.MonkeyPatch) -> None:

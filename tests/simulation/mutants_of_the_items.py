@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.base.slices import ItemSlice, Slice
 from harness.core import events as e
 from harness.core import settle as settling
 from harness.core.advance import Waiting, plan_parts
@@ -139,11 +140,9 @@ MUTANTS.append(Mutant("salvage ends nothing", _salvage(_end_nothing), ("V5", "V1
 
 @mutant("V2")
 def _merged_in_order_of_acceptance(patch: pytest.MonkeyPatch) -> None:
-    def by_sequence(db: sqlite3.Connection, phase: int) -> Iterator[pieces.Piece]:
-        rows = db.execute(
-            "SELECT item, sha, offset, length_bytes, records FROM accepted WHERE phase = ? ORDER BY seq", (phase,)
-        )
-        return (pieces.Piece(*row) for row in rows)
+    def by_sequence(db: sqlite3.Connection, phase: int) -> Iterator[ItemSlice]:
+        rows = db.execute("SELECT item, sha, offset, length_bytes FROM accepted WHERE phase = ? ORDER BY seq", (phase,))
+        return (ItemSlice(item, Slice(*place)) for item, *place in rows)
 
     patch.setattr(pieces, "merge_pieces", by_sequence)
 

@@ -13,7 +13,6 @@ from harness.base.reason import Reason
 from harness.core import events as e
 from harness.core import run_events as r
 from harness.core.faults import SUPERVISOR_LOST
-from harness.core.open_attempt import Span
 from harness.core.settle import settle
 from harness.core.types import Accepted, Ending, Fault, Json, Judgement, Rejected, SessionFacts, Verdict
 from harness.ledger import group_queries, run_queries
@@ -126,8 +125,8 @@ class Night:
     ) -> int:
         accepted = {id_: verdict for id_, verdict in verdicts.items() if isinstance(verdict, Accepted)}
         kept = fragment(accepted, [id_ for id_ in group.items if id_ in accepted])
-        sha = self.store.put(kept.content) if accepted else ""
-        spans = {id_: Span(sha, span.offset, span.length_bytes, span.records) for id_, span in kept.spans.items()}
+        if accepted:
+            self.store.put(kept.content)
         facts = SessionFacts(
             model="claude-sonnet-5",
             cost_usd=Decimal(cost) if cost else None,
@@ -141,7 +140,7 @@ class Night:
         open_ = open_attempt(self.ledger.db, AttemptId(number), self.strikes)
         judgement = Judgement(verdicts, usable=fault is None)
         with self.ledger.transaction() as transaction:
-            transaction.record(settle(open_, ending, judgement, spans, self.clock.now()))
+            transaction.record(settle(open_, ending, judgement, kept.slices, self.clock.now()))
             follow(transaction, group.batch.phase, group.batch.number)
         return number
 

@@ -1,15 +1,34 @@
-"""Reads accepted records back out of the store, slice by slice."""
+"""Where accepted records lie in the store, and the one reader of them: each fragment is verified once, then cut."""
 
 import hashlib
+import json
 from collections import OrderedDict
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from harness.base.artifacts import ArtifactStore, Source
 from harness.base.errors import LedgerDamagedError
-from harness.base.ids import Sha
+from harness.base.ids import ItemId, Sha
 
 _MOST_OPEN: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Whole lines of the fragment `sha` in the store: the accepted records of one item, one a line."""
+
+    sha: Sha
+    offset: int
+    length_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSlice:
+    """The accepted records of one item."""
+
+    item: ItemId
+    slice: Slice
 
 
 class Fragments:
@@ -29,14 +48,19 @@ class Fragments:
         while self._open:
             self._open.popitem()[1].close()
 
-    def lines(self, sha: Sha, offset: int, length_bytes: int) -> list[bytes]:
-        """Whole lines of a fragment, without line ends. LedgerDamagedError when they are not what was stored."""
-        source = self._source(sha)
-        source.seek(offset)
-        content = source.read(length_bytes)
-        if len(content) != length_bytes or not content.endswith(b"\n"):
-            raise LedgerDamagedError(f"artifact {sha} has no records at {offset} to {offset + length_bytes}")
+    def lines(self, place: Slice) -> list[bytes]:
+        """Without line ends. LedgerDamagedError when they are not what was stored."""
+        source = self._source(place.sha)
+        source.seek(place.offset)
+        content = source.read(place.length_bytes)
+        if len(content) != place.length_bytes or not content.endswith(b"\n"):
+            end = place.offset + place.length_bytes
+            raise LedgerDamagedError(f"artifact {place.sha} has no records at {place.offset} to {end}")
         return content[:-1].split(b"\n")
+
+    def records(self, place: Slice) -> list[Any]:
+        """The same, as JSON values."""
+        return [json.loads(line) for line in self.lines(place)]
 
     def _source(self, sha: Sha) -> Source:
         if sha in self._open:
