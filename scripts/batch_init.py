@@ -26,6 +26,7 @@ def main(*, reset: bool) -> None:
     from harness.sources.read import read
     from harness.supervisor.backup import backup
     from harness.supervisor.state_folder import make_state_folder, open_ledger
+    from harness.views.reason_words import reasons_text
 
     clock, job = SystemClock(), load(MANIFEST)
     make_state_folder(job)
@@ -39,7 +40,8 @@ def main(*, reset: bool) -> None:
             make_state_folder(job)
         with closing(open_ledger(job, clock)) as ledger:
             plan_or_check(job, ledger, Look(clock.now(), bounded))
-            progress_file.write(job.folder / "batch_progress.json", progress_file.build(ledger.db, clock.now()))
+            projection = progress_file.build(ledger.db, clock.now(), reasons_text)
+            progress_file.write(job.folder / "batch_progress.json", projection)
             counts = job_counts(ledger.db)
     print(f"{job.name}: {counts.done} done, {counts.failed} failed, {counts.pending + counts.running} pending; {START}")
 

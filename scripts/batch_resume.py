@@ -33,9 +33,10 @@ def progress(state: Path) -> dict[str, Any]:
     from harness.base.clock import SystemClock
     from harness.ledger.progress_file import build
     from harness.views.ledger_reading import reading
+    from harness.views.reason_words import reasons_text
 
     with reading(state) as db:
-        return build(db, SystemClock().now())
+        return build(db, SystemClock().now(), reasons_text)
 
 
 if __name__ == "__main__":

@@ -23,10 +23,11 @@ def main(*, rehearsal: bool) -> None:
     from harness.ledger.progress_file import failed_items
     from harness.sources.read import read
     from harness.views.ledger_reading import reading
+    from harness.views.reason_words import reasons_text
 
     job = load(MANIFEST, rehearsal=rehearsal)
     with reading(job.state) as db:
-        reasons = {failed["name"]: failed["reason"] for failed in failed_items(db)}
+        reasons = {failed.item: reasons_text(failed.reasons) for failed in failed_items(db)}
     with closing(Bounded()) as bounded:
         schools = [{**item.data, "name": item.id} for item in read(job, bounded).items]
     merged = job.phases[0].output.merge

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-DERIVED: Final[Mapping[str, int]] = MappingProxyType({"the schema of `fields`": 2, "the output contract": 1})
+DERIVED: Final[Mapping[str, int]] = MappingProxyType({"the schema of `fields`": 2, "the output contract": 2})
 """Runs of version 0.1.0 recorded none: all of theirs count as version 1."""
 
 

@@ -348,6 +348,10 @@ class Job:
             return phase.join.id if phase.join is not None else phase.id or ".id"
         return self.items.id if self.items.file is not None else None
 
+    def derived_from(self, phase: int) -> tuple[PhaseSpec, ...]:
+        """The phases whose items are made out of the records of this one."""
+        return tuple(later for later in self.phases if later.from_ == phase and later.rows is not None)
+
     def phase(self, number: int) -> PhaseSpec:
         return self.phases[number - 1]
 

@@ -56,4 +56,5 @@ def _next_prompt(job: Job, db: sqlite3.Connection, work_path: WorkPath) -> Rende
 
 def _rendered(job: Job, work: Work, attempt: AttemptId, work_path: WorkPath) -> Rendered:
     folder = job.state / attempt_folder(attempt, work.batch.phase, work.batch.number, work.batch.part)
-    return render(work, job.vars, f"{work_path(folder)}/{work.output.file}")
+    path = f"{work_path(folder)}/{work.output.file}"
+    return render(work, job.vars, path, job.derived_from(work.phase.number))

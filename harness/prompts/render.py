@@ -43,14 +43,15 @@ class TooMuchToFillError(UsageError):
     """Filling the template takes too long, too much memory, or gives too long a prompt."""
 
 
-def render(work: Work, job_vars: Mapping[str, Json], output_path: str) -> Rendered:
-    """What the session of one group is told. `output_path` is the output file as the session sees it.
+def render(work: Work, job_vars: Mapping[str, Json], output_path: str, makes: Sequence[PhaseSpec] = ()) -> Rendered:
+    """What the session of one group is told. `output_path` is the output file as the session sees it, `makes` are the
+    phases whose items are derived from its records.
 
     UsageError, with the line of the template, when the template asks for something that these items do not have, or
     passes a bound (TooMuchToFillError).
     """
     with closing(Bounded()) as bounded:
-        return _rendered(work, _values(work, job_vars, output_path), bounded)
+        return _rendered(work, _values(work, job_vars, output_path), bounded, makes)
 
 
 def uses_context(phase: PhaseSpec) -> bool:
@@ -107,10 +108,10 @@ def _values(work: Work, job_vars: Mapping[str, Json], output_path: str) -> dict[
     return {**values, "item": values["items"][0]} if len(work.items) == 1 else values
 
 
-def _rendered(work: Work, values: Mapping[str, Json], bounded: Bounded) -> Rendered:
+def _rendered(work: Work, values: Mapping[str, Json], bounded: Bounded, makes: Sequence[PhaseSpec] = ()) -> Rendered:
     phase, batch = work.phase, work.view
     task = _filled(phase, batch, values, bounded)
-    told = contract(phase, work.items, values["output"]["path"])
+    told = contract(phase, work.items, values["output"]["path"], makes)
     prompt = laid_out(first_line(phase, batch), task, retry_part(work.items, work.reasons), told)
     prompt = prompt.encode(errors="replace").decode()
     if len(prompt) > MOST_CHARACTERS:

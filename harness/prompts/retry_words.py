@@ -42,8 +42,12 @@ def _wrong_shape(facts: Facts) -> str:
     return f"{quoted(facts['file'])} contained a JSON {facts['got']}. Write {expected[facts['shape']]}."
 
 
+def _place(facts: Facts) -> str:
+    return "In the record" if facts["field"] == "." else f"At `{facts['field']}`"
+
+
 def _must_hold(facts: Facts) -> str:
-    return str(facts.get("says") or f"This jq expression must be true for each record: {facts['program']}")
+    return f"Requirement not met: {facts.get('says') or 'this jq expression must be true: ' + facts['program']}"
 
 
 def _source_not_fetched(facts: Facts) -> str:
@@ -90,7 +94,7 @@ WORDS: Final[Words] = {
     "duplicate_key": "Two different records had the key {key:q} at `{path}`. Use each key only once.",
     "key_differs": "The record stored under the name {name:q} had {got} at `{path}`. Make the two equal.",
     "key_has_no_place": "The value stored under the name {name:q} cannot have its key at `{path}`. Store a record.",
-    "schema": "At `{field}`: {message}",
+    "schema": lambda facts: f"{_place(facts)}: {facts['message']}",
     "jq_false": _must_hold,
     "jq_error": lambda facts: f"{_must_hold(facts)} (The check failed: {facts['error']})",
     "source_missing": f"There was no source at `{{place}}`. Give the URL of a page there. {_FETCH}",
@@ -110,7 +114,7 @@ WORDS: Final[Words] = {
     "rows_left_out": "The {noun:plural} {ids:names}{more:more} were left out. Include every one.",
     "row_unplanned": "The {noun} {id:q} is in no batch of the plan. Put it into one.",
     "plan_missing": "There was no batch plan at `{path}`. Put it there.",
-    "plan_flaw": "At `{field}`: {message}",
+    "plan_flaw": lambda facts: f"{_place(facts)}: {facts['message']}",
     "more": "There were {number:n} more problems like these.",
 }
 # fmt: on

@@ -75,7 +75,9 @@ def spec_of(run: RunContext, work: Work, identity: Identity) -> AttemptSpec:
         session_id=identity.session_id,
         folder=folder,
         work=work,
-        rendered=render(work, job.vars, f"{run.executor.work_path(folder)}/{work.output.file}"),
+        rendered=render(
+            work, job.vars, f"{run.executor.work_path(folder)}/{work.output.file}", job.derived_from(work.phase.number)
+        ),
         caps=Caps(cost_cap(job), turns_cap(job, work.phase), job.max_output),
         readable=job.readable,
         rehearsal=job.rehearsal,

@@ -45,7 +45,7 @@ def judge_in(job: Job, bounded: Bounded) -> JudgeIn:
     breakdowns, joined = Breakdowns(), joined_rows(replace(job, phases=(*job.phases, *planning.values())), bounded)
 
     async def judged(store: ArtifactStore, work: Work, produced: Produced) -> Judgement:
-        making = [later for later in job.phases if later.from_ == work.batch.phase and later.rows is not None]
+        making = list(job.derived_from(work.batch.phase))
         accepted = partial(accepted_before, job, work.batch.phase)
         fetches = partial(fetches_in_folder, produced.folder)
         checker = Checker(work, bounded, dict[str, Json](job.vars), breakdowns, accepted, fetches)

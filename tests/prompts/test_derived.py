@@ -12,7 +12,7 @@ from harness.prompts.contract import contract
 GOLDEN = Path(__file__).resolve().parents[1] / "golden/fingerprints/0.1.0"
 KNOWN = {
     ("the schema of `fields`", 2): "b313a0477a193c4b",
-    ("the output contract", 1): "f24e39316f8fca49",
+    ("the output contract", 2): "db0a80c74d2ed897",
 }
 
 
