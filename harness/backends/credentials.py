@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from harness.base.clock import Clock
 from harness.base.errors import Problem, UsageError
 from harness.base.userinfo import secrets_of, userinfo, without_userinfo
+from harness.core.messages import Message
 
 Kind = Literal["api_key", "oauth_token", "auth_token"]
 VARIABLE: Mapping[Kind, str] = {
@@ -41,7 +42,7 @@ class Supply(Protocol):
         """For a session that starts now; asked only while nothing holds."""
         ...
 
-    def hold(self, now: datetime) -> tuple[datetime, str] | None:
+    def hold(self, now: datetime) -> tuple[datetime, Message] | None:
         """Until when nothing may start for want of a credential, and why; looked at before every start."""
         ...
 

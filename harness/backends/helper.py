@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.backends.credentials import Credential, gateway
 from harness.base.child import output_of
 from harness.base.clock import Clock
+from harness.core.messages import Message, message
 from harness.job.job import HelperSpec
 
 _LOOK = timedelta(seconds=15)
@@ -24,7 +25,7 @@ class HelperSupply:
         self._environ = environ
         self._key = ""
         self._since: datetime | None = None
-        self._trouble = ""
+        self._failure: Message | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -35,10 +36,10 @@ class HelperSupply:
             self._helper.gives, self._key, gateway(self._environ), account="\0".join(self._helper.command)
         )
 
-    def hold(self, now: datetime) -> tuple[datetime, str] | None:
+    def hold(self, now: datetime) -> tuple[datetime, Message] | None:
         if self._age(now) < self._helper.lifetime:
             return None
-        return now + _LOOK, self._trouble or "the helper is asked for a key"
+        return now + _LOOK, self._failure or message("asking_helper")
 
     def describe(self) -> str:
         where = f" at {base_url}" if (base_url := self.current().base_url) else ""
@@ -51,23 +52,23 @@ class HelperSupply:
                 wake()
             await clock.sleep(_LOOK.total_seconds())
 
-    async def ask(self, now: datetime) -> str:
-        """Run it; why that gave no key, or nothing. A key that still lives stays in use."""
+    async def ask(self, now: datetime) -> Message | None:
+        """Run it; why that gave no key, or None. A key that still lives stays in use."""
         try:
             printed = await output_of(self._helper.command, self._variables(), self._folder, timeout_s=_HELPER_S)
         except OSError as error:
-            self._trouble = f"the helper cannot be started: {error}"
-            return self._trouble
+            self._failure = message("helper_not_started", error=str(error))
+            return self._failure
         key = printed.output.decode(errors="replace").strip()
         if printed.code is None:
-            self._trouble = f"the helper took longer than {_HELPER_S:.0f} s, or printed without end"
+            self._failure = message("helper_timed_out", seconds=int(_HELPER_S))
         elif printed.code != 0:
-            self._trouble = f"the helper ended with exit code {printed.code}"
+            self._failure = message("helper_failed", exit_code=printed.code)
         elif not key or not key.isascii() or not key.isprintable() or len(key) > _MOST_KEY_CHARS:
-            self._trouble = "the helper printed no key: expected one line of printable characters"
+            self._failure = message("helper_gave_no_key")
         else:
-            self._key, self._since, self._trouble = key, now, ""
-        return self._trouble
+            self._key, self._since, self._failure = key, now, None
+        return self._failure
 
     def _variables(self) -> dict[str, str]:
         """Of the environment, little and what the manifest names: no key of another account is among it."""

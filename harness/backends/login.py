@@ -21,6 +21,7 @@ from harness.backends.credentials import Credential
 from harness.base.child import output_of, run
 from harness.base.clock import Clock
 from harness.base.files import make_folder
+from harness.core.messages import Message, message
 
 RENEWABLE = timedelta(minutes=5) - timedelta(seconds=2)
 """How long before its end Claude Code renews a token."""
@@ -128,20 +129,17 @@ class LoginSupply:
         account = str(self._home.folder.absolute())
         return Credential("oauth_token", self._last.token, self._base_url, account=account)
 
-    def hold(self, now: datetime) -> tuple[datetime, str] | None:
+    def hold(self, now: datetime) -> tuple[datetime, Message] | None:
         login = self._login
         if login is None:
-            return (
-                now + _LOOK,
-                "Claude Code is not logged in any more: run `claude auth login`, the job goes on by itself",
-            )
+            return now + _LOOK, message("logged_out")
         if login.ends is None or login.ends - now >= self._renewal.least:
             return None
         if login.ends - now > RENEWABLE:
-            return login.ends - RENEWABLE, "the token of Claude Code's login ends soon and cannot be renewed earlier"
+            return login.ends - RENEWABLE, message("token_ends_soon")
         if self._failures:
-            return now + _LOOK, "Claude Code could not renew its login: see `claude auth status`"
-        return now + _LOOK, "Claude Code renews its login"
+            return now + _LOOK, message("renewal_failed")
+        return now + _LOOK, message("renewing_login")
 
     def describe(self) -> str:
         where = f" at {self._base_url}" if self._base_url else ""

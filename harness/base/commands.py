@@ -1,9 +1,9 @@
 """The command that a person or a program runs next about a job, as data; `views` and `cli` put it into sentences."""
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from harness.base.instances import origin_of
 from harness.base.texts import shown
@@ -35,6 +35,10 @@ class NextCommand:
         told = (*self.words, *file) if verb in _ABOUT_AN_ITEM else (*file, *self.words)
         which = () if self.instance is None else ("--as", self.instance)
         return shlex.join(["harness", verb, *told, *which, *(["--rehearsal"] if rehearsal else [])])
+
+    def as_json(self) -> dict[str, Any]:
+        """As a fact of a message; `NextCommand(**facts)` reads it."""
+        return {**asdict(self), "words": list(self.words)}
 
     def plus(self, *words: str) -> Self:
         """The same with more words."""

@@ -266,6 +266,7 @@ def play(
     from harness.views.facts import left_out
     from harness.views.ledger_reading import reading
     from harness.views.live_display import showing
+    from harness.views.messages import stop_line
     from harness.views.status import read_status
     from harness.views.status_text import lines
     from harness.views.wording import clean, counted
@@ -278,14 +279,14 @@ def play(
     with showing(job.state, plain=plain, bounds=job.gate) as display:
         finished = run_job(job, replace(options, containment=containment), display.heard)
     if finished.exit_code > 1:
-        say(_stop_line(finished.reason))
+        say(clean(stop_line(finished.message)))
     with reading(job.state) as db:
         out = left_out(db)
     if out:
         more = "" if job.rehearsal else f"; `{place.command('launch', '--add')}` appends them"
         say(f"{counted(out, f'new {clean(job.noun)}')} left out{more}")
     now = datetime.now(UTC)
-    said = None if _has_its_own_next_step(job, finished) else advice()
+    said = None if _has_its_own_next_step(finished) else advice()
     print_last(lines(read_status(job.state, now), now, place.named, settings=settings, advice=said))
     return finished.exit_code
 
@@ -302,18 +303,6 @@ def _chosen_walls(job: "Job") -> "Containment":
     return containment
 
 
-def _has_its_own_next_step(job: "Job", finished: "Finished") -> bool:
+def _has_its_own_next_step(finished: "Finished") -> bool:
     """A stop; but for that of a bad pilot, or of a phase that accepts nothing: those are what the advice is about."""
-    from harness.ledger.phase_queries import fruitless_phase
-    from harness.views.ledger_reading import reading
-
-    with reading(job.state) as db:
-        is_fruitless = finished.exit_code == 4 and fruitless_phase(db) is not None
-    return not is_fruitless and finished.exit_code > 1 and not finished.reason.startswith("the pilot ")
-
-
-def _stop_line(reason: str) -> str:
-    """`stopped: the budget ...`; a reason may have the word itself, `stopped by Ctrl-C`."""
-    from harness.views.wording import clean
-
-    return clean(reason if reason.startswith("stopped ") else f"stopped: {reason}")
+    return finished.exit_code > 1 and finished.message.kind not in ("pilot_failed", "nothing_accepted")

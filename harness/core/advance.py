@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import Literal
 
 from harness.core.events import BatchPlanned, Event
+from harness.core.messages import Message, message
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,10 @@ def needs_of(batch: BatchPlanned, needs: NeedsWhat, from_phase: int) -> tuple[Ne
     return (*((earlier,) if from_phase else ()), Need(batch.phase, batch.number - 1))
 
 
+FRUITLESS = 10
+"""Attempts after which a phase that has accepted nothing, or sessions that leave nothing usable, stop the run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tail:
     """The last strike-worthy attempts of this run, newest first."""
@@ -82,27 +87,20 @@ class Tail:
     """What each was denied, as text; empty for other faults."""
 
 
-def broken_setup(tail: Tail, fruitless: str | None) -> str | None:
-    """Why the prompt or the set-up must be broken, or None.
-
-    Ten whole failures in a row over ten groups; the same denial three times in a row; or a phase that has accepted
-    nothing after ten attempts (`fruitless` is `phase read`, or `the job` where it has one phase).
-    """
-    if fruitless is not None:
-        return f"{fruitless} has accepted nothing after ten attempts"
-    newest = tail.outcomes[:10]
-    if len(newest) == 10 and set(newest) == {"whole"} and len(set(tail.groups[:10])) == 10:
-        return "ten whole failures in a row over ten groups"
+def broken_setup(tail: Tail) -> Message | None:
+    """Why the prompt or the set-up must be broken, or None: ten whole failures in a row over ten groups, or the same
+    denial three times in a row."""
+    newest = tail.outcomes[:FRUITLESS]
+    if len(newest) == FRUITLESS and set(newest) == {"whole"} and len(set(tail.groups[:FRUITLESS])) == FRUITLESS:
+        return message("groups_failed", groups=FRUITLESS)
     denied = tail.denials[:3]
     if len(denied) == 3 and denied[0] and len(set(denied)) == 1 and len(set(tail.groups[:3])) == 3:
-        return f"the same tool was denied in every session: {denied[0]}"
+        return message("tool_denied", tool=denied[0], sessions=3)
     return None
 
 
 BREAKDOWNS = 10
 """Attempts, one after the other, that this machine may break before the run stops."""
-
-_IF_IT_IS_WELL = "if this machine is well, launch again: an item that goes on breaking down is then the cause"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,7 @@ class Ended:
     detail: str
 
 
-def broken_machine(newest_first: Sequence[Ended]) -> str | None:
+def broken_machine(newest_first: Sequence[Ended]) -> Message | None:
     """Why this machine must be broken, or None: ten breakdowns in a row, each started after the one before had ended.
 
     So sessions that are lost together count once, however many there were. Without this bound nothing would ever stop
@@ -128,6 +126,5 @@ def broken_machine(newest_first: Sequence[Ended]) -> str | None:
         if before is None or attempt.ended_seq < before:
             in_a_row, before = in_a_row + 1, attempt.started_seq
         if in_a_row == BREAKDOWNS:
-            detail = newest_first[0].detail
-            return f"this machine broke ten sessions in a row: {detail}; {_IF_IT_IS_WELL}"
+            return message("host_broken", sessions=BREAKDOWNS, detail=newest_first[0].detail)
     return None

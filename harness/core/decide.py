@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 
 from harness.base.ids import GroupId
 from harness.core.gate import Closed
-
-NOTHING_LEFT: Final = "nothing is left to do"
+from harness.core.messages import Message, message
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +25,9 @@ class Snapshot:
     """Sessions that the gate lets run at once."""
     closed: Closed | None
     """What keeps the gate closed, and until when."""
-    hopeless: str | None
+    hopeless: Message | None
     """Why it makes no sense to wait until then."""
-    cap_reached: str | None
+    cap_reached: Message | None
     """The cap that another session would go beyond."""
     paused: bool
     spent_microusd: int
@@ -59,7 +58,7 @@ class Stop:
     """The run is over. `finished` is for the ledger to turn into exit code 0 or 1."""
 
     why: Literal["finished", "budget", "operator", "late", "broken"]
-    reason: str
+    message: Message
 
 
 Decision = Start | Wait | Stop
@@ -70,7 +69,7 @@ def decide(now_is: Snapshot) -> Decision:
     if now_is.stop is not None:
         return Wait(None, "ending") if now_is.running else now_is.stop
     if now_is.next_group is None:
-        return Wait(None, "sessions") if now_is.running else Stop("finished", NOTHING_LEFT)
+        return Wait(None, "sessions") if now_is.running else Stop("finished", message("nothing_left"))
     if now_is.paused:
         return Wait(None, "paused")
     if now_is.closed is not None:
@@ -92,4 +91,8 @@ def _within_budget(now_is: Snapshot, group: GroupId) -> Decision:
         return Start(group, lead=now_is.needs_lead)
     if now_is.running:
         return Wait(None, "budget")
-    return Stop("budget", "the budget cannot pay for another session")
+    reserves = now_is.reservation_microusd
+    return Stop(
+        "budget",
+        message("budget", budget_microusd=budget, spent_microusd=now_is.spent_microusd, needed_microusd=reserves),
+    )

@@ -13,6 +13,8 @@ from harness.core.rejections import ItemError
 from harness.core.run_events import (
     CancelAsked,
     FingerprintKept,
+    HoldLifted,
+    HoldPlaced,
     Paused,
     PilotJudged,
     PilotStarted,
@@ -326,22 +328,6 @@ class UsageSettled:
     turns: int
     told_microusd: int | None = None
     counted_microusd: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HoldPlaced:
-    """No new start before `until` (ISO 8601, UTC)."""
-
-    attempt: int
-    reason: str
-    until: str
-
-
-@dataclass(frozen=True, slots=True)
-class HoldLifted:
-    """The provider answered well again, or a person lifted the hold."""
-
-    who: str
 
 
 Outcome = Literal["well", "partly", "whole", "excused", "stopped"]

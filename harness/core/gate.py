@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from harness.base.clock import to_text
 from harness.core.faults import USAGE_LIMIT
+from harness.core.messages import Message, message
 from harness.core.resets import told_reset
 from harness.core.types import Fault, SessionEvent
 from harness.job.bounds import Bounds
@@ -75,7 +77,7 @@ class Closed:
 
     until: datetime
     why: Literal["hold", "window", "rate", "stagger"]
-    reason: str
+    message: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Passing:
     """What the gate looks at besides its own state. `starts`: the last starts, oldest first."""
 
     bounds: Bounds
-    hold: tuple[datetime, str] | None
+    hold: tuple[datetime, Message] | None
     starts: Sequence[datetime]
     is_ramping: bool
     deadline: datetime | None
@@ -96,35 +98,30 @@ def closed(passing: Passing, now: datetime) -> Closed | None:
     if passing.hold is not None and now < passing.hold[0]:
         closings.append(Closed(passing.hold[0], "hold", passing.hold[1]))
     if bounds.window is not None and (opens := bounds.window.opens(now)):
-        closings.append(Closed(opens, "window", f"outside the window {bounds.window.in_words()}"))
+        closings.append(Closed(opens, "window", message("outside_window", window=bounds.window.in_words())))
     if bounds.rate is not None and (opens := bounds.rate.opens(starts, now)):
-        closings.append(Closed(opens, "rate", f"at the rate {bounds.rate.in_words()}"))
+        closings.append(Closed(opens, "rate", message("at_rate", rate=bounds.rate.in_words())))
     if passing.is_ramping and starts and starts[-1] <= now < starts[-1] + _STAGGER:
-        closings.append(Closed(starts[-1] + _STAGGER, "stagger", "one after the other while the gate opens again"))
+        closings.append(Closed(starts[-1] + _STAGGER, "stagger", message("staggered")))
     return max(closings, key=lambda closing: closing.until, default=None)
 
 
-def too_long(closing: Closed, deadline: datetime | None, now: datetime) -> str | None:
+def too_long(closing: Closed, deadline: datetime | None, now: datetime) -> Message | None:
     """Why it makes no sense to wait for the gate to open: it opens after the deadline, or more than a day ahead."""
-    opens = f"{closing.until.astimezone():%A %Y-%m-%d %H:%M}"
+    because, opens = closing.message.as_json(), to_text(closing.until)
     if deadline is not None and closing.until >= deadline:
-        return f"{closing.reason}: nothing can start before {opens}, after the deadline"
+        return message("opens_after_deadline", because=because, opens=opens, deadline=to_text(deadline))
     if deadline is None and closing.until - now > LONGEST_WAIT:
-        return (
-            f"{closing.reason}: nothing can start before {opens}; run the same command then, or name a later deadline"
-        )
+        return message("opens_too_late", because=because, opens=opens)
     return None
 
 
-def held_back(bounds: Bounds, event: SessionEvent) -> tuple[datetime, str] | None:
+def held_back(bounds: Bounds, event: SessionEvent) -> tuple[datetime, Message] | None:
     """The hold that a plan's usage asks for: the reserve of `stop_at` is reached, or paid overage has begun."""
     if event.until is None:
         return None
     if event.is_overage and bounds.overage == "stop":
-        return event.until + _AFTER_RESET, "the plan is used up; overage is not wanted"
+        return event.until + _AFTER_RESET, message("plan_used_up")
     if bounds.stop_at is not None and event.utilization is not None and event.utilization >= bounds.stop_at:
-        return (
-            event.until + _AFTER_RESET,
-            f"the plan is used to {event.utilization:.0%}, stop_at is {bounds.stop_at:.0%}",
-        )
+        return event.until + _AFTER_RESET, message("plan_reserve", used=event.utilization, stop_at=bounds.stop_at)
     return None

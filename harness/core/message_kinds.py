@@ -1,26 +1,100 @@
 """Every kind of message, with facts as an example: what the ledger may hold, and what `views/messages.py` words.
 
-A kind is never renamed and never means something else; old ledgers hold it. A fact may be added: a message of an
+A kind is never renamed and never means something else: old ledgers hold it. A fact may be added; a message of an
 older version lacks it.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-StopKind = Literal["nothing_left",]
+# fmt: off
+StopKind = Literal[
+    "nothing_left", "rest_not_chosen", "chosen_wait", "until_settled", "until_waits", "budget", "cap_sessions",
+    "cap_turns", "cap_tokens", "stopped_by", "deadline", "start_nothing", "opens_after_deadline", "opens_too_late",
+    "pilot_failed", "lock_removed", "prompt_broken", "nothing_selected", "nothing_accepted", "groups_failed",
+    "tool_denied", "host_broken", "setup_broken", "host_error", "ledger_damaged",
+]
 """Why a run ended."""
 
-HoldKind = Literal["usage_limit"]
-"""What keeps every start back until a time."""
+HoldKind = Literal[
+    "provider_fault", "plan_used_up", "plan_reserve", "credential_refused", "probed_elsewhere", "met_elsewhere",
+    "outside_window", "at_rate", "at_rate_of_plan", "staggered", "logged_out", "token_ends_soon", "renewal_failed",
+    "renewing_login", "asking_helper", "helper_not_started", "helper_timed_out", "helper_failed", "helper_gave_no_key",
+]
+"""What holds back every start until a time."""
+# fmt: on
 
 NoteKind = Literal["byte_order_mark"]
 """Oddities of an attempt that did no harm."""
 
 Kind = Literal["told"] | StopKind | HoldKind | NoteKind
 
+_HOLD: Final = {"kind": "provider_fault", "facts": {"fault": "usage_limit"}}
+
 EXAMPLES: Final[Mapping[Kind, Mapping[str, Any]]] = {
     "told": {"text": "stopped by the deadline at 06:00"},
+    # why a run ended
     "nothing_left": {},
-    "usage_limit": {},
+    "rest_not_chosen": {"left": 21},
+    "chosen_wait": {"waiting": 3, "left": 21},
+    "until_settled": {"phase": "translate", "left": 40},
+    "until_waits": {"phase": "translate", "left": 40},
+    "budget": {"budget_microusd": 40_000_000, "spent_microusd": 38_400_000, "needed_microusd": 4_240_000},
+    "cap_sessions": {"cap": 40},
+    "cap_turns": {"cap": 400, "used": 380, "needed": 40},
+    "cap_tokens": {"cap": 2_000_000, "used": 2_031_400},
+    "stopped_by": {"who": "anna (pid 4711)"},
+    "deadline": {"deadline": "2026-11-21T06:00:00Z", "is_date": False},
+    "start_nothing": {},
+    "opens_after_deadline": {
+        "because": _HOLD,
+        "opens": "2026-11-21T09:00:02Z",
+        "deadline": "2026-11-21T06:00:00Z",
+    },
+    "opens_too_late": {"because": _HOLD, "opens": "2026-11-24T09:00:02Z"},
+    "pilot_failed": {"accepted": 1, "of": 9},
+    "lock_removed": {},
+    "prompt_broken": {"detail": "prompts/read.md:3:14: 'item.nmae' is undefined"},
+    "nothing_selected": {"phase": "write", "detail": "every category has fewer than 2 items"},
+    "nothing_accepted": {
+        "phase": "read",
+        "attempts": 10,
+        "synthetic": False,
+        "most_often": {
+            "reason": {"kind": "said", "facts": {"text": "name at least one coach"}, "field": None},
+            "count": 7,
+            "of": 10,
+            "item": "Lakeside",
+            "is_fault": False,
+        },
+        "command": {"verb": "why", "words": ["Lakeside"], "manifest": "job.yaml", "instance": None, "rehearsal": False},
+    },
+    "groups_failed": {"groups": 10},
+    "tool_denied": {"tool": "Bash", "sessions": 3},
+    "host_broken": {"sessions": 10, "detail": "killed by signal 9"},
+    "setup_broken": {"fault": "auth", "detail": "invalid x-api-key", "rehearsal": False, "instance": None},
+    "host_error": {"detail": "no space left on device: .harness/job/ledger.db"},
+    "ledger_damaged": {"detail": "the content 3fa9… is missing"},
+    # what holds back every start
+    "provider_fault": {"fault": "usage_limit"},
+    "plan_used_up": {},
+    "plan_reserve": {"used": 0.91, "stop_at": 0.9},
+    "credential_refused": {},
+    "probed_elsewhere": {},
+    "met_elsewhere": {"hold": _HOLD, "job": "West Region 2026"},
+    "outside_window": {"window": "22:00-07:00"},
+    "at_rate": {"rate": "10/min"},
+    "at_rate_of_plan": {"rate": "10/min", "phase": "research"},
+    "staggered": {},
+    "logged_out": {},
+    "token_ends_soon": {},
+    "renewal_failed": {},
+    "renewing_login": {},
+    "asking_helper": {},
+    "helper_not_started": {"error": "[Errno 2] No such file or directory: 'key.sh'"},
+    "helper_timed_out": {"seconds": 60},
+    "helper_failed": {"exit_code": 1},
+    "helper_gave_no_key": {},
+    # oddities of an attempt
     "byte_order_mark": {"file": "output.json"},
 }

@@ -5,11 +5,11 @@ JSON: an amount in micro-dollars (`*_microusd`), a count, a name, a time as ISO 
 another message as JSON; never a sentence of ours.
 """
 
+import json
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from harness.core.message_kinds import Kind
-from harness.core.types import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +17,13 @@ class Message:
     """`facts` has exactly the names that `message_kinds.EXAMPLES` shows for the kind."""
 
     kind: Kind
-    facts: dict[str, Json] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Json]:
+    def as_json(self) -> dict[str, Any]:
         return {"kind": self.kind, "facts": self.facts}
 
 
-def message(kind: Kind, **facts: Json) -> Message:
+def message(kind: Kind, **facts: Any) -> Message:
     """`message("budget", budget_microusd=40_000_000)`."""
     return Message(kind, facts)
 
@@ -31,6 +31,11 @@ def message(kind: Kind, **facts: Json) -> Message:
 def told(text: str) -> Message:
     """A sentence that an older version, or another program, has formed: it is shown as it is."""
     return Message("told", {"text": text})
+
+
+def from_json(text: str) -> Message:
+    """Out of the text of a column of the ledger."""
+    return message_from(json.loads(text))
 
 
 def message_from(value: Any) -> Message:

@@ -1,7 +1,9 @@
-"""The events of a run, of its pilot and of what people ask of it; the others, and their rules, are in core.events."""
+"""The events of a run, of its gate, of its pilot and of what people ask of it; the others, and their rules, are in
+core.events."""
 
 from dataclasses import dataclass, field
 
+from harness.core.messages import Message, message, told
 from harness.job.change import Change
 
 
@@ -26,10 +28,15 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """The supervisor stopped in order. A run without this entry was killed."""
+    """The supervisor stopped in order. A run without this entry was killed. `reason`: of older versions."""
 
     exit_code: int
-    reason: str
+    reason: str = ""
+    why: Message | None = None
+
+    @property
+    def message(self) -> Message:
+        return self.why or told(self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +55,38 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class CancelAsked:
-    """A person asked the run to end; `now` = without grace. `grace_s` is what running sessions get from here."""
+    """A person, or the deadline, asked the run to end; `now` = without grace. `grace_s` is what running sessions get
+    from here. In entries of older versions, without `why`, the deadline is a `who`."""
 
     who: str
     now: bool
     grace_s: float | None = None
+    why: Message | None = None
+
+    @property
+    def message(self) -> Message:
+        return self.why or message("stopped_by", who=self.who)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPlaced:
+    """No new start before `until` (ISO 8601, UTC). `reason` is the text of older versions."""
+
+    attempt: int
+    reason: str
+    until: str
+    why: Message | None = None
+
+    @property
+    def message(self) -> Message:
+        return self.why or told(self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldLifted:
+    """The provider answered well again, or a person lifted the hold."""
+
+    who: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,6 @@ from harness.core.events import (
     Event,
     FrozenOutput,
     GroupQueued,
-    HoldPlaced,
     ItemAccepted,
     ItemAdded,
     ItemFailed,
@@ -50,9 +49,11 @@ from harness.core.faults import (
 )
 from harness.core.gate import hold_until
 from harness.core.item_rounds import end_at_once
+from harness.core.messages import message
 from harness.core.money import to_micro
 from harness.core.open_attempt import Member, Open
 from harness.core.rejections import of_fault
+from harness.core.run_events import HoldPlaced
 from harness.core.types import Accepted, BatchRef, Ending, Fault, Judgement, Rejected
 
 BELIEVED = 3
@@ -93,7 +94,7 @@ def settle(
     events: list[Event] = [*accepted, _usage(open_, ending), *settled.events()]
     if fault is not None and fault.blame == "provider" and not claims(fault):
         until = hold_until(fault, open_.provider_faults_in_a_row + 1, now)
-        events.append(HoldPlaced(open_.attempt, str(fault.kind), to_text(until)))
+        events.append(HoldPlaced(open_.attempt, "", to_text(until), message("provider_fault", fault=str(fault.kind))))
     return [*events, _ended(open_, ending, judgement, fault, settled.outcome())]
 
 

@@ -32,6 +32,7 @@ from harness.executors.preflight import preflight
 from harness.job.job import Job
 from harness.job.load import load
 from harness.ledger.shared_holds import state_home
+from harness.views.messages import text_of
 from harness.views.wording import clean
 
 Grade = Literal["ok", "note", "broken"]
@@ -186,11 +187,11 @@ def credential(job: Job, *, is_own: bool, run_helper: bool) -> Finding:
 def _supply(found: Supply) -> Finding:
     """A login is only read."""
     now = datetime.now(UTC)
-    if isinstance(found, HelperSupply) and (trouble := asyncio.run(found.ask(now))):
-        return Finding("credential", "broken", clean(f"{found.describe()}: {trouble}"))
+    if isinstance(found, HelperSupply) and (failure := asyncio.run(found.ask(now))):
+        return Finding("credential", "broken", clean(f"{found.describe()}: {text_of(failure)}"))
     says = found.describe()
     if hold := found.hold(now):
-        says += f"; starts wait: {hold[1]}"
+        says += f"; starts wait: {text_of(hold[1])}"
     if not isinstance(found, LoginSupply) and LoginHome.of(os.environ, Path.home()).read() is not None:
         says += "; Claude Code is logged in here too, which is not used (auth: login would)"
     return Finding("credential", "note" if hold else "ok", clean(says))

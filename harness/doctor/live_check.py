@@ -13,7 +13,6 @@ from harness.backends.supply import find_supply
 from harness.base.errors import HarnessError, UsageError
 from harness.core.faults import ALL_ROWS
 from harness.core.money import in_words as money
-from harness.core.remedies import remedy
 from harness.doctor.examination import Finding
 from harness.job.job import Job
 from harness.job.load import load
@@ -21,6 +20,7 @@ from harness.ledger.recorded_attempts import newest_attempt
 from harness.ledger.shared_holds import state_home
 from harness.ledger.store import opened_for_reading
 from harness.supervisor.run import RunOptions, run_job
+from harness.views.remedies import remedy
 from harness.views.wording import clean, shorten
 
 CAP_USD: Final = Decimal("0.05")

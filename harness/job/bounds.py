@@ -99,6 +99,11 @@ class Deadline:
             return self.at.astimezone(started.tzinfo)
         return _next(self.at, started, zone)
 
+    @property
+    def is_date(self) -> bool:
+        """Once it has passed, nothing can start any more."""
+        return isinstance(self.at, datetime)
+
     def in_words(self) -> str:
         """`the deadline`, with its date where it is a moment: once that has passed, nothing can start any more."""
         return f"the deadline {self.at:%Y-%m-%d %H:%M}" if isinstance(self.at, datetime) else "the deadline"

@@ -201,16 +201,16 @@ def _usage_settled(db: sqlite3.Connection, seq: int, time: str, event: e.UsageSe
     )
 
 
-def _hold_placed(db: sqlite3.Connection, seq: int, time: str, event: e.HoldPlaced) -> None:
+def _hold_placed(db: sqlite3.Connection, seq: int, time: str, event: r.HoldPlaced) -> None:
     """The longer of two holds counts."""
     db.execute(
-        "UPDATE job SET hold_until = ?, hold_reason = ? WHERE hold_until IS NULL OR hold_until < ?",
-        (event.until, event.reason, event.until),
+        "UPDATE job SET hold_until = ?, hold_why = ? WHERE hold_until IS NULL OR hold_until < ?",
+        (event.until, to_json(event.message.as_json()), event.until),
     )
 
 
-def _hold_lifted(db: sqlite3.Connection, seq: int, time: str, event: e.HoldLifted) -> None:
-    db.execute("UPDATE job SET hold_until = NULL, hold_reason = NULL, provider_faults_in_a_row = 0")
+def _hold_lifted(db: sqlite3.Connection, seq: int, time: str, event: r.HoldLifted) -> None:
+    db.execute("UPDATE job SET hold_until = NULL, hold_why = NULL, provider_faults_in_a_row = 0")
 
 
 def _attempt_ended(db: sqlite3.Connection, seq: int, time: str, event: e.AttemptEnded) -> None:
@@ -259,7 +259,7 @@ def _attempt_ended(db: sqlite3.Connection, seq: int, time: str, event: e.Attempt
 
 def _run_started(db: sqlite3.Connection, seq: int, time: str, event: r.RunStarted) -> None:
     db.execute(
-        "UPDATE job SET run = run + 1, run_started_at = ?, run_is_open = 1, run_exit_code = NULL, run_reason = NULL,"
+        "UPDATE job SET run = run + 1, run_started_at = ?, run_is_open = 1, run_exit_code = NULL, run_why = NULL,"
         " run_ended_at = NULL, stop_asked_at = NULL, stop_grace_s = NULL",
         (time,),
     )
@@ -268,8 +268,8 @@ def _run_started(db: sqlite3.Connection, seq: int, time: str, event: r.RunStarte
 
 def _run_ended(db: sqlite3.Connection, seq: int, time: str, event: r.RunEnded) -> None:
     db.execute(
-        "UPDATE job SET run_is_open = 0, run_exit_code = ?, run_reason = ?, run_ended_at = ?",
-        (event.exit_code, event.reason, time),
+        "UPDATE job SET run_is_open = 0, run_exit_code = ?, run_why = ?, run_ended_at = ?",
+        (event.exit_code, to_json(event.message.as_json()), time),
     )
 
 
@@ -319,8 +319,8 @@ _APPLY: Appliers = {
     e.GroupsChosen: _groups_chosen,
     e.AttemptStarted: _attempt_started,
     e.UsageSettled: _usage_settled,
-    e.HoldPlaced: _hold_placed,
-    e.HoldLifted: _hold_lifted,
+    r.HoldPlaced: _hold_placed,
+    r.HoldLifted: _hold_lifted,
     e.AttemptEnded: _attempt_ended,
     r.RunStarted: _run_started,
     r.RunEnded: _run_ended,

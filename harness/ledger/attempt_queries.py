@@ -12,7 +12,7 @@ from harness.base.clock import from_text
 from harness.base.ids import AttemptId, Token
 from harness.base.instances import VAR
 from harness.core.advance import Ended, Tail
-from harness.core.remedies import remedy
+from harness.core.messages import Message, message
 from harness.ledger.group_queries import ReadyGroup, ready_group
 from harness.ledger.shapes import inside
 
@@ -68,15 +68,15 @@ def newest_ended(db: sqlite3.Connection) -> list[Ended]:
     return [Ended(started, ended, bool(is_breakdown), detail or "") for started, ended, is_breakdown, detail in rows]
 
 
-def stopped_by(db: sqlite3.Connection, attempt: AttemptId) -> str | None:
-    """Why this attempt showed the set-up to be broken, and what to do about it, or None."""
+def stopped_by(db: sqlite3.Connection, attempt: AttemptId) -> Message | None:
+    """Why this attempt showed the set-up to be broken, or None."""
     row = db.execute("SELECT detail, fault FROM attempts WHERE id = ? AND outcome = 'stopped'", (attempt,)).fetchone()
     if row is None:
         return None
     rehearsal, asked = db.execute("SELECT rehearsal, fingerprint FROM job").fetchone()
     name = json.loads(asked).get(f"vars.{VAR}")
-    to_do = remedy(row[1], rehearsal=bool(rehearsal), instance=json.loads(name) if name else None)
-    return f"{row[1]}: {row[0]}" + (f"; {to_do}" if to_do else "")
+    instance = json.loads(name) if name else None
+    return message("setup_broken", fault=row[1], detail=row[0], rehearsal=bool(rehearsal), instance=instance)
 
 
 def number_of_open(db: sqlite3.Connection) -> int:

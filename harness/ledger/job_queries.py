@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from harness.base.clock import from_text, from_text_or_none
+from harness.core.messages import Message, from_json
 from harness.job.fingerprint import Fingerprint
 from harness.ledger.store import opened_for_reading
 
@@ -60,13 +61,13 @@ class Head:
     run_is_open: bool
     """The last run has not ended in order: it runs, or was killed."""
     run_exit_code: int | None
-    run_reason: str | None
+    run_message: Message | None
     run_ended_at: datetime | None
     stopping_until: datetime | None
     """The last run was asked to stop: when its sessions are, or were, ended at the latest."""
     paused: bool
     hold_until: datetime | None
-    hold_reason: str | None
+    hold_message: Message | None
     spent_microusd: int
     sessions: int
 
@@ -74,7 +75,7 @@ class Head:
 def head(db: sqlite3.Connection) -> Head:
     row = db.execute(
         """SELECT name, noun, rehearsal, version, planned_at, run, run_started_at, run_is_open, run_exit_code,
-           run_reason, run_ended_at, stop_asked_at, stop_grace_s, paused, hold_until, hold_reason, spent_microusd,
+           run_why, run_ended_at, stop_asked_at, stop_grace_s, paused, hold_until, hold_why, spent_microusd,
            sessions FROM job"""
     ).fetchone()
     name, noun, rehearsal, version, planned_at, run, started, is_open, code, reason, ended, *rest = row
@@ -89,12 +90,12 @@ def head(db: sqlite3.Connection) -> Head:
         run_started_at=from_text_or_none(started),
         run_is_open=bool(is_open),
         run_exit_code=code,
-        run_reason=reason,
+        run_message=from_json(reason) if reason else None,
         run_ended_at=from_text_or_none(ended),
         stopping_until=from_text(asked) + timedelta(seconds=grace_s or 0) if asked else None,
         paused=bool(paused),
         hold_until=from_text_or_none(until),
-        hold_reason=why,
+        hold_message=from_json(why) if why else None,
         spent_microusd=sums[0],
         sessions=sums[1],
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from harness.base.clock import from_text
 from harness.base.ids import AttemptId, GroupId
+from harness.core.messages import Message, from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class RunState:
     """What a run needs to know of the runs before it."""
 
     paused: bool
-    hold: tuple[datetime, str] | None
+    hold: tuple[datetime, Message] | None
     provider_faults_in_a_row: int
     next_attempt: AttemptId
     next_group: GroupId
@@ -30,11 +31,11 @@ class RunState:
 
 
 def run_state(db: sqlite3.Connection) -> RunState:
-    paused, until, reason, faults, attempt, group, *used = db.execute(
-        "SELECT paused, hold_until, hold_reason, provider_faults_in_a_row, next_attempt, next_group,"
+    paused, until, why, faults, attempt, group, *used = db.execute(
+        "SELECT paused, hold_until, hold_why, provider_faults_in_a_row, next_attempt, next_group,"
         " sessions, turns, tokens FROM job"
     ).fetchone()
-    hold = (from_text(until), str(reason)) if until else None
+    hold = (from_text(until), from_json(why)) if until else None
     return RunState(bool(paused), hold, faults, AttemptId(attempt), GroupId(group), Used(*used))
 
 

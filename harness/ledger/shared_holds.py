@@ -1,11 +1,12 @@
 """Holds that all jobs on one credential see: a usage limit met by one job is waited for by the others.
 
-    $XDG_STATE_HOME/harness/holds/<fingerprint>/<random>.json     {"until", "reason", "set_by"}
+    $XDG_STATE_HOME/harness/holds/<fingerprint>/<random>.json     {"until", "reason", "set_by", "why"}
 
-Every hold is a file of its own, renamed into place: writers need no lock, none can undo another's, and whoever reads
-takes the longest. A job's own holds are in its ledger; the folder only saves starts, so whatever is wrong in it is no
-hold. One whose end has come stays until the provider has answered somebody: whoever has the kernel lock on `probe`
-beside it asks first, with one session, and all others wait for that.
+Every hold is a file of its own, renamed into place: writers need no lock, none can undo another's, and readers take
+the longest. A job's own holds are in its ledger; the folder only saves starts, so anything malformed in it is no hold.
+`why` is a message; `reason` is its kind, which versions without messages show. A hold that has ended stays until the
+provider has answered a session: the job with the kernel lock on `probe` beside it asks first, with one session, and all
+others wait for that.
 """
 
 import fcntl
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from harness.base.clock import from_text, to_text
 from harness.base.files import make_folder, sync_folder, write_atomic
+from harness.core.messages import Message, message, message_from
 
 _LONGEST = timedelta(days=9)
 """No plan's window is longer than a week: a hold beyond it comes from a wrong clock or a wrong hand."""
@@ -35,7 +37,7 @@ def state_home(environ: Mapping[str, str], home: Path) -> Path:
 @dataclass(frozen=True, slots=True)
 class _Hold:
     until: datetime
-    reason: str
+    message: Message
     set_by: str
     path: Path
 
@@ -49,7 +51,7 @@ class SharedHolds:
         self._probe = -1
         """Descriptor of the file `probe` while this job has the lock on it."""
 
-    def place(self, until: datetime, reason: str) -> bool:
+    def place(self, until: datetime, why: Message) -> bool:
         """Let no job start before `until`; durable when it returns. A longer hold that lies there stays in force.
 
         False when the folder cannot be written: then only this job holds.
@@ -57,7 +59,12 @@ class SharedHolds:
         known = list(self._read())
         if any(hold.until == until and hold.set_by == self._set_by for hold in known):
             return True
-        content = {"until": to_text(until), "reason": _line(reason), "set_by": _line(self._set_by)}
+        content = {
+            "until": to_text(until),
+            "reason": why.kind,  # what versions without `why` show
+            "set_by": _line(self._set_by),
+            "why": why.as_json(),
+        }
         try:
             make_folder(self._folder)
             write_atomic(self._folder / f"{secrets.token_hex(8)}.json", json.dumps(content).encode())
@@ -70,14 +77,15 @@ class SharedHolds:
             return False
         return True
 
-    def current(self, now: datetime) -> tuple[datetime, str] | None:
+    def current(self, now: datetime) -> tuple[datetime, Message] | None:
         """The end and the reason of the longest hold in force at `now`. Takes 2 us when there is none, 17 with one."""
         in_force = [hold for hold in self._read() if now < hold.until <= now + _LONGEST]
         if not in_force:
             return None
         longest = max(in_force, key=lambda hold: hold.until)
         is_ours = longest.set_by in ("", self._set_by)
-        return longest.until, longest.reason if is_ours else f"{longest.reason} (met by {longest.set_by})"
+        met = message("met_elsewhere", hold=longest.message.as_json(), job=longest.set_by)
+        return longest.until, longest.message if is_ours else met
 
     def is_in_doubt(self, now: datetime) -> bool:
         """A hold has ended, and nobody knows yet whether the limit has."""
@@ -142,9 +150,10 @@ def _read_hold(path: Path) -> _Hold | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
-            told = json.loads(file.read(_LONGEST_FILE_BYTES))
-        return _Hold(from_text(told["until"]), _line(told["reason"]), _line(told["set_by"]), path)
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            found = json.loads(file.read(_LONGEST_FILE_BYTES))
+        why = message_from(found.get("why", _line(found["reason"])))
+        return _Hold(from_text(found["until"]), why, _line(found["set_by"]), path)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
 
 

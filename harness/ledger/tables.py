@@ -33,9 +33,9 @@ CREATE TABLE job(
     spent_microusd INTEGER NOT NULL DEFAULT 0, sessions INTEGER NOT NULL DEFAULT 0,
     turns INTEGER NOT NULL DEFAULT 0, tokens INTEGER NOT NULL DEFAULT 0,
     paused INTEGER NOT NULL DEFAULT 0,
-    hold_until TEXT, hold_reason TEXT, provider_faults_in_a_row INTEGER NOT NULL DEFAULT 0,
+    hold_until TEXT, hold_why TEXT, provider_faults_in_a_row INTEGER NOT NULL DEFAULT 0,
     run INTEGER NOT NULL DEFAULT 0, run_started_at TEXT, run_is_open INTEGER NOT NULL DEFAULT 0,
-    run_exit_code INTEGER, run_reason TEXT, run_ended_at TEXT,
+    run_exit_code INTEGER, run_why TEXT, run_ended_at TEXT,
     stop_asked_at TEXT, stop_grace_s REAL,
     pilot TEXT CHECK (pilot IN ('started', 'judged'))
 ) STRICT;

@@ -1,6 +1,7 @@
-"""What keeps every start back just now, in a small file for who looks on: the gate's own state is in no entry.
+"""What holds back every start just now, in a small file for readers: the gate's own state is in no entry.
 
-`.harness/<stem>/waiting.json`: {"until", "why", "reason"}, there while it lasts; believed while a supervisor lives.
+`.harness/<stem>/waiting.json`: {"until", "why", "message": {"kind", "facts"}}, there while it lasts; valid while a
+supervisor lives.
 """
 
 import json
@@ -15,6 +16,7 @@ from harness.base.files import write_private
 from harness.base.job_home import JobHome
 from harness.base.state import open_state
 from harness.core.gate import Closed
+from harness.core.messages import message_from
 
 _MOST_BYTES = 64 * 1024
 
@@ -39,7 +41,7 @@ class WaitingNote:
                 self.forget()
         elif closed != self._told:
             self._told = closed
-            told = {"until": to_text(closed.until), "why": closed.why, "reason": closed.reason}
+            told = {"until": to_text(closed.until), "why": closed.why, "message": closed.message.as_json()}
             with suppress(OSError):
                 write_private(self._path, json.dumps(told).encode())
 
@@ -49,7 +51,7 @@ def what_is_waited_for(state: Path, now: datetime) -> Closed | None:
     try:
         with os.fdopen(open_state(JobHome(state).waiting_note, os.O_RDONLY), "rb") as file:
             told = json.loads(file.read(_MOST_BYTES))
-        closed = Closed(from_text(told["until"]), told["why"], str(told["reason"]))
+        closed = Closed(from_text(told["until"]), told["why"], message_from(told["message"]))
     except (OSError, BrokenSetupError, ValueError, KeyError, TypeError):
         return None
     return closed if closed.until > now else None

@@ -8,6 +8,7 @@ from harness.base.errors import Problem, UsageError
 from harness.base.nouns import plural
 from harness.base.texts import shown
 from harness.core.events import Event, ItemSkipped, SelectionMade
+from harness.core.messages import Message, message
 from harness.core.types import Item
 from harness.evaluation.bounded import Bounded
 from harness.job.job import Job, SelectSpec
@@ -89,7 +90,7 @@ class Selections:
 
     job: Job
     ledger: Ledger
-    trouble: str | None = None
+    trouble: Message | None = None
     _earlier: dict[int, dict[str, str]] = field(default_factory=dict)
 
     def prepare(self) -> None:
@@ -119,7 +120,7 @@ class Selections:
                 else select(waiting, phase.select, self._earlier.get(number), taken)
             )
         except SelectionError as error:
-            self.trouble = f"nothing was selected for phase {phase.name}: {error}"
+            self.trouble = message("nothing_selected", phase=phase.name, detail=str(error))
             return False
         with ledger.transaction() as transaction:
             if waiting:

@@ -15,6 +15,7 @@ from harness.base.slices import Slice
 from harness.core.claims import of_asked_models
 from harness.core.events import AttemptEnded, AttemptStarted
 from harness.core.faults import UNKNOWN, classify
+from harness.core.messages import Message, message
 from harness.core.reserve import cost_cap, most_cost, reservation, turns_cap
 from harness.core.settle import settle
 from harness.core.symptoms import Symptoms
@@ -44,16 +45,16 @@ class Identity:
     before_seq: int
 
 
-def cap_reached(job: Job, used: Used, running: int, phase: int) -> str | None:
-    """The cap that one more session of this phase would go beyond, in words; None when there is room."""
+def cap_reached(job: Job, used: Used, running: int, phase: int) -> Message | None:
+    """The cap that one more session of this phase would go beyond; None when there is room."""
     caps = job.bounds.caps
     if caps.sessions is not None and used.sessions >= caps.sessions:
-        return f"the cap of {caps.sessions} sessions is reached"
+        return message("cap_sessions", cap=caps.sessions)
     per_session = turns_cap(job, job.phase(phase)) or 0
     if caps.turns is not None and used.turns + (running + 1) * per_session > caps.turns:
-        return f"the cap of {caps.turns} turns cannot hold another session of {per_session}"
+        return message("cap_turns", cap=caps.turns, used=used.turns, needed=per_session)
     if caps.tokens is not None and used.tokens >= caps.tokens:
-        return f"the cap of {caps.tokens} tokens is reached"
+        return message("cap_tokens", cap=caps.tokens, used=used.tokens)
     return None
 
 

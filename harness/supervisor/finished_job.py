@@ -1,6 +1,7 @@
 """Whether a finished job has anything left to do; a launch of one that has not writes nothing."""
 
-from harness.core.decide import NOTHING_LEFT, Stop
+from harness.core.decide import Stop
+from harness.core.messages import message
 from harness.job.job import Job
 from harness.ledger import attempt_queries, group_queries, item_queries, progress_file, spool
 from harness.ledger.job_queries import head
@@ -30,4 +31,4 @@ def at_rest(job: Job, ledger: Ledger, choice: Choice) -> Finished | None:
     beside = progress_path(job)
     if not beside.exists() or progress_file.was_edited(beside):
         return None
-    return how_it_ended(db, Stop("finished", NOTHING_LEFT), 0, chosen_roots(db, choice))
+    return how_it_ended(db, Stop("finished", message("nothing_left")), 0, chosen_roots(db, choice))

@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from harness.base.clock import to_text
 from harness.base.ids import AttemptId
 from harness.core.claims import is_claim
-from harness.core.events import AttemptEnded, HoldPlaced
+from harness.core.events import AttemptEnded
 from harness.core.faults import AUTH, USAGE_LIMIT
 from harness.core.gate import CACHE_LIFE_S, Closed, Gate, held_back
+from harness.core.messages import Message, message
+from harness.core.run_events import HoldPlaced
 from harness.core.types import SessionEvent
 from harness.core.work import AttemptSpec
 from harness.ledger import run_queries
@@ -62,7 +64,7 @@ class Door:
         shared, now = self._run.shared_holds, self._run.clock.now()
         if shared is None or not shared.is_in_doubt(now) or shared.may_probe(now):
             return None
-        return Closed(now + _LOOK_AGAIN, "hold", "a session of another job looks whether the limit is over")
+        return Closed(now + _LOOK_AGAIN, "hold", message("probed_elsewhere"))
 
     def end_probe(self) -> None:
         """The probe has ended, and what it met is shared; or the run is over."""
@@ -102,15 +104,15 @@ class Door:
         if self._auth_doubted_by is None:
             self._auth_doubted_by = max([attempt, *running])
             self.gate = self.gate.after_provider_fault()
-            self._place_hold(attempt, self._run.clock.now() + _AUTH_PROBE_AFTER, "the credential was refused")
+            self._place_hold(attempt, self._run.clock.now() + _AUTH_PROBE_AFTER, message("credential_refused"))
         return attempt <= self._auth_doubted_by
 
     def _is_in_doubt(self) -> bool:
         shared = self._run.shared_holds
         return shared is not None and shared.is_in_doubt(self._run.clock.now())
 
-    def _place_hold(self, attempt: AttemptId, until: datetime, reason: str) -> None:
+    def _place_hold(self, attempt: AttemptId, until: datetime, why: Message) -> None:
         hold = run_queries.run_state(self._run.ledger.db).hold
         if hold is None or hold[0] < until:
-            self._run.ledger.record(HoldPlaced(attempt, reason, to_text(until)))
+            self._run.ledger.record(HoldPlaced(attempt, "", to_text(until), why))
             self._wake()

@@ -14,6 +14,7 @@ from harness.base.instances import origin_of
 from harness.base.job_home import LEDGER
 from harness.base.removal import remove_tree
 from harness.core.faults import classify
+from harness.core.messages import Message
 from harness.core.run_events import RunEnded
 from harness.core.symptoms import Symptoms
 from harness.job.job import Job
@@ -67,7 +68,7 @@ def ballast_path(job: Job) -> Path:
     return job.home.reserve_file
 
 
-async def give_up(run: RunContext, merger: Merger, reason: str) -> None:
+async def give_up(run: RunContext, merger: Merger, why: Message) -> None:
     """Let go of the ballast, settle every open attempt, merge, and record that the run ended with exit code 4.
 
     As far as the disk takes it: what cannot be recorded now is settled at the next start. The sessions have ended.
@@ -85,4 +86,4 @@ async def give_up(run: RunContext, merger: Merger, reason: str) -> None:
                 await judge_and_settle(run, spec, nothing)
         with suppress(OSError, HarnessError):
             await merger.merge_all()
-        run.ledger.record(RunEnded(BrokenSetupError.exit_code, reason))
+        run.ledger.record(RunEnded(BrokenSetupError.exit_code, why=why))

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from harness.base.clock import to_text
 from harness.base.errors import LedgerDamagedError, UsageError, first_of
 from harness.base.ids import AttemptId
 from harness.core.advance import broken_machine
 from harness.core.decide import Snapshot, Start, Stop, Wait, decide
 from harness.core.events import AttemptEnded
 from harness.core.gate import Closed, Passing, closed, too_long
+from harness.core.messages import Message, message
 from harness.core.money import to_micro
 from harness.core.reserve import reservation
 from harness.core.run_events import CancelAsked, RunEnded, RunStarted
@@ -132,17 +134,17 @@ class Supervisor:
         await self._merger.merge_all()
         exit_code_of_stop = self._exit_code_of_stop if self.is_ending_now() else 3
         finished = how_it_ended(self._run.ledger.db, stop, exit_code_of_stop, roots, self._last_phase())
-        self._run.ledger.record(RunEnded(finished.exit_code, finished.reason))
+        self._run.ledger.record(RunEnded(finished.exit_code, why=finished.message))
         self._progress.write_now()
         return finished
 
-    def ask_stop(self, who: str, *, now: bool = False, exit_code: int = 130) -> None:
+    def ask_stop(self, why: Message, *, now: bool = False, exit_code: int = 130) -> None:
         """Start nothing more and give sessions the grace; asked again, or `now`: end them at once, with `exit_code`."""
         last_verdicts_s = 0.0 if self.is_ending_now() else _LAST_VERDICTS_S
         self._stops_asked += 2 if now else 1
         self._exit_code_of_stop = exit_code
         at_once, grace_s = self.is_ending_now(), self._run.job.grace.total_seconds()
-        self._stop = self._stop or Stop("operator", f"stopped by {who}")
+        self._stop = self._stop or Stop("operator", why)
         if at_once:
             self._interrupt_all(hard=True)
             if self._run.stop_judging is not None:
@@ -150,11 +152,12 @@ class Supervisor:
         else:
             self._later(grace_s, partial(self._interrupt_all, hard=False))
         self.wake()
-        self._run.ledger.record(CancelAsked(who, at_once, None if at_once else grace_s))  # last: a disk may be full
+        asked = CancelAsked(why.facts.get("who", ""), at_once, None if at_once else grace_s, why)
+        self._run.ledger.record(asked)  # last: a disk may be full
 
     def start_nothing(self) -> None:
         """Before `run`: it settles what was left open, and stops."""
-        self._stop = Stop("operator", "asked to start nothing")
+        self._stop = Stop("operator", message("start_nothing"))
 
     def wake(self) -> None:
         """Something happened: look again."""
@@ -217,10 +220,9 @@ class Supervisor:
         """What comes from outside, before every step: the folder, people, the clock."""
         self._is_lock_in_place()
         self._requests.take(self)
-        deadline = self._run.job.gate.deadline
-        is_over = self._deadline is not None and self._run.clock.now() >= self._deadline
-        if deadline is not None and is_over and self._stop is None:
-            self.ask_stop(deadline.in_words())
+        if self._deadline is not None and self._run.clock.now() >= self._deadline and self._stop is None:
+            is_date = self._run.job.gate.deadline is not None and self._run.job.gate.deadline.is_date
+            self.ask_stop(message("deadline", deadline=to_text(self._deadline), is_date=is_date))
 
     def _step(self) -> _Step:
         """Look, decide, and record the start if that is it."""
@@ -240,7 +242,7 @@ class Supervisor:
         judged = self._pilot.judge(self._deadline)
         self._progress.note()
         if not judged.is_good and self._sight.now().group is not None:
-            self._stop = Stop("late", f"the pilot accepted {judged.accepted} of {judged.of}: mend that first")
+            self._stop = Stop("late", message("pilot_failed", accepted=judged.accepted, of=judged.of))
 
     def _snapshot(self) -> Snapshot:
         job, seen = self._run.job, self._sight.now()
@@ -284,7 +286,7 @@ class Supervisor:
 
     def _broken(self) -> Stop | None:
         if not self._is_lock_in_place():
-            return Stop("broken", "the job's lock file was removed while it ran; another supervisor could start")
+            return Stop("broken", message("lock_removed"))
         return Stop("broken", reason) if (reason := self._sight.now().broken) else None
 
     async def _nap(self, until: datetime | None) -> None:
@@ -308,7 +310,7 @@ class Supervisor:
             others_wait = is_lead and self._door.gate.parallel > 1 and is_another
             spec = start(self._run, group, lead=others_wait)
         except UsageError as error:  # the template asks for what these items do not have
-            self._stop = self._stop or Stop("broken", error.message)
+            self._stop = self._stop or Stop("broken", message("prompt_broken", detail=error.message))
             return None
         self._running[spec.id] = _Running(spec, is_lead)
         self._starts.append(self._run.clock.now())

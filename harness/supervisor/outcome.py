@@ -4,7 +4,9 @@ import sqlite3
 from collections.abc import Container
 from dataclasses import dataclass
 
-from harness.core.decide import NOTHING_LEFT, Stop
+from harness.core.decide import Stop
+from harness.core.message_kinds import Kind
+from harness.core.messages import Message, message
 from harness.job.job import PhaseSpec
 from harness.ledger import group_queries, item_queries
 from harness.ledger.batch_queries import is_open
@@ -15,7 +17,7 @@ class Finished:
     """How a run ended."""
 
     exit_code: int
-    reason: str
+    message: Message
 
 
 def how_it_ended(
@@ -33,24 +35,22 @@ def how_it_ended(
     if stop.why == "finished" and not is_settled and not is_parked:
         raise AssertionError("items are open, but no group waits for them")
     if stop.why == "finished" or (is_settled and stop.why != "broken"):
-        left = f"{item_queries.open_roots(db):,} left for another run (--first, --only, --batch)" if is_parked else ""
         waiting = (
             sum(root in roots for root in item_queries.roots_on_the_way(db)) if is_parked and roots is not None else 0
         )
         if waiting:
-            return Finished(3, f"{waiting:,} of the chosen must wait for others of their batch; {left}")
-        return Finished(1 if item_queries.has_failed_items(db, roots) else 0, left or NOTHING_LEFT)
+            return Finished(3, message("chosen_wait", waiting=waiting, left=item_queries.open_roots(db)))
+        done = message("rest_not_chosen", left=item_queries.open_roots(db)) if is_parked else message("nothing_left")
+        return Finished(1 if item_queries.has_failed_items(db, roots) else 0, done)
     match stop.why:
         case "budget" | "late":
-            return Finished(3, stop.reason)
+            return Finished(3, stop.message)
         case "operator":
-            return Finished(exit_code_of_stop, stop.reason)
+            return Finished(exit_code_of_stop, stop.message)
         case "broken":
-            return Finished(4, stop.reason)
+            return Finished(4, stop.message)
 
 
-def _up_to(db: sqlite3.Connection, until: PhaseSpec) -> str:
-    left = f"{item_queries.open_roots(db):,} left for another run"
-    if is_open(db, until=until.number):
-        return f"nothing is left to start up to phase {until.name} (--until); {left}"
-    return f"phase {until.name} is settled (--until); {left}, for the phases behind it"
+def _up_to(db: sqlite3.Connection, until: PhaseSpec) -> Message:
+    kind: Kind = "until_waits" if is_open(db, until=until.number) else "until_settled"
+    return message(kind, phase=until.name, left=item_queries.open_roots(db))

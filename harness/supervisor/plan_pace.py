@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from harness.core.gate import Closed
+from harness.core.messages import message
 from harness.core.types import BatchRef
 from harness.job.job import Job
 from harness.ledger import attempt_queries, group_queries
@@ -24,4 +25,4 @@ def closed(job: Job, ledger: Ledger, phase: int, now: datetime) -> Closed | None
     opens = rate.opens(attempt_queries.last_starts(ledger.db, rate.starts, phase), now)
     if opens is None:
         return None
-    return Closed(opens, "rate", f"at the rate {rate.in_words()} of the plan of {job.phase(phase).name}")
+    return Closed(opens, "rate", message("at_rate_of_plan", rate=rate.in_words(), phase=job.phase(phase).name))

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from harness.base.ids import ItemId
 from harness.base.reason import Reason
-from harness.core.events import HoldLifted
-from harness.core.run_events import Paused, Resumed
+from harness.core.messages import Message, message
+from harness.core.run_events import HoldLifted, Paused, Resumed
 from harness.ledger import item_queries, spool
 from harness.ledger.edits import edit_rows, reopen
 from harness.ledger.past_attempts import acceptance
@@ -19,7 +19,7 @@ from harness.ledger.withdrawal import Word, is_busy, made_from_all, withdraw
 class Stoppable(Protocol):
     """The supervisor, as far as a request needs it."""
 
-    def ask_stop(self, who: str, *, now: bool = False, exit_code: int = 130) -> None: ...
+    def ask_stop(self, why: Message, *, now: bool = False, exit_code: int = 130) -> None: ...
 
 
 class RequestDesk:
@@ -47,7 +47,7 @@ class RequestDesk:
     def _carry_out(self, request: spool.Request, supervisor: Stoppable) -> bool:
         match request.verb:
             case "cancel":
-                supervisor.ask_stop(request.who, now=request.now)
+                supervisor.ask_stop(message("stopped_by", who=request.who), now=request.now)
             case "pause":
                 self._ledger.record(Paused(request.who))
             case "resume":

@@ -18,6 +18,7 @@ from harness.base.errors import BrokenSetupError, HarnessError, LedgerDamagedErr
 from harness.base.host_errors import in_words, is_of_the_machine
 from harness.base.marks import STATE_MARK, lock_limit, of_job, state_digest
 from harness.base.termination import end_found
+from harness.core.messages import message
 from harness.core.money import to_micro
 from harness.core.run_events import RunEnded, RunStarted
 from harness.core.types import SessionEvent
@@ -222,11 +223,11 @@ async def _supervise(
         is_lock_in_place()  # BrokenSetupError where nothing may be written any more
         trouble = _in_words(job, error)
         if trouble is not None and trouble.exit_code == BrokenSetupError.exit_code:
-            await give_up(run, merger, trouble.message)
+            await give_up(run, merger, message("host_error", detail=trouble.message))
         raise
     except LedgerDamagedError as error:  # of a content: the entries were walked when the ledger was opened
         with suppress(sqlite3.DatabaseError):
-            run.ledger.record(RunEnded(error.exit_code, error.message))
+            run.ledger.record(RunEnded(error.exit_code, why=message("ledger_damaged", detail=error.message)))
         raise
     finally:
         for task in beside:

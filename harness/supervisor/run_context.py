@@ -7,6 +7,7 @@ from datetime import datetime
 from harness.backends.credentials import Supply
 from harness.base.artifacts import ArtifactStore
 from harness.base.clock import Clock
+from harness.core.messages import Message
 from harness.core.seam import Executor
 from harness.core.types import Judgement
 from harness.core.work import Produced, Work
@@ -40,7 +41,7 @@ class RunContext:
     until: int | None = None
     """The last phase of which anything starts in this run; None = of all."""
 
-    def hold(self, own: tuple[datetime, str] | None, now: datetime) -> tuple[datetime, str] | None:
+    def hold(self, own: tuple[datetime, Message] | None, now: datetime) -> tuple[datetime, Message] | None:
         """The latest of this job's hold, one that another job on the same credential has met, and a renewal of that."""
         shared = self.shared_holds.current(now) if self.shared_holds else None
         renewal = self.supply.hold(now) if self.supply else None

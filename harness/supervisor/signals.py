@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from harness.core.messages import message
 from harness.supervisor.requests import Stoppable
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -25,7 +26,8 @@ def as_requests(supervisor: Stoppable) -> Iterator[None]:
             return
         hung_up |= number == signal.SIGHUP
         with suppress(sqlite3.OperationalError):  # it stops, although a full disk did not take the entry of it
-            supervisor.ask_stop("Ctrl-C" if number == signal.SIGINT else number.name, exit_code=128 + number)
+            who = "Ctrl-C" if number == signal.SIGINT else number.name
+            supervisor.ask_stop(message("stopped_by", who=who), exit_code=128 + number)
 
     for number in _STOPPING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and --detach ignore SIGHUP on purpose

@@ -9,6 +9,7 @@ from itertools import pairwise
 from harness.base.clock import from_text
 from harness.core import events as e
 from harness.core import run_events as r
+from harness.core.messages import Message
 from harness.job.derived import changes
 from harness.ledger import attempt_queries, selection_queries
 from harness.ledger.entry_queries import entries_of, reviews
@@ -32,7 +33,7 @@ class Run:
 class Hold:
     placed_at: datetime
     until: datetime
-    reason: str
+    message: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,9 @@ def runs(db: sqlite3.Connection) -> list[Run]:
 def holds(db: sqlite3.Connection) -> list[Hold]:
     """Every hold, oldest first."""
     return [
-        Hold(from_text(entry.time), from_text(event.until), event.reason)
+        Hold(from_text(entry.time), from_text(event.until), event.message)
         for entry in entries_of(db, "HoldPlaced")
-        if isinstance(event := entry.event, e.HoldPlaced)
+        if isinstance(event := entry.event, r.HoldPlaced)
     ]
 
 

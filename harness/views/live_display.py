@@ -17,6 +17,7 @@ from harness.core.types import SessionEvent
 from harness.job.bounds import Bounds
 from harness.views import status_text
 from harness.views.follow import looking
+from harness.views.messages import text_of
 from harness.views.status import Current, Status, read_status
 from harness.views.ticker import Ticker, stopping_line
 from harness.views.wording import clean, day_time, shorten
@@ -157,8 +158,8 @@ class LiveDisplay:
         if len(status.current) > _MOST_ROWS:
             yield f"  and {len(status.current) - _MOST_ROWS} more"
         if status.hold is not None:
-            until, reason = status.hold
-            yield f"Hold ({clean(reason)}) until {day_time(until, now)}, in {in_words(until - now)}"
+            until, why = status.hold
+            yield f"Hold ({clean(text_of(why))}) until {day_time(until, now)}, in {in_words(until - now)}"
         if self._grace_ends is not None:
             yield stopping_line(len(status.current), (self._grace_ends - now).total_seconds())
         ends = status.estimated_completion

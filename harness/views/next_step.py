@@ -59,10 +59,12 @@ def _without(words: Sequence[str], bound: Bound) -> tuple[str, ...]:
 
 def _bound_reached(status: Status) -> Bound | None:
     """What in the manifest the last run came up against."""
-    reason = (status.head.run_reason if status.head else None) or ""
-    beginnings: dict[str, Bound] = {
-        "the budget": "budget",
-        "the cap of": "caps",
-        "stopped by the deadline ": "deadline",
-    }
-    return next((bound for start, bound in beginnings.items() if reason.startswith(start)), None)
+    why = status.head.run_message if status.head else None
+    match why.kind if why else None:
+        case "budget":
+            return "budget"
+        case "cap_sessions" | "cap_turns" | "cap_tokens":
+            return "caps"
+        case "deadline" if why and why.facts.get("is_date"):  # a time of day comes again
+            return "deadline"
+    return None

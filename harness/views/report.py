@@ -24,6 +24,7 @@ from harness.ledger.reuse_queries import reused
 from harness.ledger.selection_queries import counts_of_skipped
 from harness.views import facts
 from harness.views.ledger_reading import reading
+from harness.views.messages import text_of
 from harness.views.pilot_text import pilot_lines
 from harness.views.reason_words import reasons_text
 from harness.views.report_tables import Cell, as_csv, tables
@@ -273,7 +274,7 @@ def _runs(db: sqlite3.Connection, status: Status) -> Iterator[str]:
         ended = "it runs" if run.number == len(found) and status.current else "killed, or the machine went down"
         if run.ended is not None and run.ended_at is not None:
             took = in_words(run.ended_at - run.started_at)
-            ended = f"after {took}, exit code {run.ended.exit_code}: {run.ended.reason}"
+            ended = f"after {took}, exit code {run.ended.exit_code}: {text_of(run.ended.message)}"
         began = run.began
         budget = money(began.budget_microusd) if began.budget_microusd is not None else "none"
         started = f"{date_time(run.started_at)} on {began.host}"
@@ -282,7 +283,7 @@ def _runs(db: sqlite3.Connection, status: Status) -> Iterator[str]:
 
 
 def _holds(db: sqlite3.Connection) -> Iterator[str]:
-    rows = [(date_time(hold.placed_at), date_time(hold.until), hold.reason) for hold in facts.holds(db)]
+    rows = [(date_time(hold.placed_at), date_time(hold.until), text_of(hold.message)) for hold in facts.holds(db)]
     return _table(("placed", "until", "reason"), rows)
 
 

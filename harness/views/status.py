@@ -10,6 +10,7 @@ from harness.base.clock import to_text
 from harness.base.instances import origin_of
 from harness.base.job_home import JobHome
 from harness.core.gate import Closed
+from harness.core.messages import Message
 from harness.core.money import to_usd
 from harness.ledger import group_queries, lock, money_queries
 from harness.ledger.counts import Counts, PhaseCounts, job_counts, phase_counts
@@ -21,6 +22,7 @@ from harness.ledger.reuse_queries import reused
 from harness.ledger.waiting_note import what_is_waited_for
 from harness.views.attempt_rows import Batches, BatchName
 from harness.views.ledger_reading import reading
+from harness.views.messages import text_of
 from harness.views.reason_words import as_error, reasons_text
 from harness.views.results import Result, Workbook, results, workbooks
 
@@ -63,7 +65,7 @@ class Status:
     reserved_microusd: int
     current: tuple[Current, ...]
     failed: tuple[Failed, ...]
-    hold: tuple[datetime, str] | None
+    hold: tuple[datetime, Message] | None
     estimated_completion: datetime | None
     waiting_requests: int
     """Requests in the control spool that nobody has taken yet."""
@@ -92,7 +94,11 @@ class Status:
                 "reserved_usd": float(to_usd(self.reserved_microusd)),
                 "sessions": self.head.sessions if self.head else 0,
             },
-            "holds": [{"reason": self.hold[1], "until": to_text(self.hold[0])}] if self.hold else [],
+            "holds": [
+                {"reason": text_of(why), "until": to_text(until), **why.as_json()}
+                for until, why in ([self.hold] if self.hold else [])
+            ],
+            "stop": self._stop(),
             "failed": [
                 {"id": f.id, "reason": f.reason, "attempts": f.attempts, "errors": list(f.errors)} for f in self.failed
             ],
@@ -111,6 +117,11 @@ class Status:
             ],
             "as": self.instance,
         }
+
+    def _stop(self) -> dict[str, Any] | None:
+        """Why the last run ended; None while one runs, and after one that was killed."""
+        why = self.head.run_message if self.head else None
+        return None if why is None else {**why.as_json(), "text": text_of(why)}
 
 
 def new(job: str, *, rehearsal: bool, instance: str | None = None) -> Status:
@@ -145,10 +156,12 @@ def status_of(
     job = head(db)
     phases = phase_counts(db)
     counts = phases[0].counts if len(phases) == 1 else job_counts(db)
-    hold = (job.hold_until, job.hold_reason or "") if job.hold_until and job.hold_until > now else None
+    hold = None
+    if job.hold_until and job.hold_message and job.hold_until > now:
+        hold = job.hold_until, job.hold_message
     current = tuple(_current(db)) if is_held else ()
     if waited_for is not None:
-        hold = waited_for.until, waited_for.reason
+        hold = waited_for.until, waited_for.message
     is_holding = hold is not None and not (waited_for and waited_for.why == "rate" and current)
     goes_on = is_held and not job.paused and job.stopping_until is None
     if not is_held:

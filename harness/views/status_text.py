@@ -6,9 +6,9 @@ from typing import Final
 
 from harness.base.commands import NextCommand
 from harness.base.durations import in_words
-from harness.core.decide import NOTHING_LEFT
 from harness.core.money import in_words as money
 from harness.ledger.counts import Counts
+from harness.views.messages import text_of
 from harness.views.next_step import Bound, NextStep, about, next_step
 from harness.views.status import Status
 from harness.views.wording import clean, counted, day_time, shorten, shorten_id
@@ -100,9 +100,9 @@ def _gate(status: Status, now: datetime, manifest: str) -> Iterator[str]:
     if status.head is not None and status.head.paused and status.state != "finished":
         yield f"Paused: nothing new starts until `{again}`"
     if status.hold is not None:
-        until, reason = status.hold
+        until, why = status.hold
         then = "then it goes on by itself" if is_alive else "no start before that"
-        yield f"Hold ({clean(reason)}): until {day_time(until, now)}, in {in_words(until - now)}; {then}"
+        yield f"Hold ({clean(text_of(why))}): until {day_time(until, now)}, in {in_words(until - now)}; {then}"
     if status.waiting_requests and not is_alive:
         waits = "waits" if status.waiting_requests == 1 else "wait"
         next_one = "rehearsal" if status.rehearsal else "launch"
@@ -185,9 +185,10 @@ def _last_run(status: Status, now: datetime) -> Iterator[str]:
         yield f"Run {head.run} ended without a word: it was killed, or the machine went down"
     elif head.run_ended_at is not None:
         when = day_time(head.run_ended_at, now)
-        has_come_back = _has_more_to_do(status) and head.run_reason == NOTHING_LEFT
-        waits = f"nothing was left to do; since then {counted(status.counts.pending, clean(head.noun))} to do again"
-        why = waits if has_come_back else clean(head.run_reason or "")
+        had_nothing_left = head.run_message is not None and head.run_message.kind == "nothing_left"
+        has_come_back = _has_more_to_do(status) and had_nothing_left
+        waits = f"nothing left to do then; {counted(status.counts.pending, clean(head.noun))} to do again since"
+        why = waits if has_come_back else clean(text_of(head.run_message) if head.run_message else "")
         yield f"Run {head.run} ended {when} with exit code {head.run_exit_code}: {why}"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from harness.base.clock import from_text
 from harness.base.commands import command_at
@@ -12,6 +13,7 @@ from harness.base.durations import in_words
 from harness.base.errors import HarnessError
 from harness.core import events as e
 from harness.core import run_events as r
+from harness.core.messages import Message
 from harness.core.money import in_words as money
 from harness.job.bounds import Bounds, Deadline
 from harness.ledger.attempt_queries import number_of_open
@@ -22,7 +24,7 @@ from harness.ledger.store import Entry
 from harness.views.attempt_rows import AttemptView, Verdict, attempt, made_by, verdicts
 from harness.views.ledger_reading import is_planned, reading
 from harness.views.reason_words import reasons_text
-from harness.views.timeline import Words
+from harness.views.timeline import Words, stop_request
 from harness.views.wording import at_moment, clean, clock_time, counted, shorten, shorten_id
 
 _KINDS = (
@@ -40,8 +42,8 @@ class Tick:
     starts: bool
     grace_ends: datetime | None = None
     """A stop was asked: sessions have until then."""
-    hold: str | None = None
-    """What this line says of a hold, with its end and its reason; empty for one that was lifted."""
+    hold: tuple[str, Message] | Literal["lifted"] | None = None
+    """The end and the reason of the hold that this line is about."""
 
 
 class Ticker:
@@ -51,8 +53,8 @@ class Ticker:
         self._state = state
         self._bounds = bounds
         self._seq = self._newest()
-        self._hold = ""
-        """The hold that was told last: each session that meets it places it anew."""
+        self._hold: tuple[str, Message] | Literal["lifted"] = "lifted"
+        """The hold that was shown last: each session that meets it places it again."""
 
     def _newest(self) -> int:
         if not is_planned(self._state):
@@ -75,8 +77,8 @@ class Ticker:
         """Is it the hold that was told last, and not lifted since?"""
         if tick.hold is None:
             return False
-        told, self._hold = self._hold, tick.hold
-        return told == tick.hold != ""
+        before, self._hold = self._hold, tick.hold
+        return before == tick.hold != "lifted"
 
 
 def _ticks(db: sqlite3.Connection, after: int, bounds: Bounds | None, state: Path) -> Iterator[Tick]:
@@ -84,14 +86,14 @@ def _ticks(db: sqlite3.Connection, after: int, bounds: Bounds | None, state: Pat
     yield from _taken_over(db, after)
     until_resumed = f"nothing new starts until `{clean(str(command_at(state, 'resume')))}`"
     for entry in entries_of(db, *_KINDS, after=after):
-        if isinstance(entry.event, e.HoldLifted) and entry.event.who == resumed_by:
+        if isinstance(entry.event, r.HoldLifted) and entry.event.who == resumed_by:
             continue  # `resume` lifts whatever there is, and has been told already
         resumed_by = entry.event.who if isinstance(entry.event, r.Resumed) else ""
         starts = isinstance(entry.event, e.AttemptStarted) and not entry.event.lead
         at = clock_time(from_text(entry.time))
         if text := _text(db, words, entry, bounds):
             paused = f"; {until_resumed}" if isinstance(entry.event, r.Paused) else ""
-            yield Tick(f"{at}  {text}{paused}", starts, _grace_ends(entry), _hold(entry, text))
+            yield Tick(f"{at}  {text}{paused}", starts, _grace_ends(entry), _hold(entry))
         if isinstance(entry.event, r.RunStarted) and _was_paused(db, entry.seq):
             yield Tick(f"{at}  still paused; {until_resumed}", starts)
 
@@ -118,12 +120,12 @@ def _text(db: sqlite3.Connection, words: Words, entry: Entry, bounds: Bounds | N
     return words.of_event(entry.event)
 
 
-def _hold(entry: Entry, text: str) -> str | None:
+def _hold(entry: Entry) -> tuple[str, Message] | Literal["lifted"] | None:
     match entry.event:
-        case e.HoldPlaced():
-            return text
-        case e.HoldLifted() | r.Resumed():
-            return ""
+        case r.HoldPlaced() as placed:
+            return placed.until, placed.message
+        case r.HoldLifted() | r.Resumed():
+            return "lifted"
     return None
 
 
@@ -164,8 +166,8 @@ def outcome_line(ended: AttemptView, said: dict[str, Verdict], made: Sequence[st
 
 def _stopping(asked: r.CancelAsked, sessions: int) -> str:
     if asked.now:
-        return f"stop asked by {clean(asked.who)}: running sessions are ended now"
-    return f"stop asked by {clean(asked.who)}; {stopping_line(sessions, asked.grace_s or 0)}"
+        return f"{stop_request(asked)}: running sessions are terminated now"
+    return f"{stop_request(asked)}; {stopping_line(sessions, asked.grace_s or 0)}"
 
 
 def stopping_line(sessions: int, grace_s: float) -> str:

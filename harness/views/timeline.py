@@ -18,6 +18,7 @@ from harness.ledger.store import Entry, entries
 from harness.views.attempt_rows import Batches, BatchName, known_duration
 from harness.views.change_text import kept_lines
 from harness.views.ledger_reading import reading
+from harness.views.messages import text_of
 from harness.views.pilot_text import pilot_lines
 from harness.views.reason_words import reasons_text
 from harness.views.selection_text import selection_line, why_left_out
@@ -59,8 +60,11 @@ class Timeline:
 
 
 def line_as_json(entry: Entry) -> str:
-    """`{"seq": 7, "time": "...", "event": "ItemAccepted", ...its fields}` on one line."""
+    """`{"seq": 7, "time": "...", "event": "ItemAccepted", ...its fields}` on one line. A `reason` that is recorded as a
+    message, in `why`, is worded."""
     fields = asdict(entry.event)
+    if isinstance(entry.event, r.RunEnded | r.HoldPlaced):
+        fields["reason"] = text_of(entry.event.message)
     return as_json({"seq": entry.seq, "time": entry.time, "event": type(entry.event).__name__, **fields})
 
 
@@ -100,11 +104,6 @@ class Words:
                 if event.told_microusd is not None and event.charged_microusd > event.told_microusd:
                     known = f" ({money(event.told_microusd)} told; answers that broke off are billed too)"
                 return f"attempt {event.attempt} cost {money(event.charged_microusd)}{known}"
-            case e.HoldPlaced():
-                until = from_text(event.until)
-                return f"hold ({event.reason}) until {date_time(until)}: nothing starts before"
-            case e.HoldLifted():
-                return f"hold lifted by {event.who}"
         return None
 
     def _of_items(self, event: e.Event) -> str | None:
@@ -150,14 +149,19 @@ class Words:
                 where = f"pid {event.pid} on {event.host}, {event.parallel} at once{until}, {event.sandbox}"
                 return f"run started: {where}{awake}"
             case r.RunEnded():
-                return f"run ended with exit code {event.exit_code}: {event.reason}"
+                return f"run ended with exit code {event.exit_code}: {text_of(event.message)}"
+            case r.HoldPlaced():
+                hold_ends = date_time(from_text(event.until))
+                return f"hold ({text_of(event.message)}) until {hold_ends}: no session starts before then"
+            case r.HoldLifted():
+                return f"hold lifted by {event.who}"
             case r.Paused():
                 return f"paused by {event.who}"
             case r.Resumed():
                 return f"resumed by {event.who}"
             case r.CancelAsked():
                 grace = f", with {event.grace_s:g} s of grace" if event.grace_s is not None else ""
-                return f"stop asked by {event.who}{', at once' if event.now else grace}"
+                return f"{stop_request(event)}{', at once' if event.now else grace}"
             case e.Merged():
                 aside = f"; it had been changed, and is kept as {event.set_aside}" if event.set_aside else ""
                 return f"merged {counted(event.records, 'record')} into {event.target}{aside}"
@@ -207,6 +211,11 @@ _ENDED = {
     "excused": "excused",
     "stopped": "and stopped the run",
 }
+
+
+def stop_request(asked: r.CancelAsked) -> str:
+    """`stop requested by anna (pid 4711)`."""
+    return "the deadline has passed" if asked.message.kind == "deadline" else f"stop requested by {clean(asked.who)}"
 
 
 def of_another_kind(event: object) -> str:

@@ -16,6 +16,7 @@ from harness.backends.login import LoginSupply
 from harness.backends.passed_environment import passed_on
 from harness.backends.supply import find_supply
 from harness.base.errors import UsageError
+from harness.core.messages import Message, message
 from harness.job.job import HelperSpec, Job
 from harness.job.load import load
 
@@ -122,14 +123,14 @@ def helper(folder: Path, program: str, gives: Any = "api_key") -> HelperSupply:
 
 def test_a_helper_gets_path_home_lang_and_what_the_manifest_names_of_the_environment(tmp_path: Path) -> None:
     supply = helper(tmp_path, "import os; print(' '.join(sorted(set(os.environ) - {'LC_CTYPE'})))")
-    assert asyncio.run(supply.ask(NOW)) == ""
+    assert asyncio.run(supply.ask(NOW)) is None
     assert supply.current().secret == "ACCOUNT HOME PATH"
 
 
 def test_a_key_that_a_helper_prints_lives_its_time(tmp_path: Path) -> None:
     supply = helper(tmp_path, "import os; print('key-of-' + os.environ['ACCOUNT'])")
     assert supply.hold(NOW) is not None
-    assert asyncio.run(supply.ask(NOW)) == ""
+    assert asyncio.run(supply.ask(NOW)) is None
     assert supply.current().environment() == {"ANTHROPIC_API_KEY": "key-of-prod"}
     assert supply.hold(NOW + timedelta(minutes=4, seconds=59)) is None
     assert supply.hold(NOW + timedelta(minutes=5)) is not None
@@ -147,26 +148,26 @@ def test_the_account_of_a_helper_stays_when_its_key_changes(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("program", "said"),
+    ("program", "why"),
     [
-        ("import sys; print('half a key'); sys.exit(3)", "exit code 3"),
-        ("pass", "printed no key"),
-        ("print('one\\ntwo')", "printed no key"),
-        ("print('\\x1b[2J')", "printed no key"),
-        ("import sys\nwhile True: sys.stdout.write('x' * 65536)", "without end"),
+        ("import sys; print('half a key'); sys.exit(3)", message("helper_failed", exit_code=3)),
+        ("pass", message("helper_gave_no_key")),
+        ("print('one\\ntwo')", message("helper_gave_no_key")),
+        ("print('\\x1b[2J')", message("helper_gave_no_key")),
+        ("import sys\nwhile True: sys.stdout.write('x' * 65536)", message("helper_timed_out", seconds=60)),
     ],
 )
-def test_a_helper_that_gives_no_key_holds_starts_and_says_why(tmp_path: Path, program: str, said: str) -> None:
+def test_a_helper_that_gives_no_key_holds_starts_and_says_why(tmp_path: Path, program: str, why: Message) -> None:
     supply = helper(tmp_path, program)
-    assert said in asyncio.run(supply.ask(NOW))
+    assert asyncio.run(supply.ask(NOW)) == why
     hold = supply.hold(NOW)
-    assert hold is not None
-    assert said in hold[1]
+    assert hold is not None and hold[1] == why
 
 
 def test_a_helper_that_cannot_be_started_says_so(tmp_path: Path) -> None:
     spec = HelperSpec(("/no/such/program",), timedelta(minutes=5), "api_key")
-    assert "cannot be started" in asyncio.run(HelperSupply(spec, tmp_path, {}).ask(NOW))
+    failure = asyncio.run(HelperSupply(spec, tmp_path, {}).ask(NOW))
+    assert failure is not None and failure.kind == "helper_not_started"
 
 
 def test_a_helper_and_a_key_in_the_environment_are_refused_until_auth_decides(job: Job) -> None:

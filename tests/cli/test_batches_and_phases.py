@@ -37,7 +37,7 @@ def test_a_run_stops_at_a_phase_and_a_later_one_goes_on(desk: "Desk") -> None:
     assert refused.code == 2 and "--until: there is no phase 'leter'" in refused.err and "'letter'" in refused.err
     stopped = desk.types("launch", "--until", "draft")
     assert stopped.code == 3
-    assert "phase draft is settled (--until); 4 left for another run, for the phases behind it" in stopped.err
+    assert "phase draft is settled (--until); 4 left for later phases" in stopped.err
     assert "Next: `harness launch`" in stopped.out
     assert [record["id"] for record in merged(desk.folder, "drafts")] == ["a", "b", "d", "e"]
     assert not (desk.folder / "output/letters.json").exists()

@@ -166,7 +166,7 @@ def test_P03_a_job_that_was_planned_says_that_its_deadline_has_passed_and_a_fini
     passed = ("--set", "deadline=2020-02-02 07:00")
     said = desk.types("launch", *passed)
     assert said.code == 3
-    assert "with exit code 3: stopped by the deadline 2020-02-02 07:00" in said.out
+    assert "with exit code 3: stopped by the deadline, Sunday 2020-02-02 07:00" in said.out
     assert "Next: set a later `deadline` in job.yaml, then `harness launch" in said.out
     assert PASSED in desk.types("launch", "--reset", *passed).err
     assert desk.types("launch").code == 0

@@ -101,7 +101,7 @@ def test_a_second_interrupt_ends_the_run_at_once(desk: "Desk", waiting_run: "Sta
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=60)
     assert running.returncode == 130
-    assert "running sessions are ended now" in err
+    assert "running sessions are terminated now" in err
     assert "\nstopped by Ctrl-C\n" in err
     assert "Traceback" not in err
     assert "Next: `harness launch --set grace=600s`" in out

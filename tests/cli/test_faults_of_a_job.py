@@ -137,7 +137,7 @@ def test_a_phase_that_accepts_nothing_stops_with_the_commonest_reason_and_the_co
     said = desk.types("launch")
     assert said.code == 4
     (told,) = [line for line in said.err.splitlines() if line.startswith("stopped: the job has accepted nothing")]
-    assert "after ten attempts: its prompt or a check must be wrong; 10 of the last 10 sessions: n must be pos" in told
+    assert "after 10 attempts: its prompt or a check must be wrong; 10 of the last 10 sessions: n must be pos" in told
     command = shlex.split(told.split("`")[1])
     assert command[:2] == ["harness", "why"]
     assert "n must be positive" in desk.types(*command[1:]).out

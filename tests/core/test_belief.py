@@ -11,9 +11,10 @@ import pytest
 from harness.base.ids import Sha
 from harness.base.slices import Slice
 from harness.core.claims import claims
-from harness.core.events import AttemptEnded, Event, GroupQueued, HoldPlaced, ItemAccepted, UsageSettled
+from harness.core.events import AttemptEnded, Event, GroupQueued, ItemAccepted, UsageSettled
 from harness.core.faults import CANCELLED, SUPERVISOR_LOST, USAGE_LIMIT, classify, consequence
 from harness.core.open_attempt import Open
+from harness.core.run_events import HoldPlaced
 from harness.core.settle import BELIEVED, settle
 from harness.core.symptoms import RateLimit, Symptoms
 from harness.core.types import Ending, Fault, Judgement, SessionFacts

@@ -1,6 +1,7 @@
 """When a run gives up on the machine it is on."""
 
 from harness.core.advance import BREAKDOWNS, Ended, broken_machine
+from harness.core.messages import message
 
 
 def one_by_one(number: int) -> list[Ended]:
@@ -10,8 +11,7 @@ def one_by_one(number: int) -> list[Ended]:
 
 def test_ten_breakdowns_one_after_the_other_are_enough_and_nine_are_not() -> None:
     assert broken_machine(one_by_one(BREAKDOWNS - 1)) is None
-    said = broken_machine(one_by_one(BREAKDOWNS))
-    assert said is not None and said.startswith("this machine broke ten sessions in a row: killed; if ")
+    assert broken_machine(one_by_one(BREAKDOWNS)) == message("host_broken", sessions=BREAKDOWNS, detail="killed")
 
 
 def test_sessions_that_were_lost_together_count_once() -> None:

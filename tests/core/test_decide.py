@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from harness.base.ids import GroupId
 from harness.core.decide import Snapshot, Start, Stop, Wait, decide
 from harness.core.gate import Closed
+from harness.core.messages import message
 
 NOW = datetime(2026, 11, 20, 23, 0, tzinfo=UTC)
 FREE = Snapshot(
@@ -43,23 +44,28 @@ def test_P18_the_budget_is_never_promised_twice() -> None:
     tight = replace(FREE, spent_microusd=300_000, reserved_microusd=400_000, running=1)
     assert decide(tight) == Wait(None, "budget")
     spent = replace(FREE, spent_microusd=700_000)
-    assert isinstance(decide(spent), Stop)
+    why = message("budget", budget_microusd=1_000_000, spent_microusd=700_000, needed_microusd=400_000)
+    assert decide(spent) == Stop("budget", why)
     assert decide(replace(spent, budget_microusd=None)) == Start(GroupId(1), lead=False)
     exact = replace(FREE, spent_microusd=600_000)
     assert decide(exact) == Start(GroupId(1), lead=False)
 
 
 def test_P21_a_reached_cap_stops_once_nothing_runs() -> None:
-    reached = replace(FREE, cap_reached="the cap of 3 sessions is reached")
-    assert decide(reached) == Stop("budget", "the cap of 3 sessions is reached")
+    cap = message("cap_sessions", cap=3)
+    reached = replace(FREE, cap_reached=cap)
+    assert decide(reached) == Stop("budget", cap)
     assert decide(replace(reached, running=1)) == Wait(None, "budget")
 
 
 def test_P03_a_closed_gate_waits_until_it_opens_and_stops_where_waiting_makes_no_sense() -> None:
-    shut = replace(FREE, closed=Closed(NOW + timedelta(hours=1), "hold", "usage_limit"))
+    shut = replace(
+        FREE, closed=Closed(NOW + timedelta(hours=1), "hold", message("provider_fault", fault="usage_limit"))
+    )
     assert decide(shut) == Wait(NOW + timedelta(hours=1), "hold")
-    assert decide(replace(shut, hopeless="too late")) == Stop("late", "too late")
-    assert decide(replace(shut, hopeless="too late", running=1)) == Wait(NOW + timedelta(hours=1), "hold")
+    late = message("opens_too_late", because={}, opens="")
+    assert decide(replace(shut, hopeless=late)) == Stop("late", late)
+    assert decide(replace(shut, hopeless=late, running=1)) == Wait(NOW + timedelta(hours=1), "hold")
 
 
 def test_a_pause_waits_for_a_person() -> None:
@@ -67,11 +73,12 @@ def test_a_pause_waits_for_a_person() -> None:
 
 
 def test_a_stop_waits_for_running_attempts_and_starts_nothing() -> None:
-    stopping = replace(FREE, stop=Stop("operator", "asked"))
+    asked = Stop("operator", message("stopped_by", who="anna"))
+    stopping = replace(FREE, stop=asked)
     assert decide(replace(stopping, running=2)) == Wait(None, "ending")
-    assert decide(stopping) == Stop("operator", "asked")
+    assert decide(stopping) == asked
 
 
 def test_nothing_left_is_the_end() -> None:
-    assert decide(replace(FREE, next_group=None)) == Stop("finished", "nothing is left to do")
+    assert decide(replace(FREE, next_group=None)) == Stop("finished", message("nothing_left"))
     assert decide(replace(FREE, next_group=None, running=1)) == Wait(None, "sessions")

@@ -6,14 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.base.clock import to_text
 from harness.base.ids import AttemptId
 from harness.core.faults import OVERLOADED, USAGE_LIMIT
 from harness.core.gate import Closed, Gate, Passing, closed, held_back, hold_until, too_long
+from harness.core.messages import message
 from harness.core.types import Fault, SessionEvent
 from harness.job.bounds import Bounds, Deadline, parse_deadline, parse_rate, parse_share, parse_window
 from tests.covers import covers
 
 NOW = datetime(2026, 11, 20, 23, 0, tzinfo=UTC)
+LIMIT = message("provider_fault", fault="usage_limit")
 
 
 def passing(bounds: Bounds, *, starts: tuple[datetime, ...] = (), is_ramping: bool = False) -> Passing:
@@ -82,9 +85,9 @@ def test_a_window_may_go_over_midnight(window: str, now: str, opens: str | None)
 
 def test_the_longest_closing_counts() -> None:
     bounds = Bounds(rate=parse_rate("1/min"))
-    hold = (NOW + timedelta(minutes=5), "overloaded")
+    hold = (NOW + timedelta(minutes=5), message("provider_fault", fault="overloaded"))
     shut = closed(Passing(bounds, hold, (NOW,), True, None), NOW)
-    assert shut == Closed(hold[0], "hold", "overloaded")
+    assert shut == Closed(hold[0], "hold", hold[1])
     assert closed(passing(Bounds()), NOW) is None
 
 
@@ -96,13 +99,14 @@ def test_P24_while_the_gate_opens_again_no_two_starts_are_closer_than_a_second()
 
 
 def test_P08_nobody_waits_for_days_and_nobody_beyond_the_deadline() -> None:
-    weekly = Closed(NOW + timedelta(days=6), "hold", "usage_limit")
+    weekly = Closed(NOW + timedelta(days=6), "hold", LIMIT)
     reason = too_long(weekly, None, NOW)
-    assert reason is not None and "2026-11-26" in reason
-    soon = Closed(NOW + timedelta(hours=4), "hold", "usage_limit")
+    assert reason == message("opens_too_late", because=LIMIT.as_json(), opens=to_text(weekly.until))
+    soon = Closed(NOW + timedelta(hours=4), "hold", LIMIT)
     assert too_long(soon, None, NOW) is None
     assert too_long(soon, NOW + timedelta(hours=5), NOW) is None
-    assert too_long(soon, NOW + timedelta(hours=3), NOW) is not None
+    late = too_long(soon, NOW + timedelta(hours=3), NOW)
+    assert late is not None and late.kind == "opens_after_deadline"
 
 
 @pytest.mark.parametrize(
@@ -136,8 +140,9 @@ def test_the_reserve_of_a_plan_and_unwanted_overage_hold_until_the_reset() -> No
     event = SessionEvent(AttemptId(1), "limit", "", reset, 0.93)
     assert held_back(Bounds(), event) is None
     held = held_back(Bounds(stop_at=0.9), event)
-    assert held is not None and held[0] >= reset and "93%" in held[1]
+    assert held is not None and held[0] >= reset and held[1] == message("plan_reserve", used=0.93, stop_at=0.9)
     assert held_back(Bounds(stop_at=0.95), event) is None
     overage = SessionEvent(AttemptId(1), "limit", "", reset, 1.0, is_overage=True)
-    assert held_back(Bounds(), overage) is not None
+    unwanted = held_back(Bounds(), overage)
+    assert unwanted is not None and unwanted[1] == message("plan_used_up")
     assert held_back(Bounds(overage="allow"), overage) is None

@@ -18,7 +18,6 @@ from harness.core import settle as settling
 from harness.core.events import (
     AttemptEnded,
     GroupQueued,
-    HoldPlaced,
     ItemAccepted,
     ItemFailed,
     ItemReturned,
@@ -41,6 +40,7 @@ from harness.core.faults import (
 )
 from harness.core.open_attempt import Member, Open
 from harness.core.rejections import of_fault
+from harness.core.run_events import HoldPlaced
 from harness.core.settle import MOST_BREAKDOWNS, recover, settle
 from harness.core.types import (
     Blame,

@@ -83,7 +83,7 @@ def test_a_job_renews_the_login_once_and_no_session_leaves_a_trace_of_it(tmp_pat
     assert said.returncode == 0, said.stdout + said.stderr
     assert [record["id"] for record in json.loads((folder / "out.json").read_text())] == ["1", "2", "3"]
     assert (home / "renewals").read_text() == "once\n"
-    assert json.loads((home / "told").read_text())["reason"] == "Claude Code renews its login"
+    assert json.loads((home / "told").read_text())["message"]["kind"] == "renewing_login"
     seen = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     for secret in (REFRESH, FRESH, "sk-ant-oat01-made-up-old"):
         assert secret.encode() not in seen

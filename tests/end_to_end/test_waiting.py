@@ -23,7 +23,7 @@ def test_a_wait_for_the_window_is_told_with_its_end(programs: MakeJob) -> None:
     status = job.status()
     assert status["state"] == "holding"
     (hold,) = status["holds"]
-    assert hold["reason"] == f"outside the window {window}"
+    assert (hold["kind"], hold["facts"]) == ("outside_window", {"window": window})
     told = datetime.fromisoformat(hold["until"]).astimezone()
     assert f"{told:%H:%M}" == f"{opens:%H:%M}" and told > datetime.now().astimezone()
     assert f"Hold (outside the window {window}): until " in job.ask("status").out
@@ -37,7 +37,7 @@ def test_a_wait_for_the_rate_is_told_with_its_end(programs: MakeJob) -> None:
     status = job.status()
     assert (status["counts"]["done"], status["counts"]["pending"]) == (1, 1)
     (hold,) = status["holds"]
-    assert hold["reason"] == "at the rate 1/h"
+    assert (hold["kind"], hold["facts"]) == ("at_rate", {"rate": "1/h"})
     left = datetime.fromisoformat(hold["until"]) - datetime.now().astimezone()
     assert timedelta(minutes=50) < left <= timedelta(hours=1)
     _ended(job, running)

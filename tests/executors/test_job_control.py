@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness.core.messages import Message
 from harness.supervisor.signals import as_requests
 
 _STOPS = """
@@ -52,7 +53,7 @@ class _Asked:
     def __init__(self) -> None:
         self.codes: list[int] = []
 
-    def ask_stop(self, who: str, *, now: bool = False, exit_code: int = 130) -> None:
+    def ask_stop(self, why: Message, *, now: bool = False, exit_code: int = 130) -> None:
         self.codes.append(exit_code)
 
 

@@ -3,6 +3,8 @@
 The words are changed in `harness/views`; in that file they are read in one sitting, and a test holds it to them.
 """
 
+import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,8 +92,21 @@ def sections() -> tuple[Section, ...]:
 
 
 def text() -> str:
-    """The file as it should be."""
-    return "\n".join(_lines()) + "\n"
+    """The file as it should be, with times in UTC."""
+    zone = os.environ.get("TZ")
+    _set_zone("UTC")
+    try:
+        return "\n".join(_lines()) + "\n"
+    finally:
+        _set_zone(zone)
+
+
+def _set_zone(zone: str | None) -> None:
+    if zone is None:
+        os.environ.pop("TZ", None)
+    else:
+        os.environ["TZ"] = zone
+    time.tzset()
 
 
 def _lines() -> Iterator[str]:

@@ -62,14 +62,14 @@ def _check_reason(script: Script, world: World, watcher: Watcher, finished: Fini
                 f"V3b: innocent {item} of phase {phase} failed"
             )
     elif finished.exit_code == 3:
-        assert script.budget is not None or script.most_sessions, f"V7: stopped without a bound: {finished.reason}"
+        assert script.budget is not None or script.most_sessions, f"V7: stopped without a bound: {finished.message}"
     else:
         assert finished.exit_code == 4, f"unexpected exit code {finished.exit_code}"
         bad = sum(bool(session.plan.blamed) for session in world.sessions.values())
         broken_here = sum(
             session.fault is not None and session.fault.blame == "host" for session in world.sessions.values()
         )
-        assert bad >= 3 or broken_here >= 10, f"V7: gave up without a reason: {finished.reason}"
+        assert bad >= 3 or broken_here >= 10, f"V7: gave up without a reason: {finished.message}"
 
 
 def _check_merges(db: sqlite3.Connection, job: Job, watcher: Watcher) -> None:

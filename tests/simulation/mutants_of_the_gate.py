@@ -12,8 +12,9 @@ from harness.core import decide as deciding
 from harness.core import gate as gates
 from harness.core import run_events as r
 from harness.core import settle as settling
-from harness.core.events import Event, HoldPlaced, PaceGiven
+from harness.core.events import Event, PaceGiven
 from harness.core.gate import Gate, Passing, hold_until
+from harness.core.run_events import HoldPlaced
 from harness.core.settle import settle
 from harness.ledger import apply
 from harness.supervisor import attempt as attempting

@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 
 from harness.base.clock import Clock
+from harness.core import decide as deciding
 from harness.core import events as e
 from harness.core import gate as gates
+from harness.core.messages import Message, message
+from harness.core.run_events import RunEnded
 from harness.ledger import apply, group_queries
 from harness.outputs import match
 from harness.outputs.merge import fragment
-from harness.supervisor import judgement
+from harness.supervisor import attempt, judgement
 from harness.supervisor import loop as supervising
 from harness.supervisor import outcome as finishing
 from harness.supervisor.gatekeeper import Door
@@ -73,9 +76,44 @@ def _a_run_that_stops_at_a_phase_counts_as_finished(patch: pytest.MonkeyPatch) -
 
     def cheerful(*told: Any) -> Finished:
         ended = finished(*told)
-        return replace(ended, exit_code=0) if "--until" in ended.reason else ended
+        return replace(ended, exit_code=0) if ended.message.kind == "until_settled" else ended
 
     patch.setattr(supervising, "how_it_ended", cheerful)
+
+
+@mutant("V26")
+def _a_stop_for_money_is_recorded_as_one_that_was_asked_for(patch: pytest.MonkeyPatch) -> None:
+    decide = deciding.decide
+
+    def blaming(now_is: deciding.Snapshot) -> deciding.Decision:
+        decision = decide(now_is)
+        if isinstance(decision, deciding.Stop) and decision.why == "budget":
+            return replace(decision, message=message("stopped_by", who="anna"))
+        return decision
+
+    patch.setattr(supervising, "decide", blaming)
+
+
+@mutant("V26")
+def _a_stop_at_a_cap_is_recorded_as_one_for_the_budget(patch: pytest.MonkeyPatch) -> None:
+    why = message("budget", budget_microusd=0, spent_microusd=0, needed_microusd=0)
+    reached = attempt.cap_reached
+    patch.setattr(supervising, "cap_reached", lambda *told: why if reached(*told) else None)
+
+
+@mutant("V26")
+def _the_deadline_is_recorded_as_a_person(patch: pytest.MonkeyPatch) -> None:
+    ask_stop = Supervisor.ask_stop
+
+    def by_somebody(self: Supervisor, why: Message, **told: Any) -> None:
+        ask_stop(self, message("stopped_by", who="the clock") if why.kind == "deadline" else why, **told)
+
+    patch.setattr(Supervisor, "ask_stop", by_somebody)
+
+
+@mutant("V26")
+def _the_end_of_a_run_is_recorded_without_its_reason(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(supervising, "RunEnded", lambda exit_code, why: RunEnded(exit_code))
 
 
 class _WallClock:

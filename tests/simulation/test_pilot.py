@@ -38,7 +38,7 @@ def test_a_pilot_below_80_percent_stops_the_night_and_the_same_command_goes_on(t
     poison = {f"i{number:03d}": "rejected" for number in (0, 11, 12)}
     universe = a_night(1, tmp_path, poison=poison)
     stopped = universe.live_once()
-    assert stopped is not None and stopped.exit_code == 3 and "pilot" in stopped.reason
+    assert stopped is not None and stopped.exit_code == 3 and stopped.message.kind == "pilot_failed"
     verdict = judged(universe)
     assert verdict is not None and not verdict.is_good
     finished = universe.live_once()

@@ -12,9 +12,9 @@ import pytest
 from harness.base.artifacts import ArtifactStore
 from harness.base.files import make_folder
 from harness.base.ids import ItemId, Token
-from harness.core.events import HoldPlaced
 from harness.core.faults import USAGE_LIMIT
-from harness.core.run_events import RunStarted
+from harness.core.messages import message
+from harness.core.run_events import HoldPlaced, RunStarted
 from harness.core.types import Artifact, Ending, Fault, Item, SessionEvent, SessionFacts
 from harness.core.work import AttemptSpec
 from harness.ledger.shared_holds import SharedHolds
@@ -152,7 +152,7 @@ def test_a_probe_that_meets_the_limit_again_holds_both_again(tmp_path: Path) -> 
 def test_a_probe_whose_job_dies_is_sent_by_another(tmp_path: Path) -> None:
     clock = VirtualClock()
     one, two = SharedHolds(tmp_path, "key", "one"), SharedHolds(tmp_path, "key", "two")
-    one.place(clock.now() + timedelta(seconds=10), "limit")
+    one.place(clock.now() + timedelta(seconds=10), message("provider_fault", fault="usage_limit"))
     later = clock.now() + timedelta(seconds=11)
     assert one.is_in_doubt(later) and two.is_in_doubt(later)
     assert one.may_probe(later) and not two.may_probe(later)

@@ -159,7 +159,7 @@ def half_a_budget(seed: int) -> None:
         universe = Universe(seed, path, script)
         finished = universe.play().finished
         done = [sum(phase == number for number, _ in universe.watcher.accepted) for phase in (1, 2)]
-    assert finished.exit_code == 3, f"V25: the budget was to run out: {finished.reason}"
+    assert finished.message.kind == "budget", f"V25: the budget was to run out: {finished.message}"
     assert 0 < done[0] < script.items, f"V25: {done[0]} of {script.items} were begun"
     assert 2 * done[1] >= done[0] - script.parallel, f"V25: {done[0]} were begun, {done[1]} finished"
 

@@ -21,7 +21,9 @@ from harness.base.errors import BrokenSetupError
 from harness.base.files import make_folder
 from harness.base.ids import ItemId
 from harness.core.events import Event
-from harness.core.run_events import RunStarted
+from harness.core.faults import AUTH
+from harness.core.messages import Message, message
+from harness.core.run_events import RunEnded, RunStarted
 from harness.core.types import Item, SessionEvent
 from harness.job.job import PhaseSpec
 from harness.ledger import item_queries, spool
@@ -45,6 +47,7 @@ from tests.simulation.ending import check_end, check_files_are_not_late, check_i
 from tests.simulation.judging import SimulatedJudge
 from tests.simulation.memory import View, new_database
 from tests.simulation.script import Ask, Script, draw
+from tests.simulation.stops import AT_A_PHASE, LATE, OUT_OF_MONEY, check_stop
 from tests.simulation.virtual import VirtualClock, slowly, very_slowly
 from tests.simulation.watcher import Watcher
 from tests.simulation.world import World
@@ -74,9 +77,9 @@ class _HeardHolds(SharedHolds):
 
     tells: Callable[[datetime], None]
 
-    def place(self, until: datetime, reason: str) -> bool:
+    def place(self, until: datetime, why: Message) -> bool:
         self.tells(until)
-        return super().place(until, reason)
+        return super().place(until, why)
 
 
 class Universe:
@@ -204,7 +207,7 @@ class Universe:
             started = RunStarted(1, "sim", "0", self.job.parallel, None, "off", "none", until=name)
             return await supervisor.run(started, lambda: self._chosen(ledger))
         except (OSError, sqlite3.OperationalError, BrokenSetupError):
-            await give_up(run, merger, "it gave way")
+            await give_up(run, merger, message("host_error", detail="it gave way"))
             raise
         finally:
             people.cancel()
@@ -239,7 +242,9 @@ class Universe:
                 self.met("hold of another job")
                 until = self.clock.now() + timedelta(seconds=end - self.clock.monotonic())
                 with self.disk.of_another_process():
-                    SharedHolds(self.job.state, "key", "other").place(until, "limit")
+                    SharedHolds(self.job.state, "key", "other").place(
+                        until, message("provider_fault", fault="usage_limit")
+                    )
                 self.watcher.door.shared = until
             supervisor.wake()
 
@@ -257,24 +262,26 @@ class Universe:
 
     def _is_the_end(self, finished: Finished) -> bool:
         """Does nobody start the job again? Time goes on until somebody does."""
-        is_out_of_money = finished.exit_code == 3 and ("budget" in finished.reason or "the cap" in finished.reason)
-        if is_out_of_money:
+        ended = [event for event in self.events() if isinstance(event, RunEnded)][-1]
+        check_stop(self.job, self.script, self.watcher, ended, finished)
+        kind = finished.message.kind
+        if kind in OUT_OF_MONEY:
             self.met("out of money")
             return not self._raise_bounds()
-        if finished.exit_code == 3 and "--until" in finished.reason:
+        if kind in AT_A_PHASE:
             self.met("ended at a phase")
             self.watcher.check_is_settled(self._until.pop(0))
             return False
         if finished.exit_code in (3, 130):
-            self.met("ended by deadline" if "deadline" in finished.reason else "ended by a person")
+            self.met("ended by deadline" if kind in LATE else "ended by a person")
             self._add_items()
             self.clock.elapsed_s += self.rng.uniform(5, 2000)
             return False
-        if finished.exit_code == 4 and finished.reason.startswith("auth"):
+        if kind == "setup_broken" and finished.message.facts["fault"] == AUTH:
             self.met("stopped by a refused credential")
             self.clock.elapsed_s = max(self.clock.monotonic(), *(end for _, end in self.script.refusals))
             return False
-        if finished.exit_code == 4 and "broke ten sessions" in finished.reason and self._launches_left:
+        if kind == "host_broken" and self._launches_left:
             self.met("launched again after breakdowns")
             self._launches_left -= 1
             return False

@@ -164,20 +164,20 @@ class Watcher:
                 self._paid(event)
             case e.AttemptEnded() as event:
                 self._ended(event, entry.seq)
-            case e.HoldPlaced() | e.HoldLifted() | r.RunStarted() as event:
+            case r.HoldPlaced() | r.HoldLifted() | r.RunStarted() as event:
                 self._run_or_hold(event)
             case r.Paused() | r.Resumed() | r.CancelAsked() | r.RunEnded() as event:
                 self.paused = isinstance(event, r.Paused) or (self.paused and not isinstance(event, r.Resumed))
                 self.stop_asked |= isinstance(event, r.CancelAsked)
                 self.is_running &= not isinstance(event, r.RunEnded)
 
-    def _run_or_hold(self, event: e.HoldPlaced | e.HoldLifted | r.RunStarted) -> None:
+    def _run_or_hold(self, event: r.HoldPlaced | r.HoldLifted | r.RunStarted) -> None:
         match event:
-            case e.HoldPlaced():
+            case r.HoldPlaced():
                 self.door.held(from_text(event.until))
-                if event.reason.startswith("the credential"):
+                if event.message.kind == "credential_refused":
                     self.door.halve()
-            case e.HoldLifted():
+            case r.HoldLifted():
                 self.door.hold = self.door.shared = None
             case r.RunStarted():
                 self.stop_asked, self.is_running = False, True
@@ -357,7 +357,7 @@ class Watcher:
 
     def _check_ended(self, together: Sequence[e.Event]) -> None:
         """V10: the end of an attempt that met the provider's fault comes with its hold, as long as it must be."""
-        holds = [from_text(each.until) for each in together if isinstance(each, e.HoldPlaced)]
+        holds = [from_text(each.until) for each in together if isinstance(each, r.HoldPlaced)]
         for event in together:
             if isinstance(event, e.AttemptEnded) and event.outcome == "excused" and event.blame == "provider":
                 fault = self._world.of(event.attempt).fault

@@ -13,6 +13,7 @@ from harness.base.reason import Reason
 from harness.core import events as e
 from harness.core import run_events as r
 from harness.core.faults import SUPERVISOR_LOST
+from harness.core.messages import Message, message
 from harness.core.settle import settle
 from harness.core.types import Accepted, Ending, Fault, Json, Judgement, Rejected, SessionFacts, Verdict
 from harness.ledger import group_queries, run_queries
@@ -21,6 +22,7 @@ from harness.ledger.open_attempts import open_attempt
 from harness.ledger.store import Ledger
 from harness.outputs.merge import fragment
 
+NOTHING_LEFT = message("nothing_left")
 BEGAN = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
 
 
@@ -74,8 +76,8 @@ class Night:
     def begin(self) -> None:
         self.ledger.record(r.RunStarted(4711, "box", "0.1.0", 3, 40_000_000, "bubblewrap", "ANTHROPIC_API_KEY"))
 
-    def end(self, code: int = 0, reason: str = "nothing is left to do") -> None:
-        self.ledger.record(r.RunEnded(code, reason))
+    def end(self, code: int = 0, why: Message = NOTHING_LEFT) -> None:
+        self.ledger.record(r.RunEnded(code, why=why))
 
     def start(self) -> group_queries.ReadyGroup:
         """Start the next ready group; its attempt is open when this returns."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.core.messages import message
 from harness.ledger import progress_file
 from harness.ledger.lock import JobLock
 from harness.supervisor.progress_writer import ProgressWriter
@@ -66,7 +67,7 @@ def test_the_status_follows_the_job(night: "Night") -> None:
     night.strikes = 1
     night.begin()
     night.attempt({"A": ["no"]})
-    night.end(3, "the budget")
+    night.end(3, message("budget", budget_microusd=1, spent_microusd=1, needed_microusd=1))
     assert (_built(night)["status"], _built(night)["currentPhase"]) == ("stopped", "main")
     night.begin()
     night.attempt()

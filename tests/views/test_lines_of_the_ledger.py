@@ -42,8 +42,8 @@ def _one_of_each(now: str) -> list[e.Event]:
         e.ItemReopened(1, "A", "anna"),
         e.ItemEdited(1, "A", {"url": "b"}, "sha", None, "anna"),
         e.UsageSettled(1, 70_000, False, 1, 2, 3, 4, 5),
-        e.HoldPlaced(1, "overloaded", now),
-        e.HoldLifted("anna"),
+        r.HoldPlaced(1, "overloaded", now),
+        r.HoldLifted("anna"),
         e.AttemptEnded(1, "excused", "overloaded", "provider", "529", 34.0, None, None, None),
         r.RunStarted(1, "box", "0.1", 3, None, "bubblewrap", "none"),
         r.RunEnded(0, "nothing is left to do"),
@@ -174,13 +174,13 @@ def test_a_hold_that_several_sessions_meet_is_told_once(night: "Night") -> None:
         night.ledger.record(*events)
         return sum("hold (" in tick.text for tick in ticker.new())
 
-    assert told(e.HoldPlaced(1, "usage_limit", until), e.HoldPlaced(2, "usage_limit", until)) == 1
-    assert told(e.HoldPlaced(3, "usage_limit", until)) == 0
-    assert told(e.HoldPlaced(3, "overloaded", until)) == 1
-    assert told(e.HoldPlaced(3, "overloaded", "2026-11-20T23:01:00+00:00")) == 1
-    assert told(e.HoldLifted("anna"), e.HoldPlaced(4, "overloaded", "2026-11-20T23:01:00+00:00")) == 1
-    assert told(r.Resumed("anna"), e.HoldLifted("anna")) == 0
-    assert told(e.HoldPlaced(5, "overloaded", "2026-11-20T23:01:00+00:00")) == 1
+    assert told(r.HoldPlaced(1, "usage_limit", until), r.HoldPlaced(2, "usage_limit", until)) == 1
+    assert told(r.HoldPlaced(3, "usage_limit", until)) == 0
+    assert told(r.HoldPlaced(3, "overloaded", until)) == 1
+    assert told(r.HoldPlaced(3, "overloaded", "2026-11-20T23:01:00+00:00")) == 1
+    assert told(r.HoldLifted("anna"), r.HoldPlaced(4, "overloaded", "2026-11-20T23:01:00+00:00")) == 1
+    assert told(r.Resumed("anna"), r.HoldLifted("anna")) == 0
+    assert told(r.HoldPlaced(5, "overloaded", "2026-11-20T23:01:00+00:00")) == 1
 
 
 def test_a_pause_names_the_command_that_ends_it(night: "Night", rehearsed: "Night") -> None:

@@ -14,6 +14,7 @@ from harness.base.errors import UsageError
 from harness.core import events as e
 from harness.core import run_events as r
 from harness.core.faults import OVERLOADED, SUPERVISOR_LOST
+from harness.core.messages import message
 from harness.core.run_events import RunStarted
 from harness.core.types import Fault
 from harness.job.change import Change
@@ -110,7 +111,7 @@ def test_what_was_told_and_what_we_counted_stand_side_by_side(night: "Night", tm
 
 def test_each_run_tells_how_it_ended_and_what_held_it_in(told: Written) -> None:
     assert "killed, or the machine went down" in told.markdown
-    assert "exit code 1: nothing is left to do" in told.markdown
+    assert "exit code 1: nothing left to do" in told.markdown
     assert "bubblewrap | ANTHROPIC_API_KEY |" in told.markdown
 
 
@@ -187,7 +188,7 @@ def test_an_unfinished_job_is_not_called_finished(night: "Night", tmp_path: Path
     night.plan(["A", "B"])
     night.begin()
     night.attempt()
-    night.end(3, "stopped by Ctrl-C")
+    night.end(3, message("stopped_by", who="Ctrl-C"))
     written = _report(night, tmp_path / "r")
     assert "The job is not finished: it was stopped and can go on. 1 of 2 schools done, 1 pending." in written.markdown
 
@@ -261,5 +262,5 @@ def test_holds_are_told_with_their_end(night: "Night", tmp_path: Path) -> None:
     night.plan(["A"])
     night.begin()
     until = night.clock.now() + timedelta(hours=2)
-    night.ledger.record(e.HoldPlaced(1, "usage_limit", until.isoformat()))
+    night.ledger.record(r.HoldPlaced(1, "usage_limit", until.isoformat()))
     assert "usage_limit |" in _report(night, tmp_path / "r").markdown

@@ -15,6 +15,7 @@ from harness.base.commands import NextCommand
 from harness.core import run_events as r
 from harness.core.faults import OVERLOADED, USAGE_LIMIT
 from harness.core.gate import Closed
+from harness.core.messages import Message, message
 from harness.core.types import Fault
 from harness.ledger.lock import JobLock
 from harness.ledger.waiting_note import WaitingNote
@@ -25,6 +26,15 @@ from tests.covers import covers
 
 if TYPE_CHECKING:
     from tests.views.conftest import Night
+
+
+AT_RATE = message("at_rate", rate="1/h")
+BUDGET = message("budget", budget_microusd=1_000_000, spent_microusd=700_000, needed_microusd=400_000)
+CAP = message("cap_sessions", cap=3)
+
+
+def deadline(*, is_date: bool) -> Message:
+    return message("deadline", deadline="2026-11-21T07:00:00.000Z", is_date=is_date)
 
 
 def text_of(status: Status, night: "Night", manifest: str = "job.yaml") -> str:
@@ -68,6 +78,7 @@ def test_status_as_json_keeps_its_documented_shape(night: "Night") -> None:
         "phases",
         "usage",
         "holds",
+        "stop",
         "failed",
         "results",
         "workbooks",
@@ -79,7 +90,7 @@ def test_status_as_json_keeps_its_documented_shape(night: "Night") -> None:
     assert shape["usage"] == {"cost_usd": 0.07, "reserved_usd": 0.0, "sessions": 1}
     error = {"type": "rejected", "field": None, "message": "no coach"}
     assert shape["failed"] == [{"id": "A", "reason": "no coach", "attempts": 1, "errors": [error]}]
-    assert shape["state"] == "stopped"
+    assert shape["state"] == "stopped" and shape["stop"] is None
     assert shape["rehearsal"] is False
 
 
@@ -123,6 +134,7 @@ def test_a_hold_tells_its_end_and_that_it_goes_on_by_itself(night: "Night") -> N
         status = read_status(night.state, night.clock.now())
         assert status.state == "holding"
         assert [hold["reason"] for hold in status.as_json()["holds"]] == ["usage_limit"]
+        assert [hold["facts"] for hold in status.as_json()["holds"]] == [{"fault": "usage_limit"}]
         assert "then it goes on by itself" in text_of(status, night)
     night.clock.at += timedelta(hours=2)
     assert read_status(night.state, night.clock.now()).hold is None
@@ -132,7 +144,7 @@ def test_what_the_supervisor_waits_for_is_told_until_it_is_over_and_only_while_i
     night.plan(["A"])
     night.begin()
     note, now = WaitingNote(night.state), night.clock.now()
-    note.tell(Closed(now + timedelta(hours=3), "window", "outside the window 01:00-02:00"))
+    note.tell(Closed(now + timedelta(hours=3), "window", message("outside_window", window="01:00-02:00")))
     assert read_status(night.state, now).hold is None
     with supervised(night):
         status = read_status(night.state, now)
@@ -149,19 +161,19 @@ def test_at_its_rate_a_job_with_sessions_runs_and_one_without_holds(night: "Nigh
     night.plan(["A", "B"])
     night.begin()
     now = night.clock.now()
-    WaitingNote(night.state).tell(Closed(now + timedelta(minutes=5), "rate", "at the rate 1/h"))
+    WaitingNote(night.state).tell(Closed(now + timedelta(minutes=5), "rate", AT_RATE))
     with supervised(night):
         assert read_status(night.state, now).state == "holding"
         night.start()
         status = read_status(night.state, now)
-    assert (status.state, [hold["reason"] for hold in status.as_json()["holds"]]) == ("running", ["at the rate 1/h"])
+    assert (status.state, [hold["kind"] for hold in status.as_json()["holds"]]) == ("running", ["at_rate"])
 
 
 def test_a_wait_between_two_starts_is_nothing_to_tell_and_a_full_disk_no_fault(night: "Night") -> None:
     note, now = WaitingNote(night.state), night.clock.now()
-    note.tell(Closed(now + timedelta(seconds=1), "stagger", "one after the other"))
+    note.tell(Closed(now + timedelta(seconds=1), "stagger", message("staggered")))
     assert not (night.state / "waiting.json").exists()
-    WaitingNote(night.state / "gone").tell(Closed(now, "rate", "at the rate 1/h"))
+    WaitingNote(night.state / "gone").tell(Closed(now, "rate", AT_RATE))
 
 
 def test_a_pause_is_told_with_the_command_that_ends_it(night: "Night") -> None:
@@ -203,39 +215,39 @@ def test_the_state_words_lead_to_the_next_command(night: "Night") -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "says"),
+    ("why", "says"),
     [
-        ("the budget cannot pay for another session", "raise `budget` in job.yaml, then `harness launch`"),
-        ("the cap of 3 sessions is reached", "raise `caps` in job.yaml, then `harness launch`"),
-        ("stopped by the deadline 2026-11-21 07:00", "set a later `deadline` in job.yaml, then `harness launch`"),
-        ("stopped by the deadline", "`harness launch`"),
-        ("stopped by SIGINT", "Next: `harness launch`"),
+        (BUDGET, "raise `budget` in job.yaml, then `harness launch`"),
+        (CAP, "raise `caps` in job.yaml, then `harness launch`"),
+        (deadline(is_date=True), "set a later `deadline` in job.yaml, then `harness launch`"),
+        (deadline(is_date=False), "Next: `harness launch`"),
+        (message("stopped_by", who="SIGINT"), "Next: `harness launch`"),
     ],
 )
-def test_a_bound_that_was_reached_has_to_be_raised_first(reason: str, says: str, night: "Night") -> None:
+def test_a_bound_that_was_reached_has_to_be_raised_first(why: Message, says: str, night: "Night") -> None:
     night.plan(["A", "B"])
     night.begin()
     night.attempt()
-    night.end(3, reason)
+    night.end(3, why)
     assert says in text_of(read_status(night.state, night.clock.now()), night)
 
 
 @pytest.mark.parametrize(
-    ("reason", "setting"),
+    ("why", "setting"),
     [
-        ("the budget cannot pay for another session", "budget=$0.10"),
-        ("the cap of 3 sessions is reached", "caps.sessions=3"),
-        ("the cap of 3 sessions is reached", "caps={sessions: 3}"),
-        ("stopped by the deadline 2026-11-21 07:00", "deadline=2026-11-21 07:00"),
+        (BUDGET, "budget=$0.10"),
+        (CAP, "caps.sessions=3"),
+        (CAP, "caps={sessions: 3}"),
+        (deadline(is_date=True), "deadline=2026-11-21 07:00"),
     ],
 )
 def test_the_next_command_does_not_repeat_the_setting_that_was_too_small(
-    reason: str, setting: str, night: "Night"
+    why: Message, setting: str, night: "Night"
 ) -> None:
     night.plan(["A", "B"])
     night.begin()
     night.attempt()
-    night.end(3, reason)
+    night.end(3, why)
     status = read_status(night.state, night.clock.now())
     words = ["--set", setting, "--set", "budget_per_session=$0.05"]
     step = next_step(status, "job.yaml", words)
@@ -264,7 +276,7 @@ def test_a_job_that_ended_by_itself_and_has_more_to_do_is_not_called_stopped(nig
     night.end(1)
     text = text_of(read_status(night.state, night.clock.now()), night)
     assert "West 2026: unfinished" in text
-    assert "with exit code 1: nothing was left to do; since then 1 school to do again" in text
+    assert "with exit code 1: nothing left to do then; 1 school to do again since" in text
 
 
 def test_a_rehearsal_says_so_everywhere(rehearsed: "Night") -> None:
@@ -321,3 +333,22 @@ def test_an_overload_is_a_hold_and_no_failure(night: "Night") -> None:
     status = read_status(night.state, night.clock.now())
     assert (status.counts.failed, status.counts.pending) == (0, 1)
     assert status.hold is not None
+
+
+def test_why_the_last_run_ended_is_in_json_as_kind_facts_and_text(night: "Night") -> None:
+    night.plan(["A", "B"])
+    night.begin()
+    night.attempt()
+    night.end(3, CAP)
+    stop = read_status(night.state, night.clock.now()).as_json()["stop"]
+    assert (stop["kind"], stop["facts"]) == ("cap_sessions", {"cap": 3})
+    assert stop["text"] == "the cap of 3 sessions is reached"
+    night.begin()
+    assert read_status(night.state, night.clock.now()).as_json()["stop"] is None
+
+
+def test_a_run_that_an_older_version_ended_is_shown_in_its_words(night: "Night") -> None:
+    night.plan(["A"])
+    night.begin()
+    night.ledger.record(r.RunEnded(3, "stopped by the moon"))
+    assert "with exit code 3: stopped by the moon" in text_of(read_status(night.state, night.clock.now()), night)

@@ -1,4 +1,4 @@
-"""What a person does about a fault that stopped the job."""
+"""What a person does about a fault that stopped the job, by the kind of the fault."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -7,23 +7,23 @@ from harness.core import faults
 
 _REMEDIES: Final[Mapping[str, str]] = {
     faults.AUTH: "set a valid ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN (`harness doctor` says which one is used), "
-    "then the same command again",
+    "then run the same command again",
     faults.FORBIDDEN: "use a credential that may use this model (`harness doctor` says which one is used), "
-    "then the same command again",
-    faults.CREDIT: "buy credit or use another credential, then the same command again",
-    faults.UNKNOWN_MODEL: "write a model that the credential may use into the manifest, then type --keep too",
-    faults.WRONG_MODEL: "write the model that is to answer into the manifest (model, fallback), then type --keep too",
+    "then run the same command again",
+    faults.CREDIT: "buy credit or use another credential, then run the same command again",
+    faults.UNKNOWN_MODEL: "name a model that the credential may use in the manifest, then launch with --keep",
+    faults.WRONG_MODEL: "name the model that should answer in the manifest (model, fallback), then launch with --keep",
     faults.CLI_MISSING: "`harness doctor` says what is missing",
     faults.UNKNOWN_QUESTION: "the whole screen is in screen.txt of its attempt (`harness why ITEM` names the folder); "
-    "where a plan allows it, backend: claude asks nothing",
-    faults.DISK: "mend that, then the same command again; nothing accepted is lost and nobody was struck",
-    faults.NO_INPUT_FOLDER: "put it back, then the same command again",
-    faults.BROKEN_SCENE: "mend the scene, or write one (docs/rehearsal.md), then the same command",
+    "where the plan allows it, `backend: claude` asks no questions",
+    faults.DISK: "fix that, then run the same command again; nothing accepted is lost, and no item got a strike",
+    faults.NO_INPUT_FOLDER: "put it back, then run the same command again",
+    faults.BROKEN_SCENE: "fix the scene, or write one (docs/rehearsal.md), then run the same command again",
     faults.UNTOLD: "name it in the prompt, {{ item.company }} for one field or {{ item.data | tojson }} for all "
     "(`harness plan --prompt` shows what a session reads), then the same command; if a session needs no more than "
     "the id, write rehearsal: {strict: false} into the manifest",
-    faults.BROKEN_CHECK: "mend that; `harness rejudge` then takes what is good already without paying again, "
-    "and the same command goes on",
+    faults.BROKEN_CHECK: "fix that; `harness rejudge` then accepts what is good already without paying again, "
+    "and the same command continues the job",
 }
 
 

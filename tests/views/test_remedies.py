@@ -1,7 +1,7 @@
 """Every fault that only a person can mend comes with what to do."""
 
 from harness.core.faults import BROKEN_CHECK, TABLE
-from harness.core.remedies import remedy
+from harness.views.remedies import remedy
 
 
 def test_every_fault_that_stops_the_job_has_a_remedy_and_no_other() -> None:
