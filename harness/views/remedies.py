@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from harness.base.commands import NextCommand
 from harness.core import faults
 
 _REMEDIES: Final[Mapping[str, str]] = {
@@ -20,9 +21,9 @@ _REMEDIES: Final[Mapping[str, str]] = {
     faults.NO_INPUT_FOLDER: "put it back, then run the same command again",
     faults.BROKEN_SCENE: "fix the scene, or write one (docs/rehearsal.md), then run the same command again",
     faults.UNTOLD: "name it in the prompt, {{ item.company }} for one field or {{ item.data | tojson }} for all "
-    "(`harness plan --prompt` shows what a session reads), then the same command; if a session needs no more than "
+    "(`{plan}` shows what a session reads), then run the same command again; if a session needs no more than "
     "the id, write rehearsal: {strict: false} into the manifest",
-    faults.BROKEN_CHECK: "fix that; `harness rejudge` then accepts what is good already without paying again, "
+    faults.BROKEN_CHECK: "fix that; `{rejudge}` then accepts what is good already without paying again, "
     "and the same command continues the job",
 }
 
@@ -30,8 +31,8 @@ _REMEDIES: Final[Mapping[str, str]] = {
 def remedy(kind: str, *, rehearsal: bool = False, instance: str | None = None) -> str | None:
     """What to do about a fault that stops the job, its instance, or a rehearsal; None for all others."""
     to_do = _REMEDIES.get(kind)
-    if to_do is None or not (rehearsal or instance):
-        return to_do
-    which = f"{f' --as {instance}' if instance else ''}{' --rehearsal' if rehearsal else ''}"
-    told = to_do.replace("`harness rejudge`", f"`harness rejudge{which}`")
-    return told.replace("`harness plan --prompt`", f"`harness plan --prompt{which}`") if instance else told
+    if to_do is None:
+        return None
+    rejudge = NextCommand("rejudge", instance=instance, rehearsal=rehearsal)
+    shows = NextCommand("plan", ("--prompt",), instance=instance, rehearsal=rehearsal)
+    return to_do.replace("{rejudge}", str(rejudge)).replace("{plan}", str(shows))
