@@ -26,6 +26,7 @@ from unittest.mock import patch
 
 from bench.children import peak_mb
 from harness.base.ids import Token
+from harness.cli.run_to_end import run_to_end
 from harness.core.types import Artifact, Ending, SessionEvent, SessionFacts
 from harness.core.work import AttemptSpec
 from harness.executors.running_attempt import Tools
@@ -33,7 +34,7 @@ from harness.job.job import PhaseSpec
 from harness.job.load import load
 from harness.supervisor import run
 from harness.supervisor.merger import Merger
-from harness.supervisor.run import RunOptions, run_job
+from harness.supervisor.run import RunOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def main() -> None:
         return NullExecutor(tools.store, starts, stop_after, say)
 
     with patch.object(run, "LocalExecutor", executor), _timed_merges(merging):
-        finished = run_job(load(folder / "job.yaml"), RunOptions(credential=None), lambda event: None)
+        finished = run_to_end(load(folder / "job.yaml"), RunOptions(credential=None))
     say()
     sys.exit(finished.exit_code)
 

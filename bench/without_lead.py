@@ -4,8 +4,8 @@ import sys
 from unittest.mock import patch
 
 from harness.cli.main import run
-from harness.supervisor.loop import Supervisor
+from harness.supervisor.gatekeeper import Gatekeeper
 
 if __name__ == "__main__":
-    with patch.object(Supervisor, "_needs_lead", lambda supervisor, phase: False):
+    with patch.object(Gatekeeper, "needs_lead", lambda gatekeeper, phase: False):
         sys.exit(run(sys.argv[1:]))

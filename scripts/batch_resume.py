@@ -15,12 +15,13 @@ from project import MANIFEST, START, exit_code_of, use_own_python
 
 def main() -> None:
     """A run that may start nothing: it settles what was interrupted. HarnessError when there is nothing to resume."""
+    from harness.cli.run_to_end import run_to_end
     from harness.job.load import load
-    from harness.supervisor.run import RunOptions, run_job
+    from harness.supervisor.run import RunOptions
 
     job = load(MANIFEST)
     interrupted = progress(job.state)["running"]
-    run_job(job, RunOptions(credential=None, settle_only=True), lambda event: None)
+    run_to_end(job, RunOptions(credential=None, settle_only=True))
     after = progress(job.state)
     for school in interrupted:
         print(f"{school}: {'its report was good, done' if school in after['completed'] else 'back in the queue'}")

@@ -55,7 +55,6 @@ def check(
     """
     from harness.base.errors import UsageError
     from harness.doctor import readiness
-    from harness.doctor.live_check import live as try_it
     from harness.planning.selections import to_be_worked_on
     from harness.views.wording import clean, counted
 
@@ -79,7 +78,7 @@ def check(
         found[section] = list(looks[section](job))
     broken = readiness.to_mend([each for findings in found.values() for each in findings])
     if live and not broken and refused is None:
-        found["live"] = [try_it(job)]
+        found["live"] = [_live(job)]
         broken = readiness.to_mend(found["live"])
     if as_json:
         findings = {name: readiness.as_json(each) for name, each in found.items()}
@@ -111,6 +110,13 @@ def _checks(job: "Job", items: "Sequence[Item]") -> "Iterator[Finding]":
             yield Finding(
                 "checks", "broken" if tried.broken else "ok", f"{clean(tried.phase)}: {tried_in_words(tried)}"
             )
+
+
+def _live(job: "Job") -> "Finding":
+    from harness.cli.run_to_end import run_to_end
+    from harness.doctor.live_check import live
+
+    return live(job, run_to_end)
 
 
 def _sections(only: list[str] | None) -> "Sequence[str]":

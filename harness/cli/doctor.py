@@ -35,6 +35,7 @@ def doctor(
         _print_faults(as_json=as_json)
         return
     from harness.cli.rehearse import mock_api
+    from harness.cli.run_to_end import run_to_end
     from harness.doctor.examination import examine
     from harness.doctor.ordinary_work import examine_work
 
@@ -42,7 +43,7 @@ def doctor(
     if helper:
         _must_be_trusted(place, settings, trust=trust)
     looks = examine(place.manifest, partial(place.load, settings), run_helper=helper)
-    for finding in chain(looks, examine_work(mock_api) if sandbox else ()):
+    for finding in chain(looks, examine_work(mock_api, run_to_end) if sandbox else ()):
         found.append(finding)
         if not as_json:
             print_lines(finding.lines())

@@ -261,8 +261,8 @@ def play(
     from harness.backends.bundled import bundled_version, untested
     from harness.base.files import make_folder
     from harness.cli.output import print_last, say
+    from harness.cli.run_to_end import run_to_end
     from harness.ledger.lock import refuse_if_held
-    from harness.supervisor.run import run_job
     from harness.views.facts import left_out
     from harness.views.ledger_reading import reading
     from harness.views.live_display import showing
@@ -277,7 +277,7 @@ def play(
     containment = _chosen_walls(job)
     make_folder(job.state)
     with showing(job.state, plain=plain, bounds=job.gate) as display:
-        finished = run_job(job, replace(options, containment=containment), display.heard)
+        finished = run_to_end(job, replace(options, containment=containment), display.heard)
     if finished.exit_code > 1:
         say(clean(stop_line(finished.message)))
     with reading(job.state) as db:

@@ -19,7 +19,7 @@ from harness.job.load import load
 from harness.ledger.recorded_attempts import newest_attempt
 from harness.ledger.shared_holds import state_home
 from harness.ledger.store import opened_for_reading
-from harness.supervisor.run import RunOptions, run_job
+from harness.supervisor.run import Play, RunOptions
 from harness.views.remedies import remedy
 from harness.views.wording import clean, shorten
 
@@ -28,7 +28,7 @@ MODEL: Final = "haiku"
 """The cheapest one; what the job's own models may do is not tried."""
 
 
-def live(job: Job) -> Finding:
+def live(job: Job, play: Play) -> Finding:
     """Run it with the credential, the environment and the walls of the job, in a folder of its own that goes again."""
     if job.rehearsal or job.is_free():
         return Finding("live", "ok", "no session of this job asks a provider")
@@ -36,7 +36,7 @@ def live(job: Job) -> Finding:
         trial = _trial(job, Path(scratch))
         try:
             supply = find_supply(job, os.environ, Path.home(), state_home(os.environ, Path.home()))
-            run_job(trial, RunOptions(supply, shared_state=trial.state / "holds"), lambda event: None)
+            play(trial, RunOptions(supply, shared_state=trial.state / "holds"))
         except UsageError as error:
             return Finding("live", "broken", clean("; ".join(problem.message for problem in error.problems)))
         except HarnessError as error:

@@ -15,7 +15,7 @@ from harness.doctor.examination import Finding, Grade
 from harness.executors.installations import needed_by
 from harness.job.job import Job
 from harness.job.load import load
-from harness.supervisor.run import RunOptions, run_job
+from harness.supervisor.run import Play, RunOptions
 from harness.supervisor.state_folder import make_state_folder
 from harness.views.wording import clean
 
@@ -43,11 +43,11 @@ _MANIFEST = {
 }
 
 
-def examine_work(serving: Serving) -> Iterator[Finding]:
+def examine_work(serving: Serving, play: Play) -> Iterator[Finding]:
     """One finding for each kind of work; one that says why, where no session with Bash can be run here."""
     with tempfile.TemporaryDirectory(prefix="harness-doctor-") as scratch:
         try:
-            for name, outcome in do_ordinary_work(Path(scratch), serving):
+            for name, outcome in do_ordinary_work(Path(scratch), serving, play):
                 grades: dict[str, Grade] = {"ok": "ok", "none here": "note"}
                 yield Finding("work", grades.get(outcome, "broken"), clean(f"{name}: {outcome}"))
         except UsageError as error:
@@ -56,7 +56,7 @@ def examine_work(serving: Serving) -> Iterator[Finding]:
             yield Finding("work", "broken", clean(error.message))
 
 
-def do_ordinary_work(scratch: Path, serving: Serving) -> Iterator[tuple[str, str]]:
+def do_ordinary_work(scratch: Path, serving: Serving, play: Play) -> Iterator[tuple[str, str]]:
     """Name -> `ok`, `none here` where a program is not installed, or what it said when it failed; some 10 s.
 
     HarnessError when the session itself could not be run.
@@ -64,7 +64,7 @@ def do_ordinary_work(scratch: Path, serving: Serving) -> Iterator[tuple[str, str
     job = _job(scratch)
     make_state_folder(job)
     with serving(job) as credential:
-        run_job(job, RunOptions(credential), lambda event: None)
+        play(job, RunOptions(credential))
     merged = job.state / "output" / "all.json"
     said = json.loads(merged.read_bytes())[0]["text"] if merged.exists() else "the session: it left no output"
     for line in said.splitlines():

@@ -22,7 +22,6 @@ from harness.base.marks import (
     of_job,
     state_digest,
 )
-from harness.base.processes import become_subreaper
 from harness.base.removal import remove_tree
 from harness.base.termination import end_found
 from harness.core.faults import TOO_BIG, classify
@@ -67,7 +66,6 @@ class LocalExecutor:
         self._keys = {} if job.rehearsal else job.keys.set_in(environ)
         self._marks = {STATE_MARK: state_digest(job.state), FOLDER_MARK: folder_identity(job.state)}
         self._running: dict[Token, LiveAttempt] = {}
-        become_subreaper()
 
     def work_path(self, folder: Path) -> str:
         """The work folder of the attempt folder `folder`, as the session sees it."""

@@ -1,9 +1,7 @@
 """The merge, kept up to date while the job runs: never above 5 % of the time, and whole at every stop."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 from harness.core.events import Merged
 from harness.job.job import Job, PhaseSpec
@@ -11,60 +9,44 @@ from harness.ledger import pieces
 from harness.ledger.store import Ledger, opened_for_reading
 from harness.outputs import merge as files
 from harness.supervisor.run_context import RunContext
+from harness.supervisor.throttled import OffTheLoop, Throttled
 from harness.supervisor.workbook_writer import WriteBacks
-
-Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
-"""Runs a blocking function off the loop; the simulation runs it in place."""
-
-_SHARE = 20
-"""A merge that took 1 s is not done again for 20 s."""
-_SHORTEST_S = 0.5
 
 
 class Merger:
     """Merges the phases whose accepted records have changed, and writes statuses and results back into workbooks."""
 
-    def __init__(self, run: RunContext, off_the_loop: Blocking = asyncio.to_thread) -> None:
+    def __init__(self, run: RunContext, off_the_loop: OffTheLoop = asyncio.to_thread) -> None:
         self._run = run
         self._off_the_loop = off_the_loop
-        self._dirty: set[int] = set()
+        self._changed: set[int] = set()
         self._back = WriteBacks(run.job, run.ledger.path, run.store)
-        self._is_busy = False
-        self._not_before = 0.0
+        self.throttled = Throttled(self._merge_changed, run.clock)
 
     def note(self, phase: int) -> None:
         """An attempt of this phase was settled."""
         if self._run.job.phase(phase).output.merge is not None:
-            self._dirty.add(phase)
+            self._changed.add(phase)
+            self.throttled.note()
         self._back.note()
-
-    def due_in_s(self) -> float | None:
-        """Seconds until a merge is due; None when nothing changed, or one is being made."""
-        if self._is_busy or not (self._dirty or self._back.is_stale):
-            return None
-        return max(0.0, self._not_before - self._run.clock.monotonic())
-
-    async def merge_due(self) -> None:
-        """Merge what has changed; attempts go on meanwhile."""
-        self._is_busy = True
-        try:
-            await self._merge(sorted(self._dirty))
-        finally:
-            self._is_busy = False
+        if self._back.are_wanted:
+            self.throttled.note()
 
     async def merge_all(self) -> None:
         """Bring every phase's merge up to date; at every stop."""
+        self.throttled.forget()
         await self._merge([phase.number for phase in self._run.job.phases])
 
+    async def _merge_changed(self) -> None:
+        """Merge what has changed; attempts go on meanwhile."""
+        await self._merge(sorted(self._changed))
+
     async def _merge(self, phases: list[int]) -> None:
-        began = self._run.clock.monotonic()
         for phase in phases:
-            self._dirty.discard(phase)
+            self._changed.discard(phase)
             await self._merge_phase(self._run.job.phase(phase))
         if self._back.are_wanted:
             await self._off_the_loop(self._back.write)
-        took = self._run.clock.monotonic() - began
-        self._not_before = self._run.clock.monotonic() + max(_SHORTEST_S, _SHARE * took)
 
     async def _merge_phase(self, phase: PhaseSpec) -> None:
         """Prepare beside the target, commit the hash, rename. Skipped when the target is as it should be already."""

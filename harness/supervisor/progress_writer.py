@@ -2,20 +2,15 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from harness.base import error_file
 from harness.base.clock import Clock
 from harness.ledger import error_lines, progress_file
 from harness.ledger.store import Ledger, opened_for_reading
+from harness.supervisor.throttled import OffTheLoop, Throttled
 from harness.views.reason_words import as_error, reasons_text
 
-OffTheLoop = Callable[[Callable[[], None]], Awaitable[None]]
-"""Runs a blocking function off the loop; the simulation runs it in place."""
-
-_SHORTEST_S = 0.5
-_SHARE = 20
 _LONGEST_S = 2.0
 """Of reading the ledger for one write. A stop waits for it, and these files can be written another time."""
 _STEPS = 20_000
@@ -23,7 +18,7 @@ _STEPS = 20_000
 
 
 class ProgressWriter:
-    """Writes the projection and the errors every `max(0.5 s, 20 x the last write)` at most, and when told to."""
+    """Writes the progress and the errors, throttled while a run lasts, and when told to."""
 
     def __init__(
         self,
@@ -39,34 +34,19 @@ class ProgressWriter:
         self._ledger = ledger
         self._clock = clock
         self._off_the_loop = off_the_loop
-        self._is_stale = True
-        self._is_busy = False
-        self._not_before = 0.0
+        self.throttled = Throttled(self._write_aside, clock, is_stale=True)
 
     def note(self) -> None:
         """Something changed."""
-        self._is_stale = True
-
-    def due_in_s(self) -> float | None:
-        """Seconds until the file is due; None when nothing changed, or it is being written."""
-        if self._is_busy or not self._is_stale:
-            return None
-        return max(0.0, self._not_before - self._clock.monotonic())
-
-    async def write_due(self) -> None:
-        """Write, off the loop."""
-        began, self._is_busy, self._is_stale = self._clock.monotonic(), True, False
-        try:
-            await self._off_the_loop(self._write)
-        finally:
-            self._is_busy = False
-            took = self._clock.monotonic() - began
-            self._not_before = self._clock.monotonic() + max(_SHORTEST_S, _SHARE * took)
+        self.throttled.note()
 
     def write_now(self) -> None:
         """Write before this returns; at every stop."""
-        self._is_stale = False
+        self.throttled.forget()
         self._write()
+
+    async def _write_aside(self) -> None:
+        await self._off_the_loop(self._write)
 
     def _write(self) -> None:
         """A failure to write these files, or a ledger that takes too long to read, never ends a run: they can be made
@@ -76,7 +56,7 @@ class ProgressWriter:
             with opened_for_reading(self._ledger.path) as db:
                 self._write_from(db)
         except OSError:
-            self._is_stale = True
+            self.throttled.note()
 
     def _write_from(self, db: sqlite3.Connection) -> None:
         until = self._clock.monotonic() + _LONGEST_S
@@ -88,4 +68,4 @@ class ProgressWriter:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
                 raise
-            self._is_stale = True
+            self.throttled.note()

@@ -4,11 +4,12 @@ import asyncio
 import os
 import socket
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from harness import __version__
 from harness.backends.credentials import Supply
@@ -41,23 +42,23 @@ from harness.ledger.lock import JobLock
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
 from harness.ledger.verification import refused
-from harness.planning.choice import Choice, choose, chosen_roots
+from harness.planning.choice import Choice
 from harness.planning.job_plan import Agreed, plan_or_check
 from harness.planning.output_targets import refuse_claimed_targets
 from harness.planning.preconditions import Again, Look
+from harness.supervisor.beginning import Beginning
 from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.finished_job import at_rest
 from harness.supervisor.housekeeping import ballast_path, errors_path, give_up, progress_path, tidy
+from harness.supervisor.inbox import Due, Inbox
 from harness.supervisor.judgement import judge_in
 from harness.supervisor.key_values import keys_of
-from harness.supervisor.loop import Supervisor
+from harness.supervisor.loop import Loop
 from harness.supervisor.merger import Merger
 from harness.supervisor.outcome import Finished
+from harness.supervisor.output_files import OutputFiles
 from harness.supervisor.progress_writer import ProgressWriter
-from harness.supervisor.record_reuse import reuse
-from harness.supervisor.requests import RequestDesk
 from harness.supervisor.run_context import RunContext
-from harness.supervisor.signals import as_requests, stopped_whole
 from harness.supervisor.state_folder import make_state_folder, open_ledger
 
 _LOOK_S = 5.0
@@ -78,14 +79,21 @@ class RunOptions:
     """Settle what a lost run left open, bring the outputs up to date, and start nothing."""
 
 
-def run_job(job: Job, options: RunOptions, on_event: Callable[[SessionEvent], None]) -> Finished:
-    """Run a job until it is finished or stopped.
+Play = Callable[[Job, RunOptions], Finished]
+"""Plays a job to its end with an event loop of its own, for callers that have none: `cli.run_to_end`."""
 
-    Raises UsageError, BrokenSetupError, JobHeldError or LedgerDamagedError before anything is started.
+
+async def run_job(
+    job: Job, options: RunOptions, on_event: Callable[[SessionEvent], None], inbox: Inbox | None = None
+) -> Finished:
+    """Run a job until it is finished, or stopped by what comes into `inbox`. Installs no signal handler.
+
+    Raises UsageError, BrokenSetupError, JobHeldError or LedgerDamagedError before anything is started. Blocks its event
+    loop while it plans.
     """
     containment = options.containment or choose_containment(job)
     try:
-        return _run_held(job, options, containment, on_event)
+        return await _run_held(job, options, containment, on_event, inbox or Inbox())
     except (OSError, sqlite3.DatabaseError, RuntimeError, MemoryError) as error:
         trouble = _in_words(job, error)
         if trouble is None:
@@ -102,14 +110,17 @@ def _in_words(job: Job, error: Exception) -> HarnessError | None:
     return in_words(error, job.state) if is_of_the_machine(error) else None
 
 
-def _run_held(
-    job: Job, options: RunOptions, containment: Containment, on_event: Callable[[SessionEvent], None]
+async def _run_held(
+    job: Job,
+    options: RunOptions,
+    containment: Containment,
+    on_event: Callable[[SessionEvent], None],
+    inbox: Inbox,
 ) -> Finished:
     """With the job's lock, and with nothing left of a run that was killed."""
     clock = SystemClock()
     make_state_folder(job)
     with (
-        stopped_whole(),
         JobLock(job.home.lock, clock) as lock,
         Awake("a job is running") as awake,
         Guardian() as guardian,
@@ -117,7 +128,7 @@ def _run_held(
         spool.forget_cancels(job.home.control)
         tidy(job)
         reserve_file.lay(ballast_path(job))
-        asyncio.run(preflight(containment, job, guardian))
+        await preflight(containment, job, guardian)
         marks = {STATE_MARK: state_digest(job.state), **guardian.mark}
         bounded = Bounded(lock_limit=lock_limit(marks), boxes=boxes_of(containment, job), variables=keys_of(job))
         try:
@@ -129,9 +140,11 @@ def _run_held(
                     return rest
                 run = _run_context(job, ledger, bounded, clock, containment, guardian, options)
                 started = _started(job, containment, options, awake)
-                return asyncio.run(_supervise(run, options, agreed, started, on_event, lock.is_in_place))
+                beginning = Beginning(options.choice, agreed, starts_nothing=options.settle_only)
+                loop = Loop(run, inbox, _output_files(run), lock, on_event)
+                return await _watched(run, inbox, lock, loop.run(started, beginning))
         finally:
-            asyncio.run(end_found(lambda: of_job(job.state), 0))  # what checks have left behind
+            await end_found(lambda: of_job(job.state), 0)  # what checks have left behind
 
 
 def _run_context(
@@ -184,46 +197,25 @@ def _started(job: Job, containment: Containment, options: RunOptions, awake: Awa
     )
 
 
-async def _supervise(
-    run: RunContext,
-    options: RunOptions,
-    agreed: Agreed,
-    started: RunStarted,
-    on_event: Callable[[SessionEvent], None],
-    is_lock_in_place: Callable[[], bool],
-) -> Finished:
+def _output_files(run: RunContext) -> OutputFiles:
     job = run.job
     progress = ProgressWriter(progress_path(job), run.ledger, run.clock, errors_path=errors_path(job))
-    merger = Merger(run)
+    return OutputFiles(Merger(run), progress)
 
-    def withdrawn(phase: int) -> None:
-        merger.note(phase)
-        progress.note()
 
-    def begin() -> set[str] | None:
-        for phase in sorted(agreed.record(run.ledger, spool.who_am_i())):
-            withdrawn(phase)
-        return choose(run.ledger, options.choice)
-
-    requests = RequestDesk(job.home.control, run.ledger, withdrawn, run.shared_holds)
-    supervisor = Supervisor(run, merger, progress, requests, on_event, is_lock_in_place)
-    if options.settle_only:
-        supervisor.start_nothing()
-    beside = [asyncio.create_task(_listen(job, supervisor)), asyncio.create_task(_look_around(run, supervisor))]
+async def _watched(run: RunContext, inbox: Inbox, lock: JobLock, playing: Coroutine[Any, Any, Finished]) -> Finished:
+    """Play it, and wake it for what happens outside."""
+    job = run.job
+    beside = [asyncio.create_task(_listen(job, inbox)), asyncio.create_task(_look_around(run.clock, inbox))]
     if run.supply is not None:
-        beside.append(asyncio.create_task(run.supply.tend(run.clock, supervisor.wake)))
+        beside.append(asyncio.create_task(run.supply.tend(run.clock, partial(inbox.put, Due()))))
     try:
-        with as_requests(supervisor):
-            if not options.settle_only:
-                roots, edited = chosen_roots(run.ledger.db, options.choice), {row.item for row in agreed.rows}
-                for phase in await reuse(run, roots, edited):  # edited rows are made again
-                    withdrawn(phase)
-            return await supervisor.run(started, begin)
+        return await playing
     except (OSError, sqlite3.DatabaseError, RuntimeError, MemoryError, BrokenSetupError) as error:
-        is_lock_in_place()  # BrokenSetupError where nothing may be written any more
+        lock.is_in_place()  # BrokenSetupError where nothing may be written any more
         trouble = _in_words(job, error)
         if trouble is not None and trouble.exit_code == BrokenSetupError.exit_code:
-            await give_up(run, merger, message("host_error", detail=trouble.message))
+            await give_up(run, Merger(run), message("host_error", detail=trouble.message))
         raise
     except LedgerDamagedError as error:  # of a content: the entries were walked when the ledger was opened
         with suppress(sqlite3.DatabaseError):
@@ -236,14 +228,14 @@ async def _supervise(
             run.stop_judging()
 
 
-async def _look_around(run: RunContext, supervisor: Supervisor) -> None:
-    """No event tells that one of the folders above was moved: the supervisor looks for itself now and then."""
+async def _look_around(clock: Clock, inbox: Inbox) -> None:
+    """No event tells that one of the folders above was moved: the loop looks for itself now and then."""
     while True:
-        await run.clock.sleep(_LOOK_S)
-        supervisor.wake()
+        await clock.sleep(_LOOK_S)
+        inbox.put(Due())
 
 
-async def _listen(job: Job, supervisor: Supervisor) -> None:
-    """Wake the supervisor when something comes into the control spool."""
+async def _listen(job: Job, inbox: Inbox) -> None:
+    """Let the loop look when something comes into the control spool."""
     async for _ in spool.arrivals(job.home.control):
-        supervisor.wake()
+        inbox.put(Due())

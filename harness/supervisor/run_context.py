@@ -2,17 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from harness.backends.credentials import Supply
 from harness.base.artifacts import ArtifactStore
 from harness.base.clock import Clock
-from harness.core.messages import Message
 from harness.core.seam import Executor
 from harness.core.types import Judgement
 from harness.core.work import Produced, Work
 from harness.job.job import Job
-from harness.ledger import run_queries
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
 from harness.supervisor.duplicate_ids import DuplicateIds
@@ -40,15 +37,3 @@ class RunContext:
     """Ends judgements that are going on: they raise HaltedError, and so does every later one."""
     until: int | None = None
     """The last phase of which anything starts in this run; None = of all."""
-
-    def hold(self, own: tuple[datetime, Message] | None, now: datetime) -> tuple[datetime, Message] | None:
-        """The latest of this job's hold, one that another job on the same credential has met, and a renewal of that."""
-        shared = self.shared_holds.current(now) if self.shared_holds else None
-        renewal = self.supply.hold(now) if self.supply else None
-        return max((hold for hold in (own, shared, renewal) if hold), key=lambda hold: hold[0], default=None)
-
-    def share_hold(self) -> None:
-        """Other jobs on the same credential are held by this job's hold too."""
-        hold = run_queries.run_state(self.ledger.db).hold
-        if self.shared_holds is not None and hold is not None:
-            self.shared_holds.place(*hold)

@@ -1,42 +1,52 @@
 """Signals as requests: the first asks to stop, the second ends at once; and Ctrl-Z, which stops this process whole."""
 
-import asyncio
 import os
 import signal
-import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
 from harness.core.messages import message
-from harness.supervisor.requests import Stoppable
+from harness.supervisor.inbox import Asked, Inbox
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def as_requests(supervisor: Stoppable) -> Iterator[None]:
-    """While the block runs, SIGINT, SIGTERM and SIGHUP are requests to the supervisor. Needs the running loop."""
-    loop = asyncio.get_running_loop()
+def as_requests(inbox: Inbox) -> Iterator[None]:
+    """While the block runs and the inbox is read, SIGINT, SIGTERM and SIGHUP are requests to stop; while it is not read
+    they do what they always do. Only for the main thread of a program."""
     hung_up = False
 
-    def asked(number: signal.Signals) -> None:
+    def asked(number: int, frame: FrameType | None) -> None:
         nonlocal hung_up
-        if number == signal.SIGHUP and hung_up:  # a closed terminal sends two, the shell's and the kernel's
-            return
-        hung_up |= number == signal.SIGHUP
-        with suppress(sqlite3.OperationalError):  # it stops, although a full disk did not take the entry of it
-            who = "Ctrl-C" if number == signal.SIGINT else number.name
-            supervisor.ask_stop(message("stopped_by", who=who), exit_code=128 + number)
+        asking = signal.Signals(number)
+        if not inbox.is_open:
+            _as_ever(number, before[asking], frame)
+        elif number != signal.SIGHUP or not hung_up:  # a closed terminal sends two, the shell's and the kernel's
+            hung_up |= number == signal.SIGHUP
+            who = "Ctrl-C" if number == signal.SIGINT else asking.name
+            inbox.put_from_signal(Asked(message("stopped_by", who=who), exit_code=128 + number))
 
-    for number in _STOPPING:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and --detach ignore SIGHUP on purpose
-            loop.add_signal_handler(number, asked, number)
+    # nohup and --detach ignore SIGHUP on purpose
+    before = {each: signal.getsignal(each) for each in _STOPPING if signal.getsignal(each) is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, asked)
     try:
         yield
     finally:
-        for number in _STOPPING:
-            loop.remove_signal_handler(number)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _as_ever(number: int, handler: Any, frame: FrameType | None) -> None:
+    if callable(handler):
+        handler(number, frame)
+    else:
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
 
 @contextmanager

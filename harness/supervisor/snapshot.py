@@ -6,6 +6,7 @@ from pathlib import Path
 from harness.base.commands import command_at
 from harness.core.advance import FRUITLESS, broken_setup
 from harness.core.messages import Message, message
+from harness.core.types import BatchRef
 from harness.ledger import attempt_queries, group_queries, money_queries, phase_queries, run_queries
 from harness.ledger.group_queries import ReadyGroup
 from harness.ledger.money_queries import Money
@@ -15,7 +16,16 @@ from harness.ledger.store import Ledger
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Running:
+    """What runs: the batch of each session, and whether a lead has not answered or a limit has refused one yet."""
+
+    batches: tuple[BatchRef, ...]
+    is_led: bool
+    is_rejected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
     """The group that is next, what earlier runs left, the money, and why the set-up is broken, if it is."""
 
     group: ReadyGroup | None
@@ -24,7 +34,7 @@ class Seen:
     broken: Message | None
 
 
-class Sight:
+class SnapshotReader:
     """Most looks come from a sign of life of a session, which changes nothing here."""
 
     def __init__(self, ledger: Ledger, state: Path, until: int | None = None, *, is_made_up: bool = False) -> None:
@@ -33,18 +43,18 @@ class Sight:
         self._until = until
         self._is_made_up = is_made_up
         self._transactions = -1
-        self._seen: Seen | None = None
+        self._reading: Reading | None = None
 
-    def now(self) -> Seen:
-        if self._seen is None or self._transactions != self._ledger.transactions:
+    def read(self) -> Reading:
+        if self._reading is None or self._transactions != self._ledger.transactions:
             db = self._ledger.db
             fruitless = phase_queries.fruitless_phase(db)
             broken = self._fruitless(fruitless) if fruitless else broken_setup(attempt_queries.tail(db))
-            self._seen = Seen(
+            self._reading = Reading(
                 group_queries.next_ready(db, self._until), run_queries.run_state(db), money_queries.money(db), broken
             )
             self._transactions = self._ledger.transactions
-        return self._seen
+        return self._reading
 
     def _fruitless(self, phase: str) -> Message:
         """A phase has accepted nothing: what was in the way most often, and the command that shows one case of it."""

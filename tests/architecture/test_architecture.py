@@ -58,7 +58,7 @@ LOADED_AT_ONCE = {
     ("evaluation", "referencing"),
 }
 MAY_CATCH_EVERYTHING = {
-    "harness/supervisor/loop.py": "the edge of an attempt",
+    "harness/supervisor/running_sessions.py": "the edge of an attempt",
     "harness/evaluation/bounded_child.py": "the bounded child runs the user's code",
     "harness/backends/claude.py": "the edge of a session: the SDK may raise anything",
     "harness/rehearsal/stage.py": "the scene is the user's code",

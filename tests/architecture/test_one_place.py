@@ -59,7 +59,6 @@ LARGE_CLASSES = {
     "harness/evaluation/bounded.py:Bounded": "base",
     "harness/job/checker.py:Inspection": "planning",
     "harness/outputs/checks.py:Checker": "reasons",
-    "harness/supervisor/loop.py:Supervisor": "supervisor",
 }
 """Class -> who cuts it; the list only shrinks."""
 

@@ -1,6 +1,5 @@
 """`check --live`: one real session of the cheapest model, under its cap; what it says when that works, and when not."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,26 +7,26 @@ from typing import Any
 import pytest
 
 from harness.cli.rehearse import serving
-from harness.core.types import SessionEvent
+from harness.cli.run_to_end import run_to_end
 from harness.doctor import live_check as live_check
 from harness.job.job import Job
 from harness.job.load import load
 from harness.supervisor.outcome import Finished
-from harness.supervisor.run import RunOptions, run_job
+from harness.supervisor.run import Play, RunOptions
 from harness.supervisor.state_folder import make_state_folder
 
 SECRET = "sk-ant-api03-a-made-up-secret-0123456789"
 
 
-def played(faults: str) -> Callable[[Job, RunOptions, Callable[[SessionEvent], None]], Finished]:
+def played(faults: str) -> Play:
     """Runs the trial against the rehearsal server in place of a provider."""
 
-    def play(trial: Job, options: RunOptions, on_event: Callable[[SessionEvent], None]) -> Finished:
+    def play(trial: Job, options: RunOptions) -> Finished:
         rehearsed = replace(load(trial.manifest, rehearsal=True), state=trial.state)
         make_state_folder(rehearsed)
         with serving(rehearsed, faults, 0) as server:
             assert server is not None
-            return run_job(rehearsed, RunOptions(server.credential), on_event)
+            return run_to_end(rehearsed, RunOptions(server.credential))
 
     return play
 
@@ -44,9 +43,8 @@ def test_a_live_check_runs_one_session_of_the_cheapest_model_and_tells_what_came
     (tmp_path / "job.yaml").write_text(f"items: {{file: items.csv}}\n{session}\noutput: {{key: .id}}\nbudget: $40\n")
     monkeypatch.setenv("ANTHROPIC_API_KEY", SECRET)
     monkeypatch.delenv("ANTHROPIC_BASE_URL", raising=False)
-    monkeypatch.setattr(live_check, "run_job", played(faults))
     before = sorted(tmp_path.iterdir())
-    told: Any = live_check.live(load(tmp_path / "job.yaml"))
+    told: Any = live_check.live(load(tmp_path / "job.yaml"), played(faults))
     assert (told.grade, says in told.says) == (grade, True), told
     assert SECRET not in repr(told)
     assert sorted(tmp_path.iterdir()) == before

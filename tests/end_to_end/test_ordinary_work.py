@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.rehearse import mock_api
+from harness.cli.run_to_end import run_to_end
 from harness.doctor import ordinary_work
 from harness.doctor.ordinary_work import do_ordinary_work, examine_work
 
@@ -40,12 +41,12 @@ def test_work_that_the_walls_would_not_let_be_done_is_found(tmp_path: Path, monk
     head = "\n".join(line for line in lines if not line.startswith("work "))
     forbidden.write_text(f"{head}\nmakes() {{ touch /usr/made; }}\nwork makes true makes\nwork needs false makes\n")
     monkeypatch.setattr(ordinary_work, "_SCRIPT", forbidden)
-    said = dict(do_ordinary_work(tmp_path, mock_api))
+    said = dict(do_ordinary_work(tmp_path, mock_api, run_to_end))
     assert said["needs"] == "none here"
     assert said["makes"].startswith("failed: touch: ") and "/usr/made" in said["makes"]
 
 
 def test_where_no_session_may_use_bash_doctor_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
-    (finding,) = examine_work(mock_api)
+    (finding,) = examine_work(mock_api, run_to_end)
     assert finding.grade == "broken" and "bwrap is not installed" in finding.says

@@ -48,8 +48,9 @@ RUN = """\
 import sys
 from pathlib import Path
 from harness.job.load import load
-from harness.supervisor.run import RunOptions, run_job
-sys.exit(run_job(load(Path("job.yaml")), RunOptions(None), lambda event: print(event.kind, flush=True)).exit_code)
+from harness.cli.run_to_end import run_to_end
+from harness.supervisor.run import RunOptions
+sys.exit(run_to_end(load(Path("job.yaml")), RunOptions(None), lambda event: print(event.kind, flush=True)).exit_code)
 """
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.core.messages import Message
+from harness.supervisor.inbox import Asked, Inbox
 from harness.supervisor.signals import as_requests
 
 _STOPS = """
@@ -49,26 +49,20 @@ def test_ctrl_z_stops_the_process_and_no_child_that_is_being_started(child: "sub
     assert child.wait() == 0
 
 
-class _Asked:
-    def __init__(self) -> None:
-        self.codes: list[int] = []
-
-    def ask_stop(self, why: Message, *, now: bool = False, exit_code: int = 130) -> None:
-        self.codes.append(exit_code)
-
-
 def _told(*numbers: signal.Signals) -> list[int]:
-    asked = _Asked()
+    inbox, codes = Inbox(), list[int]()
 
     async def main() -> None:
-        with as_requests(asked):
-            for number in numbers:
-                os.kill(os.getpid(), number)
-                await asyncio.sleep(0)
-                await asyncio.sleep(0)
+        inbox.open()
+        for number in numbers:
+            os.kill(os.getpid(), number)
+            await asyncio.sleep(0)
+            while isinstance(asked := inbox.take(), Asked):
+                codes.append(asked.exit_code)
 
-    asyncio.run(main())
-    return asked.codes
+    with as_requests(inbox):
+        asyncio.run(main())
+    return codes
 
 
 def test_a_closed_terminal_is_one_request_and_leaves_the_grace() -> None:

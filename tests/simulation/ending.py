@@ -11,7 +11,7 @@ from harness.job.job import Job
 from harness.ledger import progress_file
 from harness.ledger.counts import job_counts, phase_counts
 from harness.ledger.store import rebuild, state_of
-from harness.supervisor.loop import Supervisor
+from harness.supervisor.loop import Loop
 from harness.supervisor.outcome import Finished
 from tests.simulation.script import Script
 from tests.simulation.virtual import VirtualClock
@@ -136,7 +136,7 @@ def merged(job: Job) -> dict[str, bytes]:
 
 
 def check_idleness(
-    db: sqlite3.Connection, job: Job, world: World, watcher: Watcher, clock: VirtualClock, supervisor: Supervisor
+    db: sqlite3.Connection, job: Job, world: World, watcher: Watcher, clock: VirtualClock, loop: Loop
 ) -> None:
     """V7b: time passes only while no start is due. V12: whatever is alive is in the ledger."""
     if not watcher.is_running:
@@ -158,17 +158,25 @@ def check_idleness(
     cap = job.bounds.caps.sessions
     if cap is not None and len(watcher.attempts) >= cap:
         return
-    snapshot = supervisor._snapshot()
+    snapshot = loop._steps.snapshot()
     assert snapshot.stop is not None, f"V7b: a start is due, and time passes ({decide(snapshot)})"
     assert not isinstance(decide(snapshot), Start)
 
 
-def check_files_are_not_late(supervisor: Supervisor, watcher: Watcher, seconds: float) -> None:
+def check_gate(loop: Loop, watcher: Watcher) -> None:
+    """V27: the gate stands where the recorded ends and the answers of sessions have moved it, and nothing else."""
+    if watcher.is_running:
+        gate, door = loop._gatekeeper.gate, watcher.door
+        stands, told = (gate.allowed, gate.probing), (door.allowed, door.is_probing)
+        assert stands == told, f"V27: the gate is at {stands}, what was recorded says {told} (allowed, probing)"
+
+
+def check_files_are_not_late(loop: Loop, watcher: Watcher, seconds: float) -> None:
     """V7b, of what people look at: merge and progress file are made when they are due, not at the next event."""
     if not watcher.is_running:
         return
-    for part in (supervisor._merger, supervisor._progress):
-        due_s = part.due_in_s()
+    for part in (loop._files.merger, loop._files.progress):
+        due_s = part.throttled.due_in_s()
         is_late = due_s is not None and due_s + _LAST_MERGES_S < seconds
         assert not is_late, f"V7b: {type(part).__name__} is due in {due_s} s, and {seconds:.1f} s pass"
 

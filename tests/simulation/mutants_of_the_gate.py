@@ -19,11 +19,9 @@ from harness.core.settle import settle
 from harness.ledger import apply
 from harness.supervisor import attempt as attempting
 from harness.supervisor import gatekeeper as doors
-from harness.supervisor import loop as supervising
-from harness.supervisor import plan_pace
-from harness.supervisor.gatekeeper import Door
-from harness.supervisor.loop import Supervisor
-from harness.supervisor.run_context import RunContext
+from harness.supervisor import plan_pace, steps
+from harness.supervisor.gatekeeper import Gatekeeper
+from harness.supervisor.stopping import Stopping
 from tests.simulation.mutant import Mutant, Plant, listed_in
 
 MUTANTS: list[Mutant] = []
@@ -39,7 +37,7 @@ def _closed_without(field: str) -> Plant:
             return closed(replace(passing, **{field: blank[field]}), now)
         return closed(replace(passing, bounds=replace(passing.bounds, **cast(Any, {field: None}))), now)
 
-    return lambda patch: patch.setattr(supervising, "closed", open_)
+    return lambda patch: patch.setattr(doors, "closed", open_)
 
 
 for _field, _name in {
@@ -51,12 +49,12 @@ for _field, _name in {
     MUTANTS.append(Mutant(_name, _closed_without(_field), ("V10", "V11")))
 
 
-@mutant("V10")
+@mutant("V10", "V27")
 def _no_ramp(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Gate, "after_provider_fault", lambda self: self)
 
 
-@mutant("V7b", "V7")
+@mutant("V27", "V7b", "V7")
 def _gate_never_opens_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Gate, "after_success", lambda self: replace(self, probing=False))
 
@@ -74,7 +72,7 @@ def _hold_forgotten_at_a_restart(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("V10")
 def _hold_of_another_job_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(RunContext, "hold", lambda self, own, now: own)
+    patch.setattr(Gatekeeper, "_hold", lambda self, own, now: own)
 
 
 @mutant("V10")
@@ -96,12 +94,12 @@ def _a_word_after_a_tool_call_is_believed_at_once(patch: pytest.MonkeyPatch) -> 
     patch.setattr(settling, "claims", lambda fault: False)
 
 
-@mutant("V10")
+@mutant("V10", "V27")
 def _nothing_looks_into_a_claim(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Gate, "after_claim", lambda self: self)
 
 
-@mutant("V10", "V7b")
+@mutant("V27", "V10", "V7b")
 def _the_gate_follows_what_a_session_says(patch: pytest.MonkeyPatch) -> None:
     settled = attempting.settle_as_judged
 
@@ -109,7 +107,33 @@ def _the_gate_follows_what_a_session_says(patch: pytest.MonkeyPatch) -> None:
         ended = settled(run, spec, ending, judgement)
         return replace(ended, blame=ending.fault.blame if ending.fault else None, evidence={})
 
-    patch.setattr(supervising, "settle_as_judged", as_told)
+    patch.setattr(steps, "settle_as_judged", as_told)
+
+
+@mutant("V27")
+def _the_gate_closes_for_what_was_found_to_be_the_session_s_own(patch: pytest.MonkeyPatch) -> None:
+    """The narrow case: a fault of the provider that was believed before, and is doubted now."""
+    settled = attempting.settle_as_judged
+
+    def as_told(run: Any, spec: Any, ending: Any, judgement: Any) -> Any:
+        ended = settled(run, spec, ending, judgement)
+        is_doubted = ended.blame == "session" and ending.fault is not None and ending.fault.blame == "provider"
+        return replace(ended, blame="provider", evidence={}) if is_doubted else ended
+
+    patch.setattr(steps, "settle_as_judged", as_told)
+
+
+@mutant("V27")
+def _the_gate_opens_for_a_session_that_ended_well_before_it_is_settled(patch: pytest.MonkeyPatch) -> None:
+    """It hears of an end when the session says so, not when that is recorded."""
+    heard = Gatekeeper.used
+
+    def hasty(self: Gatekeeper, event: Any) -> None:
+        heard(self, event)
+        if event.kind == "responded":
+            self.gate = self.gate.after_success()
+
+    patch.setattr(Gatekeeper, "used", hasty)
 
 
 @mutant("V10")
@@ -119,12 +143,12 @@ def _reserve_of_the_plan_ignored(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("V10")
 def _no_lead(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Door, "needs_lead", lambda self, phase: False)
+    patch.setattr(Gatekeeper, "needs_lead", lambda self, phase: False)
 
 
 def _decides_without(**fields: Any) -> Plant:
     decide = deciding.decide
-    return lambda patch: patch.setattr(supervising, "decide", lambda seen: decide(replace(seen, **fields)))
+    return lambda patch: patch.setattr(steps, "decide", lambda seen: decide(replace(seen, **fields)))
 
 
 MUTANTS.append(Mutant("pause ignored", _decides_without(paused=False), ("V10",)))
@@ -133,13 +157,7 @@ MUTANTS.append(Mutant("requests to stop ignored", _decides_without(stop=None), (
 
 @mutant("V10")
 def _deadline_ignored(patch: pytest.MonkeyPatch) -> None:
-    begin = Supervisor._begin
-
-    def forgetful(self: Supervisor, started: Any) -> None:
-        begin(self, started)
-        self._deadline = None
-
-    patch.setattr(Supervisor, "_begin", forgetful)
+    patch.setattr(Stopping, "begin", lambda self: None)
 
 
 # the pace of a plan -------------------------------------------------------------------------------------------------

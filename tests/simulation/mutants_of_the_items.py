@@ -17,9 +17,10 @@ from harness.core.settle import settle
 from harness.core.types import Ending
 from harness.ledger import apply, apply_items, attempt_queries, flow, group_queries, pieces
 from harness.supervisor import attempt as attempting
+from harness.supervisor import loop as supervising
 from harness.supervisor import merger
 from harness.supervisor import snapshot as seeing
-from harness.supervisor.loop import Supervisor
+from harness.supervisor.run_context import RunContext
 from tests.simulation.mutant import Mutant, Plant, listed_in
 from tests.simulation.world import World
 
@@ -109,26 +110,25 @@ def _lost_attempts_left_open(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(attempt_queries, "unsettled", lambda db: [])
 
 
-def _salvage(change: Callable[[Supervisor, Any], Any]) -> Plant:
+def _salvage(change: Callable[[RunContext, Any], Any]) -> Plant:
     """Replaces what the supervisor does with one attempt that a lost supervisor left open."""
 
-    async def salvage(self: Supervisor) -> None:
-        run = self._run
+    async def salvage(run: RunContext, files: Any, stopping: Any) -> None:
         for lost in attempt_queries.unsettled(run.ledger.db):
             spec = attempting.spec_of_lost(run, lost)
-            await attempting.judge_and_settle(run, spec, await change(self, spec))
+            await attempting.judge_and_settle(run, spec, await change(run, spec))
 
-    return lambda patch: patch.setattr(Supervisor, "_salvage", salvage)
-
-
-async def _believe_nothing(supervisor: Supervisor, spec: Any) -> Ending:
-    return replace(await supervisor._run.executor.salvage(spec), artifacts=())
+    return lambda patch: patch.setattr(supervising, "salvage_all", salvage)
 
 
-async def _end_nothing(supervisor: Supervisor, spec: Any) -> Ending:
+async def _believe_nothing(run: RunContext, spec: Any) -> Ending:
+    return replace(await run.executor.salvage(spec), artifacts=())
+
+
+async def _end_nothing(run: RunContext, spec: Any) -> Ending:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(World, "_end_orphan", lambda world, session: None)
-        return await supervisor._run.executor.salvage(spec)
+        return await run.executor.salvage(spec)
 
 
 MUTANTS.append(Mutant("salvage trusts nothing", _salvage(_believe_nothing), ("V2",)))

@@ -1,5 +1,6 @@
 """Mutants of what the ledger keeps: that nothing is told before it is durable, and that no money is forgotten."""
 
+import asyncio
 import sqlite3
 from dataclasses import replace
 from functools import partial
@@ -20,10 +21,10 @@ from harness.ledger.contents import Contents
 from harness.ledger.store import Ledger
 from harness.outputs import merge
 from harness.supervisor import attempt as attempting
-from harness.supervisor import loop as supervising
+from harness.supervisor import gatekeeper as doors
 from harness.supervisor import snapshot as seeing
-from harness.supervisor.gatekeeper import says_usage_limit
-from harness.supervisor.loop import Supervisor
+from harness.supervisor.gatekeeper import Gatekeeper
+from harness.supervisor.steps import Steps
 from tests.simulation.mutant import Mutant, listed_in
 
 MUTANTS: list[Mutant] = []
@@ -68,39 +69,40 @@ def _acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("V0")
 def _a_hold_is_told_to_others_before_the_commit(patch: pytest.MonkeyPatch) -> None:
-    settled = Supervisor._settled
+    ended = Gatekeeper.ended
 
-    def hasty(self: Supervisor, spec: Any, ended: AttemptEnded, *, reached_model: bool) -> None:
-        settled(self, spec, ended, reached_model=reached_model)
-        if says_usage_limit(ended):
-            self._run.share_hold()
+    def hasty(self: Gatekeeper, spec: Any, recorded: AttemptEnded, *, has_answered: bool) -> None:
+        ended(self, spec, recorded, has_answered=has_answered)
+        self.committed(recorded)
 
-    patch.setattr(Supervisor, "_settled", hasty)
+    patch.setattr(Gatekeeper, "ended", hasty)
 
 
 @mutant("V12")
 def _a_session_begins_before_its_start_is_committed(patch: pytest.MonkeyPatch) -> None:
-    step = Supervisor._step
+    """As a task that does not end with the loop, whose own error would keep any other from its first step."""
+    step, begun = Steps.next, set[asyncio.Task[None]]()
 
-    def hasty(self: Supervisor) -> Any:
+    def hasty(self: Steps) -> Any:
         taken = step(self)
-        self._begin_session(taken)
+        if taken.spec is not None:
+            begun.add(asyncio.get_running_loop().create_task(self._sessions._play(taken.spec)))
         return replace(taken, spec=None)
 
-    patch.setattr(Supervisor, "_step", hasty)
+    patch.setattr(Steps, "next", hasty)
 
 
 @mutant("expected to change")
 def _an_old_look_at_the_ledger(patch: pytest.MonkeyPatch) -> None:
     """What the ledger said is believed after it has said something else."""
-    look = seeing.Sight.now
+    look = seeing.SnapshotReader.read
 
-    def now(self: seeing.Sight) -> seeing.Seen:
+    def read(self: seeing.SnapshotReader) -> seeing.Reading:
         if self._transactions != self._ledger.transactions and self._ledger.transactions % 2:
             self._transactions = self._ledger.transactions
         return look(self)
 
-    patch.setattr(seeing.Sight, "now", now)
+    patch.setattr(seeing.SnapshotReader, "read", read)
 
 
 @mutant("is missing")
@@ -143,7 +145,7 @@ def _published_before_it_is_committed(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("V4")
 def _no_reservation(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(supervising, "reservation", lambda job, phase: 0)
+    patch.setattr(doors, "reservation", lambda job, phase: 0)
     patch.setattr(attempting, "reservation", lambda job, phase: 0)
 
 
@@ -188,4 +190,4 @@ def _no_end_at_the_counted_cap(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("V4")
 def _cap_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(supervising, "cap_reached", lambda *asked: None)
+    patch.setattr(doors, "cap_reached", lambda *asked: None)

@@ -1,7 +1,7 @@
 """Mutants of the loop, and of what the simulation has a stand-in for."""
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -13,7 +13,7 @@ from harness.base.clock import Clock
 from harness.core import decide as deciding
 from harness.core import events as e
 from harness.core import gate as gates
-from harness.core.messages import Message, message
+from harness.core.messages import message
 from harness.core.run_events import RunEnded
 from harness.ledger import apply, group_queries
 from harness.outputs import match
@@ -21,10 +21,12 @@ from harness.outputs.merge import fragment
 from harness.supervisor import attempt, judgement
 from harness.supervisor import loop as supervising
 from harness.supervisor import outcome as finishing
-from harness.supervisor.gatekeeper import Door
-from harness.supervisor.loop import Supervisor
-from harness.supervisor.merger import Merger
+from harness.supervisor.gatekeeper import Gatekeeper
+from harness.supervisor.inbox import Ended, Inbox
+from harness.supervisor.loop import Loop
 from harness.supervisor.outcome import Finished
+from harness.supervisor.stopping import Stopping
+from harness.supervisor.throttled import Throttled
 from tests.simulation.mutant import Mutant, listed_in
 
 MUTANTS: list[Mutant] = []
@@ -36,15 +38,28 @@ mutant = partial(listed_in, MUTANTS)
 
 @mutant("V7")
 def _wake_ups_lost(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Supervisor, "wake", lambda self: None)
+    """What comes in is there, and nobody is told."""
+    patch.setattr(Inbox, "put", lambda self, received: self._received.append(received))
+
+
+@mutant("V7")
+def _ends_lost(patch: pytest.MonkeyPatch) -> None:
+    put = Inbox.put
+    number = count()
+
+    def careless(self: Inbox, received: Any) -> None:
+        if not isinstance(received, Ended) or next(number) % 10:
+            put(self, received)
+
+    patch.setattr(Inbox, "put", careless)
 
 
 @mutant("V7b: Merger", "V7b: ProgressWriter")
 def _files_wait_for_the_next_event(patch: pytest.MonkeyPatch) -> None:
-    async def work_only(self: Supervisor, work: Callable[[], Awaitable[None]]) -> None:
-        await work()
+    async def work_only(self: Loop, throttled: Throttled) -> None:
+        await throttled.do()
 
-    patch.setattr(Supervisor, "_then_look", work_only)
+    patch.setattr(Loop, "_then_look", work_only)
 
 
 @mutant("V9")
@@ -103,12 +118,12 @@ def _a_stop_at_a_cap_is_recorded_as_one_for_the_budget(patch: pytest.MonkeyPatch
 
 @mutant("V26")
 def _the_deadline_is_recorded_as_a_person(patch: pytest.MonkeyPatch) -> None:
-    ask_stop = Supervisor.ask_stop
+    ask = Stopping.ask
 
-    def by_somebody(self: Supervisor, why: Message, **told: Any) -> None:
-        ask_stop(self, message("stopped_by", who="the clock") if why.kind == "deadline" else why, **told)
+    def by_somebody(self: Stopping, asked: Asked) -> None:
+        ask(self, replace(asked, why=message("stopped_by", who="the clock")) if asked.why.kind == "deadline" else asked)
 
-    patch.setattr(Supervisor, "ask_stop", by_somebody)
+    patch.setattr(Stopping, "ask", by_somebody)
 
 
 @mutant("V26")
@@ -129,28 +144,23 @@ class _WallClock:
 
 @mutant("V16", layer="clock")
 def _wall_clock_for_the_merge(patch: pytest.MonkeyPatch) -> None:
-    begin = Merger.__init__
-    patch.setattr(
-        Merger,
-        "__init__",
-        lambda self, run, *rest: begin(self, replace(run, clock=_WallClock(run.clock)), *rest),
-    )
+    begin = Throttled.__init__
+    patch.setattr(Throttled, "__init__", lambda self, work, clock, **more: begin(self, work, _WallClock(clock), **more))
 
 
 @mutant("V16", layer="clock")
 def _wall_clock_for_the_cache(patch: pytest.MonkeyPatch) -> None:
-    def needs_lead(self: Door, phase: int) -> bool:
+    def needs_lead(self: Gatekeeper, phase: int) -> bool:
         model, now = self._run.job.phase(phase).session.model, self._run.clock.now().timestamp()
         primed = self._primed.get((phase, model))
         return self.gate.probing or primed is None or not 0 <= now - primed < gates.CACHE_LIFE_S
 
-    def answered(self: Door, spec: Any) -> None:
+    def answered(self: Gatekeeper, spec: Any) -> None:
         self._primed[spec.work.batch.phase, spec.session.model] = self._run.clock.now().timestamp()
         self.gate = self.gate.after_answer()
-        self._wake()
 
-    patch.setattr(Door, "needs_lead", needs_lead)
-    patch.setattr(Door, "answered", answered)
+    patch.setattr(Gatekeeper, "needs_lead", needs_lead)
+    patch.setattr(Gatekeeper, "answered", answered)
 
 
 @mutant("V14", layer="order")

@@ -4,7 +4,7 @@ import contextlib
 import random
 import sqlite3
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,7 @@ from harness.ledger.store import Entry, Ledger
 from harness.planning.job_plan import Agreed
 from harness.review.rejudge import rejudge
 from harness.supervisor import requests
+from harness.supervisor.beginning import Beginning
 from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.outcome import Finished
 from harness.supervisor.run_context import RunContext
@@ -93,6 +94,18 @@ class _MendedJudge(SimulatedJudge):
         return super()._verdict(work, records)
 
 
+@dataclass(frozen=True, slots=True)
+class _Edits(Agreed):
+    """What was agreed to; says when it is recorded."""
+
+    recorded: Callable[[], None] = lambda: None
+
+    def record(self, ledger: Ledger, who: str) -> set[int]:
+        phases = Agreed.record(self, ledger, who)
+        self.recorded()
+        return phases
+
+
 class _Doubting(Universe):
     """One seed, with a person who has second thoughts."""
 
@@ -136,15 +149,17 @@ class _Doubting(Universe):
         number = self._doubts.randrange(1_000_000)
         return tuple(Row(item, {"row": number}, f"row {number}") for item in edited)
 
-    def _chosen(self, ledger: Ledger) -> set[str] | None:
-        if self._edits:
-            self.met("items edited")
-            Agreed(rows=self._edits, again=True).record(ledger, "a person")
-            for row in self._edits:
-                (sha,) = self._db.execute("SELECT sha FROM items WHERE phase = 1 AND item = ?", (row.item,)).fetchone()
-                assert sha == row.sha, f"V1: {row.item} was to be made again, and has its old row"
-            self._edits = ()
-        return super()._chosen(ledger)
+    def _beginning(self) -> Beginning:
+        if not self._edits:
+            return Beginning()
+        return Beginning(agreed=_Edits(rows=self._edits, again=True, recorded=self._are_edited))
+
+    def _are_edited(self) -> None:
+        self.met("items edited")
+        for row in self._edits:
+            (sha,) = self._db.execute("SELECT sha FROM items WHERE phase = 1 AND item = ?", (row.item,)).fetchone()
+            assert sha == row.sha, f"V1: {row.item} was to be made again, and has its old row"
+        self._edits = ()
 
     def _reject_one(self) -> None:
         done = self._db.execute("SELECT phase, item FROM accepted ORDER BY phase, item").fetchall()

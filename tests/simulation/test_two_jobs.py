@@ -20,16 +20,19 @@ from harness.core.work import AttemptSpec
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger, entries
 from harness.planning.job_plan import plan_job
+from harness.supervisor.beginning import Beginning
 from harness.supervisor.duplicate_ids import DuplicateIds
-from harness.supervisor.loop import Supervisor
+from harness.supervisor.inbox import Inbox
+from harness.supervisor.loop import Loop
 from harness.supervisor.merger import Merger
 from harness.supervisor.outcome import Finished
+from harness.supervisor.output_files import OutputFiles
 from harness.supervisor.progress_writer import ProgressWriter
-from harness.supervisor.requests import RequestDesk
 from harness.supervisor.run_context import RunContext
 from tests.simulation.building import job_of
 from tests.simulation.judging import SimulatedJudge
 from tests.simulation.script import Script, Span
+from tests.simulation.universe import InPlace
 from tests.simulation.virtual import VirtualClock, slowly
 
 ANSWERS_S, WORKS_S = 4.0, 26.0
@@ -99,9 +102,8 @@ async def _played_by(name: str, account: Account, home: Path, ledger: Ledger, it
     run = RunContext(job, ledger, store, account.clock, sessions, judge, DuplicateIds(job, ledger), holds)
     plan_job(job, ledger, [Item(ItemId(f"i{number:03d}"), {}) for number in range(items)], {})
     writer = ProgressWriter(job.state / "progress.json", ledger, account.clock, slowly)
-    desk = RequestDesk(job.state / "control", ledger, shared_holds=holds)
-    supervisor = Supervisor(run, Merger(run, slowly), writer, desk, lambda event: None, lambda: True)
-    return await supervisor.run(RunStarted(1, "sim", "0", job.parallel, None, "off", "none"))
+    loop = Loop(run, Inbox(), OutputFiles(Merger(run, slowly), writer), InPlace(), lambda event: None)
+    return await loop.run(RunStarted(1, "sim", "0", job.parallel, None, "off", "none"), Beginning())
 
 
 def _played(home: Path, account: Account) -> dict[str, Ledger]:

@@ -30,20 +30,21 @@ from harness.ledger import item_queries, spool
 from harness.ledger.edits import Row
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger, entries
-from harness.planning.choice import Choice, choose
 from harness.planning.job_plan import add_items, plan_job
 from harness.supervisor import merger, progress_writer
+from harness.supervisor.beginning import Beginning
 from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.housekeeping import give_up
-from harness.supervisor.loop import Supervisor
+from harness.supervisor.inbox import Due, Inbox
+from harness.supervisor.loop import Loop
 from harness.supervisor.merger import Merger
 from harness.supervisor.outcome import Finished
+from harness.supervisor.output_files import OutputFiles
 from harness.supervisor.progress_writer import ProgressWriter
-from harness.supervisor.requests import RequestDesk
 from harness.supervisor.run_context import RunContext
 from tests.simulation.building import job_of
 from tests.simulation.disk import SimulatedDisk
-from tests.simulation.ending import check_end, check_files_are_not_late, check_idleness, merged
+from tests.simulation.ending import check_end, check_files_are_not_late, check_gate, check_idleness, merged
 from tests.simulation.judging import SimulatedJudge
 from tests.simulation.memory import View, new_database
 from tests.simulation.script import Ask, Script, draw
@@ -82,6 +83,13 @@ class _HeardHolds(SharedHolds):
         return super().place(until, why)
 
 
+class InPlace:
+    """A lock that nobody takes away."""
+
+    def is_in_place(self) -> bool:
+        return True
+
+
 class Universe:
     """One seed."""
 
@@ -111,7 +119,7 @@ class Universe:
         self._until = list(self.script.until)
         self._launches_left = 6  # although the machine seems to be broken
         self._may_be_killed = True
-        self._supervisor: Supervisor | None = None
+        self._loop: Loop | None = None
         for needed in (self.job.state, self.job.state / "control", self.job.state / "artifacts"):
             make_folder(needed)
 
@@ -181,7 +189,7 @@ class Universe:
             self.clock.elapsed_s += self.rng.uniform(0.5, 60)
             return None
         finally:
-            self._supervisor = None
+            self._loop = None
 
     async def _supervise(self, ledger: Ledger) -> Finished:
         holds = _HeardHolds(self.job.state, "key", "simulated")
@@ -197,23 +205,21 @@ class Universe:
         run = RunContext(self.job, ledger, self.store, self.clock, self.world, judge, duplicates, holds, until=until)
         writer = ProgressWriter(self.job.state / "progress.json", ledger, self.clock, very_slowly)
         spool.forget_cancels(self.job.state / "control")
-        desk = RequestDesk(self.job.state / "control", ledger, shared_holds=holds)
-        merger = Merger(run, slowly)
-        supervisor = Supervisor(run, merger, writer, desk, self._heard, lambda: True)
-        self._supervisor = supervisor
-        people = asyncio.create_task(self._people(supervisor))
+        files, inbox = OutputFiles(Merger(run, slowly), writer), Inbox()
+        self._loop = loop = Loop(run, inbox, files, InPlace(), self._heard)
+        people = asyncio.create_task(self._people(inbox))
         try:
             name = self.job.phase(until).name if until is not None else ""
             started = RunStarted(1, "sim", "0", self.job.parallel, None, "off", "none", until=name)
-            return await supervisor.run(started, lambda: self._chosen(ledger))
+            return await loop.run(started, self._beginning())
         except (OSError, sqlite3.OperationalError, BrokenSetupError):
-            await give_up(run, merger, message("host_error", detail="it gave way"))
+            await give_up(run, files.merger, message("host_error", detail="it gave way"))
             raise
         finally:
             people.cancel()
 
-    def _chosen(self, ledger: Ledger) -> set[str] | None:
-        return choose(ledger, Choice())
+    def _beginning(self) -> Beginning:
+        return Beginning()
 
     def _making(self, phase: int) -> Sequence[PhaseSpec]:
         return [later for later in self.job.phases if later.from_ == phase and later.rows is not None]
@@ -228,7 +234,7 @@ class Universe:
 
     # what people and other jobs do ------------------------------------------------------------------------------------
 
-    async def _people(self, supervisor: Supervisor) -> None:
+    async def _people(self, inbox: Inbox) -> None:
         others = [(begin, end) for begin, end in self.script.other_jobs if begin > self.clock.monotonic()]
         moments = [(at, "", 0.0, ask) for at, ask in self._asks] + [(at, "other", end, None) for at, end in others]
         for at, _, end, ask in sorted(moments, key=lambda moment: moment[0]):
@@ -246,7 +252,7 @@ class Universe:
                         until, message("provider_fault", fault="usage_limit")
                     )
                 self.watcher.door.shared = until
-            supervisor.wake()
+            inbox.put(Due())
 
     def _post(self, ask: Ask) -> None:
         self.met(ask)
@@ -357,9 +363,10 @@ class Universe:
     # watching ---------------------------------------------------------------------------------------------------------
 
     def _before_time_passes(self, seconds: float) -> None:
-        if self._supervisor is not None:
-            check_idleness(self._db, self.job, self.world, self.watcher, self.clock, self._supervisor)
-            check_files_are_not_late(self._supervisor, self.watcher, seconds)
+        if self._loop is not None:
+            check_gate(self._loop, self.watcher)
+            check_idleness(self._db, self.job, self.world, self.watcher, self.clock, self._loop)
+            check_files_are_not_late(self._loop, self.watcher, seconds)
 
     def met(self, what: str) -> None:
         """Count what happens, and in what state of the run."""

@@ -150,10 +150,10 @@ def test_a_ledger_that_takes_too_long_to_read_leaves_the_file_for_another_time(
         writer.write_now()
         assert next(ticks) < 10, "it went on reading"
     assert path.read_bytes() == before
-    assert writer.due_in_s() == 0.0
+    assert writer.throttled.due_in_s() == 0.0
     writer.write_now()
     assert path.read_bytes() != before
-    assert writer.due_in_s() is None
+    assert writer.throttled.due_in_s() is None
 
 
 @pytest.mark.parametrize("is_held", [False, True])

@@ -1,0 +1,22 @@
+"""Runs a job as the one thing that this process does: signals are requests, Ctrl-Z stops it whole."""
+
+import asyncio
+from collections.abc import Callable
+
+from harness.base.processes import become_subreaper
+from harness.core.types import SessionEvent
+from harness.job.job import Job
+from harness.supervisor.inbox import Inbox
+from harness.supervisor.outcome import Finished
+from harness.supervisor.run import RunOptions, run_job
+from harness.supervisor.signals import as_requests, stopped_whole
+
+
+def run_to_end(
+    job: Job, options: RunOptions, on_event: Callable[[SessionEvent], None] = lambda event: None
+) -> Finished:
+    """`run_job` with an event loop of its own; what sessions leave behind becomes a child of this process."""
+    become_subreaper()
+    inbox = Inbox()
+    with stopped_whole(), as_requests(inbox):
+        return asyncio.run(run_job(job, options, on_event, inbox))
