@@ -22,7 +22,7 @@ from harness.supervisor import attempt, judgement
 from harness.supervisor import loop as supervising
 from harness.supervisor import outcome as finishing
 from harness.supervisor.gatekeeper import Gatekeeper
-from harness.supervisor.inbox import Ended, Inbox
+from harness.supervisor.inbox import Asked, Ended, Inbox
 from harness.supervisor.loop import Loop
 from harness.supervisor.outcome import Finished
 from harness.supervisor.stopping import Stopping
