@@ -15,23 +15,21 @@ from decimal import Decimal
 from typing import Any
 
 from harness.base.reason import Reason
-from harness.core.faults import (
-    BROKEN_CHECK,
-    CLI_MISSING,
-    DISK,
-    NO_INPUT_FOLDER,
-    UNASKED_MODEL,
-    UNKNOWN_QUESTION,
-    WRONG_MODEL,
-    consequence,
-)
+from harness.core.fault_kinds import FaultKind
+from harness.core.faults import consequence
 from harness.core.money import in_words, to_micro
 from harness.core.open_attempt import Open
-from harness.core.types import Ending, Fault, FaultKind, Judgement, Rejected
+from harness.core.types import Ending, Fault, Judgement, Rejected
 
 _CLAIMED = "told after a tool call; others are held or stopped when a session is told so that has called none"
 _TOO_OFTEN = "told after a tool call, time after time, and no session was told so that had called none"
-_OURS = (BROKEN_CHECK, CLI_MISSING, DISK, NO_INPUT_FOLDER, UNKNOWN_QUESTION)
+_OURS = (
+    FaultKind.BROKEN_CHECK,
+    FaultKind.CLI_MISSING,
+    FaultKind.DISK,
+    FaultKind.NO_INPUT_FOLDER,
+    FaultKind.UNKNOWN_QUESTION,
+)
 """Seen by this program itself."""
 
 
@@ -39,7 +37,7 @@ def is_claim(kind: str | None, blame: str | None, evidence: Mapping[str, Any]) -
     """A word that would hold or stop others, told after a tool call. Takes what a fault or its entry says."""
     if kind is None or kind in _OURS or blame not in ("provider", "config") or not evidence.get("used_tools"):
         return False
-    return consequence(FaultKind(kind)) in ("hold", "wait", "stop")
+    return consequence(kind) in ("hold", "wait", "stop")
 
 
 def claims(fault: Fault | None) -> bool:
@@ -68,11 +66,11 @@ def of_asked_models(ending: Ending, judgement: Judgement) -> tuple[Ending, Judge
     told = ending.fault
     evidence = {"unasked": list(unasked)}
     if told is not None and told.blame in ("host", "operator"):
-        fault = Fault(UNASKED_MODEL, told.blame, f"{told.detail}; {says}", evidence=evidence)
+        fault = Fault(FaultKind.UNASKED_MODEL, told.blame, f"{told.detail}; {says}", evidence=evidence)
     elif ending.facts.is_set_up_unasked:
-        fault = Fault(WRONG_MODEL, "config", says, evidence=evidence)
+        fault = Fault(FaultKind.WRONG_MODEL, "config", says, evidence=evidence)
     else:
-        fault = Fault(UNASKED_MODEL, "session", says, evidence=evidence)
+        fault = Fault(FaultKind.UNASKED_MODEL, "session", says, evidence=evidence)
     return replace(ending, fault=fault), replace(judgement, verdicts=nothing, usable=False)
 
 

@@ -9,60 +9,19 @@ in 2.1.197 and `api_error` in 2.1.329); a shape that no row knows is kept verbat
 import errno
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
+from harness.core.fault_kinds import FaultKind as Kind
 from harness.core.symptoms import Symptoms, evidence
-from harness.core.types import Blame, Fault, FaultKind
+from harness.core.types import Blame, Fault
 
 Consequence = Literal["strike", "fail", "whole", "halve", "hold", "wait", "again", "stop", "resume"]
 """What follows: `strike` its items; `fail` those that are named at once, the others go again; `whole` repeats the group
 once, then halves; `halve` at once; `hold` starts with backoff; `wait` until the stated reset; `again` without a
 strike; `stop` the job; `resume` when the operator says."""
-
-REJECTED: Final = FaultKind("rejected")
-MISSING: Final = FaultKind("missing")
-REFUSED: Final = FaultKind("refused")
-BAD_REQUEST: Final = FaultKind("bad_request")
-TOO_LONG: Final = FaultKind("too_long")
-OUTPUT_LIMIT: Final = FaultKind("output_limit")
-WRONG_MODEL: Final = FaultKind("wrong_model")
-UNASKED_MODEL: Final = FaultKind("unasked_model")
-TURN_LIMIT: Final = FaultKind("turn_limit")
-TIME_LIMIT: Final = FaultKind("time_limit")
-SESSION_BUDGET: Final = FaultKind("session_budget")
-DENIED: Final = FaultKind("denied")
-USAGE_LIMIT: Final = FaultKind("usage_limit")
-THROTTLED: Final = FaultKind("throttled")
-OVERLOADED: Final = FaultKind("overloaded")
-SERVER_ERROR: Final = FaultKind("server_error")
-NETWORK: Final = FaultKind("network")
-NO_RESPONSE: Final = FaultKind("no_response")
-SILENT: Final = FaultKind("silent")
-NO_FIRST_EVENT: Final = FaultKind("no_first_event")
-CRASHED: Final = FaultKind("crashed")
-KILLED: Final = FaultKind("killed")
-DISK: Final = FaultKind("disk")
-SUSPENDED: Final = FaultKind("suspended")
-TOO_BIG: Final = FaultKind("too_big")
-SUPERVISOR_LOST: Final = FaultKind("supervisor_lost")
-UNKNOWN: Final = FaultKind("unknown")
-AUTH: Final = FaultKind("auth")
-FORBIDDEN: Final = FaultKind("forbidden")
-CREDIT: Final = FaultKind("credit")
-UNKNOWN_MODEL: Final = FaultKind("unknown_model")
-CLI_MISSING: Final = FaultKind("cli_missing")
-UNKNOWN_QUESTION: Final = FaultKind("unknown_question")
-BROKEN_CHECK: Final = FaultKind("broken_check")
-CHECK_RAISED: Final = FaultKind("check_raised")
-NO_INPUT: Final = FaultKind("no_input")
-NO_INPUT_FOLDER: Final = FaultKind("no_input_folder")
-BROKEN_SCENE: Final = FaultKind("broken_scene")
-UNTOLD: Final = FaultKind("untold")
-CANCELLED: Final = FaultKind("cancelled")
-CUT_OFF: Final = FaultKind("cut_off")
 
 STATUS_OF_A_BROKEN_SCENE: Final = 418
 """An HTTP status that no provider uses: a rehearsal's server answers with it when its scene does not, or it fails."""
@@ -70,256 +29,137 @@ STATUS_OF_AN_UNTOLD_ITEM: Final = 417
 """The same, when the request does not say what the session would need to know of an item."""
 
 
+When = Callable[[Symptoms], bool]
+
+
+def _text(pattern: str) -> When:
+    """The CLI's own synthetic result has this in it."""
+    search = re.compile(pattern, re.IGNORECASE).search
+    return lambda symptoms: search(symptoms.text) is not None
+
+
+def _never(_: Symptoms) -> bool:
+    """Not classified from a session."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: any of `signs` matches when each of its fields has one of the values (for `text`: finds the pattern)."""
+    """One row. It is the one when `when` holds and no row above it does."""
 
-    kind: FaultKind
+    kind: Kind
     blame: Blame
     then: Consequence
     says: str
-    signs: tuple[Mapping[str, Any], ...] = ()
+    when: When = _never
 
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE})
 _NO_PROCESS = frozenset({errno.EAGAIN, errno.ENOMEM})
 _NO_PROGRAM = frozenset({errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.EPERM, errno.EISDIR, errno.ENOTDIR})
+_KILLING = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGXCPU})
 _ENDED_BY_SIGNAL = frozenset(128 + number for number in (signal.SIGHUP, signal.SIGKILL, signal.SIGTERM, signal.SIGXCPU))
-_CRASHED_BY_SIGNAL = frozenset(128 + n for n in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL))
-_SERVER_ERRORS = frozenset(range(500, 600))
+_NO_PROMPT = frozenset({"prompt_too_long", "blocking_limit", "image_error"})
+_LONG_ANSWER = frozenset({"max_output_tokens", "stream_line_too_long"})
+_NO_ANSWER = frozenset({"no_response", "stream_idle_timeout"})
+_LIMIT_AT_429 = _text(r"hit your .*limit|usage limit reached|limit reached\b.*\bresets?\b")
+_LIMIT_IN_WORDS = _text(r"^(you've hit your .*limit|.*usage limit reached|[\w -]{1,40} limit reached\b.*\bresets?\b)")
+_NO_CONNECTION = _text(r"connection (error|lost|refused)|unable to connect|econnre|socket .*closed|request timed out")
 
+
+def _is_no_program(s: Symptoms) -> bool:
+    return s.errno in _NO_PROGRAM or (s.exit_code in (126, 127) and s.is_error is None and s.clock is None)
+
+
+def _is_too_big(s: Symptoms) -> bool:
+    by_shell = s.exit_code == 128 + signal.SIGXFSZ and s.is_error is None
+    return bool(s.excess) or s.signal == signal.SIGXFSZ or by_shell
+
+
+def _is_limit(s: Symptoms) -> bool:
+    in_words = s.api_error_status == 429 and _LIMIT_AT_429(s)
+    return s.limit == "stated" or s.api_error == "usage_limit_reached" or in_words
+
+
+def _is_throttle(s: Symptoms) -> bool:
+    return s.limit == "bare" or s.api_error_status == 429 or s.assistant_error == "rate_limit"
+
+
+def _is_server_error(s: Symptoms) -> bool:
+    return (s.api_error_status is not None and 500 <= s.api_error_status < 600) or s.assistant_error == "server_error"
+
+
+def _is_killed(s: Symptoms) -> bool:
+    return s.signal in _KILLING or (s.exit_code in _ENDED_BY_SIGNAL and s.is_error is None)
+
+
+# fmt: off
 TABLE: Final[tuple[Row, ...]] = (
     # What we or the operator did ourselves.
-    Row(SUPERVISOR_LOST, "host", "again", "the supervisor ended while this session ran", ({"lost": {True}},)),
-    Row(CUT_OFF, "operator", "resume", "ended at once on request", ({"operator": {"cut"}},)),
-    Row(CANCELLED, "operator", "resume", "cancelled on request", ({"operator": {"cancel"}},)),
-    Row(
-        NO_INPUT_FOLDER,
-        "config",
-        "stop",
-        "the folder of an item's file is not there",
-        ({"has_missing_folder": {True}},),
-    ),
-    Row(
-        NO_INPUT,
-        "operator",
-        "fail",
-        "an item's file is not there, or cannot be read",
-        ({"has_missing_input": {True}},),
-    ),
-    Row(DISK, "host", "stop", "this machine had no room or no handles left", ({"errno": _NO_ROOM | _NO_PROCESS},)),
-    Row(
-        CLI_MISSING,
-        "config",
-        "stop",
-        "the session's program could not be started",
-        ({"errno": _NO_PROGRAM}, {"exit_code": {126, 127}, "is_error": {None}, "clock": {None}}),
-    ),
-    Row(
-        UNKNOWN_QUESTION,
-        "config",
-        "stop",
-        "Claude Code asked something at its terminal that this program has no answer for",
-        ({"has_question": {True}},),
-    ),
-    Row(
-        TOO_BIG,
-        "session",
-        "whole",
-        "took more of this machine than a session may",
-        (
-            {"has_excess": {True}},
-            {"signal": {signal.SIGXFSZ}},
-            {"exit_code": {128 + signal.SIGXFSZ}, "is_error": {None}},
-        ),
-    ),
-    Row(SUSPENDED, "host", "again", "this machine stood still while it ran", ({"suspended": {True}},)),
+    Row(Kind.SUPERVISOR_LOST, "host", "again", "the supervisor ended while this session ran", lambda s: s.lost),
+    Row(Kind.CUT_OFF, "operator", "resume", "ended at once on request", lambda s: s.operator == "cut"),
+    Row(Kind.CANCELLED, "operator", "resume", "cancelled on request", lambda s: s.operator == "cancel"),
+    Row(Kind.NO_INPUT_FOLDER, "config", "stop", "the folder of an item's file is not there", lambda s: bool(s.missing_folder)),
+    Row(Kind.NO_INPUT, "operator", "fail", "an item's file is not there, or cannot be read", lambda s: bool(s.missing_input)),
+    Row(Kind.DISK, "host", "stop", "this machine had no room or no handles left", lambda s: s.errno in _NO_ROOM | _NO_PROCESS),
+    Row(Kind.CLI_MISSING, "config", "stop", "the session's program could not be started", _is_no_program),
+    Row(Kind.UNKNOWN_QUESTION, "config", "stop", "Claude Code asked something at its terminal that this program has no answer for", lambda s: bool(s.question)),
+    Row(Kind.TOO_BIG, "session", "whole", "took more of this machine than a session may", _is_too_big),
+    Row(Kind.SUSPENDED, "host", "again", "this machine stood still while it ran", lambda s: s.suspended),
     # Clocks of ours, charged to what was waited for.
-    Row(NO_FIRST_EVENT, "host", "again", "no sign of life after the start", ({"clock": {"first_event"}},)),
-    Row(
-        SILENT,
-        "provider",
-        "hold",
-        "the model was silent for too long",
-        ({"clock": {"silence"}, "waited_for": {"model"}},),
-    ),
-    Row(SILENT, "host", "again", "the session was silent for too long", ({"clock": {"silence"}},)),
-    Row(
-        NO_RESPONSE,
-        "provider",
-        "hold",
-        "time ran out while the model was waited for",
-        ({"clock": {"timeout"}, "waited_for": {"model"}},),
-    ),
-    Row(
-        NO_FIRST_EVENT,
-        "host",
-        "again",
-        "time ran out before the session had started",
-        ({"clock": {"timeout"}, "waited_for": {"init"}},),
-    ),
-    Row(TIME_LIMIT, "session", "whole", "reached the time limit", ({"clock": {"timeout"}},)),
+    Row(Kind.NO_FIRST_EVENT, "host", "again", "no sign of life after the start", lambda s: s.clock == "first_event"),
+    Row(Kind.SILENT, "provider", "hold", "the model was silent for too long", lambda s: s.clock == "silence" and s.waited_for == "model"),
+    Row(Kind.SILENT, "host", "again", "the session was silent for too long", lambda s: s.clock == "silence"),
+    Row(Kind.NO_RESPONSE, "provider", "hold", "time ran out while the model was waited for", lambda s: s.clock == "timeout" and s.waited_for == "model"),
+    Row(Kind.NO_FIRST_EVENT, "host", "again", "time ran out before the session had started", lambda s: s.clock == "timeout" and s.waited_for == "init"),
+    Row(Kind.TIME_LIMIT, "session", "whole", "reached the time limit", lambda s: s.clock == "timeout"),
     # Bounds of the session itself.
-    Row(
-        TURN_LIMIT,
-        "session",
-        "whole",
-        "reached the turn limit",
-        ({"subtype": {"error_max_turns"}}, {"terminal_reason": {"max_turns"}}),
-    ),
-    Row(
-        SESSION_BUDGET,
-        "session",
-        "whole",
-        "reached its own budget",
-        ({"subtype": {"error_max_budget_usd"}}, {"terminal_reason": {"budget_exhausted"}}),
-    ),
-    Row(
-        TOO_LONG,
-        "session",
-        "halve",
-        "the prompt is too long",
-        ({"terminal_reason": {"prompt_too_long", "blocking_limit", "image_error"}}, {"api_error_status": {413}}),
-    ),
-    Row(REFUSED, "session", "halve", "the model refused", ({"stop_reason": {"refusal"}},)),
-    Row(
-        OUTPUT_LIMIT,
-        "session",
-        "halve",
-        "the answer was longer than max_output allows",
-        ({"api_error": {"max_output_tokens", "stream_line_too_long"}}, {"assistant_error": {"max_output_tokens"}}),
-    ),
-    # What a person has to mend.
-    Row(
-        CREDIT,
-        "config",
-        "stop",
-        "the credit is used up",
-        ({"assistant_error": {"billing_error"}}, {"api_error_status": {402}}),
-    ),
-    Row(FORBIDDEN, "config", "stop", "the credential may not do this", ({"api_error_status": {403}},)),
-    Row(
-        AUTH,
-        "config",
-        "stop",
-        "the credential was not accepted",
-        ({"api_error_status": {401}}, {"assistant_error": {"authentication_failed"}}),
-    ),
-    Row(
-        UNKNOWN_MODEL,
-        "config",
-        "stop",
-        "the model is not known",
-        ({"assistant_error": {"model_not_found"}}, {"api_error_status": {404}}),
-    ),
-    Row(
-        BROKEN_SCENE,
-        "config",
-        "stop",
-        "the stand-in of a rehearsal had no answer",
-        ({"api_error_status": {STATUS_OF_A_BROKEN_SCENE}},),
-    ),
-    Row(
-        UNTOLD,
-        "config",
-        "stop",
-        "the prompt does not tell a session what it needs",
-        ({"api_error_status": {STATUS_OF_AN_UNTOLD_ITEM}},),
-    ),
+    Row(Kind.TURN_LIMIT, "session", "whole", "reached the turn limit", lambda s: s.subtype == "error_max_turns" or s.terminal_reason == "max_turns"),
+    Row(Kind.SESSION_BUDGET, "session", "whole", "reached its own budget", lambda s: s.subtype == "error_max_budget_usd" or s.terminal_reason == "budget_exhausted"),
+    Row(Kind.TOO_LONG, "session", "halve", "the prompt is too long", lambda s: s.terminal_reason in _NO_PROMPT or s.api_error_status == 413),
+    Row(Kind.REFUSED, "session", "halve", "the model refused", lambda s: s.stop_reason == "refusal"),
+    Row(Kind.OUTPUT_LIMIT, "session", "halve", "the answer was longer than max_output allows", lambda s: s.api_error in _LONG_ANSWER or s.assistant_error == "max_output_tokens"),
+    # What a person has to repair.
+    Row(Kind.CREDIT, "config", "stop", "the credit is used up", lambda s: s.assistant_error == "billing_error" or s.api_error_status == 402),
+    Row(Kind.FORBIDDEN, "config", "stop", "the credential may not do this", lambda s: s.api_error_status == 403),
+    Row(Kind.AUTH, "config", "stop", "the credential was not accepted", lambda s: s.api_error_status == 401 or s.assistant_error == "authentication_failed"),
+    Row(Kind.UNKNOWN_MODEL, "config", "stop", "the model is not known", lambda s: s.assistant_error == "model_not_found" or s.api_error_status == 404),
+    Row(Kind.BROKEN_SCENE, "config", "stop", "the mock API of a rehearsal had no answer", lambda s: s.api_error_status == STATUS_OF_A_BROKEN_SCENE),
+    Row(Kind.UNTOLD, "config", "stop", "the prompt does not tell a session what it needs", lambda s: s.api_error_status == STATUS_OF_AN_UNTOLD_ITEM),
     # The provider.
-    Row(
-        USAGE_LIMIT,
-        "provider",
-        "wait",
-        "the usage limit is reached",
-        (
-            {"limit": {"stated"}},
-            {"api_error": {"usage_limit_reached"}},
-            {"api_error_status": {429}, "text": r"hit your .*limit|usage limit reached|limit reached\b.*\bresets?\b"},
-        ),
-    ),
-    Row(OVERLOADED, "provider", "hold", "the provider is overloaded", ({"api_error_status": {529}},)),
-    Row(
-        THROTTLED,
-        "provider",
-        "hold",
-        "too many requests",
-        ({"limit": {"bare"}}, {"api_error_status": {429}}, {"assistant_error": {"rate_limit"}}),
-    ),
-    Row(NETWORK, "provider", "hold", "the provider could not be reached", ({"api_error": {"connection_failed"}},)),
-    Row(
-        NO_RESPONSE,
-        "provider",
-        "hold",
-        "the provider did not answer",
-        ({"api_error": {"no_response", "stream_idle_timeout"}}, {"api_error_status": {408, 504}}),
-    ),
-    Row(
-        SERVER_ERROR,
-        "provider",
-        "hold",
-        "the provider failed",
-        ({"api_error_status": _SERVER_ERRORS}, {"assistant_error": {"server_error"}}),
-    ),
-    # Ends of the process without a word.
-    Row(
-        KILLED,
-        "host",
-        "again",
-        "the process was killed",
-        (
-            {"signal": {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGXCPU}},
-            {"exit_code": _ENDED_BY_SIGNAL, "is_error": {None}},
-        ),
-    ),
-    Row(
-        CRASHED,
-        "host",
-        "again",
-        "the process crashed",
-        ({"exit_code": _CRASHED_BY_SIGNAL, "is_error": {None}}, {"is_error": {None}}),
-    ),
+    Row(Kind.USAGE_LIMIT, "provider", "wait", "the usage limit is reached", _is_limit),
+    Row(Kind.OVERLOADED, "provider", "hold", "the provider is overloaded", lambda s: s.api_error_status == 529),
+    Row(Kind.THROTTLED, "provider", "hold", "too many requests", _is_throttle),
+    Row(Kind.NETWORK, "provider", "hold", "the provider could not be reached", lambda s: s.api_error == "connection_failed"),
+    Row(Kind.NO_RESPONSE, "provider", "hold", "the provider did not answer", lambda s: s.api_error in _NO_ANSWER or s.api_error_status in (408, 504)),
+    Row(Kind.SERVER_ERROR, "provider", "hold", "the provider failed", _is_server_error),
+    # Ends of the process without a result.
+    Row(Kind.KILLED, "host", "again", "the process was killed", _is_killed),
+    Row(Kind.CRASHED, "host", "again", "the process crashed", lambda s: s.is_error is None),
     # Text, last: the CLI's own synthetic result where it gave no field.
-    Row(OVERLOADED, "provider", "hold", "the provider is overloaded", ({"text": r"\b529\b|overloaded"},)),
-    Row(
-        USAGE_LIMIT,
-        "provider",
-        "wait",
-        "the usage limit is reached",
-        ({"text": r"^(you've hit your .*limit|.*usage limit reached|[\w -]{1,40} limit reached\b.*\bresets?\b)"},),
-    ),
-    Row(TOO_LONG, "session", "halve", "the prompt is too long", ({"text": r"prompt is too long"},)),
-    Row(CREDIT, "config", "stop", "the credit is used up", ({"text": r"credit balance is too low"},)),
-    Row(AUTH, "config", "stop", "the credential was not accepted", ({"text": r"invalid api key|please run /login"},)),
-    Row(
-        OUTPUT_LIMIT,
-        "session",
-        "halve",
-        "the answer was longer than max_output allows",
-        ({"text": r"exceeded the .*output token maximum"},),
-    ),
-    Row(
-        NETWORK,
-        "provider",
-        "hold",
-        "the provider could not be reached",
-        ({"text": r"connection (error|lost|refused)|unable to connect|econnre|socket .*closed|request timed out"},),
-    ),
-    Row(BAD_REQUEST, "session", "halve", "the provider rejected the request", ({"api_error_status": {400}},)),
+    Row(Kind.OVERLOADED, "provider", "hold", "the provider is overloaded", _text(r"\b529\b|overloaded")),
+    Row(Kind.USAGE_LIMIT, "provider", "wait", "the usage limit is reached", _LIMIT_IN_WORDS),
+    Row(Kind.TOO_LONG, "session", "halve", "the prompt is too long", _text(r"prompt is too long")),
+    Row(Kind.CREDIT, "config", "stop", "the credit is used up", _text(r"credit balance is too low")),
+    Row(Kind.AUTH, "config", "stop", "the credential was not accepted", _text(r"invalid api key|please run /login")),
+    Row(Kind.OUTPUT_LIMIT, "session", "halve", "the answer was longer than max_output allows", _text(r"exceeded the .*output token maximum")),
+    Row(Kind.NETWORK, "provider", "hold", "the provider could not be reached", _NO_CONNECTION),
+    Row(Kind.BAD_REQUEST, "session", "halve", "the provider rejected the request", lambda s: s.api_error_status == 400),
     # Never classified from a session: made by the judgement of its records.
-    Row(REJECTED, "item", "strike", "a record was rejected"),
-    Row(MISSING, "item", "strike", "no record came back"),
-    Row(BROKEN_CHECK, "config", "stop", "a check itself is broken"),
-    Row(CHECK_RAISED, "config", "again", "a check raised, and no record is known yet on which it works"),
+    Row(Kind.REJECTED, "item", "strike", "a record was rejected"),
+    Row(Kind.MISSING, "item", "strike", "no record came back"),
+    Row(Kind.BROKEN_CHECK, "config", "stop", "a check itself is broken"),
+    Row(Kind.CHECK_RAISED, "config", "again", "a check raised, and no record is known yet on which it works"),
     # Made of the models that answered (core.claims).
-    Row(WRONG_MODEL, "config", "stop", "from the start another model answered than the one asked for"),
-    Row(UNASKED_MODEL, "session", "halve", "a model answered that was neither asked for nor named"),
+    Row(Kind.WRONG_MODEL, "config", "stop", "from the start another model answered than the one asked for"),
+    Row(Kind.UNASKED_MODEL, "session", "halve", "a model answered that was neither asked for nor named"),
 )
+# fmt: on
 
-_DENIED: Final = Row(DENIED, "session", "whole", "tools were denied and nothing was written")
-_UNKNOWN: Final = Row(UNKNOWN, "host", "again", "ended in a way this program does not know")
+_DENIED: Final = Row(Kind.DENIED, "session", "whole", "tools were denied and nothing was written")
+_UNKNOWN: Final = Row(Kind.UNKNOWN, "host", "again", "ended in a way this program does not know")
 ALL_ROWS: Final[tuple[Row, ...]] = (*TABLE, _DENIED, _UNKNOWN)
-"""Every kind, for people; classify looks at the last two by other means than signs."""
+"""Every kind, for people; classify looks at the last two by other means than `when`."""
 _EPOCH = re.compile(r"limit reached\|(\d{9,11})\b")
 _DETAIL_CHARACTERS = 300
 
@@ -327,32 +167,21 @@ _DETAIL_CHARACTERS = 300
 def classify(symptoms: Symptoms) -> Fault | None:
     """What went wrong, or None when the session ended well. Never looks at what the session says it did."""
     if symptoms.operator is None and not symptoms.lost and symptoms.ended_well:
-        denied = symptoms.has_denials and not symptoms.produced
-        return _fault(_DENIED, symptoms) if denied else None
+        return _fault(_DENIED, symptoms) if symptoms.denials and not symptoms.produced else None
     for row in TABLE:
-        if any(_matches(sign, symptoms) for sign in row.signs):
+        if row.when(symptoms):
             return _fault(row, symptoms)
     return _fault(_UNKNOWN, symptoms)
 
 
-def consequence(kind: FaultKind) -> Consequence:
+def consequence(kind: str) -> Consequence:
     """What follows from a fault of this kind; a kind of a newer ledger that is not known here: `again`."""
-    return next((row.then for row in (*TABLE, _DENIED, _UNKNOWN) if row.kind == kind), _UNKNOWN.then)
+    return next((row.then for row in ALL_ROWS if row.kind == kind), _UNKNOWN.then)
 
 
-def halves_at_once(kind: FaultKind) -> bool:
+def halves_at_once(kind: str) -> bool:
     """Repeating the same group would end the same way: refused, too long, output limit."""
     return consequence(kind) == "halve"
-
-
-def _matches(sign: Mapping[str, Any], symptoms: Symptoms) -> bool:
-    return all(_has(symptoms, name, wanted) for name, wanted in sign.items())
-
-
-def _has(symptoms: Symptoms, name: str, wanted: Any) -> bool:
-    if name == "text":
-        return re.search(wanted, symptoms.text, re.IGNORECASE) is not None
-    return getattr(symptoms, name) in wanted
 
 
 def _fault(row: Row, symptoms: Symptoms) -> Fault:
@@ -378,7 +207,7 @@ def _detail(row: Row, symptoms: Symptoms) -> str:
 
 
 def _until(row: Row, symptoms: Symptoms) -> datetime | None:
-    if row.kind != USAGE_LIMIT:
+    if row.kind != Kind.USAGE_LIMIT:
         return None
     if symptoms.rate_limit and symptoms.rate_limit.resets_at:
         return symptoms.rate_limit.resets_at

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from harness.base.clock import to_text
-from harness.core.faults import USAGE_LIMIT
+from harness.core.fault_kinds import FaultKind
 from harness.core.messages import Message, message
 from harness.core.resets import told_reset
 from harness.core.types import Fault, SessionEvent
@@ -67,7 +67,7 @@ def hold_until(fault: Fault, faults_in_a_row: int, now: datetime) -> datetime:
 
 
 def _told_in_words(fault: Fault, now: datetime) -> datetime | None:
-    text = fault.evidence.get("text") if fault.kind == USAGE_LIMIT else None
+    text = fault.evidence.get("text") if fault.kind == FaultKind.USAGE_LIMIT else None
     return told_reset(text, now) if isinstance(text, str) else None
 
 

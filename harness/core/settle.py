@@ -38,15 +38,8 @@ from harness.core.events import (
     QueuedWhy,
     UsageSettled,
 )
-from harness.core.faults import (
-    BROKEN_CHECK,
-    DISK,
-    NO_INPUT,
-    SUPERVISOR_LOST,
-    SUSPENDED,
-    USAGE_LIMIT,
-    halves_at_once,
-)
+from harness.core.fault_kinds import FaultKind
+from harness.core.faults import halves_at_once
 from harness.core.gate import hold_until
 from harness.core.item_rounds import end_at_once
 from harness.core.messages import message
@@ -117,7 +110,7 @@ def _broken_check(open_: Open, judgement: Judgement) -> Fault | None:
     doubted = judgement.doubted_check
     if judgement.broken_check is not None or doubted is None or open_.checks_raised + 1 < MOST_DOUBTED:
         return judgement.broken_check
-    return replace(doubted, kind=BROKEN_CHECK, detail=f"{doubted.detail} (in {MOST_DOUBTED} groups in a row)")
+    return replace(doubted, kind=FaultKind.BROKEN_CHECK, detail=f"{doubted.detail} (in {MOST_DOUBTED} groups in a row)")
 
 
 def _raised(open_: Open, ending: Ending, judgement: Judgement, fault: Fault) -> list[Event]:
@@ -154,7 +147,12 @@ def _may_be_doubted(fault: Fault) -> bool:
     """A lost supervisor, a machine asleep or full, and the account's limit are no session's doing, but as a claim."""
     if claims(fault):
         return True
-    return fault.blame in ("provider", "host") and fault.kind not in (SUPERVISOR_LOST, SUSPENDED, DISK, USAGE_LIMIT)
+    return fault.blame in ("provider", "host") and fault.kind not in (
+        FaultKind.SUPERVISOR_LOST,
+        FaultKind.SUSPENDED,
+        FaultKind.DISK,
+        FaultKind.USAGE_LIMIT,
+    )
 
 
 def _accept(
@@ -198,7 +196,7 @@ class _Rest:
     def events(self) -> list[Event]:
         if not self.members:
             return []
-        if self.fault is not None and self.fault.kind == NO_INPUT:
+        if self.fault is not None and self.fault.kind == FaultKind.NO_INPUT:
             return self._without_input(self.fault)
         if self.fault is not None and self.fault.blame in _NO_STRIKE:
             return [*self.returned(), self._believed_again()]
@@ -218,7 +216,7 @@ class _Rest:
         return "whole" if self._is_whole_failure() else "partly"
 
     def _stops(self, fault: Fault) -> bool:
-        return (fault.blame == "config" and not claims(fault)) or fault.kind == DISK
+        return (fault.blame == "config" and not claims(fault)) or fault.kind == FaultKind.DISK
 
     def _is_whole_failure(self) -> bool:
         """Nothing was accepted, and the session was cut short or left nothing that could be judged."""

@@ -80,26 +80,6 @@ class Symptoms:
             return None
         return "stated" if self.rate_limit.resets_at else "bare"
 
-    @property
-    def has_denials(self) -> bool:
-        return bool(self.denials)
-
-    @property
-    def has_missing_input(self) -> bool:
-        return bool(self.missing_input)
-
-    @property
-    def has_missing_folder(self) -> bool:
-        return bool(self.missing_folder)
-
-    @property
-    def has_question(self) -> bool:
-        return bool(self.question)
-
-    @property
-    def has_excess(self) -> bool:
-        return bool(self.excess)
-
 
 def evidence(symptoms: Symptoms) -> dict[str, Json]:
     """The fields that say something, verbatim, as plain JSON."""

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, NewType
+from typing import Any, Literal
 
 from harness.base.ids import AttemptId, ItemId, Sha
 from harness.base.reason import Reason
+from harness.core.fault_kinds import FaultKind
 from harness.job.batch_plan import Pace
 
 Json = Any
@@ -16,9 +17,6 @@ Json = Any
 
 Blame = Literal["item", "session", "provider", "host", "config", "operator"]
 """Who is to blame for a fault; decides what it costs (core.settle)."""
-
-FaultKind = NewType("FaultKind", str)
-"""A row of the fault table (core.faults), `usage_limit` for instance."""
 
 
 @dataclass(frozen=True, slots=True)

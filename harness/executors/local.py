@@ -24,7 +24,8 @@ from harness.base.marks import (
 )
 from harness.base.removal import remove_tree
 from harness.base.termination import end_found
-from harness.core.faults import TOO_BIG, classify
+from harness.core.fault_kinds import FaultKind
+from harness.core.faults import classify
 from harness.core.symptoms import Symptoms
 from harness.core.types import Ending, SessionEvent
 from harness.core.work import AttemptSpec
@@ -89,7 +90,7 @@ class LocalExecutor:
             ending = await live.run()
             notes = (*told, *trespasses(before, looks(guarding)))
             ending = replace(ending, notes=(*ending.notes, *notes))
-            if ending.fault is not None and ending.fault.kind == TOO_BIG:
+            if ending.fault is not None and ending.fault.kind == FaultKind.TOO_BIG:
                 ending = await self._relieved(folder, ending)
         finally:
             del self._running[spec.token]

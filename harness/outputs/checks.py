@@ -15,7 +15,7 @@ from harness.base.ids import ItemId
 from harness.base.paths import read_path
 from harness.base.reason import Reason
 from harness.core.evidence import Fetches
-from harness.core.faults import BROKEN_CHECK, CHECK_RAISED
+from harness.core.fault_kinds import FaultKind
 from harness.core.settle import MOST_DOUBTED
 from harness.core.types import Fault, Item, Json
 from harness.core.work import Work
@@ -159,7 +159,7 @@ class Checker:
             if error.barred is not None:
                 detail = f"{name_of(check)} raised: {error.message}{self._cure(check, error)}"
                 raise DoubtedCheckError(
-                    Fault(CHECK_RAISED, "config", detail[:1000], evidence=_told(check, error)), reasons
+                    Fault(FaultKind.CHECK_RAISED, "config", detail[:1000], evidence=_told(check, error)), reasons
                 )
 
     def _must_work(self, place: tuple[int, int], check: CheckSpec, error: Raised, reasons: Reasons) -> None:
@@ -174,7 +174,9 @@ class Checker:
                 self._is_broken(place, check, error)
             why = f"{error.message}{self._cure(check, error)}"
             detail = f"{name_of(check)} raised, and no record is known yet on which it works: {why}"
-            raise DoubtedCheckError(Fault(CHECK_RAISED, "config", detail[:1000], evidence=_told(check, error)), reasons)
+            raise DoubtedCheckError(
+                Fault(FaultKind.CHECK_RAISED, "config", detail[:1000], evidence=_told(check, error)), reasons
+            )
         asked = replace(self, work=replace(self.work, items=(known.item,)))
         try:
             asked._one(check, {known.item.id: known.records}, {})
@@ -355,7 +357,7 @@ def _said(check: CheckSpec, reason: Reason) -> Reason:
 
 def _broken(check: CheckSpec, error: Raised, then: str = "") -> Fault:
     detail = f"{name_of(check)} is broken: {error.message}{then}"
-    return Fault(BROKEN_CHECK, "config", detail[:1000], evidence=_told(check, error))
+    return Fault(FaultKind.BROKEN_CHECK, "config", detail[:1000], evidence=_told(check, error))
 
 
 def _told(check: CheckSpec, error: Raised) -> dict[str, Any]:

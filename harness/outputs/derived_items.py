@@ -9,7 +9,7 @@ from typing import Final
 from harness.base.ids import ItemId
 from harness.base.paths import MISSING, is_plain, read_path
 from harness.base.reason import Reason, cut_text
-from harness.core.faults import BROKEN_CHECK
+from harness.core.fault_kinds import FaultKind
 from harness.core.item_ids import folded, trouble_with
 from harness.core.types import Fault, Item, Json
 from harness.evaluation.bounded import Bounded, BoundedError, JqOutcome
@@ -123,7 +123,9 @@ def _must_compile(phase: PhaseSpec, bounded: Bounded, variables: Mapping[str, Js
         bounded.check_jq(phase.rows or "", tuple(variables))
     except BoundedError as error:
         detail = f"rows of phase {phase.name} are broken: {error.message}"
-        raise BrokenCheckError(Fault(BROKEN_CHECK, "config", detail[:1000], evidence={"kind": error.kind})) from None
+        raise BrokenCheckError(
+            Fault(FaultKind.BROKEN_CHECK, "config", detail[:1000], evidence={"kind": error.kind})
+        ) from None
 
 
 def _plain_rows(phase: PhaseSpec, record: Json, path: str) -> list[_Row | Reason]:

@@ -14,7 +14,8 @@ from harness.base.job_home import attempt_folder
 from harness.base.slices import Slice
 from harness.core.claims import of_asked_models
 from harness.core.events import AttemptEnded, AttemptStarted
-from harness.core.faults import UNKNOWN, classify
+from harness.core.fault_kinds import FaultKind
+from harness.core.faults import classify
 from harness.core.messages import Message, message
 from harness.core.reserve import cost_cap, most_cost, reservation, turns_cap
 from harness.core.settle import settle
@@ -177,5 +178,5 @@ def _work_again(run: RunContext, lost: Unsettled) -> Work:
 
 def ending_of_a_broken_executor(error: Exception) -> Ending:
     """An error of ours where none is allowed: it costs no item anything."""
-    fault = Fault(UNKNOWN, "host", f"the executor failed: {type(error).__name__}: {error}")
+    fault = Fault(FaultKind.UNKNOWN, "host", f"the executor failed: {type(error).__name__}: {error}")
     return Ending((), (), fault, SessionFacts(), timedelta(0))

@@ -11,7 +11,7 @@ from typing import Final
 
 from harness.base.ids import ItemId
 from harness.base.reason import Reason
-from harness.core.faults import BROKEN_CHECK
+from harness.core.fault_kinds import FaultKind
 from harness.core.item_ids import folded
 from harness.core.types import Accepted, Fault, Judgement, Rejected, Verdict
 from harness.job.job import Job, PhaseSpec
@@ -125,5 +125,5 @@ def _stopped(judgement: Judgement, duplicate: _Duplicate, without: int) -> Judge
         "that is unique, such as .id, or work on the merged file in a job of its own"
     )
     nothing: Verdict = Rejected(())
-    fault = Fault(BROKEN_CHECK, "config", detail)
+    fault = Fault(FaultKind.BROKEN_CHECK, "config", detail)
     return replace(judgement, verdicts=dict.fromkeys(judgement.verdicts, nothing), broken_check=fault)

@@ -9,7 +9,7 @@ from harness.base.ids import AttemptId
 from harness.core.claims import is_claim
 from harness.core.decide import Snapshot, Start, Stop, Wait
 from harness.core.events import AttemptEnded
-from harness.core.faults import AUTH, USAGE_LIMIT
+from harness.core.fault_kinds import FaultKind
 from harness.core.gate import CACHE_LIFE_S, Closed, Gate, Passing, closed, held_back, too_long
 from harness.core.messages import Message, message
 from harness.core.money import to_micro
@@ -32,7 +32,7 @@ _LOOK_AGAIN = timedelta(seconds=2)
 
 def says_usage_limit(ended: AttemptEnded) -> bool:
     """Whether the account's limit was recorded, and not only claimed: then it is every job's on this account."""
-    is_told = ended.fault == USAGE_LIMIT and ended.blame == "provider"
+    is_told = ended.fault == FaultKind.USAGE_LIMIT and ended.blame == "provider"
     return is_told and not is_claim(ended.fault, ended.blame, ended.evidence)
 
 
@@ -143,7 +143,7 @@ class Gatekeeper:
     def is_probed_once_more(self, ended: AttemptEnded, running: Iterable[AttemptId]) -> bool:
         """A credential that has worked in this run gets one probe before the run stops."""
         attempt = AttemptId(ended.attempt)
-        if ended.fault != AUTH or not self._primed:
+        if ended.fault != FaultKind.AUTH or not self._primed:
             return False
         if self._auth_doubted_by is None:
             self._auth_doubted_by = max([attempt, *running])

@@ -7,7 +7,7 @@ from typing import Literal
 
 from harness.base.reason import Reason
 from harness.core import events as e
-from harness.core.faults import SUPERVISOR_LOST
+from harness.core.fault_kinds import FaultKind
 from harness.ledger import recorded_attempts
 from harness.ledger.batch_queries import batches_of_first_phase
 from harness.ledger.entry_queries import events_backwards
@@ -96,7 +96,7 @@ def _view(row: AttemptRow, batches: Batches) -> AttemptView:
 
 def known_duration(fault: str | None, duration_s: float | None) -> float | None:
     """None for a session whose supervisor was lost: nobody saw when it ended."""
-    return None if fault == SUPERVISOR_LOST and not duration_s else duration_s
+    return None if fault == FaultKind.SUPERVISOR_LOST and not duration_s else duration_s
 
 
 def made_by(db: sqlite3.Connection, of: AttemptView) -> list[str]:

@@ -13,6 +13,7 @@ from harness.core.events import (
     ItemFailed,
     ItemStruck,
 )
+from harness.core.fault_kinds import FaultKind
 from harness.core.open_attempt import Member, Open
 from harness.core.settle import settle
 from harness.core.types import (
@@ -21,7 +22,6 @@ from harness.core.types import (
     Blame,
     Ending,
     Fault,
-    FaultKind,
     Judgement,
     Rejected,
     SessionFacts,

@@ -12,7 +12,8 @@ from harness.base.ids import Sha
 from harness.base.slices import Slice
 from harness.core.claims import claims
 from harness.core.events import AttemptEnded, Event, GroupQueued, ItemAccepted, UsageSettled
-from harness.core.faults import CANCELLED, SUPERVISOR_LOST, USAGE_LIMIT, classify, consequence
+from harness.core.fault_kinds import FaultKind
+from harness.core.faults import classify, consequence
 from harness.core.open_attempt import Open
 from harness.core.run_events import HoldPlaced
 from harness.core.settle import BELIEVED, settle
@@ -100,13 +101,13 @@ def test_a_claim_that_others_have_met_already_uses_up_no_belief() -> None:
 
 
 def test_a_limit_that_no_tool_can_have_told_is_never_doubted() -> None:
-    events = events_of(an_attempt([0], believed=9, others_well=True), told(USAGE_LIMIT, used_tools=False))
+    events = events_of(an_attempt([0], believed=9, others_well=True), told(FaultKind.USAGE_LIMIT, used_tools=False))
     assert is_held(events)
     assert struck(events) == []
 
 
 def test_what_this_program_saw_itself_is_no_claim() -> None:
-    assert not claims(Fault(SUPERVISOR_LOST, "host", "", evidence={"used_tools": True}))
+    assert not claims(Fault(FaultKind.SUPERVISOR_LOST, "host", "", evidence={"used_tools": True}))
     assert not claims(classify(Symptoms(errno=28, used_tools=True)))
     assert not claims(classify(Symptoms(exit_code=127, used_tools=True)))
 
@@ -136,7 +137,7 @@ def test_another_model_from_the_first_answer_on_stops_the_job_and_strikes_nobody
 
 
 def test_nobody_is_struck_for_another_model_in_a_session_that_a_person_ended() -> None:
-    events = events_of(an_attempt([0]), Fault(CANCELLED, "operator", "cancelled"), unasked=("x",))
+    events = events_of(an_attempt([0]), Fault(FaultKind.CANCELLED, "operator", "cancelled"), unasked=("x",))
     assert struck(events) == []
     assert queued(events) == [("again", ("i0",))]
 

@@ -23,21 +23,7 @@ from harness.core.events import (
     ItemReturned,
     UsageSettled,
 )
-from harness.core.faults import (
-    AUTH,
-    BROKEN_CHECK,
-    CANCELLED,
-    CHECK_RAISED,
-    CRASHED,
-    DISK,
-    OUTPUT_LIMIT,
-    OVERLOADED,
-    REFUSED,
-    SUPERVISOR_LOST,
-    TOO_LONG,
-    TURN_LIMIT,
-    USAGE_LIMIT,
-)
+from harness.core.fault_kinds import FaultKind
 from harness.core.open_attempt import Member, Open
 from harness.core.rejections import of_fault
 from harness.core.run_events import HoldPlaced
@@ -46,7 +32,6 @@ from harness.core.types import (
     Blame,
     Ending,
     Fault,
-    FaultKind,
     Judgement,
     Rejected,
     SessionFacts,
@@ -86,7 +71,13 @@ def test_with_one_strike_allowed_nobody_is_struck_in_company() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "blame"),
-    [(USAGE_LIMIT, "provider"), (OVERLOADED, "provider"), (CRASHED, "host"), (CANCELLED, "operator"), (AUTH, "config")],
+    [
+        (FaultKind.USAGE_LIMIT, "provider"),
+        (FaultKind.OVERLOADED, "provider"),
+        (FaultKind.CRASHED, "host"),
+        (FaultKind.CANCELLED, "operator"),
+        (FaultKind.AUTH, "config"),
+    ],
 )
 def test_a_fault_that_is_nobodys_here_costs_no_strike_and_keeps_the_place_in_the_queue(
     kind: FaultKind, blame: Blame
@@ -98,12 +89,12 @@ def test_a_fault_that_is_nobodys_here_costs_no_strike_and_keeps_the_place_in_the
 
 
 def test_O14_a_valid_file_counts_whatever_became_of_the_session() -> None:
-    events = settled(an_attempt([0]), [GOOD], a_fault(USAGE_LIMIT, "provider"))
+    events = settled(an_attempt([0]), [GOOD], a_fault(FaultKind.USAGE_LIMIT, "provider"))
     assert [type(event) for event in events] == [ItemAccepted, UsageSettled, HoldPlaced, AttemptEnded]
 
 
 def test_a_session_that_was_cut_short_but_got_something_accepted_strikes_nobody() -> None:
-    events = settled(an_attempt([0, 2, 0]), [GOOD, BAD, MISSING], a_fault(TURN_LIMIT, "session"))
+    events = settled(an_attempt([0, 2, 0]), [GOOD, BAD, MISSING], a_fault(FaultKind.TURN_LIMIT, "session"))
     assert struck(events) == []
     assert queued(events) == [("retry", ("i2",)), ("alone", ("i1",))]
 
@@ -116,14 +107,14 @@ def test_a_whole_failure_is_repeated_once_per_batch_and_then_halved() -> None:
     assert struck(first) == struck(second) == []
 
 
-@pytest.mark.parametrize("kind", [REFUSED, TOO_LONG, OUTPUT_LIMIT])
+@pytest.mark.parametrize("kind", [FaultKind.REFUSED, FaultKind.TOO_LONG, FaultKind.OUTPUT_LIMIT])
 def test_P13_P14_P15_refused_too_long_and_cut_answers_are_halved_at_once(kind: FaultKind) -> None:
     events = settled(an_attempt([0, 0]), [MISSING, MISSING], a_fault(kind, "session"))
     assert queued(events) == [("halved", ("i0",)), ("halved", ("i1",))]
 
 
 @covers("A29")
-@pytest.mark.parametrize("kind", [REFUSED, TOO_LONG])
+@pytest.mark.parametrize("kind", [FaultKind.REFUSED, FaultKind.TOO_LONG])
 def test_P13_P14_alone_and_refused_or_too_long_is_failed_at_once(kind: FaultKind) -> None:
     events = settled(an_attempt([0]), [MISSING], a_fault(kind, "session"))
     assert failed(events) == ["i0"]
@@ -131,7 +122,7 @@ def test_P13_P14_alone_and_refused_or_too_long_is_failed_at_once(kind: FaultKind
 
 
 def test_alone_a_whole_failure_is_the_items_strike() -> None:
-    events = settled(an_attempt([0]), [MISSING], a_fault(TURN_LIMIT, "session"))
+    events = settled(an_attempt([0]), [MISSING], a_fault(FaultKind.TURN_LIMIT, "session"))
     assert struck(events) == ["i0"]
     assert queued(events) == [("retry", ("i0",))]
 
@@ -139,7 +130,7 @@ def test_alone_a_whole_failure_is_the_items_strike() -> None:
 def test_a_no_strike_fault_is_believed_three_times_while_others_end_well() -> None:
     for believed, others_well, is_believed in [(2, True, True), (3, False, True), (3, True, False)]:
         attempt = an_attempt([0], believed=believed, others_well=others_well)
-        events = settled(attempt, [MISSING], a_fault(CRASHED, "host"))
+        events = settled(attempt, [MISSING], a_fault(FaultKind.CRASHED, "host"))
         assert (struck(events) == []) == is_believed
 
 
@@ -147,12 +138,12 @@ def test_a_group_that_was_believed_three_times_goes_behind_the_others() -> None:
     """Else it would be first in the queue for ever, and the others never get the chance to prove that all is well."""
     tries = []
     for believed in range(4):
-        events = settled(an_attempt([0], believed=believed), [MISSING], a_fault(CRASHED, "host"))
+        events = settled(an_attempt([0], believed=believed), [MISSING], a_fault(FaultKind.CRASHED, "host"))
         tries += [event.tries for event in events if isinstance(event, GroupQueued)]
     assert tries == [0, 0, 1, 1]
 
 
-@pytest.mark.parametrize("fault", [None, a_fault(TURN_LIMIT, "session")])
+@pytest.mark.parametrize("fault", [None, a_fault(FaultKind.TURN_LIMIT, "session")])
 def test_a_group_that_left_nothing_usable_is_told_why_and_nobody_is_struck(fault: Fault | None) -> None:
     unreadable = Rejected((Reason("not_json", {"file": "output.json", "problem": "x"}),), missing=True)
     events = settled(an_attempt([0, 0]), [unreadable, unreadable], fault)
@@ -163,7 +154,7 @@ def test_a_group_that_left_nothing_usable_is_told_why_and_nobody_is_struck(fault
 
 
 def test_a_group_that_was_refused_is_cut_and_told_nothing() -> None:
-    events = settled(an_attempt([0, 0]), [MISSING, MISSING], a_fault(REFUSED, "session"))
+    events = settled(an_attempt([0, 0]), [MISSING, MISSING], a_fault(FaultKind.REFUSED, "session"))
     assert [event for event in events if isinstance(event, ItemReturned)] == []
 
 
@@ -171,47 +162,51 @@ def test_a_group_whose_breakdowns_were_doubted_stays_doubted_with_all_that_comes
     """What breaks sessions may be all that is left: then no other can end well any more, and it would go for ever."""
     attempt = an_attempt([0, 0], believed=3, others_well=True)
     for repeated, why in ((False, ["repeated"]), (True, ["halved", "halved"])):
-        events = settled(replace(attempt, batch_repeated=repeated), [MISSING] * 2, a_fault(CRASHED, "host"))
+        events = settled(replace(attempt, batch_repeated=repeated), [MISSING] * 2, a_fault(FaultKind.CRASHED, "host"))
         again = [event for event in events if isinstance(event, GroupQueued)]
         assert [(event.why, event.doubted, event.believed) for event in again] == [(each, True, 0) for each in why]
-    assert struck(settled(an_attempt([0], doubted=True), [MISSING], a_fault(CRASHED, "host"))) == ["i0"]
-    failed = settled(an_attempt([2], doubted=True), [MISSING], a_fault(CRASHED, "host"))
+    assert struck(settled(an_attempt([0], doubted=True), [MISSING], a_fault(FaultKind.CRASHED, "host"))) == ["i0"]
+    failed = settled(an_attempt([2], doubted=True), [MISSING], a_fault(FaultKind.CRASHED, "host"))
     assert [event.item for event in failed if isinstance(event, ItemFailed)] == ["i0"]
 
 
 def test_who_breaks_down_while_others_withstand_it_is_the_cause() -> None:
     """The others may all be done before the third time: what they did since the first one counts too."""
     attempt = an_attempt([0], believed=3, withstood=True)
-    assert struck(settled(attempt, [MISSING], a_fault(CRASHED, "host"))) == ["i0"]
-    assert struck(settled(attempt, [MISSING], a_fault(OVERLOADED, "provider"))) == []
+    assert struck(settled(attempt, [MISSING], a_fault(FaultKind.CRASHED, "host"))) == ["i0"]
+    assert struck(settled(attempt, [MISSING], a_fault(FaultKind.OVERLOADED, "provider"))) == []
 
 
 def test_who_goes_on_breaking_down_after_that_has_stopped_a_run_is_the_cause() -> None:
     """When all others are done, no other can end well; that somebody launched again says that the machine is well."""
     for breakdowns, is_believed in ((MOST_BREAKDOWNS - 1, True), (MOST_BREAKDOWNS, False)):
-        events = settled(an_attempt([0], believed=9, breakdowns=breakdowns), [MISSING], a_fault(CRASHED, "host"))
+        events = settled(
+            an_attempt([0], believed=9, breakdowns=breakdowns), [MISSING], a_fault(FaultKind.CRASHED, "host")
+        )
         assert (struck(events) == []) == is_believed
-    of_others = settled(an_attempt([0], believed=99, breakdowns=99), [MISSING], a_fault(OVERLOADED, "provider"))
+    of_others = settled(
+        an_attempt([0], believed=99, breakdowns=99), [MISSING], a_fault(FaultKind.OVERLOADED, "provider")
+    )
     assert struck(of_others) == []
 
 
 def test_what_the_provider_does_to_a_doubted_group_is_believed_as_always() -> None:
-    events = settled(an_attempt([0], doubted=True), [MISSING], a_fault(OVERLOADED, "provider"))
+    events = settled(an_attempt([0], doubted=True), [MISSING], a_fault(FaultKind.OVERLOADED, "provider"))
     assert struck(events) == []
     assert [(event.doubted, event.believed) for event in events if isinstance(event, GroupQueued)] == [(True, 1)]
 
 
-@pytest.mark.parametrize("kind", [SUPERVISOR_LOST, USAGE_LIMIT])
+@pytest.mark.parametrize("kind", [FaultKind.SUPERVISOR_LOST, FaultKind.USAGE_LIMIT])
 def test_the_loss_of_the_supervisor_and_the_accounts_limit_are_believed_for_ever(kind: FaultKind) -> None:
     attempt = an_attempt([0], believed=9, others_well=True)
-    blame: Blame = "host" if kind == SUPERVISOR_LOST else "provider"
+    blame: Blame = "host" if kind == FaultKind.SUPERVISOR_LOST else "provider"
     assert struck(settled(attempt, [MISSING], a_fault(kind, blame))) == []
 
 
 def test_O12_a_broken_check_concludes_nothing() -> None:
     attempt = an_attempt([0, 0])
     verdicts: dict[ItemId, Verdict] = {member.id: GOOD for member in attempt.members}
-    judgement = Judgement(verdicts, True, broken_check=a_fault(BROKEN_CHECK, "config"))
+    judgement = Judgement(verdicts, True, broken_check=a_fault(FaultKind.BROKEN_CHECK, "config"))
     ending = Ending((), (), None, SessionFacts(), timedelta(0))
     events = settle(attempt, ending, judgement, {}, NOW)
     assert [type(event) for event in events] == [UsageSettled, GroupQueued, AttemptEnded]
@@ -224,7 +219,7 @@ def test_a_check_that_raises_where_none_is_known_to_work_costs_no_strike_and_is_
     attempt = replace(an_attempt([2, 2], allowed=3), checks_raised=before)
     odd = Rejected((Reason("check_raised", {"message": "x"}),))
     verdicts: dict[ItemId, Verdict] = {ItemId("i0"): odd, ItemId("i1"): MISSING}
-    judgement = Judgement(verdicts, True, doubted_check=a_fault(CHECK_RAISED, "config"))
+    judgement = Judgement(verdicts, True, doubted_check=a_fault(FaultKind.CHECK_RAISED, "config"))
     events = settle(attempt, Ending((), (), None, SessionFacts(), timedelta(0)), judgement, {}, NOW)
     assert not struck(events) and not failed(events)
     (again,) = [event for event in events if isinstance(event, GroupQueued)]
@@ -238,8 +233,8 @@ def test_a_check_that_raises_where_none_is_known_to_work_costs_no_strike_and_is_
 
 def test_a_limit_is_held_for_also_when_a_check_raised() -> None:
     attempt = an_attempt([0])
-    judgement = Judgement({ItemId("i0"): BAD}, True, doubted_check=a_fault(CHECK_RAISED, "config"))
-    ending = Ending((), (), a_fault(USAGE_LIMIT, "provider"), SessionFacts(), timedelta(0))
+    judgement = Judgement({ItemId("i0"): BAD}, True, doubted_check=a_fault(FaultKind.CHECK_RAISED, "config"))
+    ending = Ending((), (), a_fault(FaultKind.USAGE_LIMIT, "provider"), SessionFacts(), timedelta(0))
     events = settle(attempt, ending, judgement, {}, NOW)
     assert any(isinstance(event, HoldPlaced) for event in events) and not struck(events)
 
@@ -298,7 +293,7 @@ def test_failed_attempts_that_touch_one_item_are_bounded_and_only_the_poisoned_f
         members = tuple(Member(ItemId(item), strikes[item], item, item) for item in group)
         attempt = Open(**{name: getattr(base, name) for name in Open.__slots__} | {"members": members})
         is_bad = bool(poison & set(group))
-        fault = a_fault(REFUSED, "session") if is_bad and refuses else None
+        fault = a_fault(FaultKind.REFUSED, "session") if is_bad and refuses else None
         events = settled(attempt, [MISSING if is_bad else GOOD] * len(group), fault)
         for item in group:
             touched[item] += is_bad
@@ -321,7 +316,7 @@ def test_an_attempt_judged_once_more_accepts_and_nothing_else() -> None:
     judgement, spans = Judgement(by_item, usable=True), {ItemId("i0"): Slice(Sha("s"), 0, 1)}
     events = recover(attempt.attempt, attempt.batch, attempt.members, judgement, spans)
     assert events == [ItemAccepted(7, 1, "i0", "s", 0, 1, 1, rejudged=True)]
-    broken = Judgement(by_item, usable=True, broken_check=a_fault(BROKEN_CHECK, "config"))
+    broken = Judgement(by_item, usable=True, broken_check=a_fault(FaultKind.BROKEN_CHECK, "config"))
     assert recover(attempt.attempt, attempt.batch, attempt.members, broken, spans) == []
 
 
@@ -335,7 +330,7 @@ def test_only_this_module_accepts_strikes_and_fails() -> None:
 
 
 def test_H01_a_full_disk_strikes_nobody_however_often_and_stops_the_job() -> None:
-    events = settled(an_attempt([0, 0], believed=9, others_well=True), [GOOD, MISSING], a_fault(DISK, "host"))
+    events = settled(an_attempt([0, 0], believed=9, others_well=True), [GOOD, MISSING], a_fault(FaultKind.DISK, "host"))
     assert [event.item for event in events if isinstance(event, ItemAccepted)] == ["i0"]
     assert struck(events) == []
     assert queued(events) == [("again", ("i1",))]

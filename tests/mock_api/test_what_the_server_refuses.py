@@ -13,7 +13,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from harness.base.errors import UsageError
-from harness.core.faults import BROKEN_SCENE, classify
+from harness.core.fault_kinds import FaultKind
+from harness.core.faults import classify
 from harness.core.symptoms import Symptoms
 from harness.job.prompt_names import named_in
 from harness.rehearsal.access import BodyTooLargeError, Porter, too_large
@@ -91,7 +92,7 @@ def test_a_fault_of_the_server_is_its_own_and_neither_the_requests_nor_the_provi
     assert error["message"].startswith("the rehearsal server itself failed (KeyError: 'a bug of ours')")
     assert answered.headers["x-should-retry"] == "false"
     fault = classify(Symptoms(api_error_status=418, text=f"API Error: 418 {error['message']}", is_error=True))
-    assert fault is not None and (fault.kind, fault.blame) == (BROKEN_SCENE, "config")
+    assert fault is not None and (fault.kind, fault.blame) == (FaultKind.BROKEN_SCENE, "config")
 
 
 def test_wrong_faults_start_nothing(state: Path) -> None:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from harness.backends.usage_count import Count
-from harness.core.faults import NETWORK, SESSION_BUDGET
+from harness.core.fault_kinds import FaultKind
 from harness.core.types import Fault
 from harness.core.work import AttemptSpec
 
@@ -24,8 +24,8 @@ _OWN_PROMPT = 4_000
 _MOST_TRIES = 5
 _PROSE_BYTES = 4
 
-_OVER = Fault(SESSION_BUDGET, "session", "reached its own budget")
-_USED_UP = Fault(NETWORK, "provider", "answers that broke off have used up the session's budget")
+_OVER = Fault(FaultKind.SESSION_BUDGET, "session", "reached its own budget")
+_USED_UP = Fault(FaultKind.NETWORK, "provider", "answers that broke off have used up the session's budget")
 
 Line = dict[str, Any]
 

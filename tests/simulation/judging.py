@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from harness.base.artifacts import ArtifactStore
 from harness.base.ids import ItemId
 from harness.base.reason import Reason
-from harness.core.faults import CHECK_RAISED
+from harness.core.fault_kinds import FaultKind
 from harness.core.types import (
     Accepted,
     Artifact,
@@ -65,7 +65,7 @@ class SimulatedJudge:
         works = any(isinstance(verdict, Accepted) for verdict in verdicts.values())
         if not odd or works or self._has_accepted(work.batch.phase):
             return None
-        return Fault(CHECK_RAISED, "config", "the check raised")
+        return Fault(FaultKind.CHECK_RAISED, "config", "the check raised")
 
     def _matched(self, work: Work, artifacts: Sequence[Artifact]) -> Matched:
         parsed = (

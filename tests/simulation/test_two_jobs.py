@@ -12,7 +12,7 @@ import pytest
 from harness.base.artifacts import ArtifactStore
 from harness.base.files import make_folder
 from harness.base.ids import ItemId, Token
-from harness.core.faults import USAGE_LIMIT
+from harness.core.fault_kinds import FaultKind
 from harness.core.messages import message
 from harness.core.run_events import HoldPlaced, RunStarted
 from harness.core.types import Artifact, Ending, Fault, Item, SessionEvent, SessionFacts
@@ -56,7 +56,9 @@ class Account:
         for begin, end in self.limits:
             if begin <= now < end and job != self.blind:
                 self.refused.append(now)
-                return Fault(USAGE_LIMIT, "provider", "limit", self.clock.now() + timedelta(seconds=end - now))
+                return Fault(
+                    FaultKind.USAGE_LIMIT, "provider", "limit", self.clock.now() + timedelta(seconds=end - now)
+                )
         return None
 
 

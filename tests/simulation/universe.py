@@ -21,7 +21,7 @@ from harness.base.errors import BrokenSetupError
 from harness.base.files import make_folder
 from harness.base.ids import ItemId
 from harness.core.events import Event
-from harness.core.faults import AUTH
+from harness.core.fault_kinds import FaultKind
 from harness.core.messages import Message, message
 from harness.core.run_events import RunEnded, RunStarted
 from harness.core.types import Item, SessionEvent
@@ -283,7 +283,7 @@ class Universe:
             self._add_items()
             self.clock.elapsed_s += self.rng.uniform(5, 2000)
             return False
-        if kind == "setup_broken" and finished.message.facts["fault"] == AUTH:
+        if kind == "setup_broken" and finished.message.facts["fault"] == FaultKind.AUTH:
             self.met("stopped by a refused credential")
             self.clock.elapsed_s = max(self.clock.monotonic(), *(end for _, end in self.script.refusals))
             return False

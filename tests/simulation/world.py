@@ -12,19 +12,7 @@ from pathlib import Path
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.ids import Token
-from harness.core.faults import (
-    AUTH,
-    CANCELLED,
-    CRASHED,
-    CREDIT,
-    FORBIDDEN,
-    OVERLOADED,
-    REFUSED,
-    SESSION_BUDGET,
-    SUPERVISOR_LOST,
-    TURN_LIMIT,
-    USAGE_LIMIT,
-)
+from harness.core.fault_kinds import FaultKind
 from harness.core.prices import worst_response_usd
 from harness.core.types import Artifact, Ending, Fault, SessionEvent, SessionFacts
 from harness.core.work import AttemptSpec
@@ -98,7 +86,7 @@ class World:
         self._end_orphan(session)
         if session.written is None:
             session.plan = Plan(cost=session.cost)
-        session.fault = Fault(SUPERVISOR_LOST, "host", "the supervisor was lost")
+        session.fault = Fault(FaultKind.SUPERVISOR_LOST, "host", "the supervisor was lost")
         self.met("salvage of a file" if session.written else "salvage of nothing")
         return self._ending(session, is_cost_told=False)
 
@@ -187,7 +175,7 @@ class World:
         left = timedelta(seconds=span[1] - self.clock.monotonic())
         stated = {"right": left, "early": left / 2, "not": None, "absurd": timedelta(days=-3)}[self.script.limit_stated]
         until = self.clock.now() + stated if stated is not None else None
-        return Fault(USAGE_LIMIT, "provider", "limit", until)
+        return Fault(FaultKind.USAGE_LIMIT, "provider", "limit", until)
 
     def _provider_fault(self) -> Fault | None:
         if limit := self._limit():
@@ -195,10 +183,10 @@ class World:
             return limit
         if self._in(self.script.outages):
             self.met("outage")
-            return Fault(OVERLOADED, "provider", "529")
+            return Fault(FaultKind.OVERLOADED, "provider", "529")
         if self._in(self.script.refusals):
             self.met("credential refused")
-            return Fault(AUTH, "config", "401")
+            return Fault(FaultKind.AUTH, "config", "401")
         return None
 
     # what is drawn for it -------------------------------------------------------------------------------------------
@@ -214,7 +202,7 @@ class World:
         if cap is not None and cost > cap:
             self.met("session over its cap")
             cost = min(cost, cap + self._worst * rng.randint(0, 100) / 100)
-            fault, output, good = Fault(SESSION_BUDGET, "session", "reached its own budget"), None, set()
+            fault, output, good = Fault(FaultKind.SESSION_BUDGET, "session", "reached its own budget"), None, set()
             blamed = {str(item.id) for item in spec.items}
         is_told = not self._happens("costless", rng) and (fault is None or rng.random() < 0.9)
         came = self._came(spec) if self.script.broken_answers and cap is not None else None
@@ -252,35 +240,35 @@ class World:
         every = {str(item.id) for item in spec.items}
         poison = {self._poison(item) for item in every}
         if "refused" in poison:
-            return Fault(REFUSED, "session", "refused"), None, set(), every
+            return Fault(FaultKind.REFUSED, "session", "refused"), None, set(), every
         if "liar" in poison:
             self.met("forged lines")
             return self._forged(spec), None, set(), every
         if "deadly" in poison:
             self.met("session crashed on its item")
-            return Fault(CRASHED, "host", "crashed"), None, set(), set()
+            return Fault(FaultKind.CRASHED, "host", "crashed"), None, set(), set()
         if self._happens("crash", rng) and self._may_excuse(spec):
             self.met("session crashed")
-            return Fault(CRASHED, "host", "crashed"), None, set(), set()
+            return Fault(FaultKind.CRASHED, "host", "crashed"), None, set(), set()
         if self._happens("cut", rng):
             output, good, _ = self._records(spec, rng) if rng.random() < 0.5 else (None, set(), set())
-            return Fault(TURN_LIMIT, "session", "turn limit"), output, good, every
+            return Fault(FaultKind.TURN_LIMIT, "session", "turn limit"), output, good, every
         if "silent" in poison or self._happens("broken", rng):
             return None, b"[{", set(), every
         output, good, blamed = self._records(spec, rng)
         if self._happens("write_then_crash", rng) and self._may_excuse(spec):
             self.met("session crashed after it wrote")
-            return Fault(CRASHED, "host", "crashed after writing"), output, good, set()
+            return Fault(FaultKind.CRASHED, "host", "crashed after writing"), output, good, set()
         return None, output, good, blamed
 
     def _forged(self, spec: AttemptSpec) -> Fault:
         own = random.Random(f"forged {self.seed} {spec.id}")
         words = [
-            Fault(USAGE_LIMIT, "provider", "limit", self.clock.now() + timedelta(days=7)),
-            Fault(CREDIT, "config", "402"),
-            Fault(FORBIDDEN, "config", "403"),
-            Fault(AUTH, "config", "401"),
-            Fault(OVERLOADED, "provider", "529"),
+            Fault(FaultKind.USAGE_LIMIT, "provider", "limit", self.clock.now() + timedelta(days=7)),
+            Fault(FaultKind.CREDIT, "config", "402"),
+            Fault(FaultKind.FORBIDDEN, "config", "403"),
+            Fault(FaultKind.AUTH, "config", "401"),
+            Fault(FaultKind.OVERLOADED, "provider", "529"),
         ]
         return _claimed(own.choice(words))
 
@@ -370,7 +358,7 @@ class World:
 
 
 def _cancelled() -> Fault:
-    return Fault(CANCELLED, "operator", "asked to end")
+    return Fault(FaultKind.CANCELLED, "operator", "asked to end")
 
 
 def _claimed(fault: Fault) -> Fault:

@@ -12,7 +12,7 @@ from harness.base.ids import AttemptId, ItemId
 from harness.base.reason import Reason
 from harness.core import events as e
 from harness.core import run_events as r
-from harness.core.faults import SUPERVISOR_LOST
+from harness.core.fault_kinds import FaultKind
 from harness.core.messages import Message, message
 from harness.core.settle import settle
 from harness.core.types import Accepted, Ending, Fault, Json, Judgement, Rejected, SessionFacts, Verdict
@@ -135,7 +135,7 @@ class Night:
             output_tokens=120,
             counted_usd=self.counted_usd,
         )
-        is_lost = fault is not None and fault.kind == SUPERVISOR_LOST  # nobody saw it end
+        is_lost = fault is not None and fault.kind == FaultKind.SUPERVISOR_LOST  # nobody saw it end
         duration = timedelta(0) if is_lost else timedelta(seconds=34)
         ending = Ending((), (), fault, facts, duration, tuple(notes))
         number = int(self.ledger.db.execute("SELECT max(id) FROM attempts").fetchone()[0])

@@ -13,7 +13,7 @@ import pytest
 from harness.base.errors import UsageError
 from harness.core import events as e
 from harness.core import run_events as r
-from harness.core.faults import OVERLOADED, SUPERVISOR_LOST
+from harness.core.fault_kinds import FaultKind
 from harness.core.messages import message
 from harness.core.run_events import RunStarted
 from harness.core.types import Fault
@@ -52,7 +52,7 @@ def told(night: "Night", tmp_path: Path) -> Iterator[Written]:
     night.begin()
     night.attempt()
     night.attempt({EVIL: ["@bad reason"]}, notes=("the file had a byte order mark",))
-    night.attempt(fault=Fault(OVERLOADED, "provider", "status 529"), cost=None)
+    night.attempt(fault=Fault(FaultKind.OVERLOADED, "provider", "status 529"), cost=None)
     night.begin()
     for _ in range(2):
         while night.ledger.db.execute("SELECT 1 FROM groups WHERE state = 'ready'").fetchone():
@@ -230,7 +230,9 @@ def test_an_upgrade_and_what_it_derives_in_another_way_are_told(night: "Night", 
 def test_a_killed_attempt_costs_its_reservation_and_says_why(night: "Night", tmp_path: Path) -> None:
     night.plan(["A"])
     night.begin()
-    night.attempt(fault=Fault(SUPERVISOR_LOST, "host", "the supervisor ended while this session ran"), cost=None)
+    night.attempt(
+        fault=Fault(FaultKind.SUPERVISOR_LOST, "host", "the supervisor ended while this session ran"), cost=None
+    )
     attempts = next(f for f in _report(night, tmp_path / "r").files if f.name == "attempts.csv").read_text()
     assert "supervisor_lost,host" in attempts
     assert "2.46,no" in attempts

@@ -13,7 +13,7 @@ import pytest
 from harness.base.clock import SystemClock
 from harness.base.commands import NextCommand
 from harness.core import run_events as r
-from harness.core.faults import OVERLOADED, USAGE_LIMIT
+from harness.core.fault_kinds import FaultKind
 from harness.core.gate import Closed
 from harness.core.messages import Message, message
 from harness.core.types import Fault
@@ -129,7 +129,7 @@ def test_a_hold_tells_its_end_and_that_it_goes_on_by_itself(night: "Night") -> N
     night.plan(["A"])
     night.begin()
     until = night.clock.now() + timedelta(hours=1, minutes=12)
-    night.attempt(fault=Fault(USAGE_LIMIT, "provider", "the usage limit is reached", until))
+    night.attempt(fault=Fault(FaultKind.USAGE_LIMIT, "provider", "the usage limit is reached", until))
     with supervised(night):
         status = read_status(night.state, night.clock.now())
         assert status.state == "holding"
@@ -329,7 +329,7 @@ def test_status_loads_no_heavy_library() -> None:
 def test_an_overload_is_a_hold_and_no_failure(night: "Night") -> None:
     night.plan(["A"])
     night.begin()
-    night.attempt(fault=Fault(OVERLOADED, "provider", "the provider is overloaded: status 529"))
+    night.attempt(fault=Fault(FaultKind.OVERLOADED, "provider", "the provider is overloaded: status 529"))
     status = read_status(night.state, night.clock.now())
     assert (status.counts.failed, status.counts.pending) == (0, 1)
     assert status.hold is not None

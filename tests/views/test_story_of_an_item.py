@@ -7,7 +7,7 @@ import pytest
 
 from harness.base.errors import UsageError
 from harness.base.reason import Reason
-from harness.core.faults import OVERLOADED
+from harness.core.fault_kinds import FaultKind
 from harness.core.types import Fault
 from harness.views.why import history
 from harness.views.why_text import lines
@@ -20,7 +20,7 @@ def test_each_attempt_keeps_the_verdict_and_reasons_it_gave(night: "Night") -> N
     night.plan(["A", "B"], size=2)
     night.begin()
     night.attempt({"A": ["no coach"]}, notes=("a fence was taken off",))
-    night.attempt(fault=Fault(OVERLOADED, "provider", "the provider is overloaded"), cost=None)
+    night.attempt(fault=Fault(FaultKind.OVERLOADED, "provider", "the provider is overloaded"), cost=None)
     night.attempt({"A": ["no year"]})
     night.attempt()
     (chapter,) = history(night.state, "A").chapters
