@@ -66,7 +66,7 @@ def _found(seen: "Survey") -> "Iterator[str]":
         yield "found no list of items and no folder of files, so three example items were written"
     else:
         where = clean(seen.source.where)
-        by = f", told apart by {clean(seen.source.id)}" if seen.source.id and seen.source.id != "$row" else ""
+        by = f", identified by {clean(seen.source.id)}" if seen.source.id and seen.source.id != "$row" else ""
         yield f"found {counted(seen.source.count, seen.source.noun)} in {where}{by}"
         yield from (f"note: {clean(note)}" for note in seen.source.notes)
     for other in seen.others[:_MOST_NAMED]:

@@ -82,37 +82,37 @@ def must_be_playable(job: Job, faults: str) -> None:
 
 
 def aftermath(job: Job) -> Iterator[str]:
-    """What the stand-in was asked, what went wrong on purpose, and what that is at list prices; over all rehearsals."""
+    """Requests to the mock API, injected faults, and the cost at list prices; over all rehearsals since the last reset."""
     log = job.home.rehearsal / "requests.jsonl"
     if job.is_free() or not log.exists():
         return
     sums = account(log)
     yield ""
-    yield f"The rehearsal asked the stand-in {counted(sums.requests, 'time')} in {counted(sums.sessions, 'session')}."
+    yield f"The mock API served {counted(sums.requests, 'request')} from {counted(sums.sessions, 'session')}."
     if sums.searches or sums.pages:
-        yield f"Of these, web searches: {sums.searches}, fetched pages read: {sums.pages}."
+        yield f"Web: {counted(sums.searches, 'search')}, {counted(sums.pages, 'page')} fetched."
     yield from _costs(sums)
     yield from _disagreement(job, sums)
     if sums.troubles:
         met = ", ".join(f"{clean(name)} x{number}" for name, number in sorted(sums.troubles.items()))
-        yield f"Troubles on purpose: {met}"
+        yield f"Injected faults: {met}"
     for error in sums.errors:
         yield f"Error in the scene: {clean(error)}"
     for untold in sums.untold:
-        yield f"Not told: {clean(untold)}"
+        yield f"Not in the prompt: {clean(untold)}"
     yield from _made_up_in_vain(job)
 
 
 def _disagreement(job: Job, sums: Account) -> Iterator[str]:
-    """The stand-in bills every answer, broken ones too: the ledger must never know of less."""
+    """The mock API bills every response, interrupted ones too: the ledger must never record less."""
     if not is_planned(job.state):
         return
     with reading(job.state) as db:
         held = money_queries.money(db)
     billed, known = to_micro(sums.cost_usd), held.spent + held.reserved
     if billed > known:
-        yield f"The accounts disagree: the stand-in billed {money(billed)}, the ledger knows of {money(known)}."
-        yield "That is a fault of this program; please report it with the ledger."
+        yield f"The accounts disagree: the mock API billed {money(billed)}, the ledger records {money(known)}."
+        yield "This is a bug in Harness; please report it and attach the ledger."
 
 
 def sessions_so_far(job: Job) -> int:
@@ -135,9 +135,9 @@ def advice(job: Job, place: Place) -> str | None:
     refused = _refused_made_up(job)
     if not refused:
         return None
-    what = "say what the checks want in `fields` or a `schema:`, or write samples or a scene"
+    what = "express what the checks require in `fields` or a `schema:`, or provide samples or a scene"
     if _are_texts(refused):
-        what = "write texts that your checks accept into a list, samples.json, and `rehearsal: {records: samples.json}`"
+        what = "put texts that your checks accept into samples.json and set `rehearsal: {records: samples.json}`"
     return f"{what}; then `{place.command('launch')}`"
 
 
@@ -146,12 +146,12 @@ def _made_up_in_vain(job: Job) -> Iterator[str]:
     refused = _refused_made_up(job)
     for phase, count in refused:
         who = counted(count, clean(phase.noun)) + (f" in phase {clean(phase.name)}" if len(job.phases) > 1 else "")
-        yield f"The answers for {who} were made up and refused by your checks: that says nothing about your prompt."
+        yield f"Your checks rejected synthetic records for {who}; that says nothing about your prompt."
     if refused and _are_texts(refused):
-        yield "What a file says, `rehearsal: {records: samples.json}` or a scene can say: see docs/outputs.md"
+        yield "Provide realistic files with `rehearsal: {records: samples.json}` or a scene: see docs/outputs.md"
     elif refused:
-        yield "Answers are made up from `fields` (score: integer 1..5, mood: good | bad) or a JSON Schema, `schema:`."
-        yield "What neither can say, `rehearsal: {records: samples.json}` or a scene can: see docs/rehearsal.md"
+        yield "Synthetic records follow `fields` (score: integer 1..5, mood: good | bad) or a JSON Schema (`schema:`)."
+        yield "For anything else, provide `rehearsal: {records: samples.json}` or a scene: see docs/rehearsal.md"
 
 
 def _are_texts(refused: Sequence[tuple[PhaseSpec, int]]) -> bool:
@@ -176,12 +176,12 @@ def _is_refused(reasons: Sequence[Reason]) -> bool:
 
 
 def _costs(sums: Account) -> Iterator[str]:
-    what = "these requests and their canned answers come to"
-    yield f"At list prices {what} {money(to_micro(sums.cost_usd))}; what real answers cost, `pilot: 3` measures:"
+    spent = money(to_micro(sums.cost_usd))
+    yield f"At list prices these scripted responses would cost {spent}; `pilot: 3` estimates a real run:"
     for name, model in sorted(sums.by_model.items()):
         tokens = (
-            f"{model.input_tokens:,} in, {model.cache_read_input_tokens:,} from the cache, "
-            f"{model.cache_creation_input_tokens:,} into it, {model.output_tokens:,} out"
+            f"{model.input_tokens:,} input, {model.cache_read_input_tokens:,} cache read, "
+            f"{model.cache_creation_input_tokens:,} cache write, {model.output_tokens:,} output tokens"
         )
         unpriced = f"; {counted(model.unpriced, 'request')} without a known price" if model.unpriced else ""
         yield f"  {clean(name)}: {money(to_micro(model.cost_usd))} ({tokens}){unpriced}"

@@ -65,24 +65,24 @@ def first_job(source: Source | None) -> dict[str, str]:
 def _manifest(source: Source) -> str:
     return f"""\
 # yaml-language-server: $schema=./job.schema.json
-# `harness check` tells what this asks for, `harness rehearse` plays it without a model, `harness launch` runs it.
-noun: {json.dumps(source.noun, ensure_ascii=False)} # what one item is called in messages
+# `harness check` validates this file, `harness rehearse` runs it against a mock API, `harness launch` runs it for real.
+noun: {json.dumps(source.noun, ensure_ascii=False)} # the word for one item in messages
 items: {_items(source)}
-batch: {{size: 1}} # items that one fresh session works on; small things go well by 20
+batch: {{size: 1}} # items per session; use about 20 for small items
 session:
   model: sonnet
   prompt: prompts/task.md
-  tools: [Read, Write] # add WebSearch, WebFetch, ... as the work needs them
+  tools: [Read, Write] # add WebSearch, WebFetch, ... if the task needs them
   timeout: 20m
 output:
-  file: output.json # what each session has to write
-  fields: {{summary: string, confident: boolean}} # what every record must have; a record without is tried again
+  file: output.json # the file that each session must write
+  fields: {{summary: string, confident: boolean}} # required in every record; an incomplete record is retried
   # check:
   #   - {{jq: ".summary | length < 400", says: keep the summary below 400 characters}}
-  merge: output/results.json # all accepted records in one file; .jsonl and .csv work too
-{_write_back(source)}strikes: 3 # an item fails at its third failure of its own
-parallel: 2 # sessions at once
-budget: $5 # nothing starts that this could not pay for
+  merge: output/results.json # all accepted records; .jsonl and .csv work too
+{_write_back(source)}strikes: 3 # an item fails after three failures of its own
+parallel: 2 # concurrent sessions
+budget: $5 # no session starts that this cannot pay for
 """
 
 
@@ -90,18 +90,18 @@ def _write_back(source: Source) -> str:
     if source.status is None:
         return ""
     written = json.dumps(source.status, ensure_ascii=False)
-    return f"  # write_back: {{columns: {{{written}: .state}}}} # in a copy of the workbook, beside the merged file\n"
+    return f"  # write_back: {{columns: {{{written}: .state}}}} # in a copy of the workbook, next to the merged file\n"
 
 
 def _items(source: Source) -> str:
-    return f"{source.in_yaml()}{' # each file is an item, its path is the id' if source.files is not None else ''}"
+    return f"{source.in_yaml()}{' # each file is one item; its path is its id' if source.files is not None else ''}"
 
 
 def _prompt(source: Source) -> str:
     if source.files is not None:
-        task, each = "Read each of these files and say in one sentence what it is about:", "{{ item.path }}"
+        task, each = "Read each file below and summarize it in one sentence:", "{{ item.path }}"
     else:
-        task = f"Say of each {source.noun} here in one sentence what it is:"
+        task = f"Describe each {source.noun} below in one sentence:"
         each = "{{ item.id }}: {{ item.data | tojson }}"
     return f"""\
 {task}
@@ -110,5 +110,5 @@ def _prompt(source: Source) -> str:
 - {each}
 {{% endfor %}}
 
-Write the sentence into `summary`, and into `confident` whether you are sure of it.
+Put the sentence in `summary`. Set `confident` to true only if you are sure of it.
 """

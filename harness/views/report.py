@@ -216,27 +216,27 @@ def _merged(db: sqlite3.Connection) -> Iterator[str]:
     if found := set_aside(db):
         yield ""
     for each in found:
-        yield f"- {mark(each.target)} had been changed by somebody else: what was there is kept as {mark(each.name)}"
+        yield f"- {mark(each.target)} was modified outside Harness; the previous content is kept as {mark(each.name)}"
 
 
 def _usage(db: sqlite3.Connection, status: Status) -> Iterator[str]:
     if status.head is None:
         return
     sums, spent = money_queries.spending(db), status.head.spent_microusd
-    played = " (played: nothing was paid)" if status.rehearsal else ""
+    played = " (rehearsal: not real money)" if status.rehearsal else ""
     yield f"- {counted(status.head.sessions, 'session')}, {money(spent)} charged{played}"
     yield from _told_and_counted(db)
     yield from _overspent(db, spent)
     if status.reserved_microusd:
-        whose = "run now" if status.current else "were killed with their run: the next launch settles them"
+        whose = "run now" if status.current else "were killed with their run; the next launch settles them"
         yield f"- {money(status.reserved_microusd)} reserved for sessions that {whose}"
     if sums.not_told:
-        of_the_sum = f"{money(sums.not_told_microusd)} of the sum is the whole reservation of each"
-        charged = f"{of_the_sum}, the true cost is lower or equal" if sums.not_told_microusd else "nothing was reserved"
-        yield f"- **{counted(sums.not_told, 'session')} did not tell the cost**: {charged}"
+        of_the_sum = f"{money(sums.not_told_microusd)} of the total is their reservations"
+        charged = f"{of_the_sum}, an upper bound" if sums.not_told_microusd else "nothing was reserved"
+        yield f"- **{counted(sums.not_told, 'session')} reported no cost**: {charged}"
     yield (
-        f"- tokens: {sums.input_tokens:,} in, {sums.cache_read_tokens:,} from the cache, "
-        f"{sums.cache_write_tokens:,} into it, {sums.output_tokens:,} out"
+        f"- tokens: {sums.input_tokens:,} input, {sums.cache_read_tokens:,} cache read, "
+        f"{sums.cache_write_tokens:,} cache write, {sums.output_tokens:,} output"
     )
 
 
@@ -249,10 +249,10 @@ def _told_and_counted(db: sqlite3.Connection) -> Iterator[str]:
     ]
     if both:
         told, own = (money(sum(amounts)) for amounts in zip(*both, strict=True))
-        yield f"- told by {counted(len(both), 'session')}: {told}; counted from their requests: {own}"
+        yield f"- reported by {counted(len(both), 'session')}: {told}; counted from their requests: {own}"
         more = sum(max(0, own - told) for told, own in both)
         if more:
-            yield f"- {money(more)} of the sum was counted and not told: answers that broke off are billed too"
+            yield f"- {money(more)} of the total was counted but not reported: interrupted responses are billed too"
 
 
 def _overspent(db: sqlite3.Connection, spent: int) -> Iterator[str]:
@@ -271,7 +271,7 @@ def _runs(db: sqlite3.Connection, status: Status) -> Iterator[str]:
     rows = []
     found = facts.runs(db)
     for run in found:
-        ended = "it runs" if run.number == len(found) and status.current else "killed, or the machine went down"
+        ended = "running" if run.number == len(found) and status.current else "killed, or the host went down"
         if run.ended is not None and run.ended_at is not None:
             took = in_words(run.ended_at - run.started_at)
             ended = f"after {took}, exit code {run.ended.exit_code}: {text_of(run.ended.message)}"
@@ -295,7 +295,7 @@ def _second_thoughts(db: sqlite3.Connection) -> Iterator[str]:
 def _joined_late(db: sqlite3.Connection) -> Iterator[str]:
     late = [(each.phase, each.item) for each in out_of_order(db)]
     if late:
-        yield "Reopened or recovered, and so beside the plan; no other record was made with them in sight."
+        yield "Reopened or recovered, so processed out of order; no other record used them as context."
         yield ""
     yield from _table(("phase", "item"), late)
 

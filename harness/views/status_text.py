@@ -182,7 +182,7 @@ def _last_run(status: Status, now: datetime) -> Iterator[str]:
         return
     yield ""
     if head.run_is_open:
-        yield f"Run {head.run} ended without a word: it was killed, or the machine went down"
+        yield f"Run {head.run} did not shut down cleanly (killed, or the host went down)"
     elif head.run_ended_at is not None:
         when = day_time(head.run_ended_at, now)
         had_nothing_left = head.run_message is not None and head.run_message.kind == "nothing_left"

@@ -143,12 +143,12 @@ def _end_line(deadline: Deadline, began: datetime) -> str:
 
 def _start_line(started: AttemptView, *, leads: bool) -> str:
     again = f", try {started.tries + 1}" if started.tries else ""
-    lead = "; it goes ahead, the others start at its first answer" if leads else ""
+    lead = "; others start after its first response" if leads else ""
     return f"{started.batch}  started, attempt {started.id}{again}{lead}"
 
 
 def outcome_line(ended: AttemptView, said: dict[str, Verdict], made: Sequence[str] = ()) -> str:
-    """`Batch 7/34 (20 seeds)  accepted 19 (19 seeds, 58 LEGOs), 1 again: S0121 tiling: ...  34s $0.07`."""
+    """`Batch 7/34 (20 seeds)  accepted 19 (19 seeds, 58 LEGOs), 1 to retry: S0121 tiling: ...  34s $0.07`."""
     parts = []
     if accepted := sum(verdict.said == "accepted" for verdict in said.values()):
         counts = f" ({', '.join(made)})" if made else ""
@@ -156,7 +156,7 @@ def outcome_line(ended: AttemptView, said: dict[str, Verdict], made: Sequence[st
     failed = {item: verdict for item, verdict in said.items() if verdict.said == "failed"}
     again = {item: verdict for item, verdict in said.items() if verdict.said in ("struck", "returned", "again")}
     parts += [_named("failed", failed, is_alone=len(said) == 1)] if failed else []
-    parts += [_named("again", again, is_alone=len(said) == 1)] if again else []
+    parts += [_named("to retry", again, is_alone=len(said) == 1)] if again else []
     if ended.fault is not None and not _is_told(ended.fault, said):
         parts.append(f"{clean(ended.fault)}: {shorten(ended.detail, 240)}")
     took = [] if ended.duration_s is None else [in_words(timedelta(seconds=ended.duration_s))]
@@ -192,7 +192,7 @@ def _is_told(fault: str, said: dict[str, Verdict]) -> bool:
 
 
 def _named(word: str, which: dict[str, Verdict], *, is_alone: bool) -> str:
-    """`2 again: S0121 tiling failure; ...`; `again: tiling failure` where the batch has the name already.
+    """`2 to retry: S0121 tiling failure; ...`; `to retry: tiling failure` where the batch has the name already.
 
     Without reasons, which the fault tells then, only how many.
     """

@@ -102,7 +102,7 @@ class Words:
             case e.UsageSettled():
                 known = "" if event.known else " (cost not told: the whole reservation is charged)"
                 if event.told_microusd is not None and event.charged_microusd > event.told_microusd:
-                    known = f" ({money(event.told_microusd)} told; answers that broke off are billed too)"
+                    known = f" ({money(event.told_microusd)} reported; interrupted responses are billed too)"
                 return f"attempt {event.attempt} cost {money(event.charged_microusd)}{known}"
         return None
 

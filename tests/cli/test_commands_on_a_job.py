@@ -52,7 +52,7 @@ def test_a_job_from_launch_to_report(desk: "Desk") -> None:
     assert "Numbers: finished" in launched.out
     assert "2 of 3 numbers done, 1 failed" in launched.out
     assert "Batch 1/3 (1)  accepted" in launched.err
-    assert "Batch 2/3 (2)  again: n must be positive" in launched.err
+    assert "Batch 2/3 (2)  to retry: n must be positive" in launched.err
     status = desk.types("status", "--json").json()
     assert status["counts"]["done"] == 2
     assert status["failed"][0]["reason"] == "n must be positive"

@@ -144,7 +144,7 @@ SEMICOLONS = "Kunde Nr;Name;Umsatz, EUR\n1;Müller, GmbH;3,50\n2;Söhne;4\n"
         ("kunden.csv", SEMICOLONS.encode("utf-8-sig"), '{file: "kunden.csv", id: ".Name"}', "has the columns Kunde Nr"),
         ("kunden.csv", SEMICOLONS.encode("cp1252"), '{file: "kunden.csv", encoding: "windows-1252", id: ".Name"}',
          "is not UTF-8 and was taken for windows-1252"),
-        ("x.tsv", "a b\tc\n1\t1\n2\t1\n".encode("utf-16"), '{file: "x.tsv", id: ".[\\"a b\\"]"}', "told apart by .["),
+        ("x.tsv", "a b\tc\n1\t1\n2\t1\n".encode("utf-16"), '{file: "x.tsv", id: ".[\\"a b\\"]"}', "identified by .["),
         ("x.txt", "a b\tc\n1\t1\n2\t1\n".encode("utf-16"), '{file: "x.txt", delimiter: "tab", id: ".[\\"a b\\"]"}', ""),
         ("urls.txt", b"https://a.example/1\nhttps://a.example/2\n", '{file: "urls.txt", id: ".value"}', "found 2 urls"),
         ("leads.csv", b"https://a.example/1\nhttps://a.example/2\n",
@@ -211,7 +211,7 @@ def test_a_workbook_becomes_a_job_sheet_by_sheet_and_so_does_a_list_that_is_name
         book.save(desk.folder / path)
     _write(desk, {"words.csv": "word\na\nb\nc\n"})
     said = desk.types("init", "leads.xlsx").err
-    assert "found 2 leads in leads.xlsx:Leads, told apart by .lead_id" in said and "words.csv" not in said
+    assert "found 2 leads in leads.xlsx:Leads, identified by .lead_id" in said and "words.csv" not in said
     assert 'job.yaml: items: {xlsx: "leads.xlsx", sheet: "Inputs", id: ".value"}' in said
     assert desk.types("check", "--only", "plan").code == 0
     assert "found 2 leads in leads.xlsx:Leads" in desk.types("init", "west").err
@@ -225,8 +225,8 @@ def test_a_fresh_job_rehearses_at_once_and_says_rehearsal(desk: "Desk") -> None:
     assert said.code == 0, said.err
     assert "3 of 3 people done" in said.out
     assert "finished, rehearsal" in said.out
-    assert "At list prices these requests and their canned answers come to $0.0" in said.out
-    assert "`pilot: 3` measures" in said.out
+    assert "At list prices these scripted responses would cost $0.0" in said.out
+    assert "`pilot: 3` estimates a real run" in said.out
     assert "no model, no cost" in said.err
     state = desk.folder / ".harness/job.rehearsal"
     assert len(json.loads((state / "output/results.json").read_text())) == 3
@@ -239,7 +239,7 @@ def test_a_fresh_job_rehearses_at_once_and_says_rehearsal(desk: "Desk") -> None:
     assert "nothing was played" not in healed.err
     chosen = desk.types("rehearse", "--faults", "529:1", "--only", "Ada Lovelace")
     assert "nothing was played: every item asked for is settled" in chosen.err
-    assert "Troubles on purpose: 529 x1" in healed.out
+    assert "Injected faults: 529 x1" in healed.out
     assert "Ada Lovelace" in desk.types("why", "Ada Lovelace", "--rehearsal").out
     assert list((desk.folder / ".harness").glob("job.rehearsal.backup-*"))
 

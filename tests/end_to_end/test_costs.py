@@ -26,4 +26,4 @@ def test_P17_what_is_billed_is_in_the_ledger_and_within_what_was_reserved(tmp_pa
     log = job.state / "rehearsal" / "requests.jsonl"
     dear = json.loads(log.read_text().splitlines()[-1]) | {"number": 9_999, "cost_usd": "100"}
     log.write_text(f"{log.read_text()}{json.dumps(dear)}\n")
-    assert "The accounts disagree: the stand-in billed $100" in job.play().all
+    assert "The accounts disagree: the mock API billed $100" in job.play().all

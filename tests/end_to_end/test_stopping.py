@@ -97,7 +97,7 @@ def test_who_goes_ahead_while_others_wait_is_said(small: MakeJob) -> None:
     said = small("plain", 3, parallel=3).play()
     assert said.code == 0, said.all
     lines = [line for line in said.err.splitlines() if "started, attempt" in line]
-    assert [line.endswith("attempt 1; it goes ahead, the others start at its first answer") for line in lines] == [
+    assert [line.endswith("attempt 1; others start after its first response") for line in lines] == [
         True, False, False,
     ]  # fmt: skip
 

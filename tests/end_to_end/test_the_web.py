@@ -19,7 +19,7 @@ def test_a_source_that_was_never_fetched_is_rejected_and_then_mended(small: Make
     job = small("researching", 2, session=SESSION, output=output)
     said = job.play()
     assert said.code == 0, said.all
-    assert "Of these, web searches: 1, fetched pages read: 3." in said.out, said.all
+    assert "Web: 1 search, 3 pages fetched." in said.out, said.all
 
     (struck,) = job.record().of("ItemStruck")
     assert struck["item"] == "i01"

@@ -36,7 +36,7 @@ def test_a_prompt_that_passes_nothing_on_stops_the_rehearsal_and_says_what_to_wr
     assert said.code == 4, said.all
     assert "the prompt tells a session nothing of 'i01' but its id: word is not in the request" in said.err
     assert "name it in the prompt, {{ item.company }} for one field" in said.err
-    assert "Not told: the prompt tells a session nothing of 'i01'" in said.out
+    assert "Not in the prompt: the prompt tells a session nothing of 'i01'" in said.out
     assert not job.has("ItemStruck") and "scene" not in said.out
     warned = job.ask("check", "--only", "plan")
     assert "session.prompt names no field of the item but its id (job.yaml:" in warned.err
@@ -52,7 +52,7 @@ def test_checks_that_made_up_answers_cannot_meet_are_said_to_need_fields_or_a_sc
     job = small("plain", 2, output=output, rehearsal={})
     said = job.play()
     assert said.code == 1, said.all
-    assert "The answers for 2 items were made up and refused by your checks" in said.out
+    assert "Your checks rejected synthetic records for 2 items" in said.out
     assert said.out.index("mood: good | bad") < said.out.index("rehearsal: {records: samples.json}")
     assert "or a `schema:`, or write samples or a scene; then `harness rehearse" in said.out
     assert "phase" not in said.out
@@ -62,7 +62,7 @@ def test_the_next_step_of_a_stop_comes_before_advice_about_made_up_answers(small
     output = {"fields": {"text": "string"}, "check": [{"jq": '.text | startswith("http")', "says": "give a link"}]}
     said = small("plain", 2, output=output, rehearsal={}, caps={"sessions": 2}).play()
     assert said.code == 3, said.all
-    assert "were made up and refused by your checks" in said.out
+    assert "Your checks rejected synthetic records" in said.out
     assert "Next: raise `caps` in job.yaml, then `harness rehearse" in said.out
     assert "Next: say what" not in said.out
 

@@ -86,7 +86,7 @@ def test_a_session_of_a_lost_supervisor_has_no_duration(night: "Night") -> None:
     log = list(Timeline(night.state, everything=True, as_json=False).new_lines())
     (ended,) = [line for line in log if "1 ended" in line]
     assert "attempt 1 ended excused: supervisor_lost (host): the supervisor ended" in ended
-    assert ticker.new()[-1].text.endswith("again, supervisor_lost: the supervisor ended while this session ran  $0.07")
+    assert ticker.new()[-1].text.endswith("to retry, supervisor_lost: the supervisor ended while this session ran  $0.07")
 
 
 def test_a_cost_that_was_not_told_is_charged_only_where_something_was_reserved(night: "Night") -> None:
@@ -101,7 +101,7 @@ def test_a_cost_that_was_not_told_is_charged_only_where_something_was_reserved(n
 def test_a_charge_beyond_what_was_told_says_why(night: "Night") -> None:
     night.plan(["A"])
     said = Words(night.ledger.db).of_event(e.UsageSettled(1, 70_000, True, 1, 2, 3, 4, 5, 30_000, 70_000))
-    assert said == "attempt 1 cost $0.07 ($0.03 told; answers that broke off are billed too)"
+    assert said == "attempt 1 cost $0.07 ($0.03 reported; interrupted responses are billed too)"
 
 
 def test_an_event_without_words_of_its_own_is_told_by_its_name() -> None:
@@ -148,7 +148,7 @@ def test_an_ended_attempt_is_one_line_with_what_came_of_it(night: "Night") -> No
     started, ended = ticker.new()
     assert started.starts
     assert started.text.endswith("Batch 1/1 (20 seeds)  started, attempt 1")
-    assert "Batch 1/1 (20 seeds)  accepted 19, 1 again: S0012 tiling: 'il' is missing  34s $0.07" in ended.text
+    assert "Batch 1/1 (20 seeds)  accepted 19, 1 to retry: S0012 tiling: 'il' is missing  34s $0.07" in ended.text
     assert ticker.new() == []
 
 
@@ -160,7 +160,7 @@ def test_a_fault_is_told_once(night: "Night") -> None:
     night.attempt(fault=Fault(FaultKind.OVERLOADED, "provider", "status 529"))
     texts = [tick.text for tick in ticker.new()]
     assert sum(text.count("the model refused") for text in texts) == 1
-    assert any("(B)  again, overloaded: status 529" in text for text in texts)
+    assert any("(B)  to retry, overloaded: status 529" in text for text in texts)
     assert any("hold (overloaded) until" in text for text in texts)
 
 

@@ -76,7 +76,7 @@ def test_every_failed_item_has_its_reason_and_its_attempts(told: Written) -> Non
 
 
 def test_unknown_costs_are_marked(told: Written) -> None:
-    assert "**1 session did not tell the cost**: $2.46 of the sum" in told.markdown
+    assert "**1 session reported no cost**: $2.46 of the total" in told.markdown
 
 
 def test_a_cost_that_was_not_told_where_nothing_was_reserved_is_no_part_of_the_sum(
@@ -86,7 +86,7 @@ def test_a_cost_that_was_not_told_where_nothing_was_reserved_is_no_part_of_the_s
     night.plan(["A"])
     night.begin()
     night.attempt(cost=None)
-    assert "**1 session did not tell the cost**: nothing was reserved\n" in _report(night, tmp_path / "r").markdown
+    assert "**1 session reported no cost**: nothing was reserved\n" in _report(night, tmp_path / "r").markdown
     assert ", cost not told, " in "\n".join(lines(history(night.state, "A")))
 
 
@@ -101,16 +101,16 @@ def test_what_was_told_and_what_we_counted_stand_side_by_side(night: "Night", tm
     folder = tmp_path / "r"
     told = _report(night, folder)
     assert (
-        "- 3 sessions, $0.25 charged\n- told by 2 sessions: $0.15; counted from their requests: $0.16\n"
+        "- 3 sessions, $0.25 charged\n- reported by 2 sessions: $0.15; counted from their requests: $0.16\n"
         in told.markdown
     )
-    assert "- $0.03 of the sum was counted and not told: answers that broke off are billed too\n" in told.markdown
+    assert "- $0.03 of the total was counted but not reported: interrupted responses are billed too\n" in told.markdown
     rows = list(csv.DictReader((folder / "attempts.csv").open(newline="")))
     assert [(row["told_usd"], row["counted_usd"]) for row in rows] == [("0.07", ""), ("0.07", "0.05"), ("0.08", "0.11")]
 
 
 def test_each_run_tells_how_it_ended_and_what_held_it_in(told: Written) -> None:
-    assert "killed, or the machine went down" in told.markdown
+    assert "killed, or the host went down" in told.markdown
     assert "exit code 1: nothing left to do" in told.markdown
     assert "bubblewrap | ANTHROPIC_API_KEY |" in told.markdown
 

@@ -101,7 +101,7 @@ def test_nothing_runs_without_a_supervisor(night: "Night") -> None:
     killed = read_status(night.state, night.clock.now())
     assert (killed.state, killed.counts.running, killed.counts.pending) == ("stopped", 0, 2)
     assert killed.reserved_microusd == 2_460_000, "it may have been spent"
-    assert "it was killed, or the machine went down" in text_of(killed, night)
+    assert "did not shut down cleanly (killed, or the host went down)" in text_of(killed, night)
     with supervised(night):
         alive = read_status(night.state, night.clock.now())
     assert (alive.state, alive.counts.running, alive.reserved_microusd) == ("running", 1, 2_460_000)
