@@ -86,7 +86,9 @@ def test_a_session_of_a_lost_supervisor_has_no_duration(night: "Night") -> None:
     log = list(Timeline(night.state, everything=True, as_json=False).new_lines())
     (ended,) = [line for line in log if "1 ended" in line]
     assert "attempt 1 ended excused: supervisor_lost (host): the supervisor ended" in ended
-    assert ticker.new()[-1].text.endswith("to retry, supervisor_lost: the supervisor ended while this session ran  $0.07")
+    assert ticker.new()[-1].text.endswith(
+        "to retry, supervisor_lost: the supervisor ended while this session ran  $0.07"
+    )
 
 
 def test_a_cost_that_was_not_told_is_charged_only_where_something_was_reserved(night: "Night") -> None:
