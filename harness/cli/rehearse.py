@@ -82,7 +82,7 @@ def must_be_playable(job: Job, faults: str) -> None:
 
 
 def aftermath(job: Job) -> Iterator[str]:
-    """Requests to the mock API, injected faults, and the cost at list prices; over all rehearsals since the last reset."""
+    """Requests to the mock API, injected faults, the cost at list prices; over all rehearsals since the last reset."""
     log = job.home.rehearsal / "requests.jsonl"
     if job.is_free() or not log.exists():
         return
