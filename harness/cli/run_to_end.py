@@ -8,7 +8,7 @@ from harness.core.types import SessionEvent
 from harness.job.job import Job
 from harness.supervisor.inbox import Inbox
 from harness.supervisor.outcome import Finished
-from harness.supervisor.run import RunOptions, run_job
+from harness.supervisor.run import RunOptions, as_refusal, run_job
 from harness.supervisor.signals import as_requests, stopped_whole
 
 
@@ -18,5 +18,11 @@ def run_to_end(
     """`run_job` with an event loop of its own; what sessions leave behind becomes a child of this process."""
     become_subreaper()
     inbox = Inbox()
-    with stopped_whole(), as_requests(inbox):
-        return asyncio.run(run_job(job, options, on_event, inbox))
+    try:
+        with stopped_whole(), as_requests(inbox):
+            return asyncio.run(run_job(job, options, on_event, inbox))
+    except (OSError, RuntimeError) as error:  # this machine has no thread, or no descriptor, left for it
+        refusal = as_refusal(job, error)
+        if refusal is None:
+            raise
+        raise refusal from error

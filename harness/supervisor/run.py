@@ -95,13 +95,13 @@ async def run_job(
     try:
         return await _run_held(job, options, containment, on_event, inbox or Inbox())
     except (OSError, sqlite3.DatabaseError, RuntimeError, MemoryError) as error:
-        trouble = _in_words(job, error)
+        trouble = as_refusal(job, error)
         if trouble is None:
             raise
         raise trouble from error
 
 
-def _in_words(job: Job, error: Exception) -> HarnessError | None:
+def as_refusal(job: Job, error: Exception) -> HarnessError | None:
     """What the machine or the ledger's file did, for people; None: it is a fault of this program."""
     if isinstance(error, HarnessError):
         return error
@@ -213,7 +213,7 @@ async def _watched(run: RunContext, inbox: Inbox, lock: JobLock, playing: Corout
         return await playing
     except (OSError, sqlite3.DatabaseError, RuntimeError, MemoryError, BrokenSetupError) as error:
         lock.is_in_place()  # BrokenSetupError where nothing may be written any more
-        trouble = _in_words(job, error)
+        trouble = as_refusal(job, error)
         if trouble is not None and trouble.exit_code == BrokenSetupError.exit_code:
             await give_up(run, Merger(run), message("host_error", detail=trouble.message))
         raise
