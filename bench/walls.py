@@ -20,6 +20,7 @@ from harness.base.files import make_folder
 from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import VIEW, Bubblewrap
 from harness.executors.confinement import Confinement
+from harness.workspaces.empty import EmptyWorkspace
 
 GOAL = 1.05
 HEADS = ("walls", "starts", "ms")
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def _start(root: Path, walls: Bubblewrap) -> float:
     """Seconds from the start to the end."""
-    folder = AttemptFolder(root)
+    folder = AttemptFolder(root, EmptyWorkspace())
     for path in (folder.root, folder.work, folder.tmp, folder.config):
         make_folder(path)
     env = {

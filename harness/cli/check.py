@@ -306,7 +306,7 @@ def _prompt_of(job: "Job", items: "Sequence[Item]", phase: str) -> "Rendered | N
     from harness.executors.containment import choose, work_path
     from harness.planning.prompt_preview import prompt_of
 
-    return prompt_of(job, items, phase, lambda folder: work_path(choose(job), folder))
+    return prompt_of(job, items, phase, lambda folder: work_path(choose(job), job, folder))
 
 
 def _print_prompt(told: "Rendered | None") -> None:

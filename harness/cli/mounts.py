@@ -6,13 +6,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.backends.registry import exposed
+from harness.backends.start_request import View
 from harness.base.errors import Problem, UsageError
 from harness.executors.attempt_folder import AttemptFolder
-from harness.executors.bubblewrap import mounts_of
+from harness.executors.bubblewrap import mounts_of, path_inside
 from harness.executors.containment import choose
 from harness.executors.sandbox import Mount
 from harness.job.job import Job, PhaseSpec
 from harness.views.wording import clean
+from harness.workspaces.kinds import workspace_of
 
 _OWN = "its own folder"
 
@@ -31,7 +33,7 @@ def seen_by_phase(job: Job) -> tuple[str, list[Seen]]:
     containment = choose(job)
     if not containment.is_kernel_sandbox:
         return containment.describe(), []
-    folder = AttemptFolder(job.home.attempts / "NUMBER")
+    folder = AttemptFolder(job.home.attempts / "NUMBER", workspace_of(job))
     found = []
     for phase in job.phases:
         try:
@@ -39,12 +41,13 @@ def seen_by_phase(job: Job) -> tuple[str, list[Seen]]:
         except FileNotFoundError as error:
             raise UsageError([Problem(f"phase {phase.name}", f"there is no program {error.filename!r}")]) from None
         given = [mount for mount in mounts_of(argv) if not mount.source.startswith(str(folder.root))]
-        found.append(Seen(phase.name, (*_own(job, phase, containment.view(folder)), *given)))
+        found.append(Seen(phase.name, (*_own(job, phase, folder, containment.view(folder)), *given)))
     return containment.describe(), found
 
 
-def _own(job: Job, phase: PhaseSpec, view: Any) -> Iterator[Mount]:
-    yield Mount("writable", view.work, _OWN)
+def _own(job: Job, phase: PhaseSpec, folder: AttemptFolder, view: View) -> Iterator[Mount]:
+    for mount in folder.mounts:
+        yield Mount("writable" if mount.is_writable else "read-only", path_inside(mount), _OWN)
     yield Mount("writable", view.tmp, _OWN)
     if phase.session.asks_model:
         yield Mount("writable", view.config, _OWN)

@@ -5,7 +5,7 @@
       prompt.md                  the prompt, as sent
       stream.jsonl               every line the session printed, secrets blotted out
       stderr.log                 its errors, head and tail
-      work/                      the session's working folder; its output is taken from here
+      work/                      the session's working folder: its workspace makes it and collects the output from it
         input -> ../input
         items.json context.json  for backend `command`
       input/                     read-only copies of the items' files; removed when it is over
@@ -19,7 +19,7 @@ Everything but config/, tmp/, glance/ and input/ is kept, of failed attempts too
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,11 @@ from harness.base.ids import ItemId
 from harness.base.removal import remove_tree
 from harness.core.input_hash import INPUT_FOLDER, hash_of_input, input_paths
 from harness.core.names import file_name_for
+from harness.core.seam import CONTEXT_FILE, GIVEN, ITEMS_FILE, Workspace, WorkspaceMount
 from harness.core.types import Item
 from harness.core.work import AttemptSpec, Work
 from harness.executors.input_copies import copy_input
 
-ITEMS_FILE = "items.json"
-CONTEXT_FILE = "context.json"
 _LAST_BYTES = 300
 
 
@@ -45,6 +44,7 @@ class AttemptFolder:
     """Paths within one attempt's folder, and the little that is done to it."""
 
     root: Path
+    workspace: Workspace
 
     @property
     def spec(self) -> Path:
@@ -84,9 +84,24 @@ class AttemptFolder:
         return self.of_session.tmp
 
     @property
+    def mounts(self) -> Sequence[WorkspaceMount]:
+        """What the session sees of its workspace."""
+        return self.workspace.mounts(self.work)
+
+    @property
+    def own_folders(self) -> list[Path]:
+        """The folders of its workspace that belong to the session."""
+        return [mount.source for mount in self.mounts if mount.is_writable]
+
+    @property
     def writable(self) -> tuple[Path, ...]:
-        """The folders that belong to the session."""
-        return (self.work, self.config, self.tmp)
+        """All folders that belong to the session."""
+        return (*self.own_folders, self.config, self.tmp)
+
+    @property
+    def given(self) -> tuple[Path, ...]:
+        """What the attempt is given in its working folder."""
+        return tuple(self.work / name for name in GIVEN)
 
     @property
     def of_session(self) -> Paths:
@@ -102,10 +117,11 @@ class AttemptFolder:
         again. OSError with the item's file as its name when that cannot be copied, or lies behind a link below `top`.
         """
         own = (self.config,) if spec.session.kind.wants_config else ()
-        for folder in (self.root, self.work, self.tmp, *own):
+        for folder in (self.root, self.tmp, *own):
             make_folder(folder)
-        for item in spec.items if spec.output.shape == "files" else ():
-            make_folder((self.work / file_name_for(spec.output.file, item.id)).parent)
+        output, ids = spec.output, [item.id for item in spec.items]
+        files = [file_name_for(output.file, id_) for id_ in ids] if output.shape == "files" else ()
+        self.workspace.prepare(self.work, files)
         inputs = input_paths(spec.items)
         notes = self._copy_inputs(spec.items, inputs, top) if inputs else []
         write_private(self.prompt, spec.rendered.prompt.encode(errors="replace"))

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from harness.backends.managed import managed_paths
@@ -13,6 +13,7 @@ from harness.backends.start_request import Launch, View
 from harness.base.child import run
 from harness.base.descriptors import handed
 from harness.base.processes import IS_LINUX, children
+from harness.core.seam import WorkspaceMount
 from harness.evaluation.check_sandbox import Boxed
 from harness.executors.allowance import MEMORY_FOLDER_BYTES
 from harness.executors.attempt_folder import AttemptFolder
@@ -86,7 +87,7 @@ _MEMORY = ("--size", str(MEMORY_FOLDER_BYTES), "--tmpfs")
 _NO_MORE = ("--remount-ro", "/mnt", "--remount-ro", "/")
 """Both are in memory too, and hold nothing but mounts."""
 
-_WRITABLE = (VIEW.work, VIEW.tmp, "/tmp", "/dev")  # noqa: S108  in the sandbox
+_WRITABLE = (VIEW.tmp, "/tmp", "/dev")  # noqa: S108  in the sandbox
 _OF_A_BOX = ("/tmp", "/dev")  # noqa: S108  in the sandbox
 _TRIAL_S = 20
 
@@ -109,7 +110,8 @@ class Bubblewrap:
     def wrap(self, folder: AttemptFolder, launch: Launch) -> Wrapped:
         programs = (launch.argv[0], *map(str, launch.programs))
         around = _around(launch.readable, programs, launch.shown, self._kept_out)
-        given = self._confinement.given(_WRITABLE, (VIEW.config,) if folder.config.exists() else ())
+        own = (path_inside(mount) for mount in folder.mounts if mount.is_writable)
+        given = self._confinement.given((*own, *_WRITABLE), (VIEW.config,) if folder.config.exists() else ())
         managed = [word for path in managed_paths() for word in ("--ro-bind", str(path), str(path))]
         system = (*self._system, *(_NO_CONSOLE if launch.terminal is not None else ()), *managed)
         walls = (*system, *self._folders(folder), *around.mounts, *self._closed, *around.closed, *given.before)
@@ -198,7 +200,10 @@ class Bubblewrap:
         return (*arguments, *devices, *_PROC, *_MEMORY, "/tmp", "--tmpfs", "/mnt", *kept)  # noqa: S108
 
     def _folders(self, folder: AttemptFolder) -> tuple[str, ...]:
-        bound = ["--bind", str(folder.work), VIEW.work, "--bind", str(folder.tmp), VIEW.tmp]
+        bound = []
+        for mount in folder.mounts:
+            bound += ["--bind" if mount.is_writable else "--ro-bind", str(mount.source), path_inside(mount)]
+        bound += ["--bind", str(folder.tmp), VIEW.tmp]
         if folder.config.exists():
             bound += ["--bind", str(folder.config), VIEW.config]
         if folder.input.exists():
@@ -239,6 +244,11 @@ def _around(
 
 def _closing(folders: Iterable[str]) -> tuple[str, ...]:
     return tuple(word for path in folders for word in ("--remount-ro", path))
+
+
+def path_inside(mount: WorkspaceMount) -> str:
+    """Where a session sees it."""
+    return str(PurePosixPath(VIEW.work, mount.path))
 
 
 def mounts_of(argv: Sequence[str]) -> list[Mount]:

@@ -19,6 +19,7 @@ from harness.executors.installations import NEVER, forbidden_in
 from harness.executors.sandbox import Containment, Wrapped
 from harness.job.job import Job
 from harness.job.tools import RULES_REMEDY, why_not_by_rules
+from harness.workspaces.kinds import workspace_of
 
 
 class NoWalls:
@@ -75,9 +76,9 @@ def choose(job: Job, *, search_path: str | None = None) -> Containment:
     return NoWalls("permissions", missing)
 
 
-def work_path(containment: Containment, folder: Path) -> str:
-    """The work folder of the attempt folder `folder`, as a session sees it."""
-    return containment.view(AttemptFolder(folder)).work
+def work_path(containment: Containment, job: Job, folder: Path) -> str:
+    """The work folder of the attempt folder `folder`, as a session of this job sees it."""
+    return containment.view(AttemptFolder(folder, workspace_of(job))).work
 
 
 def choose_boxes(job: Job, *, search_path: str | None = None) -> JobBoxes | None:

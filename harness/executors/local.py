@@ -22,7 +22,6 @@ from harness.base.marks import (
     of_job,
     state_digest,
 )
-from harness.base.removal import remove_tree
 from harness.base.termination import end_found
 from harness.core.fault_kinds import FaultKind
 from harness.core.faults import classify
@@ -31,10 +30,8 @@ from harness.core.types import Ending, SessionEvent
 from harness.core.work import AttemptSpec
 from harness.executors.allowance import written
 from harness.executors.attempt_folder import AttemptFolder
-from harness.executors.containment import work_path
-from harness.executors.disarm import disarm
 from harness.executors.guardian import Guardian
-from harness.executors.running_attempt import LiveAttempt, Tools, freeze_output, not_started, of_the_disk
+from harness.executors.running_attempt import LiveAttempt, Tools, collected, not_started, of_the_disk
 from harness.executors.sandbox import Containment
 from harness.executors.starter import AttemptStarter
 from harness.executors.unauthorized_changes import guarded, looks, trespasses
@@ -70,11 +67,11 @@ class LocalExecutor:
 
     def work_path(self, folder: Path) -> str:
         """The work folder of the attempt folder `folder`, as the session sees it."""
-        return work_path(self._containment, folder)
+        return self._containment.view(self._folder(folder)).work
 
     async def run(self, spec: AttemptSpec, on_event: Callable[[SessionEvent], None]) -> Ending:
         """Run one attempt to its end. Never raises for what a session does; cancelled, it ends the session first."""
-        folder = AttemptFolder(spec.folder)
+        folder = self._folder(spec.folder)
         try:
             told = await self._prepared(spec, folder)
         except OSError as error:
@@ -84,7 +81,7 @@ class LocalExecutor:
         pulse = Pulse(spec.id, self._tools.clock.monotonic, on_event, spec.session.kind.speaks != "nothing")
         live = LiveAttempt(spec, self._session(spec, folder, starter, pulse), starter, pulse, self._tools)
         self._running[spec.token] = live
-        guarding = guarded(spec, self._job, is_kernel_sandbox=self._containment.is_kernel_sandbox)
+        guarding = guarded(folder, spec, self._job, is_kernel_sandbox=self._containment.is_kernel_sandbox)
         before = looks(guarding)
         try:
             ending = await live.run()
@@ -112,9 +109,9 @@ class LocalExecutor:
         carry the same token: they are not ours to end.
         """
         await end_found(lambda: [pid for pid in of_job(self._job.state) if has_mark(pid, TOKEN_MARK, spec.token)], 0)
-        folder = AttemptFolder(spec.folder)
-        frozen, failure = freeze_output(spec, self._tools.store)
-        left = disarm(folder.work)
+        folder = self._folder(spec.folder)
+        frozen, failure = collected(spec, folder, self._tools.store)
+        left = folder.workspace.tidy(folder.work)
         folder.put_away()
         return Ending(
             artifacts=tuple(frozen.artifacts),
@@ -131,6 +128,9 @@ class LocalExecutor:
         """End every process that an earlier supervisor of this job left behind; returns how many there were."""
         return await end_found(lambda: of_job(self._job.state), 0)
 
+    def _folder(self, root: Path) -> AttemptFolder:
+        return AttemptFolder(root, self._tools.workspace)
+
     async def _prepared(self, spec: AttemptSpec, folder: AttemptFolder) -> list[str]:
         top = self._job.items.top(self._job.folder)
         lay_out = partial(folder.prepare, spec, self._containment.view(folder), self._job.vars, top)
@@ -139,10 +139,10 @@ class LocalExecutor:
 
     async def _relieved(self, folder: AttemptFolder, ending: Ending) -> Ending:
         """A work folder that is too big is not kept: a few of them would fill the disk for everybody."""
-        excess = written(self._tools.allowance, [folder.work])
+        excess = written(self._tools.allowance, folder.own_folders)
         if not excess:
             return ending
-        await asyncio.to_thread(remove_tree, folder.work)
+        await asyncio.to_thread(folder.workspace.remove, folder.work)
         return replace(ending, notes=(*ending.notes, f"its work folder was removed: it had {excess}"))
 
     def _session(self, spec: AttemptSpec, folder: AttemptFolder, starter: AttemptStarter, pulse: Pulse) -> Session:

@@ -28,6 +28,7 @@ from harness.executors.probe_program import INSIDE
 from harness.executors.sandbox import Containment, Mount
 from harness.executors.starter import AttemptStarter
 from harness.job.job import Job, PhaseSpec
+from harness.workspaces.kinds import workspace_of
 
 _PROBE_S = 30.0
 
@@ -51,10 +52,11 @@ async def preflight(
 
 
 async def _probe(containment: Containment, job: Job, root: Path, guardian: Guardian, launch: Launch) -> tuple[str, ...]:
-    folder = AttemptFolder(root)
+    folder = AttemptFolder(root, workspace_of(job))
     launch = replace(launch, stdin=folder.prompt)
-    for path in (folder.root, folder.work, folder.tmp, folder.config):
+    for path in (folder.root, folder.tmp, folder.config):
         make_folder(path)
+    folder.workspace.prepare(folder.work, ())
     secret, door = secrets.token_hex(16), f"harness-{os.getpid()}-{root.name}"
     write_private(root / "secret", secret.encode())
     outside = [folder.root / "trespass", *_places(job, root.name)]

@@ -70,7 +70,7 @@ def _attempts(targets: dict[str, Any]) -> dict[str, Callable[[], object]]:
         "open the ledger": lambda: _append(targets["ledger"], b""),
         "see the supervisor": lambda: _see(pid, started),
         "trace the supervisor": lambda: _trace(pid, started),
-        "get mounts of its own": _own_mounts,
+        "get mounts of its own": _own_folders,
         "remount the root writable": lambda: _call(_LIBC.mount, None, b"/", None, _MS_REMOUNT_BIND, None),
         "remount /usr writable": lambda: _call(_LIBC.mount, None, b"/usr", None, _MS_REMOUNT_BIND, None),
         "unmount /usr": lambda: _call(_LIBC.umount2, b"/usr", _MNT_DETACH),
@@ -136,7 +136,7 @@ def _trace(pid: int, started: str) -> None:
     _call(_LIBC.ptrace, _PTRACE_SEIZE, pid, None, None)
 
 
-def _own_mounts() -> None:
+def _own_folders() -> None:
     """Ends this program when it holds the privilege but could not make the rest harmless."""
     if _LIBC.unshare(_CLONE_NEWNS) != 0:
         if ctypes.get_errno() != errno.EPERM:

@@ -8,34 +8,31 @@ earlier tries first, the oldest first; never of one that runs, or that was lost 
 import json
 import os
 import re
-import secrets
 import shutil
-import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Final
 
-from harness.base.files import make_folder
-from harness.base.removal import remove_tree
 from harness.core.names import file_name_for
-from harness.executors.attempt_folder import CONTEXT_FILE, ITEMS_FILE, AttemptFolder
+from harness.core.seam import CONTEXT_FILE, ITEMS_FILE, Workspace
+from harness.executors.attempt_folder import AttemptFolder
 
 MOST_BYTES: Final = 20 << 30
 SHARE_OF_FREE: Final = 10
 """A job keeps at most 20 GiB, or a tenth of what was free on its disk when the run first asked; the smaller counts."""
 
 _WORTH_IT: Final = 1 << 20
-_MOST_OUTPUT_BYTES: Final = 64 << 20
 _NAME: Final = re.compile(r"(\d+)-(p\d+-b.+)")
 
 
 class Keeping:
     """The attempts of one job, for the length of a run. Its methods may be called from several threads."""
 
-    def __init__(self, attempts: Path, most_bytes: int | None = None) -> None:
+    def __init__(self, attempts: Path, workspace: Workspace, most_bytes: int | None = None) -> None:
         self._attempts = attempts
+        self._workspace = workspace
         self._most = most_bytes
         self._sizes: dict[str, int] = {}
         self._total = 0
@@ -99,33 +96,19 @@ class Keeping:
         """True when that made it smaller."""
         before, folder = self._sizes[name], self._attempts / name
         try:
-            is_reduced = reduce(folder)
+            is_reduced = reduce(AttemptFolder(folder, self._workspace))
         except OSError:
             return False
         self._note(name, size_of(folder))
         return is_reduced and self._sizes[name] < before
 
 
-def reduce(folder: Path) -> bool:
+def reduce(attempt: AttemptFolder) -> bool:
     """Leave the output files in the work folder of an attempt, and what it was given; False when it is not over yet."""
-    attempt = AttemptFolder(folder)
     if attempt.config.exists() or attempt.tmp.exists() or not attempt.work.is_dir() or attempt.work.is_symlink():
         return False
     attempt.put_away()  # earlier versions left the copies of inputs
-    kept = folder / f".work-{secrets.token_hex(4)}"
-    make_folder(kept)
-    real = os.path.realpath(attempt.work)
-    for name in _outputs(attempt):
-        source = attempt.work / name
-        with suppress(OSError, ValueError):
-            status = source.lstat()
-            is_its_own = stat.S_ISREG(status.st_mode) and os.path.realpath(source) == os.path.join(real, name)  # noqa: PTH118
-            if is_its_own and status.st_size <= _MOST_OUTPUT_BYTES:
-                make_folder((kept / name).parent)
-                source.rename(kept / name)
-    remove_tree(attempt.work)
-    kept.rename(attempt.work)
-    return True
+    return attempt.workspace.remove(attempt.work, list(_outputs(attempt)))
 
 
 def size_of(folder: Path) -> int:

@@ -19,18 +19,16 @@ from harness.base.clock import Clock
 from harness.base.host_errors import in_words, is_full
 from harness.base.removal import remove_tree
 from harness.core.faults import classify
+from harness.core.seam import Collected, Workspace
 from harness.core.symptoms import Symptoms
 from harness.core.types import Ending, SessionFacts
 from harness.core.work import AttemptSpec, Produced, Work
 from harness.executors.allowance import Allowance, until_excess, written
 from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.clocks import STANDSTILL_S, Expired, Standstill, until_expired, until_quiet
-from harness.executors.disarm import disarm
 from harness.executors.memory import Neighbours
 from harness.executors.retention import Keeping
 from harness.executors.starter import AttemptStarter
-from harness.executors.unauthorized_changes import ignored
-from harness.outputs.freeze import Frozen, freeze
 from harness.outputs.watch import changes
 
 Preview = Callable[[ArtifactStore, Work, Produced], Awaitable[bool]]
@@ -53,6 +51,7 @@ class Tools:
     store: ArtifactStore
     clock: Clock
     preview: Preview
+    workspace: Workspace
     allowance: Allowance = field(default_factory=Allowance)
     keeping: Keeping | None = None
     """What bounds the attempts of a job together; None = nothing does."""
@@ -67,6 +66,7 @@ class LiveAttempt:
         self, spec: AttemptSpec, session: Session, starter: AttemptStarter, pulse: Pulse, tools: Tools
     ) -> None:
         self._spec = spec
+        self._folder = AttemptFolder(spec.folder, tools.workspace)
         self._session = session
         self._starter = starter
         self._pulse = pulse
@@ -101,16 +101,12 @@ class LiveAttempt:
         if hard:
             await self._starter.end(0)
 
-    @property
-    def _writable(self) -> tuple[Path, ...]:
-        return AttemptFolder(self._spec.folder).writable
-
     async def _wait(self, running: "asyncio.Task[None]") -> Why:
         """Until the session ends, or there is a reason to end it."""
         spec, clock, allowance = self._spec, self._tools.clock, self._tools.allowance
         expiry = asyncio.create_task(until_expired(spec.session, self._pulse, clock, self._standstill))
         too_much = partial(self._tools.neighbours.excess, spec.token)
-        looking = until_excess(allowance, self._starter.processes, self._writable, clock, too_much)
+        looking = until_excess(allowance, self._starter.processes, self._folder.writable, clock, too_much)
         excess = asyncio.create_task(looking)
         linger = asyncio.create_task(self._until_good())
         try:
@@ -138,9 +134,8 @@ class LiveAttempt:
         The folder is watched only after a first such time, so a short session never pays for it.
         """
         spec, clock = self._spec, self._tools.clock
-        work = AttemptFolder(spec.folder).work
         await until_quiet(spec.session.linger, self._pulse, clock)
-        async with aclosing(changes(work, spec.output, asyncio.Event())) as changed:
+        async with aclosing(changes(self._folder.work, spec.output, asyncio.Event())) as changed:
             async for _ in changed:
                 self._pulse.event("output")
                 await until_quiet(spec.session.linger, self._pulse, clock)
@@ -150,10 +145,10 @@ class LiveAttempt:
 
     async def _looks_good(self) -> bool:
         """At a copy of what is there now, of which nothing is kept: a session may write all night."""
-        spec, folder = self._spec, AttemptFolder(self._spec.folder).glance
+        spec = self._spec
         try:
-            glance = ArtifactStore(folder, Scratch())
-            frozen, failure = freeze_output(spec, glance)
+            glance = ArtifactStore(self._folder.glance, Scratch())
+            frozen, failure = collected(spec, self._folder, glance)
             if failure or not frozen.artifacts:
                 return False
             is_good = await self._tools.preview(
@@ -162,7 +157,7 @@ class LiveAttempt:
             self._pulse.beat()
             return is_good
         finally:
-            remove_tree(folder)
+            remove_tree(self._folder.glance)
 
     async def _bring_down(self, running: "asyncio.Task[None]", *, hard: bool) -> None:
         """End the session: politely, then firmly, each for a bounded time."""
@@ -178,10 +173,10 @@ class LiveAttempt:
 
     def _keep(self) -> "Kept":
         """All that is to be done with files when the session is over; in one go, for each way to a thread costs."""
-        self._excess = self._excess or written(self._tools.allowance, self._writable)
-        folder = AttemptFolder(self._spec.folder)
-        kept = freeze_output(self._spec, self._tools.store)
-        self._left = (*ignored(folder.work), *disarm(folder.work))
+        self._excess = self._excess or written(self._tools.allowance, self._folder.writable)
+        folder = self._folder
+        kept = collected(self._spec, folder, self._tools.store)
+        self._left = tuple(folder.workspace.tidy(folder.work))
         folder.tidy()
         if self._tools.keeping is not None:
             self._left += tuple(self._tools.keeping.ended(folder.root))
@@ -195,7 +190,7 @@ class LiveAttempt:
         excess = self._excess or seen.excess
         symptoms = replace(seen, produced=bool(frozen.artifacts), excess=excess, suspended=has_stood)
         if symptoms.is_error is None:
-            symptoms = replace(symptoms, stderr=AttemptFolder(self._spec.folder).last_error())
+            symptoms = replace(symptoms, stderr=self._folder.last_error())
         if failure is None and is_full(self._spec.folder):  # what it left may be cut off, through no fault of its own
             failure = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._spec.folder))
         if failure is not None:
@@ -222,16 +217,16 @@ class LiveAttempt:
         )
 
 
-Kept = tuple[Frozen, OSError | None]
-"""What was frozen; the error, when the store could not take it."""
+Kept = tuple[Collected, OSError | None]
+"""What was collected; the error, when the store could not take it."""
 
 
-def freeze_output(spec: AttemptSpec, store: ArtifactStore) -> Kept:
-    """Freeze what lies in an attempt's work folder now; with the error, when the store cannot take it."""
+def collected(spec: AttemptSpec, folder: AttemptFolder, store: ArtifactStore) -> Kept:
+    """What lies in an attempt's workspace now; with the error, when the store cannot take it."""
     try:
-        return freeze(AttemptFolder(spec.folder).work, spec.output, [item.id for item in spec.items], store), None
+        return folder.workspace.collect(folder.work, spec.output, [item.id for item in spec.items], store), None
     except OSError as error:
-        return Frozen((), (), (f"could not be kept: {error}",)), error
+        return Collected((), (), (f"could not be kept: {error}",)), error
 
 
 def of_the_disk(error: OSError, place: Path) -> dict[str, Any]:

@@ -5,22 +5,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from harness.core.work import AttemptSpec
-from harness.executors.attempt_folder import CONTEXT_FILE, ITEMS_FILE, AttemptFolder
-from harness.executors.disarm import SETTINGS
+from harness.executors.attempt_folder import AttemptFolder
 from harness.job.job import Job
 
 Look = tuple[int, int, int] | None
 """Inode, size, time of the last change (which, other than the time of writing, nobody can set); None = not there."""
 
 
-def guarded(spec: AttemptSpec, job: Job, *, is_kernel_sandbox: bool) -> dict[str, Path]:
+def guarded(folder: AttemptFolder, spec: AttemptSpec, job: Job, *, is_kernel_sandbox: bool) -> dict[str, Path]:
     """Name -> path of everything that must not change: what the attempt was given, and without a kernel sandbox what
     the job was made of. Files that the supervisor writes itself while sessions run are not among them: the ledger has
     its chain of hashes, each merge its hash, each artifact its name.
     """
-    folder = AttemptFolder(spec.folder)
-    paths = [folder.spec, folder.prompt, folder.work / ITEMS_FILE, folder.work / CONTEXT_FILE, folder.work / "input"]
-    paths += [folder.input, *(sorted(folder.input.iterdir()) if folder.input.exists() else ())]
+    paths = [folder.spec, folder.prompt, *folder.given, folder.input]
+    paths += sorted(folder.input.iterdir()) if folder.input.exists() else ()
     named = {f"its own {path.relative_to(folder.root)}": path for path in paths}
     if is_kernel_sandbox:
         return named
@@ -43,14 +41,7 @@ def trespasses(before: Mapping[str, Look], after: Mapping[str, Look]) -> Iterato
             yield f"trespass: {name} {what} while this session ran"
 
 
-def ignored(work: Path) -> Iterator[str]:
-    """A note on settings that lie in a work folder, put there by the session or by an item's file."""
-    found = [f"{where}{name}" for where in ("", "input/") for name in SETTINGS if _look(f"{work}/{where}{name}")]
-    if found:
-        yield f"ignored: {', '.join(found)} (no session loads settings from its folder)"
-
-
-def _look(path: str | Path) -> Look:
+def _look(path: Path) -> Look:
     try:
         seen = os.lstat(path)
     except OSError:

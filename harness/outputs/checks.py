@@ -16,6 +16,7 @@ from harness.base.paths import read_path
 from harness.base.reason import Reason
 from harness.core.evidence import Fetches
 from harness.core.fault_kinds import FaultKind
+from harness.core.id_forms import Ids
 from harness.core.settle import MOST_DOUBTED
 from harness.core.types import Fault, Item, Json
 from harness.core.work import Work
@@ -23,7 +24,6 @@ from harness.evaluation.bounded import Bounded, BoundedError
 from harness.evaluation.check_program import CommandError, run_command
 from harness.evaluation.check_sandbox import OF_A_BOX, cure
 from harness.job.job import CheckSpec
-from harness.outputs.id_forms import Ids
 from harness.outputs.suspects import BrokenCheckError, DoubtedCheckError, Known, Raised, Reasons, Records, suspects
 
 JQ_S: Final = 10.0

@@ -1,5 +1,5 @@
 """Which record belongs to which item: sets, not counts. An id that can only mean one item is taken for it, and spelled
-as planned (outputs/id_forms.py); what only looks alike is named."""
+as planned (core/id_forms.py); what only looks alike is named."""
 
 import json
 import unicodedata
@@ -13,9 +13,9 @@ from typing import Final
 from harness.base.ids import ItemId
 from harness.base.paths import put_at, read_path
 from harness.base.reason import Reason
+from harness.core.id_forms import Ids, is_id
 from harness.core.types import Json
 from harness.job.job import OutputSpec
-from harness.outputs.id_forms import Ids, is_id
 from harness.outputs.parse import Found, canonical
 
 _MOST_INVENTED: Final = 100

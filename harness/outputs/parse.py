@@ -7,9 +7,9 @@ from typing import Final
 from harness.base.paths import MISSING, put_at, read_path, steps_of
 from harness.base.reason import Reason, cut_text
 from harness.base.strict_json import RefusedError, document_of, must_have_few, text_of
+from harness.core.id_forms import are_one
 from harness.core.types import Json
 from harness.job.job import OutputSpec
-from harness.outputs.id_forms import are_one
 
 MOST_BYTES: Final = 64 * 1024 * 1024
 NO_BOUND: Final = 2**63

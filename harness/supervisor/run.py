@@ -60,6 +60,7 @@ from harness.supervisor.output_files import OutputFiles
 from harness.supervisor.progress_writer import ProgressWriter
 from harness.supervisor.run_context import RunContext
 from harness.supervisor.state_folder import make_state_folder, open_ledger
+from harness.workspaces.kinds import workspace_of
 
 _LOOK_S = 5.0
 
@@ -158,7 +159,7 @@ def _run_context(
 ) -> RunContext:
     credential = options.credential
     store = ArtifactStore(job.home.artifacts, ledger.contents)
-    judged_in = judge_in(job, bounded)
+    judged_in, workspace = judge_in(job, bounded), workspace_of(job)
 
     async def is_complete(glance: ArtifactStore, work: Work, produced: Produced) -> bool:
         try:
@@ -168,7 +169,7 @@ def _run_context(
 
     executor = LocalExecutor(
         job=job,
-        tools=Tools(store, clock, is_complete, keeping=Keeping(job.home.attempts)),
+        tools=Tools(store, clock, is_complete, workspace, keeping=Keeping(job.home.attempts, workspace)),
         containment=containment,
         guardian=guardian,
         credential=credential,

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "harness"
 
 _BELOW = {"base", "evaluation", "job", "core"}
-_BESIDE = {"samples", "ledger", "sources", "prompts", "backends", "outputs"}
+_BESIDE = {"samples", "ledger", "sources", "prompts", "backends", "outputs", "workspaces"}
 """None of these imports another of them."""
 MAY_IMPORT: dict[str, set[str]] = {
     "base": set(),
@@ -20,7 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "core": {"base", "evaluation", "job"},
     **{room: set(_BELOW) for room in _BESIDE},
     "planning": _BELOW | _BESIDE,
-    "executors": _BELOW | {"backends", "outputs"},
+    "executors": _BELOW | {"backends", "outputs", "workspaces"},
     "supervisor": _BELOW | _BESIDE | {"planning", "executors", "views"},
     "review": _BELOW | _BESIDE | {"planning", "executors", "supervisor"},
     "views": _BELOW | {"ledger"},

@@ -21,6 +21,7 @@ from harness.backends.credentials import Credential
 from harness.base.artifacts import ArtifactStore
 from harness.base.clock import SystemClock
 from harness.base.ids import AttemptId, ItemId, Sha, Token
+from harness.base.processes import become_subreaper
 from harness.core.types import BatchRef, Ending, Item, SessionEvent
 from harness.core.work import AttemptSpec, Caps, Rendered, Work
 from harness.executors.containment import NoWalls
@@ -29,6 +30,7 @@ from harness.executors.local import LocalExecutor
 from harness.executors.running_attempt import Tools
 from harness.executors.sandbox import Containment
 from harness.job.job import ItemsSpec, Job, OutputSpec, PhaseSpec, SessionSpec
+from harness.workspaces.empty import EmptyWorkspace
 from tests.specs import altered
 
 STUB = Path(__file__).parent.parent / "stubs" / "session.py"
@@ -102,10 +104,12 @@ class Bench:
         tools: Mapping[str, Any] = MappingProxyType({}),
         **job: Any,
     ) -> LocalExecutor:
-        """`tools` changes what its attempts are run with: `allowance`, `standstill_s`."""
+        """`tools` changes what its attempts are run with: `allowance`, `standstill_s`. Orphans come to us, as they come
+        to the command line."""
+        become_subreaper()
         return LocalExecutor(
             job=self.job(**job),
-            tools=Tools(self.store, SystemClock(), preview, **tools),
+            tools=Tools(self.store, SystemClock(), preview, EmptyWorkspace(), **tools),
             containment=containment or NoWalls("off"),
             guardian=self.guardian,
             credential=credential,

@@ -25,6 +25,7 @@ from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.local import LocalExecutor
 from harness.executors.running_attempt import Tools
 from harness.rehearsal.process import RehearsalServer
+from harness.workspaces.empty import EmptyWorkspace
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
@@ -80,7 +81,7 @@ def executor(bench: "Bench", supply: LoginSupply | None, environ: dict[str, str]
 
     return LocalExecutor(
         job=bench.job(),
-        tools=Tools(bench.store, SystemClock(), nothing_good),
+        tools=Tools(bench.store, SystemClock(), nothing_good, EmptyWorkspace()),
         containment=Bubblewrap("bwrap"),
         guardian=bench.guardian,
         credential=supply,

@@ -174,7 +174,7 @@ def test_a_home_is_no_jobs_folder(scene_of_crime: tuple[Job, dict[str, Any]], mo
     named = replace(job, named=(job.folder / "data.txt",))
     with closing(Bounded(boxes=_boxes(named))) as bounded:
         found = bounded.python(job.folder / "checks.py", "check", [], {}, {}, 20)
-    assert [str(reason) for reason in found["A"]] == ["checks.py", "data.txt"]
+    assert [reason.facts["message"] for reason in found["A"]] == ["checks.py", "data.txt"]
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,8 @@ def test_a_check_outside_of_the_folder_finds_what_lies_beside_it(bench: Bench, t
     checks = tuple(CheckSpec("python", None, python=(path, "check")) for path in (outside / "checks.py",))
     job = bench.job(phases=(replace(phase, output=replace(phase.output, checks=checks)),))
     with closing(Bounded(boxes=_boxes(job))) as bounded:
-        assert [str(said) for said in bounded.python(outside / "checks.py", "check", [], {}, {}, 20)["A"]] == ["found"]
+        said = bounded.python(outside / "checks.py", "check", [], {}, {}, 20)["A"]
+        assert [reason.facts["message"] for reason in said] == ["found"]
 
 
 def test_a_command_that_cannot_be_found_in_the_box_is_not_a_verdict(bench: Bench) -> None:
@@ -276,7 +277,7 @@ def test_limits_of_time_and_memory_hold_in_a_box(bench: Bench) -> None:
             with pytest.raises(BoundedError) as caught:
                 play(text, timeout_s)
             assert caught.value.kind == kind, text
-        assert play("pass")["A"] == ["alive"]
+        assert play("pass")["A"][0].facts["message"] == "alive"
 
 
 SUPERVISOR = """

@@ -23,6 +23,7 @@ from harness.executors.landlock import confining_program, version
 from harness.executors.seccomp import filter_for
 from harness.executors.starter import AttemptStarter
 from harness.executors.syscalls import Processor, number, processor
+from harness.workspaces.empty import EmptyWorkspace
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
@@ -269,7 +270,7 @@ def test_H2_what_the_clis_own_shell_reads_is_out_of_the_sessions_reach(bench: "B
     """That shell is not in the domain: a `~/.bash_profile` that the session can write would run there."""
     session = replace(bench.job().phases[0].session, backend="claude", command=(), env={})
     spec = bench.attempt(session)
-    folder = AttemptFolder(spec.folder)
+    folder = AttemptFolder(spec.folder, EmptyWorkspace())
     paths = folder.of_session
     for walls, home in ((Bubblewrap("bwrap"), "/"), (NoWalls("permissions"), str(folder.config))):
         starter = AttemptStarter(walls, bench.guardian, folder, {}, Allowance())

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.base.removal import remove_tree
-from harness.executors import disarm as disarm_module
-from harness.executors.disarm import disarm
+from harness.workspaces import disarm as disarm_module
+from harness.workspaces.disarm import disarm
 from tests.specs import altered
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from harness.executors.bubblewrap import Bubblewrap, mounts_of
 from harness.executors.containment import choose
 from harness.executors.installations import covered, needed_by
 from harness.executors.preflight import preflight
+from harness.workspaces.empty import EmptyWorkspace
 from tests.specs import altered
 
 if TYPE_CHECKING:
@@ -211,7 +212,9 @@ def test_H4_a_job_within_a_system_folder_is_covered(bench: "Bench", monkeypatch:
     monkeypatch.setattr("harness.executors.bubblewrap.SYSTEM", ("/usr", str(bench.folder.parent)))
     tool = program(bench.folder / "work.sh")
     launch = Launch((str(tool),), {}, readable=(tool,))
-    wrapped = Bubblewrap("bwrap", (bench.folder,)).wrap(AttemptFolder(bench.folder / "attempt"), launch)
+    wrapped = Bubblewrap("bwrap", (bench.folder,)).wrap(
+        AttemptFolder(bench.folder / "attempt", EmptyWorkspace()), launch
+    )
     mounts = [(mount.kind, mount.path) for mount in mounts_of(wrapped.argv)]
     assert mounts.index(("in memory", str(bench.folder))) < mounts.index(("read-only", str(tool)))
     assert wrapped.argv.index("--remount-ro") < len(wrapped.argv)

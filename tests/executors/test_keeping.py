@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from harness.executors import retention
+from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.retention import Keeping, size_of
+from harness.workspaces.empty import EmptyWorkspace
 
 MIB = 1 << 20
 
@@ -34,7 +36,7 @@ WHOLE = REDUCED | {"work/rubbish"}
 
 
 def test_L2_ten_tries_of_a_batch_take_the_room_of_one(tmp_path: Path) -> None:
-    kept = Keeping(tmp_path, most_bytes=1 << 40)
+    kept = Keeping(tmp_path, EmptyWorkspace(), most_bytes=1 << 40)
     tries = [attempt(tmp_path, f"{n:06d}-p1-b007", 3, shape="files" if n % 2 else "array") for n in range(1, 11)]
     other = attempt(tmp_path, "000011-p1-b007.1", 3)
     for folder in (*tries, other):
@@ -48,7 +50,7 @@ def test_L2_above_the_bound_of_a_job_older_work_goes_and_the_newest_stays(tmp_pa
     old = [attempt(tmp_path, f"{n:06d}-p1-b{n:03d}", 3, is_over=n != 2) for n in range(1, 5)]
     (old[0] / "input").mkdir()
     (old[0] / "input" / "scan.pdf").write_bytes(b"x" * MIB)
-    kept = Keeping(tmp_path, most_bytes=10 * MIB)
+    kept = Keeping(tmp_path, EmptyWorkspace(), most_bytes=10 * MIB)
     kept._is_measured = True
     kept._measure("none")
     newest = attempt(tmp_path, "000005-p1-b005", 3)
@@ -64,7 +66,7 @@ def test_L2_a_link_in_place_of_an_output_takes_nothing_along(tmp_path: Path) -> 
     (folder / "work" / "out" / "a.json").unlink()
     (folder / "work" / "out").rmdir()
     (folder / "work" / "out").symlink_to(tmp_path / "elsewhere")
-    assert retention.reduce(folder)
+    assert retention.reduce(AttemptFolder(folder, EmptyWorkspace()))
     assert left(folder) == {"stream.jsonl", "spec.json"} and (tmp_path / "elsewhere" / "a.json").exists()
 
 
@@ -77,7 +79,7 @@ def test_an_end_looks_at_the_tries_of_its_own_batch_only(tmp_path: Path, monkeyp
         return name[7:]
 
     monkeypatch.setattr("harness.executors.retention._label", label)
-    kept = Keeping(tmp_path, most_bytes=1 << 40)
+    kept = Keeping(tmp_path, EmptyWorkspace(), most_bytes=1 << 40)
     for number in range(1, 41):
         (folder := tmp_path / f"{number:06d}-p1-b{number:03d}").mkdir()
         kept.ended(folder)

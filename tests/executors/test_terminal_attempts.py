@@ -25,6 +25,7 @@ from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import NoWalls
 from harness.job.backend_kinds import Backend
 from harness.job.job import PhaseSpec
+from harness.workspaces.empty import EmptyWorkspace
 from tests.executors.staging import Stage, staged
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def test_a_process_that_dies_at_once_is_the_machines_fault_and_is_not_waited_for
 def test_nothing_that_bash_starts_can_write_on_the_screen(bench: "Bench") -> None:
     """Bubblewrap makes the terminal the console of the sandbox, which a tool may write to."""
     walls = Bubblewrap("bwrap")
-    folder = AttemptFolder(bench.folder / "attempt")
+    folder = AttemptFolder(bench.folder / "attempt", EmptyWorkspace())
     folder.work.mkdir(parents=True)
     folder.tmp.mkdir()
     master, slave = os.openpty()

@@ -22,6 +22,7 @@ from harness.executors.confinement import CONFINE, TOOL_SHELL, Confinement
 from harness.executors.containment import NoWalls, choose, in_words
 from harness.executors.preflight import preflight
 from harness.executors.sandbox import Wrapped
+from harness.workspaces.empty import EmptyWorkspace
 from tests.specs import altered
 
 if TYPE_CHECKING:
@@ -223,7 +224,7 @@ def test_I15_a_session_of_root_is_nobody_and_reads_and_writes_what_is_its_own(be
 
 @pytest.mark.linux
 def test_no_secret_is_ever_an_argument(bench: "Bench") -> None:
-    folder = AttemptFolder(bench.folder / "attempt")
+    folder = AttemptFolder(bench.folder / "attempt", EmptyWorkspace())
     for walls in (Bubblewrap("bwrap"), NoWalls("permissions"), NoWalls("off")):
         wrapped = walls.wrap(folder, Launch(("/usr/bin/true",), {"ANTHROPIC_API_KEY": "canary"}))
         assert "canary" not in " ".join(wrapped.argv)
@@ -232,7 +233,7 @@ def test_no_secret_is_ever_an_argument(bench: "Bench") -> None:
 
 @pytest.mark.linux
 def test_the_root_and_the_home_are_never_mounted(bench: "Bench") -> None:
-    folder = AttemptFolder(bench.folder / "attempt")
+    folder = AttemptFolder(bench.folder / "attempt", EmptyWorkspace())
     tool = Path.home() / ".local" / "bin" / "tool"
     wrapped = Bubblewrap("bwrap").wrap(folder, Launch((str(tool),), {}))
     sources = [wrapped.argv[place + 1] for place, word in enumerate(wrapped.argv) if word in ("--bind", "--ro-bind")]

@@ -34,6 +34,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "outputs": ("outputs", "evaluation", "simulation"),
     "supervisor": ("supervisor", "simulation", "cli", "sweeps"),
     "executors": ("executors", "backends"),
+    "workspaces": ("workspaces", "executors"),
     "backends": ("backends", "executors"),
     "evaluation": ("evaluation", "base", "outputs"),
     "planning": ("planning", "cli", "job"),

@@ -19,9 +19,9 @@ from harness.core.work import Work
 from harness.evaluation.bounded import Bounded
 from harness.job.job import CheckSpec, OutputSpec, PhaseSpec, SessionSpec, Shape
 from harness.outputs.checks import Breakdowns, Checker
-from harness.outputs.freeze import freeze
 from harness.outputs.judge import judge
 from harness.outputs.suspects import Known
+from harness.workspaces.freeze import freeze
 
 SESSION = SessionSpec(
     "command", None, "", "<prompt>", "", (), ("true",), None, None, None, timedelta(seconds=1), None

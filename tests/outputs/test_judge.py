@@ -13,8 +13,8 @@ from harness.core.item_ids import trouble_with
 from harness.core.types import Accepted, Artifact, Item
 from harness.job.job import OutputSpec, PhaseSpec
 from harness.outputs.checks import Checker
-from harness.outputs.freeze import freeze
 from harness.outputs.judge import judge
+from harness.workspaces.freeze import freeze
 from tests.covers import covers
 from tests.outputs.conftest import GOOD, SESSION, Court, outcome_of, reasons_for, why
 

@@ -22,11 +22,11 @@ from harness.core.work import Work
 from harness.evaluation.bounded import Bounded
 from harness.job.job import CheckSpec, OutputSpec, PhaseSpec, SessionSpec
 from harness.outputs.checks import Checker
-from harness.outputs.freeze import freeze
 from harness.outputs.judge import judge
 from harness.prompts.render import render
 from harness.prompts.retry_words import words_of
 from harness.views.reason_words import reasons_text
+from harness.workspaces.freeze import freeze
 
 ENOUGH = 19
 SESSION = SessionSpec(

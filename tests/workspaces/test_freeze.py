@@ -9,9 +9,10 @@ import pytest
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.reason import Reason
+from harness.core.seam import Collected
 from harness.core.types import OutputFault
 from harness.job.job import OutputSpec
-from harness.outputs.freeze import Frozen, freeze
+from harness.workspaces.freeze import freeze
 from tests.outputs.conftest import why
 
 
@@ -33,7 +34,7 @@ DEEP = OutputSpec("a/b/out.json", "array", ".id", ".id", (), None, None)
 FILES = OutputSpec("{id}.md", "files", ".id", ".id", (), None, None)
 
 
-def _reason(frozen: Frozen) -> Reason:
+def _reason(frozen: Collected) -> Reason:
     assert frozen.artifacts == ()
     (fault,) = frozen.output_faults
     return fault.reason

@@ -6,29 +6,20 @@ import stat
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.beneath import opened_file, opened_folder
 from harness.base.reason import Reason, cut_text
+from harness.core.id_forms import are_one
 from harness.core.names import around, file_name_for
+from harness.core.seam import Collected
 from harness.core.types import Artifact, OutputFault
 from harness.job.job import OutputSpec
-from harness.outputs.id_forms import are_one
 
 _MOST_NAMES: Final = 8
 _MOST_ENTRIES: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Frozen:
-    """What a work folder held. The artifacts are durable in the store."""
-
-    artifacts: tuple[Artifact, ...]
-    output_faults: tuple[OutputFault, ...]
-    notes: tuple[str, ...] = ()
 
 
 class _RefusedError(Exception):
@@ -44,7 +35,7 @@ class _RefusedError(Exception):
 
 def freeze(
     work: Path, output: OutputSpec, ids: Sequence[str], store: ArtifactStore, *, most_bytes: int | None = None
-) -> Frozen:
+) -> Collected:
     """Copy the output file, or for shape `files` one file for each of `ids`, into the store.
 
     Never follows a link, never blocks on a pipe. A file that changes meanwhile gives some mixture: the copy is what
@@ -55,15 +46,17 @@ def freeze(
     if output.shape == "files":
         return _freeze_files(work, output, ids, store, most_bytes)
     try:
-        return Frozen((_take(work, output.file, store, most_bytes),), ())
+        return Collected((_take(work, output.file, store, most_bytes),), ())
     except FileNotFoundError:
         fault = _missing(output.file, output.file, work)
     except _RefusedError as refused:
         fault = refused.of(output.file)
-    return Frozen((), (fault,))
+    return Collected((), (fault,))
 
 
-def _freeze_files(work: Path, output: OutputSpec, ids: Sequence[str], store: ArtifactStore, most_bytes: int) -> Frozen:
+def _freeze_files(
+    work: Path, output: OutputSpec, ids: Sequence[str], store: ArtifactStore, most_bytes: int
+) -> Collected:
     artifacts: list[Artifact] = []
     faults: list[OutputFault] = []
     expected = [file_name_for(output.file, id_) for id_ in ids]
@@ -76,7 +69,7 @@ def _freeze_files(work: Path, output: OutputSpec, ids: Sequence[str], store: Art
             faults.append(refused.of(name))
     if not artifacts and not faults:
         faults.append(_missing(output.file, expected[0], work))
-    return Frozen(tuple(artifacts), tuple(faults), _invented(work, output.file, set(expected)))
+    return Collected(tuple(artifacts), tuple(faults), _invented(work, output.file, set(expected)))
 
 
 def _take(work: Path, name: str, store: ArtifactStore, most_bytes: int) -> Artifact:
