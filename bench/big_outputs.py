@@ -67,7 +67,9 @@ def _night(folder: Path, big: int, size: int, small: int) -> tuple[str, ...]:
 def _waits_ms(folder: Path) -> list[float]:
     """For each small session: from its end to the commit that settled it, its start included."""
     with sqlite3.connect(folder / ".harness" / "job" / "ledger.db") as db:
-        rows = db.execute("SELECT started_at, ended_at, duration_s FROM attempts WHERE outcome = 'well'").fetchall()
+        rows = db.execute(
+            "SELECT started_at, ended_at, duration_s FROM attempts WHERE outcome = 'succeeded'"
+        ).fetchall()
     return [
         1000 * ((datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds() - duration)
         for started, ended, duration in rows

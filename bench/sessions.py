@@ -62,7 +62,7 @@ def _played(root: Path, sessions: int, parallel: int) -> tuple[Watched, list[flo
         write_job(folder, MANIFEST.format(parallel=parallel), ids)
         watched = rehearse(folder)
         with closing(sqlite3.connect(folder / ".harness/job.rehearsal/ledger.db")) as db:
-            durations = [row[0] for row in db.execute("SELECT duration_s FROM attempts WHERE outcome = 'well'")]
+            durations = [row[0] for row in db.execute("SELECT duration_s FROM attempts WHERE outcome = 'succeeded'")]
         if len(durations) != sessions:
             raise SystemExit(f"{sessions} sessions were asked for, {len(durations)} ended well")
         return watched, durations

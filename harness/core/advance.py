@@ -91,7 +91,7 @@ def broken_setup(tail: Tail) -> Message | None:
     """Why the prompt or the set-up must be broken, or None: ten whole failures in a row over ten groups, or the same
     denial three times in a row."""
     newest = tail.outcomes[:FRUITLESS]
-    if len(newest) == FRUITLESS and set(newest) == {"whole"} and len(set(tail.groups[:FRUITLESS])) == FRUITLESS:
+    if len(newest) == FRUITLESS and set(newest) == {"failed"} and len(set(tail.groups[:FRUITLESS])) == FRUITLESS:
         return message("groups_failed", groups=FRUITLESS)
     denied = tail.denials[:3]
     if len(denied) == 3 and denied[0] and len(set(denied)) == 1 and len(set(tail.groups[:3])) == 3:

@@ -1,8 +1,8 @@
-"""What is believed of a session's own words: a tool of it can write into its stream as well as the CLI can.
+"""What is accepted of a session's own words: a tool of it can write into its stream as well as the CLI can.
 
 a limit or refusal before any tool was called    at once: it holds or stops everybody
 the same after a tool call, a claim              costs nobody else anything: one start goes ahead, and what that
-                                                 is told before it calls a tool is believed
+                                                 is told before it calls a tool is accepted
 the same claim by one group for the fourth time  the session's own doing
 a model that was neither asked for nor named     nothing of the session is accepted
 a cost                                           at most what a session can cost
@@ -45,15 +45,15 @@ def claims(fault: Fault | None) -> bool:
     return fault is not None and is_claim(fault.kind, fault.blame, fault.evidence)
 
 
-def stays_doubted(told: Fault | None) -> bool:
+def stays_suspected(told: Fault | None) -> bool:
     """Of a breakdown and a claim it stays with the group that it is its own."""
     return told is not None and (told.blame == "host" or claims(told))
 
 
-def as_claim(fault: Fault, *, is_believed: bool) -> Fault:
-    """A claim as it is recorded: nobody's doing while it is believed, then the session's."""
-    detail = f"{fault.detail} ({_CLAIMED if is_believed else _TOO_OFTEN})"
-    return replace(fault, detail=detail, blame=fault.blame if is_believed else "session")
+def as_claim(fault: Fault, *, is_transient: bool) -> Fault:
+    """A claim as it is recorded: nobody's doing while it counts as transient, then the session's."""
+    detail = f"{fault.detail} ({_CLAIMED if is_transient else _TOO_OFTEN})"
+    return replace(fault, detail=detail, blame=fault.blame if is_transient else "session")
 
 
 def of_asked_models(ending: Ending, judgement: Judgement) -> tuple[Ending, Judgement]:

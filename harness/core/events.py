@@ -157,8 +157,9 @@ QueuedWhy = Literal["retry", "again", "repeated", "halved", "alone", "chosen", "
 
 @dataclass(frozen=True, slots=True)
 class GroupQueued:
-    """A group waits. `believed` counts the no-strike faults it was believed, `last_excused` is the attempt of the last
-    of them; `doubted`: it alone broke down, so often that the next breakdown is its own (docs/decisions/0013)."""
+    """A group waits. `no_strike_retries` counts the faults that were taken as transient and cost it no strike;
+    `last_no_strike` is the attempt of the last one. `suspected`: it alone broke down, so often that the next breakdown
+    counts as its own (docs/decisions/0013). Older ledgers have other words for these: core.codec."""
 
     group: int
     phase: int
@@ -167,9 +168,9 @@ class GroupQueued:
     items: tuple[str, ...]
     tries: int
     why: QueuedWhy
-    believed: int = 0
-    last_excused: int | None = None
-    doubted: bool = False
+    no_strike_retries: int = 0
+    last_no_strike: int | None = None
+    suspected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,8 +331,10 @@ class UsageSettled:
     counted_microusd: int | None = None
 
 
-Outcome = Literal["well", "partly", "whole", "excused", "stopped"]
-"""How an attempt counts: every item accepted; some came back; nothing usable; no-strike fault; set-up broken."""
+Outcome = Literal["succeeded", "partial", "failed", "no_strike", "stopped"]
+"""How an attempt counts: every item accepted; some came back; nothing usable; no-strike fault; set-up broken.
+
+Older ledgers have other words: core.codec."""
 
 
 @dataclass(frozen=True, slots=True)

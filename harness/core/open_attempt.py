@@ -26,12 +26,12 @@ class Open:
     batch: BatchRef
     members: tuple[Member, ...]
     tries: int
-    believed: int
-    last_excused: int | None
-    doubted: bool
-    """Its breakdowns are its own: it was doubted before, in other company or alone."""
+    no_strike_retries: int
+    last_no_strike: int | None
+    suspected: bool
+    """Its breakdowns are its own: it was suspected before, in other company or alone."""
     breakdowns: int
-    """How often this machine has broken a session of its first item; 0 while it is believed anyway."""
+    """How often this machine has broken a session of its first item; 0 while it counts as transient anyway."""
     others_withstood: bool
     """Some attempt that started after the first breakdown of those in a row has ended well."""
     others_ended_well: bool

@@ -2,7 +2,7 @@
 
 The one retry rule (design section 5). Good records are accepted at once, whatever became of the session. Of the rest:
 
-    a no-strike fault                      the group again, as it is; believed three times per group
+    a no-strike fault                      the group again, as it is; three times per group
     ended by itself, something came back   a strike for each item rejected or missing; the rest together, with reasons
     cut short, something accepted          nobody is struck; the rest together
     nothing usable (a whole failure)       repeated once per batch, then halved; refused, too long: halved at once
@@ -22,7 +22,7 @@ from harness.base.ids import ItemId
 from harness.base.reason import Reason
 from harness.base.slices import Slice
 from harness.core.advance import BREAKDOWNS
-from harness.core.claims import as_claim, claims, is_held, note_on_cost, of_asked_models, stays_doubted
+from harness.core.claims import as_claim, claims, is_held, note_on_cost, of_asked_models, stays_suspected
 from harness.core.events import (
     AttemptEnded,
     Event,
@@ -49,13 +49,13 @@ from harness.core.rejections import of_fault
 from harness.core.run_events import HoldPlaced
 from harness.core.types import Accepted, BatchRef, Ending, Fault, Judgement, Rejected
 
-BELIEVED = 3
-"""No-strike faults that a group is believed while other attempts end well."""
+NO_STRIKE_RETRIES = 3
+"""No-strike faults of a group that count as transient while other attempts end well."""
 
-MOST_BREAKDOWNS = BELIEVED + BREAKDOWNS
-"""Breakdowns that a group is believed where no other is left to end well: they have stopped a run, and it was launched
-again."""
-MOST_DOUBTED = 3
+MOST_BREAKDOWNS = NO_STRIKE_RETRIES + BREAKDOWNS
+"""Breakdowns of a group that count as transient where no other is left to end well: they have stopped a run, and
+it was launched again."""
+MOST_CHECKS_RAISED = 3
 """Attempts in a row on whose records a check may raise before the check itself is called broken."""
 _DOUBTED = "it has broken down too often to be this machine's doing"
 _NO_STRIKE = ("provider", "host", "operator", "config")
@@ -75,11 +75,11 @@ def settle(
             _again(open_, open_.members, "again", open_.next_group),
             _ended(open_, ending, judgement, broken, "stopped"),
         ]
-    if judgement.doubted_check is not None and not (ending.fault and ending.fault.blame in _NO_STRIKE):
-        return _raised(open_, ending, judgement, judgement.doubted_check)
-    fault = _believed_or_not(open_, ending.fault)
-    if fault is not None and fault.blame == "session" and stays_doubted(ending.fault):
-        open_ = replace(open_, doubted=True)
+    if judgement.raised_check is not None and not (ending.fault and ending.fault.blame in _NO_STRIKE):
+        return _raised(open_, ending, judgement, judgement.raised_check)
+    fault = _transient_or_not(open_, ending.fault)
+    if fault is not None and fault.blame == "session" and stays_suspected(ending.fault):
+        open_ = replace(open_, suspected=True)
     told = ending.facts.model or ""
     accepted = _accept(open_.attempt, open_.batch, open_.members, judgement, slices, model=told)
     rest = [member for member in open_.members if not isinstance(judgement.verdicts[member.id], Accepted)]
@@ -99,7 +99,7 @@ def recover(
     Nobody is struck and nothing is charged; items that are rejected again stay as they are. `members` have failed, or
     wait for another try.
     """
-    if judgement.broken_check is not None or judgement.doubted_check is not None:
+    if judgement.broken_check is not None or judgement.raised_check is not None:
         return []
     events = _accept(attempt, batch, members, judgement, slices)
     return [replace(event, rejudged=True) if isinstance(event, ItemAccepted) else event for event in events]
@@ -107,10 +107,12 @@ def recover(
 
 def _broken_check(open_: Open, judgement: Judgement) -> Fault | None:
     """The check that is broken: that fails on a record known to be good, or for the third attempt in a row."""
-    doubted = judgement.doubted_check
-    if judgement.broken_check is not None or doubted is None or open_.checks_raised + 1 < MOST_DOUBTED:
+    raised = judgement.raised_check
+    if judgement.broken_check is not None or raised is None or open_.checks_raised + 1 < MOST_CHECKS_RAISED:
         return judgement.broken_check
-    return replace(doubted, kind=FaultKind.BROKEN_CHECK, detail=f"{doubted.detail} (in {MOST_DOUBTED} groups in a row)")
+    return replace(
+        raised, kind=FaultKind.BROKEN_CHECK, detail=f"{raised.detail} (in {MOST_CHECKS_RAISED} groups in a row)"
+    )
 
 
 def _raised(open_: Open, ending: Ending, judgement: Judgement, fault: Fault) -> list[Event]:
@@ -120,30 +122,30 @@ def _raised(open_: Open, ending: Ending, judgement: Judgement, fault: Fault) -> 
     return [
         *settled.returned(),
         _usage(open_, ending),
-        replace(again, believed=open_.believed, last_excused=open_.last_excused),
-        _ended(open_, ending, judgement, fault, "excused"),
+        replace(again, no_strike_retries=open_.no_strike_retries, last_no_strike=open_.last_no_strike),
+        _ended(open_, ending, judgement, fault, "no_strike"),
     ]
 
 
-def _believed_or_not(open_: Open, fault: Fault | None) -> Fault | None:
+def _transient_or_not(open_: Open, fault: Fault | None) -> Fault | None:
     """A no-strike fault that only this group meets, time after time, is the session's own.
 
     Of a breakdown it stays so: when what breaks a session is all that is left, no others can end well any more.
     A claim needs no others: each of its sessions had been answered before it called a tool.
     """
     if fault is not None and claims(fault):
-        return as_claim(fault, is_believed=open_.believed < BELIEVED and not open_.doubted)
-    if fault is None or not _may_be_doubted(fault):
+        return as_claim(fault, is_transient=open_.no_strike_retries < NO_STRIKE_RETRIES and not open_.suspected)
+    if fault is None or not _may_be_suspected(fault):
         return fault
-    if fault.blame == "host" and (open_.doubted or open_.others_withstood or open_.breakdowns >= MOST_BREAKDOWNS):
+    if fault.blame == "host" and (open_.suspected or open_.others_withstood or open_.breakdowns >= MOST_BREAKDOWNS):
         return replace(fault, blame="session", detail=f"{fault.detail} ({_DOUBTED})")
-    if open_.believed < BELIEVED or not open_.others_ended_well:
+    if open_.no_strike_retries < NO_STRIKE_RETRIES or not open_.others_ended_well:
         return fault
-    detail = f"{fault.detail} (believed {open_.believed} times; other sessions ended well in between)"
+    detail = f"{fault.detail} (retried {open_.no_strike_retries} times; other sessions ended well in between)"
     return replace(fault, blame="session", detail=detail)
 
 
-def _may_be_doubted(fault: Fault) -> bool:
+def _may_be_suspected(fault: Fault) -> bool:
     """A lost supervisor, a machine asleep or full, and the account's limit are no session's doing, but as a claim."""
     if claims(fault):
         return True
@@ -199,7 +201,7 @@ class _Rest:
         if self.fault is not None and self.fault.kind == FaultKind.NO_INPUT:
             return self._without_input(self.fault)
         if self.fault is not None and self.fault.blame in _NO_STRIKE:
-            return [*self.returned(), self._believed_again()]
+            return [*self.returned(), self._retried()]
         if self._is_whole_failure():
             return self._whole_failure()
         if self.fault is not None and self.has_accepted:
@@ -210,10 +212,10 @@ class _Rest:
         if self.fault is not None and self._stops(self.fault):
             return "stopped"
         if self.fault is not None and self.fault.blame in _NO_STRIKE:
-            return "excused"
+            return "no_strike"
         if not self.members:
-            return "well"
-        return "whole" if self._is_whole_failure() else "partly"
+            return "succeeded"
+        return "failed" if self._is_whole_failure() else "partial"
 
     def _stops(self, fault: Fault) -> bool:
         return (fault.blame == "config" and not claims(fault)) or fault.kind == FaultKind.DISK
@@ -238,16 +240,17 @@ class _Rest:
         verdict = self.judgement.verdicts[member.id]
         return isinstance(verdict, Rejected) and verdict.missing
 
-    def _believed_again(self) -> GroupQueued:
-        """A provider's or the host's fault uses up one belief, unless it is certain that it is nobody's here."""
+    def _retried(self) -> GroupQueued:
+        """A provider's or the host's fault counts as one retry, unless it is certain that it is nobody's here."""
         open_, fault = self.open_, self.fault
         again = _again(open_, self.members, "again", open_.next_group)
-        uses_belief = fault is not None and _may_be_doubted(fault) and not (claims(fault) and self.is_confirmed)
-        if not uses_belief:
-            return replace(again, believed=open_.believed, last_excused=open_.last_excused)
-        believed = open_.believed + 1
-        behind_the_others = open_.tries + int(believed >= BELIEVED)  # they get done, and then it can be doubted
-        return replace(again, tries=behind_the_others, believed=believed, last_excused=open_.attempt)
+        counts_retry = fault is not None and _may_be_suspected(fault) and not (claims(fault) and self.is_confirmed)
+        if not counts_retry:
+            return replace(again, no_strike_retries=open_.no_strike_retries, last_no_strike=open_.last_no_strike)
+        no_strike_retries = open_.no_strike_retries + 1
+        behind = int(no_strike_retries >= NO_STRIKE_RETRIES)  # the others end first, then it can be suspected
+        again = replace(again, tries=open_.tries + behind)
+        return replace(again, no_strike_retries=no_strike_retries, last_no_strike=open_.attempt)
 
     def _without_input(self, fault: Fault) -> list[Event]:
         """Items whose file is gone fail, each alone; the others go again as if nothing had been."""
@@ -348,7 +351,7 @@ def _again(
         items,
         open_.tries if tries is None else tries,
         why,
-        doubted=open_.doubted,
+        suspected=open_.suspected,
     )
 
 

@@ -175,7 +175,7 @@ class Judgement:
     notes: tuple[str, ...] = ()
     broken_check: Fault | None = None
     """A check itself is broken (blame config): nothing may be concluded."""
-    doubted_check: Fault | None = None
+    raised_check: Fault | None = None
     """A check raised on every record that it could have accepted, and no record is known on which it works."""
 
     def is_complete(self) -> bool:

@@ -75,7 +75,7 @@ def _told(trial: Job) -> Finding:
         return Finding("live", "broken", "no session was started")
     fault, detail = last.fault, last.detail
     cost = f"{money(last.charged_microusd or 0)}, {last.duration_s or 0:.1f} s"
-    if last.outcome == "well":
+    if last.outcome == "succeeded":
         return Finding("live", "ok", clean(f"{last.model} answered and wrote its file ({cost})"))
     says = next((each.says for each in ALL_ROWS if each.kind == fault), "its record was not as asked")
     told = f"{says}: {shorten(detail, 200)}" if detail else says

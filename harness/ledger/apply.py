@@ -102,8 +102,8 @@ def _group_queued(db: sqlite3.Connection, seq: int, time: str, event: e.GroupQue
     late = bool(late) or event.why == "reopened"
     _insert_group(db, event, late=late, state="ready")
     db.execute(
-        "UPDATE groups SET believed = ?, last_excused = ?, doubted = ? WHERE id = ?",
-        (event.believed, event.last_excused, event.doubted, event.group),
+        "UPDATE groups SET no_strike_retries = ?, last_no_strike = ?, suspected = ? WHERE id = ?",
+        (event.no_strike_retries, event.last_no_strike, event.suspected, event.group),
     )
 
 
@@ -111,11 +111,11 @@ def _split_chosen(db: sqlite3.Connection, event: e.GroupQueued, ref: tuple[int, 
     """A queued group is cut in two: the chosen items leave it; both halves keep its state and its needs."""
     wanted = set(event.items)
     rows = db.execute(
-        "SELECT id, items, state, believed, last_excused, doubted, why FROM groups"
+        "SELECT id, items, state, no_strike_retries, last_no_strike, suspected, why FROM groups"
         " WHERE phase = ? AND number = ? AND part = ? AND state IN ('waiting', 'ready')",
         ref,
     ).fetchall()
-    for group, items_text, state, believed, excused, doubted, why in rows:
+    for group, items_text, state, no_strike_retries, no_strike, suspected, why in rows:
         items = json.loads(items_text)
         if wanted <= set(items):
             rest = [item for item in items if item not in wanted]
@@ -124,7 +124,7 @@ def _split_chosen(db: sqlite3.Connection, event: e.GroupQueued, ref: tuple[int, 
                 "INSERT INTO groups VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
                 (
                     *(event.group, *ref, to_json(list(event.items)), event.tries),
-                    *(believed, excused, doubted, late, why, state),
+                    *(no_strike_retries, no_strike, suspected, late, why, state),
                 ),
             )
             db.execute("INSERT INTO needs SELECT phase, number, ? FROM needs WHERE group_id = ?", (event.group, group))
@@ -248,7 +248,7 @@ def _attempt_ended(db: sqlite3.Connection, seq: int, time: str, event: e.Attempt
     )
     if event.blame == "provider" and not is_claim(event.fault, event.blame, event.evidence):
         db.execute("UPDATE job SET provider_faults_in_a_row = provider_faults_in_a_row + 1")
-    elif event.outcome in ("well", "partly", "whole"):
+    elif event.outcome in ("succeeded", "partial", "failed"):
         db.execute("UPDATE job SET provider_faults_in_a_row = 0")
         db.execute(
             "UPDATE phases SET fruitless = CASE WHEN has_accepted THEN 0 ELSE fruitless + 1 END"

@@ -52,7 +52,7 @@ def tail(db: sqlite3.Connection) -> Tail:
     """The last ten strike-worthy attempts of this run, newest first."""
     rows = db.execute(
         """SELECT outcome, items, CASE WHEN fault = 'denied' THEN detail ELSE '' END FROM attempts
-           WHERE run = (SELECT run FROM job) AND outcome IN ('well', 'partly', 'whole')
+           WHERE run = (SELECT run FROM job) AND outcome IN ('succeeded', 'partial', 'failed')
            ORDER BY ended_seq DESC LIMIT 10"""
     ).fetchall()
     return Tail([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
@@ -61,7 +61,8 @@ def tail(db: sqlite3.Connection) -> Tail:
 def newest_ended(db: sqlite3.Connection) -> list[Ended]:
     """The ended ones among the last 300 attempts, if they are of this run; newest end first."""
     rows = db.execute(
-        """SELECT started_seq, ended_seq, outcome = 'excused' AND blame = 'host', fault || ': ' || detail FROM attempts
+        """SELECT started_seq, ended_seq, outcome = 'no_strike' AND blame = 'host', fault || ': ' || detail
+           FROM attempts
            WHERE id > (SELECT next_attempt FROM job) - 300 AND run = (SELECT run FROM job) AND ended_seq IS NOT NULL
            ORDER BY ended_seq DESC"""
     ).fetchall()

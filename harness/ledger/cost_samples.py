@@ -10,7 +10,7 @@ def samples(db: sqlite3.Connection) -> list[Sample]:
     rows = db.execute(
         """SELECT phase, count(*), sum(charged_microusd), sum(1.0 * charged_microusd * charged_microusd),
                   sum(duration_s), sum(duration_s * duration_s)
-           FROM attempts WHERE outcome IN ('well', 'partly', 'whole') GROUP BY phase"""
+           FROM attempts WHERE outcome IN ('succeeded', 'partial', 'failed') GROUP BY phase"""
     ).fetchall()
     settled = dict(
         db.execute(
@@ -18,7 +18,7 @@ def samples(db: sqlite3.Connection) -> list[Sample]:
                  SELECT phase FROM items WHERE state = 'failed'
                  UNION ALL
                  SELECT accepted.phase FROM accepted JOIN attempts ON attempts.id = accepted.attempt
-                 WHERE attempts.outcome IN ('well', 'partly', 'whole')
+                 WHERE attempts.outcome IN ('succeeded', 'partial', 'failed')
                ) GROUP BY phase"""
         ).fetchall()
     )

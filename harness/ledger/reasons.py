@@ -30,7 +30,7 @@ def commonest(db: sqlite3.Connection, phase: str) -> Commonest | None:
     """Of the last attempts of this run at the phase; None when none of them has a reason."""
     rows = db.execute(
         """SELECT a.fault, a.detail, a.items, a.phase FROM attempts a JOIN phases p ON p.phase = a.phase
-           WHERE p.name = ? AND a.run = (SELECT run FROM job) AND a.ended_seq IS NOT NULL AND a.outcome != 'well'
+           WHERE p.name = ? AND a.run = (SELECT run FROM job) AND a.ended_seq IS NOT NULL AND a.outcome != 'succeeded'
            ORDER BY a.id DESC LIMIT ?""",
         (phase, _LATEST),
     ).fetchall()

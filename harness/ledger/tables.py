@@ -88,8 +88,8 @@ CREATE TABLE numbers(
 
 CREATE TABLE groups(
     id INTEGER PRIMARY KEY, phase INTEGER NOT NULL, number INTEGER NOT NULL, part INTEGER NOT NULL,
-    items TEXT NOT NULL, tries INTEGER NOT NULL, believed INTEGER NOT NULL, last_excused INTEGER,
-    doubted INTEGER NOT NULL DEFAULT 0,
+    items TEXT NOT NULL, tries INTEGER NOT NULL, no_strike_retries INTEGER NOT NULL, last_no_strike INTEGER,
+    suspected INTEGER NOT NULL DEFAULT 0,
     late INTEGER NOT NULL, why TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('waiting', 'ready', 'running', 'closed')), parked INTEGER NOT NULL
 ) STRICT;
@@ -114,7 +114,7 @@ CREATE TABLE attempts(
     cli_version TEXT, outputs TEXT, invented TEXT, notes TEXT, evidence TEXT
 ) STRICT;
 CREATE INDEX attempts_running ON attempts(id) WHERE ended_seq IS NULL;
-CREATE INDEX attempts_counted ON attempts(run, ended_seq) WHERE outcome IN ('well', 'partly', 'whole');
+CREATE INDEX attempts_counted ON attempts(run, ended_seq) WHERE outcome IN ('succeeded', 'partial', 'failed');
 
 CREATE TABLE attempt_items(
     phase INTEGER NOT NULL, item TEXT NOT NULL, attempt INTEGER NOT NULL,

@@ -17,14 +17,14 @@ from harness.base.reason import Reason
 from harness.core.evidence import Fetches
 from harness.core.fault_kinds import FaultKind
 from harness.core.id_forms import Ids
-from harness.core.settle import MOST_DOUBTED
+from harness.core.settle import MOST_CHECKS_RAISED
 from harness.core.types import Fault, Item, Json
 from harness.core.work import Work
 from harness.evaluation.bounded import Bounded, BoundedError
 from harness.evaluation.check_program import CommandError, run_command
 from harness.evaluation.check_sandbox import OF_A_BOX, cure
 from harness.job.job import CheckSpec
-from harness.outputs.suspects import BrokenCheckError, DoubtedCheckError, Known, Raised, Reasons, Records, suspects
+from harness.outputs.suspects import BrokenCheckError, Known, Raised, RaisedCheckError, Reasons, Records, suspects
 
 JQ_S: Final = 10.0
 SCHEMA_S: Final = 10.0
@@ -74,7 +74,7 @@ class Breakdowns:
     def was_slow(self, place: tuple[int, int]) -> bool:
         """It ran out of time, and nothing shows that it works: True when that is enough."""
         self._slow[place] += 1
-        return self._slow[place] >= MOST_DOUBTED
+        return self._slow[place] >= MOST_CHECKS_RAISED
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,17 +153,17 @@ class Checker:
             self._is_broken(place, check, error)
 
     def _must_not_be_barred(self, check: CheckSpec, raised: Iterable[Raised], reasons: Reasons) -> None:
-        """DoubtedCheckError when the box kept the check from something at a record, whatever it says of others: that is
+        """RaisedCheckError when the box kept the check from something at a record, whatever it says of others: that is
         no record's doing."""
         for error in raised:
             if error.barred is not None:
                 detail = f"{name_of(check)} raised: {error.message}{self._cure(check, error)}"
-                raise DoubtedCheckError(
+                raise RaisedCheckError(
                     Fault(FaultKind.CHECK_RAISED, "config", detail[:1000], evidence=_told(check, error)), reasons
                 )
 
     def _must_work(self, place: tuple[int, int], check: CheckSpec, error: Raised, reasons: Reasons) -> None:
-        """BrokenCheckError when it raises at a record known to be good too, DoubtedCheckError when none is known.
+        """BrokenCheckError when it raises at a record known to be good too, RaisedCheckError when none is known.
 
         One that this run has seen it let pass, else one that was accepted before.
         """
@@ -174,7 +174,7 @@ class Checker:
                 self._is_broken(place, check, error)
             why = f"{error.message}{self._cure(check, error)}"
             detail = f"{name_of(check)} raised, and no record is known yet on which it works: {why}"
-            raise DoubtedCheckError(
+            raise RaisedCheckError(
                 Fault(FaultKind.CHECK_RAISED, "config", detail[:1000], evidence=_told(check, error)), reasons
             )
         asked = replace(self, work=replace(self.work, items=(known.item,)))

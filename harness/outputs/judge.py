@@ -26,7 +26,7 @@ from harness.outputs.checks import Checker
 from harness.outputs.derived_items import Joined, Made, make
 from harness.outputs.match import Matched, match
 from harness.outputs.parse import NO_BOUND, Parsed, Unparsed, most_records, parse
-from harness.outputs.suspects import BrokenCheckError, DoubtedCheckError, Reasons
+from harness.outputs.suspects import BrokenCheckError, RaisedCheckError, Reasons
 
 _MOST_REASONS: Final = 20
 _MOST_CHARACTERS: Final = 500
@@ -94,13 +94,13 @@ def judge_here(
         rejected = checker.run(for_checks(work.output, matched.records, store))
         rest = {item: group for item, group in matched.records.items() if item not in rejected}
         made = make(making, rest, checker.bounded, checker.variables, joined)
-    except DoubtedCheckError as doubted:
-        answered = matched.missing.keys() | matched.rejected.keys() | doubted.reasons.keys()
+    except RaisedCheckError as suspected:
+        answered = matched.missing.keys() | matched.rejected.keys() | suspected.reasons.keys()
         judged = replace(work, items=tuple(item for item in work.items if item.id in answered))
         not_judged: dict[ItemId, Verdict] = {item.id: Rejected(()) for item in work.items}
-        verdicts = not_judged | _verdicts(judged, matched, doubted.reasons, None)
+        verdicts = not_judged | _verdicts(judged, matched, suspected.reasons, None)
         notes = tuple(matched.notes)
-        return Judgement(verdicts, _usable(matched), matched.invented, notes, doubted_check=doubted.fault)
+        return Judgement(verdicts, _usable(matched), matched.invented, notes, raised_check=suspected.fault)
     except BrokenCheckError as broken:
         nothing = Rejected(())
         verdicts = {item.id: nothing for item in work.items}

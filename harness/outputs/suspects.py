@@ -43,7 +43,7 @@ class BrokenCheckError(Exception):
         self.fault = fault
 
 
-class DoubtedCheckError(Exception):
+class RaisedCheckError(Exception):
     """A check raised, and no record is known on which it works, or none is to blame; `reasons` are what is known of
     items all the same."""
 

@@ -16,7 +16,7 @@ from harness.evaluation.bounded import Bounded
 from harness.job.job import Job, PhaseSpec
 from harness.outputs.checks import Checker
 from harness.outputs.judge import for_checks
-from harness.outputs.suspects import BrokenCheckError, DoubtedCheckError
+from harness.outputs.suspects import BrokenCheckError, RaisedCheckError
 from harness.planning.later_phases import foresee
 from harness.samples.records import SampleError, SampleSpec, sampled, synthetic
 
@@ -59,7 +59,7 @@ def _tried(job: Job, phase: PhaseSpec, items: Sequence[Item], bounded: Bounded, 
     checker = Checker(Work(phase, BatchRef(phase.number, 1), tuple(items)), bounded, dict[str, Json](job.vars))
     try:
         rejected = checker.run(for_checks(phase.output, records, store))
-    except DoubtedCheckError as error:
+    except RaisedCheckError as error:
         if has_scene and "barred" not in (error.fault.evidence or {}):
             return Tried(phase.name, 0, untried=f"made-up records say nothing of the scene's ({error.fault.detail})")
         return Tried(phase.name, len(records), broken=error.fault.detail)

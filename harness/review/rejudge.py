@@ -263,7 +263,7 @@ async def _judged_again(run: RunContext, rejected: Sequence[Rejected]) -> AsyncI
         past = replace(whole, items=items)
         work = _work(run, past, entry_queries.last_seq(run.ledger.db) + 1)
         judgement = await verdicts_on(run, work, _produced(run, past))
-        if judgement.doubted_check is not None and may_wait:  # the others may show that the check works
+        if judgement.raised_check is not None and may_wait:  # the others may show that the check works
             queue.append((whole, False))
             continue
         _refuse_broken_check(judgement)
@@ -291,7 +291,7 @@ async def _doubts(run: RunContext, wanted: Sequence[ItemId] | None) -> AsyncIter
 
 def _refuse_broken_check(judgement: Judgement) -> None:
     """Or one that is only doubted: here a person waits, who can look at it."""
-    broken = judgement.broken_check or judgement.doubted_check
+    broken = judgement.broken_check or judgement.raised_check
     if broken is not None:
         raise BrokenSetupError(broken.detail, hint="mend that, then ask again")
 

@@ -130,7 +130,7 @@ def _settle(
 ) -> AttemptEnded:
     open_ = open_attempt(run.ledger.db, attempt, run.job.strikes)
     open_ = replace(open_, most_microusd=most_cost(run.job, run.job.phase(open_.batch.phase)))
-    if judgement.doubted_check is not None:
+    if judgement.raised_check is not None:
         open_ = replace(open_, checks_raised=checks_raised(run.ledger.db, open_.batch.phase))
     events = settle(open_, ending, judgement, spans, run.clock.now())
     with run.ledger.transaction() as transaction:

@@ -205,10 +205,10 @@ class Words:
 
 
 _ENDED = {
-    "well": "well",
-    "partly": "with items not accepted",
-    "whole": "with nothing usable",
-    "excused": "excused",
+    "succeeded": "with every item accepted",
+    "partial": "with items not accepted",
+    "failed": "with nothing usable",
+    "no_strike": "without a strike",
     "stopped": "and stopped the run",
 }
 

@@ -16,7 +16,7 @@ from harness.core.fault_kinds import FaultKind
 from harness.core.faults import classify, consequence
 from harness.core.open_attempt import Open
 from harness.core.run_events import HoldPlaced
-from harness.core.settle import BELIEVED, settle
+from harness.core.settle import NO_STRIKE_RETRIES, settle
 from harness.core.symptoms import RateLimit, Symptoms
 from harness.core.types import Ending, Fault, Judgement, SessionFacts
 from tests.core.settling import GOOD, MISSING, NOW, an_attempt, failed, queued, struck
@@ -78,16 +78,16 @@ def test_a_word_before_any_tool_call_is_believed_at_once(word: str) -> None:
 def test_a_word_after_a_tool_call_costs_nobody_anything(word: str) -> None:
     events = events_of(an_attempt([0, 0]), told(word, used_tools=True))
     assert not is_held(events)
-    assert end(events).outcome == "excused"
+    assert end(events).outcome == "no_strike"
     assert struck(events) == []
     assert queued(events) == [("again", ("i0", "i1"))]
 
 
 @pytest.mark.parametrize("word", WORDS)
 def test_the_same_group_is_believed_three_times_and_then_it_is_its_own_doing(word: str) -> None:
-    last = events_of(an_attempt([0], believed=BELIEVED - 1), told(word, used_tools=True))
-    assert (again(last).believed, again(last).last_excused) == (BELIEVED, 7)
-    events = events_of(an_attempt([0], believed=BELIEVED), told(word, used_tools=True))
+    last = events_of(an_attempt([0], no_strike_retries=NO_STRIKE_RETRIES - 1), told(word, used_tools=True))
+    assert (again(last).no_strike_retries, again(last).last_no_strike) == (NO_STRIKE_RETRIES, 7)
+    events = events_of(an_attempt([0], no_strike_retries=NO_STRIKE_RETRIES), told(word, used_tools=True))
     assert struck(events) == ["i0"]
     assert end(events).blame == "session"
     assert not is_held(events)
@@ -95,13 +95,15 @@ def test_the_same_group_is_believed_three_times_and_then_it_is_its_own_doing(wor
 
 def test_a_claim_that_others_have_met_already_uses_up_no_belief() -> None:
     held = replace(an_attempt([0]), held_until=NOW + timedelta(hours=1))
-    assert again(events_of(held, told("usage_limit", used_tools=True))).believed == 0
+    assert again(events_of(held, told("usage_limit", used_tools=True))).no_strike_retries == 0
     over = replace(an_attempt([0]), held_until=NOW - timedelta(hours=1))
-    assert again(events_of(over, told("usage_limit", used_tools=True))).believed == 1
+    assert again(events_of(over, told("usage_limit", used_tools=True))).no_strike_retries == 1
 
 
 def test_a_limit_that_no_tool_can_have_told_is_never_doubted() -> None:
-    events = events_of(an_attempt([0], believed=9, others_well=True), told(FaultKind.USAGE_LIMIT, used_tools=False))
+    events = events_of(
+        an_attempt([0], no_strike_retries=9, others_well=True), told(FaultKind.USAGE_LIMIT, used_tools=False)
+    )
     assert is_held(events)
     assert struck(events) == []
 

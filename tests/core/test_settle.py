@@ -128,17 +128,19 @@ def test_alone_a_whole_failure_is_the_items_strike() -> None:
 
 
 def test_a_no_strike_fault_is_believed_three_times_while_others_end_well() -> None:
-    for believed, others_well, is_believed in [(2, True, True), (3, False, True), (3, True, False)]:
-        attempt = an_attempt([0], believed=believed, others_well=others_well)
+    for no_strike_retries, others_well, is_transient in [(2, True, True), (3, False, True), (3, True, False)]:
+        attempt = an_attempt([0], no_strike_retries=no_strike_retries, others_well=others_well)
         events = settled(attempt, [MISSING], a_fault(FaultKind.CRASHED, "host"))
-        assert (struck(events) == []) == is_believed
+        assert (struck(events) == []) == is_transient
 
 
 def test_a_group_that_was_believed_three_times_goes_behind_the_others() -> None:
     """Else it would be first in the queue for ever, and the others never get the chance to prove that all is well."""
     tries = []
-    for believed in range(4):
-        events = settled(an_attempt([0], believed=believed), [MISSING], a_fault(FaultKind.CRASHED, "host"))
+    for no_strike_retries in range(4):
+        events = settled(
+            an_attempt([0], no_strike_retries=no_strike_retries), [MISSING], a_fault(FaultKind.CRASHED, "host")
+        )
         tries += [event.tries for event in events if isinstance(event, GroupQueued)]
     assert tries == [0, 0, 1, 1]
 
@@ -160,45 +162,49 @@ def test_a_group_that_was_refused_is_cut_and_told_nothing() -> None:
 
 def test_a_group_whose_breakdowns_were_doubted_stays_doubted_with_all_that_comes_of_it() -> None:
     """What breaks sessions may be all that is left: then no other can end well any more, and it would go for ever."""
-    attempt = an_attempt([0, 0], believed=3, others_well=True)
+    attempt = an_attempt([0, 0], no_strike_retries=3, others_well=True)
     for repeated, why in ((False, ["repeated"]), (True, ["halved", "halved"])):
         events = settled(replace(attempt, batch_repeated=repeated), [MISSING] * 2, a_fault(FaultKind.CRASHED, "host"))
         again = [event for event in events if isinstance(event, GroupQueued)]
-        assert [(event.why, event.doubted, event.believed) for event in again] == [(each, True, 0) for each in why]
-    assert struck(settled(an_attempt([0], doubted=True), [MISSING], a_fault(FaultKind.CRASHED, "host"))) == ["i0"]
-    failed = settled(an_attempt([2], doubted=True), [MISSING], a_fault(FaultKind.CRASHED, "host"))
+        assert [(event.why, event.suspected, event.no_strike_retries) for event in again] == [
+            (each, True, 0) for each in why
+        ]
+    assert struck(settled(an_attempt([0], suspected=True), [MISSING], a_fault(FaultKind.CRASHED, "host"))) == ["i0"]
+    failed = settled(an_attempt([2], suspected=True), [MISSING], a_fault(FaultKind.CRASHED, "host"))
     assert [event.item for event in failed if isinstance(event, ItemFailed)] == ["i0"]
 
 
 def test_who_breaks_down_while_others_withstand_it_is_the_cause() -> None:
     """The others may all be done before the third time: what they did since the first one counts too."""
-    attempt = an_attempt([0], believed=3, withstood=True)
+    attempt = an_attempt([0], no_strike_retries=3, withstood=True)
     assert struck(settled(attempt, [MISSING], a_fault(FaultKind.CRASHED, "host"))) == ["i0"]
     assert struck(settled(attempt, [MISSING], a_fault(FaultKind.OVERLOADED, "provider"))) == []
 
 
 def test_who_goes_on_breaking_down_after_that_has_stopped_a_run_is_the_cause() -> None:
     """When all others are done, no other can end well; that somebody launched again says that the machine is well."""
-    for breakdowns, is_believed in ((MOST_BREAKDOWNS - 1, True), (MOST_BREAKDOWNS, False)):
+    for breakdowns, is_transient in ((MOST_BREAKDOWNS - 1, True), (MOST_BREAKDOWNS, False)):
         events = settled(
-            an_attempt([0], believed=9, breakdowns=breakdowns), [MISSING], a_fault(FaultKind.CRASHED, "host")
+            an_attempt([0], no_strike_retries=9, breakdowns=breakdowns), [MISSING], a_fault(FaultKind.CRASHED, "host")
         )
-        assert (struck(events) == []) == is_believed
+        assert (struck(events) == []) == is_transient
     of_others = settled(
-        an_attempt([0], believed=99, breakdowns=99), [MISSING], a_fault(FaultKind.OVERLOADED, "provider")
+        an_attempt([0], no_strike_retries=99, breakdowns=99), [MISSING], a_fault(FaultKind.OVERLOADED, "provider")
     )
     assert struck(of_others) == []
 
 
 def test_what_the_provider_does_to_a_doubted_group_is_believed_as_always() -> None:
-    events = settled(an_attempt([0], doubted=True), [MISSING], a_fault(FaultKind.OVERLOADED, "provider"))
+    events = settled(an_attempt([0], suspected=True), [MISSING], a_fault(FaultKind.OVERLOADED, "provider"))
     assert struck(events) == []
-    assert [(event.doubted, event.believed) for event in events if isinstance(event, GroupQueued)] == [(True, 1)]
+    assert [(event.suspected, event.no_strike_retries) for event in events if isinstance(event, GroupQueued)] == [
+        (True, 1)
+    ]
 
 
 @pytest.mark.parametrize("kind", [FaultKind.SUPERVISOR_LOST, FaultKind.USAGE_LIMIT])
 def test_the_loss_of_the_supervisor_and_the_accounts_limit_are_believed_for_ever(kind: FaultKind) -> None:
-    attempt = an_attempt([0], believed=9, others_well=True)
+    attempt = an_attempt([0], no_strike_retries=9, others_well=True)
     blame: Blame = "host" if kind == FaultKind.SUPERVISOR_LOST else "provider"
     assert struck(settled(attempt, [MISSING], a_fault(kind, blame))) == []
 
@@ -219,21 +225,21 @@ def test_a_check_that_raises_where_none_is_known_to_work_costs_no_strike_and_is_
     attempt = replace(an_attempt([2, 2], allowed=3), checks_raised=before)
     odd = Rejected((Reason("check_raised", {"message": "x"}),))
     verdicts: dict[ItemId, Verdict] = {ItemId("i0"): odd, ItemId("i1"): MISSING}
-    judgement = Judgement(verdicts, True, doubted_check=a_fault(FaultKind.CHECK_RAISED, "config"))
+    judgement = Judgement(verdicts, True, raised_check=a_fault(FaultKind.CHECK_RAISED, "config"))
     events = settle(attempt, Ending((), (), None, SessionFacts(), timedelta(0)), judgement, {}, NOW)
     assert not struck(events) and not failed(events)
     (again,) = [event for event in events if isinstance(event, GroupQueued)]
     (ended,) = [event for event in events if isinstance(event, AttemptEnded)]
     assert (again.items, again.why) == (("i0", "i1"), "again")
     assert (again.tries, ended.fault, ended.outcome) == (
-        (0, "broken_check", "stopped") if stops else (1, "check_raised", "excused")
+        (0, "broken_check", "stopped") if stops else (1, "check_raised", "no_strike")
     )
     assert [event.item for event in events if isinstance(event, ItemReturned)] == ([] if stops else ["i0"])
 
 
 def test_a_limit_is_held_for_also_when_a_check_raised() -> None:
     attempt = an_attempt([0])
-    judgement = Judgement({ItemId("i0"): BAD}, True, doubted_check=a_fault(FaultKind.CHECK_RAISED, "config"))
+    judgement = Judgement({ItemId("i0"): BAD}, True, raised_check=a_fault(FaultKind.CHECK_RAISED, "config"))
     ending = Ending((), (), a_fault(FaultKind.USAGE_LIMIT, "provider"), SessionFacts(), timedelta(0))
     events = settle(attempt, ending, judgement, {}, NOW)
     assert any(isinstance(event, HoldPlaced) for event in events) and not struck(events)
@@ -330,7 +336,9 @@ def test_only_this_module_accepts_strikes_and_fails() -> None:
 
 
 def test_H01_a_full_disk_strikes_nobody_however_often_and_stops_the_job() -> None:
-    events = settled(an_attempt([0, 0], believed=9, others_well=True), [GOOD, MISSING], a_fault(FaultKind.DISK, "host"))
+    events = settled(
+        an_attempt([0, 0], no_strike_retries=9, others_well=True), [GOOD, MISSING], a_fault(FaultKind.DISK, "host")
+    )
     assert [event.item for event in events if isinstance(event, ItemAccepted)] == ["i0"]
     assert struck(events) == []
     assert queued(events) == [("again", ("i1",))]

@@ -366,12 +366,12 @@ def test_what_the_box_kept_a_check_from_is_no_items_doing(bench: Bench, tmp_path
     trouble = {"id": "A2", "n": 2, "do": "socket.create_connection(('127.0.0.1', 1))"}
     with closing(bounded):
         judged = court.judge([{"id": "A1"}, trouble, {"id": "A3"}])
-        assert judged.doubted_check is not None and judged.broken_check is None
+        assert judged.raised_check is not None and judged.broken_check is None
         assert outcome_of(judged) == {"A1": [], "A2": [], "A3": [Reason.of_check("no")]}
-        assert judged.doubted_check.detail.endswith(cure("network"))
-        assert judged.doubted_check.evidence["barred"] == "network"
+        assert judged.raised_check.detail.endswith(cure("network"))
+        assert judged.raised_check.evidence["barred"] == "network"
         judged = court.judge([{"id": "A1"}, {**trouble, "do": "1 / 0"}, {"id": "A3"}])
-        assert judged.doubted_check is None and isinstance(judged.verdicts[ItemId("A1")], Accepted)
+        assert judged.raised_check is None and isinstance(judged.verdicts[ItemId("A1")], Accepted)
         assert "ZeroDivisionError" in reasons_for(judged, "A2")[0].facts["message"]
 
 

@@ -28,10 +28,10 @@ def _one_attempt(attempt: int, item: str, number: int, try_: int) -> list[Event]
     started = AttemptStarted(attempt, "t", group, 1, number, 0, (item,), "s", "command", None, "p", 0, folder)
     usage = UsageSettled(attempt, 0, True, 0, 0, 0, 0, 0)
     if try_ == 2:
-        ended = AttemptEnded(attempt, "well", None, None, "", 0.1, "s", None, None)
+        ended = AttemptEnded(attempt, "succeeded", None, None, "", 0.1, "s", None, None)
         return [started, ItemAccepted(attempt, 1, item, "sha", 0, 1, 1), usage, ended]
     again = GroupQueued(10**6 + attempt + 1, 1, number, 0, (item,), try_ + 1, "retry")
-    ended = AttemptEnded(attempt, "partly", None, None, "", 0.1, "s", None, None)
+    ended = AttemptEnded(attempt, "partial", None, None, "", 0.1, "s", None, None)
     return [started, ItemStruck(attempt, 1, item, ("wrong",)), usage, again, ended]
 
 

@@ -54,7 +54,7 @@ def test_text_that_no_utf8_can_hold_is_kept_as_far_as_it_can_be(tmp_path: Path) 
     half, data = "a\udcffb\ud83d\ude00", {"\ud800k": ["\udcff", {"deep": ("x\udc00", 2**70, None)}]}
     clean = "a\ufffdb\U0001f600"
     output = FrozenOutput(half, "sha", 1)
-    ended = AttemptEnded(1, "well", None, None, half, 0.5, None, half, None, (output,), (half,), (half,), data)
+    ended = AttemptEnded(1, "succeeded", None, None, half, 0.5, None, half, None, (output,), (half,), (half,), data)
     told = decode("AttemptEnded", encode(ended))
     assert isinstance(told, AttemptEnded) and told.outputs == (FrozenOutput(clean, "sha", 1),)
     assert (told.detail, told.model, told.invented, told.notes) == (clean, clean, (clean,), (clean,))

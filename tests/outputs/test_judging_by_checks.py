@@ -115,8 +115,8 @@ def test_a_command_check_reads_items_records_and_context(court: Court) -> None:
     court.ids = ["A1"]
     given = {"items": [{"id": "A1", "data": {"id": "A1", "n": 0}, "records": []}], "records": {"A1": [{"id": "A1"}]}}
     judgement = court.judge([{"id": "A1"}])
-    assert judgement.doubted_check is not None  # what it was given is JSON, but no {id: [reason]}
-    assert "'items'" in judgement.doubted_check.detail
+    assert judgement.raised_check is not None  # what it was given is JSON, but no {id: [reason]}
+    assert "'items'" in judgement.raised_check.detail
     court.output = replace(court.output, checks=())
     court.check(command=("/bin/sh", "-c", "echo got; cat; exit 1"))
     text = reasons_for(court.judge([{"id": "A1"}]), "A1")[0].facts["message"]
@@ -151,11 +151,11 @@ def test_O12_a_check_that_raises_is_doubted_and_broken_when_it_raises_at_a_good_
 ) -> None:
     court.ids = ["A1"]
     _names(court, check)
-    doubted = court.judge([{"id": "A1"}])
-    assert doubted.doubted_check is not None and doubted.broken_check is None
-    assert (doubted.doubted_check.kind, doubted.doubted_check.blame) == ("check_raised", "config")
-    assert re.search(said, doubted.doubted_check.detail)
-    (reason,) = reasons_for(doubted, "A1")
+    suspected = court.judge([{"id": "A1"}])
+    assert suspected.raised_check is not None and suspected.broken_check is None
+    assert (suspected.raised_check.kind, suspected.raised_check.blame) == ("check_raised", "config")
+    assert re.search(said, suspected.raised_check.detail)
+    (reason,) = reasons_for(suspected, "A1")
     assert reason.kind == "check_raised" and re.search(said, reason.facts["message"])
     court.accepted = Known(Item(ItemId("A9"), {}), [{"id": "A9"}])
     broken = court.judge([{"id": "A1"}]).broken_check
@@ -197,7 +197,7 @@ def test_one_odd_record_is_its_own_items_reason_and_the_others_are_accepted(
     monkeypatch.setattr("harness.outputs.checks.SCHEMA_S", 0.2)
     _names(court, check)
     judgement = court.judge([{"id": "A1", "n": 1}, {"id": "A2", "n": odd}, {"id": "A3", "n": 3}])
-    assert judgement.broken_check is None and judgement.doubted_check is None
+    assert judgement.broken_check is None and judgement.raised_check is None
     (reason,) = reasons_for(judgement, "A2")
     assert reason.kind == "check_raised" and re.search(said, reason.facts["message"])
     assert [item for item, verdict in judgement.verdicts.items() if isinstance(verdict, Accepted)] == ["A1", "A3"]
@@ -229,8 +229,8 @@ def test_O12_a_command_that_hangs_is_ended_with_all_it_started(court: Court, mon
     court.check(command=("/bin/sh", "-c", f"sleep 600 & echo $! > {court.folder}/pid; sleep 600"))
     court.ids = ["A1"]
     judgement = court.judge([{"id": "A1"}])
-    assert judgement.doubted_check is not None
-    assert "no end within 2 s" in judgement.doubted_check.detail
+    assert judgement.raised_check is not None
+    assert "no end within 2 s" in judgement.raised_check.detail
     assert goes(int((court.folder / "pid").read_text()))
 
 

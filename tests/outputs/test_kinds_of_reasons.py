@@ -91,13 +91,13 @@ def test_a_program_may_say_type_and_field(court: Court) -> None:
 def test_an_object_that_is_no_reason_is_the_check_s_own_fault(court: Court, odd: Any) -> None:
     court.ids = ["A1"]
     court.python(f"def check(items, records, context):\n    return {{'A1': {odd!r}}}\n")
-    doubted = court.judge([{"id": "A1"}]).doubted_check
-    assert doubted is not None and "with texts or {message, type, field}" in doubted.detail
+    suspected = court.judge([{"id": "A1"}]).raised_check
+    assert suspected is not None and "with texts or {message, type, field}" in suspected.detail
     court.output = court.output.__class__("out.json", "array", ".id", ".id", (), None, None)
     said = f"import json, sys; print(json.dumps({{'A1': {odd!r}}})); sys.exit(1)"
     court.check(command=(sys.executable, "-c", said))
-    doubted = court.judge([{"id": "A1"}]).doubted_check
-    assert doubted is not None and "with texts or {message, type, field}" in doubted.detail
+    suspected = court.judge([{"id": "A1"}]).raised_check
+    assert suspected is not None and "with texts or {message, type, field}" in suspected.detail
 
 
 @covers("A72")

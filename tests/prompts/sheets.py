@@ -138,8 +138,8 @@ def verdict_on(sheet: Sheet, folder: Path) -> str:
         frozen = freeze(folder / "work", sheet.output, list(sheet.ids), store)
         checker = Checker(work, bounded, {})
         judged = asyncio.run(judge(work, frozen.artifacts, frozen.output_faults, store, checker, sheet.makes))
-    if judged.broken_check or judged.doubted_check or judged.invented:
-        return str(judged.broken_check or judged.doubted_check or f"invented: {judged.invented}")
+    if judged.broken_check or judged.raised_check or judged.invented:
+        return str(judged.broken_check or judged.raised_check or f"invented: {judged.invented}")
     bad = {id_: each for id_, each in judged.verdicts.items() if not isinstance(each, Accepted)}
     return "; ".join(f"{id_}: {reasons_text(each.reasons)}" for id_, each in bad.items())
 

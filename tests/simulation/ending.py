@@ -58,7 +58,7 @@ def _check_reason(script: Script, world: World, watcher: Watcher, finished: Fini
         assert finished.exit_code == expected, "V9: the exit code is not what the items say"
         for (phase, item), state in watcher.states.items():
             is_innocent = not any(item in each.plan.blamed for each in world.sessions.values() if each.phase == phase)
-            assert state != "failed" or not is_innocent or (phase, item) in watcher.doubted_items, (
+            assert state != "failed" or not is_innocent or (phase, item) in watcher.suspected_items, (
                 f"V3b: innocent {item} of phase {phase} failed"
             )
     elif finished.exit_code == 3:

@@ -57,7 +57,7 @@ class SimulatedJudge:
         matched = self._matched(work, produced.artifacts)
         verdicts = {item.id: self._verdict(work, matched.records.get(item.id)) for item in work.items}
         usable = bool(matched.records or matched.rejected)
-        return Judgement(verdicts, usable, matched.invented, doubted_check=self._doubt(work, matched, verdicts))
+        return Judgement(verdicts, usable, matched.invented, raised_check=self._doubt(work, matched, verdicts))
 
     def _doubt(self, work: Work, matched: Matched, verdicts: Mapping[ItemId, Verdict]) -> Fault | None:
         """An odd record makes the check raise; it is known to work by what it accepts here, or has accepted before."""

@@ -117,8 +117,8 @@ def _the_gate_closes_for_what_was_found_to_be_the_session_s_own(patch: pytest.Mo
 
     def as_told(run: Any, spec: Any, ending: Any, judgement: Any) -> Any:
         ended = settled(run, spec, ending, judgement)
-        is_doubted = ended.blame == "session" and ending.fault is not None and ending.fault.blame == "provider"
-        return replace(ended, blame="provider", evidence={}) if is_doubted else ended
+        is_suspected = ended.blame == "session" and ending.fault is not None and ending.fault.blame == "provider"
+        return replace(ended, blame="provider", evidence={}) if is_suspected else ended
 
     patch.setattr(steps, "settle_as_judged", as_told)
 

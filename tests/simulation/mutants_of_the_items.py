@@ -42,11 +42,11 @@ for _blame in ("provider", "host", "operator"):
 
 @mutant("V3")
 def _belief_without_proof(patch: pytest.MonkeyPatch) -> None:
-    believed = settling._believed_or_not
+    no_strike_retries = settling._transient_or_not
     patch.setattr(
         settling,
-        "_believed_or_not",
-        lambda open_, fault: believed(replace(open_, believed=3, others_ended_well=True), fault),
+        "_transient_or_not",
+        lambda open_, fault: no_strike_retries(replace(open_, no_strike_retries=3, others_ended_well=True), fault),
     )
 
 
@@ -88,19 +88,19 @@ def _broken_set_up_never_stops(patch: pytest.MonkeyPatch) -> None:
 @mutant("V3c")
 def _struck_by_a_check_that_never_worked(patch: pytest.MonkeyPatch) -> None:
     def blind(open_: Any, ending: Any, judgement: Any, *rest: Any) -> list[Event]:
-        return settle(open_, ending, replace(judgement, doubted_check=None), *rest)
+        return settle(open_, ending, replace(judgement, raised_check=None), *rest)
 
     patch.setattr(attempting, "settle", blind)
 
 
 @mutant("V11c")
 def _one_odd_record_stops_the_night(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(settling, "MOST_DOUBTED", 1)
+    patch.setattr(settling, "MOST_CHECKS_RAISED", 1)
 
 
 @mutant("V11c")
 def _a_check_that_never_works_is_asked_for_ever(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(settling, "MOST_DOUBTED", 10**9)
+    patch.setattr(settling, "MOST_CHECKS_RAISED", 10**9)
 
 
 # lost supervisors -----------------------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ def _lived(folder: Path, past: _Past, bounded: Bounded) -> None:
                 ItemAccepted(number, 1, str(item.id), kept, 0, len(record) + 1, 1),
                 UsageSettled(number, 0, True, 0, 0, 0, 0, 1),
                 AttemptEnded(
-                    *(number, "well", None, None, "", 1.0, "s", None, None),
+                    *(number, "succeeded", None, None, "", 1.0, "s", None, None),
                     outputs=(FrozenOutput("o.json", sha, len(record) + 2),),
                 ),
             )

@@ -36,7 +36,7 @@ _LEGAL = {
 }
 _FIRST_BACKOFF = timedelta(seconds=30)
 _MOST_BREAKDOWNS = 13
-_NEVER_DOUBTED = ("supervisor_lost", "suspended", "disk", "usage_limit")
+_NEVER_SUSPECTED = ("supervisor_lost", "suspended", "disk", "usage_limit")
 _LONGEST_STATED = timedelta(days=8)
 
 
@@ -71,9 +71,9 @@ class Watcher:
         self._wholes: list[tuple[str, ...]] = []
         """Members of the whole failures in a row, in this run."""
         self._too_early: list[int] = []
-        self._excused: dict[Key, list[int]] = {}
+        self._no_strike: dict[Key, list[int]] = {}
         """The entries of the no-strike faults that an item was believed."""
-        self._stays_doubted: set[Key] = set()
+        self._stays_suspected: set[Key] = set()
         """Items of groups whose breakdown was doubted; until they are opened again."""
         self._broken: dict[Key, list[int]] = {}
         """The entries of the breakdowns of an item, since it last had an attempt that was not excused."""
@@ -81,8 +81,8 @@ class Watcher:
         """The latest start of an attempt that ended well."""
         self._raised: dict[int, list[tuple[str, ...]]] = {}
         """Phase -> members of the attempts, the last ones in this run, that ended because a check raised."""
-        self._doubted: set[int] = set()
-        self.doubted_items: set[Key] = set()
+        self._suspected: set[int] = set()
+        self.suspected_items: set[Key] = set()
         self._signatures: Counter[tuple[int, tuple[str, ...], str]] = Counter()
         self.spent = 0
         self.paused = False
@@ -158,7 +158,7 @@ class Watcher:
                 if self.states[event.phase, event.item] != "pending":
                     self._goes(event.phase, event.item, "pending")
                 self.strikes[event.phase, event.item] = 0
-                self._stays_doubted.discard((event.phase, event.item))
+                self._stays_suspected.discard((event.phase, event.item))
                 self._signatures.clear()
             case e.UsageSettled() as event:
                 self._paid(event)
@@ -240,29 +240,31 @@ class Watcher:
         """V3: only for what the item or its session did; what was believed too often counts as the session's."""
         key, session = (event.phase, event.item), self._world.of(event.attempt)
         blame = session.fault.blame if session.fault else "item"
-        is_doubted = blame in ("provider", "host") and self._may_be_doubted(key)
-        is_doubted |= _is_claim(session.fault) and self._may_be_disbelieved(key)
-        is_doubted |= blame == "host" and key in self._stays_doubted
+        is_suspected = blame in ("provider", "host") and self._may_be_suspected(key)
+        is_suspected |= _is_claim(session.fault) and self._may_be_disbelieved(key)
+        is_suspected |= blame == "host" and key in self._stays_suspected
         is_fair = blame in ("item", "session") and event.item in session.plan.blamed
         is_odd = blame == "item" and self._world.is_odd(event.item) and b'"odd"' in (session.written or b"")
         works = any(phase == event.phase for phase, _ in self.accepted)
         assert works or not is_odd, f"V3c: {event.item} was struck by a check that is not known to work"
-        assert is_fair or is_doubted, f"V3: {event.item} was struck for what it did not do (attempt {event.attempt})"
-        if is_doubted:
-            self._doubted.add(event.attempt)
-            self.doubted_items.add(key)
+        assert is_fair or is_suspected, f"V3: {event.item} was struck for what it did not do (attempt {event.attempt})"
+        if is_suspected:
+            self._suspected.add(event.attempt)
+            self.suspected_items.add(key)
         self.strikes[key] += 1
         assert self.strikes[key] <= self.job.strikes, f"V3: strike {self.strikes[key]} for {event.item}"
 
     def _may_be_disbelieved(self, key: Key) -> bool:
         """A claim: believed three times."""
-        return key in self._stays_doubted or len(self._excused.get(key, [])) >= 3
+        return key in self._stays_suspected or len(self._no_strike.get(key, [])) >= 3
 
-    def _may_be_doubted(self, key: Key) -> bool:
+    def _may_be_suspected(self, key: Key) -> bool:
         """Believed three times, and others ended well since: the last time, or the first of three breakdowns."""
-        excused, broken = self._excused.get(key, []), self._broken.get(key, [])
+        no_strike, broken = self._no_strike.get(key, []), self._broken.get(key, [])
         withstood = len(broken) >= 3 and self._well_since > broken[0]
-        return len(excused) >= 3 and (self._well_since > excused[-1] or withstood or len(broken) >= _MOST_BREAKDOWNS)
+        return len(no_strike) >= 3 and (
+            self._well_since > no_strike[-1] or withstood or len(broken) >= _MOST_BREAKDOWNS
+        )
 
     def _failed(self, event: e.ItemFailed) -> None:
         key = (event.phase, event.item)
@@ -294,11 +296,11 @@ class Watcher:
         if event.blame == "session" and is_of_others:
             self._doubt(event.attempt, [(attempted.phase, item) for item in attempted.items], session.fault)
         is_claim = _is_claim(session.fault) and event.blame != "session"
-        assert not is_claim or event.outcome == "excused", f"V19: attempt {event.attempt} stopped the run by a claim"
+        assert not is_claim or event.outcome == "no_strike", f"V19: attempt {event.attempt} stopped the run by a claim"
         if not (is_claim and self.door.hold is not None and self._clock.now() < self.door.hold):
             self._count(event, attempted, seq, is_claim=is_claim)
         self._check_raised(event, attempted)
-        if event.outcome == "whole":
+        if event.outcome == "failed":
             self._check_repeats(event.attempt, attempted, str(event.fault))
         self.door.ended(session, event.blame or "item", self._clock.monotonic(), is_claim=is_claim)
 
@@ -316,27 +318,27 @@ class Watcher:
             ]
             is_early = is_stopped and attempted.phase == 1 and len(set(last)) < 3 and others
             assert not is_early, f"V11c: stopped by {last} while {others} had not been tried"
-        elif event.outcome in ("well", "partly", "whole"):
+        elif event.outcome in ("succeeded", "partial", "failed"):
             raised.clear()
 
     def _doubt(self, attempt: int, keys: list[Key], fault: Fault | None) -> None:
         """V3: a breakdown is doubted only after proof, a claim after three, once; then for good."""
-        is_enough = self._may_be_disbelieved if _is_claim(fault) else self._may_be_doubted
-        is_proven = any(key in self._stays_doubted or is_enough(key) for key in keys)
+        is_enough = self._may_be_disbelieved if _is_claim(fault) else self._may_be_suspected
+        is_proven = any(key in self._stays_suspected or is_enough(key) for key in keys)
         assert is_proven, f"V3: attempt {attempt} was doubted without proof"
-        self._stays_doubted.update(keys)
+        self._stays_suspected.update(keys)
 
     def _count(self, event: e.AttemptEnded, attempted: Attempted, seq: int, *, is_claim: bool) -> None:
         match event.outcome:
-            case "excused" if event.blame != "operator" and (is_claim or event.fault not in _NEVER_DOUBTED):
+            case "no_strike" if event.blame != "operator" and (is_claim or event.fault not in _NEVER_SUSPECTED):
                 for item in attempted.items:
-                    self._excused.setdefault((attempted.phase, item), []).append(seq)
+                    self._no_strike.setdefault((attempted.phase, item), []).append(seq)
                     if event.blame == "host":
                         self._broken.setdefault((attempted.phase, item), []).append(seq)
-            case "well" | "partly" | "whole":
+            case "succeeded" | "partial" | "failed":
                 for item in attempted.items:
                     self._broken.pop((attempted.phase, item), None)
-                if event.outcome == "whole":
+                if event.outcome == "failed":
                     self._wholes.append(attempted.items)
                 else:
                     self._wholes.clear()
@@ -348,7 +350,7 @@ class Watcher:
 
     def _check_repeats(self, attempt: int, attempted: Attempted, fault: str) -> None:
         """V11: the same group is not tried for ever; it fails whole twice, a single item as often as it has strikes."""
-        if attempt in self._doubted:
+        if attempt in self._suspected:
             return
         signature = (attempted.phase, attempted.items, fault)
         self._signatures[signature] += 1
@@ -359,7 +361,7 @@ class Watcher:
         """V10: the end of an attempt that met the provider's fault comes with its hold, as long as it must be."""
         holds = [from_text(each.until) for each in together if isinstance(each, r.HoldPlaced)]
         for event in together:
-            if isinstance(event, e.AttemptEnded) and event.outcome == "excused" and event.blame == "provider":
+            if isinstance(event, e.AttemptEnded) and event.outcome == "no_strike" and event.blame == "provider":
                 fault = self._world.of(event.attempt).fault
                 if _is_claim(fault):
                     assert not holds, f"V19: all are held by the word of attempt {event.attempt}, after a tool call"

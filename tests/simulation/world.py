@@ -24,7 +24,7 @@ from tests.simulation.virtual import VirtualClock
 
 DEAR = Decimal("0.60")
 """What a dear item would cost if nothing stopped it."""
-_BELIEVED = 3
+_NO_STRIKE_RETRIES = 3
 _FORGED_COST = Decimal(999_999)
 
 
@@ -51,7 +51,7 @@ class World:
         """Told of every session before anything of it happens."""
         self._worst = worst_response_usd("sonnet", max_output) or Decimal(0)
         self._tried: Counter[tuple[int, str]] = Counter()
-        self._excused: Counter[tuple[int, str]] = Counter()
+        self._no_strike: Counter[tuple[int, str]] = Counter()
         self._asked: dict[Token, _Asked] = {}
         self._orphans = random.Random(f"orphans {seed}")
 
@@ -314,9 +314,9 @@ class World:
     def _may_excuse(self, spec: AttemptSpec) -> bool:
         """The world itself sticks to the bound within which an innocent item must end done."""
         keys = [(spec.work.batch.phase, str(item.id)) for item in spec.items]
-        if any(self._excused[key] >= _BELIEVED for key in keys):
+        if any(self._no_strike[key] >= _NO_STRIKE_RETRIES for key in keys):
             return False
-        self._excused.update(keys)
+        self._no_strike.update(keys)
         return True
 
     # the ends ---------------------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def _one_of_each(now: str) -> list[e.Event]:
         e.UsageSettled(1, 70_000, False, 1, 2, 3, 4, 5),
         r.HoldPlaced(1, "overloaded", now),
         r.HoldLifted("anna"),
-        e.AttemptEnded(1, "excused", "overloaded", "provider", "529", 34.0, None, None, None),
+        e.AttemptEnded(1, "no_strike", "overloaded", "provider", "529", 34.0, None, None, None),
         r.RunStarted(1, "box", "0.1", 3, None, "bubblewrap", "none"),
         r.RunEnded(0, "nothing is left to do"),
         r.Paused("anna"),
@@ -85,7 +85,7 @@ def test_a_session_of_a_lost_supervisor_has_no_duration(night: "Night") -> None:
     night.attempt(fault=Fault(FaultKind.SUPERVISOR_LOST, "host", "the supervisor ended while this session ran"))
     log = list(Timeline(night.state, everything=True, as_json=False).new_lines())
     (ended,) = [line for line in log if "1 ended" in line]
-    assert "attempt 1 ended excused: supervisor_lost (host): the supervisor ended" in ended
+    assert "attempt 1 ended without a strike: supervisor_lost (host): the supervisor ended" in ended
     assert ticker.new()[-1].text.endswith(
         "to retry, supervisor_lost: the supervisor ended while this session ran  $0.07"
     )
