@@ -97,41 +97,41 @@ def _is_killed(s: Symptoms) -> bool:
 TABLE: Final[tuple[Row, ...]] = (
     # What we or the operator did ourselves.
     Row(Kind.SUPERVISOR_LOST, "host", "again", "the supervisor ended while this session ran", lambda s: s.lost),
-    Row(Kind.CUT_OFF, "operator", "resume", "ended at once on request", lambda s: s.operator == "cut"),
-    Row(Kind.CANCELLED, "operator", "resume", "cancelled on request", lambda s: s.operator == "cancel"),
-    Row(Kind.NO_INPUT_FOLDER, "config", "stop", "the folder of an item's file is not there", lambda s: bool(s.missing_folder)),
-    Row(Kind.NO_INPUT, "operator", "fail", "an item's file is not there, or cannot be read", lambda s: bool(s.missing_input)),
-    Row(Kind.DISK, "host", "stop", "this machine had no room or no handles left", lambda s: s.errno in _NO_ROOM | _NO_PROCESS),
+    Row(Kind.CUT_OFF, "operator", "resume", "terminated on request", lambda s: s.operator == "cut"),
+    Row(Kind.CANCELLED, "operator", "resume", "canceled on request", lambda s: s.operator == "cancel"),
+    Row(Kind.NO_INPUT_FOLDER, "config", "stop", "the folder of an item's file does not exist", lambda s: bool(s.missing_folder)),
+    Row(Kind.NO_INPUT, "operator", "fail", "an item's file does not exist or cannot be read", lambda s: bool(s.missing_input)),
+    Row(Kind.DISK, "host", "stop", "the host ran out of disk space, handles or processes", lambda s: s.errno in _NO_ROOM | _NO_PROCESS),
     Row(Kind.CLI_MISSING, "config", "stop", "the session's program could not be started", _is_no_program),
     Row(Kind.UNKNOWN_QUESTION, "config", "stop", "Claude Code asked something at its terminal that this program has no answer for", lambda s: bool(s.question)),
-    Row(Kind.TOO_BIG, "session", "whole", "took more of this machine than a session may", _is_too_big),
-    Row(Kind.SUSPENDED, "host", "again", "this machine stood still while it ran", lambda s: s.suspended),
+    Row(Kind.TOO_BIG, "session", "whole", "exceeded the session's resource limits", _is_too_big),
+    Row(Kind.SUSPENDED, "host", "again", "the host was suspended while it ran", lambda s: s.suspended),
     # Clocks of ours, charged to what was waited for.
-    Row(Kind.NO_FIRST_EVENT, "host", "again", "no sign of life after the start", lambda s: s.clock == "first_event"),
-    Row(Kind.SILENT, "provider", "hold", "the model was silent for too long", lambda s: s.clock == "silence" and s.waited_for == "model"),
-    Row(Kind.SILENT, "host", "again", "the session was silent for too long", lambda s: s.clock == "silence"),
-    Row(Kind.NO_RESPONSE, "provider", "hold", "time ran out while the model was waited for", lambda s: s.clock == "timeout" and s.waited_for == "model"),
-    Row(Kind.NO_FIRST_EVENT, "host", "again", "time ran out before the session had started", lambda s: s.clock == "timeout" and s.waited_for == "init"),
+    Row(Kind.NO_FIRST_EVENT, "host", "again", "no event after the start", lambda s: s.clock == "first_event"),
+    Row(Kind.SILENT, "provider", "hold", "no event from the model for too long", lambda s: s.clock == "silence" and s.waited_for == "model"),
+    Row(Kind.SILENT, "host", "again", "no event from the session for too long", lambda s: s.clock == "silence"),
+    Row(Kind.NO_RESPONSE, "provider", "hold", "timed out while waiting for the model", lambda s: s.clock == "timeout" and s.waited_for == "model"),
+    Row(Kind.NO_FIRST_EVENT, "host", "again", "timed out before the session started", lambda s: s.clock == "timeout" and s.waited_for == "init"),
     Row(Kind.TIME_LIMIT, "session", "whole", "reached the time limit", lambda s: s.clock == "timeout"),
     # Bounds of the session itself.
     Row(Kind.TURN_LIMIT, "session", "whole", "reached the turn limit", lambda s: s.subtype == "error_max_turns" or s.terminal_reason == "max_turns"),
     Row(Kind.SESSION_BUDGET, "session", "whole", "reached its own budget", lambda s: s.subtype == "error_max_budget_usd" or s.terminal_reason == "budget_exhausted"),
     Row(Kind.TOO_LONG, "session", "halve", "the prompt is too long", lambda s: s.terminal_reason in _NO_PROMPT or s.api_error_status == 413),
     Row(Kind.REFUSED, "session", "halve", "the model refused", lambda s: s.stop_reason == "refusal"),
-    Row(Kind.OUTPUT_LIMIT, "session", "halve", "the answer was longer than max_output allows", lambda s: s.api_error in _LONG_ANSWER or s.assistant_error == "max_output_tokens"),
+    Row(Kind.OUTPUT_LIMIT, "session", "halve", "the response exceeded max_output", lambda s: s.api_error in _LONG_ANSWER or s.assistant_error == "max_output_tokens"),
     # What a person has to repair.
     Row(Kind.CREDIT, "config", "stop", "the credit is used up", lambda s: s.assistant_error == "billing_error" or s.api_error_status == 402),
-    Row(Kind.FORBIDDEN, "config", "stop", "the credential may not do this", lambda s: s.api_error_status == 403),
+    Row(Kind.FORBIDDEN, "config", "stop", "the credential lacks the permission", lambda s: s.api_error_status == 403),
     Row(Kind.AUTH, "config", "stop", "the credential was not accepted", lambda s: s.api_error_status == 401 or s.assistant_error == "authentication_failed"),
-    Row(Kind.UNKNOWN_MODEL, "config", "stop", "the model is not known", lambda s: s.assistant_error == "model_not_found" or s.api_error_status == 404),
-    Row(Kind.BROKEN_SCENE, "config", "stop", "the mock API of a rehearsal had no answer", lambda s: s.api_error_status == STATUS_OF_A_BROKEN_SCENE),
-    Row(Kind.UNTOLD, "config", "stop", "the prompt does not tell a session what it needs", lambda s: s.api_error_status == STATUS_OF_AN_UNTOLD_ITEM),
+    Row(Kind.UNKNOWN_MODEL, "config", "stop", "unknown model", lambda s: s.assistant_error == "model_not_found" or s.api_error_status == 404),
+    Row(Kind.BROKEN_SCENE, "config", "stop", "the mock API had no response", lambda s: s.api_error_status == STATUS_OF_A_BROKEN_SCENE),
+    Row(Kind.UNTOLD, "config", "stop", "the prompt does not contain what a session needs", lambda s: s.api_error_status == STATUS_OF_AN_UNTOLD_ITEM),
     # The provider.
     Row(Kind.USAGE_LIMIT, "provider", "wait", "the usage limit is reached", _is_limit),
     Row(Kind.OVERLOADED, "provider", "hold", "the provider is overloaded", lambda s: s.api_error_status == 529),
     Row(Kind.THROTTLED, "provider", "hold", "too many requests", _is_throttle),
     Row(Kind.NETWORK, "provider", "hold", "the provider could not be reached", lambda s: s.api_error == "connection_failed"),
-    Row(Kind.NO_RESPONSE, "provider", "hold", "the provider did not answer", lambda s: s.api_error in _NO_ANSWER or s.api_error_status in (408, 504)),
+    Row(Kind.NO_RESPONSE, "provider", "hold", "no response from the provider", lambda s: s.api_error in _NO_ANSWER or s.api_error_status in (408, 504)),
     Row(Kind.SERVER_ERROR, "provider", "hold", "the provider failed", _is_server_error),
     # Ends of the process without a result.
     Row(Kind.KILLED, "host", "again", "the process was killed", _is_killed),
@@ -142,22 +142,22 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(Kind.TOO_LONG, "session", "halve", "the prompt is too long", _text(r"prompt is too long")),
     Row(Kind.CREDIT, "config", "stop", "the credit is used up", _text(r"credit balance is too low")),
     Row(Kind.AUTH, "config", "stop", "the credential was not accepted", _text(r"invalid api key|please run /login")),
-    Row(Kind.OUTPUT_LIMIT, "session", "halve", "the answer was longer than max_output allows", _text(r"exceeded the .*output token maximum")),
+    Row(Kind.OUTPUT_LIMIT, "session", "halve", "the response exceeded max_output", _text(r"exceeded the .*output token maximum")),
     Row(Kind.NETWORK, "provider", "hold", "the provider could not be reached", _NO_CONNECTION),
     Row(Kind.BAD_REQUEST, "session", "halve", "the provider rejected the request", lambda s: s.api_error_status == 400),
     # Never classified from a session: made by the judgement of its records.
     Row(Kind.REJECTED, "item", "strike", "a record was rejected"),
     Row(Kind.MISSING, "item", "strike", "no record came back"),
-    Row(Kind.BROKEN_CHECK, "config", "stop", "a check itself is broken"),
-    Row(Kind.CHECK_RAISED, "config", "again", "a check raised, and no record is known yet on which it works"),
+    Row(Kind.BROKEN_CHECK, "config", "stop", "a check is broken"),
+    Row(Kind.CHECK_RAISED, "config", "again", "a check raised, and no record has passed it yet"),
     # Made of the models that answered (core.claims).
-    Row(Kind.WRONG_MODEL, "config", "stop", "from the start another model answered than the one asked for"),
-    Row(Kind.UNASKED_MODEL, "session", "halve", "a model answered that was neither asked for nor named"),
+    Row(Kind.WRONG_MODEL, "config", "stop", "another model than the requested one answered from the start"),
+    Row(Kind.UNASKED_MODEL, "session", "halve", "a model answered that was neither requested nor listed in session.fallback"),
 )
 # fmt: on
 
 _DENIED: Final = Row(Kind.DENIED, "session", "whole", "tools were denied and nothing was written")
-_UNKNOWN: Final = Row(Kind.UNKNOWN, "host", "again", "ended in a way this program does not know")
+_UNKNOWN: Final = Row(Kind.UNKNOWN, "host", "again", "ended for an unknown reason")
 ALL_ROWS: Final[tuple[Row, ...]] = (*TABLE, _DENIED, _UNKNOWN)
 """Every kind, for people; classify looks at the last two by other means than `when`."""
 _EPOCH = re.compile(r"limit reached\|(\d{9,11})\b")

@@ -65,6 +65,6 @@ def test_a_folder_that_is_gone_stops_the_job_and_fails_nobody(desk: "Desk") -> N
     )
     stopped = desk.types("launch", "--keep")
     assert stopped.code == 4
-    assert "the folder of an item's file is not there" in stopped.err
+    assert "the folder of an item's file does not exist" in stopped.err
     assert "put it back, then run the same command again" in stopped.err
     assert desk.types("status", "--json").json()["counts"]["failed"] == 0

@@ -53,3 +53,9 @@ def test_the_sample_of_a_run_matches_what_runs_print() -> None:
         "Injected faults: ",
     ]
     assert [begin for begin in last if f"\n{begin}" in sample] == last
+
+
+def test_the_changelog_has_one_short_line_for_each_change() -> None:
+    lines = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines()
+    assert not [line for line in lines if len(line) >= 120 or line.startswith(" ")]
+    assert {line for line in lines if line.startswith("### ")} == {"### Added", "### Changed", "### Fixed"}
