@@ -3,10 +3,9 @@
 import re
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = [ROOT / "README.md", ROOT / "AGENTS.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = {path: path.read_text(encoding="utf-8") for path in DOCS}
 _FUNCTIONS = {
     name
     for path in (ROOT / "tests").rglob("*.py")
@@ -14,24 +13,34 @@ _FUNCTIONS = {
 }
 
 
-@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
-def test_every_test_that_a_page_names_exists(path: Path) -> None:
-    named = set(re.findall(r"`(test_\w+)`", path.read_text(encoding="utf-8")))
-    assert named <= _FUNCTIONS, sorted(named - _FUNCTIONS)
+def test_every_test_that_a_page_names_exists() -> None:
+    wrong = {
+        path.name: sorted(missing)
+        for path, text in PAGES.items()
+        if (missing := set(re.findall(r"`(test_\w+)`", text)) - _FUNCTIONS)
+    }
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
-def test_every_link_leads_somewhere(path: Path) -> None:
-    links = re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8"))
-    broken = [link for link in links if "://" not in link and not (path.parent / link).exists()]
-    assert not broken
+def test_every_link_leads_somewhere() -> None:
+    wrong = [
+        f"{path.name}: {link}"
+        for path, text in PAGES.items()
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text)
+        if "://" not in link and not (path.parent / link).exists()
+    ]
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
-def test_every_file_of_ours_that_a_page_names_exists(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    named = set(re.findall(r"`((?:harness|tests|docs|examples|scripts|bench|tools)/[\w./-]*\w)`", text))
-    assert not [name for name in named if not (ROOT / name).exists()]
+def test_every_file_of_ours_that_a_page_names_exists() -> None:
+    pattern = r"`((?:harness|tests|docs|examples|scripts|bench|tools)/[\w./-]*\w)`"
+    wrong = [
+        f"{path.name}: {name}"
+        for path, text in PAGES.items()
+        for name in re.findall(pattern, text)
+        if not (ROOT / name).exists()
+    ]
+    assert not wrong
 
 
 def test_pages_that_must_be_short_are_short() -> None:
