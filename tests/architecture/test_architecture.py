@@ -147,9 +147,7 @@ def test_heavy_libraries_are_imported_only_where_they_belong() -> None:
 
 
 def test_files_and_functions_stay_small() -> None:
-    wrong = [
-        f"{source.name} has {source.lines} lines" for source in SOURCES if source.lines > LONGEST_FILE
-    ]
+    wrong = [f"{source.name} has {source.lines} lines" for source in SOURCES if source.lines > LONGEST_FILE]
     for source in SOURCES:
         for function in _functions(source.tree):
             here = f"{source.name}:{function.lineno} {function.name}"

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["bench.scale", "--quick"], "merging"),
+        (["bench.scale", "--quick", "--sizes", "20"], "merging"),
         (["bench.overhead", "--quick", "--walls", "off"], "off: median"),
         (["bench.big_outputs", "--quick"], "reached"),
     ],

@@ -1,7 +1,9 @@
 """Jobs of a program that does as its items say; the command line, here or in a process of its own; what came of it."""
 
+import hashlib
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -48,6 +50,8 @@ class Desk:
 
     folder: Path
     capture: pytest.CaptureFixture[str]
+    kept: Path
+    """What commands have left behind, to be copied: see `has_typed`."""
 
     def job(self, items: dict[str, str], *, more: str = "", stem: str = "job", check: bool = True) -> None:
         """Write a job of the program above; `items` is id -> how it does."""
@@ -70,6 +74,19 @@ class Desk:
         out, err = self.capture.readouterr()
         return Said(code, out, err)
 
+    def has_typed(self, *words: str, code: int = 0) -> None:
+        """`types`, asserted to end with `code`; over files that a test has typed it over before, what came is copied.
+
+        For what a test begins with, never for what it is about.
+        """
+        kept = self.kept / _digest(self.folder, words)
+        if kept.exists():
+            shutil.copytree(kept, self.folder, dirs_exist_ok=True, symlinks=True)
+            return
+        said = self.types(*words)
+        assert said.code == code, said
+        shutil.copytree(self.folder, kept, symlinks=True)
+
     def starts(self, *words: str) -> "subprocess.Popen[str]":
         """The same in a process of its own, with its standard error to read."""
         return subprocess.Popen(
@@ -77,6 +94,14 @@ class Desk:
             cwd=self.folder, env={**os.environ, "NO_COLOR": "1"},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+
+
+def _digest(folder: Path, words: Sequence[str]) -> str:
+    """Of the words and of every file that they can see."""
+    digest = hashlib.sha256(json.dumps(words).encode())
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(repr((path.relative_to(folder).as_posix(), path.read_bytes())).encode())
+    return digest.hexdigest()
 
 
 def merged(folder: Path, name: str = "job") -> list[Any]:
@@ -106,15 +131,22 @@ def change_check(desk: Desk, old: str, new: str) -> None:
     (desk.folder / "job.yaml").write_text(text.replace(old, new))
 
 
+@pytest.fixture(scope="session")
+def kept_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kept")
+
+
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+def desk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kept_folders: Path
+) -> Iterator[Desk]:
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.setenv("TERMINAL_WIDTH", "120")
     for name in ("ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
-    yield Desk(folder, capsys)
+    yield Desk(folder, capsys, kept_folders)
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def test_files_are_named_by_their_stems_and_two_of_one_stem_are_refused(desk: "D
     session = f"session: {{backend: command, command: [{sys.executable}, write.py]}}"
     output = 'output: {shape: files, file: "{stem}.md", merge: out}'
     (desk.folder / "job.yaml").write_text(f"items: {{files: in/*}}\n{session}\n{output}\n")
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     assert (desk.folder / "out/a.md").read_text() == "hello"
     (desk.folder / "in/a.pdf").write_text("two")
     said = desk.types("check", "--only", "plan")
@@ -141,7 +141,7 @@ def test_a_program_that_keeps_its_state_in_a_file_that_command_names_goes_on_wit
     (desk.folder / "worker.py").write_text(COUNT)
     if is_there:
         state.write_text('{"count": 0}')
-    assert desk.types("launch", "--first", "1").code == 0
+    desk.has_typed("launch", "--first", "1")
     said = desk.types("launch")
     assert said.code == 0, said.err
     assert json.loads(state.read_text()) == {"count": 2}

@@ -41,7 +41,7 @@ def sessions(desk: "Desk") -> int:
 
 def test_added_items_are_refused_with_what_to_type_and_then_planned_behind_the_others(desk: "Desk") -> None:
     desk.job({"1": "good", "2": "good"}, more="batch: {size: 2}\n")
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     add(desk, "3", "4", "5", in_front=True)
     refused = desk.types("launch")
     assert refused.code == 2
@@ -62,7 +62,7 @@ def test_added_items_are_refused_with_what_to_type_and_then_planned_behind_the_o
 
 def test_after_that_the_same_command_goes_on_and_a_finished_job_does_nothing(desk: "Desk") -> None:
     desk.job({"1": "good", "2": "good"})
-    assert desk.types("launch", "--first", "1").code == 0
+    desk.has_typed("launch", "--first", "1")
     add(desk, "0", in_front=True)
     assert desk.types("launch", "--add").code == 0
     assert (desk.types("launch").code, desk.types("launch", "--add").code) == (0, 0)
@@ -83,7 +83,7 @@ def test_to_add_items_can_be_rehearsed(desk: "Desk") -> None:
 
 def test_other_changes_are_refused_all_the_same(desk: "Desk") -> None:
     desk.job({"1": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     (desk.folder / "items.jsonl").write_text('{"id": "1", "how": "good", "x": 1}\n{"id": "2", "how": "good"}\n')
     refused = desk.types("launch", "--add")
     assert refused.code == 2
@@ -95,7 +95,7 @@ def test_other_changes_are_refused_all_the_same(desk: "Desk") -> None:
 
 def test_an_id_that_was_there_before_cannot_come_again(desk: "Desk") -> None:
     desk.job({"a": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     (desk.folder / "items.jsonl").write_text('{"id": "A", "how": "good"}\n')
     refused = desk.types("launch", "--add", "--keep")
     assert refused.code == 2
@@ -105,7 +105,7 @@ def test_an_id_that_was_there_before_cannot_come_again(desk: "Desk") -> None:
 
 def test_a_choice_may_name_an_added_item(desk: "Desk") -> None:
     desk.job({"1": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     add(desk, "2", "3")
     assert desk.types("launch", "--add", "--only", "3").code == 0
     assert merged(desk) == ["1", "3"]
@@ -122,7 +122,7 @@ def test_added_items_go_through_every_phase(needs: str, desk: "Desk") -> None:
         f"  one: {{output: {output}one.json}}}}\n"
         f"  two: {{from: one, needs: {needs}, output: {output}two.json}}}}\n"
     )
-    assert desk.types("launch").code == 1
+    desk.has_typed("launch", code=1)
     add(desk, "4", "5", "6")
     assert desk.types("launch", "--add").code == 1
     assert merged(desk, "two.json") == ["1", "2", "4", "5", "6"]
@@ -133,7 +133,7 @@ def test_added_items_go_through_every_phase(needs: str, desk: "Desk") -> None:
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_kill_leaves_all_of_them_planned_or_none(moment: str, desk: "Desk") -> None:
     desk.job({"1": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     job = load(desk.folder / "job.yaml")
     new = [Item(ItemId(id_), {"id": id_, "how": "good"}) for id_ in ("2", "3")]
 
@@ -159,7 +159,7 @@ def test_a_kill_leaves_all_of_them_planned_or_none(moment: str, desk: "Desk") ->
 
 def test_what_was_kept_once_is_not_asked_about_again(desk: "Desk") -> None:
     desk.job({"1": "good", "2": "good", "3": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     rows = (desk.folder / "items.jsonl").read_text().splitlines()
     edited = rows[1].replace('"good"', '"fine"')
     (desk.folder / "items.jsonl").write_text(f"{rows[2]}\n{edited}\n")
@@ -178,7 +178,7 @@ def test_what_was_kept_once_is_not_asked_about_again(desk: "Desk") -> None:
 
 def test_items_that_were_left_out_can_still_be_added(desk: "Desk") -> None:
     desk.job({"1": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     add(desk, "2")
     said = desk.types("launch", "--keep")
     assert "1 new number left out; `harness launch --add` appends them" in said.err
@@ -191,7 +191,7 @@ def test_items_that_were_left_out_can_still_be_added(desk: "Desk") -> None:
 
 def test_second_thoughts_are_not_about_new_items(desk: "Desk") -> None:
     desk.job({"1": "good", "2": "bad"})
-    assert desk.types("launch").code == 1
+    desk.has_typed("launch", code=1)
     add(desk, "3")
     assert desk.types("rejudge").code == 0
     rows = (desk.folder / "items.jsonl").read_text()
@@ -221,7 +221,7 @@ def test_an_added_item_with_the_stem_of_one_that_has_left_the_source_is_refused_
     files_job(desk, "{stem}.md")
     (desk.folder / "in").mkdir()
     (desk.folder / "in/a.txt").write_text("one")
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     (desk.folder / "in/a.txt").unlink()
     (desk.folder / "in/A.pdf").write_text("two")
     (desk.folder / "in/b.txt").write_text("three")
@@ -252,7 +252,7 @@ def test_a_source_that_is_the_same_bytes_is_not_read_again_and_every_other_is(
     desk: "Desk", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.job({"1": "good", "2": "good"})
-    assert desk.types("launch", "--first", "1").code == 0
+    desk.has_typed("launch", "--first", "1")
     source = next(desk.folder.glob("items.*"))
     before = source.read_bytes()
     reads: list[str] = []

@@ -157,7 +157,7 @@ def test_a_budget_that_pays_no_session_is_told_by_check(desk: "Desk") -> None:
 
 def test_check_refuses_what_launch_would_and_plan_says_so(desk: "Desk") -> None:
     desk.job({"1": "good", "2": "good"})
-    assert desk.types("launch", "--first", "1").code == 0
+    desk.has_typed("launch", "--first", "1")
     assert desk.types("check", "--only", "plan").code == 0
     (desk.folder / "items.jsonl").write_text('{"id": "1", "how": "good", "x": 2}\n{"id": "2", "how": "good"}\n')
     said = desk.types("check", "--only", "plan")

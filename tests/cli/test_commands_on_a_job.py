@@ -73,7 +73,7 @@ def test_a_job_from_launch_to_report(desk: "Desk") -> None:
 
 def test_C13_a_finished_job_does_nothing(desk: "Desk") -> None:
     desk.job({"1": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     written = {
         path: path.read_bytes() for path in (desk.folder / "output/job.json", desk.folder / "batch_progress.json")
     }
@@ -108,7 +108,7 @@ def test_first_and_only_look_at_some_items_this_time(desk: "Desk") -> None:
 def test_a_chosen_run_answers_for_what_was_chosen_alone(desk: "Desk") -> None:
     """Exit code 1 and new sessions are for the items that were named, whatever has failed or is retried besides."""
     desk.job({"1": "good", "2": "bad", "3": "good"})
-    assert desk.types("launch", "--only", "2").code == 1
+    desk.has_typed("launch", "--only", "2", code=1)
     assert desk.types("launch", "--only", "1").code == 0
     assert desk.types("launch", "--only", "1").code == 0, "it is done already"
     assert desk.types("retry", "2").code == 0
@@ -124,7 +124,7 @@ def test_a_chosen_run_answers_for_what_was_chosen_alone(desk: "Desk") -> None:
 
 def test_a_changed_job_is_refused_until_it_is_kept_or_reset(desk: "Desk") -> None:
     desk.job({"1": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     (desk.folder / "items.jsonl").write_text('{"id": "1", "how": "good", "x": 2}\n')
     refused = desk.types("launch")
     assert refused.code == 2
@@ -140,7 +140,7 @@ def test_a_changed_job_is_refused_until_it_is_kept_or_reset(desk: "Desk") -> Non
 
 def test_a_reset_of_a_job_that_could_not_start_moves_nothing(desk: "Desk") -> None:
     desk.job({"1": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     (desk.folder / "items.jsonl").write_text("")
     assert desk.types("launch", "--reset").code == 2
     assert (desk.folder / ".harness/job/ledger.db").exists()
@@ -162,7 +162,7 @@ def test_P03_a_job_that_was_planned_says_that_its_deadline_has_passed_and_a_fini
     desk: "Desk",
 ) -> None:
     desk.job({"1": "good", "2": "good"})
-    assert desk.types("launch", "--first", "1").code == 0
+    desk.has_typed("launch", "--first", "1")
     passed = ("--set", "deadline=2020-02-02 07:00")
     said = desk.types("launch", *passed)
     assert said.code == 3
@@ -176,7 +176,7 @@ def test_P03_a_job_that_was_planned_says_that_its_deadline_has_passed_and_a_fini
 @covers("A28")
 def test_a_failed_item_gets_a_new_round_by_retry(desk: "Desk") -> None:
     desk.job({"1": "bad", "2": "good"})
-    assert desk.types("launch").code == 1
+    desk.has_typed("launch", code=1)
     asked = desk.types("retry", "--failed")
     assert asked.code == 0
     assert "no supervisor is running: retry is queued for the next `harness launch`" in asked.err
@@ -188,7 +188,7 @@ def test_a_failed_item_gets_a_new_round_by_retry(desk: "Desk") -> None:
 
 def test_a_pause_that_waited_is_gone_once_it_is_resumed(desk: "Desk") -> None:
     desk.job({"1": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     assert desk.types("pause").code == 0
     assert "1 request waits" in desk.types("status").out
     assert desk.types("resume").err == "the pause queued for the next launch was withdrawn\n"
@@ -210,7 +210,7 @@ def test_a_pause_that_waited_is_gone_once_it_is_resumed(desk: "Desk") -> None:
 )
 def test_requests_that_make_no_sense_are_refused(words: tuple[str, ...], told: str, desk: "Desk") -> None:
     desk.job({"1": "bad", "2": "good"})
-    assert desk.types("launch").code == 1
+    desk.has_typed("launch", code=1)
     said = desk.types(*words)
     assert said.code == 2
     assert told in said.err
@@ -240,7 +240,7 @@ LOOKS += [("check",), ("plan",), ("pause",), ("retry", "1"), ("launch",), ("laun
 
 def test_T05_every_command_says_that_the_ledger_is_gone_and_what_to_do(desk: "Desk") -> None:
     desk.job({"1": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     ledger = desk.folder / ".harness/job/ledger.db"
     content = ledger.read_bytes()
     ledger.unlink()

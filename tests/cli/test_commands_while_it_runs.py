@@ -141,7 +141,7 @@ def test_a_detached_launch_goes_on_alone_and_says_how_to_follow_it(desk: "Desk")
 
 def test_a_detached_launch_that_dies_says_why(desk: "Desk") -> None:
     desk.job({"1": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     (desk.folder / "items.jsonl").write_text('{"id": "2"}\n')
     said = desk.types("launch", "--detach")
     assert said.code == 2

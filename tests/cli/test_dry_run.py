@@ -116,4 +116,4 @@ def test_samples_are_tried_and_made_up_records_say_nothing_where_a_scene_makes_t
 def test_a_dry_run_refuses_what_a_launch_would(desk: "Desk") -> None:
     write(desk, "check")
     (desk.folder / "job.yaml").write_text((desk.folder / "job.yaml").read_text().replace("item.data.name", "item.nmae"))
-    assert desk.types("launch", "--dry-run").code == 2
+    desk.has_typed("launch", "--dry-run", code=2)

@@ -28,7 +28,7 @@ def merged(desk: "Desk") -> list[str]:
 
 def test_retry_says_what_differs_and_takes_the_row_of_today(desk: "Desk") -> None:
     desk.job({"a": "good", "b": "bad", "c": "good"})
-    assert desk.types("launch").code == 1
+    desk.has_typed("launch", code=1)
     edit(desk, b="good", c="better")
     retried = desk.types("retry", "b")
     assert 'item \'b\' was edited: how was "bad", is now "good" (used)' in retried.err
@@ -47,7 +47,7 @@ def test_retry_says_what_differs_and_takes_the_row_of_today(desk: "Desk") -> Non
 
 def test_a_second_retry_brings_the_row_that_was_corrected_after_the_first(desk: "Desk") -> None:
     desk.job({"a": "good", "b": "bad"})
-    assert desk.types("launch").code == 1
+    desk.has_typed("launch", code=1)
     assert desk.types("retry", "--failed").code == 0
     edit(desk, b="good")
     assert "(used)" in desk.types("retry", "b").err
@@ -58,7 +58,7 @@ def test_a_second_retry_brings_the_row_that_was_corrected_after_the_first(desk: 
 
 def test_launch_changed_makes_edited_items_again_and_no_others(desk: "Desk") -> None:
     desk.job({"a": "good", "b": "bad", "c": "good", "d": "bad"})
-    assert desk.types("launch").code == 1
+    desk.has_typed("launch", code=1)
     edit(desk, a="better", b="good")
     refused = desk.types("launch")
     assert refused.code == 2
@@ -79,7 +79,7 @@ def test_launch_changed_makes_edited_items_again_and_no_others(desk: "Desk") -> 
 
 def test_keep_gives_items_that_wait_their_rows_of_today_and_leaves_done_ones_alone(desk: "Desk") -> None:
     desk.job({"a": "good", "b": "bad", "c": "good"})
-    assert desk.types("launch", "--first", "1").code == 0
+    desk.has_typed("launch", "--first", "1")
     edit(desk, a="better", b="good")
     assert desk.types("launch").code == 2
     assert desk.types("launch", "--keep").code == 0
@@ -92,7 +92,7 @@ def test_keep_gives_items_that_wait_their_rows_of_today_and_leaves_done_ones_alo
 
 def test_what_was_kept_is_not_asked_for_again_when_one_more_row_is_corrected(desk: "Desk") -> None:
     desk.job({"a": "good", "b": "bad", "c": "good"})
-    assert desk.types("launch").code == 1
+    desk.has_typed("launch", code=1)
     file = desk.folder / "items.jsonl"
     rows = file.read_text().splitlines()
     new = json.dumps(json.loads(rows[0]) | {"id": "new"})
@@ -115,7 +115,7 @@ def test_what_was_kept_is_not_asked_for_again_when_one_more_row_is_corrected(des
 
 def test_what_was_made_of_an_old_row_is_never_judged_again(desk: "Desk") -> None:
     desk.job({"a": "bad", "b": "bad", "c": "good"})
-    assert desk.types("launch").code == 1
+    desk.has_typed("launch", code=1)
     edit(desk, a="good")
     assert desk.types("retry", "a").code == 0
     assert desk.types("launch", "--only", "c").code == 0
@@ -127,7 +127,7 @@ def test_what_was_made_of_an_old_row_is_never_judged_again(desk: "Desk") -> None
 
 def test_a_manifest_that_names_other_rows_gives_a_retry_none(desk: "Desk") -> None:
     desk.job({"a": "bad"})
-    assert desk.types("launch").code == 1
+    desk.has_typed("launch", code=1)
     (desk.folder / "others.jsonl").write_text('{"id": "a", "how": "good"}\n')
     manifest = desk.folder / "job.yaml"
     manifest.write_text(manifest.read_text().replace("items.jsonl", "others.jsonl"))

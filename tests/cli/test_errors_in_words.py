@@ -102,7 +102,7 @@ def test_a_job_that_is_held_exits_with_5(command: str, desk: "Desk") -> None:
 
 def test_a_damaged_ledger_exits_with_6_and_stays_as_it_is(desk: "Desk") -> None:
     desk.job({"1": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     ledger = desk.folder / ".harness/job/ledger.db"
     for path in ledger.parent.glob("ledger.db-*"):
         path.unlink()
@@ -127,7 +127,7 @@ def test_T04_a_ledger_with_a_few_wrong_bytes_is_told_by_every_command_that_meets
     written: bytes, instead: bytes, never_read_by: tuple[str, ...], desk: "Desk"
 ) -> None:
     desk.job({"1": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     ledger = desk.folder / ".harness/job/ledger.db"
     whole = ledger.read_bytes()
     assert written in whole
@@ -207,7 +207,7 @@ def test_check_tells_bounds_money_and_phases(desk: "Desk") -> None:
 
 def test_a_reader_that_goes_away_is_no_error(desk: "Desk", tmp_path: Path) -> None:
     desk.job({str(n): "good" for n in range(3)})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     reading = desk.starts("log")
     assert reading.stdout is not None
     reading.stdout.close()
@@ -241,7 +241,7 @@ def test_closed_streams_change_no_exit_code_and_lend_their_numbers_to_no_file(
 
 def test_a_full_disk_under_standard_output_is_told_as_that(desk: "Desk") -> None:
     desk.job({"1": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     for words in ("log", "status --json", "--version"):
         command = f"cd '{desk.folder}' && exec '{sys.executable}' -m harness {words} >/dev/full"
         said = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True)

@@ -53,7 +53,7 @@ def test_O13_a_check_that_changes_its_mind_is_not_asked_again_about_what_is_done
 
 def test_O18_a_report_that_fails_leaves_the_merge_and_is_made_later(desk: "Desk") -> None:
     desk.job({"1": "good", "2": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     merged = (desk.folder / "output/job.json").read_bytes()
     in_the_way = desk.folder / ".harness/job/report"
     in_the_way.write_text("a file where the folder should be")
@@ -71,7 +71,7 @@ def test_P20_another_budget_counts_from_what_the_ledger_has_spent(desk: "Desk") 
     desk.job({str(n): "good" for n in range(4)}, more="budget: $0.03\nbudget_per_session: $0.02\nparallel: 1\n")
     worker = desk.folder / "worker.py"
     worker.write_text(worker.read_text() + "open('usage.json', 'w').write('{\"cost_usd\": 0.01}')\n")
-    assert desk.types("launch").code == 3
+    desk.has_typed("launch", code=3)
     first = desk.types("status", "--json").json()
     assert (first["counts"]["done"], first["usage"]["sessions"]) == (2, 2)
     lowered = desk.types("launch", "--set", "budget=$0.02")
@@ -122,7 +122,7 @@ def test_a_program_that_claims_more_than_was_reserved_is_charged_and_named_in_th
     desk.job({str(n): "good" for n in range(3)}, more="budget: $1\nbudget_per_session: $0.10\nparallel: 1\n")
     worker = desk.folder / "worker.py"
     worker.write_text(worker.read_text() + "open('usage.json', 'w').write('{\"cost_usd\": 5.0}')\n")
-    assert desk.types("launch").code == 3
+    desk.has_typed("launch", code=3)
     status = desk.types("status", "--json").json()
     assert (status["usage"]["sessions"], status["usage"]["cost_usd"]) == (1, 5.0)
     assert desk.types("report").code == 0

@@ -36,7 +36,7 @@ def files_job(desk: "Desk", number: int, size: int) -> None:
 @pytest.mark.parametrize("size", [1, 4, 12])
 def test_a_deleted_file_fails_its_item_only_and_putting_it_back_is_the_way_out(size: int, desk: "Desk") -> None:
     files_job(desk, 12, size)
-    assert desk.types("launch", "--only", "inbox/1.txt").code == 0
+    desk.has_typed("launch", "--only", "inbox/1.txt")
     for gone in (3, 4):
         (desk.folder / "inbox" / f"{gone}.txt").unlink()
     refused = desk.types("launch")
@@ -58,7 +58,7 @@ def test_a_deleted_file_fails_its_item_only_and_putting_it_back_is_the_way_out(s
 
 def test_a_folder_that_is_gone_stops_the_job_and_fails_nobody(desk: "Desk") -> None:
     files_job(desk, 4, 1)
-    assert desk.types("launch", "--first", "1").code == 0
+    desk.has_typed("launch", "--first", "1")
     (desk.folder / "inbox").rename(desk.folder / "elsewhere")
     (desk.folder / "job.yaml").write_text(
         (desk.folder / "job.yaml").read_text().replace('"inbox/*.txt"', '"elsewhere/*.txt"')

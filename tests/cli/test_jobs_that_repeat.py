@@ -46,7 +46,7 @@ def _merged(path: "Path") -> list[str]:
 @covers("F22")
 def test_two_clients_of_one_manifest_run_beside_each_other(desk: "Desk") -> None:
     _clients(desk, acme={"a": "good", "b": "bad"}, beta={"a": "good"})
-    assert desk.types("launch", "--as", "acme", "--set", "vars.who=Ann").code == 1
+    desk.has_typed("launch", "--as", "acme", "--set", "vars.who=Ann", code=1)
     assert desk.types("launch", "--as", "beta", "--set", "vars.who=Bea").code == 0
     output, states = desk.folder / "output", desk.folder / ".harness"
     assert _merged(output / "job@acme.json") == _merged(output / "job@beta.json") == ["a"]
@@ -123,7 +123,7 @@ def test_a_manifest_of_instances_wants_one_named(desk: "Desk") -> None:
 
 def test_an_instance_leaves_the_job_itself_alone(desk: "Desk") -> None:
     desk.job({"a": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     kept = {path: path.read_bytes() for path in (desk.folder / "batch_progress.json", desk.folder / "output/job.json")}
     assert desk.types("rehearse", "--as", "acme").code == 0
     assert "the rehearsal" not in (again := desk.types("launch", "--as", "acme")).err and again.code == 0
@@ -144,7 +144,7 @@ def _load(folder: "Path", instance: str | None, **more: Any) -> Any:
 
 def test_what_other_instances_make_is_no_item(desk: "Desk") -> None:
     desk.job({"a": "good"})
-    assert desk.types("launch", "--as", "acme").code == 0
+    desk.has_typed("launch", "--as", "acme")
     text = (desk.folder / "job.yaml").read_text()
     (desk.folder / "job.yaml").write_text(text.replace("{file: items.jsonl}", '{files: "**/*.json"}'))
     assert "holds no items" in desk.types("check", "--only", "plan", "--as", "beta").err

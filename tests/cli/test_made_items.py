@@ -62,7 +62,7 @@ def test_an_id_that_differs_only_in_case_or_composition_is_the_same_and_the_late
     desk: "Desk",
 ) -> None:
     letters(desk, {"a": (["X1", "caf\u00e9"], []), "b": (["x1"], ["x2"]), "c": (["CAFE\u0301"], ["c"])})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     assert merged(desk) == ["X1", "caf\u00e9", "x2", "c"]
     told = desk.types("why", "b").out
     assert 'phase letters: "a" and "b" both have "x1" at .id' in told
@@ -71,14 +71,14 @@ def test_an_id_that_differs_only_in_case_or_composition_is_the_same_and_the_late
 
 def test_one_that_insists_fails_alone_and_takes_nothing_from_who_was_first(desk: "Desk") -> None:
     letters(desk, {"a": (["X1"], []), "b": (["x1", "fine"], ["x1", "fine"]), "c": (["y"], [])})
-    assert desk.types("launch").code == 1
+    desk.has_typed("launch", code=1)
     assert merged(desk) == ["X1", "y"]
     assert_sound(desk.folder)
 
 
 def test_however_many_ask_for_an_id_at_once_one_of_them_has_it(desk: "Desk") -> None:
     letters(desk, {f"i{n}": ([f"{'xX'[n % 2]}1"], [f"own{n}"]) for n in range(3)}, parallel=3)
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     assert sorted(id_.casefold() for id_ in merged(desk))[-1] == "x1"
     assert len(merged(desk)) == len({id_.casefold() for id_ in merged(desk)}) == 3
     assert_sound(desk.folder)
@@ -86,7 +86,7 @@ def test_however_many_ask_for_an_id_at_once_one_of_them_has_it(desk: "Desk") -> 
 
 def test_an_id_that_was_taken_back_is_free_again(desk: "Desk") -> None:
     letters(desk, {"a": (["X1"], ["other"]), "b": (["b"], ["x1"])})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     assert desk.types("reject", "a", "b", "--phase", "words", "--why", "the other way round", "--yes").code == 0
     assert desk.types("launch").code == 0
     assert merged(desk) == ["other", "x1"]
@@ -95,14 +95,14 @@ def test_an_id_that_was_taken_back_is_free_again(desk: "Desk") -> None:
 
 def test_an_id_that_no_source_could_have_is_rejected_with_the_reason(desk: "Desk") -> None:
     letters(desk, {"a": (["x" * 4_097], ["x"]), "b": (["two\nlines"], ["two lines"])})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     assert merged(desk) == ["x", "two lines"]
     assert "has 4,097 characters, more than 4,096" in desk.types("why", "a").out
 
 
 def test_why_shows_what_was_rejected_and_show_takes_one_phase(desk: "Desk") -> None:
     letters(desk, {"a": (["x1"], ["x1"]), "b": (["X1", "y"], ["y"])}, batch={"size": 2})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     told = desk.types("why", "b").out
     assert 'what it wrote: {"id": "b", "letters": [{"id": "X1"}, {"id": "y"}]}' in told
     assert "what it wrote" not in desk.types("why", "a").out
@@ -137,7 +137,7 @@ def test_an_id_that_cannot_be_unique_is_the_manifests_fault_and_told_to_no_sessi
 def test_many_items_that_have_ids_of_their_own_show_that_three_slips_are_slips(desk: "Desk") -> None:
     rows = {f"i{n}": ([f"own{n}"], [f"own{n}"]) for n in range(6)}
     letters(desk, rows | {f"j{n}": (["own0"], ["own0"]) for n in range(4)})
-    assert desk.types("launch").code == 1
+    desk.has_typed("launch", code=1)
     assert desk.types("status", "--json").json()["counts"]["failed"] == 4
     assert_sound(desk.folder)
 

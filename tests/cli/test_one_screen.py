@@ -160,7 +160,7 @@ def test_a_clock_before_the_newest_entry_of_the_job_is_wrong_without_a_provider(
     from harness.job.load import load
 
     desk.job({"1": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     job = load(desk.folder / "job.yaml")
     assert outside.clock(job, datetime.now(UTC), None).grade == "ok"
     found = outside.clock(job, datetime.now(UTC) - timedelta(days=1), None)

@@ -82,7 +82,7 @@ def test_the_batches_that_run_are_those_of_the_record_with_the_rows_of_the_sourc
 
 def test_the_order_is_the_plan_s_whatever_order_the_rows_come_in(desk: "Desk") -> None:
     chain(desk, plan_of(["l5", "l1"], ["l2"], ["l4", "l3"]), rows="[.batch_plan.batches[].leads[]] | sort | .[]")
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     assert merged(desk) == [("l5", "1.1"), ("l1", "1.1"), ("l2", "1.2"), ("l4", "1.3"), ("l3", "1.3")]
 
 
@@ -103,7 +103,7 @@ GOOD = plan_of(["l1", "l2", "l3"], ["l4", "l5"])
 )
 def test_a_plan_with_a_flaw_is_rejected_and_asked_for_again_with_the_reason(desk: "Desk", bad: Any, said: str) -> None:
     chain(desk, bad, GOOD)
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     why = desk.types("why", "acme").out
     assert said in why.replace("\n", " "), why
     assert [batch for _, batch in merged(desk)] == ["1.1"] * 3 + ["1.2"] * 2
@@ -112,14 +112,14 @@ def test_a_plan_with_a_flaw_is_rejected_and_asked_for_again_with_the_reason(desk
 
 def test_a_composer_that_insists_fails_and_no_lead_is_worked_on(desk: "Desk") -> None:
     chain(desk, plan_of(["l1"]))
-    assert desk.types("launch").code == 1
+    desk.has_typed("launch", code=1)
     assert not (desk.folder / "output/dossiers.json").exists() or merged(desk) == []
 
 
 def test_leads_may_be_left_out_where_the_manifest_says_so(desk: "Desk") -> None:
     (desk.folder / "leads.jsonl").write_text("".join(f'{{"id": {n}, "email": "{n}"}}\n' for n in range(1, 4)))
     chain(desk, plan_of([3, 1]), join={"file": "leads.jsonl"}, left_out="allow")
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     assert merged(desk) == [("3", "1.1"), ("1", "1.1")]
 
 
@@ -165,7 +165,7 @@ def test_another_plan_keeps_the_dossiers_that_are_done(desk: "Desk") -> None:
     manifest = json.loads((desk.folder / "job.yaml").read_text())
     manifest["phases"]["dossiers"]["output"]["check"] = [{"jq": '.batch == "1.1" or .id == "l5"', "says": "too late"}]
     (desk.folder / "job.yaml").write_text(json.dumps(manifest))
-    assert desk.types("launch").code == 1  # l4 fails
+    desk.has_typed("launch", code=1)  # l4 fails
     assert merged(desk) == [("l1", "1.1"), ("l2", "1.1"), ("l3", "1.1"), ("l5", "1.2")]
     assert desk.types("reject", "acme", "--why", "other batches", "--yes").code == 0
     assert [id_ for id_, _ in merged(desk)] == ["l1", "l2", "l3", "l5"]

@@ -64,7 +64,7 @@ def test_what_was_made_of_the_same_rows_is_taken_over_and_costs_nothing(desk: De
 
 def test_a_person_who_wants_it_anew_gets_it_anew(desk: Desk) -> None:
     _last_week(desk, a="good", b="good")
-    assert desk.types("launch", "--as", "w49").code == 0
+    desk.has_typed("launch", "--as", "w49")
     assert _entries(desk, "job@w49", "AttemptStarted") == []
     assert desk.types("redo", "--where", "attempt<9", "--as", "w49", "--yes").code == 0, "none of its attempts"
     assert desk.types("reject", "a", "--why", "look again", "--as", "w49", "--yes").code == 0
@@ -82,7 +82,7 @@ def test_a_person_who_wants_it_anew_gets_it_anew(desk: Desk) -> None:
 
 def test_what_was_taken_over_is_not_passed_on_as_if_it_were_new(desk: Desk) -> None:
     _last_week(desk, a="good")
-    assert desk.types("launch", "--as", "w49").code == 0
+    desk.has_typed("launch", "--as", "w49")
     assert desk.types("launch", "--as", "w50").code == 0
     (entry,) = _entries(desk, "job@w50", "ItemAccepted")
     assert entry["source"] == "job"
@@ -165,7 +165,7 @@ def test_how_old_records_may_be_is_said_with_its_unit(desk: Desk) -> None:
 def test_beside_an_edited_row_those_that_wait_are_taken_over(desk: Desk) -> None:
     _last_week(desk, a="good", b="good")
     desk.job({"a": "good", "b": "good"}, more="strikes: 1\n")
-    assert desk.types("launch", "--as", "w49", "--only", "a").code == 0
+    desk.has_typed("launch", "--as", "w49", "--only", "a")
     desk.job({"a": "good2", "b": "good"}, more=REUSE)
     desk.types("launch", "--as", "w49", "--changed")
     assert [entry["items"] for entry in _entries(desk, "job@w49", "AttemptStarted")] == [["a"], ["a"]]

@@ -36,7 +36,7 @@ def words(desk: "Desk") -> "Desk":
         "  letters:\n    from: words\n    items: {rows: '.letters[]', id: .id, noun: letter}\n"
         "    output: {merge: output/letters.json}\n"
     )
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     assert len(merged(desk.folder, "letters")) == 5
     return desk
 

@@ -30,7 +30,7 @@ def failed_wrongly(desk: "Desk") -> "Desk":
     """Four items, all failed by a check that was wrong, and mended now; one of them is really bad."""
     desk.job({"1": "good", "2": "good", "3": "bad", "4": "good"}, more="batch: {size: 2}\n")
     change_check(desk, ".n > 0", ".n > 100")
-    assert desk.types("launch").code == 1
+    desk.has_typed("launch", code=1)
     assert desk.types("status", "--json").json()["counts"]["failed"] == 4
     change_check(desk, ".n > 100", ".n > 0")
     return desk
@@ -120,7 +120,7 @@ def test_only_the_named_items_are_rejudged_and_their_story_tells_it(failed_wrong
 def test_an_open_item_that_is_recovered_leaves_its_group(desk: "Desk") -> None:
     desk.job({"1": "good", "2": "bad", "3": "good"}, more="batch: {size: 3}\ncaps: {sessions: 1}\n")
     change_check(desk, ".n > 0", ".n > 100")
-    assert desk.types("launch").code == 3
+    desk.has_typed("launch", code=3)
     change_check(desk, ".n > 100", ".n > 0")
     said = desk.types("rejudge")
     assert "2 numbers recovered for $0.00; 1 left as they were" in said.out
@@ -179,7 +179,7 @@ def test_a_kill_at_any_commit_of_a_rejudgement_loses_and_repeats_nothing(
 ) -> None:
     desk.job({"1": "good", "2": "good", "3": "bad", "4": "good"}, more="batch: {size: 2}\ncaps: {sessions: 2}\n")
     change_check(desk, ".n > 0", ".n > 100")
-    assert desk.types("launch").code == 3
+    desk.has_typed("launch", code=3)
     change_check(desk, ".n > 100", ".n > 0")
     shutil.copytree(desk.folder / ".harness", tmp_path / "before")
     kills = 0
@@ -215,7 +215,7 @@ def test_a_full_disk_is_told_in_words_and_changes_nothing(
 @covers("A71")
 def test_a_rejected_item_gets_a_new_round_with_the_reason_and_leaves_the_merge_until_then(desk: "Desk") -> None:
     desk.job({"1": "good", "2": "good", "3": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     said = desk.types("reject", "2", "--why", "n is made up")
     assert said.code == 0
     assert [record["id"] for record in merged(desk.folder)] == ["1", "3"]
@@ -235,7 +235,7 @@ def test_a_rejected_item_gets_a_new_round_with_the_reason_and_leaves_the_merge_u
 
 def test_what_a_person_has_rejected_is_never_recovered(desk: "Desk") -> None:
     desk.job({"1": "good", "2": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     desk.types("reject", "2", "--why", "bad")
     said = desk.types("rejudge").out
     assert "0 numbers recovered" in said
@@ -245,7 +245,7 @@ def test_what_a_person_has_rejected_is_never_recovered(desk: "Desk") -> None:
 
 def test_items_of_one_batch_that_are_taken_back_together_go_together(desk: "Desk") -> None:
     desk.job({str(number): "good" for number in range(6)}, more="batch: {size: 3}\n")
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     assert desk.types("redo", "--where", "attempt<3", "--yes").code == 0
     assert merged(desk.folder) == []
     assert desk.types("launch").code == 0
@@ -311,7 +311,7 @@ def test_what_a_check_leaves_behind_is_ended_when_it_is_judged_again(desk: "Desk
     manifest = desk.folder / "job.yaml"
     before = manifest.read_text()
     manifest.write_text(before.replace("jq: '.n > 0', says: n must be positive", "jq: '.n > 1'"))
-    assert desk.types("launch").code == 1
+    desk.has_typed("launch", code=1)
     manifest.write_text(before.replace("jq: '.n > 0', says: n must be positive", f"command: [sh, -c, '{check}']"))
     assert "would" not in desk.types("rejudge", "--check").err
     assert not [pid for pid in all_pids() if seconds in words_of(pid)]

@@ -63,7 +63,7 @@ def test_what_chooses_items_is_for_one_job(tmp_path: Path) -> None:
 def test_two_manifests_in_one_folder_have_a_progress_file_each(desk: "Desk") -> None:
     beside = desk.folder / "batch_progress.json"
     desk.job({"1": "good"}, stem="a")
-    assert desk.types("launch", "a.yaml").code == 0
+    desk.has_typed("launch", "a.yaml")
     assert json.loads(beside.read_text())["status"] == "finished"
     desk.job({"1": "good", "2": "good"}, stem="b")
     assert desk.types("launch", "b.yaml").code == 0
@@ -79,7 +79,7 @@ def test_two_manifests_in_one_folder_have_a_progress_file_each(desk: "Desk") -> 
 
 def test_report_brings_a_merged_file_that_a_kill_left_behind_up_to_date(desk: "Desk") -> None:
     desk.job({"1": "good", "2": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     merged = desk.folder / "output/job.json"
     whole = merged.read_text()
     with sqlite3.connect(desk.folder / ".harness/job/ledger.db") as db:

@@ -38,7 +38,7 @@ def test_what_was_asked_of_the_old_rehearsal_is_not_dropped_in_silence(desk: "De
 def test_git_is_told_to_leave_the_state_alone(desk: "Desk") -> None:
     desk.job({"1": "good"})
     subprocess.run(["git", "init", "-q"], check=True)
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     status = subprocess.run(["git", "status", "--porcelain"], check=True, capture_output=True, text=True)
     assert "job.yaml" in status.stdout and ".harness" not in status.stdout
 
@@ -72,7 +72,7 @@ def test_the_last_three_rehearsals_are_kept(desk: "Desk") -> None:
 
 def test_a_changed_job_is_refused_for_real_with_the_whole_command(desk: "Desk") -> None:
     desk.job({"1": "good"}, stem="west")
-    assert desk.types("launch", "west.yaml", "--set", "vars.a=1").code == 0
+    desk.has_typed("launch", "west.yaml", "--set", "vars.a=1")
     refused = desk.types("launch", "west.yaml", "--set", "vars.a=2")
     assert refused.code == 2
     assert "vars.a was 1, is now 2" in refused.err
@@ -123,7 +123,7 @@ def test_a_reset_with_a_broken_scene_moves_nothing(desk: "Desk") -> None:
 def test_one_typo_of_several_jobs_keeps_all_of_them_where_they_are(desk: "Desk") -> None:
     desk.job({"1": "good"})
     desk.job({"1": "good"}, stem="west")
-    assert desk.types("launch", "job.yaml", "west.yaml").code == 0
+    desk.has_typed("launch", "job.yaml", "west.yaml")
     manifest = desk.folder / "west.yaml"
     manifest.write_text(manifest.read_text().replace("count them", "'{{ item.nothing }}'"))
     assert desk.types("launch", "job.yaml", "west.yaml", "--reset").code == 2

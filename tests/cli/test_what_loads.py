@@ -54,7 +54,7 @@ def test_completing_a_command_loads_no_heavy_library(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", [["status"], ["status", "--json"], ["log"], ["why", "1"], ["show", "1"], ["pause"]])
 def test_looking_at_a_job_loads_no_heavy_library(words: list[str], desk: "Desk") -> None:
     desk.job({"1": "good"})
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     assert not _loaded_by(*words, cwd=desk.folder) & HEAVY
 
 

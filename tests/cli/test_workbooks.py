@@ -258,7 +258,7 @@ def test_rows_are_found_by_names_that_an_alias_file_knows_and_by_their_numbers(d
     text = Path("job.yaml").read_text()
     Path("names.json").write_text(json.dumps({"One": ["lead_001"], "Two": ["lead_002"], "Three": ["lead_003"]}))
     Path("job.yaml").write_text(text.replace("id: .lead_id}", "id: .lead_id, match: names.json}"))
-    assert desk.types("launch").code == 1
+    desk.has_typed("launch", code=1)
     assert [row[2] for row in copy_of()[1:]] == ["done", "failed", "done"]
     assert ids_of_rows([{"a": "x"}, {"a": None}, {"a": "x"}], "$row", None) == {"1": 0, "2": 1, "3": 2}
     assert ids_of_rows([{"a": "x "}, {"a": None}, {"a": "x"}, {"a": 7}], ".a", None) == {"x": 0, "7": 3}
@@ -294,7 +294,7 @@ def test_who_was_not_selected_is_told_why_and_the_next_instance_may_look_into_th
     job(desk, back="columns: {Status: .state, Why: .reason}")
     text = Path("job.yaml").read_text()
     Path("job.yaml").write_text(text.replace("id: .lead_id", "id: .lead_id, select: {top: 1, not_in: 'output/*'}"))
-    assert desk.types("launch").code == 0
+    desk.has_typed("launch")
     rows = [("done", None), ("skipped", "not among the top 1: rank 2 of 3, without a score")]
     assert [tuple(row[2:4]) for row in copy_of()[1:3]] == rows
     Path("output/all.json.edited-1").write_text("mine")

@@ -64,9 +64,18 @@ def test_twenty_seeds_meet_a_fault_and_a_hundred_meet_every_kind(scenes: Any) ->
     assert wanted <= set(scenes.FAULTS.values())
 
 
-@pytest.mark.parametrize("number", range(1, 35))
 @pytest.mark.parametrize("phase", ["translate", "decompose", "baskets"])
-def test_underneath_every_fault_lies_the_right_answer(course: Any, scenes: Any, phase: str, number: int) -> None:
+def test_underneath_every_fault_lies_the_right_answer(course: Any, scenes: Any, phase: str) -> None:
+    wrong = []
+    for number in range(1, 35):
+        end = healed(course, scenes, phase, number)
+        if not isinstance(end, Records) or end.records != right(course, phase, number):
+            wrong.append((number, end))
+    assert not wrong
+
+
+def healed(course: Any, scenes: Any, phase: str, number: int) -> Any:
+    """The scene's answer to a batch once each of its faults has come and was told."""
     reply = scenes.scene(ask_of(course, phase, number, log=Tags()))
     for _ in range(3):
         match reply:
@@ -77,8 +86,7 @@ def test_underneath_every_fault_lies_the_right_answer(course: Any, scenes: Any, 
                 reply = scenes.scene(ask_of(course, phase, number, log=Tags([str(tag)])))
             case Records(records=records) if reasons := rejected(course, phase, number, records):
                 reply = scenes.scene(ask_of(course, phase, number, reasons=reasons))
-    assert isinstance(reply, Records)
-    assert reply.records == right(course, phase, number)
+    return reply
 
 
 @pytest.mark.parametrize(
