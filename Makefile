@@ -17,7 +17,7 @@ test: setup ## everything that must hold
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 -m "not session" --durations=10
 	$(BIN)/pytest -n 2 -q --print-keys tests/core tests/planning
-	$(BIN)/pytest -n 6 -m session --dist worksteal --durations=10
+	$(BIN)/pytest -n 6 -m session --maxschedchunk=1 --durations=10
 
 keys: setup ## the rooms that decide, with the name of each kind of message in place of its words
 	$(BIN)/pytest -n 2 -m "not session" --print-keys $(wildcard $(addprefix tests/,core ledger supervisor planning review simulation))

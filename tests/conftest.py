@@ -4,6 +4,7 @@ import os
 import platform
 import signal
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 import hypothesis
@@ -12,6 +13,12 @@ import pytest
 from tests.messages.keys import print_keys
 
 _OF_SESSIONS = Path(__file__).parent / "end_to_end"
+_LONG = (
+    *("test_kills", "test_course_completes", "test_plugin", "test_terminal", "test_costs", "test_provider_faults"),
+    *("test_escape_by_tools", "test_the_web", "test_stopping", "test_poisoned_items", "test_orphans", "test_again"),
+    *("test_second_thoughts", "test_ralph", "test_what_a_rehearsal_says"),
+)
+"""Files of sessions whose tests take longest, in this order: they begin, so that none is left when all others end."""
 
 hypothesis.settings.register_profile(
     "ours", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -59,6 +66,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.path.is_relative_to(_OF_SESSIONS):
             item.add_marker("session")
+    items[:] = _longest_first(items)
     if platform.system() == "Linux":
         return
     needs_linux = [item for item in items if item.get_closest_marker("linux") or item.get_closest_marker("root")]
@@ -68,3 +76,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         reporter = config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             reporter.write_line(f"{len(needs_linux)} tests need Linux and were deselected")
+
+
+def _longest_first(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Those with sessions begin: a long one and a short one in turn, for a worker is handed two tests at a time."""
+    sessions = [item for item in items if item.get_closest_marker("session")]
+    long = sorted((item for item in sessions if item.path.stem in _LONG), key=lambda item: _LONG.index(item.path.stem))
+    short = [item for item in sessions if item.path.stem not in _LONG]
+    in_turn = [item for pair in zip_longest(long, short) for item in pair if item is not None]
+    return [*in_turn, *(item for item in items if not item.get_closest_marker("session"))]

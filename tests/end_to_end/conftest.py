@@ -1,5 +1,7 @@
 """Jobs in scratch folders; whatever they start is ended with the test."""
 
+import fcntl
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -47,8 +49,25 @@ def small(make_job: Callable[[Callable[..., Job]], MakeJob]) -> MakeJob:
 
 @pytest.fixture(scope="session")
 def untouched(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The merge of the small job of four items that nobody disturbed, one session after the other."""
-    folder = tmp_path_factory.mktemp("untouched")
+    """The merge of the small job of four items that nobody disturbed, one session after the other.
+
+    Played once: the other workers of a run wait for the first, and read what it kept.
+    """
+    base = tmp_path_factory.getbasetemp()
+    kept = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "untouched"
+    kept.mkdir(exist_ok=True)
+    with (kept / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (kept / "merged").exists():
+            merged = _played_undisturbed(tmp_path_factory.mktemp("untouched"))
+            (kept / "new").mkdir()
+            for name, content in merged.items():
+                (kept / "new" / name).write_bytes(content)
+            (kept / "new").rename(kept / "merged")
+    return {path.name: path.read_bytes() for path in sorted((kept / "merged").iterdir())}
+
+
+def _played_undisturbed(folder: Path) -> dict[str, bytes]:
     (folder / "home").mkdir()
     job = playing.small_job(folder / "job", folder / "home", "plain", 4, parallel=1)
     try:

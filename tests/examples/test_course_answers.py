@@ -21,7 +21,7 @@ def naive(course: Any, seed_id: str) -> Any:
 
 
 def test_every_answer_of_a_batch_is_accepted(course: Any) -> None:
-    refused = {}
+    refused: dict[tuple[str, int], object] = {}
     for number in range(1, 35):
         seeds = course.seed_items(number)
         pairs = {item["id"]: [course.pairs[int(item["id"][1:]) - 1]] for item in seeds}
