@@ -131,4 +131,4 @@ def test_a_manifest_that_names_other_rows_gives_a_retry_none(desk: "Desk") -> No
     (desk.folder / "others.jsonl").write_text('{"id": "a", "how": "good"}\n')
     manifest = desk.folder / "job.yaml"
     manifest.write_text(manifest.read_text().replace("items.jsonl", "others.jsonl"))
-    assert "so the planned ones are used" in desk.types("retry", "a").err
+    assert "so the planned rows are used" in desk.types("retry", "a").err
