@@ -15,6 +15,7 @@ from harness.backends.session_record import Blotter
 from harness.backends.transport import Line, RecordedTransport
 from harness.backends.usage_count import Count
 from harness.core.faults import STATUS_OF_A_BROKEN_SCENE
+from harness.core.messages import Message, message
 from harness.core.symptoms import Symptoms
 from harness.core.types import SessionFacts
 from harness.core.work import AttemptSpec
@@ -95,10 +96,10 @@ class ClaudeSession:
         why = "answers that broke off have used up the session's budget"
         return replace(seen, api_error="connection_failed", text=why, is_error=True)
 
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Message, ...]:
         if self._trouble is None or self._reading.has_result:
             return ()
-        return (f"the session broke off: {type(self._trouble).__name__}: {str(self._trouble)[:200]}",)
+        return (message("session_broke_off", error=f"{type(self._trouble).__name__}: {str(self._trouble)[:200]}"),)
 
     async def _converse(self) -> None:
         from claude_agent_sdk import ClaudeSDKClient

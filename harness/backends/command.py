@@ -19,6 +19,7 @@ from harness.backends.session import MOST_COST_USD, SessionStart
 from harness.backends.session_record import Blotter, Drain, Recorder
 from harness.backends.start_request import Launch
 from harness.base.termination import wait_gone
+from harness.core.messages import Message, message
 from harness.core.symptoms import Symptoms
 from harness.core.types import SessionFacts
 from harness.job.job import Job, PhaseSpec
@@ -45,8 +46,8 @@ class CommandSession:
         self._pulse = start.pulse
         self._environ = start.environ
         self._symptoms = Symptoms()
-        self._notes: tuple[str, ...] = ()
-        self._left: tuple[str, ...] = ()
+        self._notes: tuple[Message, ...] = ()
+        self._left: tuple[Message, ...] = ()
         self._was_interrupted = False
 
     async def run(self) -> None:
@@ -72,7 +73,7 @@ class CommandSession:
             for drain in drains:
                 drain.cancel()
         if held:
-            self._left = ("a process that it left behind, and that could not be found, holds its output open",)
+            self._left = (message("pipe_held"),)
         self._symptoms = _symptoms_of(code, next((failure for failure in failures if failure), None))
 
     async def interrupt(self) -> None:
@@ -89,7 +90,7 @@ class CommandSession:
     def symptoms(self) -> Symptoms:
         return self._symptoms
 
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Message, ...]:
         return (*self._left, *self._notes)
 
     async def _drain(self, pipe: asyncio.StreamReader | None, path: Path) -> OSError | None:
@@ -155,24 +156,24 @@ def _symptoms_of(code: int, failure: OSError | None) -> Symptoms:
     return replace(symptoms, errno=failure.errno, is_error=None) if failure else symptoms
 
 
-def _read_usage(path: Path) -> tuple[Decimal | None, tuple[str, ...]]:
+def _read_usage(path: Path) -> tuple[Decimal | None, tuple[Message, ...]]:
     """What the program says it cost: 0 without the file; None (not known) when the file is no use."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return Decimal(0), ()
     except OSError as error:
-        return None, (f"{_USAGE_FILE} cannot be read: {error.strerror}",)
+        return None, (message("usage_unreadable", file=_USAGE_FILE, error=error.strerror),)
     try:
         content = os.read(descriptor, _MOST_USAGE_BYTES)
     except OSError as error:  # a folder, or a pipe that nobody writes to
-        return None, (f"{_USAGE_FILE} cannot be read: {error.strerror}",)
+        return None, (message("usage_unreadable", file=_USAGE_FILE, error=error.strerror),)
     finally:
         os.close(descriptor)
     try:
         cost = Decimal(str(json.loads(content)["cost_usd"]))
     except (ValueError, KeyError, TypeError, InvalidOperation, RecursionError):
-        return None, (f'{_USAGE_FILE} is not {{"cost_usd": number}}',)
+        return None, (message("usage_malformed", file=_USAGE_FILE),)
     if not cost.is_finite() or not 0 <= cost < MOST_COST_USD:
-        return None, (f"{_USAGE_FILE} says {cost}, which is no cost",)
+        return None, (message("usage_impossible", file=_USAGE_FILE, cost=str(cost)),)
     return cost, ()

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from harness.backends.activity import Pulse
 from harness.backends.credentials import Credential
 from harness.backends.start_request import Starter
+from harness.core.messages import Message
 from harness.core.symptoms import Symptoms
 from harness.core.types import SessionFacts
 from harness.core.work import AttemptSpec
@@ -71,4 +72,4 @@ class Session(Protocol):
 
     def symptoms(self) -> Symptoms: ...
 
-    def notes(self) -> tuple[str, ...]: ...
+    def notes(self) -> tuple[Message, ...]: ...

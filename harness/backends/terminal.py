@@ -37,6 +37,7 @@ from harness.base.files import write_private
 from harness.base.folder_watch import FolderWatch
 from harness.base.termination import wait_gone
 from harness.core.faults import STATUS_OF_A_BROKEN_SCENE
+from harness.core.messages import Message, message
 from harness.core.models import full_name
 from harness.core.symptoms import Symptoms
 from harness.core.types import SessionFacts
@@ -81,7 +82,7 @@ class TerminalSession:
         self._translation = Translation(spec.session_id, full_name(spec.session.model) if spec.session.model else None)
         self._transcript = Transcript(start.paths.config, spec.session_id)
         self._symptoms = Symptoms()
-        self._notes: list[str] = []
+        self._notes: list[Message] = []
         self._stirred = asyncio.Event()
         """Something was painted, written or asked for."""
         self._is_to_stop = False
@@ -113,7 +114,7 @@ class TerminalSession:
             seen = replace(seen, used_tools=False)  # the server is ours: no provider says that, and no session here
         return replace(seen, excess=self._excess)
 
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Message, ...]:
         return tuple(self._notes)
 
     @property
@@ -197,8 +198,7 @@ class TerminalSession:
             return False
         wanted = self._spec.rendered.prompt.replace("\r\n", "\n").rstrip().removeprefix("\n")
         if sent.rstrip().removeprefix("\n") != wanted:
-            what = "takes no control characters, and nothing invisible"
-            self._notes.append(f"of the prompt's {len(wanted)} characters {len(sent)} were sent: the CLI {what}")
+            self._notes.append(message("prompt_cut", characters=len(wanted), sent=len(sent)))
         return True
 
     def _is_in_the_box(self) -> bool:
@@ -263,7 +263,7 @@ class TerminalSession:
         if self.symptoms().is_error is not False:
             text = (self._last_screen or self._screen.text).encode(errors="replace")
             write_private(self._paths.stream.with_name(SCREEN_FILE), self._blotter.clean(text))
-            self._notes.append(f"its last screen is in {SCREEN_FILE}")
+            self._notes.append(message("last_screen", file=SCREEN_FILE))
         if self._stream.failure is not None:
             self._symptoms = Symptoms(errno=self._stream.failure.errno)
 

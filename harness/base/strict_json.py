@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from decimal import Context, Decimal
 from itertools import accumulate
-from typing import Any, Final, NoReturn
+from typing import Any, Final, Literal, NoReturn
 
 Json = Any
 
@@ -60,7 +60,11 @@ def must_have_few(document: Json, most_records: int) -> None:
 # --- bytes to text ----------------------------------------------------------------------------------------------------
 
 
-def text_of(content: bytes, most_bytes: int) -> tuple[str, tuple[str, ...]]:
+Oddity = Literal["byte_order_mark", "crlf", "markdown_fence"]
+"""What was read over."""
+
+
+def text_of(content: bytes, most_bytes: int) -> tuple[str, tuple[Oddity, ...]]:
     if len(content) > most_bytes:
         raise RefusedError(f"the file has {len(content):,} bytes, more than {most_bytes:,}")
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -71,18 +75,18 @@ def text_of(content: bytes, most_bytes: int) -> tuple[str, tuple[str, ...]]:
         text = content.decode()
     except UnicodeDecodeError as error:
         raise RefusedError(f"byte {error.start} (0x{content[error.start]:02x}) is not UTF-8") from None
-    notes = []
+    odd: list[Oddity] = []
     if text.startswith("\ufeff"):
-        notes.append("byte order mark")
+        odd.append("byte_order_mark")
         text = "   " + text[1:]  # three bytes, so that offsets stay those of the file
     if "\r\n" in text:
-        notes.append("CRLF line ends")
+        odd.append("crlf")
     if not text.strip():
         raise RefusedError("the file is empty")
     if text.lstrip().startswith("```"):
-        notes.append("markdown fence around the JSON")
+        odd.append("markdown_fence")
         text = _inside_fence(text)
-    return text, tuple(notes)
+    return text, tuple(odd)
 
 
 def _inside_fence(text: str) -> str:

@@ -17,7 +17,8 @@ from typing import Any
 from harness.base.reason import Reason
 from harness.core.fault_kinds import FaultKind
 from harness.core.faults import consequence
-from harness.core.money import in_words, to_micro
+from harness.core.messages import Message, message
+from harness.core.money import to_micro
 from harness.core.open_attempt import Open
 from harness.core.types import Ending, Fault, Judgement, Rejected
 
@@ -74,7 +75,7 @@ def of_asked_models(ending: Ending, judgement: Judgement) -> tuple[Ending, Judge
     return replace(ending, fault=fault), replace(judgement, verdicts=nothing, usable=False)
 
 
-def note_on_cost(open_: Open, ending: Ending) -> tuple[str, ...]:
+def notes_on_cost(open_: Open, ending: Ending) -> tuple[Message, ...]:
     """Where more was told, or counted in the stream, than a session can cost."""
     found = [
         cost for cost in (ending.facts.cost_usd, ending.facts.counted_usd) if cost is not None and cost.is_finite()
@@ -82,7 +83,7 @@ def note_on_cost(open_: Open, ending: Ending) -> tuple[str, ...]:
     told, most = to_micro(max(found, default=Decimal(0))), open_.most_microusd
     if most is None or told <= most:
         return ()
-    return (f"its stream told a cost of {in_words(told)}; no session can cost more than {in_words(most)}",)
+    return (message("cost_impossible", told_microusd=told, most_microusd=most),)
 
 
 def is_held(open_: Open, now: datetime) -> bool:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from harness.base.reason import Reason
 from harness.core.item_rounds import ItemEnd, ItemRow, ReopenedKind
+from harness.core.messages import Message
 from harness.core.rejections import ItemError
 from harness.core.run_events import (
     CancelAsked,
@@ -348,7 +349,7 @@ class FrozenOutput:
 
 @dataclass(frozen=True, slots=True)
 class AttemptEnded:
-    """The last event of an attempt."""
+    """The last event of an attempt. `noted`: what was odd about it; `notes` are the texts of older versions."""
 
     attempt: int
     outcome: Outcome
@@ -363,6 +364,7 @@ class AttemptEnded:
     invented: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     evidence: dict[str, Json] = field(default_factory=dict)
+    noted: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,16 @@ HoldKind = Literal[
     "renewing_login", "asking_helper", "helper_not_started", "helper_timed_out", "helper_failed", "helper_gave_no_key",
 ]
 """What holds back every start until a time."""
-# fmt: on
 
-NoteKind = Literal["byte_order_mark"]
-"""Oddities of an attempt that did no harm."""
+NoteKind = Literal[
+    "byte_order_mark", "crlf", "markdown_fence", "fields_dropped", "ids_respelled", "equal_records",
+    "records_without_id", "ids_invented", "file_invented", "idle_after_output", "host_suspended", "session_broke_off",
+    "output_not_kept", "prompt_cut", "last_screen", "pipe_held", "usage_unreadable", "usage_malformed",
+    "usage_impossible", "cost_impossible", "input_changed", "unauthorized_change", "settings_ignored", "files_disarmed",
+    "setuid_cleared", "files_removed", "files_not_disarmed", "work_folder_removed", "work_folders_reduced",
+]
+"""What was odd about an attempt, and did no harm that its verdicts do not show."""
+# fmt: on
 
 Kind = Literal["told"] | StopKind | HoldKind | NoteKind
 
@@ -97,4 +103,32 @@ EXAMPLES: Final[Mapping[Kind, Mapping[str, Any]]] = {
     "helper_gave_no_key": {},
     # oddities of an attempt
     "byte_order_mark": {"file": "output.json"},
+    "crlf": {"file": "output.json"},
+    "markdown_fence": {"file": "output.json"},
+    "fields_dropped": {"fields": [["fax", 12], ["twitter", 3]], "more": 2},
+    "ids_respelled": {"ids": 3, "got": 17, "id": "17"},
+    "equal_records": {"records": 2},
+    "records_without_id": {"records": 1, "path": ".id"},
+    "ids_invented": {"ids": 240, "named": 100},
+    "file_invented": {"file": "notes/S9.md"},
+    "idle_after_output": {},
+    "host_suspended": {},
+    "session_broke_off": {"error": "ConnectionResetError: [Errno 104] Connection reset by peer"},
+    "output_not_kept": {"error": "[Errno 28] No space left on device"},
+    "prompt_cut": {"characters": 4200, "sent": 4198},
+    "last_screen": {"file": "screen.txt"},
+    "pipe_held": {},
+    "usage_unreadable": {"file": "usage.json", "error": "Permission denied"},
+    "usage_malformed": {"file": "usage.json"},
+    "usage_impossible": {"file": "usage.json", "cost": "-3"},
+    "cost_impossible": {"told_microusd": 999_999_000_000, "most_microusd": 3_000_000},
+    "input_changed": {"item": "Lakeside"},
+    "unauthorized_change": {"path": "job.yaml", "is_own": False, "change": "changed"},
+    "settings_ignored": {"files": [".claude", "input/CLAUDE.md"]},
+    "files_disarmed": {"files": [".git", ".envrc"], "more": 3},
+    "setuid_cleared": {"files": ["tool"], "more": 0},
+    "files_removed": {"files": ["pipe"], "more": 0},
+    "files_not_disarmed": {"files": ["deep/.git"], "more": 0},
+    "work_folder_removed": {"excess": "more than 4,096 MiB in files"},
+    "work_folders_reduced": {"folders": 4},
 }

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from harness.base.artifacts import ArtifactStore
 from harness.base.ids import Token
 from harness.core.input_hash import INPUT_FOLDER
+from harness.core.messages import Message
 from harness.core.types import Artifact, Ending, OutputFault, SessionEvent
 from harness.core.work import AttemptSpec
 from harness.job.job import OutputSpec
@@ -62,7 +63,7 @@ class Collected:
 
     artifacts: tuple[Artifact, ...]
     output_faults: tuple[OutputFault, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
 
 class Workspace(Protocol):
@@ -91,7 +92,7 @@ class Workspace(Protocol):
         """
         ...
 
-    def tidy(self, place: Path) -> Sequence[str]:
+    def tidy(self, place: Path) -> Sequence[Message]:
         """After the session's end: make what stays harmless to whoever looks at it; returns notes. May be repeated."""
         ...
 

@@ -22,7 +22,7 @@ from harness.base.ids import ItemId
 from harness.base.reason import Reason
 from harness.base.slices import Slice
 from harness.core.advance import BREAKDOWNS
-from harness.core.claims import as_claim, claims, is_held, note_on_cost, of_asked_models, stays_suspected
+from harness.core.claims import as_claim, claims, is_held, notes_on_cost, of_asked_models, stays_suspected
 from harness.core.events import (
     AttemptEnded,
     Event,
@@ -389,6 +389,6 @@ def _ended(open_: Open, ending: Ending, judgement: Judgement, fault: Fault | Non
         cli_version=ending.facts.cli_version,
         outputs=tuple(FrozenOutput(each.name, each.sha, each.size_bytes) for each in ending.artifacts),
         invented=judgement.invented,
-        notes=(*ending.notes, *judgement.notes, *note_on_cost(open_, ending)),
         evidence=dict(fault.evidence) if fault else {},
+        noted=(*ending.notes, *judgement.notes, *notes_on_cost(open_, ending)),
     )

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from harness.base.ids import AttemptId, ItemId, Sha
 from harness.base.reason import Reason
 from harness.core.fault_kinds import FaultKind
+from harness.core.messages import Message
 from harness.job.batch_plan import Pace
 
 Json = Any
@@ -135,8 +136,8 @@ class Ending:
     """None = the session ended by itself (or lingered with everything good)."""
     facts: SessionFacts
     duration: timedelta
-    notes: tuple[str, ...] = ()
-    """Oddities for the report: fences, a BOM, a late write, a trespass."""
+    notes: tuple[Message, ...] = ()
+    """Of a `NoteKind` each, for the report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,8 @@ class Judgement:
     """Some expected item came back in a file that could be parsed."""
     invented: tuple[str, ...] = ()
     """Ids that nobody asked for; never merged."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
+    """Of a `NoteKind` each, for the report."""
     broken_check: Fault | None = None
     """A check itself is broken (blame config): nothing may be concluded."""
     raised_check: Fault | None = None

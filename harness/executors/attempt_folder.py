@@ -30,6 +30,7 @@ from harness.base.files import make_folder, write_private
 from harness.base.ids import ItemId
 from harness.base.removal import remove_tree
 from harness.core.input_hash import INPUT_FOLDER, hash_of_input, input_paths
+from harness.core.messages import Message, message
 from harness.core.names import file_name_for
 from harness.core.seam import CONTEXT_FILE, GIVEN, ITEMS_FILE, Workspace, WorkspaceMount
 from harness.core.types import Item
@@ -112,7 +113,7 @@ class AttemptFolder:
         """The folders under their own paths, for a session that sees what we see."""
         return View(str(self.work), str(self.config), str(self.tmp), str(self.input))
 
-    def prepare(self, spec: AttemptSpec, view: View, vars_: Mapping[str, Any], top: Path) -> list[str]:
+    def prepare(self, spec: AttemptSpec, view: View, vars_: Mapping[str, Any], top: Path) -> list[Message]:
         """Lay out everything the session needs; returns notes about it. Not durable: an attempt that is lost is run
         again. OSError with the item's file as its name when that cannot be copied, or lies behind a link below `top`.
         """
@@ -163,14 +164,14 @@ class AttemptFolder:
         if link.is_symlink():
             link.unlink()
 
-    def _copy_inputs(self, items: tuple[Item, ...], inputs: Mapping[ItemId, str], top: Path) -> list[str]:
+    def _copy_inputs(self, items: tuple[Item, ...], inputs: Mapping[ItemId, str], top: Path) -> list[Message]:
         make_folder(self.input)
         notes = []
         for item in items:
             if item.file is not None:
                 sha = copy_input(item.file, top, self.root / inputs[item.id])
                 if item.sha and hash_of_input(item, sha) != item.sha:
-                    notes.append(f"the file of {str(item.id)!r} is not what it was when it was planned")
+                    notes.append(message("input_changed", item=str(item.id)))
         link = self.work / INPUT_FOLDER
         if not link.is_symlink():
             link.symlink_to(f"../{INPUT_FOLDER}")

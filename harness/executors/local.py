@@ -25,6 +25,7 @@ from harness.base.marks import (
 from harness.base.termination import end_found
 from harness.core.fault_kinds import FaultKind
 from harness.core.faults import classify
+from harness.core.messages import Message, message
 from harness.core.symptoms import Symptoms
 from harness.core.types import Ending, SessionEvent
 from harness.core.work import AttemptSpec
@@ -34,7 +35,7 @@ from harness.executors.guardian import Guardian
 from harness.executors.running_attempt import LiveAttempt, Tools, collected, not_started, of_the_disk
 from harness.executors.sandbox import Containment
 from harness.executors.starter import AttemptStarter
-from harness.executors.unauthorized_changes import guarded, looks, trespasses
+from harness.executors.unauthorized_changes import changes, guarded, looks
 from harness.job.job import Job
 
 
@@ -73,7 +74,7 @@ class LocalExecutor:
         """Run one attempt to its end. Never raises for what a session does; cancelled, it ends the session first."""
         folder = self._folder(spec.folder)
         try:
-            told = await self._prepared(spec, folder)
+            prepared = await self._prepared(spec, folder)
         except OSError as error:
             return not_started(spec, error)
         marks = {TOKEN_MARK: spec.token, **self._marks}
@@ -85,8 +86,7 @@ class LocalExecutor:
         before = looks(guarding)
         try:
             ending = await live.run()
-            notes = (*told, *trespasses(before, looks(guarding)))
-            ending = replace(ending, notes=(*ending.notes, *notes))
+            ending = replace(ending, notes=(*ending.notes, *prepared, *changes(before, looks(guarding))))
             if ending.fault is not None and ending.fault.kind == FaultKind.TOO_BIG:
                 ending = await self._relieved(folder, ending)
         finally:
@@ -131,7 +131,7 @@ class LocalExecutor:
     def _folder(self, root: Path) -> AttemptFolder:
         return AttemptFolder(root, self._tools.workspace)
 
-    async def _prepared(self, spec: AttemptSpec, folder: AttemptFolder) -> list[str]:
+    async def _prepared(self, spec: AttemptSpec, folder: AttemptFolder) -> list[Message]:
         top = self._job.items.top(self._job.folder)
         lay_out = partial(folder.prepare, spec, self._containment.view(folder), self._job.vars, top)
         has_files = any(item.file is not None for item in spec.items)  # the way to a thread costs more than the rest
@@ -143,7 +143,7 @@ class LocalExecutor:
         if not excess:
             return ending
         await asyncio.to_thread(folder.workspace.remove, folder.work)
-        return replace(ending, notes=(*ending.notes, f"its work folder was removed: it had {excess}"))
+        return replace(ending, notes=(*ending.notes, message("work_folder_removed", excess=excess)))
 
     def _session(self, spec: AttemptSpec, folder: AttemptFolder, starter: AttemptStarter, pulse: Pulse) -> Session:
         credential = self._credential.current() if self._credential and spec.session.kind.needs_credential else None

@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Final
 
+from harness.core.messages import Message, message
 from harness.core.names import file_name_for
 from harness.core.seam import CONTEXT_FILE, ITEMS_FILE, Workspace
 from harness.executors.attempt_folder import AttemptFolder
@@ -42,7 +43,7 @@ class Keeping:
         self._lock = Lock()
         self._is_measured = False
 
-    def ended(self, folder: Path) -> list[str]:
+    def ended(self, folder: Path) -> list[Message]:
         """To be told of each attempt that has ended; makes room, and returns notes. Never raises for what is there."""
         with self._lock:
             self._begin(folder.name)
@@ -50,7 +51,7 @@ class Keeping:
             earlier = [name for name in self._tries[_label(folder.name)] if name < folder.name]
             reduced = [name for name in earlier if self._sizes[name] > _WORTH_IT and self._reduce(name)]
             reduced += self._make_room(folder.name)
-        return [f"kept: {len(reduced)} older work folders now hold their output only"] if reduced else []
+        return [message("work_folders_reduced", folders=len(reduced))] if reduced else []
 
     def _begin(self, running: str) -> None:
         """Attempts of earlier runs are measured once, beside everything else: there may be very many."""

@@ -19,6 +19,7 @@ from harness.base.clock import Clock
 from harness.base.host_errors import in_words, is_full
 from harness.base.removal import remove_tree
 from harness.core.faults import classify
+from harness.core.messages import Message, message
 from harness.core.seam import Collected, Workspace
 from harness.core.symptoms import Symptoms
 from harness.core.types import Ending, SessionFacts
@@ -73,7 +74,7 @@ class LiveAttempt:
         self._tools = tools
         self._standstill = Standstill(tools.standstill_s)
         self._excess = ""
-        self._left: tuple[str, ...] = ()
+        self._left: tuple[Message, ...] = ()
         self._asked: asyncio.Future[Literal["cancel", "cut"]] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> Ending:
@@ -201,7 +202,6 @@ class LiveAttempt:
             symptoms = replace(symptoms, operator=why)
         elif broken is not None:
             symptoms = replace(symptoms, is_error=True, text=f"{type(broken).__name__}: {broken}")
-        oddities = {"ended while it lingered": why == "good", "this machine stood still while it ran": has_stood}
         return Ending(
             artifacts=tuple(frozen.artifacts),
             output_faults=tuple(frozen.output_faults),
@@ -212,7 +212,8 @@ class LiveAttempt:
                 *frozen.notes,
                 *self._left,
                 *self._session.notes(),
-                *(text for text, is_so in oddities.items() if is_so),
+                *([message("idle_after_output")] if why == "good" else ()),
+                *([message("host_suspended")] if has_stood else ()),
             ),
         )
 
@@ -226,7 +227,7 @@ def collected(spec: AttemptSpec, folder: AttemptFolder, store: ArtifactStore) ->
     try:
         return folder.workspace.collect(folder.work, spec.output, [item.id for item in spec.items], store), None
     except OSError as error:
-        return Collected((), (), (f"could not be kept: {error}",)), error
+        return Collected((), (), (message("output_not_kept", error=str(error)),)), error
 
 
 def of_the_disk(error: OSError, place: Path) -> dict[str, Any]:

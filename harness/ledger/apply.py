@@ -232,7 +232,7 @@ def _attempt_ended(db: sqlite3.Connection, seq: int, time: str, event: e.Attempt
             event.cli_version,
             outputs,
             to_json(list(event.invented)),
-            to_json(list(event.notes)),
+            to_json([*event.notes, *(each.as_json() for each in event.noted)]),
             to_json(event.evidence),
             event.attempt,
         ),

@@ -14,6 +14,7 @@ from harness.base.instances import VAR
 from harness.core.advance import Ended, Tail
 from harness.core.messages import Message, message
 from harness.ledger.group_queries import ReadyGroup, ready_group
+from harness.ledger.recorded_attempts import notes_in
 from harness.ledger.shapes import inside
 
 
@@ -121,7 +122,7 @@ class Noted:
     """Oddities of an attempt that did no harm, and ids in its output that nobody asked for."""
 
     attempt: int
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
     invented: tuple[str, ...]
 
 
@@ -130,7 +131,4 @@ def noted(db: sqlite3.Connection) -> list[Noted]:
     rows = db.execute(
         "SELECT id, notes, invented FROM attempts WHERE notes NOT IN ('[]') OR invented NOT IN ('[]') ORDER BY id"
     )
-    return [
-        Noted(attempt, tuple(json.loads(notes or "[]")), tuple(json.loads(invented or "[]")))
-        for attempt, notes, invented in rows
-    ]
+    return [Noted(attempt, notes_in(notes), tuple(json.loads(invented or "[]"))) for attempt, notes, invented in rows]

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from harness.base.clock import from_text, from_text_or_none
+from harness.core.messages import Message, message_from
 from harness.ledger.shapes import inside
 
 
@@ -51,7 +52,7 @@ class AttemptRow:
     outputs: tuple[tuple[str, str, int], ...]
     """Name, hash and size in bytes of each frozen file."""
     invented: tuple[str, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
     evidence: dict[str, Any]
 
 
@@ -83,6 +84,11 @@ def attempt(db: sqlite3.Connection, id_: int) -> AttemptRow:
 def newest_attempt(db: sqlite3.Connection) -> AttemptRow | None:
     """The one that started last; None when none was started."""
     return next(_attempts(db, f"{_COLUMNS} ORDER BY a.id DESC LIMIT 1", ()), None)
+
+
+def notes_in(column: str | None) -> tuple[Message, ...]:
+    """What the column `notes` holds: messages, and texts of older versions."""
+    return tuple(map(message_from, json.loads(column or "[]")))
 
 
 def _attempts(db: sqlite3.Connection, query: str, values: tuple[object, ...]) -> Iterator[AttemptRow]:
@@ -127,7 +133,7 @@ def _row(row: sqlite3.Row) -> AttemptRow:
         cli_version=row["cli_version"],
         outputs=tuple((name, sha, size) for name, sha, size in json.loads(row["outputs"] or "[]")),
         invented=tuple(json.loads(row["invented"] or "[]")),
-        notes=tuple(json.loads(row["notes"] or "[]")),
+        notes=notes_in(row["notes"]),
         evidence=json.loads(row["evidence"] or "{}"),
     )
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from harness.base.artifacts import ArtifactStore
 from harness.base.ids import ItemId
 from harness.base.reason import Reason
+from harness.core.messages import message
 from harness.core.names import file_name_for
 from harness.core.types import (
     Accepted,
@@ -124,7 +125,7 @@ def _match_file(
             if isinstance(parsed, Unparsed):
                 return _all_missing(ids, parsed.reason.with_facts(file=artifact.name))
             matched = match(parsed.found, ids, work.output)
-            matched.notes[:0] = [f"{artifact.name}: {note}" for note in parsed.notes]
+            matched.notes[:0] = [message(kind, file=artifact.name) for kind in parsed.odd]
             return matched
     return _all_missing(ids, *([fault.reason for fault in faults] or [_no_file(work.output.file)]))
 

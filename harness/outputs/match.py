@@ -14,6 +14,7 @@ from harness.base.ids import ItemId
 from harness.base.paths import put_at, read_path
 from harness.base.reason import Reason
 from harness.core.id_forms import Ids, is_id
+from harness.core.messages import Message, message
 from harness.core.types import Json
 from harness.job.job import OutputSpec
 from harness.outputs.parse import Found, canonical
@@ -35,7 +36,7 @@ class Matched:
     rejected: dict[ItemId, list[Reason]] = field(default_factory=dict)
     missing: dict[ItemId, list[Reason]] = field(default_factory=dict)
     invented: tuple[str, ...] = ()
-    notes: list[str] = field(default_factory=list)
+    notes: list[Message] = field(default_factory=list)
 
 
 def match(found: Sequence[Found], ids: Sequence[ItemId], output: OutputSpec) -> Matched:
@@ -133,20 +134,19 @@ class _Matcher:
             return Reason("id_misspelled", {**facts, "got": near[item]})
         return Reason("record_missing", facts)
 
-    def _notes(self) -> Iterator[str]:
+    def _notes(self) -> Iterator[Message]:
         if self._dropped:
-            names = ", ".join(f"{_shown(name)!r} ({times})" for name, times in self._dropped.most_common(_MOST_NAMED))
-            more = f" and {len(self._dropped) - _MOST_NAMED} more" if len(self._dropped) > _MOST_NAMED else ""
-            yield f"dropped what neither fields nor a check names: {names}{more}; `extra: keep` keeps it"
+            fields = [[_shown(name), times] for name, times in self._dropped.most_common(_MOST_NAMED)]
+            yield message("fields_dropped", fields=fields, more=max(0, len(self._dropped) - _MOST_NAMED))
         for item, id_ in islice(self._respelled.items(), 1):
-            example = f"{_quoted(id_)} for {_quoted(item)}"
-            yield f"{len(self._respelled)} ids were written in another form ({example}); they are spelled as planned"
+            got = id_ if isinstance(id_, int | float) else _shown(id_)
+            yield message("ids_respelled", ids=len(self._respelled), got=got, id=_shown(str(item)))
         if self._equal:
-            yield f"{self._equal} records were there twice with equal content; each was taken once"
+            yield message("equal_records", records=self._equal)
         if self._nameless:
-            yield f"{self._nameless} records have no text at {self._output.item} and belong to no item"
+            yield message("records_without_id", records=self._nameless, path=self._output.item)
         if len(self._strange) > _MOST_INVENTED:
-            yield f"{len(self._strange)} invented ids, the first {_MOST_INVENTED} are named"
+            yield message("ids_invented", ids=len(self._strange), named=_MOST_INVENTED)
 
 
 def _near_misses(missing: Sequence[ItemId], strange: Sequence[Json]) -> dict[ItemId, Json]:
@@ -163,12 +163,6 @@ def _near_misses(missing: Sequence[ItemId], strange: Sequence[Json]) -> dict[Ite
 def _folded(id_: Json) -> str:
     """What is left of an id when case, spaces, Unicode form and JSON type are ignored."""
     return "".join(unicodedata.normalize("NFKC", str(id_)).casefold().split())
-
-
-def _quoted(id_: Json) -> str:
-    """As Python shows it, so that spaces, look-alikes of other forms and numbers can be told apart."""
-    shown = ascii(id_) if isinstance(id_, str) and not unicodedata.is_normalized("NFC", id_) else repr(id_)
-    return f"the number {shown}" if isinstance(id_, int | float) else _cut(shown)
 
 
 def _shown(id_: Json) -> str:

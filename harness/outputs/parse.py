@@ -6,7 +6,7 @@ from typing import Final
 
 from harness.base.paths import MISSING, put_at, read_path, steps_of
 from harness.base.reason import Reason, cut_text
-from harness.base.strict_json import RefusedError, document_of, must_have_few, text_of
+from harness.base.strict_json import Oddity, RefusedError, document_of, must_have_few, text_of
 from harness.core.id_forms import are_one
 from harness.core.types import Json
 from harness.job.job import OutputSpec
@@ -25,10 +25,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A file that could be read. `notes` are oddities that were accepted: a fence, a BOM, CRLF."""
+    """A file that could be read. `odd` is what was read over: a fence, a BOM, CRLF."""
 
     found: tuple[Found, ...]
-    notes: tuple[str, ...] = ()
+    odd: tuple[Oddity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,14 @@ def parse(
     that is no object becomes `{"value": ...}` first.
     """
     try:
-        text, notes = text_of(content, most_bytes)
+        text, odd = text_of(content, most_bytes)
         document = document_of(text)
         if output.shape != "one":
             must_have_few(document, most_records)
     except RefusedError as error:
         return Unparsed(Reason("not_json", {"problem": str(error)}))
     found = _found(document, output)
-    return Parsed(found, notes) if found is not None else Unparsed(_wrong_shape(document, output))
+    return Parsed(found, odd) if found is not None else Unparsed(_wrong_shape(document, output))
 
 
 def canonical(record: Json) -> str:

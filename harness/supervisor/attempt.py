@@ -165,9 +165,13 @@ def settle_unjudgeable(run: RunContext, taken_back: Container[tuple[int, ItemId]
         except LedgerDamagedError as error:
             session = run.job.phase(lost.group.batch.phase).session
             facts = facts_left(session, lost.session_id, Paths.of(run.job.state / lost.folder))
-            unseen = Ending((), (), classify(Symptoms(lost=True)), facts, timedelta(0), (error.message,))
+            unseen = Ending((), (), classify(Symptoms(lost=True)), facts, timedelta(0), (_damaged(error),))
             nothing = {item: Rejected((), missing=True) for item in lost.group.items}
             _settle(run, lost.attempt, unseen, Judgement(nothing, usable=False), {})
+
+
+def _damaged(error: LedgerDamagedError) -> Message:
+    return message("ledger_damaged", detail=error.message)
 
 
 def _work_again(run: RunContext, lost: Unsettled) -> Work:

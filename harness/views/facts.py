@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
+from operator import itemgetter
 
 from harness.base.clock import from_text
 from harness.core import events as e
@@ -15,6 +16,7 @@ from harness.ledger import attempt_queries, selection_queries
 from harness.ledger.entry_queries import entries_of, reviews
 from harness.ledger.phase_queries import phase_names
 from harness.views.change_text import kept_lines
+from harness.views.messages import text_of
 from harness.views.wording import counted
 
 
@@ -137,14 +139,22 @@ def upgrades(db: sqlite3.Connection) -> list[tuple[int, str, str, str]]:
     return found
 
 
+def unauthorized_changes(db: sqlite3.Connection) -> list[tuple[int, str]]:
+    """`(attempt, what changed)`."""
+    return [(attempt, text_of(note)) for attempt, note in _notes(db) if note.kind == "unauthorized_change"]
+
+
 def noted(db: sqlite3.Connection) -> list[tuple[int, str]]:
-    """`(attempt, note)`: oddities that did no harm, and ids that nobody asked for."""
-    found = []
+    """`(attempt, note)`: the other oddities, and ids that nobody asked for."""
+    found = [(attempt, text_of(note)) for attempt, note in _notes(db) if note.kind != "unauthorized_change"]
+    invented = [(each.attempt, ", ".join(each.invented)) for each in attempt_queries.noted(db) if each.invented]
+    found += [(attempt, f"ids that were not requested, not merged: {ids}") for attempt, ids in invented]
+    return sorted(found, key=itemgetter(0))
+
+
+def _notes(db: sqlite3.Connection) -> Iterator[tuple[int, Message]]:
     for each in attempt_queries.noted(db):
-        found += [(each.attempt, note) for note in each.notes]
-        if each.invented:
-            found.append((each.attempt, f"ids nobody asked for, not merged: {', '.join(each.invented)}"))
-    return found
+        yield from ((each.attempt, note) for note in each.notes)
 
 
 def selections(db: sqlite3.Connection) -> Iterator[tuple[str, int, int, str]]:

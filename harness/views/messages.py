@@ -6,6 +6,7 @@ older entry lacks is shown as `?`.
 """
 
 import json
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from string import Formatter
 from typing import Any, Final
@@ -38,6 +39,23 @@ def _nothing_accepted(facts: Facts) -> str:
 def _setup_broken(facts: Facts) -> str:
     to_do = remedy(facts["fault"], rehearsal=facts.get("rehearsal", False), instance=facts.get("instance"))
     return f"{facts['fault']}: {facts['detail']}{f'; {to_do}' if to_do else ''}"
+
+
+def _fields_dropped(facts: Facts) -> str:
+    names = ", ".join(
+        f"{json.dumps(name, ensure_ascii=False)} ({counted(times, 'record')})" for name, times in facts["fields"]
+    )
+    more = _more(facts.get("more", 0))
+    return f"dropped fields that neither `fields` nor a check names: {names}{more}; `extra: keep` keeps them"
+
+
+def _unauthorized_change(facts: Facts) -> str:
+    owner = "the attempt's own " if facts["is_own"] else ""
+    return f"{owner}{facts['path']} was {facts['change']} while this session ran"
+
+
+def _more(number: int) -> str:
+    return f" and {number:,} more" if number else ""
 
 
 WORDS: Final[Mapping[Kind, str | Callable[[Facts], str]]] = {
@@ -94,7 +112,37 @@ WORDS: Final[Mapping[Kind, str | Callable[[Facts], str]]] = {
     "helper_failed": "the helper ended with exit code {exit_code}",
     "helper_gave_no_key": "the helper printed no key: expected one line of printable characters",
     # oddities of an attempt
-    "byte_order_mark": "{file}: byte order mark",
+    "byte_order_mark": "{file} starts with a byte order mark",
+    "crlf": "{file} has CRLF line endings",
+    "markdown_fence": "the JSON in {file} was inside a Markdown code fence",
+    "fields_dropped": _fields_dropped,
+    "ids_respelled": "{ids:n id} came back in another form ({got:json} for {id:json}); the planned form was kept",
+    "equal_records": "dropped {records:n exact duplicate}",
+    "records_without_id": "ignored {records:n record} without an id at {path}",
+    "ids_invented": "{ids:n id} came back that were not requested; only the first {named:number} are listed",
+    "file_invented": "{file} was not requested and is not merged",
+    "idle_after_output": "stopped because it was idle after its output was complete",
+    "host_suspended": "the host was suspended while the session ran",
+    "session_broke_off": "the session's stream broke off: {error}",
+    "output_not_kept": "the output could not be stored: {error}",
+    "prompt_cut": "the CLI took {sent:number} of the {characters:number} characters of the prompt: "
+    "it drops control characters and invisible ones",
+    "last_screen": "the session's last screen is in {file}",
+    "pipe_held": "a process that the session left behind was not found; it keeps the session's output open",
+    "usage_unreadable": "{file} cannot be read: {error}",
+    "usage_malformed": '{file} does not contain {{"cost_usd": number}}',
+    "usage_impossible": "{file} gives {cost} as the cost, which is not a possible cost",
+    "cost_impossible": "the session reported a cost of {told_microusd:money}; "
+    "it was charged {most_microusd:money}, the most that a session can cost",
+    "input_changed": "the file of item {item:json} has changed since the job was planned",
+    "unauthorized_change": _unauthorized_change,
+    "settings_ignored": "ignored settings in the work folder: {files:list}",
+    "files_disarmed": "renamed so that no program loads them: {files:list}{more:more}",
+    "setuid_cleared": "setuid, setgid or sticky bits were cleared: {files:list}{more:more}",
+    "files_removed": "removed because they were not safe to keep: {files:list}{more:more}",
+    "files_not_disarmed": "could not be made safe, open with care: {files:list}{more:more}",
+    "work_folder_removed": "the work folder was removed because it was too large: {excess}",
+    "work_folders_reduced": "reduced {folders:n older work folder} to the output",
 }
 
 _STOPPED: Final = ("stopped_by", "deadline")
@@ -139,6 +187,8 @@ _AS: Final[Mapping[str, Callable[[Any], str]]] = {
     "percent": "{:.0%}".format,
     "time": _time,
     "list": ", ".join,
+    "more": _more,
+    "json": lambda value: json.dumps(value, ensure_ascii=not unicodedata.is_normalized("NFC", str(value))),
     "message": lambda value: text_of(message_from(value)),
 }
 _FORMATTER: Final = _Facts()

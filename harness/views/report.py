@@ -36,7 +36,6 @@ from harness.views.wording import clean, counted, date_time
 
 _MOST_ROWS = 200
 _MOST_DEAR = 5
-_TRESPASS = "trespass: "
 _MARKS = re.compile(r"([\\`*{}\[\]<>|~&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 """All that can mean something within a line; an underscore inside a word cannot."""
 
@@ -129,10 +128,8 @@ def _markdown(db: sqlite3.Connection, status: Status, asked: Asked, now: datetim
         names = ", ".join(map(mark, asked.unchecked))
         yield f"**unchecked**: no check is named for {names}; done means there only that a record came back in form."
         yield ""
-    notes = facts.noted(db)
-    trespasses = [row for row in notes if row[1].startswith(_TRESPASS)]
-    others = (row for row in notes if not row[1].startswith(_TRESPASS))
-    yield from _section("Trespasses", _table(("attempt", "what changed that was not the session's"), trespasses))
+    changes = facts.unauthorized_changes(db)
+    yield from _section("Unauthorized changes", _table(("attempt", "what changed"), changes))
     yield from _section("What was asked", _table(("", ""), asked.lines))
     yield from _section("Counts", _counts(status))
     yield from _section("Failed", _failed(status))
@@ -148,7 +145,7 @@ def _markdown(db: sqlite3.Connection, status: Status, asked: Asked, now: datetim
     yield from _section("Joined late", _joined_late(db))
     yield from _section("The job has changed on the way", _changed(db))
     yield from _section("Upgrades", _upgrades(db))
-    yield from _section("Notes", _table(("attempt", "note"), others))
+    yield from _section("Notes", _table(("attempt", "note"), facts.noted(db)))
 
 
 def mark(text: str) -> str:

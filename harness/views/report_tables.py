@@ -12,6 +12,7 @@ from harness.ledger.item_queries import ItemRow, item_rows
 from harness.ledger.money_queries import CostSources, cost_sources, costs_by_model
 from harness.ledger.progress_file import failed_items
 from harness.views.attempt_rows import AttemptView, all_attempts
+from harness.views.messages import text_of
 from harness.views.reason_words import reasons_text
 from harness.views.selection_text import why_left_out
 from harness.views.wording import clean
@@ -71,7 +72,8 @@ def _attempts(db: sqlite3.Connection) -> Table:
 
 
 def _attempt_row(view: AttemptView, cost: CostSources) -> tuple[Cell, ...]:
-    notes = [*view.notes, *([f"ids nobody asked for: {', '.join(view.invented)}"] if view.invented else [])]
+    notes = [*map(text_of, view.notes)]
+    notes += [f"ids that were not requested: {', '.join(view.invented)}"] if view.invented else []
     values: tuple[object, ...] = (
         view.id,
         view.run,

@@ -26,6 +26,7 @@ from harness.ledger.job_queries import head
 from harness.ledger.past_attempts import acceptance
 from harness.views.attempt_rows import AttemptView, Verdict, attempts_of, verdicts
 from harness.views.ledger_reading import reading
+from harness.views.messages import text_of as message_text
 from harness.views.reason_words import as_error, text_of
 from harness.views.rejected import wrote
 from harness.views.wording import listed
@@ -169,6 +170,7 @@ def _told_as_json(told: Told, state: Path) -> dict[str, Any]:
         del fields[name]
     return {
         **fields,
+        "notes": list(map(message_text, view.notes)),
         "batch": view.batch.label,
         "items": list(view.batch.items),
         "folder": str(state / view.folder),

@@ -9,6 +9,7 @@ from harness.base.commands import NextCommand, command_at
 from harness.base.durations import in_words
 from harness.core.money import in_words as money
 from harness.views.attempt_rows import AttemptView, Verdict
+from harness.views.messages import text_of
 from harness.views.reason_words import reasons_text
 from harness.views.selection_text import why_left_out
 from harness.views.why import Chapter, History, Kept, Told
@@ -65,7 +66,7 @@ def _attempt(told: Told, story: History) -> Iterator[str]:
     yield f"    {clean(view.model or view.backend)}, session {clean(view.session_id or 'unknown')}"
     yield f"    prompt {view.prompt_sha[:16]}{_cost(view)}"
     for note in view.notes:
-        yield f"    note: {clean(note)}"
+        yield f"    note: {clean(text_of(note))}"
     if view.invented:
         yield f"    ids nobody asked for: {clean(', '.join(view.invented))}"
     for name, sha, size in view.outputs:

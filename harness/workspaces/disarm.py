@@ -9,6 +9,8 @@ from pathlib import Path
 
 from harness.base.beneath import opened_file, opened_folder, opened_folder_in
 from harness.base.removal import remove_tree
+from harness.core.message_kinds import NoteKind
+from harness.core.messages import Message, message
 
 SETTINGS = (".claude", "CLAUDE.md", "CLAUDE.local.md", "AGENTS.md", ".mcp.json", ".envrc", ".git")
 """What a CLI or a shell loads from the folder it is started in; sessions of ours are told not to."""
@@ -25,10 +27,11 @@ ENDING = ".disarmed"
 _MOST_FOLDERS = 20_000
 _MOST_DEPTH = 200
 _MOST_SHOWN = 100
+_MOST_NAMED = 5
 _SPECIAL = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
 
 
-def disarm(work: Path) -> list[str]:
+def disarm(work: Path) -> list[Message]:
     """Rename project files that something would load or run (`.git` -> `.git.disarmed`), clear setuid bits, and remove
     links that lead out of the folder or nowhere, and pipes, sockets and devices; returns notes, printable ones. Only
     once its session has ended.
@@ -53,10 +56,14 @@ class _Disarming:
         self._failed: list[str] = []
         self._walk(work)
 
-    def notes(self) -> list[str]:
-        told = {"renamed": self._renamed, "no longer setuid": self._cleared, "removed": self._removed}
-        told["could not be disarmed"] = self._failed
-        return [_note(what, found) for what, found in told.items() if found]
+    def notes(self) -> list[Message]:
+        done: dict[NoteKind, list[str]] = {
+            "files_disarmed": self._renamed,
+            "setuid_cleared": self._cleared,
+            "files_removed": self._removed,
+            "files_not_disarmed": self._failed,
+        }
+        return [_note(kind, found) for kind, found in done.items() if found]
 
     def _walk(self, work: Path) -> None:
         with suppress(OSError):
@@ -163,9 +170,8 @@ def _is_there(name: str, folder: int) -> bool:
     return True
 
 
-def _note(what: str, found: list[str]) -> str:
-    more = f" and {len(found) - 5:,} more" if len(found) > 5 else ""
-    return f"disarmed: {', '.join(map(_printable, found[:5]))}{more}: {what}"
+def _note(kind: NoteKind, found: list[str]) -> Message:
+    return message(kind, files=list(map(_printable, found[:_MOST_NAMED])), more=max(0, len(found) - _MOST_NAMED))
 
 
 def _printable(name: str) -> str:

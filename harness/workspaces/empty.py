@@ -12,6 +12,7 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.files import make_folder
 from harness.base.removal import remove_tree
 from harness.core.input_hash import INPUT_FOLDER
+from harness.core.messages import Message, message
 from harness.core.seam import Collected, WorkspaceMount
 from harness.job.job import OutputSpec
 from harness.workspaces.disarm import SETTINGS, disarm
@@ -37,7 +38,7 @@ class EmptyWorkspace:
         """The output files."""
         return freeze(place, output, ids, store)
 
-    def tidy(self, place: Path) -> Sequence[str]:
+    def tidy(self, place: Path) -> Sequence[Message]:
         """Disarm what lies in it, and name the settings that no session has loaded."""
         return (*_ignored(place), *disarm(place))
 
@@ -67,9 +68,9 @@ def _move(place: Path, kept: Path, names: Collection[str]) -> None:
                 source.rename(kept / name)
 
 
-def _ignored(place: Path) -> Iterator[str]:
+def _ignored(place: Path) -> Iterator[Message]:
     """A note on settings that lie in it, put there by the session or by an item's file."""
     beside = ("", f"{INPUT_FOLDER}/")
     found = [f"{where}{name}" for where in beside for name in SETTINGS if os.path.lexists(f"{place}/{where}{name}")]
     if found:
-        yield f"ignored: {', '.join(found)} (no session loads settings from its folder)"
+        yield message("settings_ignored", files=found)

@@ -13,6 +13,7 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.beneath import opened_file, opened_folder
 from harness.base.reason import Reason, cut_text
 from harness.core.id_forms import are_one
+from harness.core.messages import Message, message
 from harness.core.names import around, file_name_for
 from harness.core.seam import Collected
 from harness.core.types import Artifact, OutputFault
@@ -179,7 +180,7 @@ def _names(folder: Path) -> list[str]:
     return sorted(name for name in names if not name.startswith("."))
 
 
-def _invented(work: Path, pattern: str, expected: set[str]) -> tuple[str, ...]:
+def _invented(work: Path, pattern: str, expected: set[str]) -> tuple[Message, ...]:
     """Notes on files that look like outputs of items nobody asked for; only beside the expected ones."""
     folder, _, name = pattern.rpartition("/")
     if around(folder) is not None or (ends := around(name)) is None:
@@ -189,4 +190,4 @@ def _invented(work: Path, pattern: str, expected: set[str]) -> tuple[str, ...]:
     alike = [found for found in beside if found.rpartition("/")[2].startswith(before) and found.endswith(after)]
     known = {unicodedata.normalize("NFC", each) for each in expected}
     invented = [found for found in alike if unicodedata.normalize("NFC", found) not in known and (before or after)]
-    return tuple(f"nobody asked for {found!r:.80}; it is not merged" for found in invented[:_MOST_NAMES])
+    return tuple(message("file_invented", file=cut_text(found, 80)) for found in invented[:_MOST_NAMES])

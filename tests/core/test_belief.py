@@ -14,6 +14,7 @@ from harness.core.claims import claims
 from harness.core.events import AttemptEnded, Event, GroupQueued, ItemAccepted, UsageSettled
 from harness.core.fault_kinds import FaultKind
 from harness.core.faults import classify, consequence
+from harness.core.messages import message
 from harness.core.open_attempt import Open
 from harness.core.run_events import HoldPlaced
 from harness.core.settle import NO_STRIKE_RETRIES, settle
@@ -119,7 +120,7 @@ def test_no_told_cost_is_above_what_a_session_can_cost() -> None:
     events = events_of(bounded, None, cost_usd=Decimal(999_999))
     (usage,) = [event for event in events if isinstance(event, UsageSettled)]
     assert usage.charged_microusd == 3_000_000
-    assert end(events).notes == ("its stream told a cost of $999,999.00; no session can cost more than $3.00",)
+    assert end(events).noted == (message("cost_impossible", told_microusd=999_999_000_000, most_microusd=3_000_000),)
     (usage,) = [event for event in events_of(bounded, None) if isinstance(event, UsageSettled)]
     assert usage.charged_microusd == 100_000
 

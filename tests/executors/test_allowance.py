@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.base.marks import TOKEN_MARK, marked
+from harness.core.messages import message
 from harness.executors.allowance import Allowance, written
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import NoWalls
@@ -180,7 +181,7 @@ def test_I12_a_million_files_are_stopped_and_removed(bench: "Bench", where: str)
     assert len(ending.artifacts) == 1, "what was good is kept"
     left = [path for path in spec.folder.rglob("*") if path.is_file()]
     assert len(left) < 20
-    removed = "its work folder was removed: it had more than 2,000 files"
+    removed = message("work_folder_removed", excess="more than 2,000 files")
     assert (removed in ending.notes) == (where == ".")
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.base.removal import remove_tree
+from harness.core.messages import message
 from harness.workspaces import disarm as disarm_module
 from harness.workspaces.disarm import disarm
 from tests.specs import altered
@@ -40,7 +41,7 @@ def test_L3_git_runs_nothing_that_a_session_has_left(tmp_path: Path) -> None:
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "GIT_CEILING_DIRECTORIES": str(tmp_path)}
     for folder, has_run in ((work, True), (bare, True), (work, False), (bare, False)):
         if not has_run and (work / ".git").exists():
-            assert any("renamed" in note for note in disarm(work))
+            assert "files_disarmed" in [note.kind for note in disarm(work)]
         ran.unlink(missing_ok=True)
         subprocess.run(["git", "status"], cwd=folder, env=env, capture_output=True, check=False)
         assert ran.exists() == has_run, folder
@@ -75,11 +76,7 @@ def test_L3_setuid_bits_links_out_and_project_files_do_not_stay(tmp_path: Path) 
         *("deep/.VSCode.disarmed/tasks.json", "deep/up", "inside", "input"),
     }
     assert all(not path.lstat().st_mode & (stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX) for path in work.rglob("*"))
-    assert [note.rpartition(": ")[2] for note in notes] == [
-        "renamed",
-        "no longer setuid",
-        "removed",
-    ]
+    assert [note.kind for note in notes] == ["files_disarmed", "setuid_cleared", "files_removed"]
     assert disarm(work) == []
 
 
@@ -112,7 +109,8 @@ def test_L3_no_entry_keeps_another_armed(tmp_path: Path, monkeypatch: pytest.Mon
     assert [(work / name).is_dir() for name in (".git.disarmed", ".svn", "a")] == [True] * 3
     assert sorted(path.read_text() for path in work.glob(".envrc*")) == [".envrc", ".envrc.disarmed"]
     assert not any(path.lstat().st_mode & stat.S_ISUID for path in work.rglob("*"))
-    assert "disarmed: .hg: removed" in notes and "disarmed: .svn: could not be disarmed" in notes
+    assert message("files_removed", files=[".hg"], more=0) in notes
+    assert message("files_not_disarmed", files=[".svn"], more=0) in notes
 
 
 def test_L3_a_locked_folder_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +132,7 @@ def test_L3_a_locked_folder_hides_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     left = sorted(path.relative_to(work).as_posix() for path in work.rglob("*") if not path.is_dir())
     assert left == ["locked/.git.disarmed/x", "locked/deep/.hg.disarmed/x", "suid"]
     assert not (work / "suid").stat().st_mode & stat.S_ISUID and work.stat().st_mode & 0o7700 == 0o700
-    assert [note.rpartition(": ")[2] for note in notes] == ["renamed", "no longer setuid"]
+    assert [note.kind for note in notes] == ["files_disarmed", "setuid_cleared"]
 
 
 @contextmanager
@@ -153,8 +151,9 @@ def test_L3_notes_can_be_printed_whatever_the_files_are_called(tmp_path: Path) -
     for name in (b"\xff\x1b[31m\n", b"\xc3\xbc", b"x" * 250):
         (tmp_path / "work" / os.fsdecode(name) / ".git").mkdir(parents=True)
     (note,) = disarm(tmp_path / "work")
-    assert note.encode().decode().isprintable() and "ü/.git" in note and r"\udcff\x1b[31m\n/.git" in note
-    assert len(note) < 300
+    files = note.facts["files"]
+    assert all(name.encode().decode().isprintable() and len(name) < 110 for name in files)
+    assert "ü/.git" in files and r"\udcff\x1b[31m\n/.git" in files
 
 
 @pytest.mark.linux
@@ -171,7 +170,9 @@ def test_L3_what_a_real_session_leaves_is_disarmed_and_told(bench: "Bench") -> N
         "output.json",
         "tool",
     ]
-    assert {note.partition(":")[0] for note in ending.notes} == {"ignored", "disarmed"}
+    assert {note.kind for note in ending.notes} == {
+        *("settings_ignored", "files_disarmed", "setuid_cleared", "files_removed")
+    }
 
 
 def test_a_program_is_told_the_file_to_write_for_each_item(bench: "Bench") -> None:

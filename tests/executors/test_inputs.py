@@ -11,6 +11,7 @@ import pytest
 
 from harness.base.sealed import sealed
 from harness.core.input_hash import hash_of_input
+from harness.core.messages import message
 from harness.executors.input_copies import copy_input
 from tests.specs import altered
 
@@ -63,7 +64,7 @@ def test_H5_what_changed_after_planning_is_said_and_a_linked_folder_stops(
     assert (ending.fault and ending.fault.kind) == kind
     assert says in (ending.fault.detail if ending.fault else "")
     if not kind:
-        assert "the file of 'a' is not what it was when it was planned" in ending.notes
+        assert message("input_changed", item="a") in ending.notes
 
 
 @pytest.mark.linux

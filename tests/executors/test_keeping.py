@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.messages import message
 from harness.executors import retention
 from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.retention import Keeping, size_of
@@ -56,7 +57,7 @@ def test_L2_above_the_bound_of_a_job_older_work_goes_and_the_newest_stays(tmp_pa
     newest = attempt(tmp_path, "000005-p1-b005", 3)
     notes = kept.ended(newest)
     assert [left(folder) for folder in old] == [REDUCED, WHOLE, REDUCED, WHOLE]
-    assert left(newest) == WHOLE and "2 older work folders" in notes[0]
+    assert left(newest) == WHOLE and notes == [message("work_folders_reduced", folders=2)]
 
 
 def test_L2_a_link_in_place_of_an_output_takes_nothing_along(tmp_path: Path) -> None:

@@ -92,10 +92,8 @@ def test_I11_planted_settings_reach_nobody_and_run_nothing(stage: Stage, capture
     assert "words of the scan" in told
     assert "PLANTED" not in told
     assert ran == []
-    (note,) = [note for note in ending.notes if note.startswith("ignored: ")]
-    assert {".claude", "CLAUDE.md", ".mcp.json", ".envrc", ".git", "input/CLAUDE.md"} <= set(
-        note.removeprefix("ignored: ").partition(" (")[0].split(", ")
-    )
+    (note,) = [note for note in ending.notes if note.kind == "settings_ignored"]
+    assert {".claude", "CLAUDE.md", ".mcp.json", ".envrc", ".git", "input/CLAUDE.md"} <= set(note.facts["files"])
 
 
 def test_I11_without_our_switches_all_of_it_would_be_loaded(

@@ -1,4 +1,4 @@
-"""Laws of trespass: what was not the session's to change is watched, and what it cannot load is said."""
+"""Laws of unauthorized changes: what was not the session's to change is watched, and what it cannot load is said."""
 
 import asyncio
 from dataclasses import replace
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.core.messages import message
 from harness.core.types import Ending
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import NoWalls
@@ -32,12 +33,14 @@ def play(bench: "Bench", program: str, walls: Any, **job: Any) -> Ending:
     return ending
 
 
-def trespasses(ending: Ending) -> set[str]:
-    return {note.removeprefix("trespass: ") for note in ending.notes if note.startswith("trespass: ")}
+def changes(ending: Ending) -> set[tuple[str, bool, str]]:
+    """Path, whether it is the attempt's own, and what became of it."""
+    found = (note.facts for note in ending.notes if note.kind == "unauthorized_change")
+    return {(facts["path"], facts["is_own"], facts["change"]) for facts in found}
 
 
 @pytest.mark.parametrize("walls", [Bubblewrap("bwrap"), *OPEN_WALLS], ids=lambda walls: walls.name)
-def test_a_session_that_does_its_work_trespasses_nowhere(bench: "Bench", walls: Any) -> None:
+def test_a_session_that_does_its_work_changes_nothing_else(bench: "Bench", walls: Any) -> None:
     program = (
         "import os\nopen('items.json').read(); open('input/scan.txt').read()\nos.makedirs('scratch'); open('n', 'w')\n"
     )
@@ -46,10 +49,10 @@ def test_a_session_that_does_its_work_trespasses_nowhere(bench: "Bench", walls: 
 
 def test_A33_what_it_was_given_is_not_for_it_to_change(bench: "Bench") -> None:
     program = "import os\nopen('items.json', 'a').write(' ')\nos.unlink('input'); os.mkdir('input')\n"
-    changed = trespasses(play(bench, program, Bubblewrap("bwrap")))
+    changed = changes(play(bench, program, Bubblewrap("bwrap")))
     assert changed == {
-        "its own work/items.json was changed while this session ran",
-        "its own work/input was changed while this session ran",
+        ("work/items.json", True, "changed"),
+        ("work/input", True, "changed"),
     }
 
 
@@ -58,7 +61,7 @@ def test_A33_the_time_of_writing_cannot_be_set_back(bench: "Bench") -> None:
         "import os\nseen = os.stat('items.json')\nfile = open('items.json', 'r+'); file.write(' '); file.close()\n"
         "os.utime('items.json', ns=(seen.st_atime_ns, seen.st_mtime_ns))\n"
     )
-    assert trespasses(play(bench, program, Bubblewrap("bwrap")))
+    assert changes(play(bench, program, Bubblewrap("bwrap")))
 
 
 @pytest.mark.parametrize("walls", OPEN_WALLS, ids=lambda walls: walls.name)
@@ -76,18 +79,18 @@ def test_A33_without_a_kernel_sandbox_every_file_of_the_job_is_watched(bench: "B
     )
     items = ItemsSpec(rows, None, "", "", None, ())
     ending = play(bench, program, walls, phases=phases, items=items, readable=(untouched,))
-    assert trespasses(ending) == {
-        "job.yaml was changed while this session ran",
-        "rows.json was removed while this session ran",
-        "prompt.md was changed while this session ran",
-        "scan.txt was changed while this session ran",
-        "its own input/scan.txt was changed while this session ran",
-        "its own prompt.md was changed while this session ran",
+    assert changes(ending) == {
+        ("job.yaml", False, "changed"),
+        ("rows.json", False, "removed"),
+        ("prompt.md", False, "changed"),
+        ("scan.txt", False, "changed"),
+        ("input/scan.txt", True, "changed"),
+        ("prompt.md", True, "changed"),
     }
 
 
 def test_I11_settings_that_lie_in_its_folder_are_named(bench: "Bench") -> None:
     program = "import os\nopen('CLAUDE.md', 'w'); os.makedirs('.claude'); os.makedirs('.git/hooks')\n"
     ignored, disarmed = play(bench, program, Bubblewrap("bwrap")).notes
-    assert ignored == "ignored: .claude, CLAUDE.md, .git (no session loads settings from its folder)"
-    assert disarmed.startswith("disarmed: ") and disarmed.endswith(": renamed")
+    assert ignored == message("settings_ignored", files=[".claude", "CLAUDE.md", ".git"])
+    assert disarmed.kind == "files_disarmed"

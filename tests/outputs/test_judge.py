@@ -10,6 +10,7 @@ import pytest
 from harness.base.ids import ItemId
 from harness.base.reason import Reason
 from harness.core.item_ids import trouble_with
+from harness.core.messages import message
 from harness.core.types import Accepted, Artifact, Item
 from harness.job.job import OutputSpec, PhaseSpec
 from harness.outputs.checks import Checker
@@ -78,7 +79,7 @@ def test_an_id_that_can_only_mean_one_item_is_taken_and_spelled_as_planned(
     court.ids = [planned, "other"]
     judgement = court.judge([{"id": got, "n": 1}, {"id": "other"}])
     assert outcome_of(judgement)[planned] == [{"id": planned, "n": 1}]
-    assert judgement.invented == () and "1 ids were written in another form" in judgement.notes[0]
+    assert judgement.invented == () and [note.kind for note in judgement.notes] == ["ids_respelled"]
 
 
 def test_an_id_that_may_mean_two_items_is_taken_for_none(court: Court) -> None:
@@ -122,7 +123,7 @@ def test_a_check_may_name_an_item_as_its_session_did(court: Court) -> None:
 def test_a_record_without_an_id_belongs_to_nobody_and_is_noted(court: Court, record: Any) -> None:
     judgement = court.judge([*GOOD, record])
     assert all(isinstance(verdict, Accepted) for verdict in judgement.verdicts.values())
-    assert judgement.notes == ("1 records have no text at .id and belong to no item",)
+    assert judgement.notes == (message("records_without_id", records=1, path=".id"),)
 
 
 def test_O05_equal_records_are_taken_once_and_different_ones_void_their_item(court: Court) -> None:
@@ -133,7 +134,7 @@ def test_O05_equal_records_are_taken_once_and_different_ones_void_their_item(cou
         "A2": [why("duplicate_key", ".id", key="A2", path=".id")],
         "A3": [GOOD[2]],
     }
-    assert "equal content" in judgement.notes[0]
+    assert judgement.notes == (message("equal_records", records=1),)
 
 
 def test_an_item_with_many_records_is_accepted_whole_or_not_at_all(court: Court) -> None:
@@ -180,7 +181,7 @@ def test_O02_O08_a_file_that_does_not_parse_makes_every_item_missing(court: Cour
 
 def test_O03_oddities_of_the_file_are_noted(court: Court) -> None:
     court.write("out.json", f"```json\n{json.dumps(GOOD)}\n```")
-    assert court.judge().notes == ("out.json: markdown fence around the JSON",)
+    assert court.judge().notes == (message("markdown_fence", file="out.json"),)
 
 
 def test_shape_object_and_one(court: Court) -> None:
@@ -310,8 +311,7 @@ def test_what_nobody_asked_for_is_dropped_before_any_check_with_a_note(court: Co
 """)
     judgement = court.judge([{"id": "A1", "n": "1", "x": 7}, {"id": "A2", "x": None, "y": {}}, {"id": "A3"}])
     assert outcome_of(judgement) == {"A1": [{"id": "A1", "n": "1"}], "A2": [{"id": "A2"}], "A3": [{"id": "A3"}]}
-    note = "dropped what neither fields nor a check names: 'x' (2), 'y' (1); `extra: keep` keeps it"
-    assert judgement.notes == (note,)
+    assert judgement.notes == (message("fields_dropped", fields=[["x", 2], ["y", 1]], more=0),)
 
 
 # --- big files --------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.base.strict_json import Oddity
 from harness.job.job import OutputSpec, Shape
 from harness.outputs.parse import Found, Parsed, Unparsed, canonical, parse
 from tests.outputs.conftest import why
@@ -75,17 +76,17 @@ def test_O08_integers_beyond_2_53_are_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "note"),
+    ("content", "odd"),
     [
-        (b"\xef\xbb\xbf[1]", "byte order mark"),
-        (b"[\r\n1]\r\n", "CRLF line ends"),
-        (b"```json\n[1]\n```\n", "markdown fence around the JSON"),
-        (b"\n ```\n[1]\n  ```", "markdown fence around the JSON"),
+        (b"\xef\xbb\xbf[1]", "byte_order_mark"),
+        (b"[\r\n1]\r\n", "crlf"),
+        (b"```json\n[1]\n```\n", "markdown_fence"),
+        (b"\n ```\n[1]\n  ```", "markdown_fence"),
     ],
 )
-def test_O03_a_fence_a_bom_and_crlf_are_accepted_and_noted(content: bytes, note: str) -> None:
+def test_O03_a_fence_a_bom_and_crlf_are_accepted_and_noted(content: bytes, odd: Oddity) -> None:
     parsed = parse(content, _spec())
-    assert parsed == Parsed((Found(1),), (note,))
+    assert parsed == Parsed((Found(1),), (odd,))
 
 
 def test_O03_a_fence_inside_a_text_is_no_fence() -> None:

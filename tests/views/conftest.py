@@ -101,7 +101,7 @@ class Night:
         *,
         fault: Fault | None = None,
         cost: str | None = "0.07",
-        notes: Sequence[str] = (),
+        notes: Sequence[Message] = (),
         record: Callable[[str], Json] = lambda id_: {"id": id_, "coach": "A. Smith"},
         records: int = 1,
     ) -> int:
@@ -123,7 +123,7 @@ class Night:
         verdicts: Mapping[ItemId, Verdict],
         fault: Fault | None,
         cost: str | None,
-        notes: Sequence[str],
+        notes: Sequence[Message],
     ) -> int:
         accepted = {id_: verdict for id_, verdict in verdicts.items() if isinstance(verdict, Accepted)}
         kept = fragment(accepted, [id_ for id_ in group.items if id_ in accepted])

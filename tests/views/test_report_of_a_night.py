@@ -18,6 +18,7 @@ from harness.core.messages import message
 from harness.core.run_events import RunStarted
 from harness.core.types import Fault
 from harness.job.change import Change
+from harness.views.messages import text_of
 from harness.views.report import Asked, Written, write_report
 from harness.views.report_tables import Table, as_csv
 from harness.views.report_workbook import as_workbook
@@ -51,7 +52,7 @@ def told(night: "Night", tmp_path: Path) -> Iterator[Written]:
     night.plan(["A", EVIL, "C|*x*"])
     night.begin()
     night.attempt()
-    night.attempt({EVIL: ["@bad reason"]}, notes=("the file had a byte order mark",))
+    night.attempt({EVIL: ["@bad reason"]}, notes=(message("byte_order_mark", file="output.json"),))
     night.attempt(fault=Fault(FaultKind.OVERLOADED, "provider", "status 529"), cost=None)
     night.begin()
     for _ in range(2):
@@ -115,21 +116,24 @@ def test_each_run_tells_how_it_ended_and_what_held_it_in(told: Written) -> None:
     assert "bubblewrap | ANTHROPIC_API_KEY |" in told.markdown
 
 
-def test_A33_a_trespass_is_told_before_everything_else(night: "Night", tmp_path: Path) -> None:
+_CHANGED = message("unauthorized_change", path="job.yaml", is_own=False, change="changed")
+
+
+def test_A33_an_unauthorized_change_stands_before_everything_else(night: "Night", tmp_path: Path) -> None:
     night.plan(["A"])
     night.begin()
-    night.attempt(notes=("trespass: job.yaml was changed while this session ran", "ignored: CLAUDE.md"))
+    night.attempt(notes=(_CHANGED, message("settings_ignored", files=["CLAUDE.md"])))
     told = _report(night, tmp_path / "report").markdown
-    trespasses, rest = told.split("## What was asked")
-    assert "## Trespasses" in trespasses
-    assert "job.yaml was changed" in trespasses
-    assert "job.yaml was changed" not in rest
-    assert "ignored: CLAUDE.md" in rest
+    before, rest = told.split("## What was asked")
+    assert "## Unauthorized changes" in before
+    assert "job.yaml" in before
+    assert "job.yaml" not in rest
+    assert "## Notes" in rest and "CLAUDE.md" in rest
 
 
 def test_holds_notes_and_kept_changes_are_told(told: Written) -> None:
     assert "## Holds" in told.markdown
-    assert "the file had a byte order mark" in told.markdown
+    assert text_of(message("byte_order_mark", file="output.json")) in told.markdown
     assert "session.model was sonnet, is now haiku" in told.markdown
 
 

@@ -8,6 +8,7 @@ import pytest
 from harness.base.errors import UsageError
 from harness.base.reason import Reason
 from harness.core.fault_kinds import FaultKind
+from harness.core.messages import message
 from harness.core.types import Fault
 from harness.views.why import history
 from harness.views.why_text import lines
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def test_each_attempt_keeps_the_verdict_and_reasons_it_gave(night: "Night") -> None:
     night.plan(["A", "B"], size=2)
     night.begin()
-    night.attempt({"A": ["no coach"]}, notes=("a fence was taken off",))
+    night.attempt({"A": ["no coach"]}, notes=(message("markdown_fence", file="out.json"),))
     night.attempt(fault=Fault(FaultKind.OVERLOADED, "provider", "the provider is overloaded"), cost=None)
     night.attempt({"A": ["no year"]})
     night.attempt()
@@ -29,7 +30,7 @@ def test_each_attempt_keeps_the_verdict_and_reasons_it_gave(night: "Night") -> N
     assert said == [("struck", coach), ("again", ()), ("struck", year), ("accepted", ())]
     assert [told.attempt.cost_known for told in chapter.attempts] == [True, False, True, True]
     text = "\n".join(lines(history(night.state, "A")))
-    wanted = ["attempt 1", "session-2", "a fence was taken off", "rejected, a strike: no year", "overloaded", "$0.07"]
+    wanted = ["attempt 1", "session-2", "Markdown code fence", "rejected, a strike: no year", "overloaded", "$0.07"]
     wanted += ["not told: its whole reservation was charged", "claude-sonnet-5", f"{1:064x}"[:16]]
     assert [words for words in wanted if words not in text] == []
 

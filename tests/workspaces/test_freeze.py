@@ -9,6 +9,7 @@ import pytest
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.reason import Reason
+from harness.core.messages import message
 from harness.core.seam import Collected
 from harness.core.types import OutputFault
 from harness.job.job import OutputSpec
@@ -186,7 +187,7 @@ def test_files_are_taken_by_the_names_that_the_prompt_gave(work: Path, store: Ar
     frozen = freeze(work, FILES, ["A1", "A2"], store)
     assert [artifact.name for artifact in frozen.artifacts] == ["A1.md"]
     assert frozen.output_faults == ()
-    assert frozen.notes == ("nobody asked for 'x~c1a1b0b3a1c3e0a0.md'; it is not merged",)
+    assert frozen.notes == (message("file_invented", file="x~c1a1b0b3a1c3e0a0.md"),)
 
 
 def test_I01_an_id_never_leads_out_of_the_work_folder(work: Path, store: ArtifactStore, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from harness.base.artifacts import ArtifactStore
+from harness.core.messages import Message
 from harness.core.seam import Collected, Workspace, WorkspaceMount
 from harness.core.types import Artifact
 from harness.workspaces.empty import EmptyWorkspace
@@ -30,12 +31,12 @@ def test_no_kind_is_left_out() -> None:
 
 
 class NotTidied(EmptyWorkspace):
-    def tidy(self, place: Path) -> Sequence[str]:
+    def tidy(self, place: Path) -> Sequence[Message]:
         return ()
 
 
 class LeavesLinksOut(EmptyWorkspace):
-    def tidy(self, place: Path) -> Sequence[str]:
+    def tidy(self, place: Path) -> Sequence[Message]:
         out = place / "out"
         target = out.readlink() if out.is_symlink() else None
         notes = super().tidy(place)
@@ -45,13 +46,13 @@ class LeavesLinksOut(EmptyWorkspace):
 
 
 class TakesTheOutputAway(EmptyWorkspace):
-    def tidy(self, place: Path) -> Sequence[str]:
+    def tidy(self, place: Path) -> Sequence[Message]:
         (place / "out.json").unlink(missing_ok=True)
         return super().tidy(place)
 
 
 class TidiesBeyondLinks(EmptyWorkspace):
-    def tidy(self, place: Path) -> Sequence[str]:
+    def tidy(self, place: Path) -> Sequence[Message]:
         for found in place.glob("*/.envrc"):
             found.unlink()
         return super().tidy(place)
