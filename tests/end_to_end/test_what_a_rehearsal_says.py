@@ -21,7 +21,7 @@ def test_a_scene_with_a_bug_stops_the_rehearsal_at_once_and_names_the_line(small
     assert said.code == 4, said.all
     assert "stopped: broken_scene" in said.err
     assert "scene.py:5: ZeroDivisionError: division by zero" in said.err
-    assert "mend the scene" in said.err
+    assert "fix the scene" in said.err
     assert not job.has("HoldPlaced") and not job.has("ItemStruck")
     (job.folder / "scene.py").write_text(good)
     mended = job.play()
@@ -54,7 +54,7 @@ def test_checks_that_made_up_answers_cannot_meet_are_said_to_need_fields_or_a_sc
     assert said.code == 1, said.all
     assert "Your checks rejected synthetic records for 2 items" in said.out
     assert said.out.index("mood: good | bad") < said.out.index("rehearsal: {records: samples.json}")
-    assert "or a `schema:`, or write samples or a scene; then `harness rehearse" in said.out
+    assert "or a `schema:`, or provide samples or a scene; then `harness rehearse" in said.out
     assert "phase" not in said.out
 
 
@@ -64,14 +64,14 @@ def test_the_next_step_of_a_stop_comes_before_advice_about_made_up_answers(small
     assert said.code == 3, said.all
     assert "Your checks rejected synthetic records" in said.out
     assert "Next: raise `caps` in job.yaml, then `harness rehearse" in said.out
-    assert "Next: say what" not in said.out
+    assert "Next: express what" not in said.out
 
 
 def test_a_bad_pilot_of_made_up_answers_asks_for_fields(small: MakeJob) -> None:
     output = {"fields": {"text": "string"}, "check": [{"jq": '.text | startswith("http")', "says": "give a link"}]}
     said = small("plain", 2, output=output, rehearsal={}, pilot=1).play()
     assert said.code == 3, said.all
-    assert "Next: say what the checks want" in said.out
+    assert "Next: express what the checks require" in said.out
 
 
 def test_texts_of_files_are_long_enough_and_where_checks_want_more_samples_are_advised(small: MakeJob) -> None:
@@ -80,7 +80,7 @@ def test_texts_of_files_are_long_enough_and_where_checks_want_more_samples_are_a
     said = small("plain", 1, output=output, rehearsal={}).play()
     assert said.code == 1, said.all
     assert "length" not in said.out + said.err
-    assert "Next: write texts that your checks accept into a list, samples.json" in said.out
+    assert "Next: put texts that your checks accept into samples.json" in said.out
     assert "`fields`" not in said.out
 
 
@@ -88,14 +88,14 @@ def test_troubles_on_purpose_are_not_blamed_on_made_up_answers(small: MakeJob) -
     job = small("plain", 1, rehearsal={})
     said = job.play("--faults", "no_file:*")
     assert said.code == 1, said.all
-    assert "were made up" not in said.out
+    assert "synthetic records" not in said.out
 
 
 def test_records_that_were_left_out_on_purpose_are_not_called_refused(small: MakeJob) -> None:
     output = {"fields": {"text": "string"}, "check": [{"jq": ".text != 5"}]}
     said = small("plain", 1, rehearsal={}, output=output).play("--faults", "missing_item:*")
     assert said.code == 1, said.all
-    assert "were made up" not in said.out
+    assert "synthetic records" not in said.out
 
 
 def test_of_several_phases_the_one_whose_checks_refuse_is_named(small: MakeJob) -> None:
@@ -105,7 +105,7 @@ def test_of_several_phases_the_one_whose_checks_refuse_is_named(small: MakeJob) 
     manifest = json.loads((job.folder / "job.yaml").read_text())
     del manifest["output"]
     (job.folder / "job.yaml").write_text(json.dumps(manifest))
-    assert "The answers for 1 item in phase second were made up" in job.play().out
+    assert "Your checks rejected synthetic records for 1 item in phase second" in job.play().out
 
 
 def test_samples_are_answers_no_clock_is_waited_for_and_no_check_is_blamed_for_a_fault(small: MakeJob) -> None:
@@ -118,6 +118,6 @@ def test_samples_are_answers_no_clock_is_waited_for_and_no_check_is_blamed_for_a
     said = job.play("--faults", "refusal:*/i01, toolong:*/i03")
     assert said.code == 1, said.all
     assert "not waited for in a rehearsal: rate, deadline, stop_at" in said.err
-    assert "made up" not in said.out and "refused by your checks" not in said.out
+    assert "checks rejected" not in said.out
     assert [each["id"] for each in job.status()["failed"]] == ["i01", "i03"]
     assert json.loads(job.merged()["all.json"]) == [samples[0]]
