@@ -72,7 +72,7 @@ def _bring_up_to_date(place: Place, settings: list[str]) -> None:
     """A run that was killed has left the merged files behind what is done; what keeps them so is said."""
     from harness.base.errors import HarnessError
     from harness.ledger.lock import is_held
-    from harness.review.rejudge import bring_up_to_date
+    from harness.review.held_job import bring_up_to_date
     from harness.supervisor.workbook_writer import late
     from harness.views.ledger_reading import reading
     from harness.views.results import results, workbooks

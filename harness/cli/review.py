@@ -122,8 +122,8 @@ def redo(
     from harness.ledger.lock import refuse_if_held
     from harness.ledger.spool import who_am_i
     from harness.ledger.withdrawal import Word
-    from harness.review.rejudge import refuse_other_changes
     from harness.review.selection import FORMS, matching, parse
+    from harness.review.withdraw import refuse_other_changes
     from harness.views.ledger_reading import reading
 
     place, rest = split_words(manifest or [], rehearsal, instance)
@@ -145,7 +145,7 @@ def redo(
 
 
 def _withdraw(place: Place, job: "Job", taken: "Sequence[Acceptance]", word: "Word", *, keep: bool) -> None:
-    from harness.review.rejudge import withdraw_from_job
+    from harness.review.withdraw import withdraw_from_job
 
     gone = withdraw_from_job(job, taken, word, keep=keep)
     print_lines([f"taken back: {_named(gone)}" if gone else "nothing was taken back: it is not done any more"])

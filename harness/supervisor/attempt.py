@@ -32,7 +32,7 @@ from harness.ledger.run_queries import Used
 from harness.planning.work import work_of
 from harness.prompts.render import render
 from harness.supervisor.judgement import store_accepted, verdicts_on
-from harness.supervisor.run_context import RunContext
+from harness.supervisor.run_context import JobContext, RunContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def settle_as_judged(run: RunContext, spec: AttemptSpec, ending: Ending, judgeme
 
 
 def _settle(
-    run: RunContext, attempt: AttemptId, ending: Ending, judgement: Judgement, spans: Mapping[ItemId, Slice]
+    run: JobContext, attempt: AttemptId, ending: Ending, judgement: Judgement, spans: Mapping[ItemId, Slice]
 ) -> AttemptEnded:
     open_ = open_attempt(run.ledger.db, attempt, run.job.strikes)
     open_ = replace(open_, most_microusd=most_cost(run.job, run.job.phase(open_.batch.phase)))
@@ -152,7 +152,7 @@ def spec_of_lost(run: RunContext, lost: Unsettled) -> AttemptSpec:
     return spec_of(run, _work_again(run, lost), identity)
 
 
-def settle_unjudgeable(run: RunContext, taken_back: Container[tuple[int, ItemId]]) -> None:
+def settle_unjudgeable(run: JobContext, taken_back: Container[tuple[int, ItemId]]) -> None:
     """Settle as ones that left nothing those open attempts on these items of which it is lost what they had been given.
 
     What they left could be judged if a backup were restored: only for items (phase, id) that a person takes back.
@@ -174,7 +174,7 @@ def _damaged(error: LedgerDamagedError) -> Message:
     return message("ledger_damaged", detail=error.message)
 
 
-def _work_again(run: RunContext, lost: Unsettled) -> Work:
+def _work_again(run: JobContext, lost: Unsettled) -> Work:
     if (run.job.state / lost.folder).is_symlink():  # what is tidied away must be its own
         raise LedgerDamagedError(f"{run.job.state / lost.folder} is a link; no version of harness has made that")
     return work_of(run.job, run.ledger.db, run.store, lost.group, lost.started_seq)

@@ -28,7 +28,7 @@ from harness.outputs.judge import for_checks, judge
 from harness.outputs.merge import fragment
 from harness.outputs.suspects import Known
 from harness.sources.read import joined_rows
-from harness.supervisor.run_context import Judge, RunContext
+from harness.supervisor.run_context import JobContext, Judge
 
 JudgeIn = Callable[[ArtifactStore, Work, Produced], Awaitable[Judgement]]
 """A judge of what lies in that store."""
@@ -97,7 +97,7 @@ def accepted_before(job: Job, phase: int) -> Known | None:
         return Known(item, for_checks(job.phase(phase).output, {newest.item: records}, store)[newest.item])
 
 
-async def verdicts_on(run: RunContext, work: Work, produced: Produced) -> Judgement:
+async def verdicts_on(run: JobContext, work: Work, produced: Produced) -> Judgement:
     """The judgement, with what only the ledger knows: whose made items exist already."""
     return run.duplicate_ids.rejected_in(await run.judge(work, produced))
 

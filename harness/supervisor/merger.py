@@ -8,7 +8,7 @@ from harness.job.job import Job, PhaseSpec
 from harness.ledger import pieces
 from harness.ledger.store import Ledger, opened_for_reading
 from harness.outputs import merge as files
-from harness.supervisor.run_context import RunContext
+from harness.supervisor.run_context import JobContext
 from harness.supervisor.throttled import OffTheLoop, Throttled
 from harness.supervisor.workbook_writer import WriteBacks
 
@@ -16,7 +16,7 @@ from harness.supervisor.workbook_writer import WriteBacks
 class Merger:
     """Merges the phases whose accepted records have changed, and writes statuses and results back into workbooks."""
 
-    def __init__(self, run: RunContext, off_the_loop: OffTheLoop = asyncio.to_thread) -> None:
+    def __init__(self, run: JobContext, off_the_loop: OffTheLoop = asyncio.to_thread) -> None:
         self._run = run
         self._off_the_loop = off_the_loop
         self._changed: set[int] = set()

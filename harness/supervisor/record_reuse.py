@@ -36,7 +36,7 @@ from harness.ledger.reuse_queries import Offer, Wanted, fresh_items, input_of, o
 from harness.ledger.store import opened_for_reading
 from harness.planning.work import work_to_judge
 from harness.supervisor.judgement import store_accepted, verdicts_on
-from harness.supervisor.run_context import RunContext
+from harness.supervisor.run_context import JobContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class _Taken:
     offers: tuple[Offer, ...]
 
 
-async def reuse(run: RunContext, roots: set[str] | None, edited: Collection[str] = ()) -> list[int]:
+async def reuse(run: JobContext, roots: set[str] | None, edited: Collection[str] = ()) -> list[int]:
     """Take over what there is for the items that come from `roots` (None = all) and not from `edited`; returns the
     phases that have got records.
 
@@ -66,7 +66,7 @@ async def reuse(run: RunContext, roots: set[str] | None, edited: Collection[str]
     return sorted(set(given))
 
 
-def _newest(run: RunContext, name: str, fresh: Sequence[Wanted]) -> dict[ItemId, tuple[Path, Offer]]:
+def _newest(run: JobContext, name: str, fresh: Sequence[Wanted]) -> dict[ItemId, tuple[Path, Offer]]:
     """For each item the newest offer that is young enough."""
     spec, now = run.job.reuse, run.clock.now()
     best: dict[ItemId, tuple[Path, Offer]] = {}
@@ -82,7 +82,7 @@ def _newest(run: RunContext, name: str, fresh: Sequence[Wanted]) -> dict[ItemId,
     return best
 
 
-def _offers(run: RunContext, state: Path, name: str, fresh: Sequence[Wanted]) -> list[Offer]:
+def _offers(run: JobContext, state: Path, name: str, fresh: Sequence[Wanted]) -> list[Offer]:
     try:
         with ExitStack() as stack:
             ledger = JobHome(refuse_linked(state)).ledger
@@ -126,7 +126,7 @@ def _grouped(best: dict[ItemId, tuple[Path, Offer]], fresh: Sequence[Wanted]) ->
         yield _Taken(state, batch, tuple(offers))
 
 
-async def _take(run: RunContext, taken: _Taken) -> bool:
+async def _take(run: JobContext, taken: _Taken) -> bool:
     """Judge what the attempt left by the checks of today, and record what they accept; False when it is nothing."""
     items = tuple(offer.item for offer in taken.offers)
     first = taken.offers[0]

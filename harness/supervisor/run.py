@@ -179,7 +179,7 @@ def _run_context(
     judge, duplicates, until = partial(judged_in, store), DuplicateIds(job, ledger), options.choice.until
     halt = bounded.halt.call
     last = next((phase.number for phase in job.phases if phase.name == until), None)
-    return RunContext(job, ledger, store, clock, executor, judge, duplicates, holds, credential, halt, until=last)
+    return RunContext(job, ledger, store, clock, judge, duplicates, executor, holds, credential, halt, until=last)
 
 
 def _started(job: Job, containment: Containment, options: RunOptions, awake: Awake) -> RunStarted:

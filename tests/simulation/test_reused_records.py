@@ -22,12 +22,11 @@ from harness.ledger import reuse_queries as offering
 from harness.ledger.store import Ledger, rebuild, state_of
 from harness.planning.job_plan import plan_or_check
 from harness.planning.preconditions import Look
-from harness.review.rejudge import _NoSessions
 from harness.sources.read import read
 from harness.supervisor import record_reuse
 from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.judgement import judge_with
-from harness.supervisor.run_context import RunContext
+from harness.supervisor.run_context import JobContext
 from harness.supervisor.state_folder import make_state_folder, open_ledger
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
@@ -159,9 +158,7 @@ def _take_over(job: Job, bounded: Bounded, die_at: int | None = None) -> int:
     ledger = _open(job, NOW, bounded)
     ledger.around_commit = around
     store = ArtifactStore(job.state / "artifacts", ledger.contents)
-    run = RunContext(
-        job, ledger, store, _At(NOW), _NoSessions(), judge_with(job, store, bounded), DuplicateIds(job, ledger)
-    )
+    run = JobContext(job, ledger, store, _At(NOW), judge_with(job, store, bounded), DuplicateIds(job, ledger))
     try:
         asyncio.run(record_reuse.reuse(run, None))
     finally:
@@ -227,7 +224,7 @@ def _the_oldest_counts(patch: pytest.MonkeyPatch) -> None:
     real = record_reuse._offers
     newest = record_reuse._newest
 
-    def first(run: RunContext, name: str, fresh: Any) -> Any:
+    def first(run: JobContext, name: str, fresh: Any) -> Any:
         found = newest(run, name, fresh)
         for state in run.job.reuse.states if run.job.reuse else ():
             if state != run.job.state:

@@ -31,7 +31,7 @@ from harness.supervisor import requests
 from harness.supervisor.beginning import Beginning
 from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.outcome import Finished
-from harness.supervisor.run_context import RunContext
+from harness.supervisor.run_context import JobContext
 from tests.simulation.judging import SimulatedJudge
 from tests.simulation.script import draw
 from tests.simulation.universe import Universe
@@ -190,7 +190,7 @@ class _Doubting(Universe):
         self.disk.is_dead = False
         ledger = self._open_ledger()
         judge = _MendedJudge(self.store, self._making)
-        run = RunContext(self.job, ledger, self.store, self.clock, self.world, judge, DuplicateIds(self.job, ledger))
+        run = JobContext(self.job, ledger, self.store, self.clock, judge, DuplicateIds(self.job, ledger))
         try:
             self.clock.run(lambda: rejudge(run, None))
         except BaseException as error:

@@ -101,7 +101,7 @@ async def _played_by(name: str, account: Account, home: Path, ledger: Ledger, it
     store = ArtifactStore(job.state / "artifacts", ledger.contents)
     holds = SharedHolds(home, "key", name)
     judge, sessions = SimulatedJudge(store, lambda _: ()), Sessions(name, account, store)
-    run = RunContext(job, ledger, store, account.clock, sessions, judge, DuplicateIds(job, ledger), holds)
+    run = RunContext(job, ledger, store, account.clock, judge, DuplicateIds(job, ledger), sessions, holds)
     plan_job(job, ledger, [Item(ItemId(f"i{number:03d}"), {}) for number in range(items)], {})
     writer = ProgressWriter(job.state / "progress.json", ledger, account.clock, slowly)
     loop = Loop(run, Inbox(), OutputFiles(Merger(run, slowly), writer), InPlace(), lambda event: None)

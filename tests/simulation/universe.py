@@ -202,7 +202,7 @@ class Universe:
         )
         until = self._until[0] if self._until else None
         duplicates = DuplicateIds(self.job, ledger)
-        run = RunContext(self.job, ledger, self.store, self.clock, self.world, judge, duplicates, holds, until=until)
+        run = RunContext(self.job, ledger, self.store, self.clock, judge, duplicates, self.world, holds, until=until)
         writer = ProgressWriter(self.job.state / "progress.json", ledger, self.clock, very_slowly)
         spool.forget_cancels(self.job.state / "control")
         files, inbox = OutputFiles(Merger(run, slowly), writer), Inbox()

@@ -1,0 +1,86 @@
+"""A job held for a review: no supervisor runs, and nothing here could start a session."""
+
+import asyncio
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+
+from harness.base.artifacts import ArtifactStore
+from harness.base.clock import SystemClock
+from harness.base.commands import command_at
+from harness.base.errors import UsageError
+from harness.base.host_errors import in_words, is_of_the_machine
+from harness.core.run_events import FingerprintKept
+from harness.evaluation.bounded import Bounded
+from harness.job.change import Way
+from harness.job.fingerprint import Fingerprint, differences, fingerprint, fingerprint_like
+from harness.job.job import Job
+from harness.ledger.job_queries import recorded_fingerprint
+from harness.ledger.lock import JobLock
+from harness.ledger.store import Ledger
+from harness.planning.changes import Changes, changed_items, refusal
+from harness.sources.read import read
+from harness.supervisor.checks_alone import checks_alone
+from harness.supervisor.duplicate_ids import DuplicateIds
+from harness.supervisor.housekeeping import errors_path, progress_path
+from harness.supervisor.judgement import judge_with
+from harness.supervisor.merger import Merger
+from harness.supervisor.progress_writer import ProgressWriter
+from harness.supervisor.run_context import JobContext
+from harness.supervisor.state_folder import open_ledger
+
+
+@contextmanager
+def held(job: Job, expected: re.Pattern[str]) -> Iterator[tuple[JobContext, FingerprintKept | None]]:
+    """The ledger under its lock, and what has changed since the job was planned, if it is what was expected."""
+    clock = SystemClock()
+    try:
+        with (
+            JobLock(job.home.lock, clock),
+            open_ledger(job, clock) as ledger,
+            checks_alone(job) as bounded,
+        ):
+            store = ArtifactStore(job.home.artifacts, ledger.contents)
+            judge = judge_with(job, store, bounded)
+            run = JobContext(job, ledger, store, clock, judge, DuplicateIds(job, ledger))
+            yield run, _as_expected(job, ledger, bounded, expected)
+    except (OSError, sqlite3.DatabaseError) as error:
+        if is_of_the_machine(error):
+            raise in_words(error, job.state) from error
+        raise
+
+
+def _as_expected(job: Job, ledger: Ledger, bounded: Bounded, expected: re.Pattern[str]) -> FingerprintKept | None:
+    recorded = recorded_fingerprint(ledger.db)
+    now = fingerprint_like(recorded, job)
+
+    def others(fields: Fingerprint) -> Fingerprint:
+        return {name: value for name, value in fields.items() if not expected.fullmatch(name)}
+
+    of_items = changed_items(job, ledger.db, read(job, bounded).items)  # new ones are none of those that this is about
+    unexpected = Changes((*differences(others(recorded), others(now)), *of_items.others), of_items.edited)
+    if unexpected.listed():
+        way = Way("undo_or_keep", command_at(job.state, "launch", "--keep"))
+        raise UsageError([replace(refusal(job, unexpected), ways=(way,))])
+    changes = differences(recorded, now)
+    return FingerprintKept(dict(fingerprint(job)), settings=job.settings, changes=tuple(changes)) if changes else None
+
+
+def bring_up_to_date(job: Job) -> None:
+    """Write merged files and progress as the ledger has them, after a run that was killed. JobHeldError, UsageError."""
+    clock = SystemClock()
+    with JobLock(job.home.lock, clock), open_ledger(job, clock) as ledger:
+        store = ArtifactStore(job.home.artifacts, ledger.contents)
+        with closing(Bounded()) as bounded:
+            judge = judge_with(job, store, bounded)
+            run = JobContext(job, ledger, store, clock, judge, DuplicateIds(job, ledger))
+            asyncio.run(write_outputs(run))
+
+
+async def write_outputs(run: JobContext) -> None:
+    """Merged files and the progress file, as the ledger has them."""
+    await Merger(run).merge_all()
+    job = run.job
+    ProgressWriter(progress_path(job), run.ledger, run.clock, errors_path=errors_path(job)).write_now()

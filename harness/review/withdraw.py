@@ -1,0 +1,43 @@
+"""Acceptances taken back, for `reject` and `redo`, and out of the merge."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+
+from harness.base.commands import command_at
+from harness.base.errors import BrokenSetupError
+from harness.job.job import Job
+from harness.ledger.past_attempts import Acceptance
+from harness.ledger.withdrawal import Word, is_busy, made_from_all, withdraw
+from harness.planning.changes import CHECKS
+from harness.review.held_job import held, write_outputs
+from harness.supervisor.attempt import settle_unjudgeable
+
+ASKED = re.compile(rf"(phases\.[^.]+\.)?session\..*|{CHECKS.pattern}")
+"""What may have changed when items are done again."""
+
+
+def withdraw_from_job(job: Job, taken: Sequence[Acceptance], word: Word, *, keep: bool) -> list[Acceptance]:
+    """Take acceptances back, and out of the merge; those that stood are returned.
+
+    `keep`: what has changed about prompts and checks is what the items are made again with. JobHeldError, UsageError.
+    """
+    with held(job, ASKED) as (run, kept):
+        settle_unjudgeable(run, {(made.phase, made.item) for made in made_from_all(run.ledger.db, taken)})
+        if is_busy(run.ledger.db, taken):
+            raise BrokenSetupError(
+                "a run was killed while sessions worked on what was made from these items",
+                hint=f"`{command_at(job.state, 'launch')}` settles that first",
+            )
+        with run.ledger.transaction() as transaction:
+            if kept is not None and keep:
+                transaction.record([kept])
+            gone = withdraw(transaction, taken, word)
+        asyncio.run(write_outputs(run))
+        return gone
+
+
+def refuse_other_changes(job: Job) -> None:
+    """Before anybody is told what will be taken back: UsageError where `withdraw_from_job` would refuse."""
+    with held(job, ASKED):
+        pass
