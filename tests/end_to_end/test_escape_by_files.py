@@ -5,6 +5,8 @@ import secrets
 
 import pytest
 
+from harness.core.messages import message
+from harness.views.messages import text_of
 from tests.end_to_end.conftest import MakeJob
 from tests.end_to_end.playing import Job, Said
 from tests.end_to_end.test_escape import occurrences
@@ -72,7 +74,7 @@ def test_H5_without_the_guard_the_session_reads_what_the_link_leads_to(small: Ma
     assert said.code == 0, said.all
     assert canary in job.merged()["all.json"].decode()
     report = job.ask("report")
-    assert "the file of 'in/b.txt' is not what it was when it was planned" in report.out, report.all
+    assert text_of(message("input_changed", item="in/b.txt")) in report.out, report.all
 
 
 PROBE = """\
@@ -134,7 +136,7 @@ def test_H4_L1_a_program_in_bin_sees_nothing_of_its_job_and_cannot_write_its_own
     }
     (attempt,) = (job.state / "attempts").iterdir()
     assert (attempt / "prompt.md").stat().st_size < 10_000
-    assert "trespass" not in job.ask("report").out.lower()
+    assert "unauthorized changes" not in job.ask("report").out.lower()
 
 
 @pytest.mark.linux
@@ -162,4 +164,5 @@ def test_H4_L1_without_the_guards_both_are_found(programs: MakeJob) -> None:
     )
     found = found_by(without_seal, without_seal.play())
     assert found["write"] == "done: 1000000" and found[".env"].startswith("done: ")
-    assert "its own prompt.md was changed while this session ran" in without_seal.ask("report").out
+    changed = message("unauthorized_change", path="prompt.md", is_own=True, change="changed")
+    assert text_of(changed) in without_seal.ask("report").out
