@@ -11,6 +11,7 @@ from pathlib import Path
 
 IS_LINUX = sys.platform.startswith("linux")
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_GET_CHILD_SUBREAPER = 37
 
 _THREADS = 17
 """Place of their number in /proc/PID/stat, behind the name."""
@@ -32,6 +33,14 @@ def become_subreaper() -> bool:
     if not IS_LINUX:
         return False
     return ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0  # type: ignore[no-any-return]
+
+
+def is_subreaper() -> bool:
+    """Are orphaned descendants adopted by this process? False where nobody knows."""
+    if not IS_LINUX:
+        return False
+    found = ctypes.c_int(0)
+    return ctypes.CDLL(None).prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(found), 0, 0, 0) == 0 and found.value == 1
 
 
 def identity_of(pid: int) -> Identity | None:

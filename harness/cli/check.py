@@ -53,6 +53,8 @@ def check(
 
     Exit code 0 when all is ready, 2 when the manifest or an item must be mended, 4 when machine, key or check must.
     """
+    import asyncio
+
     from harness.base.errors import UsageError
     from harness.doctor import readiness
     from harness.planning.selections import to_be_worked_on
@@ -75,7 +77,7 @@ def check(
         found["checks"] = list(_checks(job, to_be_worked_on(job, items.items).chosen))
     looks = {"machine": readiness.machine, "keys": readiness.keys}
     for section in [each for each in looks if each in sections]:
-        found[section] = list(looks[section](job))
+        found[section] = asyncio.run(looks[section](job))
     broken = readiness.to_mend([each for findings in found.values() for each in findings])
     if live and not broken and refused is None:
         found["live"] = [_live(job)]

@@ -27,26 +27,35 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Try what a run needs on this machine: CLI, sandbox, credential, disk. Exit code 4 when something is broken."""
+    import asyncio
     from dataclasses import asdict
     from functools import partial
-    from itertools import chain
 
     if faults:
         _print_faults(as_json=as_json)
         return
     from harness.cli.rehearse import mock_api
     from harness.cli.run_to_end import run_to_end
-    from harness.doctor.examination import examine
+    from harness.doctor.examination import Finding, examine
     from harness.doctor.ordinary_work import examine_work
 
-    found, place = [], Place(manifest, False, instance)
+    place = Place(manifest, False, instance)
+    found: list[Finding] = []
     if helper:
         _must_be_trusted(place, settings, trust=trust)
-    looks = examine(place.manifest, partial(place.load, settings), run_helper=helper)
-    for finding in chain(looks, examine_work(mock_api, run_to_end) if sandbox else ()):
+
+    def note(finding: Finding) -> None:
         found.append(finding)
         if not as_json:
             print_lines(finding.lines())
+
+    async def look() -> None:
+        async for finding in examine(place.manifest, partial(place.load, settings), run_helper=helper):
+            note(finding)
+
+    asyncio.run(look())
+    for finding in examine_work(mock_api, run_to_end) if sandbox else ():
+        note(finding)
     if as_json:
         print_json({"schema_version": 1, "findings": [asdict(finding) for finding in found]})
     if any(finding.grade == "broken" for finding in found):

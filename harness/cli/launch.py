@@ -255,13 +255,13 @@ def play(
     advice: "Callable[[], str | None]" = lambda: None,
 ) -> int:
     """Run it with live progress on standard error, and say at the end how it went, and what is next."""
-    from dataclasses import replace
     from datetime import UTC, datetime
 
+    from harness import api
     from harness.backends.bundled import bundled_version, untested
     from harness.base.files import make_folder
     from harness.cli.output import print_last, say
-    from harness.cli.run_to_end import run_to_end
+    from harness.cli.run_to_end import to_end
     from harness.ledger.lock import refuse_if_held
     from harness.views.facts import left_out
     from harness.views.ledger_reading import reading
@@ -277,7 +277,16 @@ def play(
     containment = _chosen_walls(job)
     make_folder(job.state)
     with showing(job.state, plain=plain, bounds=job.gate) as display:
-        finished = run_to_end(job, replace(options, containment=containment), display.heard)
+        run = partial(
+            api.run,
+            job,
+            choice=options.choice,
+            again=options.again,
+            credential=options.credential,
+            on_event=display.heard,
+            containment=containment,
+        )
+        finished = to_end(job, lambda inbox: run(inbox=inbox))
     if finished.exit_code > 1:
         say(clean(stop_line(finished.message)))
     with reading(job.state) as db:

@@ -140,8 +140,12 @@ class Place:
     def load(self, settings: Sequence[str] | None, *, without_plan: bool = False) -> "Job":
         """The job of this place, with these settings over those that its instance was planned with."""
         from harness.job.load import load
+        from harness.planning.kept_settings import settings_of_instance
 
-        laid_over = [*self._kept(settings or ()), *(settings or ())]
+        kept = settings_of_instance(self.manifest, self.instance, rehearsal=self.rehearsal)
+        if kept.is_of_the_other:
+            _say_taken(kept.settings, tuple(settings or ()), "as launched" if self.rehearsal else "as rehearsed")
+        laid_over = [*kept.settings, *(settings or ())]
         return load(
             self.manifest,
             settings=laid_over,
@@ -149,24 +153,6 @@ class Place:
             instance=self.instance,
             without_plan=without_plan,
         )
-
-    def _kept(self, said: Sequence[str]) -> tuple[str, ...]:
-        """Of the instance; before it is planned, of its rehearsal, or a rehearsal's of the instance, and so it says:
-        else what was rehearsed with one client's file would be launched with another's."""
-        from harness.ledger.past_attempts import kept_settings
-        from harness.views.ledger_reading import is_planned, reading
-
-        if self.instance is None:
-            return ()
-        other = replace(self, rehearsal=not self.rehearsal)
-        source = next((place for place in (self, other) if is_planned(place.state)), None)
-        if source is None:
-            return ()
-        with reading(source.state) as db:
-            kept = kept_settings(db)
-        if source is other:
-            _say_taken(kept, tuple(said), "as launched" if self.rehearsal else "as rehearsed")
-        return kept
 
     def command(self, verb: str, *words: str) -> "NextCommand":
         """A command about the same job."""

@@ -70,6 +70,8 @@ def _print_summary(place: Place, settings: list[str], *, as_json: bool) -> None:
 
 def _bring_up_to_date(place: Place, settings: list[str]) -> None:
     """A run that was killed has left the merged files behind what is done; what keeps them so is said."""
+    import asyncio
+
     from harness.base.errors import HarnessError
     from harness.ledger.lock import is_held
     from harness.review.held_job import bring_up_to_date
@@ -88,7 +90,7 @@ def _bring_up_to_date(place: Place, settings: list[str]) -> None:
         with reading(place.state) as db:
             backs = late(job, db)
         if merges or backs:
-            bring_up_to_date(job)
+            asyncio.run(bring_up_to_date(job))
         if merges:
             say(f"brought up to date after a run that was killed: {', '.join(merges)}")
     except (HarnessError, OSError) as error:

@@ -1,7 +1,7 @@
 """Commands for second thoughts about what is failed or done: rejudge, reject, redo."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,8 +13,6 @@ from harness.cli.output import print_lines, say
 from harness.views.reason_words import reasons_text
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from harness.job.job import Job
     from harness.ledger.past_attempts import Acceptance
     from harness.ledger.phase_queries import PhaseName
@@ -38,16 +36,20 @@ def rejudge(
     rehearsal: OfRehearsal = False,
 ) -> None:
     """Judge what earlier attempts left of failed items by the checks of today; what is good is done, at no cost."""
-    from harness.base.ids import ItemId
+    import asyncio
+
+    from harness import api
     from harness.cli.trust import must_be_trusted
-    from harness.review.rejudge import rejudge_job
+    from harness.review.chosen_items import refuse_unrejected
+    from harness.views.ledger_reading import reading
 
     place, items = split_words(words or [], rehearsal, instance)
-    _refuse_unrejected(place, items, done_too=check)
+    with reading(place.state) as db:
+        refuse_unrejected(db, items, done_too=check)
     job = place.load(settings)
     asked = [*items, *(["--check"] if check else []), *words_of(settings)]
     must_be_trusted(job, settings or (), place.command("rejudge", *asked), trust=trust)
-    rejudged = rejudge_job(job, [ItemId(item) for item in items] or None, only_look=check)
+    rejudged = asyncio.run(api.review(job, api.Rejudge(tuple(items), only_look=check)))
     print_lines(_rejudged_lines(job, rejudged, only_looked=check))
     if rejudged.recovered and not check:
         say(f"merged{_what_is_left(place, job)}")
@@ -118,6 +120,8 @@ def redo(
     rehearsal: OfRehearsal = False,
 ) -> None:
     """Make done items again whose records came from another prompt, model or manifest than today's."""
+    import asyncio
+
     from harness.base.errors import Problem, UsageError
     from harness.ledger.lock import refuse_if_held
     from harness.ledger.spool import who_am_i
@@ -139,84 +143,29 @@ def redo(
     if not taken:
         say("no done item is of that kind; nothing was changed")
         return
-    refuse_other_changes(job)
+    asyncio.run(refuse_other_changes(job))
     _agree(place, taken, yes=yes, always=True)
     _withdraw(place, job, taken, Word(who_am_i(), f"redo where {' and '.join(where)}", kind="redo"), keep=True)
 
 
 def _withdraw(place: Place, job: "Job", taken: "Sequence[Acceptance]", word: "Word", *, keep: bool) -> None:
+    import asyncio
+
     from harness.review.withdraw import withdraw_from_job
 
-    gone = withdraw_from_job(job, taken, word, keep=keep)
+    gone = asyncio.run(withdraw_from_job(job, taken, word, keep=keep))
     print_lines([f"taken back: {_named(gone)}" if gone else "nothing was taken back: it is not done any more"])
     say(f"the merge is without them until `{place.command('launch')}` has made them again")
 
 
-def _refuse_unrejected(place: Place, items: list[str], *, done_too: bool) -> None:
-    """UsageError for an id that nobody knows, or that has nothing to be judged again."""
-    from harness.base.errors import Problem, UsageError
-    from harness.base.ids import ItemId
-    from harness.ledger.past_attempts import acceptances, rejected_items
-    from harness.views.ledger_reading import reading
-    from harness.views.why import state_in_words
-
-    with reading(place.state) as db:
-        problems = [
-            Problem(repr(item), *state_in_words(db, item))
-            for item in items
-            if not rejected_items(db, [ItemId(item)]) and not (done_too and acceptances(db, item))
-        ]
-    if problems:
-        raise UsageError(problems)
-
-
 def _done_ones(place: Place, items: list[str], phase: str) -> "tuple[list[Acceptance], int]":
     """The acceptances to be taken back, all of one phase, and the newest entry seen. UsageError when it is unclear."""
-    from harness.base.errors import Problem, UsageError
     from harness.ledger.entry_queries import last_seq
-    from harness.ledger.past_attempts import acceptances
-    from harness.ledger.phase_queries import phase_names
+    from harness.review.chosen_items import done_items
     from harness.views.ledger_reading import reading
 
-    problems, taken = [], []
     with reading(place.state) as db:
-        seen = last_seq(db)
-        names = phase_names(db)
-        if phase and phase not in names.values():
-            raise UsageError([Problem("--phase", f"no phase is called {phase!r}", f"expected {_or(names.values())}")])
-        for item in dict.fromkeys(items):
-            found = [each for each in acceptances(db, item) if phase in ("", names[each.batch.phase])]
-            if len(found) == 1:
-                taken += found
-            elif found:
-                where = _or(names[each.batch.phase] for each in found)
-                problems.append(Problem(repr(item), "is done in several phases", f"say --phase {where}"))
-            else:
-                problems.append(Problem(repr(item), *_not_done(db, item, place, phase)))
-    if not problems and len({each.batch.phase for each in taken}) > 1:
-        problems = [Problem("reject", "these items are of several phases", "reject those of one phase at a time")]
-    if problems:
-        raise UsageError(problems)
-    return taken, seen
-
-
-def _or(names: Iterable[str]) -> str:
-    return " or ".join(names)
-
-
-def _not_done(db: "sqlite3.Connection", item: str, place: Place, phase: str) -> tuple[str, str | None]:
-    """Message and hint about an id that was expected to be done; in that phase, if one was named."""
-    from harness.ledger.item_queries import states_of
-    from harness.views.why import unknown_in_words
-
-    found = states_of(db, item)
-    if not found:
-        return unknown_in_words(db, item)
-    states = list(dict.fromkeys(each.state for each in found if phase in ("", each.phase)))
-    if phase:
-        return f"is not done, it is {states[0]} in {phase}" if states else f"is not in {phase}", None
-    again = f"`{place.command('retry', item)}` gives it a new round" if "failed" in states else None
-    return f"is not done, it is {' and '.join(states)}", again
+        return done_items(db, place.state, items, phase), last_seq(db)
 
 
 def _agree(place: Place, taken: "Sequence[Acceptance]", *, yes: bool, always: bool) -> None:

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -59,7 +59,7 @@ class Finding:
         return [f"{self.grade:<6}  {self.what:<10}  {self.says}", *cure]
 
 
-def examine(manifest: Path, load_job: Callable[[], Job], *, run_helper: bool = False) -> Iterator[Finding]:
+async def examine(manifest: Path, load_job: Callable[[], Job], *, run_helper: bool = False) -> AsyncIterator[Finding]:
     """One finding after the other. Nothing of the job is run, except its helper when that is asked for.
 
     Without a manifest, the machine is examined for a job that needs nothing special.
@@ -70,13 +70,16 @@ def examine(manifest: Path, load_job: Callable[[], Job], *, run_helper: bool = F
         yield finding
         yield claude(Path(scratch))
         yield jq()
-        yield from bundle()
+        for finding in bundle():
+            yield finding
         yield _sqlite()
-        yield from sandbox(replace(job, state=Path(scratch) / "state"))
-        yield from _managed()
-        yield credential(job, is_own=finding.grade == "ok", run_helper=run_helper)
+        for finding in await sandbox(replace(job, state=Path(scratch) / "state")):
+            yield finding
+        for finding in _managed():
+            yield finding
+        yield await credential(job, is_own=finding.grade == "ok", run_helper=run_helper)
         yield disk(job.folder if finding.grade == "ok" else Path.cwd())
-        yield _watching(Path(scratch))
+        yield await _watching(Path(scratch))
         yield _awake()
 
 
@@ -135,27 +138,25 @@ def _sqlite() -> Finding:
     return Finding("sqlite", "note", says)
 
 
-def sandbox(job: Job) -> Iterator[Finding]:
+async def sandbox(job: Job) -> list[Finding]:
     """Not only looked at: a probe tries to get out."""
     try:
         containment = choose(job)
         with Guardian() as guardian:
-            refused = asyncio.run(preflight(containment, job, guardian))
+            refused = await preflight(containment, job, guardian)
     except UsageError as error:
-        yield from (Finding("sandbox", "broken", clean(p.message), clean(p.hint or "")) for p in error.problems)
-        return
+        return [Finding("sandbox", "broken", clean(p.message), clean(p.hint or "")) for p in error.problems]
     except HarnessError as error:
-        yield Finding("sandbox", "broken", clean(error.message), clean(error.hint or ""))
-        return
+        return [Finding("sandbox", "broken", clean(error.message), clean(error.hint or ""))]
     grade: Grade = "ok" if containment.is_kernel_sandbox else "note"
     tried = f"; {len(refused)} ways out were tried, all refused" if refused else "; it hides nothing from a session"
-    yield Finding("sandbox", grade, clean(f"{containment.describe()}{tried}"))
+    found = [Finding("sandbox", grade, clean(f"{containment.describe()}{tried}"))]
     if containment.is_kernel_sandbox:
-        yield from (Finding("sandbox", "note", clean(weakness)) for weakness in in_words(containment, job))
+        found += [Finding("sandbox", "note", clean(weakness)) for weakness in in_words(containment, job)]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        yield Finding(
-            "user", "note", "this is root; sessions lose all capabilities in the sandbox, still another user is safer"
-        )
+        says = "this is root; sessions lose all capabilities in the sandbox, still another user is safer"
+        found.append(Finding("user", "note", says))
+    return found
 
 
 def _managed() -> Iterator[Finding]:
@@ -166,7 +167,7 @@ def _managed() -> Iterator[Finding]:
         yield Finding("managed", "ok", clean(f"settings of {', '.join(map(str, files))} reach every session{rules}"))
 
 
-def credential(job: Job, *, is_own: bool, run_helper: bool) -> Finding:
+async def credential(job: Job, *, is_own: bool, run_helper: bool) -> Finding:
     """Which one would be used, never its value."""
     if is_own and job.is_free():
         return Finding("credential", "ok", "none is needed: every phase is a program of your own")
@@ -181,13 +182,13 @@ def credential(job: Job, *, is_own: bool, run_helper: bool) -> Finding:
         return Finding("credential", "ok", "none of Anthropic's is needed: sessions ask a cloud, as session.env says")
     if isinstance(found, HelperSupply) and not run_helper:
         return Finding("credential", "note", clean(f"{found.describe()}; not run: `harness doctor --helper` does"))
-    return _supply(found)
+    return await _supply(found)
 
 
-def _supply(found: Supply) -> Finding:
+async def _supply(found: Supply) -> Finding:
     """A login is only read."""
     now = datetime.now(UTC)
-    if isinstance(found, HelperSupply) and (failure := asyncio.run(found.ask(now))):
+    if isinstance(found, HelperSupply) and (failure := await found.ask(now)):
         return Finding("credential", "broken", clean(f"{found.describe()}: {text_of(failure)}"))
     says = found.describe()
     if hold := found.hold(now):
@@ -224,7 +225,7 @@ def _awake() -> Finding:
         return Finding("awake", grade, f"while a job runs this machine {clean(awake.describe())}")
 
 
-def _watching(scratch: Path) -> Finding:
+async def _watching(scratch: Path) -> Finding:
     """A file is written, and the watch has to tell."""
 
     async def is_told() -> bool:
@@ -236,6 +237,6 @@ def _watching(scratch: Path) -> Finding:
                 await watch.changed(asyncio.Event())
             return True
 
-    if asyncio.run(is_told()):
+    if await is_told():
         return Finding("watching", "ok", "the kernel tells when a file is written (inotify)")
     return Finding("watching", "note", "no inotify here; output files are looked at once a second")

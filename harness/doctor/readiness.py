@@ -1,6 +1,5 @@
 """One screen before the night: machine, keys and plan, each line tried and with its cure, and what must be mended."""
 
-import asyncio
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,30 +20,27 @@ Section = Literal["machine", "keys", "plan"]
 SECTIONS: tuple[Section, ...] = ("machine", "keys", "plan")
 
 
-def machine(job: Job) -> Iterator[Finding]:
+async def machine(job: Job) -> list[Finding]:
     """What sessions and checks of this job need of this machine."""
     with tempfile.TemporaryDirectory(prefix="harness-check-") as scratch:
+        found = []
         if not job.is_free():
-            yield claude(Path(scratch))
-            yield from (finding for finding in bundle() if finding.grade == "broken")
-        yield jq()
-        yield from _worst_first(list(sandbox(replace(job, state=Path(scratch) / "state"))))
-    yield disk(job.folder)
-    yield from _ralph(job)
-    yield from network_and_clock(job, datetime.now(UTC))
+            found = [claude(Path(scratch)), *(finding for finding in bundle() if finding.grade == "broken")]
+        walls = await sandbox(replace(job, state=Path(scratch) / "state"))
+        found += [jq(), *_worst_first(walls)]
+    return [*found, disk(job.folder), *await _ralph(job), *network_and_clock(job, datetime.now(UTC))]
 
 
-def _ralph(job: Job) -> Iterator[Finding]:
+async def _ralph(job: Job) -> list[Finding]:
     """Where the folder has the steps of a Ralph loop: what `harness ralph` needs, and `launch` does not."""
     if job.rehearsal or not (job.folder / LOOP_STEPS).is_file():
-        return
-    plugin = asyncio.run(installed_plugin())
-    problems = list(missing_for(plugin))
-    for problem in problems:
+        return []
+    plugin = await installed_plugin()
+    found = []
+    for problem in missing_for(plugin):
         says = f"`harness ralph` would be refused: {clean(problem.where)}: {clean(problem.message)}"
-        yield Finding("plugin", "note", says, clean(problem.hint or ""))
-    if not problems:
-        yield Finding("plugin", "ok", f"{clean(plugin or '')} is installed, with jq and perl")
+        found.append(Finding("plugin", "note", says, clean(problem.hint or "")))
+    return found or [Finding("plugin", "ok", f"{clean(plugin or '')} is installed, with jq and perl")]
 
 
 def _worst_first(findings: Sequence[Finding]) -> Iterable[Finding]:
@@ -53,13 +49,15 @@ def _worst_first(findings: Sequence[Finding]) -> Iterable[Finding]:
     return broken or findings[:1]
 
 
-def keys(job: Job) -> Iterator[Finding]:
+async def keys(job: Job) -> list[Finding]:
     """The credential of sessions, and each key that the manifest names; their names, never their values."""
     if job.rehearsal:
-        yield Finding("credential", "ok", "a rehearsal needs none")
-        return
-    found = credential(job, is_own=True, run_helper=False)
-    yield found
+        return [Finding("credential", "ok", "a rehearsal needs none")]
+    found = await credential(job, is_own=True, run_helper=False)
+    return [found, *_keys(job, found)]
+
+
+def _keys(job: Job, found: Finding) -> Iterator[Finding]:
     for name in job.keys.required:
         if name == VARIABLE["api_key"] and found.grade == "broken":
             continue  # said already

@@ -10,7 +10,7 @@ from functools import partial
 from harness.backends.start_request import Launch
 from harness.base.descriptors import handed
 from harness.base.marks import TOKEN_MARK, has_mark, lock_limit, marked
-from harness.base.processes import IS_LINUX, children, descendants, reap, reap_namespaces
+from harness.base.processes import children, descendants, is_subreaper, reap, reap_namespaces
 from harness.base.sealed import sealed
 from harness.base.termination import end_found, end_tree
 from harness.executors.allowance import Allowance, limited
@@ -91,8 +91,13 @@ class AttemptStarter:
         """Those of the session, wherever they went; no more than `most`."""
         if self._process is None:
             return []
-        tops = [self._process.pid, *self._adopted(children(os.getpid()))] if IS_LINUX else [self._process.pid]
-        return [pid for top in tops for pid in (top, *descendants(top, most))][:most]
+        tops = [self._process.pid]
+        if is_subreaper():
+            tops += self._adopted(children(os.getpid()))
+        found = [pid for top in tops for pid in (top, *descendants(top, most))]
+        if not (self.is_kernel_sandbox or is_subreaper()) and len(found) < most:
+            found = list(dict.fromkeys([*found, *marked(TOKEN_MARK, self._marks[TOKEN_MARK])]))
+        return found[:most]
 
     def _living(self, process: Process) -> list[int]:
         """Its own process first: with a kernel sandbox all others end with it, however fast they multiply."""
@@ -100,8 +105,9 @@ class AttemptStarter:
         return [process.pid, *below] if process.returncode is None else below
 
     async def _end_adopted(self) -> None:
-        """End what lost its parent: adopted by us, the subreaper; elsewhere than on Linux it is looked for."""
-        if not IS_LINUX:
+        """End what lost its parent: adopted by us where we are a subreaper, as the command line is; else, in a program
+        that has us as a library, it is looked for by its mark (5 ms)."""
+        if not is_subreaper():
             token = self._marks[TOKEN_MARK]
             await end_found(lambda: marked(TOKEN_MARK, token), 0)
             return

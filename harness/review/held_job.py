@@ -1,10 +1,9 @@
 """A job held for a review: no supervisor runs, and nothing here could start a session."""
 
-import asyncio
 import re
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 
 from harness.base.artifacts import ArtifactStore
@@ -32,20 +31,17 @@ from harness.supervisor.run_context import JobContext
 from harness.supervisor.state_folder import open_ledger
 
 
-@contextmanager
-def held(job: Job, expected: re.Pattern[str]) -> Iterator[tuple[JobContext, FingerprintKept | None]]:
+@asynccontextmanager
+async def held(job: Job, expected: re.Pattern[str]) -> AsyncIterator[tuple[JobContext, FingerprintKept | None]]:
     """The ledger under its lock, and what has changed since the job was planned, if it is what was expected."""
     clock = SystemClock()
     try:
-        with (
-            JobLock(job.home.lock, clock),
-            open_ledger(job, clock) as ledger,
-            checks_alone(job) as bounded,
-        ):
-            store = ArtifactStore(job.home.artifacts, ledger.contents)
-            judge = judge_with(job, store, bounded)
-            run = JobContext(job, ledger, store, clock, judge, DuplicateIds(job, ledger))
-            yield run, _as_expected(job, ledger, bounded, expected)
+        with JobLock(job.home.lock, clock), open_ledger(job, clock) as ledger:
+            async with checks_alone(job) as bounded:
+                store = ArtifactStore(job.home.artifacts, ledger.contents)
+                judge = judge_with(job, store, bounded)
+                run = JobContext(job, ledger, store, clock, judge, DuplicateIds(job, ledger))
+                yield run, _as_expected(job, ledger, bounded, expected)
     except (OSError, sqlite3.DatabaseError) as error:
         if is_of_the_machine(error):
             raise in_words(error, job.state) from error
@@ -68,7 +64,7 @@ def _as_expected(job: Job, ledger: Ledger, bounded: Bounded, expected: re.Patter
     return FingerprintKept(dict(fingerprint(job)), settings=job.settings, changes=tuple(changes)) if changes else None
 
 
-def bring_up_to_date(job: Job) -> None:
+async def bring_up_to_date(job: Job) -> None:
     """Write merged files and progress as the ledger has them, after a run that was killed. JobHeldError, UsageError."""
     clock = SystemClock()
     with JobLock(job.home.lock, clock), open_ledger(job, clock) as ledger:
@@ -76,7 +72,7 @@ def bring_up_to_date(job: Job) -> None:
         with closing(Bounded()) as bounded:
             judge = judge_with(job, store, bounded)
             run = JobContext(job, ledger, store, clock, judge, DuplicateIds(job, ledger))
-            asyncio.run(write_outputs(run))
+            await write_outputs(run)
 
 
 async def write_outputs(run: JobContext) -> None:

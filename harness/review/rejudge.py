@@ -1,6 +1,5 @@
 """Frozen artifacts of earlier attempts, judged by today's checks."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -49,19 +48,19 @@ class Rejudged:
     doubtful: tuple[NotGood, ...] = ()
 
 
-def rejudge_job(job: Job, wanted: Sequence[ItemId] | None, *, only_look: bool) -> Rejudged:
+async def rejudge_job(job: Job, wanted: Sequence[ItemId] | None, *, only_look: bool) -> Rejudged:
     """Judge what earlier attempts left of rejected items; what is good now is done and merged.
 
     `only_look` changes nothing, and judges the done items too. JobHeldError while a supervisor runs, UsageError when
     more than the checks has changed, BrokenSetupError when a check does not work.
     """
-    with held(job, CHECKS) as (run, kept):
+    async with held(job, CHECKS) as (run, kept):
         if only_look:
-            return asyncio.run(_look(run, wanted))
+            return await _look(run, wanted)
         if kept is not None:
             run.ledger.record(kept)
-        rejudged = asyncio.run(rejudge(run, wanted))
-        asyncio.run(write_outputs(run))
+        rejudged = await rejudge(run, wanted)
+        await write_outputs(run)
         return rejudged
 
 

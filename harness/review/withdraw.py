@@ -1,6 +1,5 @@
 """Acceptances taken back, for `reject` and `redo`, and out of the merge."""
 
-import asyncio
 import re
 from collections.abc import Sequence
 
@@ -17,12 +16,12 @@ ASKED = re.compile(rf"(phases\.[^.]+\.)?session\..*|{CHECKS.pattern}")
 """What may have changed when items are done again."""
 
 
-def withdraw_from_job(job: Job, taken: Sequence[Acceptance], word: Word, *, keep: bool) -> list[Acceptance]:
+async def withdraw_from_job(job: Job, taken: Sequence[Acceptance], word: Word, *, keep: bool) -> list[Acceptance]:
     """Take acceptances back, and out of the merge; those that stood are returned.
 
     `keep`: what has changed about prompts and checks is what the items are made again with. JobHeldError, UsageError.
     """
-    with held(job, ASKED) as (run, kept):
+    async with held(job, ASKED) as (run, kept):
         settle_unjudgeable(run, {(made.phase, made.item) for made in made_from_all(run.ledger.db, taken)})
         if is_busy(run.ledger.db, taken):
             raise BrokenSetupError(
@@ -33,11 +32,11 @@ def withdraw_from_job(job: Job, taken: Sequence[Acceptance], word: Word, *, keep
             if kept is not None and keep:
                 transaction.record([kept])
             gone = withdraw(transaction, taken, word)
-        asyncio.run(write_outputs(run))
+        await write_outputs(run)
         return gone
 
 
-def refuse_other_changes(job: Job) -> None:
+async def refuse_other_changes(job: Job) -> None:
     """Before anybody is told what will be taken back: UsageError where `withdraw_from_job` would refuse."""
-    with held(job, ASKED):
+    async with held(job, ASKED):
         pass

@@ -1,8 +1,7 @@
 """The children that run a job's checks where no session runs: in the same boxes, and ended with this process."""
 
-import asyncio
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 
 from harness.base.marks import RUN_MARK, STATE_MARK, lock_limit, marked, state_digest
 from harness.base.termination import end_found
@@ -13,8 +12,8 @@ from harness.job.job import Job
 from harness.supervisor.key_values import keys_of
 
 
-@contextmanager
-def checks_alone(job: Job) -> Iterator[Bounded]:
+@asynccontextmanager
+async def checks_alone(job: Job) -> AsyncIterator[Bounded]:
     """For checks; what their programs leave behind is ended, also when this process is killed."""
     with Guardian() as guardian:
         guardian.stand()
@@ -24,4 +23,4 @@ def checks_alone(job: Job) -> Iterator[Bounded]:
             with closing(children) as bounded:
                 yield bounded
         finally:
-            asyncio.run(end_found(lambda: marked(RUN_MARK, guardian.mark[RUN_MARK]), 0))
+            await end_found(lambda: marked(RUN_MARK, guardian.mark[RUN_MARK]), 0)

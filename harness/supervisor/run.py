@@ -50,7 +50,7 @@ from harness.supervisor.beginning import Beginning
 from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.finished_job import at_rest
 from harness.supervisor.housekeeping import ballast_path, errors_path, give_up, progress_path, tidy
-from harness.supervisor.inbox import Due, Inbox
+from harness.supervisor.inbox import Asked, Due, Inbox
 from harness.supervisor.judgement import judge_in
 from harness.supervisor.key_values import keys_of
 from harness.supervisor.loop import Loop
@@ -89,17 +89,33 @@ async def run_job(
 ) -> Finished:
     """Run a job until it is finished, or stopped by what comes into `inbox`. Installs no signal handler.
 
-    Raises UsageError, BrokenSetupError, JobHeldError or LedgerDamagedError before anything is started. Blocks its event
-    loop while it plans.
+    Cancelled, it is asked to stop: nothing more starts, sessions have their grace, and CancelledError comes when all of
+    it is recorded; cancelled again, sessions are ended at once. Raises UsageError, BrokenSetupError, JobHeldError or
+    LedgerDamagedError before anything is started. Blocks its event loop while it plans.
     """
     containment = options.containment or choose_containment(job)
+    inbox = inbox or Inbox()
     try:
-        return await _run_held(job, options, containment, on_event, inbox or Inbox())
+        playing = asyncio.create_task(_run_held(job, options, containment, on_event, inbox))
+        return await _asked_to_stop_when_cancelled(playing, inbox)
     except (OSError, sqlite3.DatabaseError, RuntimeError, MemoryError) as error:
         trouble = as_refusal(job, error)
         if trouble is None:
             raise
         raise trouble from error
+
+
+async def _asked_to_stop_when_cancelled(playing: asyncio.Task[Finished], inbox: Inbox) -> Finished:
+    cancelled: asyncio.CancelledError | None = None
+    while not playing.done():
+        try:
+            await asyncio.wait({playing})
+        except asyncio.CancelledError as error:
+            cancelled = error
+            inbox.put(Asked(message("stopped_by", who="the program that ran it")))
+    if cancelled is not None:
+        raise cancelled from (None if playing.cancelled() else playing.exception())
+    return playing.result()
 
 
 def as_refusal(job: Job, error: Exception) -> HarnessError | None:

@@ -1,6 +1,7 @@
 """What has changed about a job since it was planned, and the ways on: the words of every kind, and where they go."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from harness.base.errors import Problem
@@ -80,7 +81,7 @@ def worded(problem: Problem) -> Problem:
     if not isinstance(problem, JobChanged):
         return problem
     message = f"the job has changed since it was planned:{_listed(problem.changes)}"
-    return Problem(problem.where, message, "; ".join(WAY_WORDS[way.kind](way) for way in problem.ways))
+    return replace(problem, message=message, hint="; ".join(WAY_WORDS[way.kind](way) for way in problem.ways))
 
 
 def _listed(changes: Sequence[Change]) -> str:

@@ -20,11 +20,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "planning": _BELOW | _BESIDE,
     "executors": _BELOW | {"backends", "outputs", "workspaces"},
     "supervisor": _BELOW | _BESIDE | {"planning", "executors", "views"},
-    "review": _BELOW | _BESIDE | {"planning", "executors", "supervisor"},
+    "review": _BELOW | _BESIDE | {"planning", "executors", "supervisor", "views"},
     "views": _BELOW | {"ledger"},
     "rehearsal": _BELOW | {"samples"},
     "doctor": _BELOW | _BESIDE | {"planning", "executors", "supervisor", "views"},
-    "cli": _BELOW | _BESIDE | {"planning", "executors", "supervisor", "review", "views", "rehearsal", "doctor"},
+    "api": _BELOW | _BESIDE | {"planning", "executors", "supervisor", "review", "views", "rehearsal"},
+    "cli": _BELOW | _BESIDE | {"planning", "executors", "supervisor", "review", "views", "rehearsal", "doctor", "api"},
 }
 """Room -> the rooms it may import."""
 
@@ -81,7 +82,7 @@ class Source:
 def _sources() -> list[Source]:
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
-        room = path.relative_to(PACKAGE).parts[0]
+        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
         text = path.read_text(encoding="utf-8")
         found.append(Source(path, room, ast.parse(text), text.count("\n")))
     return found

@@ -70,7 +70,7 @@ def test_a_start_on_a_cli_that_was_not_tested_says_so(
     def stop(*_: object) -> None:
         raise UsageError([Problem("test", "stops here")])
 
-    monkeypatch.setattr("harness.cli.run_to_end.run_to_end", stop)
+    monkeypatch.setattr("harness.cli.run_to_end.to_end", stop)
     assert "was not tested" not in desk.types("launch").err
     monkeypatch.setattr("harness.backends.bundled.TESTED", ("2.0.0", "2.0.1"))
     assert "was not tested with this harness (tested: 2.0.0 to 2.0.1)" in desk.types("launch").err

@@ -1,0 +1,357 @@
+"""Harness as a library: load, check, plan, run, status and review, as coroutines that take and return values.
+
+    job = await load("job.yaml", settings=["budget=$5"])
+    problems = await check(job)                         # a list; a user's mistake is no exception here
+    outcome = await run(job, on_event=print)            # cancel the task: a clean stop, and the next run goes on
+    print((await status(job)).counts, outcome.exit_code)
+
+Nothing here prints, starts an event loop, installs a signal handler or becomes a subreaper, and nothing is kept between
+two calls: any number of jobs may run in one event loop. What is in `__all__` is public: it changes only with a line in
+the changelog. Everything else of the package may change any day. The command line is the first user of this module.
+
+All errors are `HarnessError`s. `UsageError` carries every problem as data (`problems`), and then nothing was started;
+JobHeldError: another run holds the job; BrokenSetupError: this machine or the credential; LedgerDamagedError.
+Who calls `run`, `check` or `review` vouches for the job's folder: `harness launch` asks a person before it runs the
+checks and programs of a folder for the first time, a library cannot.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import overload
+
+from harness.backends.credentials import RehearsedWeb, Supply, rehearsal_credential
+from harness.backends.supply import find_supply
+from harness.base.errors import (
+    BrokenSetupError,
+    HarnessError,
+    JobHeldError,
+    LedgerDamagedError,
+    Problem,
+    UsageError,
+)
+from harness.base.ids import ItemId
+from harness.base.instances import state_folder
+from harness.base.reason import Reason
+from harness.core.types import Item, SessionEvent
+from harness.evaluation.bounded import Bounded
+from harness.executors.containment import choose, in_words, scene_box
+from harness.executors.sandbox import Containment
+from harness.job.job import Job
+from harness.job.load import load as load_manifest
+from harness.job.synthetic import refuse_synthetic
+from harness.ledger.job_queries import planned
+from harness.ledger.lock import refuse_if_held
+from harness.ledger.loss import refuse_lost
+from harness.ledger.past_attempts import Acceptance
+from harness.ledger.shared_holds import state_home
+from harness.ledger.spool import who_am_i
+from harness.ledger.withdrawal import Word
+from harness.planning import preconditions, queue
+from harness.planning.changes import Changes, changes_since
+from harness.planning.choice import Choice
+from harness.planning.kept_settings import settings_of_instance
+from harness.planning.preconditions import EVERYTHING, NOTHING_SAID, Again, Look, problems_of
+from harness.planning.queue import Planned
+from harness.planning.renamed import refuse_renamed
+from harness.planning.select import Selection
+from harness.planning.selections import to_be_worked_on
+from harness.planning.warnings import warnings_of
+from harness.rehearsal.brief import Briefing
+from harness.rehearsal.process import RehearsalServer
+from harness.review.chosen_items import done_items, refuse_unrejected
+from harness.review.rejudge import Rejudged, rejudge_job
+from harness.review.selection import matching, parse
+from harness.review.withdraw import refuse_other_changes, withdraw_from_job
+from harness.supervisor.inbox import Inbox
+from harness.supervisor.key_values import refuse_missing_keys
+from harness.supervisor.outcome import Finished
+from harness.supervisor.run import RunOptions, run_job
+from harness.views.change_text import worded
+from harness.views.ledger_reading import is_planned, reading
+from harness.views.status import Status, new, read_status
+
+__all__ = [
+    "Again",
+    "BrokenSetupError",
+    "Choice",
+    "Finished",
+    "HarnessError",
+    "Job",
+    "JobHeldError",
+    "LedgerDamagedError",
+    "Plan",
+    "Problem",
+    "Redo",
+    "Reject",
+    "Rejudge",
+    "Rejudged",
+    "SessionEvent",
+    "Status",
+    "UsageError",
+    "check",
+    "load",
+    "mock_api",
+    "plan",
+    "review",
+    "run",
+    "status",
+]
+
+
+async def load(
+    path: Path | str, *, settings: Sequence[str] = (), instance: str | None = None, rehearsal: bool = False
+) -> Job:
+    """The job of a manifest, with `settings` such as `vars.seeds=100` laid over those that its instance was planned
+    with. Reads no items and writes nothing. UsageError with every problem of the manifest and of its items."""
+    return await asyncio.to_thread(_load, Path(path), tuple(settings), instance, rehearsal)
+
+
+def _load(path: Path, settings: tuple[str, ...], instance: str | None, rehearsal: bool) -> Job:
+    kept = settings_of_instance(path, instance, rehearsal=rehearsal).settings
+    read = partial(load_manifest, path, settings=(*kept, *settings), rehearsal=rehearsal, instance=instance)
+    return preconditions.loaded(read)
+
+
+async def check(
+    job: Job,
+    *,
+    choice: Choice = EVERYTHING,
+    again: Again = NOTHING_SAID,
+    credential: Supply | None = None,
+    starts_over: bool = False,
+) -> list[Problem]:
+    """Every problem that would keep `run` from starting, in one order; empty when there is none. Starts nothing.
+
+    `starts_over`: what the job has written is moved away first. LedgerDamagedError for a ledger that was lost.
+    """
+
+    def problems() -> list[Problem]:
+        try:
+            found = _looked_at(job, choice, again, in_full=True, starts_over=starts_over).problems
+        except UsageError as error:
+            found = error.problems
+        mistakes: list[Callable[[], object]] = [
+            partial(refuse_synthetic, job),
+            partial(refuse_missing_keys, job),
+            partial(_supply, job, credential),
+        ]
+        return list(dict.fromkeys([*found, *(problem for each in mistakes for problem in problems_of(each))]))
+
+    return await asyncio.to_thread(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would run, and what speaks against it."""
+
+    groups: tuple[Planned, ...]
+    """In their order; those of a job that was planned before come from its ledger."""
+    items: tuple[Item, ...]
+    """Of the source, in order."""
+    selection: Selection
+    """Which of them are worked on, and why the others are not."""
+    changes: Changes
+    """Since the job was planned."""
+    problems: tuple[Problem, ...]
+    """What `run` would refuse, but for keys and credential."""
+    warnings: tuple[str, ...]
+
+
+async def plan(job: Job, *, choice: Choice = EVERYTHING, again: Again = NOTHING_SAID, in_full: bool = False) -> Plan:
+    """What `run` would do. Writes and starts nothing. `in_full` also tries what takes long, as `check` does.
+
+    UsageError when the items cannot be read or selected: there is nothing to plan then.
+    """
+    return await asyncio.to_thread(_planned, job, choice, again, in_full)
+
+
+def _planned(job: Job, choice: Choice, again: Again, in_full: bool) -> Plan:
+    looked = _looked_at(job, choice, again, in_full=in_full)
+    try:
+        selection = to_be_worked_on(job, looked.items)
+    except UsageError as error:
+        raise UsageError(list(dict.fromkeys([*looked.problems, *error.problems]))) from None
+    groups = queue.planned_groups(job, selection.chosen)
+    if again.add:
+        groups += queue.groups_to_add(job, looked.changes)
+    warnings = (*looked.warnings, *warnings_of(job, selection.chosen), *in_words(choose(job), job))
+    return Plan(tuple(groups), looked.items, selection, looked.changes, looked.problems, warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    items: tuple[Item, ...]
+    warnings: tuple[str, ...]
+    changes: Changes
+    problems: tuple[Problem, ...]
+
+
+def _looked_at(job: Job, choice: Choice, again: Again, *, in_full: bool, starts_over: bool = False) -> _Looked:
+    """With the clock and the sandbox of this machine. UsageError when the items cannot be read, with what can be said
+    without them."""
+    with closing(Bounded()) as bounded:
+        look = Look(datetime.now(UTC), bounded, in_full=in_full, starts_over=starts_over, sandbox=partial(choose, job))
+        found = preconditions.reading(job, look)
+        if starts_over:
+            problems = preconditions.check(job, found.items, choice, look)
+            return _Looked(tuple(found.items), tuple(found.warnings), Changes(), tuple(problems))
+        problems = preconditions.check_before(job, found.items, choice, again, look)
+    refuse_lost(job.state)
+    with planned(job.home.ledger) as db:
+        changes = changes_since(job, db, found.items) if db is not None else Changes()
+    return _Looked(tuple(found.items), tuple(found.warnings), changes, tuple(map(worded, problems)))
+
+
+def _ignore(event: SessionEvent) -> None:
+    """Nobody looks on."""
+
+
+async def run(
+    job: Job,
+    *,
+    choice: Choice = EVERYTHING,
+    again: Again = NOTHING_SAID,
+    credential: Supply | None = None,
+    on_event: Callable[[SessionEvent], None] = _ignore,
+    inbox: Inbox | None = None,
+    containment: Containment | None = None,
+) -> Finished:
+    """Run the job until it is finished or stopped; the same call goes on with it later. Its exit code is a command's.
+
+    Cancelled, it stops cleanly: nothing more starts, running sessions have the job's `grace` to end and are ended
+    then; CancelledError comes when all of that is recorded. Cancelled again, they are ended at once.
+
+    `credential`: by default what `harness launch` would use; for a rehearsal that of `mock_api`. `on_event` hears signs
+    of life of the sessions and must not raise; the ledger is what counts. `inbox`: for other requests to stop;
+    `containment`: the sandbox, when it was chosen already.
+    """
+    supply = await asyncio.to_thread(_ready, job, credential)
+    shared = None if job.rehearsal else state_home(os.environ, Path.home())
+    with _in_words():
+        return await run_job(job, RunOptions(supply, choice, again, shared, containment), on_event, inbox)
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """A refusal says what has changed about a job, also for people."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError([worded(problem) for problem in error.problems]) from None
+
+
+def _ready(job: Job, credential: Supply | None) -> Supply | None:
+    refuse_if_held(job.state)
+    looks = [partial(refuse_synthetic, job), partial(refuse_renamed, job), partial(refuse_missing_keys, job)]
+    preconditions.refuse([problem for look in looks for problem in problems_of(look)])
+    return _supply(job, credential)
+
+
+def _supply(job: Job, credential: Supply | None) -> Supply | None:
+    """What sessions authenticate with. UsageError when there is none, and one is needed."""
+    if credential is not None or job.is_free():
+        return credential
+    if job.rehearsal:
+        hint = "`async with mock_api(job) as credential:` starts one"
+        raise UsageError([Problem("credential", "a rehearsal needs the credential of a mock API", hint)])
+    return find_supply(job, os.environ, Path.home(), state_home(os.environ, Path.home()))
+
+
+@asynccontextmanager
+async def mock_api(job: Job, *, faults: str = "", seed: int = 0) -> AsyncIterator[Supply | None]:
+    """A mock Messages API for a rehearsal, a process of its own for the length of the block; the credential for it.
+
+    None when every phase is a program of the user's. UsageError when the scene or `faults` are wrong.
+    """
+    if job.is_free():
+        yield None
+        return
+    server = await RehearsalServer.start(job.state, job.scene, faults, seed, Briefing.of(job), scene_box(job))
+    async with server:
+        yield rehearsal_credential(server.url, web=RehearsedWeb(*server.web))
+
+
+async def status(job: Job | Path | str, *, instance: str | None = None, rehearsal: bool = False) -> Status:
+    """Where a job stands: what is behind `harness status --json`; `as_json()` is that.
+
+    With a path, the manifest itself is read only when the job was never launched.
+    """
+    return await asyncio.to_thread(_status, job, instance, rehearsal)
+
+
+def _status(job: Job | Path | str, instance: str | None, rehearsal: bool) -> Status:
+    if not isinstance(job, Job):
+        state = state_folder(Path(job), instance, rehearsal=rehearsal)
+        if is_planned(state):
+            return read_status(state, datetime.now(UTC))
+        job = _load(Path(job), (), instance, rehearsal)
+    if is_planned(job.state):
+        return read_status(job.state, datetime.now(UTC))
+    return new(job.name, rehearsal=job.rehearsal, instance=job.instance)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejudge:
+    """Run the checks of today on what earlier attempts left of rejected items, and accept what passes now."""
+
+    items: tuple[str, ...] = ()
+    """None = all that were rejected."""
+    only_look: bool = False
+    """Change nothing, and judge the done items too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Take accepted records out of the merge, and retry their items with `why` in the prompt."""
+
+    items: tuple[str, ...]
+    why: str
+    phase: str = ""
+    """Needed for an item that is done in several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redo:
+    """Make done items again whose records came from another prompt, model or manifest than today's."""
+
+    where: tuple[str, ...]
+    """As `harness redo --where`; all must hold."""
+
+
+@overload
+async def review(job: Job, asked: Rejudge) -> Rejudged: ...
+@overload
+async def review(job: Job, asked: Reject | Redo) -> tuple[Acceptance, ...]: ...
+async def review(job: Job, asked: Rejudge | Reject | Redo) -> Rejudged | tuple[Acceptance, ...]:
+    """Judge again or take back what earlier runs did; starts no session. Of Reject and Redo, what was taken back.
+
+    The next `run` makes those again. JobHeldError while the job runs, UsageError for what cannot be done. Not to be
+    cancelled half-way: all is one transaction, which is recorded or is not.
+    """
+    refuse_if_held(job.state)
+    with _in_words():
+        match asked:
+            case Rejudge(items, only_look):
+                with reading(job.state) as db:
+                    refuse_unrejected(db, items, done_too=only_look)
+                return await rejudge_job(job, [ItemId(item) for item in items] or None, only_look=only_look)
+            case Reject(items, why, phase):
+                with reading(job.state) as db:
+                    taken = done_items(db, job.state, items, phase)
+                word = Word(who_am_i(), why, (Reason.said(why),))
+                return tuple(await withdraw_from_job(job, taken, word, keep=False))
+            case Redo(where):
+                conditions = parse(where, job)
+                with reading(job.state) as db:
+                    taken = matching(db, job, conditions)
+                if not taken:
+                    return ()
+                await refuse_other_changes(job)
+                word = Word(who_am_i(), f"redo where {' and '.join(where)}", kind="redo")
+                return tuple(await withdraw_from_job(job, taken, word, keep=True))
