@@ -1,5 +1,6 @@
 """Commands that look before anything runs: check, plan, schema."""
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -53,8 +54,6 @@ def check(
 
     Exit code 0 when all is ready, 2 when the manifest or an item must be mended, 4 when machine, key or check must.
     """
-    import asyncio
-
     from harness.base.errors import UsageError
     from harness.doctor import readiness
     from harness.planning.selections import to_be_worked_on
