@@ -1,6 +1,5 @@
 """Commands that look before anything runs: check, plan, schema."""
 
-import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -22,7 +21,7 @@ from harness.cli.options import (
 from harness.cli.output import print_json, print_lines, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Coroutine, Iterator, Sequence
 
     from harness.core.types import Item
     from harness.core.work import Rendered
@@ -76,7 +75,7 @@ def check(
         found["checks"] = list(_checks(job, to_be_worked_on(job, items.items).chosen))
     looks = {"machine": readiness.machine, "keys": readiness.keys}
     for section in [each for each in looks if each in sections]:
-        found[section] = asyncio.run(looks[section](job))
+        found[section] = _found(looks[section](job))
     broken = readiness.to_mend([each for findings in found.values() for each in findings])
     if live and not broken and refused is None:
         found["live"] = [_live(job)]
@@ -111,6 +110,12 @@ def _checks(job: "Job", items: "Sequence[Item]") -> "Iterator[Finding]":
             yield Finding(
                 "checks", "broken" if tried.broken else "ok", f"{clean(tried.phase)}: {tried_in_words(tried)}"
             )
+
+
+def _found(look: "Coroutine[Any, Any, list[Finding]]") -> "list[Finding]":
+    import asyncio
+
+    return asyncio.run(look)
 
 
 def _live(job: "Job") -> "Finding":
