@@ -318,7 +318,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Redo:
-    """Make done items again whose records came from another prompt, model or manifest than today's."""
+    """Redo items whose records were produced by an older prompt, model or manifest."""
 
     where: tuple[str, ...]
     """As `harness redo --where`; all must hold."""

@@ -7,13 +7,12 @@ from harness.cli import check, control, doctor, init, launch, ralph, report, rev
 EXIT_CODES = (
     "Exit codes: 0 every item done · 1 finished, some failed · 2 usage or manifest error, nothing started · "
     "3 stopped with items pending (budget, operator) · 4 stopped by infrastructure, authentication or a broken "
-    "set-up · 5 another supervisor holds the job · 6 ledger damaged, refused to guess · 130/143 ended by a second "
-    "signal."
+    "setup · 5 another supervisor is running the job · 6 ledger damaged · 130/143 terminated by a second signal."
 )
 
 app = typer.Typer(
     name="harness",
-    help="Runs agent jobs overnight: fresh Claude Code sessions per batch, judged, merged, retried, resumed.",
+    help="Run agent jobs overnight: a fresh Claude Code session per batch; output is checked, merged and retried.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -34,8 +33,8 @@ _COMMANDS = (
             ralph.ralph,
         ),
     ),
-    ("Second thoughts", (review.rejudge, review.reject, review.redo)),
-    ("Look", (status.status, status.watch, status.show, status.why, status.log, report.report)),
+    ("Review and redo", (review.rejudge, review.reject, review.redo)),
+    ("Inspect", (status.status, status.watch, status.show, status.why, status.log, report.report)),
 )
 
 # Before the others: what stands behind `claude` is Claude Code's own, --help too.
@@ -52,7 +51,7 @@ for _panel, _bodies in _COMMANDS:
 
 @app.callback()
 def _root(
-    version: bool = typer.Option(False, "--version", "-V", help="Print the version and leave.", is_eager=True),
+    version: bool = typer.Option(False, "--version", "-V", help="Print the version and exit.", is_eager=True),
 ) -> None:
     if version:
         from harness import __version__

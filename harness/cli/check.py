@@ -40,18 +40,18 @@ def check(
     rehearsal: OfRehearsal = False,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", metavar="SECTION", help="keys, machine or plan; may be repeated. By default all three."),
+        typer.Option("--only", metavar="SECTION", help="keys, machine or plan; repeatable. Default: all three."),
     ] = None,
     live: Annotated[
         bool,
         typer.Option("--live", help="Also run one session of the cheapest model, for at most $0.05; asks first."),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --live: do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --live: do not ask for confirmation.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """One screen before the night: the manifest, what would run and cost, this machine, keys. Starts nothing.
+    """Check that the job is ready: manifest, plan and cost, machine, keys. Starts nothing.
 
-    Exit code 0 when all is ready, 2 when the manifest or an item must be mended, 4 when machine, key or check must.
+    Exit code 0: ready. 2: fix the manifest or the items. 4: fix the machine, a key or a check.
     """
     from harness.base.errors import UsageError
     from harness.doctor import readiness
@@ -88,7 +88,7 @@ def check(
     if refused is not None:
         raise refused
     if broken:
-        say(f"not ready: {counted(len(broken), 'line')} to mend ({', '.join(each.what for each in broken)})")
+        say(f"not ready: {counted(len(broken), 'problem')} to fix ({', '.join(each.what for each in broken)})")
         raise typer.Exit(_BROKEN_SETUP)
     part = f": {', '.join(sections)}" if only else ""
     say(f"{clean(str(manifest))} is ready{part}")
@@ -103,8 +103,8 @@ def _checks(job: "Job", items: "Sequence[Item]") -> "Iterator[Finding]":
 
     each = [check for phase in job.phases for check in phase.output.checks]
     if any(check.python or check.command for check in each) and not is_trusted(job):
-        cure = "`harness launch --dry-run` asks, and tries them"
-        yield Finding("checks", "note", "not tried: this folder is not trusted with its programs yet", cure)
+        cure = "`harness launch --dry-run` asks, then tries them"
+        yield Finding("checks", "note", "not tried: the programs in this folder are not trusted yet", cure)
     elif each:
         for tried in checks_tried(job, items):
             yield Finding(
@@ -131,7 +131,7 @@ def _sections(only: list[str] | None) -> "Sequence[str]":
 
     if unknown := [name for name in only or () if name not in SECTIONS]:
         expected = f"expected one of {', '.join(SECTIONS)}"
-        raise UsageError([Problem("--only", f"there is no section {name!r}; {expected}") for name in unknown])
+        raise UsageError([Problem("--only", f"unknown section {name!r}; {expected}") for name in unknown])
     return [name for name in SECTIONS if not only or name in only]
 
 
@@ -149,8 +149,8 @@ def _must_be_allowed(place: Place, job: "Job", settings: "Sequence[str] | None",
     if yes:
         return
     if not sys.stdin.isatty():
-        problem = "one session of the cheapest model costs up to $0.05; nobody can be asked here"
-        raise UsageError([Problem("--live", problem, "`harness check --live --yes` runs it unasked")])
+        problem = "one session of the cheapest model costs up to $0.05; stdin is not a terminal"
+        raise UsageError([Problem("--live", problem, "`harness check --live --yes` runs it without asking")])
     if not typer.confirm("Run one session of the cheapest model, for at most $0.05?", err=True):
         raise typer.Exit(0)
 
@@ -202,28 +202,28 @@ def plan(
     settings: Settings = None,
     instance: As = None,
     rehearsal: OfRehearsal = False,
-    prompt: Annotated[bool, typer.Option("--prompt", help="Print what the next session would be told.")] = False,
+    prompt: Annotated[bool, typer.Option("--prompt", help="Print the prompt of the next session.")] = False,
     phase: Annotated[
-        str, typer.Option("--phase", metavar="NAME", help="With --prompt: of a later phase, about made-up records.")
+        str, typer.Option("--phase", metavar="NAME", help="With --prompt: for a later phase, with synthetic records.")
     ] = "",
-    add: Annotated[bool, typer.Option("--add", help="Show what `launch --add` would plan, too.")] = False,
-    mounts: Annotated[bool, typer.Option("--mounts", help="Print what sessions would see of this machine.")] = False,
+    add: Annotated[bool, typer.Option("--add", help="Include what `launch --add` would plan.")] = False,
+    mounts: Annotated[bool, typer.Option("--mounts", help="Print the files that sessions can see.")] = False,
     write: Annotated[
         Path | None,
         typer.Option(
-            "--write", metavar="FILE", help="Write a batch plan, for `batch: {plan: FILE}`.", callback=expanded
+            "--write", metavar="FILE", help="Write a batch plan for `batch: {plan: FILE}`.", callback=expanded
         ),
     ] = None,
     by: Annotated[
-        str, typer.Option("--by", metavar="rules|model", help="With --write: who composes the batches.")
+        str, typer.Option("--by", metavar="rules|model", help="With --write: how batches are composed.")
     ] = "rules",
     model: Annotated[
-        str | None, typer.Option("--model", metavar="NAME", help="With --by model: by default the job's.")
+        str | None, typer.Option("--model", metavar="NAME", help="With --by model: the model; default: the job's.")
     ] = None,
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what would run and why, and what it may cost; start nothing but what `--by model` asks for."""
+    """Show what would run, why, and what it may cost. Starts nothing, except with `--by model`."""
     from harness.cli.looks import changes_here, items_here, refusals
     from harness.cli.plan_text import plan_as_json
     from harness.planning import queue
@@ -245,7 +245,7 @@ def plan(
     if prompt or phase:
         told = _prompt_of(job, items, phase)
         if phase and phase != job.phases[0].name:
-            say("the records in it are made up from the phases before; real ones lie in attempts/ once it has run")
+            say("its records are synthetic, derived from the earlier phases; real prompts are kept in attempts/")
         _print_prompt(told)
         return
     groups = [*queue.planned_groups(job, items), *(queue.groups_to_add(job, changes_here(job, source)) if add else [])]
@@ -329,7 +329,7 @@ def _print_prompt(told: "Rendered | None") -> None:
 
 
 def schema() -> None:
-    """Print the JSON Schema of a manifest, for editors."""
+    """Print the JSON Schema of the manifest, for editors."""
     from harness.job.schema import manifest_schema
 
     print_json(manifest_schema())

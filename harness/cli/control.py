@@ -22,12 +22,12 @@ def pause(
     instance: As = None,
     rehearsal: OfRehearsal = False,
 ) -> None:
-    """Start nothing new until `resume`; running sessions go on to their end."""
+    """Start no new sessions until `resume`; running sessions finish."""
     from harness.ledger.spool import Request, who_am_i
 
     place = Place(manifest, rehearsal, instance)
     if ask(place, Request("pause", who_am_i())):
-        say(f"paused: running sessions finish, nothing new starts until `{place.command('resume')}`")
+        say(f"paused: running sessions finish, no new sessions until `{place.command('resume')}`")
 
 
 def resume(
@@ -36,7 +36,7 @@ def resume(
     instance: As = None,
     rehearsal: OfRehearsal = False,
 ) -> None:
-    """Go on after a pause; a hold is lifted too, and one session tries whether the provider answers."""
+    """Lift a pause or a hold; after a hold, one session first tests whether the provider responds."""
     from harness.ledger.spool import Request, who_am_i
 
     place = Place(manifest, rehearsal, instance)
@@ -95,15 +95,15 @@ def cancel(
     settings: UnusedSettings = None,
     instance: As = None,
     rehearsal: OfRehearsal = False,
-    now: Annotated[bool, typer.Option("--now", help="Give running sessions no grace.")] = False,
+    now: Annotated[bool, typer.Option("--now", help="Terminate running sessions at once.")] = False,
 ) -> None:
-    """End the run: start nothing, give running sessions the grace, end them. The job can go on later."""
+    """End the run: let running sessions finish within `grace`, then terminate them. `launch` continues later."""
     from harness.ledger.lock import is_held
     from harness.ledger.spool import Request, who_am_i
 
     place = Place(manifest, rehearsal, instance)
     if not is_held(place.home.lock):
-        say("nothing runs, so there is nothing to cancel")
+        say("the job is not running, so there is nothing to cancel")
         say_if_rehearsed(place, "cancel")
         return
     is_second = _is_stopping(place)
@@ -116,31 +116,30 @@ def cancel(
 
 def retry(
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[MANIFEST] [ITEM]...", help="The failed items, by id.")
+        list[str] | None, typer.Argument(metavar="[MANIFEST] [ITEM]...", help="Ids of failed items.")
     ] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Every failed item.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Retry every failed item.")] = False,
     batch: Annotated[
-        list[str] | None, typer.Option("--batch", metavar="N", help="Every failed item of batch 2, 2,4-6, or 2.1.")
+        list[str] | None,
+        typer.Option("--batch", metavar="N", help="Retry every failed item of these batches: 2, or 2,4-6, or 2.1."),
     ] = None,
     settings: UnusedSettings = None,
     instance: As = None,
     rehearsal: OfRehearsal = False,
 ) -> None:
-    """Give failed items a new round: strikes count from 0 again, each goes alone, with its row of today."""
+    """Retry failed items: strikes start from 0, each item runs alone, with its current row."""
     from harness.base.errors import Problem, UsageError
     from harness.ledger.spool import Request, who_am_i
 
     place, items = split_words(words or [], rehearsal, instance)
     if [failed, bool(items), bool(batch)].count(True) != 1:
-        message = (
-            "expected the ids of failed items, --failed for all of them, or --batch for those of a batch; one of these"
-        )
+        message = "expected one of: ids of failed items, --failed, --batch"
         raise UsageError([Problem("retry", message, f"`{place.command('status')}` lists them")])
     if batch:
         items = _failed_in(place, batch)
     chosen = _failed_ones(place, items) if items or failed else []
     if not chosen:
-        say(f"nothing {'of that has' if batch else 'has'} failed, so there is nothing to retry")
+        say(f"{'no item in that batch has' if batch else 'no item has'} failed, so there is nothing to retry")
         if batch:
             done = f"batch={','.join(batch)}"
             say(f"`{place.command('redo', '--where', done)}` redoes its done items")
@@ -188,11 +187,11 @@ def _edited(place: Place, settings: list[str] | None, failed: list[str]) -> "lis
                 return []
         items = [item for item in read_items(job).items if str(item.id) in failed]
     except (UsageError, OSError) as error:
-        say(f"today's rows cannot be read, so the planned rows are used: {error}")
+        say(f"the current rows cannot be read, so the planned rows are used: {error}")
         return []
     with reading(place.state) as db:
         if not may_edit(job, db):
-            say("the manifest selects other rows than when the job was planned, so the planned rows are used")
+            say("the manifest now selects different rows, so the planned rows are used")
             return []
         found = edited_items(job, db, items)
     for each in found:
@@ -222,7 +221,7 @@ def _failed_ones(place: Place, items: list[str]) -> list[str]:
     def take_back(item: str) -> str:
         done = acceptances(db, item)
         where = ["--phase", phases[done[-1].batch.phase]] if len(done) > 1 else []
-        return f"`{place.command('reject', item, '--why', 'TEXT', *where)}` takes it back"
+        return f"`{place.command('reject', item, '--why', 'TEXT', *where)}` withdraws it"
 
     goes_on = f"`{place.command('launch')}` continues with it"
     with reading(place.state) as db:

@@ -67,7 +67,7 @@ def detach_and_wait(place: Place, words: Words) -> int:
     if code is not None:
         say(clean_lines(_tail(log, began)))
         return code if code >= 0 else 128 - code
-    print_lines([f"running without this terminal, pid {child.pid}; what it says goes to {shown(log)}"])
+    print_lines([f"running in the background, pid {child.pid}; output goes to {shown(log)}"])
     print_lines(f"  {place.command(verb)}" for verb in ("status", "watch", "cancel"))
     return 0
 

@@ -14,19 +14,16 @@ def doctor(
     manifest: Manifest = DEFAULT_MANIFEST,
     settings: Settings = None,
     instance: As = None,
-    faults: Annotated[
-        bool, typer.Option("--faults", help="Print every kind of fault and what follows from it.")
-    ] = False,
-    helper: Annotated[
-        bool, typer.Option("--helper", help="Run the job's helper, to see whether it prints a key.")
-    ] = False,
+    faults: Annotated[bool, typer.Option("--faults", help="Print every kind of fault and its consequence.")] = False,
+    helper: Annotated[bool, typer.Option("--helper", help="Run the job's key helper to test it.")] = False,
     sandbox: Annotated[
-        bool, typer.Option("--sandbox", help="Have a session do ordinary work behind the walls: git, pip, make, ...")
+        bool,
+        typer.Option("--sandbox", help="Run a session that does ordinary work in the sandbox: git, pip, make, ..."),
     ] = False,
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
-    """Try what a run needs on this machine: CLI, sandbox, credential, disk. Exit code 4 when something is broken."""
+    """Test what a run needs on this machine: CLI, sandbox, credential, disk. Exit code 4: something is broken."""
     import asyncio
     from dataclasses import asdict
     from functools import partial
@@ -77,5 +74,5 @@ def _print_faults(*, as_json: bool) -> None:
         names = ("kind", "blame", "then", "says")
         print_json({"schema_version": 1, "faults": [dict(zip(names, row, strict=True)) for row in rows]})
         return
-    print_lines(["fault            to blame  then    what it means"])
+    print_lines(["fault            blame     then    meaning"])
     print_lines(f"{kind:<16} {blame:<9} {then:<7} {says}" for kind, blame, then, says in dict.fromkeys(rows))

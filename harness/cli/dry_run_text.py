@@ -51,17 +51,17 @@ def tried_in_words(tried: Tried) -> str:
     what = (
         counted(tried.items, "record") + " of your samples"
         if tried.has_samples
-        else counted(tried.items, "made-up record")
+        else counted(tried.items, "synthetic record")
     )
     if not tried.rejected:
         return f"{what} passed"
     why = clean(text_of(tried.rejected[0]))
-    told = f"{len(tried.rejected):,} of {what} refused"
+    told = f"{len(tried.rejected):,} of {what} rejected"
     if tried.has_samples:
         return f"{told}: {why}"
     if tried.has_scene:
-        return f"{told}, which says nothing of the scene's ({why}); `harness rehearse` plays it"
-    return f"{told}, which a real one may not be: {why}"
+        return f"{told}, which says nothing about the scene's records ({why}); `harness rehearse` plays them"
+    return f"{told}; real ones may pass: {why}"
 
 
 def _estimate(job: Job, items: Sequence[Item]) -> str:
@@ -76,5 +76,5 @@ def _estimate(job: Job, items: Sequence[Item]) -> str:
     if job.budget is None or not dearest:
         return "; ".join(known)
     budget = to_micro(job.budget)
-    pays = f"{money(budget)} pay for {budget // dearest:,} at {money(dearest)} each, for more if they cost less"
+    pays = f"{money(budget)} covers {budget // dearest:,} at {money(dearest)} each, more if they cost less"
     return "; ".join([*known, pays])

@@ -18,13 +18,13 @@ def init(
     folder: Annotated[
         Path,
         typer.Argument(
-            metavar="[FOLDER]", help="The job's folder, made if missing; or the list itself.", callback=expanded
+            metavar="[FOLDER]", help="The job's folder, created if missing; or a list file.", callback=expanded
         ),
     ] = Path(),
 ) -> None:
-    """Write a job for what lies in a folder: manifest, schema for editors, prompt. It can be rehearsed at once.
+    """Create a job from the files in a folder: manifest, editor schema, prompt. Ready to rehearse.
 
-    Of a list (leads.csv, leads.xlsx), the job is written beside it.
+    Given a list (leads.csv, leads.xlsx), it writes the job next to it.
     """
     from harness.base.errors import Problem, UsageError
     from harness.cli.trust import trust_own
@@ -34,7 +34,13 @@ def init(
     only = None
     if folder.exists() and not folder.is_dir():
         if not is_list(folder):
-            raise UsageError([Problem(str(folder), "is no folder and no list", "name a folder, or none for this one")])
+            raise UsageError(
+                [
+                    Problem(
+                        str(folder), "is neither a folder nor a list", "name a folder; the default is the current one"
+                    )
+                ]
+            )
         folder, only = folder.parent, folder
     seen = survey(folder, only) if folder.is_dir() else Survey(None)
     if seen.source is None and seen.unread:
@@ -43,7 +49,7 @@ def init(
     taken = [name for name in files if (folder / name).exists()]
     if taken:
         hint = "move it away, or edit it and run `harness check`"
-        raise UsageError([Problem(str(folder / name), "is there already; nothing was written", hint) for name in taken])
+        raise UsageError([Problem(str(folder / name), "already exists; nothing was written", hint) for name in taken])
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content, encoding="utf-8")
@@ -63,7 +69,7 @@ def _found(seen: "Survey") -> "Iterator[str]":
     from harness.views.wording import clean, counted
 
     if seen.source is None:
-        yield "found no list of items and no folder of files, so three example items were written"
+        yield "found no list of items and no folder of files; wrote three example items"
     else:
         where = clean(seen.source.where)
         by = f", identified by {clean(seen.source.id)}" if seen.source.id and seen.source.id != "$row" else ""
@@ -71,12 +77,12 @@ def _found(seen: "Survey") -> "Iterator[str]":
         yield from (f"note: {clean(note)}" for note in seen.source.notes)
     for other in seen.others[:_MOST_NAMED]:
         yield (
-            f"{clean(other.where)} was not taken, with {counted(other.count, other.noun)}; "
-            f"if that is what you mean, write into job.yaml: items: {clean(other.in_yaml())}"
+            f"not used: {clean(other.where)} ({counted(other.count, other.noun)}); "
+            f"to use it, set in job.yaml: items: {clean(other.in_yaml())}"
         )
     if len(seen.others) > _MOST_NAMED:
-        yield f"and {counted(len(seen.others) - _MOST_NAMED, 'more list')} were not taken"
+        yield f"not used: {counted(len(seen.others) - _MOST_NAMED, 'more list')}"
     for problem in seen.unread[:_MOST_NAMED]:
         hint = f"; {problem.hint}" if problem.hint else ""
         yield clean(f"not read: {problem.where}: {problem.message}{hint}")
-    yield from (f"not taken: {clean(passed)}" for passed in seen.passed_over[:_MOST_NAMED])
+    yield from (f"not used: {clean(passed)}" for passed in seen.passed_over[:_MOST_NAMED])

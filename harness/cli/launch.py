@@ -54,16 +54,17 @@ def launch(
     changed: Changed = False,
     reset: Reset = False,
     max_iterations: MostSessions = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Run without this terminal; say how to follow it.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Run in the background; print how to follow it.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what it would do, try the checks on made-up records; start nothing.")
+        bool,
+        typer.Option("--dry-run", help="Print what would run and try the checks on synthetic records; start nothing."),
     ] = False,
     trust: Trust = False,
     plain: Plain = False,
 ) -> None:
     """Run the job; the same command continues it after any stop. A finished job does nothing.
 
-    Several jobs run in turn; the next one starts when the one before is finished.
+    Several jobs run in order; each starts when the previous one has finished.
     """
     from harness.base.commands import NextCommand
     from harness.cli.collected_errors import together
@@ -122,7 +123,7 @@ def _refuse_for_several(places: list[Place], choice: "Choice", *, detach: bool) 
     from harness.planning.choice import Choice
 
     if len(places) > 1 and (detach or choice != Choice()):
-        raise UsageError([Problem("launch", "--first, --only, --batch, --until and --detach are for one job")])
+        raise UsageError([Problem("launch", "--first, --only, --batch, --until and --detach apply to a single job")])
 
 
 def _in_turn(runs: "Iterable[tuple[Place, Job, RunOptions]]", words: list[str], *, plain: bool) -> int:
@@ -178,9 +179,9 @@ def rehearse(
     instance: As = None,
     rehearsal: UnusedRehearsal = False,
     faults: Annotated[
-        str, typer.Option("--faults", metavar="SPEC", help="Troubles to meet, such as '529@3, limit=60@10'.")
+        str, typer.Option("--faults", metavar="SPEC", help="Faults to inject, such as '529@3, limit=60@10'.")
     ] = "",
-    seed: Annotated[int, typer.Option("--seed", help="Another seed, other made-up answers.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed for synthetic records.")] = 0,
     first: First = None,
     only: Only = None,
     batch: Batch = None,
@@ -191,7 +192,7 @@ def rehearse(
     trust: Trust = False,
     plain: Plain = False,
 ) -> None:
-    """Play the whole job without a model: real sessions, a local stand-in for the provider; costs nothing."""
+    """Play the whole job at no cost: real sessions against a local mock API; no model is called."""
     from harness.cli.looks import why_anew
     from harness.cli.output import print_lines, say
     from harness.cli.rehearse import advice, aftermath, must_be_playable, nothing_played, serving, sessions_so_far
@@ -220,9 +221,9 @@ def rehearse(
         must_be_playable(job, faults)
         reset_now(job, why_anew(changes) if changes else "")
     make_state_folder(job)
-    say("rehearsal: no model, no cost; nothing of it counts as done")
+    say("rehearsal: no model, no cost; nothing here counts as done")
     if ignored := [name for name in ("rate", "window", "deadline", "stop_at") if getattr(job.bounds, name) is not None]:
-        say(f"not waited for in a rehearsal: {', '.join(ignored)}")
+        say(f"ignored in a rehearsal: {', '.join(ignored)}")
     before = sessions_so_far(job)
     with serving(job, faults, seed) as server:
         options = RunOptions(server.credential if server else None, choice, Again(keep, add))
@@ -241,7 +242,7 @@ def _choice(first: int | None, only: list[str] | None, batch: list[str] | None, 
 
     used = [name for name, value in (("--first", first), ("--only", only), ("--batch", batch)) if value]
     if len(used) > 1:
-        raise UsageError([Problem(used[0], f"chooses items, and so does {used[1]}", "use one of them at a time")])
+        raise UsageError([Problem(used[0], f"cannot be combined with {used[1]}", "use one of them")])
     return Choice(first, tuple(only or ()), read_batches(batch or ()), until)
 
 
@@ -272,7 +273,7 @@ def play(
     from harness.views.wording import clean, counted
 
     if not job.is_free() and (says := untested(bundled_version())):
-        say(f"warning: {clean(says)}; its switches, rules and messages may differ")
+        say(f"warning: {clean(says)}; its options, rules and messages may differ")
     refuse_if_held(job.state)  # before its progress is shown as if it were ours
     containment = _chosen_walls(job)
     make_folder(job.state)

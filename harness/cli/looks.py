@@ -59,7 +59,7 @@ def refusals(job: Job, items: Sequence[Item], again: Again) -> Iterator[str]:
         yield f"the next rehearsal will start over: {why_anew(changes.listed())}"
     for problem in map(worded, problems_here(job, items, Choice(), again, in_full=False)):
         hint = f"\n  hint: {problem.hint}" if problem.hint else ""
-        yield clean_lines(f"a launch would be refused: {problem.message}{hint}")
+        yield clean_lines(f"`launch` would refuse: {problem.message}{hint}")
 
 
 def why_anew(changes: Sequence[Change]) -> str:

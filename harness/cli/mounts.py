@@ -39,7 +39,7 @@ def seen_by_phase(job: Job) -> tuple[str, list[Seen]]:
         try:
             argv = containment.wrap(folder, exposed(job, phase, os.environ)).argv
         except FileNotFoundError as error:
-            raise UsageError([Problem(f"phase {phase.name}", f"there is no program {error.filename!r}")]) from None
+            raise UsageError([Problem(f"phase {phase.name}", f"program {error.filename!r} not found")]) from None
         given = [mount for mount in mounts_of(argv) if not mount.source.startswith(str(folder.root))]
         found.append(Seen(phase.name, (*_own(job, phase, folder, containment.view(folder)), *given)))
     return containment.describe(), found
@@ -59,7 +59,7 @@ def mount_lines(job: Job, says: str, seen: Sequence[Seen]) -> Iterator[str]:
     """One block for phases that see the same."""
     yield f"{clean(job.name)}: {clean(says)}"
     if not seen:
-        yield "  there are no mounts: sessions see what you see"
+        yield "  no mounts: sessions see what you see"
     for mounts in dict.fromkeys(each.mounts for each in seen):
         names = [clean(each.phase) for each in seen if each.mounts == mounts]
         yield f"  {', '.join(names)}:"

@@ -35,9 +35,7 @@ Manifest = Annotated[
 ]
 Manifests = Annotated[
     list[Path] | None,
-    typer.Argument(
-        metavar="[MANIFEST]...", help="The jobs' manifests, run one after the other.", callback=_each_expanded
-    ),
+    typer.Argument(metavar="[MANIFEST]...", help="One or more manifests, run in order.", callback=_each_expanded),
 ]
 Settings = Annotated[
     list[str] | None,
@@ -63,29 +61,33 @@ As = Annotated[
     typer.Option(
         "--as",
         metavar="NAME",
-        help="One of several jobs of this manifest, a client or a week: {as} in it is the name.",
+        help="Select an instance of this manifest (a client, a week); {as} in the manifest is its name.",
         callback=_instance,
     ),
 ]
-OfRehearsal = Annotated[bool, typer.Option("--rehearsal", help="Look at the rehearsal of this job, not at the job.")]
+OfRehearsal = Annotated[bool, typer.Option("--rehearsal", help="Act on this job's rehearsal, not on the job.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 First = Annotated[
-    int | None, typer.Option("--first", min=1, metavar="N", help="Look at the first N items only, this time.")
+    int | None, typer.Option("--first", min=1, metavar="N", help="Process only the first N items in this run.")
 ]
 Only = Annotated[
-    list[str] | None, typer.Option("--only", metavar="ID", help="Look at this item only, this time; may be repeated.")
+    list[str] | None, typer.Option("--only", metavar="ID", help="Process only this item in this run; repeatable.")
 ]
 MostSessions = Annotated[
     int | None,
-    typer.Option("--max-iterations", min=1, metavar="N", help="Most sessions in all, as --set caps.sessions=N."),
+    typer.Option(
+        "--max-iterations", min=1, metavar="N", help="Maximum number of sessions; same as --set caps.sessions=N."
+    ),
 ]
 Batch = Annotated[
     list[str] | None,
-    typer.Option("--batch", metavar="N", help="Look at this batch only, this time: 2, or 2,4-6, or 2.1 for a part."),
+    typer.Option(
+        "--batch", metavar="N", help="Process only these batches in this run: 2, or 2,4-6, or 2.1 for a part."
+    ),
 ]
 Until = Annotated[
     str | None,
-    typer.Option("--until", metavar="PHASE", help="Stop when this phase is settled; a later launch goes on."),
+    typer.Option("--until", metavar="PHASE", help="Stop when this phase is settled; a later launch continues."),
 ]
 Keep = Annotated[
     bool, typer.Option("--keep", help="Continue although the job has changed; done records stay as they are.")
@@ -95,11 +97,12 @@ Changed = Annotated[
     bool,
     typer.Option("--changed", help="Redo items whose row was edited, done ones too, with today's rows."),
 ]
-Reset = Annotated[bool, typer.Option("--reset", help="Start over; ledger and outputs move to a backup folder.")]
+Reset = Annotated[bool, typer.Option("--reset", help="Start over; the ledger and outputs move to a backup folder.")]
 Trust = Annotated[
-    bool, typer.Option("--trust", help="Trust this folder with all that its job runs; without it you are asked once.")
+    bool,
+    typer.Option("--trust", help="Trust the programs that this folder's job runs; without it, you are asked once."),
 ]
-Plain = Annotated[bool, typer.Option("--plain", help="One line per event, no live display.")]
+Plain = Annotated[bool, typer.Option("--plain", help="Print one line per event instead of a live display.")]
 
 DEFAULT_MANIFEST = Path("job.yaml")
 

@@ -126,16 +126,16 @@ def _follows(job: Job, phase: PhaseSpec) -> str:
     if phase.from_ is None:
         return ""
     before = job.phase(phase.from_).name
-    what = "items" if phase.noun == "item" else f"items, each one {clean(phase.noun)}"
-    made = f", makes its own {what}" if phase.rows is not None else ""
+    what = "items" if phase.noun == "item" else f"items, each a {clean(phase.noun)}"
+    made = f", derives its own {what}" if phase.rows is not None else ""
     waits = {
         "own": f"batch N waits for batch N of {before}",
         "earlier": f"batch N waits for batches 1 to N of {before}",
         "previous": f"batch N waits for batches 1 to N of {before} and for batch N-1",
     }
     if phase.select is not None:
-        top = f"the top {phase.select.top:,} of them" if phase.select.top else "those that select takes"
-        return f" from {before}{made}; when all of {before} is settled, {top} are worked on"
+        top = f"the top {phase.select.top:,} of them" if phase.select.top else "the selected ones"
+        return f" from {before}{made}; when all of {before} is settled, {top} are processed"
     return f" from {before}{made}; {waits[phase.needs]}"
 
 
@@ -146,9 +146,9 @@ def checks_line(phase: PhaseSpec) -> str:
 
 
 def pilot_line(ahead: Sequence[int]) -> str:
-    """`batches 1, 17, 34 run ahead of all others, then it says what the rest will cost and take`."""
+    """`batches 1, 17, 34 run first, then the cost and time of the rest are estimated`."""
     which = "batch 1 runs" if ahead == (1,) else f"batches {listed([str(number) for number in ahead])} run"
-    return f"{which} ahead of all others, then it says what the rest will cost and take"
+    return f"{which} first, then the cost and time of the rest are estimated"
 
 
 def gate_line(bounds: Bounds, now: datetime) -> str:
@@ -195,12 +195,12 @@ def money_line(job: Job) -> str:
     if job.is_free():
         return _own_programs_line(job)
     reserved = max(reservation(job, phase) for phase in job.phases)
-    most = f"at the worst {money(to_micro(job.budget))}, the budget" if job.budget is not None else "no budget is set"
+    most = f"at most {money(to_micro(job.budget))} in all, the budget" if job.budget is not None else "no budget is set"
     return f"one session reserves at most {money(reserved)} (its cap and one worst response); {most}"
 
 
 def _own_programs_line(job: Job) -> str:
-    charged = "programs of your own only: what they write into usage.json is charged"
+    charged = "only `command` sessions: their usage.json is charged"
     if job.budget is None:
         return f"{charged}; no budget is set"
     reserved = max(reservation(job, phase) for phase in job.phases)

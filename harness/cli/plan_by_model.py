@@ -60,7 +60,7 @@ def compose_by_model(place: Place, job: Job, items: Sequence[Item], model: str |
     _begin(asked, request_of(job, items))
     code = _run(beside, asked)
     if code > 1:
-        say("the plan was not composed: the run was stopped; the same command goes on")
+        say("the plan was not composed because the run was stopped; run the same command to continue")
         raise typer.Exit(code)
     return _came(asked, str(beside.command("report")))
 
@@ -114,7 +114,7 @@ def said_of(came: ByModel) -> list[str]:
     if came.plan is not None:
         return [f"composed by the model for {cost}; `{came.report}` shows how"]
     answers = [f"rejected: {shorten(clean(reason), 300)}" for reason in came.reasons]
-    return [*answers, f"so it was composed by rules; the answers cost {cost}; `{came.report}` shows them"]
+    return [*answers, f"composed by rules instead; the answers cost {cost}; `{came.report}` shows them"]
 
 
 def with_origin(plan: Json, came: ByModel) -> Json:

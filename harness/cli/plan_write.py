@@ -58,11 +58,11 @@ def refuse_writing(file: Path | None, by: str, model: str | None) -> Path:
     """The file to write; UsageError for options that do not fit together."""
     problems = []
     if file is None:
-        problems.append(Problem("--by", "says who composes a plan that --write writes", "add --write plan.json"))
+        problems.append(Problem("--by", "requires --write", "add --write plan.json"))
     if by not in ("rules", "model"):
         problems.append(Problem("--by", f"expected rules or model, got {by!r:.40}"))
     if model is not None and by != "model":
-        problems.append(Problem("--model", "is for plans that a model composes", "add --by model"))
+        problems.append(Problem("--model", "requires --by model", "add --by model"))
     if problems or file is None:
         raise UsageError(problems)
     return file
@@ -95,12 +95,12 @@ def origin_of_plan(file: Path) -> str:
     if not isinstance(composed, dict) or composed.get("by") not in ("rules", "model"):
         return shown(file)
     paid, reasons = composed.get("cost_usd"), composed.get("because")
-    cost = in_dollars(round(paid * 1_000_000)) if isinstance(paid, int | float) else "an unknown sum"
+    cost = in_dollars(round(paid * 1_000_000)) if isinstance(paid, int | float) else "an unknown amount"
     if composed["by"] == "model":
         return f"{shown(file)}, composed by a model for {cost}"
     told = reasons if isinstance(reasons, list) else []
     because = "; ".join(f"{number}. {reason}" for number, reason in enumerate(told, 1))
-    return f"{shown(file)}, composed by rules, for the model's answers were rejected: {because}; they cost {cost}"
+    return f"{shown(file)}, composed by rules because the model's answers were rejected: {because}; they cost {cost}"
 
 
 def is_composer(manifest: Path) -> bool:
@@ -134,8 +134,8 @@ def _make_room(file: Path, content: bytes, noun: str) -> list[str]:
         raise UsageError([_no_plan(file)]) from error
     if not plan.batches:
         raise UsageError([_no_plan(file)])
-    return [] if before == content else [f"the plan before it is kept as {keep_aside(file).name}"]
+    return [] if before == content else [f"the previous plan is kept as {keep_aside(file).name}"]
 
 
 def _no_plan(file: Path) -> Problem:
-    return Problem(shown(file), "is there already, and holds no batch plan", "name another file, or move it away")
+    return Problem(shown(file), "already exists and is not a batch plan", "name another file, or move it away")

@@ -23,7 +23,7 @@ PROGRESS = "batch_progress.json"
 def ralph(
     manifest: Manifest = DEFAULT_MANIFEST,
     steps: Annotated[
-        str, typer.Option("--steps", metavar="FILE", help="What one iteration does, as a file beside the manifest.")
+        str, typer.Option("--steps", metavar="FILE", help="File next to the manifest that describes one iteration.")
     ] = LOOP_STEPS,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: AsJson = False,
@@ -53,7 +53,7 @@ def ralph(
         return
     _show_status(manifest)
     if pending == 0:
-        say("nothing is pending: there is nothing to loop for")
+        say("nothing is pending, so there is nothing to loop over")
         return
     _ask(pending, yes=yes)
     print_lines(_lines(loop, manifest))
@@ -79,16 +79,16 @@ def _start() -> str:
 
 
 def _lines(loop: Any, manifest: Path) -> Iterator[str]:
-    yield f"In {manifest.absolute().parent}, start Claude Code so:"
+    yield f"In {manifest.absolute().parent}, start Claude Code like this:"
     yield ""
     yield f"  {_start()}"
     yield ""
-    yield "and type there:"
+    yield "then type:"
     yield ""
     yield f"  {loop.command}"
     yield ""
-    yield "Its Stop hook reads the last answer before it is written: the promise is seen one turn late."
-    yield f"To end it before: /{loop.plugin}:cancel-ralph. To watch it: watch -n 30 cat {PROGRESS}"
+    yield "The plugin's Stop hook sees the completion promise one turn late."
+    yield f"To stop it early: /{loop.plugin}:cancel-ralph. To watch it: watch -n 30 cat {PROGRESS}"
 
 
 def _pending(manifest: Path, problems: list[Any]) -> int:
@@ -101,10 +101,10 @@ def _pending(manifest: Path, problems: list[Any]) -> int:
         pending = pending_in(json.loads(file.read_bytes()))
     except FileNotFoundError:
         begins = manifest.parent / "scripts" / "batch_init.py"
-        hint = "`harness launch` writes it as it begins"
+        hint = "`harness launch` writes it when it starts"
         if begins.is_file():
-            hint = f"`python3 {shlex.quote(os.path.relpath(begins))}` writes it; that takes no key and starts nothing"
-        problems.append(Problem(str(file), "there is no such file", hint))
+            hint = f"`python3 {shlex.quote(os.path.relpath(begins))}` writes it; it needs no key and starts nothing"
+        problems.append(Problem(str(file), "file not found", hint))
         return 0
     except (ValueError, RecursionError):
         pending = None
@@ -124,7 +124,7 @@ def _prompt(manifest: Path, steps: str, problems: list[Any]) -> str:
         problems.append(Problem("--steps", str(error), "use letters, digits, and . / - _"))
         return ""
     if not (manifest.parent / steps).is_file():
-        problems.append(Problem("--steps", f"there is no file {steps!r} beside {manifest.name}"))
+        problems.append(Problem("--steps", f"file {steps!r} not found next to {manifest.name}"))
     return prompt
 
 
@@ -143,6 +143,6 @@ def _ask(pending: int, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError([Problem("ralph", "stdin is not a terminal", "pass --yes to go on")])
+        raise UsageError([Problem("ralph", "stdin is not a terminal", "pass --yes to confirm")])
     if not typer.confirm(f"Start or resume a loop over {pending} pending?", err=True):
         raise typer.Exit

@@ -126,8 +126,8 @@ def sessions_so_far(job: Job) -> int:
 def nothing_played(job: Job, again: NextCommand) -> str:
     """What is said of troubles that were ordered and that no session was there to meet."""
     with reading(job.state) as db:
-        which = "every item asked for" if has_open_items(db) else "every item"
-    return f"nothing was played: {which} is settled; `{again}` starts over"
+        which = "every chosen item" if has_open_items(db) else "every item"
+    return f"no session was started, because {which} is settled; `{again}` starts over"
 
 
 def advice(job: Job, place: Place) -> str | None:

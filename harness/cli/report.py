@@ -22,15 +22,18 @@ def report(
     to: Annotated[
         Path | None,
         typer.Option(
-            "--to", metavar="FOLDER", help="Where; by default report/ in the job's state folder.", callback=expanded
+            "--to",
+            metavar="FOLDER",
+            help="Output folder; default: report/ in the job's state folder.",
+            callback=expanded,
         ),
     ] = None,
     summary: Annotated[
-        bool, typer.Option("--summary", help="Print a run summary with front matter instead, and write nothing.")
+        bool, typer.Option("--summary", help="Print a run summary with front matter instead; write nothing.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print the report, and write it with CSV files and a workbook into one folder."""
+    """Print the report and write it, with CSV files and a workbook, into a folder."""
     from datetime import UTC, datetime
 
     from harness.base.texts import shown
@@ -92,7 +95,7 @@ def _bring_up_to_date(place: Place, settings: list[str]) -> None:
         if merges or backs:
             asyncio.run(bring_up_to_date(job))
         if merges:
-            say(f"brought up to date after a run that was killed: {', '.join(merges)}")
+            say(f"brought up to date after a killed run: {', '.join(merges)}")
     except (HarnessError, OSError) as error:
         if merges or backs:
             say(f"{', '.join([*merges, *backs])} could not be brought up to date: {error}")
@@ -100,7 +103,7 @@ def _bring_up_to_date(place: Place, settings: list[str]) -> None:
     with reading(place.state) as db:
         for book in workbooks(db, place.state):
             if book.trouble is not None:
-                hint = f"; {book.trouble.hint}, then ask again" if book.trouble.hint else ""
+                hint = f"; {book.trouble.hint}, then run the command again" if book.trouble.hint else ""
                 say(clean(f"{book.target} was not written: {book.trouble.where}: {book.trouble.message}{hint}"))
             elif book.target in backs:
                 say(clean(f"written: {book.target}, {counted(book.rows, 'row')} with statuses and results"))
@@ -118,7 +121,7 @@ def _asked(place: Place, settings: list[str]) -> "Asked":
     except UsageError as error:
         if is_composer(place.manifest):
             return Asked(tuple(asked_of_a_composer(place.state)), ())
-        note = f"cannot be read any more: {error.problems[0].message}"
+        note = f"can no longer be read: {error.problems[0].message}"
         return Asked((("manifest", note),), ())
     several = len(job.phases) > 1
     lines = [("manifest", place.named), ("items", f"{job.noun}, from {job.items.file or job.items.files}")]

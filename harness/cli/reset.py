@@ -53,9 +53,9 @@ def reset_now(job: Job, why: str = "") -> None:
     unheard = ", ".join(posted.request.verb for posted in waiting(job.home.control))
     with JobLock(job.home.lock, clock):
         folder = backup(job, clock.now().strftime("%Y%m%dT%H%M%SZ"))
-    say(f"{f'{why}: starting over; ' if why else ''}moved what was there to {shown(folder)}")
+    say(f"{f'{why}: starting over; ' if why else ''}moved the previous state to {shown(folder)}")
     if unheard:
-        say(f"with it went what was asked and not carried out yet: {unheard}; ask again if it is still meant")
+        say(f"pending requests went with it: {unheard}; repeat them if still wanted")
     if job.rehearsal:
         for old in _backups(job)[:-_REHEARSALS_KEPT]:
             remove_tree(old)

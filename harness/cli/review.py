@@ -1,4 +1,4 @@
-"""Commands for second thoughts about what is failed or done: rejudge, reject, redo."""
+"""Commands that review failed and accepted work: rejudge, reject, redo."""
 
 import sys
 from collections.abc import Sequence
@@ -22,20 +22,23 @@ if TYPE_CHECKING:
 _MOST_LINES = 20
 
 ItemWords = Annotated[list[str] | None, typer.Argument(metavar="[MANIFEST] [ITEM]...", help="Items, by id.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where nobody can answer.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation; required without a terminal.")]
 
 
 def rejudge(
     words: ItemWords = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Only say what would be recovered, and which done items would not pass.")
+        bool,
+        typer.Option(
+            "--check", help="Only report what would be accepted and which done items would fail; change nothing."
+        ),
     ] = False,
     settings: Settings = None,
     trust: Trust = False,
     instance: As = None,
     rehearsal: OfRehearsal = False,
 ) -> None:
-    """Judge what earlier attempts left of failed items by the checks of today; what is good is done, at no cost."""
+    """Re-run the checks on saved output; accept what now passes (no new sessions)."""
     import asyncio
 
     from harness import api
@@ -54,7 +57,7 @@ def rejudge(
     if rejudged.recovered and not check:
         say(f"merged{_what_is_left(place, job)}")
     if rejudged.doubtful:
-        say(f"`{place.command('reject', 'ITEM', '--why', 'TEXT')}` takes one back")
+        say(f"`{place.command('reject', 'ITEM', '--why', 'TEXT')}` withdraws one")
 
 
 def _what_is_left(place: Place, job: "Job") -> str:
@@ -67,22 +70,22 @@ def _what_is_left(place: Place, job: "Job") -> str:
         pending = job_counts(db).pending
     launch = place.command("launch")
     if pending:
-        return f"; {counted(pending, clean(job.noun))} still pending: `{launch}` goes on"
-    return f"; if later phases have new work now, `{launch}` goes on with it" if len(job.phases) > 1 else ""
+        return f"; {counted(pending, clean(job.noun))} still pending: `{launch}` continues"
+    return f"; if later phases have new work, `{launch}` continues with it" if len(job.phases) > 1 else ""
 
 
 def reject(
     words: ItemWords = None,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="What is wrong; the next prompt says so.")] = "",
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="What is wrong; included in the next prompt.")] = "",
     phase: Annotated[
-        str, typer.Option("--phase", metavar="NAME", help="In which phase, when an id is done in several.")
+        str, typer.Option("--phase", metavar="NAME", help="The phase, if the id is done in several.")
     ] = "",
     yes: Yes = False,
     settings: Settings = None,
     instance: As = None,
     rehearsal: OfRehearsal = False,
 ) -> None:
-    """Take done items back: they get a new round with your reason, their records leave the merge."""
+    """Remove accepted records from the merge and retry with your reason in the prompt."""
     from harness.base.errors import Problem, UsageError
     from harness.ledger.lock import is_held
     from harness.ledger.spool import Request, who_am_i
@@ -90,7 +93,7 @@ def reject(
 
     place, items = split_words(words or [], rehearsal, instance)
     if not items or not why.strip():
-        message = "expected the ids of done items, and --why with what is wrong"
+        message = "expected the ids of done items and --why TEXT"
         raise UsageError([Problem("reject", message, f"`{place.command('why', 'ITEM')}` shows what was accepted")])
     taken, seen = _done_ones(place, items, phase)
     _agree(place, taken, yes=yes, always=False)
@@ -98,7 +101,7 @@ def reject(
         number = taken[0].batch.phase
         asked = tuple(str(each.item) for each in taken)
         if ask(place, Request("reject", who_am_i(), items=asked, phase=number, seen=seen, why=why)):
-            say(f"taken back: {_named(taken)}; each gets a new round")
+            say(f"withdrawn: {_named(taken)}; each will be retried")
         return
     _withdraw(place, place.load(settings), taken, Word(who_am_i(), why, (Reason.said(why),)), keep=False)
 
@@ -111,7 +114,7 @@ def redo(
             "--where",
             metavar="CONDITION",
             help="prompt=old, fingerprint=old, model=NAME, phase=NAME, batch=N, item=ID, attempt<N, reused=all; "
-            "repeated: all must hold.",
+            "repeatable: all must match.",
         ),
     ] = None,
     yes: Yes = False,
@@ -119,7 +122,7 @@ def redo(
     instance: As = None,
     rehearsal: OfRehearsal = False,
 ) -> None:
-    """Make done items again whose records came from another prompt, model or manifest than today's."""
+    """Redo items whose records were produced by an older prompt, model or manifest."""
     import asyncio
 
     from harness.base.errors import Problem, UsageError
@@ -141,7 +144,7 @@ def redo(
     with reading(place.state) as db:
         taken = matching(db, job, conditions)
     if not taken:
-        say("no done item is of that kind; nothing was changed")
+        say("no done item matches; nothing was changed")
         return
     asyncio.run(refuse_other_changes(job))
     _agree(place, taken, yes=yes, always=True)
@@ -154,8 +157,8 @@ def _withdraw(place: Place, job: "Job", taken: "Sequence[Acceptance]", word: "Wo
     from harness.review.withdraw import withdraw_from_job
 
     gone = asyncio.run(withdraw_from_job(job, taken, word, keep=keep))
-    print_lines([f"taken back: {_named(gone)}" if gone else "nothing was taken back: it is not done any more"])
-    say(f"the merge is without them until `{place.command('launch')}` has made them again")
+    print_lines([f"withdrawn: {_named(gone)}" if gone else "nothing was withdrawn: it is no longer done"])
+    say(f"they stay out of the merge until `{place.command('launch')}` has redone them")
 
 
 def _done_ones(place: Place, items: list[str], phase: str) -> "tuple[list[Acceptance], int]":
@@ -185,9 +188,9 @@ def _agree(place: Place, taken: "Sequence[Acceptance]", *, yes: bool, always: bo
         return
     if not sys.stdin.isatty():
         raise UsageError(
-            [Problem("not asked", "nobody can answer here, so nothing was changed", "`--yes` goes on unasked")]
+            [Problem("confirmation", "stdin is not a terminal, so nothing was changed", "pass `--yes` to confirm")]
         )
-    if not typer.confirm("Go on?", err=True):
+    if not typer.confirm("Continue?", err=True):
         raise UsageError([Problem("stopped", "nothing was changed", None)])
 
 
@@ -200,10 +203,9 @@ def _consequences(taken: list[int], lost: list[int], phases: "dict[int, PhaseNam
             f" of {clean(phase.name)}" if len(phases) > 1 else ""
         )
 
-    lines = [f"{will} be taken back and made again: {told(taken, number)}" for number in sorted(set(taken))]
+    lines = [f"{will} be withdrawn and redone: {told(taken, number)}" for number in sorted(set(taken))]
     return lines + [
-        f"made from that, and {will} be removed until it is made again: {told(lost, number)}"
-        for number in sorted(set(lost))
+        f"derived from those, {will} be removed until redone: {told(lost, number)}" for number in sorted(set(lost))
     ]
 
 
@@ -216,18 +218,18 @@ def _rejudged_lines(job: "Job", rejudged: "Rejudged", *, only_looked: bool) -> l
     phases = {each.phase for each in rejudged.recovered}
     noun = job.phase(phases.pop()).noun if len(phases) == 1 else job.noun if not phases else "item"
     found = [f"  {named(each.phase, each.item)}, from attempt {each.attempt}" for each in rejudged.recovered]
-    nothing = "it has left nothing that may be judged"
+    nothing = "it has no saved output to check"
     left = [
-        f"  {named(each.phase, each.item)} is left: {clean(reasons_text(each.reasons) or nothing)}"
+        f"  {named(each.phase, each.item)} still fails: {clean(reasons_text(each.reasons) or nothing)}"
         for each in rejudged.left
     ]
     would = "would be " if only_looked else ""
     lines = [*_first(found), *_first(left)]
-    lines.append(f"{counted(len(found), clean(noun))} {would}recovered for $0.00; {len(left):,} left as they were")
+    lines.append(f"{counted(len(found), clean(noun))} {would}accepted at no cost; {len(left):,} unchanged")
     for doubt in rejudged.doubtful:
         lines.append(f"  {named(doubt.phase, doubt.item)} is done, but: {clean(reasons_text(doubt.reasons))}")
     if only_looked:
-        lines.append(f"{len(rejudged.doubtful):,} done would not pass today; nothing was changed")
+        lines.append(f"{len(rejudged.doubtful):,} done would fail the current checks; nothing was changed")
     return lines
 
 

@@ -20,10 +20,10 @@ def status(
     settings: UnusedSettings = None,
     instance: As = None,
     rehearsal: OfRehearsal = False,
-    batches: Annotated[bool, typer.Option("--batches", help="Each batch: state, attempts, cost, time.")] = False,
+    batches: Annotated[bool, typer.Option("--batches", help="List each batch: state, attempts, cost, time.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say where the job stands."""
+    """Show the state of the job."""
     from harness.views.instance_list import others_line, planned_instances, read_instances
     from harness.views.ledger_reading import is_planned, rehearsal_beside
     from harness.views.status_text import lines
@@ -45,7 +45,7 @@ def status(
         if instance is None and (names := planned_instances(manifest, rehearsal=rehearsal)):
             print_lines([others_line(names, place.named, rehearsal=rehearsal)])
         if found.state == "new" and rehearsal_beside(place.state) is not None:
-            say(f"it was rehearsed: `{place.rehearsed.command('status')}`")
+            say(f"a rehearsal exists: `{place.rehearsed.command('status')}`")
 
 
 def _print_batches(place: Place, *, as_json: bool) -> None:
@@ -95,7 +95,7 @@ def watch(
         with showing(place.state, plain=plain):
             asyncio.run(until_run_ends(place.state))
     else:
-        say("nothing runs at the moment")
+        say("the job is not running")
         say_if_rehearsed(place, "watch")
     now = datetime.now(UTC)
     print_lines(lines(status_at(place, now), now, place.named))
@@ -108,9 +108,9 @@ def show(
     instance: As = None,
     rehearsal: OfRehearsal = False,
     as_json: Annotated[bool, typer.Option("--json", help="It always is JSON.")] = True,
-    phase: Annotated[str | None, typer.Option("--phase", metavar="NAME", help="Of this phase only.")] = None,
+    phase: Annotated[str | None, typer.Option("--phase", metavar="NAME", help="Only this phase.")] = None,
 ) -> None:
-    """Print the accepted records of one item, of every phase, as JSON. What was rejected: `harness why`."""
+    """Print the accepted records of one item as JSON. For rejected output, see `harness why`."""
     from harness.views.why import history
 
     place = Place(manifest, rehearsal, instance)
@@ -125,7 +125,7 @@ def why(
     rehearsal: OfRehearsal = False,
     as_json: AsJson = False,
 ) -> None:
-    """Tell the whole story of one item: attempts, verdicts, sessions, costs, and where its records lie."""
+    """Explain one item: attempts, verdicts, sessions, costs, and where its records are."""
     from harness.views.why import history
     from harness.views.why_text import lines
 
@@ -142,11 +142,11 @@ def log(
     settings: UnusedSettings = None,
     instance: As = None,
     rehearsal: OfRehearsal = False,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing what happens.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="Also the entries of planning, one per item.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, every entry.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new entries.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Include planning entries, one per item.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every entry, one JSON object per line.")] = False,
 ) -> None:
-    """Print the ledger: one line for each thing that happened, oldest first."""
+    """Print the ledger: one line per event, oldest first."""
     import asyncio
 
     from harness.views.follow import changes

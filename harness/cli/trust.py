@@ -50,7 +50,7 @@ def must_be_trusted(job: Job, settings: Sequence[str], command: NextCommand, *, 
         raise UsageError([_refusal(job, wanted, known, command)])
     for line in _asked(job, wanted, known):
         say(line)
-    if not typer.confirm("Trust this folder with that?", err=True):
+    if not typer.confirm("Trust this folder?", err=True):
         raise UsageError([Problem(shown(job.manifest), "its folder is not trusted; nothing was started")])
     _remember(job.folder, known, wanted)
 
@@ -90,7 +90,7 @@ def _read_otherwise(job: Job, settings: Sequence[str]) -> list[Job]:
 def _asked(job: Job, wanted: Sequence[Grant], known: set[str]) -> Iterator[str]:
     new = [grant for grant in wanted if grant.key not in known]
     if known:
-        yield f"{clean(str(job.folder))} asks for {counted(len(new), 'more thing')} than you have trusted it with:"
+        yield f"{clean(str(job.folder))} needs trust for {counted(len(new), 'more thing')}:"
     else:
         yield f"{clean(str(job.folder))} has not been trusted yet. Its job {clean(job.name)!r}"
     has_sandbox = not why_not()
@@ -101,7 +101,7 @@ def _asked(job: Job, wanted: Sequence[Grant], known: set[str]) -> Iterator[str]:
 def _refusal(job: Job, wanted: Sequence[Grant], known: set[str], command: NextCommand) -> Problem:
     lines = "\n".join(_asked(job, wanted, known))
     hint = f"if you trust these files, run `{command.plus('--trust')}` once; in scripts, set {VARIABLE}=1"
-    return Problem(shown(job.manifest), f"there is no terminal to ask at, so nothing was started\n{lines}", hint)
+    return Problem(shown(job.manifest), f"stdin is not a terminal, so nothing was started\n{lines}", hint)
 
 
 def _path(folder: Path) -> Path:
@@ -127,4 +127,4 @@ def _remember(folder: Path, known: set[str], wanted: Sequence[Grant]) -> None:
         make_folder(path.parent)
         write_atomic(path, json.dumps(content, indent=1).encode(errors="surrogatepass"))
     except OSError as error:
-        say(f"the trust in this folder cannot be kept: {clean(str(error))}")
+        say(f"the trust in this folder cannot be saved: {clean(str(error))}")

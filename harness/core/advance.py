@@ -21,7 +21,7 @@ class Waiting:
     number: int
     items: tuple[str, ...]
     last_part: int | None
-    """The last part of this number that exists already; None: nothing was planned yet. Else these items join late."""
+    """The last part of this number that exists already; None: nothing is planned yet. Else these items join late."""
     batch_size: int
     given: tuple[tuple[str, int], ...] = ()
     """For items of a given plan: who made each, and the batch of the plan that it belongs to; else ()."""

@@ -58,7 +58,7 @@ def as_claim(fault: Fault, *, is_transient: bool) -> Fault:
 
 
 def of_asked_models(ending: Ending, judgement: Judgement) -> tuple[Ending, Judgement]:
-    """As it is, unless a model answered that was neither asked for nor named: then nothing in it is good."""
+    """As it is, unless a model answered that was neither requested nor allowed: then nothing in it is good."""
     unasked = ending.facts.unasked
     if not unasked or judgement.broken_check is not None:
         return ending, judgement

@@ -57,7 +57,7 @@ MOST_BREAKDOWNS = NO_STRIKE_RETRIES + BREAKDOWNS
 it was launched again."""
 MOST_CHECKS_RAISED = 3
 """Attempts in a row on whose records a check may raise before the check itself is called broken."""
-_DOUBTED = "it has broken down too often to be this machine's doing"
+_DOUBTED = "it crashed too often to be a host problem"
 _NO_STRIKE = ("provider", "host", "operator", "config")
 
 

@@ -90,7 +90,7 @@ def _job(manifest: Path, load_job: Callable[[], Job], scratch: Path) -> tuple[Jo
             "items: {file: items.csv}\nsession: {prompt: 'look at it'}\noutput: {key: .id}\n"
         )
         job = load(scratch / "job.yaml", rehearsal=True)
-        return job, Finding("manifest", "note", f"there is no {clean(str(manifest))}; only this machine is looked at")
+        return job, Finding("manifest", "note", f"{clean(str(manifest))} not found; only this machine is checked")
     return load_job(), Finding("manifest", "ok", clean(str(manifest)))
 
 
@@ -108,7 +108,7 @@ def claude(scratch: Path) -> Finding:
     except OSError as error:
         said, problem = "", str(error)
     if problem:
-        says = f"the bundled CLI does not run: {clean(problem)}"
+        says = f"the bundled CLI does not start: {clean(problem)}"
         return Finding("claude", "broken", says, REINSTALL.format("claude-agent-sdk"))
     return Finding("claude", "ok", f"{said}, bundled with the SDK")
 
@@ -120,9 +120,9 @@ def bundle() -> Iterator[Finding]:
     except OSError:  # said already
         return
     if is_released is None:
-        yield Finding("claude", "note", "nothing lists what bytes the bundled CLI should have")
+        yield Finding("claude", "note", "no checksum of the bundled CLI is available")
     elif not is_released:
-        hint = "the bundled CLI is not the file that its package lists (sha256 differs); install claude-agent-sdk anew"
+        hint = "the bundled CLI does not match its package (sha256 differs); reinstall claude-agent-sdk"
         yield Finding("claude", "broken", hint, REINSTALL.format("claude-agent-sdk"))
     if says := untested(version):
         yield Finding("claude", "note", clean(says))
@@ -149,12 +149,12 @@ async def sandbox(job: Job) -> list[Finding]:
     except HarnessError as error:
         return [Finding("sandbox", "broken", clean(error.message), clean(error.hint or ""))]
     grade: Grade = "ok" if containment.is_kernel_sandbox else "note"
-    tried = f"; {len(refused)} ways out were tried, all refused" if refused else "; it hides nothing from a session"
+    tried = f"; {len(refused)} escape attempts, all blocked" if refused else "; it hides nothing from a session"
     found = [Finding("sandbox", grade, clean(f"{containment.describe()}{tried}"))]
     if containment.is_kernel_sandbox:
         found += [Finding("sandbox", "note", clean(weakness)) for weakness in in_words(containment, job)]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        says = "this is root; sessions lose all capabilities in the sandbox, still another user is safer"
+        says = "running as root; sandboxed sessions have no capabilities, but another user is safer"
         found.append(Finding("user", "note", says))
     return found
 
@@ -170,18 +170,20 @@ def _managed() -> Iterator[Finding]:
 async def credential(job: Job, *, is_own: bool, run_helper: bool) -> Finding:
     """Which one would be used, never its value."""
     if is_own and job.is_free():
-        return Finding("credential", "ok", "none is needed: every phase is a program of your own")
+        return Finding("credential", "ok", "not needed: every phase uses `backend: command`")
     try:
         found = find_supply(job, os.environ, Path.home(), state_home(os.environ, Path.home()))
     except UsageError as error:
         says = "; ".join(problem.message for problem in error.problems)
         cure = "; ".join(problem.hint for problem in error.problems if problem.hint)
         grade: Grade = "broken" if is_own else "note"
-        return Finding("credential", grade, clean(f"{says}; a rehearsal needs none"), clean(cure))
+        return Finding("credential", grade, clean(f"{says}; not needed for a rehearsal"), clean(cure))
     if found is None:
-        return Finding("credential", "ok", "none of Anthropic's is needed: sessions ask a cloud, as session.env says")
+        return Finding("credential", "ok", "not needed: session.env routes sessions to a cloud provider")
     if isinstance(found, HelperSupply) and not run_helper:
-        return Finding("credential", "note", clean(f"{found.describe()}; not run: `harness doctor --helper` does"))
+        return Finding(
+            "credential", "note", clean(f"{found.describe()}; not tested: `harness doctor --helper` runs it")
+        )
     return await _supply(found)
 
 
@@ -194,16 +196,16 @@ async def _supply(found: Supply) -> Finding:
     if hold := found.hold(now):
         says += f"; starts wait: {text_of(hold[1])}"
     if not isinstance(found, LoginSupply) and LoginHome.of(os.environ, Path.home()).read() is not None:
-        says += "; Claude Code is logged in here too, which is not used (auth: login would)"
+        says += "; the Claude Code login on this machine is not used (`auth: login` would use it)"
     return Finding("credential", "note" if hold else "ok", clean(says))
 
 
 def disk(folder: Path) -> Finding:
     """Where the job lies: its ledger, what sessions leave, the outputs."""
     free = shutil.disk_usage(folder).free
-    says = f"{free / 1024**3:,.1f} GB free where the job lies"
+    says = f"{free / 1024**3:,.1f} GB free in the job's folder"
     if free < _NO_ROOM_BYTES:
-        says = f"{free / 1024**2:,.0f} MB free where the job lies, a run needs {_NO_ROOM_BYTES // 1024**2} MB to begin"
+        says = f"{free / 1024**2:,.0f} MB free in the job's folder; a run needs {_NO_ROOM_BYTES // 1024**2} MB to start"
         return Finding("disk", "broken", says, f"make room in {clean(str(folder))}, or move the job to another disk")
     return Finding("disk", "note" if free < _LEAST_FREE_BYTES else "ok", says)
 
@@ -214,15 +216,15 @@ def jq() -> Finding:
         with closing(Bounded()) as bounded:
             found = bounded.jq(".a + 1", [{"a": 1}], {})
     except BoundedError as error:
-        return Finding("jq", "broken", f"a jq program does not run: {clean(error.message)}", REINSTALL.format("jq"))
+        return Finding("jq", "broken", f"jq does not run: {clean(error.message)}", REINSTALL.format("jq"))
     is_right = found == [[2]]
-    return Finding("jq", "ok", "jq programs run") if is_right else Finding("jq", "broken", f"1 + 1 is {found!r}")
+    return Finding("jq", "ok", "jq works") if is_right else Finding("jq", "broken", f"1 + 1 is {found!r}")
 
 
 def _awake() -> Finding:
     with Awake("doctor looks whether this can be had") as awake:
         grade: Grade = "ok" if awake.is_held() else "note"
-        return Finding("awake", grade, f"while a job runs this machine {clean(awake.describe())}")
+        return Finding("awake", grade, f"while a job runs, this machine {clean(awake.describe())}")
 
 
 async def _watching(scratch: Path) -> Finding:
@@ -238,5 +240,5 @@ async def _watching(scratch: Path) -> Finding:
             return True
 
     if await is_told():
-        return Finding("watching", "ok", "the kernel tells when a file is written (inotify)")
-    return Finding("watching", "note", "no inotify here; output files are looked at once a second")
+        return Finding("watching", "ok", "the kernel reports file writes (inotify)")
+    return Finding("watching", "note", "no inotify; output files are polled once a second")

@@ -31,7 +31,7 @@ MODEL: Final = "haiku"
 def live(job: Job, play: Play) -> Finding:
     """Run it with the credential, the environment and the walls of the job, in a folder of its own that goes again."""
     if job.rehearsal or job.is_free():
-        return Finding("live", "ok", "no session of this job asks a provider")
+        return Finding("live", "ok", "no session of this job calls a provider")
     with tempfile.TemporaryDirectory(prefix="harness-live-") as scratch:
         trial = _trial(job, Path(scratch))
         try:
@@ -76,7 +76,7 @@ def _told(trial: Job) -> Finding:
     fault, detail = last.fault, last.detail
     cost = f"{money(last.charged_microusd or 0)}, {last.duration_s or 0:.1f} s"
     if last.outcome == "succeeded":
-        return Finding("live", "ok", clean(f"{last.model} answered and wrote its file ({cost})"))
-    says = next((each.says for each in ALL_ROWS if each.kind == fault), "its record was not as asked")
+        return Finding("live", "ok", clean(f"{last.model} responded and wrote its file ({cost})"))
+    says = next((each.says for each in ALL_ROWS if each.kind == fault), "its record was wrong")
     told = f"{says}: {shorten(detail, 200)}" if detail else says
     return Finding("live", "broken", clean(f"{told} ({cost})"), clean(remedy(fault) or "") if fault else "")

@@ -48,10 +48,10 @@ def missing_for(plugin: str | None) -> Iterator[Problem]:
         yield Problem("plugin", "neither ralph-loop nor ralph-wiggum is installed and enabled", hint)
     for program in ("jq", "perl"):
         if shutil.which(program) is None:
-            yield Problem(program, "the plugin's Stop hook needs it, and it is not on the PATH", f"install {program}")
+            yield Problem(program, "required by the plugin's Stop hook, but not on the PATH", f"install {program}")
 
 
 def missing_claude() -> Iterator[Problem]:
     if claude_program() is None:
-        says = "Claude Code is not on the PATH, and none came with harness on this platform"
+        says = "Claude Code is not on the PATH, and the SDK bundles none for this platform"
         yield Problem("claude", says, "npm install -g @anthropic-ai/claude-code")

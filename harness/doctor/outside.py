@@ -39,17 +39,17 @@ def network_and_clock(job: Job, now: datetime) -> tuple[Finding, Finding]:
     """One line each; the provider is not asked where no session of the job would ask it."""
     asking = [phase.session for phase in job.phases if phase.session.kind.needs_credential]
     if job.rehearsal or not asking:
-        return Finding("network", "ok", "none is needed: no session asks a provider"), clock(job, now, None)
+        return Finding("network", "ok", "not needed: no session calls a provider"), clock(job, now, None)
     if all(uses_cloud(session.env) for session in asking):
-        says = "sessions ask a cloud, as session.env says; not tried"
+        says = "session.env routes sessions to a cloud provider; not tested"
         return Finding("network", "note", says), clock(job, now, None)
     address = os.environ.get(BASE_URL, "").strip() or _ANTHROPIC
     answer = ask(address)
     where = clean(without_userinfo(address))
     if answer.trouble:
-        cure = f"look at the connection, HTTPS_PROXY and {BASE_URL}; `curl -I {where}` tries the same"
+        cure = f"check the connection, HTTPS_PROXY and {BASE_URL}; `curl -I {where}` runs the same test"
         return Finding("network", "broken", f"{where}: {clean(answer.trouble)}", cure), clock(job, now, None)
-    return Finding("network", "ok", f"{where} answers"), clock(job, now, answer.date)
+    return Finding("network", "ok", f"{where} responds"), clock(job, now, answer.date)
 
 
 def ask(address: str) -> Answer:
@@ -77,7 +77,7 @@ def _asked(address: str) -> Answer:
 
 def _why(reason: object) -> str:
     if isinstance(reason, ssl.SSLCertVerificationError):
-        return f"its certificate is not accepted: {reason.verify_message}"
+        return f"its certificate was rejected: {reason.verify_message}"
     return str(getattr(reason, "strerror", None) or reason) or type(reason).__name__
 
 
@@ -90,16 +90,16 @@ def _date(text: str | None) -> datetime | None:
 
 def clock(job: Job, now: datetime, theirs: datetime | None) -> Finding:
     """Windows, deadlines and the resets of limits are reckoned with it."""
-    cure = "set the clock: `timedatectl set-ntp true`, or the switch for network time of your system"
+    cure = "set the clock: `timedatectl set-ntp true`, or your system's network time setting"
     if theirs is not None and abs(now - theirs) > _MOST_SKEW:
         by = round(abs((now - theirs).total_seconds()) / 60)
         which = "ahead of" if now > theirs else "behind"
         return Finding("clock", "broken", f"{now:%Y-%m-%d %H:%M} UTC, {by:,} min {which} the provider's", cure)
     newest = max(_RELEASED, _newest_entry(job) or _RELEASED)
     if now < newest - _MOST_SKEW:
-        says = f"{now:%Y-%m-%d %H:%M} UTC, and this job has an entry of {newest:%Y-%m-%d %H:%M}"
+        says = f"{now:%Y-%m-%d %H:%M} UTC, but this job's ledger has an entry from {newest:%Y-%m-%d %H:%M}"
         return Finding("clock", "broken", says, cure)
-    agrees = ", as the provider's" if theirs is not None else ""
+    agrees = ", same as the provider's" if theirs is not None else ""
     return Finding("clock", "ok", f"{now:%Y-%m-%d %H:%M} UTC{agrees}")
 
 

@@ -52,7 +52,7 @@ def _worst_first(findings: Sequence[Finding]) -> Iterable[Finding]:
 async def keys(job: Job) -> list[Finding]:
     """The credential of sessions, and each key that the manifest names; their names, never their values."""
     if job.rehearsal:
-        return [Finding("credential", "ok", "a rehearsal needs none")]
+        return [Finding("credential", "ok", "not needed for a rehearsal")]
     found = await credential(job, is_own=True, run_helper=False)
     return [found, *_keys(job, found)]
 
@@ -62,7 +62,7 @@ def _keys(job: Job, found: Finding) -> Iterator[Finding]:
         if name == VARIABLE["api_key"] and found.grade == "broken":
             continue  # said already
         if name in job.keys.missing(os.environ):
-            yield Finding("key", "broken", f"{name} is not set, and keys.required names it", f"export {name}=...")
+            yield Finding("key", "broken", f"{name} is required (keys.required) but not set", f"export {name}=...")
         elif name != VARIABLE["api_key"]:
             yield Finding("key", "ok", f"{name} is set")
     is_set = job.keys.set_in(os.environ)

@@ -1,4 +1,4 @@
-"""The groups that would run next, and why: of the ledger, or of the items when nothing was planned yet."""
+"""The groups that would run next, and why: of the ledger, or of the items when nothing is planned yet."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence

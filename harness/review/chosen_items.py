@@ -29,18 +29,20 @@ def done_items(db: sqlite3.Connection, state: Path, items: Iterable[str], phase:
     problems, taken = [], []
     names = phase_names(db)
     if phase and phase not in names.values():
-        raise UsageError([Problem("--phase", f"no phase is called {phase!r}", f"expected {_or(names.values())}")])
+        raise UsageError([Problem("--phase", f"unknown phase {phase!r}", f"expected {_or(names.values())}")])
     for item in dict.fromkeys(items):
         found = [each for each in acceptances(db, item) if phase in ("", names[each.batch.phase])]
         if len(found) == 1:
             taken += found
         elif found:
             where = _or([names[each.batch.phase] for each in found])
-            problems.append(Problem(repr(item), "is done in several phases", f"say --phase {where}"))
+            problems.append(Problem(repr(item), "is done in several phases", f"add --phase {where}"))
         else:
             problems.append(Problem(repr(item), *_not_done(db, state, item, phase)))
     if not problems and len({each.batch.phase for each in taken}) > 1:
-        problems = [Problem("reject", "these items are of several phases", "reject those of one phase at a time")]
+        problems = [
+            Problem("reject", "these items belong to several phases", "reject the items of one phase at a time")
+        ]
     if problems:
         raise UsageError(problems)
     return taken
@@ -58,5 +60,5 @@ def _not_done(db: sqlite3.Connection, state: Path, item: str, phase: str) -> tup
     states = list(dict.fromkeys(each.state for each in found if phase in ("", each.phase)))
     if phase:
         return f"is not done, it is {states[0]} in {phase}" if states else f"is not in {phase}", None
-    again = f"`{command_at(state, 'retry', item)}` gives it a new round" if "failed" in states else None
+    again = f"`{command_at(state, 'retry', item)}` retries it" if "failed" in states else None
     return f"is not done, it is {' and '.join(states)}", again

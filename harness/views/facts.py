@@ -122,11 +122,11 @@ def second_thoughts(db: sqlite3.Connection) -> list[tuple[datetime, str, str, st
 def _second_thought(event: e.ItemWithdrawn | e.ItemEdited | e.ItemReopened | e.ItemAccepted) -> str:
     match event:
         case e.ItemEdited() | e.ItemReopened():
-            return f"has the row of today, by {event.who}; what was made of the old one does not count"
+            return f"uses its current row, set by {event.who}; output made from the old row no longer counts"
         case e.ItemWithdrawn():
             return f"withdrawn by {event.who}: {event.why} (attempt {event.attempt})"
         case e.ItemAccepted():
-            return f"accepted by later checks (attempt {event.attempt})"
+            return f"accepted by rejudge (attempt {event.attempt})"
 
 
 def upgrades(db: sqlite3.Connection) -> list[tuple[int, str, str, str]]:

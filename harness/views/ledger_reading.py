@@ -52,11 +52,11 @@ def not_planned(state: Path) -> Problem:
     """Nothing was launched or rehearsed here yet."""
     origin = origin_of(state)
     done = "rehearsed" if origin.rehearsal else "launched"
-    hint = f"`{command_at(state, 'launch')}` does it"
+    hint = f"run `{command_at(state, 'launch')}`"
     if rehearsal_beside(state) is not None:
-        hint += "; its rehearsal is meant with --rehearsal"
+        hint += "; for its rehearsal, add --rehearsal"
     if origin.instance is None and (names := instances_of(origin.manifest, rehearsal=origin.rehearsal)):
-        hint = f"an instance is meant with --as: {', '.join(names)}; {hint}"
+        hint = f"for an instance, add --as: {', '.join(names)}; {hint}"
     what = "this job" if origin.instance is None else f"its instance {origin.instance!r}"
     return Problem(origin.manifest.name, f"{what} has not been {done} yet", hint)
 

@@ -163,7 +163,7 @@ class LiveDisplay:
         if self._grace_ends is not None:
             yield stopping_line(len(status.current), (self._grace_ends - now).total_seconds())
         ends = status.estimated_completion
-        about = f"; done about {day_time(ends, now)}, in {in_words(ends - now)}" if ends else ""
+        about = f"; estimated completion {day_time(ends, now)}, in {in_words(ends - now)}" if ends else ""
         yield f"{status_text.usage_line(status)}{about}"
 
     def _row(self, current: Current, now: datetime) -> str:
@@ -177,7 +177,7 @@ def _doing(event: SessionEvent) -> str:
         case "tool":
             return text
         case "retrying":
-            return f"the provider is asked again {text}".rstrip()
+            return f"retrying the provider {text}".rstrip()
         case "limit":
             return f"limit: {text}"
         case "output":

@@ -17,16 +17,16 @@ def pilot_lines(judged: PilotJudged) -> list[str]:
 def _lines(judged: PilotJudged) -> Iterator[str]:
     yield f"The pilot accepted {judged.accepted} of {judged.of}."
     if judged.is_good and judged.rehearsal:
-        yield "It was played: what the job will cost and how long it takes, only the pilot of a launch can say."
+        yield "This was a rehearsal; only the pilot of a launch can estimate cost and time."
     elif judged.is_good:
-        yield f"The whole job will cost {_money(judged)}; the rest takes {_time(judged)}."
+        yield f"Estimated cost of the whole job: {_money(judged)}; time for the rest: {_time(judged)}."
         if judged.plan_share is not None:
             yield f"The rest would use about {judged.plan_share:.0%} of the plan's window."
         if judged.unknown:
             yield f"Not known yet: {', '.join(judged.unknown)}."
-        yield from _what_stops_it(judged) or ["You can go to bed."]
+        yield from _what_stops_it(judged) or ["No bound is expected to stop the job."]
     else:
-        yield "Mend that first: the report gives the reasons; the same command then runs the rest."
+        yield "Fix this first (the report lists the reasons), then run the same command for the rest."
 
 
 def _what_stops_it(judged: PilotJudged) -> list[str]:
@@ -40,8 +40,8 @@ def _what_stops_it(judged: PilotJudged) -> list[str]:
         at, left = from_text(judged.deadline).astimezone(), _of(judged, judged.left_low, judged.left_high)
         may, is_about = ("will", "about ") if judged.left_low else ("may", "")
         lines.append(
-            f"It {may} not be ready by the deadline, {at:%a %d %b %H:%M}: {is_about}{left} {may} be left, "
-            "and the same command goes on."
+            f"It {may} not be ready by the deadline, {at:%a %d %b %H:%M}: {is_about}{left} {may} be left; "
+            "the same command continues."
         )
     return lines
 

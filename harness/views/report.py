@@ -67,7 +67,7 @@ class Written:
 def write_report(state: Path, folder: Path, asked: Asked, now: datetime) -> Written:
     """Write report.md, items.csv, attempts.csv, failures.csv, costs.csv and report.xlsx into `folder`, which is there.
 
-    One view of the ledger for all of them. UsageError when nothing was planned yet.
+    One view of the ledger for all of them. UsageError when nothing is planned yet.
     """
     held = is_held(JobHome(state).lock)
     with reading(state) as db:
@@ -89,15 +89,15 @@ def headline(status: Status) -> str:
     """One honest sentence: what is done, what is not, and whether the job is over."""
     over = {
         "finished": "The job is finished",
-        "stopped": "The job is not finished: it was stopped and can go on",
+        "stopped": "The job is not finished: it was stopped and can continue",
         "new": "The job has not been run yet",
-    }.get(status.state, f"The job is not finished: it is {status.state} now")
+    }.get(status.state, f"The job is not finished: it is {status.state}")
     return f"{over}. {counts_line(status)}."
 
 
 def _summary(status: Status, asked: Asked, now: datetime) -> Iterator[tuple[str, Cell]]:
     if status.rehearsal:
-        yield "rehearsal", "everything in this file comes from a rehearsal: no model was asked"
+        yield "rehearsal", "everything in this file comes from a rehearsal; no model was called"
     yield "job", clean(status.job)
     yield "report of", date_time(now)
     yield "headline", headline(status)
@@ -116,34 +116,34 @@ def _markdown(db: sqlite3.Connection, status: Status, asked: Asked, now: datetim
     yield f"# {mark(status.job)}{': rehearsal' if status.rehearsal else ''}"
     yield ""
     if status.rehearsal:
-        yield "**Rehearsal.** No model was asked; every record, cost and figure below is played, not real."
+        yield "**Rehearsal.** No model was called; every record, cost and figure below is simulated."
         yield ""
     yield f"**{mark(headline(status))}** Report of {date_time(now)}."
     yield ""
     if (said := facts.pilot(db)) is not None and status.head is not None:
-        yield f"What the pilot said: {mark(' '.join(pilot_lines(said)))}"
-        yield f"What came: {money(status.head.spent_microusd)} so far, {mark(counts_line(status))}."
+        yield f"Pilot: {mark(' '.join(pilot_lines(said)))}"
+        yield f"So far: {money(status.head.spent_microusd)}, {mark(counts_line(status))}."
         yield ""
     if asked.unchecked:
         names = ", ".join(map(mark, asked.unchecked))
-        yield f"**unchecked**: no check is named for {names}; done means there only that a record came back in form."
+        yield f"**unchecked**: {names} has no check; there, done means only that a well-formed record came back."
         yield ""
     changes = facts.unauthorized_changes(db)
     yield from _section("Unauthorized changes", _table(("attempt", "what changed"), changes))
-    yield from _section("What was asked", _table(("", ""), asked.lines))
+    yield from _section("Configuration", _table(("", ""), asked.lines))
     yield from _section("Counts", _counts(status))
     yield from _section("Failed", _failed(status))
-    yield from _section("Blocked", _table(("phase", "item", "because"), _blocked(db)))
+    yield from _section("Blocked", _table(("phase", "item", "reason"), _blocked(db)))
     yield from _section("Selected", _table(("phase", "selected", "of", "categories"), facts.selections(db)))
-    yield from _section("Skipped", _table(("phase", "items", "why"), _skipped(db)))
+    yield from _section("Skipped", _table(("phase", "items", "reason"), _skipped(db)))
     yield from _section("Merged", _merged(db))
-    yield from _section("Taken over", _taken_over(db, status, now))
+    yield from _section("Reused", _taken_over(db, status, now))
     yield from _section("Usage", _usage(db, status))
     yield from _section("Runs", _runs(db, status))
     yield from _section("Holds", _holds(db))
-    yield from _section("Second thoughts", _second_thoughts(db))
-    yield from _section("Joined late", _joined_late(db))
-    yield from _section("The job has changed on the way", _changed(db))
+    yield from _section("Review", _second_thoughts(db))
+    yield from _section("Out of order", _joined_late(db))
+    yield from _section("Changes to the job", _changed(db))
     yield from _section("Upgrades", _upgrades(db))
     yield from _section("Notes", _table(("attempt", "note"), facts.noted(db)))
 
@@ -171,7 +171,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator
         yield f"| {' | '.join(mark('' if cell is None else str(cell)) for cell in row)} |"
     if len(rows) > _MOST_ROWS:
         yield ""
-        yield f"and {len(rows) - _MOST_ROWS:,} more: the CSV files have them all"
+        yield f"and {len(rows) - _MOST_ROWS:,} more: the CSV files list all"
 
 
 def _taken_over(db: sqlite3.Connection, status: Status, now: datetime) -> Iterator[str]:
@@ -261,7 +261,7 @@ def _overspent(db: sqlite3.Connection, spent: int) -> Iterator[str]:
             f"session {each.attempt} cost {money(each.charged)}, more than its reservation of {money(each.reserved)}"
             for each in money_queries.beyond_reservation(db, _MOST_DEAR)
         ]
-        yield f"- **spent {money(spent)} of {money(budget)}**: {'; '.join(dear) or 'the budget was lowered since'}"
+        yield f"- **spent {money(spent)} of {money(budget)}**: {'; '.join(dear) or 'the budget was lowered later'}"
 
 
 def _runs(db: sqlite3.Connection, status: Status) -> Iterator[str]:
@@ -276,7 +276,7 @@ def _runs(db: sqlite3.Connection, status: Status) -> Iterator[str]:
         budget = money(began.budget_microusd) if began.budget_microusd is not None else "none"
         started = f"{date_time(run.started_at)} on {began.host}"
         rows.append((run.number, started, ended, began.parallel, budget, began.sandbox, began.credential))
-    return _table(("run", "started", "ended", "at once", "budget", "sandbox", "credential"), rows)
+    return _table(("run", "started", "ended", "parallel", "budget", "sandbox", "credential"), rows)
 
 
 def _holds(db: sqlite3.Connection) -> Iterator[str]:
@@ -299,18 +299,18 @@ def _joined_late(db: sqlite3.Connection) -> Iterator[str]:
 
 def _upgrades(db: sqlite3.Connection) -> Iterator[str]:
     if found := facts.upgrades(db):
-        yield "Records that were accepted before stay as they are."
+        yield "Records accepted earlier are unchanged."
         yield ""
-        yield from _table(("run", "version", "before", "derived from the manifest in another way"), found)
+        yield from _table(("run", "version", "previous version", "derived differently from the manifest"), found)
 
 
 def _changed(db: sqlite3.Connection) -> Iterator[str]:
     rows = [(date_time(each.at), "; ".join(each.differences)) for each in facts.kept(db)]
     if not rows:
         return
-    yield from _table(("kept on", "what had changed"), rows)
+    yield from _table(("when", "change"), rows)
     yield ""
     sources = fingerprints_of_accepted(db)
     yield from _table(
-        ("from attempt", "items accepted with the job as it was then"), [(s.first, s.items) for s in sources]
+        ("from attempt", "items accepted under that version of the job"), [(s.first, s.items) for s in sources]
     )

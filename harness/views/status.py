@@ -130,7 +130,7 @@ def new(job: str, *, rehearsal: bool, instance: str | None = None) -> Status:
 
 
 def read_status(state: Path, now: datetime) -> Status:
-    """UsageError when nothing was planned yet: say `new` then."""
+    """UsageError when nothing is planned yet: say `new` then."""
     is_held = lock.is_held(JobHome(state).lock)
     with reading(state) as db:
         waited_for = what_is_waited_for(state, now) if is_held else None

@@ -27,13 +27,13 @@ def lines(
     if len(status.phases) > 1:
         yield from _phase_table(status)
     if status.reopened and status.head is not None:
-        yield f"Reopened by a person, not tried since: {counted(status.reopened, 'item')}"
+        yield f"Reopened, not retried yet: {counted(status.reopened, 'item')}"
     yield from _running(status, now)
     yield from _gate(status, now, manifest)
     yield from _usage(status, now)
     noun = clean(status.phases[0].noun) if len(status.phases) == 1 else "item"
     for name, number in status.taken_over:
-        yield f"{counted(number, noun)} taken over from {clean(name)}, free"
+        yield f"{counted(number, noun)} reused from {clean(name)}, at no cost"
     yield from _failed(status)
     yield from _results(status, manifest)
     yield from _last_run(status, now)
@@ -59,7 +59,7 @@ def _has_more_to_do(status: Status) -> bool:
 def counts_line(status: Status) -> str:
     """`12 of 24 schools done, 1 failed, 3 running, 8 pending`."""
     if status.head is None:
-        return "nothing was planned yet"
+        return "nothing is planned yet"
     done = f"{status.counts.done:,} of {counted(status.counts.total, clean(status.head.noun))} done"
     return ", ".join([done, *_others(status.counts)])
 
@@ -84,7 +84,7 @@ def _running(status: Status, now: datetime) -> Iterator[str]:
         yield "Running:"
     elif status.state == "running" and status.counts.pending and not _is_stopping(status):
         yield ""
-        yield "No session runs at this moment: one is about to start"
+        yield "No session is running; one is about to start"
     for current in status.current[:_MOST_RUNNING]:
         yield f"  {current.batch}  {in_words(now - current.started_at)}, attempt {current.attempt}"
     if len(status.current) > _MOST_RUNNING:
@@ -98,10 +98,10 @@ def _gate(status: Status, now: datetime, manifest: str) -> Iterator[str]:
         at_once = about(status, manifest, "cancel", "--now")
         yield _stopping(status.head.stopping_until, now, at_once)
     if status.head is not None and status.head.paused and status.state != "finished":
-        yield f"Paused: nothing new starts until `{again}`"
+        yield f"Paused: no new sessions until `{again}`"
     if status.hold is not None:
         until, why = status.hold
-        then = "then it goes on by itself" if is_alive else "no start before that"
+        then = "then it continues automatically" if is_alive else "no session starts before then"
         yield f"Hold ({clean(text_of(why))}): until {day_time(until, now)}, in {in_words(until - now)}; {then}"
     if status.waiting_requests and not is_alive:
         waits = "waits" if status.waiting_requests == 1 else "wait"
@@ -116,9 +116,9 @@ def _is_stopping(status: Status) -> bool:
 
 def _stopping(until: datetime, now: datetime, at_once: NextCommand) -> str:
     if until <= now:
-        return "Stopping: nothing new starts, running sessions are being ended"
+        return "Stopping: no new sessions; running sessions are being terminated"
     left = in_words(until - now)
-    return f"Stopping: nothing new starts; running sessions are ended in {left} at the latest, `{at_once}` does it now"
+    return f"Stopping: no new sessions; running sessions are terminated in {left} at the latest (`{at_once}`: now)"
 
 
 def _usage(status: Status, now: datetime) -> Iterator[str]:
@@ -128,7 +128,7 @@ def _usage(status: Status, now: datetime) -> Iterator[str]:
     yield usage_line(status)
     if status.estimated_completion is not None:
         left = in_words(status.estimated_completion - now)
-        yield f"At this pace: done about {day_time(status.estimated_completion, now)}, in {left}"
+        yield f"Estimated completion: {day_time(status.estimated_completion, now)}, in {left}"
 
 
 def usage_line(status: Status) -> str:
@@ -164,16 +164,16 @@ def _results(status: Status, manifest: str) -> Iterator[str]:
         yield f"Results{of}: {clean(result.target)}, {counted(result.records, 'record')}"
         if not result.is_current and not is_alive:
             count = f"{result.behind:,} accepted" if result.behind else f"{result.ahead:,} withdrawn"
-            yield f"  not up to date, {count} since it was written: `{report}` writes it"
+            yield f"  out of date: {count} since it was written; `{report}` updates it"
     for book in status.workbooks:
         yield f"Workbook: {clean(book.target)}, {counted(book.rows, 'row')}"
         if book.trouble is not None:
             hint = f"{book.trouble.hint}, then " if book.trouble.hint else ""
             yield clean(f"  not written: {book.trouble.where}: {book.trouble.message}; {hint}`{report}` writes it")
         elif book.behind and not is_alive:
-            yield f"  not up to date, {counted(book.behind, 'change')} since it was written: `{report}` writes it"
+            yield f"  out of date: {counted(book.behind, 'change')} since it was written; `{report}` updates it"
     if status.edited:
-        yield f"batch_progress.json was changed by hand, which changes nothing; the changed copy is {status.edited[-1]}"
+        yield f"batch_progress.json was edited; edits have no effect; the edited copy is {status.edited[-1]}"
 
 
 def _last_run(status: Status, now: datetime) -> Iterator[str]:
@@ -187,7 +187,7 @@ def _last_run(status: Status, now: datetime) -> Iterator[str]:
         when = day_time(head.run_ended_at, now)
         had_nothing_left = head.run_message is not None and head.run_message.kind == "nothing_left"
         has_come_back = _has_more_to_do(status) and had_nothing_left
-        waits = f"nothing left to do then; {counted(status.counts.pending, clean(head.noun))} to do again since"
+        waits = f"nothing left to do then; {counted(status.counts.pending, clean(head.noun))} reopened since"
         why = waits if has_come_back else clean(text_of(head.run_message) if head.run_message else "")
         yield f"Run {head.run} ended {when} with exit code {head.run_exit_code}: {why}"
 

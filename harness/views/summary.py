@@ -37,7 +37,7 @@ class Summary:
 
 
 def summary(state: Path, asked: Asked, now: datetime) -> Summary:
-    """Of the job so far. UsageError when nothing was planned yet."""
+    """Of the job so far. UsageError when nothing is planned yet."""
     held = is_held(JobHome(state).lock)
     with reading(state) as db:
         status = status_of(db, now, is_held=held)

@@ -84,7 +84,7 @@ class Ticker:
 def _ticks(db: sqlite3.Connection, after: int, bounds: Bounds | None, state: Path) -> Iterator[Tick]:
     words, resumed_by = Words(db), ""
     yield from _taken_over(db, after)
-    until_resumed = f"nothing new starts until `{clean(str(command_at(state, 'resume')))}`"
+    until_resumed = f"no new sessions until `{clean(str(command_at(state, 'resume')))}`"
     for entry in entries_of(db, *_KINDS, after=after):
         if isinstance(entry.event, r.HoldLifted) and entry.event.who == resumed_by:
             continue  # `resume` lifts whatever there is, and has been told already
@@ -102,7 +102,7 @@ def _taken_over(db: sqlite3.Connection, after: int) -> Iterator[Tick]:
     """`24 words taken over from job@a`: what `reuse` has brought, a line for each job that it came from."""
     for each in taken_over(db, after):
         number = counted(each.items, clean(each.noun))
-        yield Tick(f"{clock_time(each.last_at)}  {number} taken over from {clean(each.source)}", starts=False)
+        yield Tick(f"{clock_time(each.last_at)}  {number} reused from {clean(each.source)}", starts=False)
 
 
 def _text(db: sqlite3.Connection, words: Words, entry: Entry, bounds: Bounds | None) -> str:
@@ -137,8 +137,8 @@ def _was_paused(db: sqlite3.Connection, seq: int) -> bool:
 
 
 def _end_line(deadline: Deadline, began: datetime) -> str:
-    """`this run ends tomorrow at 04:28, its deadline, whatever is left then`."""
-    return f"this run ends {at_moment(deadline.moment(began), began)}, its deadline, whatever is left then"
+    """`deadline: this run ends tomorrow at 04:28`."""
+    return f"deadline: this run ends {at_moment(deadline.moment(began), began)}"
 
 
 def _start_line(started: AttemptView, *, leads: bool) -> str:
@@ -173,7 +173,7 @@ def _stopping(asked: r.CancelAsked, sessions: int) -> str:
 def stopping_line(sessions: int, grace_s: float) -> str:
     """`stopping: 2 sessions have 30s of grace left; Ctrl-C again ends them now`."""
     if not sessions:
-        return "stopping: nothing new starts"
+        return "stopping: no new sessions"
     left, who = in_words(timedelta(seconds=max(0.0, grace_s))), counted(sessions, "session")
     has, them = ("has", "it") if sessions == 1 else ("have", "them")
     return f"stopping: {who} {has} {left} of grace left; Ctrl-C again ends {them} now"

@@ -39,7 +39,7 @@ class Timeline:
         self._seq = 0
 
     def new_lines(self) -> Iterator[str]:
-        """A line for each entry since the last call, oldest first. UsageError when nothing was planned yet."""
+        """A line for each entry since the last call, oldest first. UsageError when nothing is planned yet."""
         while found := self._read():
             self._seq = found[-1][0].seq
             for entry, line in found:
@@ -98,9 +98,9 @@ class Words:
                 took = "" if duration_s is None else f" after {in_words(timedelta(seconds=duration_s))}"
                 return f"attempt {event.attempt} ended {_ENDED[event.outcome]}{took}{fault}"
             case e.UsageSettled() if not event.known and not event.charged_microusd:  # nothing was reserved
-                return f"attempt {event.attempt} did not tell its cost"
+                return f"attempt {event.attempt} reported no cost"
             case e.UsageSettled():
-                known = "" if event.known else " (cost not told: the whole reservation is charged)"
+                known = "" if event.known else " (not reported: charged at its reservation)"
                 if event.told_microusd is not None and event.charged_microusd > event.told_microusd:
                     known = f" ({money(event.told_microusd)} reported; interrupted responses are billed too)"
                 return f"attempt {event.attempt} cost {money(event.charged_microusd)}{known}"
@@ -109,18 +109,18 @@ class Words:
     def _of_items(self, event: e.Event) -> str | None:
         match event:
             case e.ItemAccepted():
-                again = f" of attempt {event.attempt}, by later checks" if event.rejudged else ""
+                again = f" of attempt {event.attempt}, by rejudge" if event.rejudged else ""
                 if event.source:
-                    again = f" taken over from {event.source}, made {date_time(from_text(event.made_at))}"
+                    again = f" reused from {event.source}, produced {date_time(from_text(event.made_at))}"
                 return f"{self._item(event.phase, event.item)} accepted: {counted(event.records, 'record')}{again}"
             case e.ItemStruck():
-                return f"{self._item(event.phase, event.item)} gets a strike: {_reasons(event)}"
+                return f"{self._item(event.phase, event.item)} struck: {_reasons(event)}"
             case e.ItemReturned():
-                return f"{self._item(event.phase, event.item)} goes back without a strike: {_reasons(event)}"
+                return f"{self._item(event.phase, event.item)} queued again without a strike: {_reasons(event)}"
             case e.ItemFailed():
                 return f"{self._item(event.phase, event.item)} failed: {_reasons(event)}"
             case e.ItemEdited() | e.ItemReopened(kind="edited"):
-                return f"{self._item(event.phase, event.item)} has its row of today: {event.who}"
+                return f"{self._item(event.phase, event.item)} now uses its current row: set by {event.who}"
             case e.ItemReopened():
                 how = "" if event.kind == "retry" else f" ({event.kind})"
                 return f"{self._item(event.phase, event.item)} reopened by {event.who}{how}"
@@ -144,7 +144,7 @@ class Words:
     def _of_runs(self, event: e.Event) -> str | None:
         match event:
             case r.RunStarted():
-                awake = f"; this machine {event.awake}" if event.awake else ""
+                awake = f"; this host {event.awake}" if event.awake else ""
                 until = f", up to phase {event.until}" if event.until else ""
                 where = f"pid {event.pid} on {event.host}, {event.parallel} at once{until}, {event.sandbox}"
                 return f"run started: {where}{awake}"
@@ -163,14 +163,14 @@ class Words:
                 grace = f", with {event.grace_s:g} s of grace" if event.grace_s is not None else ""
                 return f"{stop_request(event)}{', at once' if event.now else grace}"
             case e.Merged():
-                aside = f"; it had been changed, and is kept as {event.set_aside}" if event.set_aside else ""
+                aside = f"; the changed version is kept as {event.set_aside}" if event.set_aside else ""
                 return f"merged {counted(event.records, 'record')} into {event.target}{aside}"
             case r.PilotStarted():
-                return f"pilot: batches {listed([str(number) for number in event.batches])} run ahead"
+                return f"pilot: batches {listed([str(number) for number in event.batches])} run first"
             case r.PilotJudged():
                 return "pilot: " + " ".join(pilot_lines(event))
             case e.JobExtended():
-                return f"{counted(event.items, 'new item')} planned behind the {event.behind:,} already there"
+                return f"{counted(event.items, 'new item')} appended after the {event.behind:,} existing ones"
             case e.SelectionMade():
                 said = selection_line(event.chosen, event.of, event.categories)
                 return f"{self._phases[event.phase]}: {said}" if len(self._phases) > 1 else said
@@ -193,7 +193,7 @@ class Words:
                 return f"{batch} queued again: {event.why}, {counted(event.tries, 'earlier try')}"
             case e.GroupsChosen():
                 chosen = "all groups" if event.groups is None else counted(len(event.groups), "group")
-                return f"this run looks at {chosen}"
+                return f"this run processes {chosen}"
             case _:
                 return of_another_kind(event)
 
@@ -206,8 +206,8 @@ class Words:
 
 _ENDED = {
     "succeeded": "with every item accepted",
-    "partial": "with items not accepted",
-    "failed": "with nothing usable",
+    "partial": "with some items not accepted",
+    "failed": "with no usable output",
     "no_strike": "without a strike",
     "stopped": "and stopped the run",
 }

@@ -19,10 +19,10 @@ _MOST_WROTE = 600
 _MOST_RECORDS = 10
 _SAID = {
     "accepted": "accepted",
-    "struck": "rejected, a strike",
+    "struck": "rejected, strike",
     "returned": "rejected, no strike",
     "failed": "failed",
-    "again": "nothing was concluded, no strike",
+    "again": "inconclusive, no strike",
 }
 
 
@@ -56,19 +56,19 @@ def _attempt(told: Told, story: History) -> Iterator[str]:
     view = told.attempt
     yield f"  attempt {view.id}, {view.batch}, {date_time(view.started_at)}{_took(view)}"
     if view.ended_at is None:
-        yield "    has not ended"
+        yield "    still running"
     if told.verdict is not None:
         yield f"    {_verdict(told.verdict)}"
     if told.wrote is not None:
-        yield f"    what it wrote: {shorten(told.wrote, _MOST_WROTE)}"
+        yield f"    output: {shorten(told.wrote, _MOST_WROTE)}"
     if view.fault is not None:
-        yield f"    {clean(view.fault)}, to blame: {view.blame}: {clean(view.detail)}"
+        yield f"    {clean(view.fault)}, blame: {view.blame}: {clean(view.detail)}"
     yield f"    {clean(view.model or view.backend)}, session {clean(view.session_id or 'unknown')}"
     yield f"    prompt {view.prompt_sha[:16]}{_cost(view)}"
     for note in view.notes:
         yield f"    note: {clean(text_of(note))}"
     if view.invented:
-        yield f"    ids nobody asked for: {clean(', '.join(view.invented))}"
+        yield f"    unexpected ids: {clean(', '.join(view.invented))}"
     for name, sha, size in view.outputs:
         yield f"    wrote {clean(name)}, {size:,} bytes, artifact {sha[:16]}"
     yield f"    {clean(str(story.state / view.folder))}"
@@ -83,9 +83,9 @@ def _cost(view: AttemptView) -> str:
         return f", {money(view.reserved_microusd)} reserved" if view.reserved_microusd else ""
     cost = money(view.charged_microusd)
     if not view.cost_known:
-        cost = f"{cost} (not told: its whole reservation was charged)" if view.charged_microusd else "cost not told"
-    tokens = f"{view.input_tokens + view.cache_read_tokens + view.cache_write_tokens:,} tokens in"
-    return f", {cost}, {tokens}, {view.output_tokens:,} out"
+        cost = f"{cost} (not reported: charged at its reservation)" if view.charged_microusd else "cost not reported"
+    tokens = f"{view.input_tokens + view.cache_read_tokens + view.cache_write_tokens:,} input tokens"
+    return f", {cost}, {tokens}, {view.output_tokens:,} output tokens"
 
 
 def _verdict(verdict: Verdict) -> str:
@@ -99,11 +99,11 @@ def _records(chapter: Chapter, story: History) -> Iterator[str]:
         yield f"  {counted(len(each.kept.records), 'record')} of attempt {each.kept.attempt} {told}"
         yield from _lying(each.kept, command_at(story.state, "why", chapter.item, "--json"))
     if chapter.kept is not None:
-        rejudged = ", rejected then, accepted by later checks" if chapter.kept.rejudged else ""
+        rejudged = ", rejected then, accepted by rejudge" if chapter.kept.rejudged else ""
         records = counted(len(chapter.kept.records), "record")
         if chapter.kept.source:
             made = f"attempt {chapter.kept.attempt} there, {date_time(from_text(chapter.kept.made_at))}"
-            yield f"  {records} taken over from {clean(chapter.kept.source)} ({made}), judged by the checks of today"
+            yield f"  {records} reused from {clean(chapter.kept.source)} ({made}), checked by the current checks"
         else:
             yield f"  {records} accepted from attempt {chapter.kept.attempt}{rejudged}"
         yield from _lying(chapter.kept, command_at(story.state, "show", chapter.item))
@@ -117,4 +117,4 @@ def _lying(kept: Kept, all_of_it: NextCommand) -> Iterator[str]:
     yield from (f"    {text}" for text in seen)
     if seen != whole:
         more = f"and {len(whole) - len(seen):,} more; " if len(seen) < len(whole) else ""
-        yield f"    {more}whole with `{clean(str(all_of_it))}`"
+        yield f"    {more}all: `{clean(str(all_of_it))}`"

@@ -177,7 +177,7 @@ def test_an_item_on_which_a_program_raises_fails_alone_and_all_others_are_done(s
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        ("", "what they write into usage.json is charged; no budget is set"),
+        ("", "their usage.json is charged; no budget is set"),
         ("budget: $2\n", "is charged; nothing starts beyond $2.00, the budget"),
         ("budget: $2\nbudget_per_session: $0.10\n", "nothing starts beyond $2.00, the budget, each reserves $0.10"),
     ],

@@ -53,7 +53,7 @@ def test_added_items_are_refused_with_what_to_type_and_then_planned_behind_the_o
     assert [g["batch"] for g in desk.types("plan", "--add", "--json").json()["groups"]] == ["2", "3"]
     added = desk.types("launch", "--add")
     assert added.code == 0
-    assert "3 new items planned behind the 2 already there" in added.err
+    assert "3 new items appended after the 2 existing ones" in added.err
     assert merged(desk) == ["1", "2", "3", "4", "5"]
     assert sessions(desk) == 3
     assert "3 more items were planned" in desk.types("report").out
@@ -77,7 +77,7 @@ def test_to_add_items_can_be_rehearsed(desk: "Desk") -> None:
     assert desk.types("rehearse").code == 0
     add(desk, "2")
     added = desk.types("rehearse", "--add")
-    assert added.code == 0 and "1 new item planned behind the 1 already there" in added.err, added.err
+    assert added.code == 0 and "1 new item appended after the 1 existing ones" in added.err, added.err
     assert desk.types("status", "--rehearsal", "--json").json()["usage"]["sessions"] == 2
 
 

@@ -153,9 +153,9 @@ def test_the_report_says_who_composed_the_plan_and_what_was_rejected(desk: Desk)
     for composed, said in (
         (
             rejected,
-            "composed by rules, for the model's answers were rejected: 1. lead_1 twice; 2. no lead_9; they cost",
+            "composed by rules because the model's answers were rejected: 1. lead_1 twice; 2. no lead_9; they cost",
         ),
-        ({"by": "model", "cost_usd": "much"}, "plan.json, composed by a model for an unknown sum"),
+        ({"by": "model", "cost_usd": "much"}, "plan.json, composed by a model for an unknown amount"),
         ("mine", "plan.json"),
     ):
         (desk.folder / "plan.json").write_text(json.dumps(value | {"composed": composed}))

@@ -51,7 +51,7 @@ def test_a_run_stops_at_a_phase_and_a_later_one_goes_on(desk: "Desk") -> None:
 def test_batches_are_run_looked_at_and_retried_by_their_planned_ids(desk: "Desk") -> None:
     _job(desk)
     assert "there is no batch 3" in desk.types("launch", "--batch", "3").err
-    assert "and so does --batch" in desk.types("launch", "--batch", "1", "--first", "1").err
+    assert "cannot be combined with --batch" in desk.types("launch", "--batch", "1", "--first", "1").err
     first = desk.types("launch", "--batch", "2")
     assert first.code == 0 and "3 left for another run (--first, --only, --batch)" in first.out
     assert [record["id"] for record in merged(desk.folder, "letters")] == ["d", "e"]
@@ -69,7 +69,7 @@ def test_batches_are_run_looked_at_and_retried_by_their_planned_ids(desk: "Desk"
     assert lines[3] == "letter" and lines[4].startswith("  1.1  pending  1 item")
     assert lines[5].startswith("  1.2  done     1 item, 1 attempt")
 
-    assert "nothing of that has failed" in desk.types("retry", "--batch", "2").err
+    assert "no item in that batch has failed" in desk.types("retry", "--batch", "2").err
     assert "its parts are 1.1, 1.2" in desk.types("retry", "--batch", "1.9").err
     rows = (desk.folder / "items.jsonl").read_text().replace('"bad"', '"good"')
     (desk.folder / "items.jsonl").write_text(rows)

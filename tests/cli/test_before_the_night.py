@@ -102,10 +102,10 @@ def test_made_items_are_seen_as_their_rows_make_them(desk: "Desk") -> None:
 
 def test_every_phase_calls_its_items_by_their_noun(desk: "Desk") -> None:
     two_phases(desk, "{{ item.id }}", more=", items: {rows: '.parts[]'}", first="schema: record.json")
-    assert "rate from read, makes its own items; " in desk.types("check", "--only", "plan").out
+    assert "rate from read, derives its own items; " in desk.types("check", "--only", "plan").out
     assert "1 lead: 1 (not tried yet)" in desk.types("plan").out
     two_phases(desk, "{{ item.id }}", more=", items: {rows: '.parts[]', noun: part}", first="schema: record.json")
-    assert "rate from read, makes its own items, each one part; " in desk.types("check", "--only", "plan").out
+    assert "rate from read, derives its own items, each a part; " in desk.types("check", "--only", "plan").out
 
 
 def test_a_serial_phase_is_tried_without_and_with_its_own_records(desk: "Desk") -> None:
@@ -132,7 +132,7 @@ def test_the_prompt_of_a_later_phase_is_shown_with_made_up_records(desk: "Desk")
     said = desk.types("plan", "--prompt", "--phase", "rate")
     assert said.code == 0
     assert "Rate this: rehearsal summary" in said.out
-    assert "made up" in said.err
+    assert "synthetic" in said.err
     unknown = desk.types("plan", "--prompt", "--phase", "rat")
     assert unknown.code == 2
     assert "did you mean 'rate'?" in unknown.err
@@ -167,7 +167,7 @@ def test_check_refuses_what_launch_would_and_plan_says_so(desk: "Desk") -> None:
     assert "2 numbers from items.jsonl" in said.out
     planned = desk.types("plan")
     assert planned.code == 0
-    assert "a launch would be refused: the job has changed since it was planned" in planned.err
+    assert "`launch` would refuse: the job has changed since it was planned" in planned.err
     assert "1 number: 2" in planned.out
     assert desk.types("rehearse").code == 0
     (desk.folder / "items.jsonl").write_text('{"id": "1", "how": "good", "x": 3}\n')
@@ -209,7 +209,7 @@ def test_H4_plan_prints_the_very_mounts_that_a_session_finds(desk: "Desk") -> No
     found = {path for path in record["mounts"] if path != "/" and not path.startswith(("/dev/", "/proc/"))}
     assert found == {mount["path"] for mount in mounts if mount["kind"] != "link"} - {"/dev/shm"}
     (desk.folder / "job.yaml").write_text((desk.folder / "job.yaml").read_text() + "sandbox: guardian\n")
-    assert "there are no mounts: sessions see what you see" in desk.types("plan", "--mounts").out
+    assert "no mounts: sessions see what you see" in desk.types("plan", "--mounts").out
 
 
 def test_check_tells_what_is_wrong_with_manifest_items_and_bounds_in_one_go(desk: "Desk") -> None:

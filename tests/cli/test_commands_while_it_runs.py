@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 def test_with_nothing_running_cancel_says_so_and_pause_waits(desk: "Desk") -> None:
     desk.job({"1": "good"})
-    assert "nothing runs" in desk.types("cancel").err
+    assert "the job is not running" in desk.types("cancel").err
     desk.types("launch")
-    assert "nothing runs" in desk.types("cancel").err
+    assert "the job is not running" in desk.types("cancel").err
     assert "nothing is paused or held" in desk.types("resume").err
     assert "pause is queued for the next `harness launch`" in desk.types("pause").err
     assert "the pause queued for the next launch was withdrawn" in desk.types("resume").err
@@ -36,7 +36,7 @@ def test_a_paused_job_that_was_cancelled_needs_both_commands(desk: "Desk", waiti
     assert desk.types("cancel", "--now").code == 0
     running.wait(timeout=60)
     assert "Next: `harness resume`, then `harness launch`" in desk.types("status").out
-    assert "nothing runs at the moment" in desk.types("watch").err
+    assert "the job is not running" in desk.types("watch").err
 
 
 def test_pause_retry_and_why_work_from_another_terminal_while_it_runs(desk: "Desk", waiting_run: "Start") -> None:
@@ -46,8 +46,8 @@ def test_pause_retry_and_why_work_from_another_terminal_while_it_runs(desk: "Des
     paused = desk.types("pause")
     assert "paused: running sessions finish" in paused.err
     assert desk.types("status", "--json").json()["state"] == "paused"
-    assert "has not ended" in desk.types("why", "1").out
-    assert "nothing has failed" in desk.types("retry", "--failed").err
+    assert "still running" in desk.types("why", "1").out
+    assert "no item has failed" in desk.types("retry", "--failed").err
     assert "resumed" in desk.types("resume").err
     assert desk.types("status", "--json").json()["state"] == "running"
     held = desk.types("launch")
@@ -167,15 +167,15 @@ def test_log_follows_what_happens(desk: "Desk", waiting_run: "Start") -> None:
 def test_who_forgets_rehearsal_is_told(desk: "Desk", waiting_run: "Start") -> None:
     desk.job({"1": "wait"})
     running = waiting_run(("rehearse",))
-    assert "it was rehearsed: `harness status --rehearsal`" in desk.types("status").err
+    assert "a rehearsal exists: `harness status --rehearsal`" in desk.types("status").err
     assert "its rehearsal is running: `harness cancel --rehearsal`" in desk.types("cancel").err
     assert "its rehearsal is running: `harness watch --rehearsal`" in desk.types("watch").err
     why = desk.types("why", "1")
-    assert "hint: `harness launch` does it; its rehearsal is meant with --rehearsal" in why.err
+    assert "hint: run `harness launch`; for its rehearsal, add --rehearsal" in why.err
     held = desk.types("rehearse")
     assert held.code == 5
     assert "`harness status --rehearsal` shows what it does, `harness cancel --rehearsal` ends it" in held.err
     assert desk.types("pause", "--rehearsal").code == 0
-    assert "Paused: nothing new starts until `harness resume --rehearsal`" in desk.types("status", "--rehearsal").out
+    assert "Paused: no new sessions until `harness resume --rehearsal`" in desk.types("status", "--rehearsal").out
     assert desk.types("cancel", "--rehearsal", "--now").code == 0
     assert running.wait(timeout=60) in (3, 130)

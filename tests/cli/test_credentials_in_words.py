@@ -49,7 +49,7 @@ def test_doctor_runs_the_helper_when_asked_and_tells_what_came_of_it(desk: "Desk
     (desk.folder / "key.sh").write_text("#!/bin/sh\nexit 3\n")
     (desk.folder / "key.sh").chmod(0o755)
     (desk.folder / "job.yaml").write_text(MANIFEST + "helper: {command: [./key.sh]}\n")
-    assert "credential  what key.sh prints (api_key); not run" in desk.types("doctor").out
+    assert "credential  what key.sh prints (api_key); not tested" in desk.types("doctor").out
     said = desk.types("doctor", "--helper")
     assert said.code == 4
     assert "the helper ended with exit code 3" in said.out

@@ -64,8 +64,8 @@ def test_a_dry_run_selects_estimates_and_tries_the_checks_and_leaves_the_folder_
             provider.accept()
     assert said.code == 0, said.err
     assert "select    3 of 4 selected; skipped: 1 not among the top" in said.out
-    assert "checks    main: 1 of 3 made-up records refused, which a real one may not be: too good" in said.out
-    assert "estimate  3 sessions in main; $10.00 pay for 4 at $2.06 each" in said.out
+    assert "checks    main: 1 of 3 synthetic records rejected; real ones may pass: too good" in said.out
+    assert "estimate  3 sessions in main; $10.00 covers 4 at $2.06 each" in said.out
     assert "no session was started, nothing was written" in said.out
     assert digest(desk.folder) == before
 
@@ -88,7 +88,7 @@ def test_check_tries_the_checks_as_the_dry_run_does(desk: "Desk", monkeypatch: p
         (desk.folder / "job.yaml").write_text(text)
         said = desk.types("check", "--only", "plan")
         assert (said.code, "'list.txt'" in said.out, "Path(__file__).parent" in said.out) == (4, True, True), said.out
-        assert "1 line to mend (checks)" in said.err
+        assert "1 problem to fix (checks)" in said.err
         assert desk.types("check", "--only", "plan", "--json").json()["ready"] is False
     monkeypatch.delenv("HARNESS_TRUST")
     said = desk.types("check", "--only", "plan")
@@ -105,8 +105,11 @@ def test_samples_are_tried_and_made_up_records_say_nothing_where_a_scene_makes_t
     job["output"]["check"] = [{"python": "checks.py:strict"}]
     for rehearsal, told in (
         ({"records": "samples.json"}, "checks    main: 3 records of your samples passed"),
-        ({"scene": "checks.py"}, "says nothing of the scene's (no real text); `harness rehearse` plays it"),
-        ({}, "3 of 3 made-up records refused, which a real one may not be: no real text"),
+        (
+            {"scene": "checks.py"},
+            "says nothing about the scene's records (no real text); `harness rehearse` plays them",
+        ),
+        ({}, "3 of 3 synthetic records rejected; real ones may pass: no real text"),
     ):
         (desk.folder / "job.yaml").write_text(json.dumps(job | {"rehearsal": rehearsal}))
         said = desk.types("launch", "--dry-run")

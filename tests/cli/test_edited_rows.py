@@ -73,7 +73,7 @@ def test_launch_changed_makes_edited_items_again_and_no_others(desk: "Desk") -> 
     assert desk.types("launch").code == 1
     assert not broken_laws(desk.folder / ".harness/job")
     log = desk.types("log").out
-    assert "a has its row of today" in log
+    assert "a now uses its current row" in log
     assert "1 record of attempt 1: its row was edited" in log
 
 

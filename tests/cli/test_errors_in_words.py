@@ -157,7 +157,7 @@ def test_doctor_tries_everything_and_never_shows_a_secret(desk: "Desk", monkeypa
     assert set(found) >= {"harness", "manifest", "claude", "sqlite", "sandbox", "credential", "disk", "watching"}
     assert "Claude Code" in found["claude"]["says"]
     assert "WAL-reset" in found["sqlite"]["says"]
-    assert "none is needed" in found["credential"]["says"]
+    assert "not needed" in found["credential"]["says"]
     assert "secret" not in said.out
     assert not (desk.folder / ".harness").exists()
 
@@ -166,7 +166,7 @@ def test_doctor_without_a_manifest_examines_the_machine(desk: "Desk", monkeypatc
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-very-secret")
     said = desk.types("doctor")
     assert said.code == 0
-    assert "there is no job.yaml" in said.out
+    assert "job.yaml not found" in said.out
     assert "ANTHROPIC_API_KEY (an account billed by use)" in said.out
     assert "secret" not in said.out
     monkeypatch.delenv("ANTHROPIC_API_KEY")
@@ -202,7 +202,7 @@ def test_check_tells_bounds_money_and_phases(desk: "Desk") -> None:
     assert "at most 10 starts in 1m 00s, starts from 22:00 to 07:00 only, ends 8h 00m after its start" in said.out
     assert "at most 9 sessions" in said.out
     assert "one session reserves at most $1.56" in said.out
-    assert "at the worst $5.00, the budget" in said.out
+    assert "at most $5.00 in all, the budget" in said.out
 
 
 def test_a_reader_that_goes_away_is_no_error(desk: "Desk", tmp_path: Path) -> None:

@@ -68,8 +68,8 @@ def test_nothing_is_overwritten_and_then_nothing_is_written(desk: "Desk") -> Non
     _write(desk, {"prompts/task.md": "mine", "job.yaml": "mine too"})
     said = desk.types("init")
     assert said.code == 2
-    assert "job.yaml: is there already; nothing was written" in said.err
-    assert "prompts/task.md: is there already; nothing was written" in said.err
+    assert "job.yaml: already exists; nothing was written" in said.err
+    assert "prompts/task.md: already exists; nothing was written" in said.err
     assert (desk.folder / "job.yaml").read_text() == "mine too"
     assert not (desk.folder / "job.schema.json").exists()
 
@@ -91,7 +91,7 @@ def test_another_folder_is_made_when_it_is_missing(desk: "Desk") -> None:
     assert (desk.folder / "night/west/job.yaml").exists()
     assert "cd night/west" in said.err
     (desk.folder / "file").write_text("")
-    assert "is no folder" in desk.types("init", "file").err
+    assert "is neither a folder" in desk.types("init", "file").err
 
 
 def test_files_that_tell_nothing_apart_are_not_taken(desk: "Desk") -> None:
@@ -187,13 +187,13 @@ def test_all_that_was_seen_and_not_taken_is_named_with_what_to_write(desk: "Desk
     _write(desk, {"leads.csv": "name\nA\n", "words.csv": "word\ncasa\ncane\n", **other})
     said = desk.types("init").err
     assert "found 2 words in words.csv" in said
-    write = "if that is what you mean, write into job.yaml: items:"
-    assert f'leads.csv was not taken, with 1 lead; {write} {{file: "leads.csv", id: ".name"}}' in said
-    assert f'data/*.pdf was not taken, with 1 file; {write} {{files: "data/*.pdf"}}' in said
-    assert f'lines.txt was not taken, with 2 lines; {write} {{file: "lines.txt", id: ".value"}}' in said
+    write = "to use it, set in job.yaml: items:"
+    assert f'not used: leads.csv (1 lead); {write} {{file: "leads.csv", id: ".name"}}' in said
+    assert f'not used: data/*.pdf (1 file); {write} {{files: "data/*.pdf"}}' in said
+    assert f'not used: lines.txt (2 lines); {write} {{file: "lines.txt", id: ".value"}}' in said
     assert "not read: book.xlsx: is text and no workbook; a CSV file is named so" in said
-    assert "not taken: set.json holds no list" in said
-    assert "not taken: dump.xml is no list that can be read" in said
+    assert "not used: set.json holds no list" in said
+    assert "not used: dump.xml is no list that can be read" in said
 
 
 def test_a_workbook_becomes_a_job_sheet_by_sheet_and_so_does_a_list_that_is_named(desk: "Desk") -> None:
@@ -233,12 +233,12 @@ def test_a_fresh_job_rehearses_at_once_and_says_rehearsal(desk: "Desk") -> None:
     assert not (desk.folder / "output").exists()
     again = desk.types("rehearse", "--faults", "529:1, stall")
     anew = "`harness rehearse --reset --faults '529:1, stall'` starts over"
-    assert f"nothing was played: every item is settled; {anew}\n" in again.err
-    assert "nothing was played" not in desk.types("rehearse").err
+    assert f"no session was started, because every item is settled; {anew}\n" in again.err
+    assert "no session was started" not in desk.types("rehearse").err
     healed = desk.types("rehearse", "--reset", "--faults", "529:1", "--only", "Ada Lovelace", "--plain")
-    assert "nothing was played" not in healed.err
+    assert "no session was started" not in healed.err
     chosen = desk.types("rehearse", "--faults", "529:1", "--only", "Ada Lovelace")
-    assert "nothing was played: every item asked for is settled" in chosen.err
+    assert "no session was started, because every chosen item is settled" in chosen.err
     assert "Injected faults: 529 x1" in healed.out
     assert "Ada Lovelace" in desk.types("why", "Ada Lovelace", "--rehearsal").out
     assert list((desk.folder / ".harness").glob("job.rehearsal.backup-*"))

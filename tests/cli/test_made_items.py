@@ -104,7 +104,7 @@ def test_why_shows_what_was_rejected_and_show_takes_one_phase(desk: "Desk") -> N
     letters(desk, {"a": (["x1"], ["x1"]), "b": (["X1", "y"], ["y"])}, batch={"size": 2})
     desk.has_typed("launch")
     told = desk.types("why", "b").out
-    assert 'what it wrote: {"id": "b", "letters": [{"id": "X1"}, {"id": "y"}]}' in told
+    assert 'output: {"id": "b", "letters": [{"id": "X1"}, {"id": "y"}]}' in told
     assert "what it wrote" not in desk.types("why", "a").out
     attempts = desk.types("why", "b", "--json").json()["phases"][0]["attempts"]
     assert [attempt["wrote"] is None for attempt in attempts] == [False, True]
@@ -167,7 +167,7 @@ def test_what_is_recovered_of_a_finished_job_goes_on_in_batches(desk: "Desk") ->
     assert len(desk.types("status", "--json").json()["failed"]) == 6
     check[0]["jq"] = "(.letters | length) > 0"
     (desk.folder / "job.yaml").write_text(json.dumps(manifest))
-    assert "6 items recovered" in desk.types("rejudge").out
+    assert "6 items accepted at no cost" in desk.types("rejudge").out
     sessions = desk.types("status", "--json").json()["usage"]["sessions"]
     assert desk.types("launch").code == 0
     assert desk.types("status", "--json").json()["usage"]["sessions"] == sessions + 2

@@ -113,7 +113,7 @@ def test_a_required_key_of_another_kind_is_named(ready: "Desk") -> None:
     keys = {"required": ["ANTHROPIC_API_KEY", "FINDER_KEY"]}
     (ready.folder / "job.yaml").write_text(json.dumps(MANIFEST | {"keys": keys}))
     code, lines = broken(ready, "--only", "keys")
-    assert (code, lines["key"]["says"]) == (4, "FINDER_KEY is not set, and keys.required names it")
+    assert (code, lines["key"]["says"]) == (4, "FINDER_KEY is required (keys.required) but not set")
     assert "export FINDER_KEY=" in lines["key"]["cure"]
 
 
@@ -164,7 +164,7 @@ def test_a_clock_before_the_newest_entry_of_the_job_is_wrong_without_a_provider(
     job = load(desk.folder / "job.yaml")
     assert outside.clock(job, datetime.now(UTC), None).grade == "ok"
     found = outside.clock(job, datetime.now(UTC) - timedelta(days=1), None)
-    assert (found.grade, "this job has an entry of" in found.says) == ("broken", True)
+    assert (found.grade, "this job's ledger has an entry from" in found.says) == ("broken", True)
 
 
 def test_a_sandbox_that_is_asked_for_and_not_there_is_that_line_alone(
@@ -215,7 +215,7 @@ def test_a_disk_of_10_mb_is_that_line_alone(ready: "Desk", tmp_path: Path) -> No
     )  # fmt: skip
     lines = {line["what"]: line for line in json.loads(said.stdout)["machine"] if line["grade"] == "broken"}
     assert (said.returncode, list(lines)) == (4, ["disk"]), said.stderr
-    assert "10 MB free where the job lies, a run needs 100 MB" in lines["disk"]["says"]
+    assert "10 MB free in the job's folder; a run needs 100 MB" in lines["disk"]["says"]
     assert "make room in" in lines["disk"]["cure"]
 
 

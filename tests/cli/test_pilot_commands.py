@@ -31,7 +31,7 @@ def test_a_run_of_some_items_is_no_pilot_and_the_next_run_has_one(desk: "Desk") 
 
 def test_check_and_plan_say_which_batches_a_pilot_runs_ahead(desk: "Desk") -> None:
     desk.job({str(n): "good" for n in range(1, 10)}, more="pilot: 3\nrate: 100/s\n")
-    told = "batches 1, 5, 9 run ahead of all others"
+    told = "batches 1, 5, 9 run first"
     for command in ("check", "plan"):
         said = desk.types(command)
         assert told in said.out
@@ -42,7 +42,7 @@ def test_check_and_plan_say_which_batches_a_pilot_runs_ahead(desk: "Desk") -> No
 
 def test_a_pilot_of_one_batch_is_said_in_the_singular(desk: "Desk") -> None:
     desk.job({str(n): "good" for n in range(1, 10)}, more="pilot: 1\n")
-    assert "pilot     batch 1 runs ahead of all others" in desk.types("check", "--only", "plan").out
+    assert "pilot     batch 1 runs first" in desk.types("check", "--only", "plan").out
 
 
 def test_whether_you_can_go_to_bed_is_in_the_terminal_the_log_and_the_report(desk: "Desk") -> None:
@@ -50,7 +50,7 @@ def test_whether_you_can_go_to_bed_is_in_the_terminal_the_log_and_the_report(des
     launched = desk.types("launch")
     assert launched.code == 0, launched
     for told in (launched.err, desk.types("log").out, desk.types("report").out):
-        assert "The pilot accepted 1 of 1." in told and "You can go to bed." in told, told
+        assert "The pilot accepted 1 of 1." in told and "No bound is expected to stop the job." in told, told
 
 
 def test_a_deadline_that_comes_too_early_is_told_with_how_much_will_be_left(desk: "Desk") -> None:
@@ -58,7 +58,7 @@ def test_a_deadline_that_comes_too_early_is_told_with_how_much_will_be_left(desk
     launched = desk.types("launch")
     assert launched.code == 3, launched
     for told in (launched.err, desk.types("log").out, desk.types("report").out):
-        assert "not be ready by the deadline" in told and "of 5 " in told and "bed" not in told, told
+        assert "not be ready by the deadline" in told and "of 5 " in told and "No bound is expected" not in told, told
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_deadline_that_comes_too_early_is_told_with_how_much_will_be_left(desk
             "budget: $0.35\nbudget_per_session: $0.10\n",
             "It will stop at the budget of $0.35: about 3 of 4 will be left.",
         ),
-        ("budget: $0.60\nbudget_per_session: $0.10\n", "You can go to bed."),
+        ("budget: $0.60\nbudget_per_session: $0.10\n", "No bound is expected to stop the job."),
         (
             "budget: $0.60\nbudget_per_session: $0.15\n",
             "It will stop at the budget of $0.60: about 1 of 4 will be left.",
@@ -81,7 +81,7 @@ def test_a_budget_or_cap_that_will_not_do_is_told_before_you_go_to_bed(desk: "De
     costing(desk, 0.1)
     launched = desk.types("launch")
     assert told in launched.err, launched
-    assert ("bed" in launched.err) == (launched.code == 0)
+    assert ("No bound is expected" in launched.err) == (launched.code == 0)
     assert told in desk.types("report").out
 
 
@@ -96,7 +96,7 @@ def test_what_was_recovered_is_no_measure_of_what_a_session_makes(desk: "Desk") 
     manifest.write_text(mended)
     assert desk.types("rejudge").code == 0
     launched = desk.types("launch")
-    assert "The whole job will cost $0.60;" in launched.err, launched
+    assert "Estimated cost of the whole job: $0.60;" in launched.err, launched
 
 
 def costing(desk: "Desk", dollars: float) -> None:

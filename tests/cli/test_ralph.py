@@ -91,7 +91,7 @@ def test_all_that_is_missing_is_said_at_once_and_the_command_is_known_all_the_sa
     (folder / "batch_progress.json").unlink()
     (folder / "steps.md").unlink()
     said = ralph("--yes")
-    assert "6 problems" in said.stderr and "there is no file 'steps.md'" in said.stderr
+    assert "6 problems" in said.stderr and "file 'steps.md' not found" in said.stderr
 
 
 def test_where_the_path_has_no_claude_the_one_that_came_along_is_used_and_named(
@@ -124,4 +124,4 @@ def test_without_progress_it_is_said_who_writes_it(folder: Path, ralph: Callable
     assert "hint: `harness launch` writes it" in said.stderr and said.stdout == ""
     (folder / "scripts").mkdir()
     (folder / "scripts" / "batch_init.py").touch()
-    assert "hint: `python3 scripts/batch_init.py` writes it; that takes no key" in ralph("--yes").stderr
+    assert "hint: `python3 scripts/batch_init.py` writes it; it needs no key" in ralph("--yes").stderr

@@ -44,8 +44,8 @@ def test_what_was_made_of_the_same_rows_is_taken_over_and_costs_nothing(desk: De
     _last_week(desk)
     assert "reuse     of job, what is not older than 30d 0h" in desk.types("check", "--as", "w49").out
     said = desk.types("launch", "--as", "w49")
-    assert said.code == 1 and "2 numbers taken over from job\n" in said.err
-    assert "2 numbers taken over from job, free" in said.out
+    assert said.code == 1 and "2 numbers reused from job\n" in said.err
+    assert "2 numbers reused from job, at no cost" in said.out
     (started,) = _entries(desk, "job@w49", "AttemptStarted")
     assert started["items"] == ["c"], "only what was not done there is made"
     taken = [entry for entry in _entries(desk, "job@w49", "ItemAccepted") if entry["source"]]
@@ -53,10 +53,10 @@ def test_what_was_made_of_the_same_rows_is_taken_over_and_costs_nothing(desk: De
     assert all(entry["source_attempt"] and entry["made_at"] for entry in taken)
     merged = json.loads((desk.folder / "output/job@w49.json").read_bytes())
     assert merged == [{"id": "a", "n": 1}, {"id": "b", "n": 1}]
-    assert "taken over from job (attempt 1 there, " in desk.types("why", "a", "--as", "w49").out
+    assert "reused from job (attempt 1 there, " in desk.types("why", "a", "--as", "w49").out
     report = desk.types("report", "--as", "w49").out
     assert "2 numbers reused, the oldest 0 days old." in report
-    assert "a accepted: 1 record taken over from job" in desk.types("log", "--as", "w49").out
+    assert "a accepted: 1 record reused from job" in desk.types("log", "--as", "w49").out
     _sound(desk, "job@w49")
     again = desk.types("launch", "--as", "w49")
     assert again.code == 1 and len(_entries(desk, "job@w49", "ItemAccepted")) == 2, "nothing is taken twice"

@@ -44,11 +44,11 @@ def words(desk: "Desk") -> "Desk":
 def test_what_was_made_of_a_rejected_item_is_removed_and_made_again(words: "Desk") -> None:
     unasked = words.types("reject", "b", "--why", "too long")
     assert unasked.code == 2
-    assert "would be taken back and made again: 1 word of words\n" in unasked.err
-    assert "made from that, and would be removed until it is made again: 3 letters of letters" in unasked.err
+    assert "would be withdrawn and redone: 1 word of words\n" in unasked.err
+    assert "derived from those, would be removed until redone: 3 letters of letters" in unasked.err
     assert len(merged(words.folder, "letters")) == 5, "nothing is taken back before somebody agreed"
     agreed = words.types("reject", "b", "--why", "too long", "--yes")
-    assert (agreed.code, "will be taken back and made again: 1 word of words\n" in agreed.err) == (0, True)
+    assert (agreed.code, "will be withdrawn and redone: 1 word of words\n" in agreed.err) == (0, True)
     assert [record["id"] for record in merged(words.folder, "words")] == ["a"]
     assert [record["id"] for record in merged(words.folder, "letters")] == ["a-o", "a-x"]
     assert_sound(words.folder)
@@ -79,13 +79,11 @@ def test_redo_of_a_phase_leaves_the_others_alone(words: "Desk") -> None:
 
 def test_redo_takes_an_item_or_a_batch_by_its_name_as_the_hints_say(words: "Desk") -> None:
     said = words.types("retry", "--batch", "1")
-    assert (said.code, "nothing of that has failed" in said.err) == (0, True)
+    assert (said.code, "no item in that batch has failed" in said.err) == (0, True)
     assert "`harness redo --where batch=1` redoes its done items" in said.err
     one = words.types("redo", "--where", "batch=1", "--where", "phase=letters", "--where", "item=a-x", "--yes")
-    assert (one.code, one.out) == (0, "taken back: a-x\n")
-    assert words.types("redo", "--where", "item=nobody", "--yes").err == (
-        "no done item is of that kind; nothing was changed\n"
-    )
+    assert (one.code, one.out) == (0, "withdrawn: a-x\n")
+    assert words.types("redo", "--where", "item=nobody", "--yes").err == ("no done item matches; nothing was changed\n")
     again = words.types("reject", "a-x", "--why", "x", "--phase", "letters")
     assert "'a-x': is not done, it is pending in letters" in again.err
     elsewhere = words.types("reject", "a-x", "--why", "x", "--phase", "words")
@@ -100,18 +98,18 @@ def test_who_would_be_refused_is_not_told_what_will_be_taken_back(words: "Desk")
     manifest = words.folder / "job.yaml"
     manifest.write_text(manifest.read_text().replace("size: 2", "size: 1"))
     said = words.types("redo", "--where", "phase=letters", "--yes")
-    assert said.code == 2 and "taken back" not in said.err
+    assert said.code == 2 and "withdrawn" not in said.err
     assert "undo the change, or run `harness launch --keep` to continue with it" in said.err
     assert words.types("launch", "--keep").code == 0
     assert words.types("redo", "--where", "phase=letters", "--yes").code == 0
 
 
 _MEANINGLESS: list[tuple[tuple[str, ...], str]] = [
-    (("reject", "a"), "expected the ids of done items, and --why"),
-    (("reject", "--why", "x"), "expected the ids of done items, and --why"),
+    (("reject", "a"), "expected the ids of done items and --why"),
+    (("reject", "--why", "x"), "expected the ids of done items and --why"),
     (("reject", "c", "--why", "x"), "'c': no word has this id"),
-    (("reject", "a", "a-x", "--why", "x"), "reject those of one phase at a time"),
-    (("reject", "a", "--why", "x", "--phase", "word"), "no phase is called 'word'"),
+    (("reject", "a", "a-x", "--why", "x"), "reject the items of one phase at a time"),
+    (("reject", "a", "--why", "x", "--phase", "word"), "unknown phase 'word'"),
     (("redo",), "expected --where with one of prompt=old"),
     (("redo",), "hint: a single item: `harness redo --where item=ID`\n"),
     (("redo", "a"), "hint: a single item: `harness redo --where item=a`\n"),
@@ -123,7 +121,7 @@ _MEANINGLESS: list[tuple[tuple[str, ...], str]] = [
     (("redo", "--where", "attempt=3"), "is no condition"),
     (
         ("redo", "--where", "attempt<99"),
-        "not asked: nobody can answer here, so nothing was changed\n  hint: `--yes` goes on unasked",
+        "confirmation: stdin is not a terminal, so nothing was changed\n  hint: pass `--yes` to confirm",
     ),
     (("rejudge", "a"), "'a': has not failed, it is done"),
     (("rejudge", "zz"), "'zz': no word has this id"),

@@ -41,8 +41,8 @@ def test_a_mended_check_recovers_every_wrongly_failed_item_without_a_session(fai
     sessions = desk.types("status", "--json").json()["usage"]["sessions"]
     said = desk.types("rejudge")
     assert said.code == 0
-    assert "3 numbers recovered for $0.00; 1 left as they were" in said.out
-    assert "  3 is left: n must be positive" in said.out.splitlines(), said
+    assert "3 numbers accepted at no cost; 1 unchanged" in said.out
+    assert "  3 still fails: n must be positive" in said.out.splitlines(), said
     told = desk.types("status", "--json").json()
     assert (told["counts"]["done"], told["counts"]["failed"]) == (3, 1)
     assert told["usage"]["sessions"] == sessions
@@ -61,7 +61,7 @@ def test_what_a_broken_check_saw_is_judged_by_the_mended_one_without_a_session(d
     assert stopped.code == 4 and "harness rejudge" in stopped.err, stopped
     checks.write_text("def check(items, records, context):\n    return {'2': ['bad']}\n")
     said = desk.types("rejudge")
-    assert said.code == 0 and "  2 is left: bad\n1 number recovered for $0.00; 1 left" in said.out, said
+    assert said.code == 0 and "  2 still fails: bad\n1 number accepted at no cost; 1 unchanged" in said.out, said
     assert [record["id"] for record in merged(desk.folder)] == ["1"]
     assert count(desk.folder, "AttemptStarted") == 3, (
         "no record is known on which the check works: three groups in a row"
@@ -85,7 +85,7 @@ def test_rejudging_twice_does_nothing_the_second_time(failed_wrongly: "Desk") ->
     desk = failed_wrongly
     assert desk.types("rejudge").code == 0
     entries, before = count(desk.folder, "ItemAccepted"), (desk.folder / "output/job.json").read_bytes()
-    assert "0 numbers recovered for $0.00; 1 left as they were" in desk.types("rejudge").out
+    assert "0 numbers accepted at no cost; 1 unchanged" in desk.types("rejudge").out
     assert count(desk.folder, "ItemAccepted") == entries
     assert (desk.folder / "output/job.json").read_bytes() == before
 
@@ -93,7 +93,7 @@ def test_rejudging_twice_does_nothing_the_second_time(failed_wrongly: "Desk") ->
 def test_a_look_changes_nothing_and_tells_of_done_items_that_would_not_pass(failed_wrongly: "Desk") -> None:
     desk = failed_wrongly
     looked = desk.types("rejudge", "--check")
-    assert "3 numbers would be recovered" in looked.out
+    assert "3 numbers would be accepted" in looked.out
     assert "harness reject" not in looked.err
     assert desk.types("status", "--json").json()["counts"]["failed"] == 4
     assert count(desk.folder, "FingerprintKept") == 0
@@ -101,17 +101,17 @@ def test_a_look_changes_nothing_and_tells_of_done_items_that_would_not_pass(fail
     change_check(desk, ".n > 0", ".n > 100")
     said = desk.types("rejudge", "--check")
     assert "1 is done, but: n must be positive" in said.out
-    assert "`harness reject ITEM --why TEXT` takes one back" in said.err
+    assert "`harness reject ITEM --why TEXT` withdraws one" in said.err
     assert desk.types("status", "--json").json()["counts"]["done"] == 1, "acceptance is never judged again by itself"
 
 
 def test_only_the_named_items_are_rejudged_and_their_story_tells_it(failed_wrongly: "Desk") -> None:
     desk = failed_wrongly
-    assert "1 number recovered" in desk.types("rejudge", "2").out
-    assert "rejected then, accepted by later checks" in desk.types("why", "2").out
+    assert "1 number accepted at no cost" in desk.types("rejudge", "2").out
+    assert "rejected then, accepted by rejudge" in desk.types("why", "2").out
     assert desk.types("why", "2", "--json").json()["phases"][0]["accepted"]["rejudged"] is True
-    assert "by later checks" in desk.types("log").out
-    assert "accepted by later checks" in desk.types("report").out
+    assert "by rejudge" in desk.types("log").out
+    assert "accepted by rejudge" in desk.types("report").out
     again = desk.types("rejudge", "2")
     assert again.code == 2
     assert "'2': has not failed, it is done" in again.err
@@ -123,8 +123,8 @@ def test_an_open_item_that_is_recovered_leaves_its_group(desk: "Desk") -> None:
     desk.has_typed("launch", code=3)
     change_check(desk, ".n > 100", ".n > 0")
     said = desk.types("rejudge")
-    assert "2 numbers recovered for $0.00; 1 left as they were" in said.out
-    assert "merged; 1 number still pending: `harness launch` goes on\n" in said.err
+    assert "2 numbers accepted at no cost; 1 unchanged" in said.out
+    assert "merged; 1 number still pending: `harness launch` continues\n" in said.err
     assert_sound(desk.folder)
     assert [group["items"] for group in desk.types("plan", "--json").json()["groups"]] == [["2"]]
     change_check(desk, "caps: {sessions: 1}", "caps: {sessions: 9}")
@@ -209,7 +209,7 @@ def test_a_full_disk_is_told_in_words_and_changes_nothing(
         said = desk.types("rejudge")
     assert said.code == 4
     assert "is full" in said.err
-    assert "3 numbers recovered" in desk.types("rejudge").out
+    assert "3 numbers accepted at no cost" in desk.types("rejudge").out
 
 
 @covers("A71")
@@ -238,8 +238,8 @@ def test_what_a_person_has_rejected_is_never_recovered(desk: "Desk") -> None:
     desk.has_typed("launch")
     desk.types("reject", "2", "--why", "bad")
     said = desk.types("rejudge").out
-    assert "0 numbers recovered" in said
-    assert "  2 is left: it has left nothing that may be judged" in said, "what it wrote was taken back by a person"
+    assert "0 numbers accepted at no cost" in said
+    assert "  2 still fails: it has no saved output to check" in said, "what it wrote was taken back by a person"
     assert desk.types("status", "--json").json()["counts"]["pending"] == 1
 
 
@@ -259,13 +259,13 @@ def test_redo_takes_what_came_from_another_prompt_and_agrees_to_the_new_one(desk
     change_check(desk, "count them", "count them well")
     assert desk.types("launch", "--keep").code == 0
     said = desk.types("redo", "--where", "prompt=old", "--yes")
-    assert "taken back: 1" in said.out
+    assert "withdrawn: 1" in said.out
     assert desk.types("launch").code == 0
-    assert "no done item is of that kind" in desk.types("redo", "--where", "prompt=old", "--yes").err
+    assert "no done item matches" in desk.types("redo", "--where", "prompt=old", "--yes").err
     change_check(desk, "count them well", "count them better")
     assert desk.types("redo", "--where", "prompt=old", "--yes").code == 0
     assert desk.types("launch").code == 0, "redo is the word that the new prompt is meant"
-    assert "no done item is of that kind" in desk.types("redo", "--where", "prompt=old", "--yes").err
+    assert "no done item matches" in desk.types("redo", "--where", "prompt=old", "--yes").err
     assert_sound(desk.folder)
 
 
@@ -288,7 +288,7 @@ def test_a_running_supervisor_takes_a_rejection_and_makes_the_item_again(desk: "
         assert "harness cancel" in held.err
     said = desk.types("reject", "1", "--why", "bad")
     assert said.code == 0
-    assert "taken back: 1" in said.err
+    assert "withdrawn: 1" in said.err
     process.kill()
     process.wait()
     assert count(desk.folder, "ItemWithdrawn") == 1

@@ -149,7 +149,7 @@ def test_what_a_phase_made_is_selected_from_all_of_it_when_all_of_it_is_there(de
     select = {"top": 3, "by": ".score", "category": KIND, "min_categories": 3}
     job(desk, select, sources, discover=True)
     assert (
-        "when all of discover is settled, the top 3 of them are worked on" in desk.types("check", "--only", "plan").out
+        "when all of discover is settled, the top 3 of them are processed" in desk.types("check", "--only", "plan").out
     )
     first = desk.types("launch", "--first", "1")
     assert "2 left for another run" in first.err + first.out

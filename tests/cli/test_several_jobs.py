@@ -57,7 +57,7 @@ def test_what_chooses_items_is_for_one_job(tmp_path: Path) -> None:
     first, second = _write_job(tmp_path / "a"), _write_job(tmp_path / "b")
     refused = _launch(str(first), str(second), "--first", "1")
     assert refused.returncode == 2
-    assert "are for one job" in refused.stderr
+    assert "apply to a single job" in refused.stderr
 
 
 def test_two_manifests_in_one_folder_have_a_progress_file_each(desk: "Desk") -> None:
@@ -85,8 +85,8 @@ def test_report_brings_a_merged_file_that_a_kill_left_behind_up_to_date(desk: "D
     with sqlite3.connect(desk.folder / ".harness/job/ledger.db") as db:
         db.execute("UPDATE merges SET records = 1, reflects = 0")
     merged.write_text(whole.replace("2", "3"))
-    assert "1 accepted since it was written: `harness report` writes it" in desk.types("status").out
+    assert "1 accepted since it was written; `harness report` updates it" in desk.types("status").out
     reported = desk.types("report")
-    assert "brought up to date after a run that was killed: output/job.json" in reported.err
+    assert "brought up to date after a killed run: output/job.json" in reported.err
     assert merged.read_text() == whole
-    assert "not up to date" not in desk.types("status").out
+    assert "out of date" not in desk.types("status").out

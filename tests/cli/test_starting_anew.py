@@ -21,7 +21,7 @@ def test_a_rehearsal_of_a_changed_job_starts_anew_by_itself(desk: "Desk") -> Non
     change_the_prompt(desk, "count them", "count them well")
     again = desk.types("rehearse")
     assert again.code == 0
-    assert "the job has changed (session.prompt has changed): starting over; moved what was there to" in again.err
+    assert "the job has changed (session.prompt has changed): starting over; moved the previous state to" in again.err
     assert desk.types("status", "--rehearsal", "--json").json()["usage"]["sessions"] == 2
     (backup,) = (desk.folder / ".harness").glob("job.rehearsal.backup-*")
     assert (backup / "ledger.db").exists()
@@ -32,7 +32,7 @@ def test_what_was_asked_of_the_old_rehearsal_is_not_dropped_in_silence(desk: "De
     assert desk.types("rehearse").code == 1
     assert desk.types("retry", "1", "--rehearsal").code == 0
     change_the_prompt(desk, "count them", "count them well")
-    assert "with it went what was asked and not carried out yet: retry; ask again" in desk.types("rehearse").err
+    assert "pending requests went with it: retry; repeat" in desk.types("rehearse").err
 
 
 def test_git_is_told_to_leave_the_state_alone(desk: "Desk") -> None:
@@ -85,7 +85,7 @@ def test_a_changed_job_is_refused_for_real_with_the_whole_command(desk: "Desk") 
     ("words", "told"),
     [
         (("--only", "typo"), "--only: no number has the id 'typo'"),
-        (("--first", "1", "--only", "1"), "--first: chooses items, and so does --only"),
+        (("--first", "1", "--only", "1"), "--first: cannot be combined with --only"),
         (("--set", "budget=$0.01", "--set", "session.backend=claude"), "error"),
         (("--set", 'session.prompt="{{ item.nothing }}"'), "nothing"),
         (("--set", "strikes=none"), "strikes"),

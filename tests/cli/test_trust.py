@@ -101,7 +101,7 @@ def test_commands_that_only_look_run_nothing_of_it_and_ask_nothing(theirs: Path,
         "items: {files: 'inbox/*.txt'}\nbudget: $1\nsession: {model: sonnet, prompt: do it}\noutput: {key: .id}\n"
         "helper: {command: [./key.sh]}\n"
     )
-    assert "not run: `harness doctor --helper` does" in desk.types("doctor").out
+    assert "not tested: `harness doctor --helper` runs it" in desk.types("doctor").out
     assert not (theirs / "ran").exists()
 
 
@@ -129,7 +129,7 @@ def test_it_is_asked_again_only_when_the_list_grows_and_then_for_what_is_new(
     (theirs / "more.py").write_text("def check(items, records, context):\n    return {}\n")
     said = desk.types("launch", "--set", setting)
     assert said.code == 2
-    assert "asks for 1 more thing than you have trusted it with" in said.err
+    assert "needs trust for 1 more thing" in said.err
     assert new in said.err and "judge.sh" not in said.err
 
 
@@ -206,7 +206,7 @@ def asked(theirs: Path, tmp_path: Path) -> Iterator["pexpect.spawn[str]"]:
 
 
 def test_at_a_terminal_it_is_asked_and_a_no_starts_nothing(theirs: Path, asked: "pexpect.spawn[str]") -> None:
-    asked.expect("Trust this folder with that")
+    asked.expect("Trust this folder")
     assert "work.py" in str(asked.before) and "judge.sh" in str(asked.before)
     asked.sendline("n")
     asked.expect(pexpect.EOF)
@@ -215,7 +215,7 @@ def test_at_a_terminal_it_is_asked_and_a_no_starts_nothing(theirs: Path, asked: 
 
 
 def test_at_a_terminal_a_yes_is_remembered(theirs: Path, asked: "pexpect.spawn[str]", desk: "Desk") -> None:
-    asked.expect("Trust this folder with that")
+    asked.expect("Trust this folder")
     asked.sendline("y")
     asked.expect(pexpect.EOF)
     asked.close()

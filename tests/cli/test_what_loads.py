@@ -71,4 +71,4 @@ def test_help_names_every_command_and_the_exit_codes(desk: "Desk") -> None:
         assert f" {command} " in told.out, command
     words = " ".join(told.out.split())
     assert "Exit codes: 0 every item done" in words
-    assert "5 another supervisor holds the job" in words
+    assert "5 another supervisor is running the job" in words

@@ -99,7 +99,7 @@ def test_a_run_leaves_statuses_and_results_in_a_copy_and_the_workbook_as_it_was(
     written = sha("output/leads.results.xlsx")
     desk.types("retry", "lead_002")
     said = desk.types("status")
-    assert "not up to date" not in said.out or "1 change since it was written" in said.out
+    assert "out of date" not in said.out or "1 change since it was written" in said.out
     assert desk.types("launch").code == 0
     assert copy_of()[2][2:5] == ["done", "=1+1 bad", 3] and sha("output/leads.results.xlsx") != written
     assert desk.types("status", "--json").json()["workbooks"] == [
@@ -114,11 +114,11 @@ def test_a_run_leaves_statuses_and_results_in_a_copy_and_the_workbook_as_it_was(
     assert copy_of()[2][2] == "done"
     (note,) = written_back.read(Path(".harness/job")).values()
     written_back.write(Path(".harness/job"), {1: replace(note, reflects=1)})
-    late = r"not up to date, \d+ changes since it was written: `harness report` writes it"
+    late = r"out of date: \d+ changes since it was written; `harness report` updates it"
     assert re.search(late, desk.types("status").out)
     Path("output/leads.results.xlsx").write_text("with my notes")
     desk.types("report")
-    assert "not up to date" not in desk.types("status").out
+    assert "out of date" not in desk.types("status").out
     assert Path("output/leads.results.xlsx.edited-1").read_text() == "with my notes", "what somebody changed is kept"
     assert copy_of()[2][2] == "done"
     assert sha("leads.xlsx") == before
@@ -144,7 +144,7 @@ def test_in_place_the_workbook_is_written_itself_unless_it_is_open_or_was_change
     for lock in ("~$leads.xlsx", ".~lock.leads.xlsx#"):
         Path(lock).touch()
         told = f"leads.xlsx: is open in another program ({lock} is there); close it, then "
-        assert f"leads.xlsx was not written: {told}ask again" in desk.types("report").err
+        assert f"leads.xlsx was not written: {told}run the command again" in desk.types("report").err
         assert f"not written: {told}`harness report` writes it" in desk.types("status").out
         assert Path("leads.xlsx").read_bytes() == before
         Path(lock).unlink()

@@ -23,7 +23,7 @@ def test_a_mended_check_recovers_every_wrongly_failed_item_with_no_request_in_th
     _set_check(job, {"jq": '.text | startswith("about")', "says": "must begin like a text"})
     said = job.ask("rejudge")
     assert said.code == 0, said.all
-    assert "4 items recovered for $0.00; 0 left as they were" in said.out
+    assert "4 items accepted at no cost; 0 unchanged" in said.out
     assert len(job.record().requests) == asked
     assert job.status()["counts"]["done"] == 5
     assert [record["id"] for record in json.loads(job.merged()["all.json"])] == ["i01", "i02", "i03", "i04", "i05"]

@@ -193,7 +193,7 @@ def test_a_failed_item_is_retried_while_the_job_runs_and_when_nothing_does_and_w
     failed = until(lambda: running.is_over() or job.count("ItemFailed"), "a failed item")
     assert failed == 1 and not running.is_over()
     assert [(each["id"], each["attempts"]) for each in job.status()["failed"]] == [("i01", 2)]
-    assert "no record came back" in job.ask("why", "i01").out or "missing" in job.ask("why", "i01").out
+    assert "no record was returned" in job.ask("why", "i01").out or "missing" in job.ask("why", "i01").out
     said = job.ask("retry", "i01")
     assert said.code == 0 and "i01" in said.err, said.all
     until(lambda: running.is_over() or job.count("ItemFailed", item="i01") == 2, "the retried item")

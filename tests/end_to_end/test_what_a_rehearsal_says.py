@@ -117,7 +117,7 @@ def test_samples_are_answers_no_clock_is_waited_for_and_no_check_is_blamed_for_a
     (job.folder / "samples.json").write_text(json.dumps(samples))
     said = job.play("--faults", "refusal:*/i01, toolong:*/i03")
     assert said.code == 1, said.all
-    assert "not waited for in a rehearsal: rate, deadline, stop_at" in said.err
+    assert "ignored in a rehearsal: rate, deadline, stop_at" in said.err
     assert "checks rejected" not in said.out
     assert [each["id"] for each in job.status()["failed"]] == ["i01", "i03"]
     assert json.loads(job.merged()["all.json"]) == [samples[0]]

@@ -24,7 +24,7 @@ _OWN_PROMPT = 4_000
 _MOST_TRIES = 5
 _PROSE_BYTES = 4
 
-_OVER = Fault(FaultKind.SESSION_BUDGET, "session", "reached its own budget")
+_OVER = Fault(FaultKind.SESSION_BUDGET, "session", "reached the session's budget")
 _USED_UP = Fault(FaultKind.NETWORK, "provider", "answers that broke off have used up the session's budget")
 
 Line = dict[str, Any]

@@ -202,7 +202,11 @@ class World:
         if cap is not None and cost > cap:
             self.met("session over its cap")
             cost = min(cost, cap + self._worst * rng.randint(0, 100) / 100)
-            fault, output, good = Fault(FaultKind.SESSION_BUDGET, "session", "reached its own budget"), None, set()
+            fault, output, good = (
+                Fault(FaultKind.SESSION_BUDGET, "session", "reached the session's budget"),
+                None,
+                set(),
+            )
             blamed = {str(item.id) for item in spec.items}
         is_told = not self._happens("costless", rng) and (fault is None or rng.random() < 0.9)
         came = self._came(spec) if self.script.broken_answers and cap is not None else None

@@ -108,7 +108,7 @@ class Night:
         """Start the next group and settle it: everything is accepted but what `bad` names, nothing with a `fault`."""
         group = self.start()
         self.clock.at += timedelta(seconds=34)
-        bad = {id_: ["no record came back"] for id_ in group.items} if fault is not None else bad or {}
+        bad = {id_: ["no record was returned"] for id_ in group.items} if fault is not None else bad or {}
         verdicts: dict[ItemId, Verdict] = {
             id_: Rejected(tuple(map(_reason, bad[id_])), missing=fault is not None)
             if id_ in bad

@@ -93,7 +93,7 @@ def test_a_hand_edit_is_kept_and_said(night: "Night", tmp_path: Path) -> None:
     assert [copy.read_text() for copy in progress_file.edited_copies(night.state)] == [edited]
     assert '"pending": ["A"]' in path.read_text()
     said = "\n".join(lines(read_status(night.state, night.clock.now()), night.clock.now(), "job.yaml"))
-    assert "batch_progress.json was changed by hand, which changes nothing" in said
+    assert "batch_progress.json was edited; edits have no effect" in said
 
 
 @covers("F62", "F178", "F191", "F193", "F197")
@@ -169,6 +169,6 @@ def test_results_that_a_killed_run_left_behind_are_said(night: "Night", is_held:
         status = read_status(night.state, night.clock.now())
     said = list(lines(status, night.clock.now(), "job.yaml"))
     assert "Results: out.json, 0 records" in said
-    late = "  not up to date, 1 accepted since it was written: `harness report` writes it"
+    late = "  out of date: 1 accepted since it was written; `harness report` updates it"
     assert (late in said) is not is_held, "while it runs a merge may be a little behind"
     assert status.as_json()["results"] == [{"phase": "main", "file": "out.json", "records": 0, "is_current": False}]

@@ -75,7 +75,7 @@ def test_an_attempt_of_which_nothing_was_accepted_is_not_told_as_well(night: "Ni
     night.begin()
     night.attempt({"A": ["no coach"]})
     (line,) = [line for line in Timeline(night.state, everything=True, as_json=False).new_lines() if "1 ended" in line]
-    assert "attempt 1 ended with items not accepted after" in line
+    assert "attempt 1 ended with some items not accepted after" in line
 
 
 def test_a_session_of_a_lost_supervisor_has_no_duration(night: "Night") -> None:
@@ -95,8 +95,8 @@ def test_a_cost_that_was_not_told_is_charged_only_where_something_was_reserved(n
     night.plan(["A"])
     words = Words(night.ledger.db)
     charged = words.of_event(e.UsageSettled(1, 70_000, False, 1, 2, 3, 4, 5))
-    assert charged == "attempt 1 cost $0.07 (cost not told: the whole reservation is charged)"
-    assert words.of_event(e.UsageSettled(1, 0, False, 1, 2, 3, 4, 5)) == "attempt 1 did not tell its cost"
+    assert charged == "attempt 1 cost $0.07 (not reported: charged at its reservation)"
+    assert words.of_event(e.UsageSettled(1, 0, False, 1, 2, 3, 4, 5)) == "attempt 1 reported no cost"
     assert words.of_event(e.UsageSettled(1, 0, True, 1, 2, 3, 4, 5)) == "attempt 1 cost $0.00"
 
 
@@ -192,7 +192,7 @@ def test_a_pause_names_the_command_that_ends_it(night: "Night", rehearsed: "Nigh
         played.begin()
         played.ledger.record(r.Paused("anna"))
         (paused,) = ticker.new()
-        until = f"nothing new starts until `harness resume {played.state.parent.parent}/{manifest}`"
+        until = f"no new sessions until `harness resume {played.state.parent.parent}/{manifest}`"
         assert paused.text.endswith(f"paused by anna; {until}")
         played.begin()
         (still,) = ticker.new()

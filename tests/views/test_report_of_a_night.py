@@ -88,7 +88,7 @@ def test_a_cost_that_was_not_told_where_nothing_was_reserved_is_no_part_of_the_s
     night.begin()
     night.attempt(cost=None)
     assert "**1 session reported no cost**: nothing was reserved\n" in _report(night, tmp_path / "r").markdown
-    assert ", cost not told, " in "\n".join(lines(history(night.state, "A")))
+    assert ", cost not reported, " in "\n".join(lines(history(night.state, "A")))
 
 
 def test_what_was_told_and_what_we_counted_stand_side_by_side(night: "Night", tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_A33_an_unauthorized_change_stands_before_everything_else(night: "Night"
     night.begin()
     night.attempt(notes=(_CHANGED, message("settings_ignored", files=["CLAUDE.md"])))
     told = _report(night, tmp_path / "report").markdown
-    before, rest = told.split("## What was asked")
+    before, rest = told.split("## Configuration")
     assert "## Unauthorized changes" in before
     assert "job.yaml" in before
     assert "job.yaml" not in rest
@@ -194,7 +194,9 @@ def test_an_unfinished_job_is_not_called_finished(night: "Night", tmp_path: Path
     night.attempt()
     night.end(3, message("stopped_by", who="Ctrl-C"))
     written = _report(night, tmp_path / "r")
-    assert "The job is not finished: it was stopped and can go on. 1 of 2 schools done, 1 pending." in written.markdown
+    assert (
+        "The job is not finished: it was stopped and can continue. 1 of 2 schools done, 1 pending." in written.markdown
+    )
 
 
 def test_blocked_and_late_items_are_named(night: "Night", tmp_path: Path) -> None:
@@ -206,7 +208,7 @@ def test_blocked_and_late_items_are_named(night: "Night", tmp_path: Path) -> Non
     night.ledger.record(e.ItemReopened(1, "A", "anna"), e.GroupQueued(99, 1, 1, 0, ("A",), 0, "reopened"))
     blocked = _report(night, tmp_path / "r").markdown
     assert "| decompose | A | failed in translate |" in blocked
-    assert "## Joined late" in blocked
+    assert "## Out of order" in blocked
 
 
 def test_a_rehearsal_says_so_in_every_file(rehearsed: "Night", tmp_path: Path) -> None:
@@ -214,7 +216,7 @@ def test_a_rehearsal_says_so_in_every_file(rehearsed: "Night", tmp_path: Path) -
     rehearsed.begin()
     rehearsed.attempt()
     written = _report(rehearsed, tmp_path / "r")
-    assert "**Rehearsal.** No model was asked" in written.markdown
+    assert "**Rehearsal.** No model was called" in written.markdown
     assert all(file.name.startswith("rehearsal-") for file in written.files)
     for file in written.files:
         if file.suffix == ".csv":

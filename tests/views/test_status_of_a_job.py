@@ -114,11 +114,13 @@ def test_a_run_that_was_asked_to_stop_says_how_long_its_sessions_have(night: "Ni
     with supervised(night):
         night.ledger.record(r.CancelAsked("anna", False, 30.0))
         asked = read_status(night.state, night.clock.now())
-        assert "Stopping: nothing new starts; running sessions are ended in 30s at the latest" in text_of(asked, night)
+        assert "Stopping: no new sessions; running sessions are terminated in 30s at the latest" in text_of(
+            asked, night
+        )
         assert "At this pace" not in text_of(asked, night)
         night.ledger.record(r.CancelAsked("anna", True))
         again = read_status(night.state, night.clock.now())
-        assert "running sessions are being ended" in text_of(again, night)
+        assert "running sessions are being terminated" in text_of(again, night)
     assert "Stopping" not in text_of(read_status(night.state, night.clock.now()), night)
     night.begin()
     with supervised(night):
@@ -135,7 +137,7 @@ def test_a_hold_tells_its_end_and_that_it_goes_on_by_itself(night: "Night") -> N
         assert status.state == "holding"
         assert [hold["reason"] for hold in status.as_json()["holds"]] == ["usage_limit"]
         assert [hold["facts"] for hold in status.as_json()["holds"]] == [{"fault": "usage_limit"}]
-        assert "then it goes on by itself" in text_of(status, night)
+        assert "then it continues automatically" in text_of(status, night)
     night.clock.at += timedelta(hours=2)
     assert read_status(night.state, night.clock.now()).hold is None
 
@@ -183,7 +185,7 @@ def test_a_pause_is_told_with_the_command_that_ends_it(night: "Night") -> None:
     with supervised(night):
         status = read_status(night.state, night.clock.now())
     assert status.state == "paused"
-    assert "nothing new starts until `harness resume`" in text_of(status, night)
+    assert "no new sessions until `harness resume`" in text_of(status, night)
     assert "Next: `harness resume`" in text_of(status, night)
     assert read_status(night.state, night.clock.now()).state == "stopped"
 
@@ -265,7 +267,7 @@ def test_the_pace_so_far_gives_the_estimated_end(night: "Night") -> None:
         night.ledger.record(r.Paused("anna"))
         paused = read_status(night.state, night.clock.now())
     assert status.estimated_completion == night.clock.now() + timedelta(seconds=3 * 34)
-    assert "At this pace: done about" in text_of(status, night)
+    assert "Estimated completion:" in text_of(status, night)
     assert "At this pace" not in text_of(paused, night), "nobody knows how long it lasts"
 
 
@@ -276,7 +278,7 @@ def test_a_job_that_ended_by_itself_and_has_more_to_do_is_not_called_stopped(nig
     night.end(1)
     text = text_of(read_status(night.state, night.clock.now()), night)
     assert "West 2026: unfinished" in text
-    assert "with exit code 1: nothing left to do then; 1 school to do again since" in text
+    assert "with exit code 1: nothing left to do then; 1 school reopened since" in text
 
 
 def test_a_rehearsal_says_so_everywhere(rehearsed: "Night") -> None:

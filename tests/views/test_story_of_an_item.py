@@ -30,8 +30,8 @@ def test_each_attempt_keeps_the_verdict_and_reasons_it_gave(night: "Night") -> N
     assert said == [("struck", coach), ("again", ()), ("struck", year), ("accepted", ())]
     assert [told.attempt.cost_known for told in chapter.attempts] == [True, False, True, True]
     text = "\n".join(lines(history(night.state, "A")))
-    wanted = ["attempt 1", "session-2", "Markdown code fence", "rejected, a strike: no year", "overloaded", "$0.07"]
-    wanted += ["not told: its whole reservation was charged", "claude-sonnet-5", f"{1:064x}"[:16]]
+    wanted = ["attempt 1", "session-2", "Markdown code fence", "rejected, strike: no year", "overloaded", "$0.07"]
+    wanted += ["not reported: charged at its reservation", "claude-sonnet-5", f"{1:064x}"[:16]]
     assert [words for words in wanted if words not in text] == []
 
 
@@ -79,7 +79,7 @@ def test_an_attempt_that_runs_has_no_verdict_yet(night: "Night") -> None:
     night.start()
     (chapter,) = history(night.state, "A").chapters
     assert [told.verdict for told in chapter.attempts] == [None]
-    assert "has not ended" in "\n".join(lines(history(night.state, "A")))
+    assert "still running" in "\n".join(lines(history(night.state, "A")))
 
 
 def test_an_unknown_id_is_refused_with_near_ones(night: "Night") -> None:
@@ -107,9 +107,9 @@ def test_long_records_are_cut_for_people_and_the_command_that_prints_them_whole_
     night.attempt()
     said = list(lines(history(night.state, "A 1")))
     assert max(map(len, said)) <= 700
-    assert said[-1].startswith("    whole with `harness show 'A 1'")
+    assert said[-1].startswith("    all: `harness show 'A 1'")
     assert len(history(night.state, "A 1").as_json()["phases"][0]["accepted"]["records"][0]["text"]) == 25_000
-    assert not any("whole with" in line for line in lines(history(night.state, "B")))
+    assert not any("all: `" in line for line in lines(history(night.state, "B")))
 
 
 def test_of_many_records_the_first_ones_are_told(night: "Night") -> None:
@@ -118,4 +118,4 @@ def test_of_many_records_the_first_ones_are_told(night: "Night") -> None:
     night.attempt(records=25)
     said = list(lines(history(night.state, "A")))
     assert sum(line.startswith('    {"id": "A"') for line in said) == 10
-    assert said[-1].startswith("    and 15 more; whole with `harness show A")
+    assert said[-1].startswith("    and 15 more; all: `harness show A")

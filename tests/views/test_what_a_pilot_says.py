@@ -37,21 +37,23 @@ def advice(deadline: timedelta | None, low: float, high: float, window: Window |
 
 
 def test_two_ends_that_look_the_same_are_one_figure() -> None:
-    assert "will cost $0.60; the rest takes 2s." in " ".join(
+    assert "Estimated cost of the whole job: $0.60; time for the rest: 2s." in " ".join(
         pilot_lines(judged(1.9, 2.1, cost_low_microusd=599_999, cost_high_microusd=600_001))
     )
-    assert "will cost $0.40 to $0.60; the rest takes 2s to 3s." in " ".join(pilot_lines(judged(2, 3)))
+    assert "Estimated cost of the whole job: $0.40 to $0.60; time for the rest: 2s to 3s." in " ".join(
+        pilot_lines(judged(2, 3))
+    )
 
 
 def test_a_pilot_that_was_played_is_no_forecast() -> None:
     told = " ".join(pilot_lines(judged(2, 3, rehearsal=True, open=9, short=(("the cap of 4 sessions", 2, 2),))))
-    assert told.startswith("The pilot accepted 3 of 3. It was played: ")
+    assert told.startswith("The pilot accepted 3 of 3. This was a rehearsal; ")
     assert not any(word in told for word in ("$", "bed", "stop", "rest"))
 
 
 @pytest.mark.parametrize("deadline", [None, timedelta(seconds=110)])
 def test_what_is_ready_in_time_lets_one_go_to_bed(deadline: timedelta | None) -> None:
-    assert advice(deadline, 60, 100) == "You can go to bed."
+    assert advice(deadline, 60, 100) == "No bound is expected to stop the job."
 
 
 def test_what_ends_after_the_deadline_says_so_and_how_much_will_be_left() -> None:
