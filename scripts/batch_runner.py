@@ -119,7 +119,8 @@ class BatchRunner:
         """What this week has cost so far, out of its ledger."""
         from harness.cli.options import Place
         from harness.core.money import to_usd
-        from harness.views.ledger_reading import head, reading
+        from harness.ledger.job_queries import head
+        from harness.views.ledger_reading import reading
 
         state = Place(self.manifest, False, self.week).state
         if not (state / "ledger.db").exists():

@@ -66,8 +66,8 @@ async def examine(manifest: Path, load_job: Callable[[], Job], *, run_helper: bo
     """
     yield Finding("harness", "ok", f"{__version__}, Python {sys.version.split()[0]} at {sys.executable}")
     with tempfile.TemporaryDirectory(prefix="harness-doctor-") as scratch:
-        job, finding = _job(manifest, load_job, Path(scratch))
-        yield finding
+        job, of_the_manifest = _job(manifest, load_job, Path(scratch))
+        yield of_the_manifest
         yield claude(Path(scratch))
         yield jq()
         for finding in bundle():
@@ -77,8 +77,8 @@ async def examine(manifest: Path, load_job: Callable[[], Job], *, run_helper: bo
             yield finding
         for finding in _managed():
             yield finding
-        yield await credential(job, is_own=finding.grade == "ok", run_helper=run_helper)
-        yield disk(job.folder if finding.grade == "ok" else Path.cwd())
+        yield await credential(job, is_own=of_the_manifest.grade == "ok", run_helper=run_helper)
+        yield disk(job.folder if of_the_manifest.grade == "ok" else Path.cwd())
         yield await _watching(Path(scratch))
         yield _awake()
 
