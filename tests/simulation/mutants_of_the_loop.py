@@ -18,7 +18,7 @@ from harness.core.run_events import RunEnded
 from harness.ledger import apply, group_queries
 from harness.outputs import match
 from harness.outputs.merge import fragment
-from harness.supervisor import attempt, judgement
+from harness.supervisor import attempt, gatekeeper, judgement, steps
 from harness.supervisor import loop as supervising
 from harness.supervisor import outcome as finishing
 from harness.supervisor.gatekeeper import Gatekeeper
@@ -85,7 +85,7 @@ def _a_run_stops_before_its_last_phase(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(group_queries, "next_ready", lambda db, until=None: ready(db, until and until - 1))
 
 
-@mutant("V9", "V7")
+@mutant("V9", "V7", "V26")
 def _a_run_that_stops_at_a_phase_counts_as_finished(patch: pytest.MonkeyPatch) -> None:
     finished = finishing.how_it_ended
 
@@ -106,14 +106,14 @@ def _a_stop_for_money_is_recorded_as_one_that_was_asked_for(patch: pytest.Monkey
             return replace(decision, message=message("stopped_by", who="anna"))
         return decision
 
-    patch.setattr(supervising, "decide", blaming)
+    patch.setattr(steps, "decide", blaming)
 
 
 @mutant("V26")
 def _a_stop_at_a_cap_is_recorded_as_one_for_the_budget(patch: pytest.MonkeyPatch) -> None:
     why = message("budget", budget_microusd=0, spent_microusd=0, needed_microusd=0)
     reached = attempt.cap_reached
-    patch.setattr(supervising, "cap_reached", lambda *told: why if reached(*told) else None)
+    patch.setattr(gatekeeper, "cap_reached", lambda *told: why if reached(*told) else None)
 
 
 @mutant("V26")

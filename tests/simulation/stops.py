@@ -30,7 +30,7 @@ def check_stop(job: Job, script: Script, watcher: Watcher, ended: r.RunEnded, fi
     assert why.kind in BY_CODE[finished.exit_code], f"V26: {why.kind} beside exit code {finished.exit_code}"
     is_bound = why.kind in OUT_OF_MONEY
     assert not is_bound or job.budget is not None or job.bounds.caps.sessions, f"V26: {why.kind} without a bound"
-    if finished.exit_code == 3 and not is_bound and why.kind not in AT_A_PHASE:
+    if finished.exit_code == 3 and not is_bound and why.kind not in (*AT_A_PHASE, "opens_too_late"):
         assert watcher.stop_asked or script.deadline_s or script.pilot, f"V26: {why.kind}, and nobody asked for it"
     match why.kind:
         case "budget":
@@ -41,6 +41,8 @@ def check_stop(job: Job, script: Script, watcher: Watcher, ended: r.RunEnded, fi
             assert len(watcher.attempts) >= why.facts["cap"], "V26: the cap on sessions was not reached"
         case "stopped_by":
             assert why.facts["who"] == "a person", "V26: nobody of this name asked"
+        case "opens_too_late":
+            assert script.deadline_s is None, "V26: with a deadline, the wait is as long as that allows"
         case "deadline":
             assert script.deadline_s is not None, "V26: a deadline that nobody has set"
         case _:
