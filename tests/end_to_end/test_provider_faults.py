@@ -17,7 +17,8 @@ def assert_the_limit_was_respected(job: Job) -> None:
     rejected = [asked for asked in record.requests if asked.trouble == "limit"]
     (hold, *_) = record.of("HoldPlaced")
     until_ = datetime.fromisoformat(hold["until"])
-    assert hold["reason"] == "usage_limit" and (until_ - hold.time).total_seconds() > 1
+    assert hold["why"] == {"kind": "provider_fault", "facts": {"fault": "usage_limit"}}
+    assert (until_ - hold.time).total_seconds() > 1
     met = {asked.session for asked in rejected}
     in_flight = {entry["session_id"] for entry in record.of("AttemptStarted") if entry.time <= hold.time}
     assert met <= in_flight, "a session was started after the rejection was heard, before the reset"
@@ -56,7 +57,7 @@ def test_a_usage_limit_outlives_the_supervisor(small: MakeJob, untouched: dict[s
     until(lambda: running.is_over() or job.count("RunStarted") == 2, "the second run")
     status, placed = job.status(), job.record().of("HoldPlaced")[-1]
     is_over = datetime.now(UTC) >= datetime.fromisoformat(placed["until"])
-    assert is_over or (status["state"] == "holding" and status["holds"][0]["reason"] == "usage_limit"), status
+    assert is_over or (status["state"] == "holding" and status["holds"][0]["facts"] == {"fault": "usage_limit"}), status
     said = running.end()
     assert said.code == 0, said.all
     assert job.merged() == untouched
