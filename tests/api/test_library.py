@@ -249,15 +249,20 @@ def test_a_review_takes_back_what_is_named_and_the_next_run_makes_it_again(
     assert merged(manifest) == ["i01", "i02"]
 
 
-def test_a_rehearsal_needs_a_mock_api(tmp_path: Path) -> None:
-    (tmp_path / "items.csv").write_text("id\n1\n")
+def job_for_a_model(folder: Path) -> None:
+    """A job of one item, for a real session."""
+    (folder / "items.csv").write_text("id\n1\n")
     manifest = {
         "items": {"file": "items.csv"},
         "session": {"model": "haiku", "prompt": "Say something of {{ item.id }}."},
         "output": {"fields": {"text": "string"}, "merge": "all.json"},
         "budget": "$9",
     }
-    (tmp_path / "job.yaml").write_text(json.dumps(manifest))
+    (folder / "job.yaml").write_text(json.dumps(manifest))
+
+
+def test_a_rehearsal_needs_a_mock_api(tmp_path: Path) -> None:
+    job_for_a_model(tmp_path)
 
     async def main() -> None:
         job = await api.load(tmp_path / "job.yaml", rehearsal=True)
@@ -272,14 +277,7 @@ def test_a_rehearsal_needs_a_mock_api(tmp_path: Path) -> None:
 def test_a_rehearsal_plays_real_sessions_and_leaves_no_process(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "items.csv").write_text("id\n1\n")
-    manifest = {
-        "items": {"file": "items.csv"},
-        "session": {"model": "haiku", "prompt": "Say something of {{ item.id }}."},
-        "output": {"fields": {"text": "string"}, "merge": "all.json"},
-        "budget": "$9",
-    }
-    (tmp_path / "job.yaml").write_text(json.dumps(manifest))
+    job_for_a_model(tmp_path)
 
     async def main() -> None:
         job = await api.load(tmp_path / "job.yaml", rehearsal=True)

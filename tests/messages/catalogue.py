@@ -3,8 +3,6 @@
 The words are changed in `harness/views`; in that file they are read in one sitting, and a test holds it to them.
 """
 
-import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from harness.views.messages import WORDS, text_of
 from harness.views.next_step import Bound
 from harness.views.status_text import BOUND_WORDS, step_line
 from tests.messages.examples import CHANGES, STEPS, WAYS
+from tests.zone import in_utc
 
 PLACE: Final = Path(__file__).with_name("catalogue.md")
 COMMAND: Final = "python -m tests.messages.catalogue"
@@ -93,20 +92,8 @@ def sections() -> tuple[Section, ...]:
 
 def text() -> str:
     """The file as it should be, with times in UTC."""
-    zone = os.environ.get("TZ")
-    _set_zone("UTC")
-    try:
+    with in_utc():
         return "\n".join(_lines()) + "\n"
-    finally:
-        _set_zone(zone)
-
-
-def _set_zone(zone: str | None) -> None:
-    if zone is None:
-        os.environ.pop("TZ", None)
-    else:
-        os.environ["TZ"] = zone
-    time.tzset()
 
 
 def _lines() -> Iterator[str]:

@@ -2,11 +2,9 @@
 
 import asyncio
 import contextlib
-import os
 import random
 import secrets
 import sqlite3
-import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -52,6 +50,7 @@ from tests.simulation.stops import AT_A_PHASE, LATE, OUT_OF_MONEY, check_stop
 from tests.simulation.virtual import VirtualClock, slowly, very_slowly
 from tests.simulation.watcher import Watcher
 from tests.simulation.world import World
+from tests.zone import in_utc
 
 MOST_LIVES = 400
 
@@ -389,25 +388,13 @@ class Universe:
     @contextlib.contextmanager
     def _sandboxed(self) -> Iterator[None]:
         """Time zone, random names, the ledger's readers and the disk are those of the simulation."""
-        names, zone = random.Random(f"names {self.seed}"), os.environ.get("TZ")
+        names = random.Random(f"names {self.seed}")
         view = View(self._db)
-        _set_zone("UTC")
-        try:
-            with self.disk.installed(), pytest.MonkeyPatch.context() as patch:
-                patch.setattr(secrets, "token_hex", lambda nbytes=32: names.randbytes(nbytes).hex())
-                patch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=names.getrandbits(128)))
-                patch.setattr(merger, "opened_for_reading", lambda path: contextlib.nullcontext(view))
-                patch.setattr(progress_writer, "opened_for_reading", lambda path: contextlib.nullcontext(view))
-                self.disk.remember_names(str(self.job.folder))
-                self.disk.remember_names(str(self.job.state))
-                yield
-        finally:
-            _set_zone(zone)
-
-
-def _set_zone(zone: str | None) -> None:
-    if zone is None:
-        os.environ.pop("TZ", None)
-    else:
-        os.environ["TZ"] = zone
-    time.tzset()
+        with in_utc(), self.disk.installed(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(secrets, "token_hex", lambda nbytes=32: names.randbytes(nbytes).hex())
+            patch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=names.getrandbits(128)))
+            patch.setattr(merger, "opened_for_reading", lambda path: contextlib.nullcontext(view))
+            patch.setattr(progress_writer, "opened_for_reading", lambda path: contextlib.nullcontext(view))
+            self.disk.remember_names(str(self.job.folder))
+            self.disk.remember_names(str(self.job.state))
+            yield
