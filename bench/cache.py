@@ -42,12 +42,12 @@ parallel: {parallel}
 budget: $40
 rehearsal: {{scene: scene.py}}
 """
-_SCENE = """from harness.rehearsal.scene import Ask, Records, Reply, Trouble
+_SCENE = """from harness.rehearsal.scene import Ask, Records, Reply, InjectedFault
 
 
 def scene(ask: Ask) -> Reply:
     records = [{"id": item["id"], "text": item["data"]["text"]} for item in ask.items]
-    return Trouble("late", times=None, seconds=1, then=Records(records))
+    return InjectedFault("late", times=None, seconds=1, then=Records(records))
 """
 _TASK = "Write down what each of these says.\n\n{% for item in items %}{{ item.id }}: {{ item.text }}\n{% endfor %}"
 

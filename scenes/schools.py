@@ -1,4 +1,4 @@
-"""The rehearsal of the schools job: made-up coaches with made-up careers, and the trouble that a real night brings.
+"""The rehearsal of the schools job: made-up coaches with made-up careers, and the fault that a real night brings.
 
 Nothing in here is a fact about anybody. Every answer is a function of the request alone.
 """
@@ -8,7 +8,7 @@ import random
 import zlib
 from typing import Any
 
-from harness.rehearsal.scene import Ask, Page, Reply, Text, Tool, Trouble, Turn
+from harness.rehearsal.scene import Ask, InjectedFault, Page, Reply, Text, Tool, Turn
 
 NEVER_FOUND = "University of New Mexico"
 """Its roster page is never found: three strikes."""
@@ -56,14 +56,14 @@ Record = dict[str, Any]
 
 
 def scene(ask: Ask) -> Reply:
-    """Search, fetch, write the report, read it over: slowly enough to be watched, and with a trouble for some."""
+    """Search, fetch, write the report, read it over: slowly enough to be watched, and with a fault for some."""
     school = ask.ids[0]
     reply = _session(ask, school)
     if school == OVERLOADED and ask.turn == 0:
-        return Trouble("529", times=2, then=reply)
+        return InjectedFault("529", times=2, then=reply)
     if school == LINGERS and ask.turn > _WROTE:
-        return Trouble("hang", times=None, then=reply)
-    return Trouble("slow", seconds=1, then=reply) if ask.turn == 0 else reply
+        return InjectedFault("hang", times=None, then=reply)
+    return InjectedFault("slow", seconds=1, then=reply) if ask.turn == 0 else reply
 
 
 def pages(url: str) -> Page | None:

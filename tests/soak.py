@@ -177,11 +177,11 @@ def _whole(job: Job) -> bool:
     job.assert_laws_hold()
     verdicts = course_verdicts(job)
     record = job.record()
-    troubles = sorted({asked.trouble for asked in record.requests if asked.trouble})
+    faults = sorted({asked.fault for asked in record.requests if asked.fault})
     print(
         f"{job.manifest} {' '.join(job.settings)}: exit code {said.code} in {took:.1f} s, "
         f"{job.count('AttemptStarted')} attempts, {job.count('ItemAccepted')} items accepted, "
-        f"{job.count('ItemStruck')} strikes, troubles met: {', '.join(troubles) or 'none'}; "
+        f"{job.count('ItemStruck')} strikes, faults met: {', '.join(faults) or 'none'}; "
         f"checkers: {verdicts or 'nothing to say'}",
         flush=True,
     )

@@ -12,7 +12,7 @@ from typing import Any
 from grammar import Lexicon
 from worker import answer
 
-from harness.rehearsal.scene import Ask, Records, Reply, Text, Tool, Trouble, Turn
+from harness.rehearsal.scene import Ask, InjectedFault, Records, Reply, Text, Tool, Turn
 
 
 @cache
@@ -59,7 +59,7 @@ def scene(ask: Ask) -> Reply:
         case "hang" if number != 4:
             return good
         case _:
-            return Trouble(fault, times=1, tag=f"{fault} in {ask.phase} {number}", then=good)
+            return InjectedFault(fault, times=1, tag=f"{fault} in {ask.phase} {number}", then=good)
 
 
 def _foreign_seed(ask: Ask, right: list[Any]) -> Reply | None:

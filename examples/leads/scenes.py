@@ -5,7 +5,7 @@ Each slip heals: the composer's by the reason of its rejection, the others after
 
 from typing import Any
 
-from harness.rehearsal.scene import Ask, Records, Reply, Trouble
+from harness.rehearsal.scene import Ask, InjectedFault, Records, Reply
 
 
 def scene(ask: Ask) -> Reply:
@@ -15,14 +15,14 @@ def scene(ask: Ask) -> Reply:
             return Records([{"id": item["id"], **_onboarded(item["data"]["raw"])} for item in ask.items])
         case "prepare":
             good = Records([{"id": item["id"], "brief": _brief(ask, item["records"][0])} for item in ask.items])
-            return Trouble("broken_json", then=good)
+            return InjectedFault("broken_json", then=good)
         case "compose" | "plan":
             return Records([{"id": item["id"], "batch_plan": _plan(ask, item["id"])} for item in ask.items])
     dossiers = {item["id"]: _dossier(item["data"]) for item in ask.items}
     if ask.batch.endswith(".2"):
-        return Trouble("missing_item", tag="missing in batch 2", then=Records(dossiers), item=ask.ids[-1])
+        return InjectedFault("missing_item", tag="missing in batch 2", then=Records(dossiers), item=ask.ids[-1])
     if ask.batch.endswith(".3"):
-        return Trouble("529", then=Records(dossiers))
+        return InjectedFault("529", then=Records(dossiers))
     return Records(dossiers)
 
 

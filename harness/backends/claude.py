@@ -42,15 +42,15 @@ class ClaudeSession:
         """Ends the session at its cap, which it has reached with answers that the CLI leaves out."""
         self._client: ClaudeSDKClient | None = None
         self._transport: RecordedTransport | None = None
-        self._trouble: Exception | None = None
+        self._error: Exception | None = None
         self._exit_code: int | None = None
 
     async def run(self) -> None:
         """Start it, give it the prompt, wait for its result and for the end of its process."""
         try:
             await self._converse()
-        except Exception as trouble:  # the SDK raises bare Exceptions too; what it was is told by the symptoms
-            self._trouble = trouble
+        except Exception as error:  # the SDK raises bare Exceptions too; what it was is told by the symptoms
+            self._error = error
         if self._transport is not None:
             self._exit_code = await self._transport.exit_code()
         if self._count.has_reached_nobody() and not await self._outfit.may_be_reached():
@@ -84,8 +84,8 @@ class ClaudeSession:
             return replace(seen, api_error="stream_line_too_long", is_error=True)
         if transport is not None and transport.failure is not None:
             return replace(seen, errno=transport.failure.errno)
-        if isinstance(self._trouble, OSError) and code is None:
-            return replace(seen, errno=self._trouble.errno or errno.EIO, text=str(self._trouble))
+        if isinstance(self._error, OSError) and code is None:
+            return replace(seen, errno=self._error.errno or errno.EIO, text=str(self._error))
         return seen
 
     def _spent_too_much(self, seen: Symptoms) -> Symptoms:
@@ -97,9 +97,9 @@ class ClaudeSession:
         return replace(seen, api_error="connection_failed", text=why, is_error=True)
 
     def notes(self) -> tuple[Message, ...]:
-        if self._trouble is None or self._reading.has_result:
+        if self._error is None or self._reading.has_result:
             return ()
-        return (message("session_broke_off", error=f"{type(self._trouble).__name__}: {str(self._trouble)[:200]}"),)
+        return (message("session_broke_off", error=f"{type(self._error).__name__}: {str(self._error)[:200]}"),)
 
     async def _converse(self) -> None:
         from claude_agent_sdk import ClaudeSDKClient

@@ -1,4 +1,4 @@
-"""Troubles of the machine in words: which disk it was, and what to do about it."""
+"""Host errors in words: which disk it was, and what to do about it."""
 
 import errno
 import os

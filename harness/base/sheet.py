@@ -41,7 +41,7 @@ class Sheet:
     """`leads.xlsx:Leads`"""
     rows: Mapping[int, Sequence[Any]]
     """Number of a row -> its values from column A on; rows without any are left out, as are empty cells at the end."""
-    troubles: Mapping[tuple[int, int], Problem]
+    problems: Mapping[tuple[int, int], Problem]
     """(row, column) of cells whose value cannot be used."""
     merged: Sequence[Area]
     hidden_rows: frozenset[int]
@@ -130,17 +130,17 @@ def spread(sheet: Sheet, within: Area, *, across: bool) -> dict[tuple[int, int],
 
 
 def read_sheet(book: Workbook, part: SheetPart) -> Sheet:
-    """All cells of a sheet; what is wrong with single ones is among its `troubles`. WorkbookError when it is too large
+    """All cells of a sheet; what is wrong with single ones is among its `problems`. WorkbookError when it is too large
     or damaged."""
     where = f"{book.name}:{part.name}"
     with in_words(book.name):
         outline = _outline(book, part, where)
-        rows, troubles = _values(book, part, outline, where)
+        rows, problems = _values(book, part, outline, where)
     for row, column in outline.unsaved:
         message = "has a formula and no value: the program that saved the workbook does not calculate"
         hint = "open it in Excel or LibreOffice and save it"
-        troubles[row, column] = Problem(f"{where}!{letters(column)}{row}", message, hint)
-    return Sheet(where, rows, troubles, outline.merged, frozenset(outline.hidden), outline.formulas)
+        problems[row, column] = Problem(f"{where}!{letters(column)}{row}", message, hint)
+    return Sheet(where, rows, problems, outline.merged, frozenset(outline.hidden), outline.formulas)
 
 
 @dataclass(slots=True)
@@ -235,7 +235,7 @@ def _values(
     book: Workbook, part: SheetPart, outline: _Outline, where: str
 ) -> tuple[dict[int, list[Any]], dict[tuple[int, int], Problem]]:
     rows: dict[int, list[Any]] = {}
-    troubles: dict[tuple[int, int], Problem] = {}
+    problems: dict[tuple[int, int], Problem] = {}
     area = 0
     for cells in _rows(book, part, outline.width):
         values: list[Any] = []
@@ -246,7 +246,7 @@ def _values(
             row, column = cell.row, cell.column
             if cell.data_type == "e":
                 hint = "correct it in Excel or LibreOffice, or clear the cell"
-                troubles[row, column] = Problem(f"{where}!{letters(column)}{row}", f"holds the error {value}", hint)
+                problems[row, column] = Problem(f"{where}!{letters(column)}{row}", f"holds the error {value}", hint)
             values += [None] * (column - len(values))
             values[column - 1] = _plain(value, cell)
         if values:
@@ -254,7 +254,7 @@ def _values(
             area += len(values)
         if area > 2 * MOST_CELLS:
             raise WorkbookError(Problem(where, f"takes more than {2 * MOST_CELLS:,} cells, most of them empty"))
-    return rows, troubles
+    return rows, problems
 
 
 def _rows(book: Workbook, part: SheetPart, width: int) -> "Iterator[Sequence[ReadOnlyCell]]":

@@ -93,8 +93,8 @@ def aftermath(job: Job) -> Iterator[str]:
         yield f"Web: {counted(sums.searches, 'search')}, {counted(sums.pages, 'page')} fetched."
     yield from _costs(sums)
     yield from _disagreement(job, sums)
-    if sums.troubles:
-        met = ", ".join(f"{clean(name)} x{number}" for name, number in sorted(sums.troubles.items()))
+    if sums.faults:
+        met = ", ".join(f"{clean(name)} x{number}" for name, number in sorted(sums.faults.items()))
         yield f"Injected faults: {met}"
     for error in sums.errors:
         yield f"Error in the scene: {clean(error)}"
@@ -124,7 +124,7 @@ def sessions_so_far(job: Job) -> int:
 
 
 def nothing_played(job: Job, again: NextCommand) -> str:
-    """What is said of troubles that were ordered and that no session was there to meet."""
+    """What is said of faults that were ordered and that no session was there to meet."""
     with reading(job.state) as db:
         which = "every chosen item" if has_open_items(db) else "every item"
     return f"no session was started, because {which} is settled; `{again}` starts over"
@@ -171,7 +171,7 @@ def _refused_made_up(job: Job) -> list[tuple[PhaseSpec, int]]:
 
 
 def _is_refused(reasons: Sequence[Reason]) -> bool:
-    """By a check: a record that never came, as of a trouble on purpose, says nothing about checks."""
+    """By a check: a record that never came, as of an injected fault, says nothing about checks."""
     return any(type_of(reason) != "missing_output" for reason in reasons)
 
 

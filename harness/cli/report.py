@@ -102,9 +102,9 @@ def _bring_up_to_date(place: Place, settings: list[str]) -> None:
         return
     with reading(place.state) as db:
         for book in workbooks(db, place.state):
-            if book.trouble is not None:
-                hint = f"; {book.trouble.hint}, then run the command again" if book.trouble.hint else ""
-                say(clean(f"{book.target} was not written: {book.trouble.where}: {book.trouble.message}{hint}"))
+            if book.problem is not None:
+                hint = f"; {book.problem.hint}, then run the command again" if book.problem.hint else ""
+                say(clean(f"{book.target} was not written: {book.problem.where}: {book.problem.message}{hint}"))
             elif book.target in backs:
                 say(clean(f"written: {book.target}, {counted(book.rows, 'row')} with statuses and results"))
 

@@ -19,7 +19,7 @@ _FORBIDDEN = {
 _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def trouble_with(id_: str) -> str | None:
+def problem_with(id_: str) -> str | None:
     """Why this text cannot be an id; None when it can."""
     if not id_.strip():
         return "the id is empty"

@@ -32,7 +32,7 @@ class Answer:
     """What came of one HEAD request without a credential: the time that the other side has, or why there was none."""
 
     date: datetime | None = None
-    trouble: str = ""
+    problem: str = ""
 
 
 def network_and_clock(job: Job, now: datetime) -> tuple[Finding, Finding]:
@@ -46,9 +46,9 @@ def network_and_clock(job: Job, now: datetime) -> tuple[Finding, Finding]:
     address = os.environ.get(BASE_URL, "").strip() or _ANTHROPIC
     answer = ask(address)
     where = clean(without_userinfo(address))
-    if answer.trouble:
+    if answer.problem:
         cure = f"check the connection, HTTPS_PROXY and {BASE_URL}; `curl -I {where}` runs the same test"
-        return Finding("network", "broken", f"{where}: {clean(answer.trouble)}", cure), clock(job, now, None)
+        return Finding("network", "broken", f"{where}: {clean(answer.problem)}", cure), clock(job, now, None)
     return Finding("network", "ok", f"{where} responds"), clock(job, now, answer.date)
 
 
@@ -59,7 +59,7 @@ def ask(address: str) -> Answer:
     try:
         return answers.get(timeout=_PATIENCE_S)
     except Empty:
-        return Answer(trouble=f"no answer within {_PATIENCE_S:g} s")
+        return Answer(problem=f"no answer within {_PATIENCE_S:g} s")
 
 
 def _asked(address: str) -> Answer:
@@ -70,9 +70,9 @@ def _asked(address: str) -> Answer:
     except urllib.error.HTTPError as error:
         return Answer(_date(error.headers["Date"]))
     except urllib.error.URLError as error:
-        return Answer(trouble=_why(error.reason))
+        return Answer(problem=_why(error.reason))
     except (OSError, HTTPException, ValueError) as error:
-        return Answer(trouble=_why(error))
+        return Answer(problem=_why(error))
 
 
 def _why(reason: object) -> str:

@@ -20,19 +20,19 @@ class Awake:
     def __init__(self, why: str, search_path: str | None = None) -> None:
         self._command = _command(why, search_path)
         self._child: StandingChild | None = None
-        self._trouble = "neither systemd-inhibit nor caffeinate is here"
+        self._problem = "neither systemd-inhibit nor caffeinate is here"
         self._held: bool | None = None
         if self._command:
             try:
                 self._child = StandingChild((*self._command, *_HOLDING), env={"PATH": os.defpath})
             except OSError as error:
-                self._trouble = f"{self._command[0]}: {error.strerror}"
+                self._problem = f"{self._command[0]}: {error.strerror}"
 
     def describe(self) -> str:
         """For the record: what holds it, or why nothing does."""
         if self.is_held():
             return f"is kept awake by {os.path.basename(self._command[0])}"  # noqa: PTH119  a name, not a path
-        return f"may fall asleep: {self._trouble}"
+        return f"may fall asleep: {self._problem}"
 
     def release(self) -> None:
         child, self._child = self._child, None
@@ -59,7 +59,7 @@ class Awake:
         if words == _HELD:
             return True
         said = "it does not answer" if words is None else child.complaint()[:300]
-        self._trouble = f"{os.path.basename(self._command[0])}: {said or 'it ended at once'}"  # noqa: PTH119
+        self._problem = f"{os.path.basename(self._command[0])}: {said or 'it ended at once'}"  # noqa: PTH119
         self.release()
         return False
 

@@ -22,7 +22,7 @@ class BackendKind:
 
     name: Backend
     speaks: Literal["stream-json", "transcript", "nothing"]
-    """What tells of its answers while it works; of `nothing`, silence is no sign of trouble."""
+    """What tells of its answers while it works; of `nothing`, silence is no sign of a fault."""
     asks_model: bool
     """It is a session of Claude Code: with a model, instructions and tools."""
     costs_money: bool

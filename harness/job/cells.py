@@ -85,13 +85,13 @@ def _taken(desk: Inspection, path: ValuePath, cell: Cell, sheet: Sheet, area: Ar
     rows = _block(sheet, area)
     while rows and all(value is None for value in rows[-1]):
         rows.pop()
-    troubles = [
-        sheet.troubles[row, column]
-        for row, column in sorted(sheet.troubles)
+    problems = [
+        sheet.problems[row, column]
+        for row, column in sorted(sheet.problems)
         if area.top <= row <= area.bottom and area.left <= column <= area.right
     ]
-    if troubles:
-        raise WorkbookError(*troubles[:20])
+    if problems:
+        raise WorkbookError(*problems[:20])
     if not rows or (is_one and isinstance(rows[0][0], str) and not rows[0][0].strip()):
         if "default" in cell.model_fields_set:
             return cell.default, place

@@ -10,9 +10,9 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
 
 from harness.base.errors import BrokenSetupError
 from harness.base.files import write_atomic
@@ -32,7 +32,7 @@ _OF_ITEMS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class WriteProblem:
     """Why a workbook could not be written."""
 
     where: str
@@ -56,7 +56,8 @@ class WrittenBack:
     """The name under which a copy is kept that somebody had changed."""
     backup: str = ""
     """Of a workbook that is written in place: what it was before."""
-    trouble: Trouble | None = None
+    problem: Annotated[WriteProblem | None, Field(validation_alias=AliasChoices("problem", "trouble"))] = None
+    """Read as `trouble`, too, the word of 0.1.0."""
 
 
 _ADAPTER = TypeAdapter(dict[int, WrittenBack])

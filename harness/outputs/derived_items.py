@@ -10,7 +10,7 @@ from harness.base.ids import ItemId
 from harness.base.paths import MISSING, is_plain, read_path
 from harness.base.reason import Reason, cut_text
 from harness.core.fault_kinds import FaultKind
-from harness.core.item_ids import folded, trouble_with
+from harness.core.item_ids import folded, problem_with
 from harness.core.types import Fault, Item, Json
 from harness.evaluation.bounded import Bounded, BoundedError, JqOutcome
 from harness.job.batch_plan import NO_PACE, Pace
@@ -181,8 +181,8 @@ def _id_of(phase: PhaseSpec, value: Json) -> str | Reason:
     if not isinstance(id_, str) or not id_.strip():
         facts = {"noun": phase.noun, "path": phase.id or ".id", "row": _shown(value, 120)}
         return Reason("row_without_id", facts)
-    if trouble := trouble_with(id_):
-        return Reason("row_id_unusable", {"noun": phase.noun, "problem": trouble})
+    if problem := problem_with(id_):
+        return Reason("row_id_unusable", {"noun": phase.noun, "problem": problem})
     return id_
 
 

@@ -51,7 +51,7 @@ class _MadeUp:
 
     items: dict[int, list[Item]]
     records: dict[int, dict[ItemId, list[Json]]] = field(default_factory=dict)
-    trouble: dict[int, str] = field(default_factory=dict)
+    problem: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +130,9 @@ def _telling(items: Sequence[Item], batch_size: int) -> list[Item]:
 def _enter(job: Job, phase: PhaseSpec, made_up: _MadeUp, bounded: Bounded) -> LaterPhase:
     """The items of a phase, out of the records of the one before."""
     before = job.phase(phase.from_ or 1)
-    if before.number in made_up.trouble:
-        made_up.trouble[phase.number] = made_up.trouble[before.number]
-        return LaterPhase(phase, why_not=made_up.trouble[before.number])
+    if before.number in made_up.problem:
+        made_up.problem[phase.number] = made_up.problem[before.number]
+        return LaterPhase(phase, why_not=made_up.problem[before.number])
     records = made_up.records[before.number]
     if phase.rows is None:
         items = [replace(item, records=tuple(records[item.id])) for item in made_up.items[before.number]]
@@ -140,7 +140,7 @@ def _enter(job: Job, phase: PhaseSpec, made_up: _MadeUp, bounded: Bounded) -> La
         items = _made(job, phase, records, bounded)
     if not items:
         why_not = f"its rows make no {phase.noun} of what can be made up for phase {before.name}"
-        made_up.trouble[phase.number] = why_not
+        made_up.problem[phase.number] = why_not
         return LaterPhase(phase, why_not=why_not)
     made_up.items[phase.number] = items[: max(_MOST_ITEMS, phase.batch_size)]
     groups = [items[at : at + phase.batch_size] for at in range(0, len(items), phase.batch_size)]
@@ -172,12 +172,12 @@ def _made(job: Job, phase: PhaseSpec, records: Mapping[ItemId, list[Json]], boun
 
 
 def _invent(job: Job, phase: PhaseSpec, made_up: _MadeUp) -> None:
-    if phase.number in made_up.trouble:
+    if phase.number in made_up.problem:
         return
-    records, trouble = _invented(job, phase, made_up.items[phase.number])
+    records, problem = _invented(job, phase, made_up.items[phase.number])
     made_up.records[phase.number] = records
-    if trouble:
-        made_up.trouble[phase.number] = f"no record of phase {phase.name} can be made up: {trouble}"
+    if problem:
+        made_up.problem[phase.number] = f"no record of phase {phase.name} can be made up: {problem}"
 
 
 def _invented(job: Job, phase: PhaseSpec, items: Sequence[Item]) -> tuple[dict[ItemId, list[Json]], str]:

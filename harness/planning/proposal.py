@@ -12,7 +12,7 @@ from harness.base.paths import path_to
 from harness.base.texts import TextError, first_of, in_yaml, shown
 from harness.base.workbook import SUFFIXES as WORKBOOK_SUFFIXES
 from harness.base.workbook import WorkbookError, open_workbook
-from harness.core.item_ids import folded, trouble_with
+from harness.core.item_ids import folded, problem_with
 from harness.job.items import BY_ROW, ITEM_SUFFIXES, why_no_list
 from harness.job.job import ItemsSpec
 from harness.planning.first_job import Source
@@ -284,7 +284,7 @@ def _different(rows: Sequence[Mapping[str, Any]], name: str, *, is_exact: bool =
     if not all(isinstance(value, str | int) and not isinstance(value, bool) for value in values):
         return 0
     ids = [str(value).strip() for value in values]
-    return 0 if any(map(trouble_with, ids)) else len({folded(id_, exact=is_exact) for id_ in ids})
+    return 0 if any(map(problem_with, ids)) else len({folded(id_, exact=is_exact) for id_ in ids})
 
 
 def _singular(words: str) -> str:

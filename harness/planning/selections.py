@@ -86,11 +86,11 @@ def made(phase: int, selection: Selection) -> SelectionMade:
 
 @dataclass(slots=True)
 class Selections:
-    """The selections of one run. `trouble`: why one that is due cannot be made; the job stops for it in the end."""
+    """The selections of one run. `problem`: why one that is due cannot be made; the job stops for it in the end."""
 
     job: Job
     ledger: Ledger
-    trouble: Message | None = None
+    problem: Message | None = None
     _earlier: dict[int, dict[str, str]] = field(default_factory=dict)
 
     def prepare(self) -> None:
@@ -102,7 +102,7 @@ class Selections:
         """Make every selection that is due, each in one transaction with the batches that follow."""
         if not self._earlier and not self._is_planned_to_select():
             return
-        self.trouble, stuck = None, set[int]()
+        self.problem, stuck = None, set[int]()
         while ready := [phase for phase in due(self.ledger.db) if phase not in stuck]:
             if not self._make(ready[0]):
                 stuck.add(ready[0])
@@ -120,7 +120,7 @@ class Selections:
                 else select(waiting, phase.select, self._earlier.get(number), taken)
             )
         except SelectionError as error:
-            self.trouble = message("nothing_selected", phase=phase.name, detail=str(error))
+            self.problem = message("nothing_selected", phase=phase.name, detail=str(error))
             return False
         with ledger.transaction() as transaction:
             if waiting:

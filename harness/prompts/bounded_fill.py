@@ -44,7 +44,7 @@ class Filled:
     """`text`, or else what went wrong and the line of the template, from 1, at which it did."""
 
     text: str = ""
-    trouble: str = ""
+    problem: str = ""
     line: int = 1
     is_undefined: bool = False
     is_too_much: bool = False
@@ -66,7 +66,7 @@ def filled(text: str, values: Mapping[str, Json], bounded: Bounded) -> Filled:
         return Filled(**bounded.call(root, __name__, "answer", argument, _CHILD_S))
     except BoundedError as error:
         what = {"timeout": "takes too long", "memory": "needs too much memory", "too_big": "becomes too long"}
-        return Filled(trouble=what.get(error.kind, error.message), line=line, is_too_much=error.kind in what)
+        return Filled(problem=what.get(error.kind, error.message), line=line, is_too_much=error.kind in what)
 
 
 def answer(argument: Mapping[str, Json]) -> dict[str, Json]:
@@ -84,13 +84,13 @@ def attempt(text: str, values: Mapping[str, Json]) -> Filled:
     try:
         _take(stream, parts, template.environment)
     except UndefinedError as error:
-        return Filled(trouble=str(error), line=_line(error), is_undefined=True)
+        return Filled(problem=str(error), line=_line(error), is_undefined=True)
     except TooMuchError as error:
-        return Filled(trouble=str(error), line=_line(error) if error.__traceback__ else 1, is_too_much=True)
+        return Filled(problem=str(error), line=_line(error) if error.__traceback__ else 1, is_too_much=True)
     except MemoryError as error:
-        return Filled(trouble="needs too much memory", line=_line(error), is_too_much=True)
+        return Filled(problem="needs too much memory", line=_line(error), is_too_much=True)
     except _raised_by_templates() as error:
-        return Filled(trouble=f"{error or type(error).__name__}", line=_line(error))
+        return Filled(problem=f"{error or type(error).__name__}", line=_line(error))
     return Filled("".join(parts))
 
 

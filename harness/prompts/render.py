@@ -60,7 +60,7 @@ def uses_context(phase: PhaseSpec) -> bool:
 
 
 def check(job_vars: Mapping[str, Json], groups: Iterable[Work]) -> list[Problem]:
-    """What would go wrong if the first few bad groups were rendered now: each trouble once, with its template line."""
+    """What would go wrong if the first few bad groups were rendered now: each problem once, with its template line."""
     found: dict[tuple[str, str], UnknownName] = {}
     bad_groups = 0
     with closing(Bounded()) as bounded:
@@ -137,16 +137,16 @@ def _view(item: Item, reasons: Mapping[ItemId, Sequence[str]], path: str | None)
 def _filled(phase: PhaseSpec, batch: BatchView, values: Mapping[str, Json], bounded: Bounded) -> str:
     session = phase.session
     outcome = filled(session.prompt, values, bounded)
-    if not outcome.trouble:
+    if not outcome.problem:
         return outcome.text
-    where = f"{session.prompt_name}:{outcome.line}:{_column(session.prompt, outcome.line, outcome.trouble)}"
+    where = f"{session.prompt_name}:{outcome.line}:{_column(session.prompt, outcome.line, outcome.problem)}"
     if outcome.is_undefined:
         hint = _names_of(values["items"][0]) + _names_written(phase)
-        raise UnknownNameError([_unknown(where, outcome.trouble, values, hint)])
+        raise UnknownNameError([_unknown(where, outcome.problem, values, hint)])
     if outcome.is_too_much:
-        said = f"the prompt of batch {batch.label} {outcome.trouble}"
+        said = f"the prompt of batch {batch.label} {outcome.problem}"
         raise TooMuchToFillError([Problem(where, said, "make batch.size smaller, or the template simpler")])
-    raise UsageError([Problem(where, outcome.trouble)])
+    raise UsageError([Problem(where, outcome.problem)])
 
 
 @lru_cache(maxsize=64)

@@ -1,4 +1,4 @@
-"""Sends a speech over a live connection, and breaks or silences the connection where the trouble asks for it."""
+"""Sends a speech over a live connection, and breaks or silences the connection where the fault asks for it."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""`--faults`: troubles ordered on the command line, on top of the scene.
+"""`--faults`: faults ordered on the command line, on top of the scene.
 
     529:2                 the first two requests of the rehearsal get a 529, then all is well
     limit@3               the third session meets a usage limit (reset in 60 s)
@@ -9,14 +9,14 @@
     stall, no_file@2:2    several, separated by commas
 
     part       meaning                                             default
-    name       one of harness.rehearsal.injected_faults.TROUBLES          -
+    name       one of harness.rehearsal.injected_faults.INJECTED_FAULTS          -
     =seconds   for limit, throttle, slow, late; 529 and 500        60, 1, 5, 2; 0
     :times     how often; * = never heals                          1
     @nth       not before the nth session of the rehearsal         1
     /item      only sessions that have this item; the rest of      every session
                the word is the id (write `\\,` for a comma)
 
-What `times` counts, requests or sessions, is in the table of troubles.
+What `times` counts, requests or sessions, is in the table of faults.
 """
 
 import re
@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.base.errors import Problem, UsageError
-from harness.rehearsal.injected_faults import TROUBLES, closest
-from harness.rehearsal.scene import Ask, Reply, Trouble
+from harness.rehearsal.injected_faults import INJECTED_FAULTS, closest
+from harness.rehearsal.scene import Ask, InjectedFault, Reply
 
 _WHERE: Final = "--faults"
 _PART = re.compile(r"(?P<sign>[=:@])(?P<value>[^=:@]*)")
@@ -33,7 +33,7 @@ _PART = re.compile(r"(?P<sign>[=:@])(?P<value>[^=:@]*)")
 
 @dataclass(frozen=True, slots=True)
 class FaultOrder:
-    """One ordered trouble. `nth` counts sessions from 1; `times` None = never heals; `text` is what was written."""
+    """One ordered fault. `nth` counts sessions from 1; `times` None = never heals; `text` is what was written."""
 
     name: str
     times: int | None = 1
@@ -46,10 +46,10 @@ class FaultOrder:
         """Whether it may strike this request of the `ordinal`th session."""
         return ordinal >= self.nth and (self.item is None or self.item in ask.ids)
 
-    def over(self, reply: Reply) -> Trouble:
-        """The reply with this trouble on top."""
+    def over(self, reply: Reply) -> InjectedFault:
+        """The reply with this fault on top."""
         params = {} if self.seconds is None else {"seconds": self.seconds}
-        return Trouble(self.name, times=self.times, tag=f"--faults {self.text}", then=reply, **params)
+        return InjectedFault(self.name, times=self.times, tag=f"--faults {self.text}", then=reply, **params)
 
 
 def parse_faults(text: str) -> tuple[FaultOrder, ...]:
@@ -80,7 +80,7 @@ def _parse(word: str, problems: list[Problem]) -> FaultOrder | None:
         parts[part["sign"]] = part["value"].strip()
     if slash and not item:
         problems.append(Problem(_WHERE, f"{word!r}: expected an item id after /"))
-    if "=" in parts and known and "seconds" not in TROUBLES[name].params:
+    if "=" in parts and known and "seconds" not in INJECTED_FAULTS[name].params:
         problems.append(Problem(_WHERE, f"{word!r}: {name} takes no seconds"))
     times = None if parts.get(":") == "*" else _count(parts.get(":"), "a number of times, or *,", word, problems)
     nth = _count(parts.get("@"), "the number of a session", word, problems)
@@ -89,11 +89,11 @@ def _parse(word: str, problems: list[Problem]) -> FaultOrder | None:
 
 
 def _check_name(name: str, word: str, problems: list[Problem]) -> bool:
-    if name in TROUBLES:
+    if name in INJECTED_FAULTS:
         return True
-    meant = closest(name, TROUBLES)
-    hint = f"did you mean {meant!r}?" if meant else "known troubles: " + ", ".join(TROUBLES)
-    problems.append(Problem(_WHERE, f"{word!r}: unknown trouble {name!r}", hint))
+    meant = closest(name, INJECTED_FAULTS)
+    hint = f"did you mean {meant!r}?" if meant else "known faults: " + ", ".join(INJECTED_FAULTS)
+    problems.append(Problem(_WHERE, f"{word!r}: unknown fault {name!r}", hint))
     return False
 
 

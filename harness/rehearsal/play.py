@@ -1,15 +1,15 @@
-"""Decides how one request is answered: the scene's reply, the troubles on it, and what has healed."""
+"""Decides how one request is answered: the scene's reply, the faults on it, and what has healed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
 from harness.rehearsal.fault_orders import FaultOrder
-from harness.rehearsal.injected_faults import OUTAGES, TROUBLES
+from harness.rehearsal.injected_faults import INJECTED_FAULTS, OUTAGES
 from harness.rehearsal.question import Question
 from harness.rehearsal.refusals import Refuse, refusal_of, usage_limit
 from harness.rehearsal.request_history import RequestHistory
-from harness.rehearsal.scene import Ask, Records, Reply, Text, Trouble, Turn
+from harness.rehearsal.scene import Ask, InjectedFault, Records, Reply, Text, Turn
 from harness.rehearsal.script import Script, is_spoiler, script_of, spoil
 from harness.samples.records import SampleSpec, sampled, synthetic
 
@@ -45,7 +45,7 @@ class Played:
 
     act: Act
     tags: tuple[str, ...] = ()
-    trouble: str | None = None
+    fault: str | None = None
     until: float | None = None
     """The reset of the usage limit, in seconds since 1970."""
     note: str | None = None
@@ -65,7 +65,7 @@ def play(question: Question, reply: Reply, orders: Iterable[FaultOrder], past: R
 
 
 class _Player:
-    """Resolves one reply; troubles wrap replies and may be nested."""
+    """Resolves one reply; faults wrap replies and may be nested."""
 
     def __init__(self, question: Question, past: RequestHistory, now_s: float) -> None:
         self._question = question
@@ -91,62 +91,62 @@ class _Player:
                 return script_of(reply, self._question.ask), spoken
             case Turn():
                 return Script((reply,)), spoken
-            case Trouble():
-                return self._troubled(reply)
+            case InjectedFault():
+                return self._faulty(reply)
         assert_never(reply)
 
-    def _troubled(self, trouble: Trouble) -> tuple[Script | None, Played]:
-        tag = trouble.tag or self._default_tag(trouble)
-        if not self._strikes(trouble, tag):
-            return self._scripted(self._then(trouble))
-        tags = (tag, trouble.name) if self._is_counted_now(trouble, tag) else ()
-        if trouble.name == "limit":
-            return None, replace(self._new_limit(trouble), tags=tags)
-        refusal = refusal_of(trouble, self._question.ask.model)
+    def _faulty(self, fault: InjectedFault) -> tuple[Script | None, Played]:
+        tag = fault.tag or self._default_tag(fault)
+        if not self._strikes(fault, tag):
+            return self._scripted(self._then(fault))
+        tags = (tag, fault.name) if self._is_counted_now(fault, tag) else ()
+        if fault.name == "limit":
+            return None, replace(self._new_limit(fault), tags=tags)
+        refusal = refusal_of(fault, self._question.ask.model)
         if refusal is not None:
-            return None, Played(refusal, tags, trouble.name)
-        if trouble.name == "hang":
-            return None, Played(Vanish("hang"), tags, trouble.name)
-        script, below = self._scripted(self._then(trouble))
+            return None, Played(refusal, tags, fault.name)
+        if fault.name == "hang":
+            return None, Played(Vanish("hang"), tags, fault.name)
+        script, below = self._scripted(self._then(fault))
         if script is None:
             return None, below
-        above = replace(below, tags=(*tags, *below.tags), trouble=trouble.name)
-        if is_spoiler(trouble.name):
-            return spoil(trouble.name, script, self._question.ask, trouble.params), above
-        manner = next(manner for manner in _MANNERS if manner == trouble.name)
-        return script, replace(above, act=Say(Turn([]), manner, float(trouble.params.get("seconds", 0.0))))
+        above = replace(below, tags=(*tags, *below.tags), fault=fault.name)
+        if is_spoiler(fault.name):
+            return spoil(fault.name, script, self._question.ask, fault.params), above
+        manner = next(manner for manner in _MANNERS if manner == fault.name)
+        return script, replace(above, act=Say(Turn([]), manner, float(fault.params.get("seconds", 0.0))))
 
-    def _strikes(self, trouble: Trouble, tag: str) -> bool:
-        kind = TROUBLES[trouble.name]
+    def _strikes(self, fault: InjectedFault, tag: str) -> bool:
+        kind = INJECTED_FAULTS[fault.name]
         if kind.streaming_only and not self._question.stream:
             return False
-        if lasts_s := float(trouble.params.get("seconds", 0.0)) if trouble.name in OUTAGES else 0.0:
+        if lasts_s := float(fault.params.get("seconds", 0.0)) if fault.name in OUTAGES else 0.0:
             began = self._past.first_tagged_s(tag)
             return began is None or self._now_s < began + lasts_s
-        if trouble.times is None:
+        if fault.times is None:
             return True
         if kind.counts == "requests":
-            return self._past.count(tag, {}) < trouble.times
+            return self._past.count(tag, {}) < fault.times
         struck = self._past.sessions_tagged(tag)
-        return self._question.ask.session in struck or len(struck) < trouble.times
+        return self._question.ask.session in struck or len(struck) < fault.times
 
-    def _is_counted_now(self, trouble: Trouble, tag: str) -> bool:
+    def _is_counted_now(self, fault: InjectedFault, tag: str) -> bool:
         """A session that was struck before is not counted again."""
-        if TROUBLES[trouble.name].counts == "requests":
+        if INJECTED_FAULTS[fault.name].counts == "requests":
             return True
         return self._question.ask.session not in self._past.sessions_tagged(tag)
 
-    def _then(self, trouble: Trouble) -> Reply:
-        return trouble.then or without_scene(self._question)
+    def _then(self, fault: InjectedFault) -> Reply:
+        return fault.then or without_scene(self._question)
 
-    def _new_limit(self, trouble: Trouble) -> Played:
+    def _new_limit(self, fault: InjectedFault) -> Played:
         # Whole seconds, as in the header: nobody may be let in before the reset that was told.
-        until = float(int(self._now_s + float(trouble.params["seconds"]) + 0.999))
-        return _limited(until, self._now_s, str(trouble.params["window"]))
+        until = float(int(self._now_s + float(fault.params["seconds"]) + 0.999))
+        return _limited(until, self._now_s, str(fault.params["window"]))
 
-    def _default_tag(self, trouble: Trouble) -> str:
+    def _default_tag(self, fault: InjectedFault) -> str:
         ask = self._question.ask
-        return f"{trouble.name} {ask.phase} {ask.batch} {','.join(ask.ids)}"
+        return f"{fault.name} {ask.phase} {ask.batch} {','.join(ask.ids)}"
 
 
 def without_scene(question: Question) -> Reply:
@@ -177,4 +177,4 @@ def sample_spec(ask: Ask) -> SampleSpec:
 
 
 def _limited(until: float, now_s: float, window: str) -> Played:
-    return Played(usage_limit(until, now_s, window), trouble="limit", until=until, note=window)
+    return Played(usage_limit(until, now_s, window), fault="limit", until=until, note=window)

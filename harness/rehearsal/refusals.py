@@ -1,10 +1,10 @@
-"""Troubles that are an HTTP error: status, body and headers as the real API sends them."""
+"""Faults that are an HTTP error: status, body and headers as the real API sends them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from harness.rehearsal.scene import Trouble
+from harness.rehearsal.scene import InjectedFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +41,18 @@ _PLAIN: Final[Mapping[str, Refuse]] = {
 }
 
 
-def refusal_of(trouble: Trouble, model: str) -> Refuse | None:
-    """The HTTP error of a trouble; None when it is none (or a usage limit, which has a reset)."""
-    if trouble.name == "model404":
+def refusal_of(fault: InjectedFault, model: str) -> Refuse | None:
+    """The HTTP error of a fault; None when it is none (or a usage limit, which has a reset)."""
+    if fault.name == "model404":
         return Refuse(404, "not_found_error", f"model: {model}", {"x-should-retry": "false"})
-    if trouble.name == "throttle":
+    if fault.name == "throttle":
         return Refuse(
             429,
             "rate_limit_error",
             "This request would exceed your organization's rate limit of requests per minute.",
-            {"retry-after": f"{trouble.params['seconds']:g}", "x-should-retry": "true"},
+            {"retry-after": f"{fault.params['seconds']:g}", "x-should-retry": "true"},
         )
-    return _PLAIN.get(trouble.name)
+    return _PLAIN.get(fault.name)
 
 
 _SHORT: Final[Mapping[str, str]] = {"five_hour": "5h", "seven_day": "7d"}

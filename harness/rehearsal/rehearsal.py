@@ -171,7 +171,7 @@ class Rehearsal:
             stream=question.stream,
             model=ask.model,
             tags=played.tags,
-            trouble=played.trouble,
+            fault=played.fault,
             status=status,
             stop=message.stop if message else None,
             usage=message.usage if message else None,

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from harness.base.clock import from_text, to_text
 from harness.core.faults import STATUS_OF_AN_UNTOLD_ITEM
-from harness.rehearsal.injected_faults import TROUBLES
+from harness.rehearsal.injected_faults import INJECTED_FAULTS
 
 Breakpoint = tuple[str, int, str]
 """`(hash of the prefix, its characters, "5m" or "1h")`: a cache entry that a request read, wrote or kept alive."""
@@ -33,9 +33,9 @@ class LoggedRequest:
     stream: bool
     model: str
     tags: tuple[str, ...]
-    """What `ask.count` counts: a trouble's tag and name, a turn's tag."""
-    trouble: str | None
-    """The trouble that this request met."""
+    """What `ask.count` counts: a fault's tag and name, a turn's tag."""
+    fault: str | None
+    """The fault that this request met."""
     status: int | None
     """None when no response was given at all."""
     stop: str | None
@@ -72,6 +72,8 @@ class LoggedRequest:
     def from_line(cls, line: bytes) -> Self:
         """ValueError, KeyError or TypeError when the line is none of ours."""
         fields = json.loads(line)
+        if "trouble" in fields:  # as 0.1.0 wrote it
+            fields["fault"] = fields.pop("trouble")
         fields["time"] = from_text(fields["time"])
         fields["cost_usd"] = None if fields["cost_usd"] is None else Decimal(fields["cost_usd"])
         for name in ("ids", "tags"):
@@ -132,17 +134,17 @@ class Account:
     searches: int = 0
     pages: int = 0
     """Requests that WebFetch made about a page that it had fetched."""
-    troubles: dict[str, int] = field(default_factory=dict)
-    """Trouble -> how often it was met, in requests or in sessions, whichever it is counted by."""
+    faults: dict[str, int] = field(default_factory=dict)
+    """Fault -> how often it was met, in requests or in sessions, whichever it is counted by."""
     errors: tuple[str, ...] = ()
     """Faults of the scene, each once, in order."""
     untold: tuple[str, ...] = ()
     """What prompts did not tell, each once, in order."""
 
 
-def _is_the_same_trouble(request: LoggedRequest, met: set[tuple[str, str]]) -> bool:
+def _is_the_same_fault(request: LoggedRequest, met: set[tuple[str, str]]) -> bool:
     """One that is counted by sessions, and that this session has met before. Notes in `met` what was met."""
-    kind, meeting = TROUBLES.get(request.trouble or ""), (request.trouble or "", request.session or "")
+    kind, meeting = INJECTED_FAULTS.get(request.fault or ""), (request.fault or "", request.session or "")
     is_known = meeting in met
     met.add(meeting)
     return is_known and kind is not None and kind.counts == "sessions"
@@ -158,8 +160,8 @@ def account(path: Path) -> Account:
         sums.pages += request.purpose == "page"
         if request.session:
             sessions.add(request.session)
-        if request.trouble and not _is_the_same_trouble(request, met):
-            sums.troubles[request.trouble] = sums.troubles.get(request.trouble, 0) + 1
+        if request.fault and not _is_the_same_fault(request, met):
+            sums.faults[request.fault] = sums.faults.get(request.fault, 0) + 1
         if request.error:
             (untold if request.status == STATUS_OF_AN_UNTOLD_ITEM else errors)[request.error] = None
         sums.by_model.setdefault(request.model, ModelAccount()).add(request)

@@ -2,12 +2,12 @@
 
 A scene is a Python file with one function. It stands in for the model: everything else of a rehearsal is real.
 
-    from harness.rehearsal.scene import Ask, Records, Reply, Text, Tool, Trouble, Turn
+    from harness.rehearsal.scene import Ask, Records, Reply, Text, Tool, InjectedFault, Turn
 
     def scene(ask: Ask) -> Reply:
         good = Records([{"id": id, "mood": ask.rng_of(id).choice(["glad", "sad"])} for id in ask.ids])
         if "S0007" in ask.ids and ask.tries == 0:
-            return Trouble("missing_item", then=good, item="S0007")   # once; the retry is answered in full
+            return InjectedFault("missing_item", then=good, item="S0007")   # once; the retry is answered in full
         return good
 
 It runs inside the rehearsal server, for every request that a session makes, and must be a pure function of `ask`:
@@ -22,7 +22,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
-from harness.rehearsal.injected_faults import TROUBLES, closest
+from harness.rehearsal.injected_faults import INJECTED_FAULTS, closest
 from harness.samples.seed import rng_of
 
 Stop = Literal["tool_use", "end_turn", "refusal", "max_tokens"]
@@ -80,7 +80,7 @@ class Ask:
         return rng_of(self.seed, self.phase, "item", id_)
 
     def count(self, name: str, **match: object) -> int:
-        """How many requests before this one were tagged `name` (a tag of ours, or a trouble's name).
+        """How many requests before this one were tagged `name` (a tag of ours, or a fault's name).
 
         `match` narrows it: phase, batch, attempt, session, and `id` for requests whose group had that item.
         """
@@ -148,8 +148,8 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class Trouble:
-    """A named trouble (`harness.rehearsal.injected_faults`), so many `times`; afterwards, and underneath, `then`.
+class InjectedFault:
+    """A named fault (`harness.rehearsal.injected_faults`), so many `times`; afterwards, and underneath, `then`.
 
     `times=None` never heals. Counted by `tag`, by default the name with phase, batch and ids. Without `then` the
     answer is what a rehearsal without a scene would say. Unknown names and parameters raise ValueError.
@@ -169,14 +169,14 @@ class Trouble:
         then: "Reply | None" = None,
         **params: Any,
     ) -> None:
-        kind = TROUBLES.get(name)
+        kind = INJECTED_FAULTS.get(name)
         if kind is None:
-            meant = closest(name, TROUBLES)
-            raise ValueError(f"unknown trouble {name!r}" + (f", did you mean {meant!r}?" if meant else ""))
+            meant = closest(name, INJECTED_FAULTS)
+            raise ValueError(f"unknown fault {name!r}" + (f", did you mean {meant!r}?" if meant else ""))
         for param in params:
             if param not in kind.params:
                 allowed = ", ".join(kind.params) or "none"
-                raise ValueError(f"trouble {name!r} has no parameter {param!r}; it takes: {allowed}")
+                raise ValueError(f"fault {name!r} has no parameter {param!r}; it takes: {allowed}")
         put: Callable[[str, object], None] = lambda field_name, value: object.__setattr__(self, field_name, value)  # noqa: E731
         put("name", name)
         put("times", times)
@@ -185,5 +185,12 @@ class Trouble:
         put("params", MappingProxyType({**kind.params, **params}))
 
 
-Reply = Records | Turn | Trouble
+Reply = Records | Turn | InjectedFault
 """What a scene returns."""
+
+
+def __getattr__(name: str) -> type[InjectedFault]:
+    """`Trouble` is what scenes of 0.1.0 import."""
+    if name == "Trouble":
+        return InjectedFault
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

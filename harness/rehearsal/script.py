@@ -106,11 +106,11 @@ def _inside(ask: Ask, name: str) -> str:
     return f"{ask.cwd.rstrip('/')}/{name}"
 
 
-# --- spoiling: each takes a good script and returns the troubled one ---
+# --- spoiling: each takes a good script and returns the faulty one ---
 
 
 def spoil(name: str, script: Script, ask: Ask, params: Mapping[str, Any]) -> Script:
-    """The script with the trouble `name` in it."""
+    """The script with the fault `name` in it."""
     return _SPOILERS[name](script, ask, params)
 
 
@@ -232,7 +232,7 @@ def _parsed(write: Tool) -> Any:
     try:
         return json.loads(write.input["content"])
     except ValueError:
-        return write.input["content"]  # already spoiled by another trouble: left as it is
+        return write.input["content"]  # already spoiled by another fault: left as it is
 
 
 def _each_record(content: Any, ask: Ask, change: _Change) -> Any:

@@ -32,8 +32,8 @@ def rows_of_files(job: Job, pattern: str) -> Rows:
             too_many(top)
     link_of = {path: link for path, relative in found.items() if (link := _first_link(top, relative)) is not None}
     real = {path.resolve(): path for path in found if path not in link_of}
-    troubles = (_trouble(job, top, path, link_of.get(path), real) for path in found)
-    problems = {problem: None for problem in troubles if problem is not None}
+    looked_at = (_problem(job, top, path, link_of.get(path), real) for path in found)
+    problems = dict.fromkeys(problem for problem in looked_at if problem is not None)
     if problems:
         raise SourceError(*sorted(problems, key=lambda problem: problem.where))
     other = _other_case(job, pattern, found)
@@ -101,7 +101,7 @@ def _first_link(top: Path, relative: Path) -> Path | None:
     return next((way for way in ways if way.is_symlink()), None)
 
 
-def _trouble(job: Job, top: Path, path: Path, link: Path | None, real: Mapping[Path, Path]) -> Problem | None:
+def _problem(job: Job, top: Path, path: Path, link: Path | None, real: Mapping[Path, Path]) -> Problem | None:
     try:
         target = path.resolve(strict=True)
     except (OSError, RuntimeError):

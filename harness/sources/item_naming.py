@@ -9,7 +9,7 @@ from harness.base.ids import ItemId
 from harness.base.paths import MISSING, path_to, read_path
 from harness.base.texts import in_yaml
 from harness.core.input_hash import canonical
-from harness.core.item_ids import folded, trouble_with
+from harness.core.item_ids import folded, problem_with
 from harness.core.types import Item, Json
 from harness.job.items import BY_ROW
 from harness.job.job import ItemsSpec, Job
@@ -58,8 +58,8 @@ def _named(
             _check_size(row, gathering, index)
             id_ = str(index + 1) if spec.id == BY_ROW else _named_by(aliases, _id(value, row, spec.id))
             id_ = id_.strip() if is_table else id_
-            if trouble := trouble_with(id_):
-                raise ValueError(trouble)
+            if problem := problem_with(id_):
+                raise ValueError(problem)
             if not _is_new(spec, id_, index, rows.place, gathering):
                 continue
         except _PathError as error:

@@ -116,8 +116,8 @@ def _columns(table: SheetTable, width: int) -> list[str]:
     row = table.header
     names: list[str] = []
     for column in range(1, width + 1):
-        if (row, column) in table.sheet.troubles:
-            table.problems.append(table.sheet.troubles[row, column])
+        if (row, column) in table.sheet.problems:
+            table.problems.append(table.sheet.problems[row, column])
         value = table.at(row, column)
         name = "" if value is None else " ".join(_in_text(value).split())
         if name and name in names:
@@ -133,7 +133,7 @@ def _columns(table: SheetTable, width: int) -> list[str]:
 
 
 def _take_rows(table: SheetTable) -> None:
-    columns, troubles = table.columns, table.sheet.troubles
+    columns, problems = table.columns, table.sheet.problems
     nameless: set[int] = set()
     for row, cells in table.sheet.rows.items():
         if row <= table.header or all(map(_is_blank, cells)):
@@ -147,8 +147,8 @@ def _take_rows(table: SheetTable) -> None:
             name = columns[column - 1] if column <= len(columns) else ""
             if name in table.source.without and name:
                 continue
-            if name and (row, column) in troubles:
-                table.problems.append(troubles[row, column])
+            if name and (row, column) in problems:
+                table.problems.append(problems[row, column])
             if not name and not _is_blank(value) and column not in nameless:
                 nameless.add(column)
                 table.problems.append(_of_no_column(table, row, column))

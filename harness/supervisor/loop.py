@@ -133,8 +133,8 @@ class Loop:
             match step.decision:
                 case Stop(why="finished") if self._steps.pilot.is_on:
                     self._steps.judge_pilot()
-                case Stop(why="finished") if self._steps.selections.trouble is not None:
-                    return Stop("broken", self._steps.selections.trouble)
+                case Stop(why="finished") if self._steps.selections.problem is not None:
+                    return Stop("broken", self._steps.selections.problem)
                 case Stop() as stop:
                     return stop
                 case Start():

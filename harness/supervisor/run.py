@@ -99,10 +99,10 @@ async def run_job(
         playing = asyncio.create_task(_run_held(job, options, containment, on_event, inbox))
         return await _asked_to_stop_when_cancelled(playing, inbox)
     except (OSError, sqlite3.DatabaseError, RuntimeError, MemoryError) as error:
-        trouble = as_refusal(job, error)
-        if trouble is None:
+        problem = as_refusal(job, error)
+        if problem is None:
             raise
-        raise trouble from error
+        raise problem from error
 
 
 async def _asked_to_stop_when_cancelled(playing: asyncio.Task[Finished], inbox: Inbox) -> Finished:
@@ -230,9 +230,9 @@ async def _watched(run: RunContext, inbox: Inbox, lock: JobLock, playing: Corout
         return await playing
     except (OSError, sqlite3.DatabaseError, RuntimeError, MemoryError, BrokenSetupError) as error:
         lock.is_in_place()  # BrokenSetupError where nothing may be written any more
-        trouble = as_refusal(job, error)
-        if trouble is not None and trouble.exit_code == BrokenSetupError.exit_code:
-            await give_up(run, Merger(run), message("host_error", detail=trouble.message))
+        problem = as_refusal(job, error)
+        if problem is not None and problem.exit_code == BrokenSetupError.exit_code:
+            await give_up(run, Merger(run), message("host_error", detail=problem.message))
         raise
     except LedgerDamagedError as error:  # of a content: the entries were walked when the ledger was opened
         with suppress(sqlite3.DatabaseError):

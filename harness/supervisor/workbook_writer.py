@@ -23,7 +23,7 @@ from harness.job.job import Job, PhaseSpec, WriteBackSpec
 from harness.ledger import pieces, written_back
 from harness.ledger.entry_queries import last_seq
 from harness.ledger.store import opened_for_reading
-from harness.ledger.written_back import ItemState, Trouble, WrittenBack
+from harness.ledger.written_back import ItemState, WriteProblem, WrittenBack
 from harness.outputs.merge import keep_aside
 from harness.planning.workbook_layout import Layout, has_items_of_the_job, hash_of_file, layout_of, workbook_problem
 from harness.sources.rows import SourceError
@@ -69,11 +69,11 @@ class WriteBacks:
                 note = self._written(phase, spec, note)
             except (SourceError, WorkbookError) as error:
                 problem = error.problems[0]
-                trouble = Trouble(problem.where, problem.message, problem.hint)
-                note = replace(self._note_of(phase), trouble=trouble)
+                failed = WriteProblem(problem.where, problem.message, problem.hint)
+                note = replace(self._note_of(phase), problem=failed)
             except OSError as error:
-                trouble = Trouble(shown(spec.to), f"cannot be written: {error.strerror or error}")
-                note = replace(self._note_of(phase), trouble=trouble)
+                failed = WriteProblem(shown(spec.to), f"cannot be written: {error.strerror or error}")
+                note = replace(self._note_of(phase), problem=failed)
             self._tell(phase, note)
 
     def _written(self, phase: PhaseSpec, spec: WriteBackSpec, note: WrittenBack) -> WrittenBack:
@@ -84,7 +84,7 @@ class WriteBacks:
             reflects = last_seq(db)
             values = dict(self._values(db, phase, spec, layout))
         content = layout.with_values(values)
-        note = replace(note, rows=len(values), trouble=None)
+        note = replace(note, rows=len(values), problem=None)
         note = (
             self._in_place(phase, spec, layout, content, note)
             if spec.in_place
@@ -175,7 +175,7 @@ def late(job: Job, db: sqlite3.Connection) -> list[str]:
 
 
 def _is_current(db: sqlite3.Connection, spec: WriteBackSpec, note: WrittenBack) -> bool:
-    is_same = note.asked == _asked(spec) and note.trouble is None and bool(note.known)
+    is_same = note.asked == _asked(spec) and note.problem is None and bool(note.known)
     return is_same and not written_back.changes_since(db, note.reflects) and hash_of_file(spec.to) == note.known[-1]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.ledger.job_queries import recorded_fingerprint
 from harness.ledger.phase_queries import phase_names
 from harness.ledger.pieces import accepted_sum, last_merge
-from harness.ledger.written_back import Trouble, changes_since, read
+from harness.ledger.written_back import WriteProblem, changes_since, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +50,18 @@ class Workbook:
     target: str
     rows: int
     behind: int
-    trouble: Trouble | None
+    problem: WriteProblem | None
     """Why it could not be written last time."""
 
     @property
     def is_current(self) -> bool:
-        return not self.behind and self.trouble is None
+        return not self.behind and self.problem is None
 
 
 def workbooks(db: sqlite3.Connection, state: Path) -> tuple[Workbook, ...]:
     """One for each phase that writes back, in order."""
     return tuple(
-        Workbook(note.target, note.rows, changes_since(db, note.reflects), note.trouble)
+        Workbook(note.target, note.rows, changes_since(db, note.reflects), note.problem)
         for _, note in sorted(read(state).items())
     )
 

@@ -111,7 +111,7 @@ class Status:
                     "file": each.target,
                     "rows": each.rows,
                     "is_current": each.is_current,
-                    "trouble": None if each.trouble is None else asdict(each.trouble),
+                    "problem": None if each.problem is None else asdict(each.problem),
                 }
                 for each in self.workbooks
             ],

@@ -167,9 +167,9 @@ def _results(status: Status, manifest: str) -> Iterator[str]:
             yield f"  out of date: {count} since it was written; `{report}` updates it"
     for book in status.workbooks:
         yield f"Workbook: {clean(book.target)}, {counted(book.rows, 'row')}"
-        if book.trouble is not None:
-            hint = f"{book.trouble.hint}, then " if book.trouble.hint else ""
-            yield clean(f"  not written: {book.trouble.where}: {book.trouble.message}; {hint}`{report}` writes it")
+        if book.problem is not None:
+            hint = f"{book.problem.hint}, then " if book.problem.hint else ""
+            yield clean(f"  not written: {book.problem.where}: {book.problem.message}; {hint}`{report}` writes it")
         elif book.behind and not is_alive:
             yield f"  out of date: {counted(book.behind, 'change')} since it was written; `{report}` updates it"
     if status.edited:

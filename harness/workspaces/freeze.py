@@ -41,7 +41,7 @@ def freeze(
 
     Never follows a link, never blocks on a pipe. A file that changes meanwhile gives some mixture: the copy is what
     counts, and a torn one does not parse. For shape `files` a missing file is no fault here; its item is missing.
-    Raises OSError only for what is our trouble: the store cannot be written.
+    Raises OSError only for what is our problem: the store cannot be written.
     """
     most_bytes = output.limit if most_bytes is None else most_bytes
     if output.shape == "files":
@@ -85,7 +85,7 @@ def _take(work: Path, name: str, store: ArtifactStore, most_bytes: int) -> Artif
 
 def _take_as(work: Path, found: str, name: str, store: ArtifactStore, most_bytes: int) -> Artifact:
     with _opened(work, found) as opened:
-        descriptor = os.dup(opened)  # what the store raises is our trouble, and none of this file
+        descriptor = os.dup(opened)  # what the store raises is our problem, and none of this file
     try:
         stored = store.put_pieces(_pieces(descriptor, most_bytes))
     finally:

@@ -51,7 +51,7 @@ class Asked:
     phase: str
     ids: tuple[str, ...]
     status: int | None
-    trouble: str | None
+    fault: str | None
 
 
 class Record:
@@ -145,5 +145,5 @@ def _requests(lines: list[bytes]) -> Iterator[Asked]:
             fields["phase"],
             tuple(fields["ids"]),
             fields["status"],
-            fields["trouble"],
+            fields["fault"],
         )

@@ -53,7 +53,7 @@ def changed(state: Path, statement: str) -> None:
 def asked_again(state: Path) -> None:
     """A request about an accepted item."""
     (state / "rehearsal").mkdir()
-    line = {"number": 1, "time": NOW, "session": None, "phase": "main", "ids": ["i01"], "status": 200, "trouble": None}
+    line = {"number": 1, "time": NOW, "session": None, "phase": "main", "ids": ["i01"], "status": 200, "fault": None}
     (state / "rehearsal" / "requests.jsonl").write_text(json.dumps(line) + "\n")
 
 

@@ -103,7 +103,7 @@ def test_a_run_leaves_statuses_and_results_in_a_copy_and_the_workbook_as_it_was(
     assert desk.types("launch").code == 0
     assert copy_of()[2][2:5] == ["done", "=1+1 bad", 3] and sha("output/leads.results.xlsx") != written
     assert desk.types("status", "--json").json()["workbooks"] == [
-        {"file": "output/leads.results.xlsx", "rows": 3, "is_current": True, "trouble": None}
+        {"file": "output/leads.results.xlsx", "rows": 3, "is_current": True, "problem": None}
     ]
     time = Path("output/leads.results.xlsx").stat().st_mtime_ns
     desk.types("launch")

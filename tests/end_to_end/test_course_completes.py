@@ -18,8 +18,8 @@ def test_C14_the_course_completes_with_its_faults_healed_the_same_on_claude_on_c
         assert course_verdicts(job) == []
         job.assert_laws_hold()
     on_claude, one_by_one, on_command = jobs
-    troubles = Counter(asked.trouble for asked in on_claude.record().requests if asked.trouble)
-    assert troubles["half_file"] and on_claude.count("ItemStruck") == 1, "the scene's faults have not been met"
+    faults = Counter(asked.fault for asked in on_claude.record().requests if asked.fault)
+    assert faults["half_file"] and on_claude.count("ItemStruck") == 1, "the scene's faults have not been met"
     assert on_claude.merged() == one_by_one.merged() == on_command.merged()
     assert len(on_claude.merged()) == 3
 

@@ -39,7 +39,7 @@ FORGED: dict[str, list[dict[str, Any]]] = {
 }
 SCENE = f"""
 import json, shlex
-from harness.rehearsal.scene import Records, Tool, Trouble, Turn
+from harness.rehearsal.scene import Records, Tool, InjectedFault, Turn
 
 FORGED = json.loads({json.dumps(json.dumps(FORGED))})
 
@@ -47,7 +47,7 @@ def scene(ask):
     id_ = ask.ids[0]
     good = Records([{{"id": id_}}])
     if id_ == "real":
-        return Trouble("limit", seconds=6, times=1, tag="real", then=good)
+        return InjectedFault("limit", seconds=6, times=1, tag="real", then=good)
     if id_ not in FORGED or ask.turn or ask.count("forged " + id_):
         return good
     lines = "".join(json.dumps(line) + chr(10) for line in FORGED[id_])

@@ -14,7 +14,7 @@ RESET_S = 8
 
 def assert_the_limit_was_respected(job: Job) -> None:
     record = job.record()
-    rejected = [asked for asked in record.requests if asked.trouble == "limit"]
+    rejected = [asked for asked in record.requests if asked.fault == "limit"]
     (hold, *_) = record.of("HoldPlaced")
     until_ = datetime.fromisoformat(hold["until"])
     assert hold["why"] == {"kind": "provider_fault", "facts": {"fault": "usage_limit"}}
@@ -79,12 +79,10 @@ def test_P11_a_refused_key_stops_the_job_with_what_to_do_and_strikes_nobody(smal
     job.assert_laws_hold()
 
 
-@pytest.mark.parametrize(
-    ("trouble", "kind"), [("403", "forbidden"), ("credit", "credit"), ("model404", "unknown_model")]
-)
-def test_P12_what_a_person_has_to_mend_stops_the_job_after_one_answer(small: MakeJob, trouble: str, kind: str) -> None:
+@pytest.mark.parametrize(("fault", "kind"), [("403", "forbidden"), ("credit", "credit"), ("model404", "unknown_model")])
+def test_P12_what_a_person_has_to_mend_stops_the_job_after_one_answer(small: MakeJob, fault: str, kind: str) -> None:
     job = small("plain", 3, parallel=1)
-    said = job.play("--faults", f"{trouble}:*@2")
+    said = job.play("--faults", f"{fault}:*@2")
     assert said.code == 4 and "stopped: " in said.err, said.all
     assert job.count("AttemptEnded", fault=kind, blame="config") == 1
     assert job.count("AttemptStarted") == 2 and job.count("ItemAccepted") == 1 and job.count("ItemStruck") == 0
@@ -99,5 +97,5 @@ def test_an_overloaded_provider_costs_no_strike(small: MakeJob, untouched: dict[
     said = job.play("--faults", "529:2@2")
     assert said.code == 0, said.all
     assert job.count("ItemStruck") == 0 and job.merged() == untouched
-    assert sum(asked.trouble == "529" for asked in job.record().requests) == 2
+    assert sum(asked.fault == "529" for asked in job.record().requests) == 2
     job.assert_laws_hold()

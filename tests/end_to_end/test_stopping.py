@@ -24,7 +24,7 @@ def hanging(small: MakeJob, grace: str) -> tuple[Job, Running]:
 
 
 def _hangs(job: Job) -> bool:
-    return any(asked.trouble == "hang" for asked in job.record().requests)
+    return any(asked.fault == "hang" for asked in job.record().requests)
 
 
 def assert_resumes_to_the_same_bytes(job: Job, untouched: dict[str, bytes]) -> None:

@@ -1,4 +1,4 @@
-"""What a rehearsal says when its answers, or its scene, are the trouble and not the job."""
+"""What a rehearsal says when its answers, or its scene, are the fault and not the job."""
 
 import json
 
@@ -84,7 +84,7 @@ def test_texts_of_files_are_long_enough_and_where_checks_want_more_samples_are_a
     assert "`fields`" not in said.out
 
 
-def test_troubles_on_purpose_are_not_blamed_on_made_up_answers(small: MakeJob) -> None:
+def test_fault_on_purpose_are_not_blamed_on_made_up_answers(small: MakeJob) -> None:
     job = small("plain", 1, rehearsal={})
     said = job.play("--faults", "no_file:*")
     assert said.code == 1, said.all

@@ -27,7 +27,7 @@ def storm(job: Job, *, is_killed: bool) -> bool:
         running = job.begin(*words)
     said = running.end()
     record = job.record()
-    rejections = [asked for asked in record.requests if asked.trouble == "limit"]
+    rejections = [asked for asked in record.requests if asked.fault == "limit"]
     first, last_hold = rejections[0].time, max(entry["until"] for entry in record.of("HoldPlaced"))
     starts = record.of("AttemptStarted")
     during = [entry for entry in starts if entry.time > first and entry.time.isoformat() < last_hold]
@@ -48,7 +48,7 @@ def overload(job: Job) -> bool:
     said = job.play("--faults", f"529={CALM_S}")
     record = job.record()
     starts = record.of("AttemptStarted")
-    refusals = [asked for asked in record.requests if asked.trouble == "529"]
+    refusals = [asked for asked in record.requests if asked.fault == "529"]
     minute = [entry for entry in starts if (entry.time - starts[0].time).total_seconds() <= CALM_S]
     print(
         f"529 for {CALM_S} s: exit code {said.code}; {len(refusals)} requests refused over "

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.rehearsal.scene import Ask, Records, Tool, Trouble, Turn
+from harness.rehearsal.scene import Ask, InjectedFault, Records, Tool, Turn
 from tests.covers import covers
 
 
@@ -79,7 +79,7 @@ def healed(course: Any, scenes: Any, phase: str, number: int) -> Any:
     reply = scenes.scene(ask_of(course, phase, number, log=Tags()))
     for _ in range(3):
         match reply:
-            case Trouble(then=then, times=times, tag=tag):
+            case InjectedFault(then=then, times=times, tag=tag):
                 assert times == 1 and tag
                 reply = then
             case Turn(tag=tag):
@@ -117,4 +117,4 @@ def test_the_foreign_seed_comes_once_and_its_own_is_missing(course: Any, scenes:
 
 def test_a_hang_costs_the_clocks_once_in_668_seeds(course: Any, scenes: Any) -> None:
     replies = [scenes.scene(ask_of(course, "translate", number, log=Tags())) for number in range(1, 35)]
-    assert [r.name for r in replies if isinstance(r, Trouble)].count("hang") == 1
+    assert [r.name for r in replies if isinstance(r, InjectedFault)].count("hang") == 1

@@ -13,7 +13,7 @@ from harness.cli.main import run
 from harness.job.batch_plan import against, read_plan
 from harness.job.load import load
 from harness.planning.selections import read_items
-from harness.rehearsal.scene import Ask, Records, Trouble
+from harness.rehearsal.scene import Ask, InjectedFault, Records
 from tests.covers import covers
 
 LEADS = Path(__file__).resolve().parents[2] / "examples/leads"
@@ -94,7 +94,7 @@ def test_dossiers_say_what_the_row_says_and_pass_the_check(folder: Path) -> None
     assert isinstance(plain, Records)
     texts = dict(plain.records) if isinstance(plain.records, dict) else {}
     assert "C1" in texts["lead_001"] and len(texts["lead_002"]) > 120
-    assert isinstance(scene(an_ask("dossiers", rows, {}, batch="1.2")), Trouble)
+    assert isinstance(scene(an_ask("dossiers", rows, {}, batch="1.2")), InjectedFault)
 
 
 def test_the_workbook_is_the_same_every_time_and_is_never_written_over(folder: Path) -> None:

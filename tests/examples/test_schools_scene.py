@@ -1,4 +1,4 @@
-"""The rehearsal of the schools job is plainly made up, always the same, and brings the troubles it promises."""
+"""The rehearsal of the schools job is plainly made up, always the same, and brings the faults it promises."""
 
 import importlib.util
 import json
@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from harness.rehearsal.scene import Ask, Reply, Tool, Trouble, Turn
+from harness.rehearsal.scene import Ask, InjectedFault, Reply, Tool, Turn
 from tests.covers import covers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +52,7 @@ def _ask(school: str, turn: int = 0, *, attempt: int = 1, reasons: list[str] | N
 
 
 def _turn(reply: Reply | None) -> Turn:
-    while isinstance(reply, Trouble):
+    while isinstance(reply, InjectedFault):
         reply = reply.then
     assert isinstance(reply, Turn)
     return reply
@@ -103,7 +103,7 @@ def test_one_school_is_mended_by_its_reasons_and_by_nothing_else() -> None:
 
 def test_one_school_meets_an_overload_that_heals() -> None:
     reply = SCENE.scene(_ask(SCENE.OVERLOADED))
-    assert isinstance(reply, Trouble)
+    assert isinstance(reply, InjectedFault)
     assert (reply.name, reply.times) == ("529", 2)
 
 
@@ -125,15 +125,15 @@ def test_every_other_session_fetches_what_its_report_names() -> None:
 
 def test_one_school_s_session_never_ends_by_itself_once_its_report_is_written() -> None:
     reply = SCENE.scene(_ask(SCENE.LINGERS, turn=3))
-    assert isinstance(reply, Trouble)
+    assert isinstance(reply, InjectedFault)
     assert (reply.name, reply.times) == ("hang", None)
     assert _is_accepted(SCENE.LINGERS, _written(_ask(SCENE.LINGERS)))
 
 
-def test_the_troubled_schools_are_five_and_all_in_the_list() -> None:
-    troubled = {SCENE.NEVER_FOUND, SCENE.WRONG_ONCE, SCENE.OVERLOADED, SCENE.LINGERS, SCENE.UNREAD}
-    assert len(troubled) == 5
-    assert troubled <= set(SCHOOLS)
+def test_the_faulty_schools_are_five_and_all_in_the_list() -> None:
+    faulty = {SCENE.NEVER_FOUND, SCENE.WRONG_ONCE, SCENE.OVERLOADED, SCENE.LINGERS, SCENE.UNREAD}
+    assert len(faulty) == 5
+    assert faulty <= set(SCHOOLS)
 
 
 def test_a_session_searches_fetches_writes_reads_over_and_ends() -> None:

@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 SCENE = """
-from harness.rehearsal.scene import Records, Text, Tool, Trouble, Turn
+from harness.rehearsal.scene import Records, Text, Tool, InjectedFault, Turn
 
 def scene(ask):
     good = Records([{"id": id_, "turn": ask.turn} for id_ in ask.ids], notes="all done")
     match ask.ids[0].split("-")[0]:
-        case "trouble":
-            return Trouble(ask.ids[0].removeprefix("trouble-"), times=None, then=good)
+        case "fault":
+            return InjectedFault(ask.ids[0].removeprefix("fault-"), times=None, then=good)
         case "switch":
-            return Trouble("refusal", times=None, then=good) if ask.model == "claude-sonnet-5-5" else good
+            return InjectedFault("refusal", times=None, then=good) if ask.model == "claude-sonnet-5-5" else good
         case "hang":
             return Turn([Tool("Bash", {"command": "touch started; tail -f /dev/null", "timeout": 600000})])
         case "after":
-            return Trouble("die_after_writing", times=None, then=good)
+            return InjectedFault("die_after_writing", times=None, then=good)
         case "outside":
             if ask.turn == 0:
                 return Turn([Tool("Write", {"file_path": ask.vars["outside"], "content": "x"})])

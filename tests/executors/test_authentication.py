@@ -36,12 +36,12 @@ ACCESS = "sk-ant-oat01-made-up-access-canary"
 REFRESH = "sk-ant-ort01-made-up-refresh-canary"
 FRESH = "sk-ant-oat01-made-up-fresh"
 SCENE = """
-from harness.rehearsal.scene import Records, Text, Tool, Trouble, Turn
+from harness.rehearsal.scene import Records, Text, Tool, InjectedFault, Turn
 
 def scene(ask):
     good = Records([{"id": id_} for id_ in ask.ids])
     if ask.ids[0] == "limit":
-        return Trouble("limit", times=None, then=good)
+        return InjectedFault("limit", times=None, then=good)
     if ask.turn == 0:
         return Turn([Tool("Bash", {"command": "cat $CLAUDE_CONFIG_DIR/.credentials.json; ls -a $HOME / ; env"})])
     return good

@@ -363,14 +363,14 @@ def test_what_the_box_kept_a_check_from_is_no_items_doing(bench: Bench, tmp_path
         "    for id in records:\n        if records[id][0].get('n') == 2:\n            exec(records[id][0]['do'])\n"
         "    return {'A3': ['no']} if 'A3' in records else {}\n"
     )
-    trouble = {"id": "A2", "n": 2, "do": "socket.create_connection(('127.0.0.1', 1))"}
+    fault = {"id": "A2", "n": 2, "do": "socket.create_connection(('127.0.0.1', 1))"}
     with closing(bounded):
-        judged = court.judge([{"id": "A1"}, trouble, {"id": "A3"}])
+        judged = court.judge([{"id": "A1"}, fault, {"id": "A3"}])
         assert judged.raised_check is not None and judged.broken_check is None
         assert outcome_of(judged) == {"A1": [], "A2": [], "A3": [Reason.of_check("no")]}
         assert judged.raised_check.detail.endswith(cure("network"))
         assert judged.raised_check.evidence["barred"] == "network"
-        judged = court.judge([{"id": "A1"}, {**trouble, "do": "1 / 0"}, {"id": "A3"}])
+        judged = court.judge([{"id": "A1"}, {**fault, "do": "1 / 0"}, {"id": "A3"}])
         assert judged.raised_check is None and isinstance(judged.verdicts[ItemId("A1")], Accepted)
         assert "ZeroDivisionError" in reasons_for(judged, "A2")[0].facts["message"]
 

@@ -116,7 +116,7 @@ def test_a_hard_interrupt_leaves_no_process_and_no_known_cost(stage: Stage) -> N
 
 
 @pytest.mark.parametrize(
-    ("trouble", "kind", "blame"),
+    ("fault", "kind", "blame"),
     [
         ("refusal", "refused", "session"),
         ("toolong", "too_long", "session"),
@@ -127,15 +127,15 @@ def test_a_hard_interrupt_leaves_no_process_and_no_known_cost(stage: Stage) -> N
         ("529", "overloaded", "provider"),
     ],
 )
-def test_S08_what_the_provider_says_is_told_by_fields(stage: Stage, trouble: str, kind: str, blame: str) -> None:
-    ending = asyncio.run(stage.run(stage.spec(f"trouble-{trouble}")))
+def test_S08_what_the_provider_says_is_told_by_fields(stage: Stage, fault: str, kind: str, blame: str) -> None:
+    ending = asyncio.run(stage.run(stage.spec(f"fault-{fault}")))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == (kind, blame), ending.fault
 
 
 def test_P05_a_usage_limit_ends_the_session_with_its_reset(bench: "Bench") -> None:
     with staged(bench) as stage:
-        ending = asyncio.run(stage.run(stage.spec("trouble-limit")))
+        ending = asyncio.run(stage.run(stage.spec("fault-limit")))
     assert ending.fault is not None
     assert ending.fault.kind == "usage_limit"
     assert ending.fault.until is not None
@@ -151,13 +151,13 @@ def test_O14_a_good_file_is_kept_when_the_provider_fails_afterwards(stage: Stage
 
 
 def test_S03_a_model_that_stays_silent_is_the_providers_fault(stage: Stage) -> None:
-    ending = asyncio.run(stage.run(stage.spec("trouble-hang", silence=timedelta(seconds=1.5))))
+    ending = asyncio.run(stage.run(stage.spec("fault-hang", silence=timedelta(seconds=1.5))))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("silent", "provider")
 
 
 def test_S04_an_endless_session_meets_its_turn_limit(stage: Stage) -> None:
-    ending = asyncio.run(stage.run(stage.spec("trouble-endless", max_turns=3)))
+    ending = asyncio.run(stage.run(stage.spec("fault-endless", max_turns=3)))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("turn_limit", "session")
 
@@ -179,7 +179,7 @@ def test_P19_a_session_that_spends_its_cap_is_ended_by_it(stage: Stage) -> None:
 
 def test_P19_a_session_whose_answers_break_off_is_ended_at_its_cap_and_that_is_not_its_own_doing(stage: Stage) -> None:
     """What the CLI tells leaves these answers out; one of which nothing was seen is charged its input only."""
-    spec = altered(stage.spec("trouble-cut"), cost_usd=Decimal("0.05"))
+    spec = altered(stage.spec("fault-cut"), cost_usd=Decimal("0.05"))
     ending = asyncio.run(stage.run(spec))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("network", "provider")

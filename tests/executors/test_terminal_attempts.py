@@ -98,7 +98,7 @@ def test_an_interrupt_is_an_escape_and_the_cost_is_known(stage: Stage) -> None:
 
 
 def test_S04_P19_the_caps_that_the_interactive_cli_does_not_know_are_ours(stage: Stage) -> None:
-    endless = asyncio.run(stage.run(at_terminal(stage, "trouble-endless", max_turns=3)))
+    endless = asyncio.run(stage.run(at_terminal(stage, "fault-endless", max_turns=3)))
     assert endless.fault is not None
     assert endless.fault.kind == "turn_limit"
     assert 3 <= (endless.facts.turns or 0) < 20, "what was under way when the third was heard of"

@@ -126,7 +126,7 @@ def _logged(number: int, question: Question, played: Played) -> LoggedRequest:
         stream=True,
         model=ask.model,
         tags=played.tags,
-        trouble=played.trouble,
+        fault=played.fault,
         status=200,
         stop=None,
         usage=None,

@@ -42,7 +42,7 @@ def with_server(
     asyncio.run(run())
 
 
-HEAD = "from harness.rehearsal.scene import Ask, Records, Text, Tool, Trouble, Turn\n"
+HEAD = "from harness.rehearsal.scene import Ask, Records, Text, Tool, InjectedFault, Turn\n"
 """The first line of every scene here; the scene's own text begins in line 2."""
 
 

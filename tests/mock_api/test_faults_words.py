@@ -4,7 +4,7 @@ import pytest
 
 from harness.base.errors import UsageError
 from harness.rehearsal.fault_orders import FaultOrder, parse_faults
-from harness.rehearsal.injected_faults import TROUBLES
+from harness.rehearsal.injected_faults import INJECTED_FAULTS
 
 
 def test_every_part_has_its_place() -> None:
@@ -26,8 +26,8 @@ def test_nothing_is_no_order() -> None:
     assert parse_faults("") == parse_faults(" , ") == ()
 
 
-def test_every_trouble_can_be_ordered() -> None:
-    assert [order.name for order in parse_faults(",".join(TROUBLES))] == list(TROUBLES)
+def test_every_fault_can_be_ordered() -> None:
+    assert [order.name for order in parse_faults(",".join(INJECTED_FAULTS))] == list(INJECTED_FAULTS)
 
 
 def test_all_problems_are_told_at_once_and_the_likely_word_is_named() -> None:
@@ -36,7 +36,7 @@ def test_all_problems_are_told_at_once_and_the_likely_word_is_named() -> None:
     texts = [str(problem) for problem in caught.value.problems]
     assert caught.value.exit_code == 2
     for expected in (
-        "'refusl': unknown trouble 'refusl'\n  hint: did you mean 'refusal'?",
+        "'refusl': unknown fault 'refusl'\n  hint: did you mean 'refusal'?",
         "'529:x': expected a number of times, or *, from 1, got 'x'",
         "'stall=3': stall takes no seconds",
         "'limit=a': expected seconds such as 20 or 2.5, got 'a'",

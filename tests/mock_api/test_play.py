@@ -1,4 +1,4 @@
-"""Which trouble strikes which request, and when it has healed."""
+"""Which fault strikes which request, and when it has healed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +14,7 @@ from harness.rehearsal.question import Question
 from harness.rehearsal.refusals import Refuse
 from harness.rehearsal.request_history import RequestHistory
 from harness.rehearsal.request_log import LoggedRequest
-from harness.rehearsal.scene import Records, Reply, Text, Tool, Trouble, Turn
+from harness.rehearsal.scene import InjectedFault, Records, Reply, Text, Tool, Turn
 
 NOW = 1_800_000_000.0
 GOOD = Records([{"id": "A1"}, {"id": "A2"}])
@@ -50,16 +50,16 @@ def _status(played: Played) -> int | None:
     return played.act.status if isinstance(played.act, Refuse) else 200 if isinstance(played.act, Say) else None
 
 
-def test_a_trouble_heals_after_its_times_and_a_restart_forgets_nothing(table: Table, asking: Asking) -> None:
-    trouble = Trouble("529", times=3, then=GOOD)
+def test_a_fault_heals_after_its_times_and_a_restart_forgets_nothing(table: Table, asking: Asking) -> None:
+    fault = InjectedFault("529", times=3, then=GOOD)
     question = asking("A1", "A2")
-    assert [_status(table.play(question, trouble)) for _ in range(2)] == [529, 529]
+    assert [_status(table.play(question, fault)) for _ in range(2)] == [529, 529]
     table.reopen()
-    assert [_status(table.play(question, trouble)) for _ in range(2)] == [529, 200]
+    assert [_status(table.play(question, fault)) for _ in range(2)] == [529, 200]
 
 
-def test_a_trouble_without_times_never_heals(table: Table, asking: Asking) -> None:
-    assert {_status(table.play(asking("A1"), Trouble("500", times=None))) for _ in range(20)} == {500}
+def test_a_fault_without_times_never_heals(table: Table, asking: Asking) -> None:
+    assert {_status(table.play(asking("A1"), InjectedFault("500", times=None))) for _ in range(20)} == {500}
 
 
 def test_an_outage_refuses_everybody_for_its_time_however_often(table: Table, asking: Asking) -> None:
@@ -71,23 +71,23 @@ def test_an_outage_refuses_everybody_for_its_time_however_often(table: Table, as
     assert statuses == [529, 529, 529, 529, 200, 200]
 
 
-def test_a_trouble_is_counted_for_its_own_group_unless_it_has_a_tag(table: Table, asking: Asking) -> None:
+def test_a_fault_is_counted_for_its_own_group_unless_it_has_a_tag(table: Table, asking: Asking) -> None:
     one, other = asking("A1"), asking("A2")
-    assert [_status(table.play(question, Trouble("500"))) for question in (one, one, other)] == [500, 200, 500]
-    tagged = Trouble("500", tag="shared")
+    assert [_status(table.play(question, InjectedFault("500"))) for question in (one, one, other)] == [500, 200, 500]
+    tagged = InjectedFault("500", tag="shared")
     assert [_status(table.play(question, tagged)) for question in (one, other)] == [500, 200]
 
 
 def test_a_refused_session_stays_refused_and_the_next_is_not(table: Table, asking: Asking) -> None:
     first, second = asking("A1"), asking("A1")
-    acts = [table.play(question, Trouble("refusal")).act for question in (first, first, first, second, first)]
+    acts = [table.play(question, InjectedFault("refusal")).act for question in (first, first, first, second, first)]
     stops = [act.turn.stop for act in acts if isinstance(act, Say)]
     assert stops == ["refusal", "refusal", "refusal", "tool_use", "refusal"]
     assert table.past.count("refusal", {}) == 1
 
 
-def test_troubles_may_lie_on_troubles(table: Table, asking: Asking) -> None:
-    both = Trouble("529", then=Trouble("missing_item", then=GOOD))
+def test_fault_may_lie_on_fault(table: Table, asking: Asking) -> None:
+    both = InjectedFault("529", then=InjectedFault("missing_item", then=GOOD))
     question = asking("A1", "A2")
     assert _status(table.play(question, both)) == 529
     act = table.play(question, both).act
@@ -100,7 +100,7 @@ def test_troubles_may_lie_on_troubles(table: Table, asking: Asking) -> None:
 def test_a_cut_never_strikes_the_answer_that_is_not_streamed(table: Table, asking: Asking) -> None:
     question = asking("A1")
     plain = replace(question, stream=False)
-    cut = Trouble("cut", times=None, then=GOOD)
+    cut = InjectedFault("cut", times=None, then=GOOD)
     streamed, whole = table.play(question, cut).act, table.play(plain, cut).act
     assert isinstance(streamed, Say)
     assert isinstance(whole, Say)
@@ -109,7 +109,7 @@ def test_a_cut_never_strikes_the_answer_that_is_not_streamed(table: Table, askin
 
 def test_P05_a_limit_stops_every_session_until_its_reset(table: Table, asking: Asking) -> None:
     one, other = asking("A1"), asking("A2")
-    limit = Trouble("limit", seconds=30.5, window="seven_day", then=GOOD)
+    limit = InjectedFault("limit", seconds=30.5, window="seven_day", then=GOOD)
     first = table.play(one, limit)
     assert first.until == NOW + 31
     assert [_status(table.play(other, GOOD, now_s=NOW + at)) for at in (1, 30.9, 31)] == [429, 429, 200]
@@ -117,7 +117,7 @@ def test_P05_a_limit_stops_every_session_until_its_reset(table: Table, asking: A
 
 
 def test_P05_a_limit_outlives_a_restart_of_the_server(table: Table, asking: Asking) -> None:
-    table.play(asking("A1"), Trouble("limit", seconds=30))
+    table.play(asking("A1"), InjectedFault("limit", seconds=30))
     table.reopen()
     act = table.play(asking("A2"), now_s=NOW + 10).act
     assert isinstance(act, Refuse)
@@ -126,7 +126,7 @@ def test_P05_a_limit_outlives_a_restart_of_the_server(table: Table, asking: Aski
 
 
 def test_P07_a_limit_may_be_on_again_after_its_reset(table: Table, asking: Asking) -> None:
-    question, limit = asking("A1"), Trouble("limit", times=3, seconds=10, then=GOOD)
+    question, limit = asking("A1"), InjectedFault("limit", times=3, seconds=10, then=GOOD)
     assert [_status(table.play(question, limit, now_s=NOW + at)) for at in (0, 10, 20, 30)] == [429, 429, 429, 200]
 
 
@@ -149,7 +149,7 @@ def test_the_first_order_comes_first(table: Table, asking: Asking) -> None:
 
 
 def test_a_session_that_dies_after_writing_has_written(table: Table, asking: Asking) -> None:
-    dies = Trouble("die_after_writing", then=GOOD)
+    dies = InjectedFault("die_after_writing", then=GOOD)
     first = asking("A1", "A2")
     again = asking("A1", "A2", step=1, session=first.ask.session)
     written = table.play(first, dies).act
@@ -184,12 +184,12 @@ def test_a_scene_counts_what_it_tagged(table: Table, asking: Asking) -> None:
         one.ask.count("seen", item="A1")
 
 
-def test_an_unknown_trouble_or_parameter_is_told_to_the_author() -> None:
+def test_an_unknown_fault_or_parameter_is_told_to_the_author() -> None:
     wrong: Any = {"secnds": 3}
-    with pytest.raises(ValueError, match="unknown trouble 'refusl', did you mean 'refusal'"):
-        Trouble("refusl")
+    with pytest.raises(ValueError, match="unknown fault 'refusl', did you mean 'refusal'"):
+        InjectedFault("refusl")
     with pytest.raises(ValueError, match="no parameter 'secnds'; it takes: seconds, window"):
-        Trouble("limit", **wrong)
+        InjectedFault("limit", **wrong)
 
 
 def test_chance_depends_on_the_seed_and_the_group_and_not_on_the_attempt(asking: Asking) -> None:

@@ -150,11 +150,11 @@ def test_P16_after_cuts_the_cli_asks_without_a_stream_and_is_answered(play: Any)
     written = [request for request in requests if request.stop == "tool_use" and not request.stream]
     assert len(written) == 1
     assert played.output()[0]["id"] == "A1"
-    assert {request.trouble for request in requests if request.stream} == {"cut"}
+    assert {request.fault for request in requests if request.stream} == {"cut"}
 
 
 SCENE = """
-from harness.rehearsal.scene import Ask, Records, Text, Tool, Trouble, Turn
+from harness.rehearsal.scene import Ask, Records, Text, Tool, InjectedFault, Turn
 
 def scene(ask):
     if ask.count("read") < 2:

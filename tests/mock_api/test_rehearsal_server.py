@@ -1,4 +1,4 @@
-"""The server as its callers meet it: raw HTTP, every trouble, wrong scenes, kills."""
+"""The server as its callers meet it: raw HTTP, every fault, wrong scenes, kills."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ def test_a_streamed_answer_is_complete_and_says_the_same_as_the_plain_one(state:
     with_server(state, use)
 
 
-HTTP_TROUBLES = {
+HTTP_FAULTS = {
     "limit": (429, "rate_limit_error", {"anthropic-ratelimit-unified-status": "rejected"}),
     "throttle": (429, "rate_limit_error", {"retry-after": "1"}),
     "529": (529, "overloaded_error", {}),
@@ -48,14 +48,14 @@ HTTP_TROUBLES = {
 }
 
 
-def test_http_troubles_are_errors_as_the_api_sends_them(state: Path, add_attempt: Any) -> None:
-    sessions = [add_attempt("A1") for _ in HTTP_TROUBLES]
-    names = [*(name for name in HTTP_TROUBLES if name != "limit"), "limit"]  # a limit stops everything behind it
+def test_http_fault_are_errors_as_the_api_sends_them(state: Path, add_attempt: Any) -> None:
+    sessions = [add_attempt("A1") for _ in HTTP_FAULTS]
+    names = [*(name for name in HTTP_FAULTS if name != "limit"), "limit"]  # a limit stops everything behind it
     faults = ",".join(f"{name}@{number}:*" for number, name in reversed(list(enumerate(names, 1))))
 
     async def use(server: RehearsalServer, call: Call) -> None:
         for name, session in zip(names, sessions, strict=True):
-            status, type_, headers = HTTP_TROUBLES[name]
+            status, type_, headers = HTTP_FAULTS[name]
             response = await call(session)
             assert (response.status_code, response.json()["error"]["type"]) == (status, type_)
             assert headers.items() <= dict(response.headers).items()
@@ -65,7 +65,7 @@ def test_http_troubles_are_errors_as_the_api_sends_them(state: Path, add_attempt
     with_server(state, use, faults=faults)
 
 
-def test_a_broken_stream_breaks_where_its_trouble_says(state: Path, add_attempt: Any) -> None:
+def test_a_broken_stream_breaks_where_its_fault_says(state: Path, add_attempt: Any) -> None:
     sessions = [add_attempt("A1") for _ in range(4)]
 
     async def use(server: RehearsalServer, call: Call) -> None:
@@ -128,7 +128,7 @@ def test_a_slow_answer_is_a_whole_answer(state: Path, add_attempt: Any) -> None:
 
     async def use(server: RehearsalServer, call: Call) -> None:
         assert events(await call(session))[-1]["type"] == "message_stop"
-        assert read_log(server.log)[0].trouble == "slow"
+        assert read_log(server.log)[0].fault == "slow"
 
     with_server(state, use, faults="slow=0.05")
 
@@ -222,7 +222,7 @@ def test_an_attempt_that_began_after_the_server_is_found(state: Path, add_attemp
 COUNTING = """
 def scene(ask: Ask) -> object:
     seen = ask.count("seen", id="A1")
-    return Trouble("529", times=3, then=Turn([Text(f"seen {seen}")], tag="seen"))
+    return InjectedFault("529", times=3, then=Turn([Text(f"seen {seen}")], tag="seen"))
 """
 
 

@@ -36,6 +36,11 @@ def test_what_was_logged_is_read_back_whole(path: Path, line: Any) -> None:
     assert read_log(path) == [request]
 
 
+def test_a_line_of_0_1_0_names_its_fault_by_another_key(path: Path, line: Any) -> None:
+    path.write_bytes(line(1).to_line().replace(b'"fault": "529"', b'"trouble": "529"'))
+    assert [request.fault for request in read_log(path)] == ["529"]
+
+
 def test_a_line_cut_off_by_a_kill_is_left_out_and_harms_no_other(path: Path, line: Any) -> None:
     RequestHistory(path).append(line(1))
     for cut in (1, 50, len(line(2).to_line()) - 1):
@@ -53,15 +58,15 @@ def test_no_log_is_an_empty_account(path: Path) -> None:
 
 def test_the_account_sums_by_model_and_in_all(path: Path, line: Any) -> None:
     past = RequestHistory(path)
-    past.append(line(1, session="a", usage=USAGE, cost_usd=Decimal("0.1"), trouble=None))
-    past.append(line(2, session="a", usage=USAGE, cost_usd=Decimal("0.2"), trouble=None))
+    past.append(line(1, session="a", usage=USAGE, cost_usd=Decimal("0.1"), fault=None))
+    past.append(line(2, session="a", usage=USAGE, cost_usd=Decimal("0.2"), fault=None))
     past.append(line(3, session="b", model="other", usage=USAGE, cost_usd=None, error="scenes.py:3: no"))
     past.append(line(4, session="b", model="other", cost_usd=Decimal(0), error="scenes.py:3: no"))
     for number, session in ((5, "c"), (6, "c"), (7, "d")):
-        past.append(line(number, session=session, trouble="missing_item", model="none", cost_usd=Decimal(0)))
+        past.append(line(number, session=session, fault="missing_item", model="none", cost_usd=Decimal(0)))
     sums = account(path)
     assert (sums.requests, sums.sessions, sums.cost_usd) == (7, 4, Decimal("0.3"))
-    assert sums.troubles == {"529": 2, "missing_item": 2}, "529 is met by requests, missing_item by sessions"
+    assert sums.faults == {"529": 2, "missing_item": 2}, "529 is met by requests, missing_item by sessions"
     assert sums.errors == ("scenes.py:3: no",)
     sonnet = sums.by_model["claude-sonnet-5-5"]
     assert (sonnet.input_tokens, sonnet.cache_read_input_tokens) == (2, 40)

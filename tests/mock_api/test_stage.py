@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.rehearsal.prompt_values import Told, Untold
-from harness.rehearsal.scene import Text, Tool, Trouble, Turn
+from harness.rehearsal.scene import InjectedFault, Text, Tool, Turn
 from harness.rehearsal.script import ReplyError
 from harness.rehearsal.stage import SceneError, SceneStage
 
@@ -52,15 +52,17 @@ def test_the_line_is_the_scenes_own_even_when_it_breaks_deeper(tmp_path: Path, a
     assert "decoder.py" in caught.value.trace
 
 
-def test_a_reply_under_a_trouble_is_checked_too(tmp_path: Path, asking: Any) -> None:
-    text = "from harness.rehearsal.scene import Trouble\ndef scene(ask): return Trouble('529', then='later')\n"
-    with pytest.raises(SceneError, match="must return Records, Turn or Trouble, got 'later'"):
+def test_a_reply_under_a_fault_is_checked_too(tmp_path: Path, asking: Any) -> None:
+    text = (
+        "from harness.rehearsal.scene import InjectedFault\ndef scene(ask): return InjectedFault('529', then='later')\n"
+    )
+    with pytest.raises(SceneError, match="must return Records, Turn or InjectedFault, got 'later'"):
         asyncio.run(SceneStage(_scene(tmp_path, text)).answer(asking("A1").ask))
 
 
 REMEMBERS = """
 import datetime, decimal
-from harness.rehearsal.scene import Records, Text, Tool, Trouble, Turn
+from harness.rehearsal.scene import Records, Text, Tool, InjectedFault, Turn
 def scene(ask):
     if ask.vars["want"] == "untold":
         return Turn([Text(ask.context["before"][0]["name"])])
@@ -68,7 +70,7 @@ def scene(ask):
         return Records([{"id": {1, 2}}])
     said = f"{ask.count('529', phase='main')} {ask.rng_of('A1').random()}"
     turn = Turn([Text(said), Tool("Read", {"file_path": "x"})], tag="t", cost=decimal.Decimal("0.10"))
-    return Trouble("529", 2, "tag", turn, seconds=3)
+    return InjectedFault("529", 2, "tag", turn, seconds=3)
 """
 
 
@@ -87,7 +89,7 @@ def test_a_scene_in_its_own_process_asks_and_answers_as_in_ours(tmp_path: Path, 
     stage = SceneStage(_scene(tmp_path, REMEMBERS))
     turn = Turn([Text(f"7 {ask.rng_of('A1').random()}"), Tool("Read", {"file_path": "x"})], None, "t", Decimal("0.10"))
     reply = asyncio.run(play("reply"))
-    assert reply == Trouble("529", 2, "tag", turn, seconds=3)
+    assert reply == InjectedFault("529", 2, "tag", turn, seconds=3)
     with pytest.raises(SceneError, match=r"scenes\.py:6: context\.before\[0\] is not in the request") as caught:
         asyncio.run(play("untold"))
     assert caught.value.is_untold
@@ -105,3 +107,9 @@ def test_a_scene_that_ends_its_process_is_told_and_the_next_question_is_answered
         asyncio.run(stage.answer(replace(ask, seed=1)))
     assert asyncio.run(stage.answer(replace(ask, seed=2))) == Turn([Text("well")])
     stage.close()
+
+
+def test_a_scene_of_0_1_0_still_injects_faults_under_their_old_name(tmp_path: Path, asking: Any) -> None:
+    text = "from harness.rehearsal.scene import Trouble\ndef scene(ask): return Trouble('529', times=2)\n"
+    stage = SceneStage(_scene(tmp_path, text))
+    assert asyncio.run(stage.answer(asking("A1").ask)) == InjectedFault("529", times=2)

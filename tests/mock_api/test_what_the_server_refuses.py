@@ -33,9 +33,12 @@ from tests.mock_api.serving import Call, body_of, events, with_server
     ("scene", "error"),
     [
         ("def scene(ask):\n    return 1 / 0", "scenes.py:3: ZeroDivisionError: division by zero"),
-        ("def scene(ask):\n    return None", "scenes.py: scene(ask) must return Records, Turn or Trouble, got None"),
+        (
+            "def scene(ask):\n    return None",
+            "scenes.py: scene(ask) must return Records, Turn or InjectedFault, got None",
+        ),
         ("def scene(ask):\n    return Turn(['x'])", "scenes.py: a Turn is made of Text and Tool, got 'x'"),
-        ("def scene(ask):\n    return Trouble('refusl')", "scenes.py:3: ValueError: unknown trouble 'refusl'"),
+        ("def scene(ask):\n    return InjectedFault('refusl')", "scenes.py:3: ValueError: unknown fault 'refusl'"),
         ("def scene(ask):\n    raise SystemExit(3)", "scenes.py:3: SystemExit: 3"),
         ("def scene(ask):\n    return Records([{1, 2}])", "the records are no JSON"),
     ],

@@ -9,7 +9,7 @@ import pytest
 
 from harness.base.ids import ItemId
 from harness.base.reason import Reason
-from harness.core.item_ids import trouble_with
+from harness.core.item_ids import problem_with
 from harness.core.messages import message
 from harness.core.types import Accepted, Artifact, Item
 from harness.job.job import OutputSpec, PhaseSpec
@@ -264,10 +264,10 @@ def test_accepted_records_make_the_items_of_the_next_phases(court: Court, rows: 
         ([{"lego": " "}], why("row_without_id", path=".lego", row='{"lego":" "}')),
         ([{"lego": "y"}, {"lego": "Y"}], why("row_repeated", id="Y")),
         ([{"lego": "e\u0301"}, {"lego": "É"}], why("row_repeated", id="É")),
-        ([{"lego": " y"}], why("row_id_unusable", problem=trouble_with(" y"))),
-        ([{"lego": "y" * 4097}], why("row_id_unusable", problem=trouble_with("y" * 4097))),
-        ([{"lego": "y\n2"}], why("row_id_unusable", problem=trouble_with("y\n2"))),
-        ([{"lego": "y\u202e2"}], why("row_id_unusable", problem=trouble_with("y\u202e2"))),
+        ([{"lego": " y"}], why("row_id_unusable", problem=problem_with(" y"))),
+        ([{"lego": "y" * 4097}], why("row_id_unusable", problem=problem_with("y" * 4097))),
+        ([{"lego": "y\n2"}], why("row_id_unusable", problem=problem_with("y\n2"))),
+        ([{"lego": "y\u202e2"}], why("row_id_unusable", problem=problem_with("y\u202e2"))),
         (None, why("rows_no_list", path=".legos", got="null")),
         ("absent", why("rows_no_list", path=".legos", got='"absent"')),
     ],

@@ -150,9 +150,9 @@ def main(arguments: Sequence[str]) -> int:
         write(Path(arguments[0]).absolute())
         return 0
     found = {n: verdict_on(s, Path(arguments[1]).absolute() / f"{n:02}") for n, s in enumerate(SHEETS, 1)}
-    for number, trouble in found.items():
-        print(f"{number:02} {SHEETS[number - 1].about}: {trouble or 'passes'}")
-    passed = sum(not trouble for trouble in found.values())
+    for number, problem in found.items():
+        print(f"{number:02} {SHEETS[number - 1].about}: {problem or 'passes'}")
+    passed = sum(not problem for problem in found.values())
     print(json.dumps({"passed": passed, "of": len(SHEETS)}))
     return 0 if passed >= ENOUGH else 1
 

@@ -161,7 +161,7 @@ def test_a_missing_field_is_told_with_the_line_of_the_template_and_the_item() ->
     assert problem.hint == "an item has name, id, data, records, reasons"
 
 
-def test_one_trouble_of_many_items_is_told_once_and_names_what_a_file_has(tmp_path: Path) -> None:
+def test_one_problem_of_many_items_is_told_once_and_names_what_a_file_has(tmp_path: Path) -> None:
     files = [item(f"in/{name}.txt", file=tmp_path / name) for name in "abcdefgh"]
     groups = [Work(phase("{{ item.text }}"), BatchRef(2, number), (each,)) for number, each in enumerate(files)]
     (problem,) = check({}, groups)

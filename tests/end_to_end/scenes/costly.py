@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from random import Random
 
-from harness.rehearsal.scene import Ask, Reply, Text, Tool, Trouble, Turn
+from harness.rehearsal.scene import Ask, InjectedFault, Reply, Text, Tool, Turn
 
 READS = 30
 BIG = "for n in $(seq 1 40); do head -c 60000 /dev/zero | tr '\\0' 'x' | fold -w 60 > big$n.txt; done"
@@ -15,10 +15,10 @@ def scene(ask: Ask) -> Reply:
     kind, key = kind_of(ask), f"{ask.ids[0]} {ask.seed}"
     if kind in ("cut", "529", "500", "garbage", "sse_error", "stall"):
         times = 1 if kind == "stall" else Random(key).randint(1, 3)
-        return Trouble(kind, times=times, tag=f"{kind} {key}", then=work(ask))
+        return InjectedFault(kind, times=times, tag=f"{kind} {key}", then=work(ask))
     if kind == "broken again" and ask.turn < 12:  # more than its own cap, if all of it is billed
         going_on = Turn([Text("Going on. " * 20), Tool("Bash", {"command": f"echo {ask.turn}"})])
-        return Trouble("cut", times=2, tag=f"cut {key} {ask.turn}", then=going_on)
+        return InjectedFault("cut", times=2, tag=f"cut {key} {ask.turn}", then=going_on)
     if kind == "reads" and ask.turn == 0:
         return Turn([Tool("Bash", {"command": BIG})])
     if kind == "reads" and ask.turn == 1:

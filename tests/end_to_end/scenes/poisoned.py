@@ -1,6 +1,6 @@
 """Items of vars.wrong come back with a text that no check accepts; one of vars.refused in the prompt: refused."""
 
-from harness.rehearsal.scene import Ask, Records, Reply, Trouble
+from harness.rehearsal.scene import Ask, InjectedFault, Records, Reply
 
 
 def scene(ask: Ask) -> Reply:
@@ -9,5 +9,5 @@ def scene(ask: Ask) -> Reply:
 
     answer = Records([{"id": item["id"], "text": text(item)} for item in ask.items])
     if set(ask.ids) & set(ask.vars["refused"]):
-        return Trouble("refusal", times=None, then=answer)
+        return InjectedFault("refusal", times=None, then=answer)
     return answer

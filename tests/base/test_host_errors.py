@@ -1,4 +1,4 @@
-"""Troubles of the machine in words: which disk, and what to do."""
+"""Host errors in words: which disk, and what to do."""
 
 import errno
 import os
