@@ -130,6 +130,7 @@ def test_no_record_of_a_model_that_was_neither_asked_nor_named_is_accepted() -> 
     assert not any(isinstance(event, ItemAccepted) for event in events)
     assert failed(events) == ["i0"]
     assert end(events).detail == "answered by claude-opus-4-8, which was neither asked for nor named"
+    assert end(events).blame == "session"
     assert queued(events_of(an_attempt([0, 0]), None, unasked=("x",))) == [("halved", ("i0",)), ("halved", ("i1",))]
 
 

@@ -48,6 +48,11 @@ def test_a_path_without_folders_or_without_an_ending_leaves_no_trace_of_them() -
     assert file_name_for("{stem}.md", "in/review 01.txt") == "review 01.md"
 
 
+def test_no_part_of_a_path_is_lost_whatever_it_begins_with() -> None:
+    assert file_name_for("{relpath}", "a/.b/-c/!d/e").count("/") == 4
+    assert file_name_for("{relpath}", "/a/b") == "a/b"
+
+
 @covers("A60")
 @given(st.text(max_size=40), st.sampled_from(["{relpath}", "{dir}/{name}", "{dir}/{stem}.{ext}", "x/{relpath}.md"]))
 def test_I01_no_path_leads_out_of_the_folder(id_: str, pattern: str) -> None:

@@ -27,7 +27,7 @@ from harness.core.fault_kinds import FaultKind
 from harness.core.open_attempt import Member, Open
 from harness.core.rejections import of_fault
 from harness.core.run_events import HoldPlaced
-from harness.core.settle import MOST_BREAKDOWNS, recover, settle
+from harness.core.settle import MOST_BREAKDOWNS, MOST_CHECKS_RAISED, recover, settle
 from harness.core.types import (
     Blame,
     Ending,
@@ -52,6 +52,7 @@ def test_good_records_of_a_partly_good_group_are_accepted_and_the_rest_goes_toge
 def test_an_item_one_strike_short_goes_alone() -> None:
     events = settled(an_attempt([1, 0, 1]), [BAD, BAD, GOOD])
     assert queued(events) == [("retry", ("i1",)), ("alone", ("i0",))]
+    assert [event.group for event in events if isinstance(event, GroupQueued)] == [10, 11]
 
 
 @covers("F179", "F185", "A21")
@@ -235,6 +236,26 @@ def test_a_check_that_raises_where_none_is_known_to_work_costs_no_strike_and_is_
         (0, "broken_check", "stopped") if stops else (1, "check_raised", "no_strike")
     )
     assert [event.item for event in events if isinstance(event, ItemReturned)] == ([] if stops else ["i0"])
+
+
+def test_checks_that_raised_before_are_nothing_to_an_attempt_on_which_none_did() -> None:
+    (ended,) = [
+        event
+        for event in settled(replace(an_attempt([0]), checks_raised=MOST_CHECKS_RAISED), [GOOD])
+        if isinstance(event, AttemptEnded)
+    ]
+    assert (ended.fault, ended.outcome) == (None, "succeeded")
+
+
+@pytest.mark.parametrize(
+    ("last", "broken", "complete"), [(GOOD, False, True), (BAD, False, False), (GOOD, True, False)]
+)
+def test_a_judgement_is_complete_when_every_record_is_good_and_no_check_is_broken(
+    last: Verdict, broken: bool, complete: bool
+) -> None:
+    fault = a_fault(FaultKind.BROKEN_CHECK, "config") if broken else None
+    judgement = Judgement({ItemId("i0"): GOOD, ItemId("i1"): last}, True, broken_check=fault)
+    assert judgement.is_complete() is complete
 
 
 def test_a_limit_is_held_for_also_when_a_check_raised() -> None:

@@ -1,5 +1,6 @@
 """Laws of holds that jobs share: the longest counts, nobody undoes another's, and rubbish is no hold."""
 
+import errno
 import json
 import os
 import subprocess
@@ -61,6 +62,19 @@ def test_the_longer_hold_wins_in_either_order(folder: Path) -> None:
     second.place(NOW + 5 * HOUR, LIMIT)
     assert first.current(NOW) == (NOW + 5 * HOUR, met(LIMIT, "east"))
     assert len(files(folder)) == 1
+
+
+def test_a_shorter_hold_stays_until_the_longer_one_is_on_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a kill between the two, or a full disk, leaves no hold at all."""
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    holds = SharedHolds(folder, "abc")
+    holds.place(NOW + HOUR, LIMIT)
+    monkeypatch.setattr("harness.ledger.shared_holds.write_atomic", full)
+    assert not holds.place(NOW + 3 * HOUR, WEEKLY)
+    assert holds.current(NOW) == (NOW + HOUR, LIMIT)
 
 
 def test_the_same_hold_is_written_once(folder: Path) -> None:

@@ -10,9 +10,18 @@ import pytest
 from harness.base.clock import SystemClock
 from harness.base.errors import LedgerDamagedError
 from harness.core.codec import decode, encode
-from harness.core.events import AttemptEnded, BatchPlanned, FrozenOutput, ItemAdded, JobPlanned, PlannedPhase
+from harness.core.events import (
+    AttemptEnded,
+    BatchPlanned,
+    FrozenOutput,
+    ItemAdded,
+    JobPlanned,
+    PlannedPhase,
+    UsageSettled,
+)
 from harness.core.run_events import Paused, Resumed, RunStarted
 from harness.ledger.entry_queries import last_seq
+from harness.ledger.run_queries import run_state
 from harness.ledger.shapes import stranger_in
 from harness.ledger.store import Ledger, entries, opened_for_reading, rebuild, state_of
 from harness.ledger.tables import STATE_TABLES
@@ -66,6 +75,20 @@ def test_text_that_no_utf8_can_hold_is_kept_as_far_as_it_can_be(tmp_path: Path) 
     assert isinstance(started, RunStarted) and isinstance(added_first, ItemAdded)
     assert clean in astuple(started)
     assert added_first.data == {"\ufffdk": ["\ufffd", {"deep": ["x\ufffd", 2**70, None]}]}
+
+
+def test_a_commit_is_on_the_disk_before_it_returns(tmp_path: Path) -> None:
+    """2 = FULL. With NORMAL a loss of power takes the last commits with it."""
+    a_ledger(tmp_path / "ledger.db").close()
+    ledger = Ledger.open(tmp_path / "ledger.db", SystemClock())
+    assert ledger.db.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_the_cap_on_tokens_counts_what_is_written_to_the_cache_and_not_what_is_read_there(tmp_path: Path) -> None:
+    ledger = a_ledger(tmp_path / "ledger.db")
+    for tokens in ((1, 10, 1_000, 100), (2, 20, 2_000, 200)):
+        ledger.record(UsageSettled(1, 0, True, *tokens, 1))
+    assert run_state(ledger.db).used.tokens == 333
 
 
 def test_nothing_of_a_failed_transaction_stays(tmp_path: Path) -> None:

@@ -1,168 +1,126 @@
 """Plants small faults one by one and sees whether the tests notice: `python -m tests.mutation [--each N] [ROOM ...]`.
 
 A sample of N mutations a room, drawn by `--seed`, is planted in a copy of the tree (Cosmic Ray's operators, and two of
-ours). Each time the tests of the room and its neighbors run until one fails. Survivors are listed with their diff, to
-be read one by one. `make mutation` installs Cosmic Ray first.
+ours). Each time the tests that run the place go on until one fails: those of its room first, then the fastest, as many
+as take `--seconds`. Which tests those are is measured, by one run of them all, without real sessions. A survivor is
+tried once more in a process of its own. Those that survive again are listed with their diff, to be read one by one.
 """
 
 import argparse
+import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from difflib import unified_diff
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from queue import SimpleQueue
-from shutil import copy2
 from typing import Any
 
-from cosmic_ray.ast import ast_nodes, get_ast
-from cosmic_ray.mutating import mutate_code
-from cosmic_ray.plugins import get_operator, operator_names
+from tests.mutation.mutants import Mutant, rooms, sample
+from tests.mutation.planting import ORDERS
+from tests.mutation.reach import Reach, files
+from tests.mutation.traced import TRACES
+from tests.mutation.tree import copied_tree
 
-from tests.mutation.operators import DropStatement, EmptyText, is_in_a_body
-
-ROOT = Path(__file__).resolve().parents[2]
-TESTS: dict[str, tuple[str, ...]] = {
-    "core": ("core", "ledger", "simulation"),
-    "ledger": ("ledger", "simulation", "views"),
-    "outputs": ("outputs", "evaluation", "simulation"),
-    "supervisor": ("supervisor", "simulation", "cli", "sweeps"),
-    "executors": ("executors", "backends"),
-    "workspaces": ("workspaces", "executors"),
-    "backends": ("backends", "executors"),
-    "evaluation": ("evaluation", "base", "outputs"),
-    "planning": ("planning", "cli", "job"),
-    "prompts": ("prompts", "outputs"),
-    "sources": ("sources", "planning"),
-    "job": ("job", "cli"),
-    "views": ("views", "cli"),
-    "base": ("base", "ledger", "executors"),
-    "samples": ("samples", "mock_api"),
-    "review": ("review", "simulation", "cli"),
-    "rehearsal": ("mock_api",),
-}
-"""Room -> the folders of tests that must notice a fault in it, the nearest first."""
-_TIMES_OUT_S = 900
-_LEFT_OUT = ("BitOr", "NumberReplacer", "RemoveDecorator", "Variable", "Is_", "_Is", "Mul_", "Pow", "Shift", "BitXor")
-"""Operators whose mutants are mostly a broken annotation, a constant that nothing depends on, or no program at all."""
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """One fault: `occurrence` counts the places of the operator in the module, from 0."""
-
-    module: Path
-    operator: Any
-    occurrence: int
-    place: tuple[int, int]
-    """Line, from 1, and column of what is changed."""
-
-    def code(self) -> str:
-        return str(mutate_code((ROOT / self.module).read_text(encoding="utf-8"), self.operator, self.occurrence))
-
-    def diff(self) -> str:
-        before = (ROOT / self.module).read_text(encoding="utf-8").splitlines()
-        return "\n".join(unified_diff(before, self.code().splitlines(), str(self.module), "mutant", n=1, lineterm=""))
+_NOTICED = ("caught", "timed out")
 
 
 def main(words: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("rooms", nargs="*", help=f"of {', '.join(TESTS)}; default: all")
-    parser.add_argument("--each", type=int, default=10, help="mutations a room")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=2)
-    asked = parser.parse_args(words)
-    survivors: list[Mutant] = []
+    asked = _parser().parse_args(words)
     with tempfile.TemporaryDirectory(prefix="mutation-") as scratch:
-        trees: SimpleQueue[Path] = SimpleQueue()
-        for worker in range(asked.workers):
-            trees.put(_copy(Path(scratch, str(worker))))
-        for room in asked.rooms or TESTS:
-            mutants = _sample(room, asked.each, random.Random(f"{asked.seed} {room}"))
-            with ThreadPoolExecutor(asked.workers) as pool:
-                alive = list(pool.map(lambda mutant, room=room: _survives(mutant, room, trees), mutants))
-            left = [mutant for mutant, is_alive in zip(mutants, alive, strict=True) if is_alive]
-            survivors += left
+        work = asked.work or Path(scratch)
+        tree = copied_tree(work / "tree")
+        traces = work / "traces"
+        if not traces.exists():
+            traces.mkdir()
+            _pytest(
+                tree,
+                ["-n", "2", "-p", "tests.mutation.traced", *asked.tests],
+                {TRACES: str(traces)},
+                work / "traces.log",
+            )
+        reach, survivors = Reach.of(traces, tree), []
+        for room in asked.rooms or rooms():
+            mutants = sample(room, asked.each, asked.seed)
+            left = _survivors(mutants, reach, work / f"{room}-{asked.seed}.orders", asked.seconds)
             print(f"{room}: {len(mutants) - len(left)} of {len(mutants)} mutants caught", flush=True)
+            survivors += left
     for mutant in survivors:
-        print(f"\nsurvived: {mutant.diff()}")
+        print(f"\n{mutant.name}\n{mutant.diff()}")
     return 1 if survivors else 0
 
 
-def _copy(tree: Path) -> Path:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True).stdout
-    for name in filter(None, listed.split("\0")):
-        (tree / name).parent.mkdir(parents=True, exist_ok=True)
-        copy2(ROOT / name, tree / name, follow_symlinks=False)
-    return tree
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rooms", nargs="*", help=f"of {', '.join(rooms())}; default: all")
+    parser.add_argument("--each", type=int, default=40, help="mutations a room")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=60, help="of tests for one mutation")
+    parser.add_argument("--tests", nargs="+", default=["tests"], help="files and folders of tests")
+    parser.add_argument("--work", type=Path, help="a folder that keeps the copy, what was measured and each result")
+    return parser
 
 
-def _sample(room: str, number: int, draw: random.Random) -> list[Mutant]:
-    """Places first, then one mutation of each: an operator with many forms is drawn no more often than others."""
-    by_place: dict[tuple[Path, tuple[int, int]], list[Mutant]] = {}
-    for module in sorted((ROOT / "harness" / room).glob("*.py")):
-        for mutant in _mutants(module):
-            by_place.setdefault((mutant.module, mutant.place), []).append(mutant)
-    return [draw.choice(each) for each in draw.sample(list(by_place.values()), min(number, len(by_place)))]
+def _survivors(mutants: Sequence[Mutant], reach: Reach, orders: Path, within_s: float) -> list[Mutant]:
+    every = [_order(mutant, reach, within_s) for mutant in mutants]
+    ends = _planted(every, reach.tree, orders)
+    left = [order for order in every if ends[order["name"]] not in _NOTICED]
+    for order in left:  # once more, imported with the fault
+        ends.update(_planted_in_a_process_of_its_own(order, reach.tree, orders))
+    return [mutant for mutant in mutants if ends[mutant.name] not in _NOTICED]
 
 
-def _mutants(module: Path) -> Iterator[Mutant]:
-    tree = get_ast(module.read_text(encoding="utf-8"))
-    named = [name for name in operator_names() if not any(word in name for word in _LEFT_OUT)]
-    for operator in [*(get_operator(name)() for name in named), DropStatement(), EmptyText()]:
-        nodes = [(node, place) for node in ast_nodes(tree) for place in operator.mutation_positions(node)]
-        for at, (node, (start, _)) in enumerate(nodes):
-            if is_in_a_body(node):
-                yield Mutant(module.relative_to(ROOT), operator, at, start)
+def _order(mutant: Mutant, reach: Reach, within_s: float) -> dict[str, Any]:
+    tests = reach.tests(mutant.module, mutant.lines, within_s)
+    seconds = sum(reach.seconds[test] for test in tests)
+    return {
+        "name": mutant.name,
+        "module": str(mutant.module),
+        "code": mutant.code(),
+        "tests": tests,
+        "seconds": seconds,
+    }
 
 
-def _survives(mutant: Mutant, room: str, trees: "SimpleQueue[Path]") -> bool:
-    tree, began = trees.get(), time.monotonic()
-    original = (ROOT / mutant.module).read_text(encoding="utf-8")
+def _planted_in_a_process_of_its_own(order: dict[str, Any], tree: Path, orders: Path) -> dict[str, str]:
+    file = tree / order["module"]
+    before = file.read_text(encoding="utf-8")
     try:
-        (tree / mutant.module).write_text(mutant.code(), encoding="utf-8")
-        is_alive = _passes(tree, mutant.module.stem, [tree / "tests" / each for each in TESTS[room]])
+        file.write_text(order["code"], encoding="utf-8")
+        return {order["name"]: "caught", **_planted([{**order, "code": None}], tree, orders)}  # no end: no import
     finally:
-        (tree / mutant.module).write_text(original, encoding="utf-8")
-        trees.put(tree)
-    word = "SURVIVED" if is_alive else "caught"
-    print(f"  {word} in {time.monotonic() - began:.0f} s: {mutant.module} {type(mutant.operator).__name__}", flush=True)
-    return is_alive
+        file.write_text(before, encoding="utf-8")
 
 
-def _passes(tree: Path, module: str, folders: Sequence[Path]) -> bool:
-    """Whether all tests pass; those whose file names or uses the module run first, to be told soon."""
-    files = [file for folder in folders if folder.exists() for file in sorted(folder.rglob("test_*.py"))]
-    files.sort(key=lambda file: (module not in file.stem, module not in file.read_text(encoding="utf-8")))
+def _planted(every: Sequence[dict[str, Any]], tree: Path, orders: Path) -> dict[str, str]:
+    """Name of the fault -> how its tests ended."""
+    orders.write_text("".join(f"{json.dumps(order)}\n" for order in every), encoding="utf-8")
+    ended = orders.with_suffix(".ended")
+    ended.touch()
+    begins = ended.stat().st_size
+    tests = files(test for order in every for test in order["tests"])
+    if tests:
+        _pytest(tree, ["-p", "tests.mutation.planting", *tests], {ORDERS: str(orders)}, orders.with_suffix(".log"))
+    rows = map(json.loads, ended.read_text(encoding="utf-8")[begins:].splitlines())
+    unreached = {order["name"]: "not reached" for order in every if not order["tests"]}
+    return {row["name"]: row["ended"] for row in rows} | unreached
+
+
+def _pytest(tree: Path, words: Iterable[str], environment: dict[str, str], log: Path) -> None:
     command = [
-        sys.executable,
+        str(tree / ".venv/bin/python"),
         "-m",
         "pytest",
         "-q",
-        "-x",
-        "-p",
-        "no:cacheprovider",
         "-m",
         "not session",
-        *map(str, files),
+        "-p",
+        "no:cacheprovider",
+        *words,
     ]
-    try:
-        ended = subprocess.run(
-            command, cwd=tree, capture_output=True, timeout=_TIMES_OUT_S, check=False, env=_environment(tree)
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    return ended.returncode == 0
-
-
-def _environment(tree: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    ours = {**os.environ, **environment, "PYTHONDONTWRITEBYTECODE": "1"}
+    with log.open("ab") as out:
+        subprocess.run(command, cwd=tree, env=ours, check=False, stdout=out, stderr=out)
 
 
 if __name__ == "__main__":
