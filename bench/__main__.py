@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import big_outputs, cache, checks, overhead, peers, scale, sessions, walls
+from bench import big_outputs, cache, checks, overhead, peers, sandboxes, scale, sessions
 
 BENCHES: Mapping[str, Callable[[Sequence[str]], None]] = {
     "overhead": overhead.main,
@@ -11,7 +11,7 @@ BENCHES: Mapping[str, Callable[[Sequence[str]], None]] = {
     "cache": cache.main,
     "scale": scale.main,
     "peers": peers.main,
-    "walls": walls.main,
+    "sandboxes": sandboxes.main,
     "checks": checks.main,
     "big-outputs": big_outputs.main,
 }

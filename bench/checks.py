@@ -14,7 +14,7 @@ from harness.evaluation.bounded import Bounded
 from harness.evaluation.check_program import run_command
 from harness.evaluation.check_sandbox import NOTHING
 from harness.executors.bubblewrap import Bubblewrap
-from harness.executors.check_bubblewrap import JobBoxes
+from harness.executors.check_bubblewrap import JobSandboxes
 from harness.job.load import load
 
 HEADS = ("checks", "first, ms", "later, ms", "program, ms")
@@ -43,9 +43,9 @@ def main(arguments: Sequence[str]) -> None:
         for file, text in (("items.json", '["a"]'), ("worker.sh", ""), ("checks.py", _CHECK), ("job.yaml", _MANIFEST)):
             (folder / file).write_text(text)
         job = load(folder / "job.yaml")
-        kinds: Mapping[str, JobBoxes | None] = {
+        kinds: Mapping[str, JobSandboxes | None] = {
             "as the user": None,
-            "in bubblewrap": JobBoxes(Bubblewrap("bwrap", (job.folder, job.state)), job),
+            "in bubblewrap": JobSandboxes(Bubblewrap("bwrap", (job.folder, job.state)), job),
         }
         taken: dict[str, list[tuple[float, ...]]] = {kind: [] for kind in kinds}
         for number in range((2 if options.quick else options.rounds) + 1):
@@ -57,8 +57,8 @@ def main(arguments: Sequence[str]) -> None:
     print(table("100 records judged: median (least-greatest)", HEADS, rows))
 
 
-def _round(folder: Path, boxes: JobBoxes | None) -> tuple[float, float, float]:
-    with closing(Bounded(boxes=boxes)) as bounded:
+def _round(folder: Path, sandboxes: JobSandboxes | None) -> tuple[float, float, float]:
+    with closing(Bounded(sandboxes=sandboxes)) as bounded:
 
         def python() -> object:
             return bounded.within(NOTHING).python(folder / "checks.py", "check", _ITEMS, _RECORDS, {}, 20)

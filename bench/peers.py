@@ -95,8 +95,8 @@ def _peers() -> list[Peer]:
     ]
 
 
-def _harness(walls: str, place: Place, sessions: int) -> Measured:
-    sample = overhead.sample(place.root, place.stub, walls, sessions)
+def _harness(sandbox: str, place: Place, sessions: int) -> Measured:
+    sample = overhead.sample(place.root, place.stub, sandbox, sessions)
     return Measured(sample.gaps, sample.ran)
 
 

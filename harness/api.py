@@ -40,7 +40,7 @@ from harness.base.instances import state_folder
 from harness.base.reason import Reason
 from harness.core.types import Item, SessionEvent
 from harness.evaluation.bounded import Bounded
-from harness.executors.containment import choose, in_words, scene_box
+from harness.executors.containment import choose, in_words, scene_sandbox
 from harness.executors.sandbox import Containment
 from harness.job.job import Job
 from harness.job.load import load as load_manifest
@@ -272,7 +272,7 @@ async def mock_api(job: Job, *, faults: str = "", seed: int = 0) -> AsyncIterato
     if job.is_free():
         yield None
         return
-    server = await RehearsalServer.start(job.state, job.scene, faults, seed, Briefing.of(job), scene_box(job))
+    server = await RehearsalServer.start(job.state, job.scene, faults, seed, Briefing.of(job), scene_sandbox(job))
     async with server:
         yield rehearsal_credential(server.url, web=RehearsedWeb(*server.web))
 

@@ -1,4 +1,4 @@
-"""The rehearsal of the schools job: made-up coaches with made-up careers, and the fault that a real night brings.
+"""The rehearsal of the schools job: synthetic coaches with synthetic careers, and the fault that a real night brings.
 
 Nothing in here is a fact about anybody. Every answer is a function of the request alone.
 """
@@ -67,10 +67,10 @@ def scene(ask: Ask) -> Reply:
 
 
 def pages(url: str) -> Page | None:
-    """Every page of the made-up site but the roster that is never found; there is no other."""
+    """Every page of the synthetic site but the roster that is never found; there is no other."""
     if not url.startswith(SITE) or url.endswith(NO_ROSTER):
         return None
-    return Page(f"<html><body><p>Rehearsal: {url} is made up.</p></body></html>")
+    return Page(f"<html><body><p>Rehearsal: {url} is synthetic.</p></body></html>")
 
 
 def searches(query: str) -> list[tuple[str, str]]:
@@ -78,7 +78,7 @@ def searches(query: str) -> list[tuple[str, str]]:
 
 
 def drive_years(school: str) -> list[int]:
-    """The made-up years of donor drives at a school; data/donor_drives.json is this function, written down."""
+    """The synthetic years of donor drives at a school; data/donor_drives.json is this function, written down."""
     number = zlib.crc32(school.encode())
     return [] if number % 3 == 0 else sorted({2010 + number // 7 % 15, 2010 + number // 113 % 15})
 
@@ -91,7 +91,7 @@ def report(ask: Ask, school: str) -> Record:
     coaches = [_coach(rng, school, number) for number in range(1, 5 + len(school) % 2)]
     if school == WRONG_ONCE and not ask.reasons.get(school):
         del coaches[-1]["data_quality"]
-    return _report(school, coaches, "Rehearsal: coaches, careers and donor drives are made up.")
+    return _report(school, coaches, "Rehearsal: coaches, careers and donor drives are synthetic.")
 
 
 def _session(ask: Ask, school: str) -> Turn:

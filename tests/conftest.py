@@ -16,7 +16,7 @@ _OF_SESSIONS = Path(__file__).parent / "end_to_end"
 _LONG = (
     *("test_kills", "test_course_completes", "test_plugin", "test_terminal", "test_costs", "test_provider_faults"),
     *("test_escape_by_tools", "test_the_web", "test_stopping", "test_poisoned_items", "test_orphans", "test_again"),
-    *("test_second_thoughts", "test_ralph", "test_what_a_rehearsal_says"),
+    *("test_review", "test_ralph", "test_what_a_rehearsal_says"),
 )
 """Files of sessions whose tests take longest, in this order: they begin, so that none is left when all others end."""
 

@@ -95,7 +95,7 @@ def kills(scratch: Path) -> bool:
 
 
 def starts(scratch: Path) -> bool:
-    """Kills aimed at the moment in which a session is being started, when no walls hold it yet."""
+    """Kills aimed at the moment in which a session is being started, when no sandbox holds it yet."""
     draw, longest = random.Random(9), 0.0
     aimed: list[Sign] = ["attempt"] * STARTS
     for sandbox in ("bubblewrap", "permissions", "off"):

@@ -11,7 +11,7 @@ from harness.backends import model_switches
 from harness.backends.cli_start import Outfit
 from harness.backends.cli_stream import Reading
 from harness.backends.session import SessionStart
-from harness.backends.session_record import Blotter
+from harness.backends.session_record import Redactor
 from harness.backends.transport import Line, RecordedTransport
 from harness.backends.usage_count import Count
 from harness.core.faults import STATUS_OF_A_BROKEN_SCENE
@@ -110,7 +110,7 @@ class ClaudeSession:
         transport = RecordedTransport(
             self._starter,
             self._outfit.launch(passed, _arguments(self._spec), _SWITCHES),
-            Blotter(self._outfit.secrets(passed)),
+            Redactor(self._outfit.secrets(passed)),
             self._paths.stream,
             self._paths.errors,
             self._take,

@@ -28,7 +28,7 @@ INSIDE = "/opt/claude"
 """Where the CLI lies in the sandbox; the same on every machine."""
 
 _NOBODYS_HOME = "/"
-"""Of the CLI behind walls, where it has CLAUDE_CONFIG_DIR: a folder that no tool can write into."""
+"""Of the CLI in the sandbox, where it has CLAUDE_CONFIG_DIR: a folder that no tool can write into."""
 
 _PROVIDER = "https://api.anthropic.com"
 _INSTRUCTIONS = "instructions.md"

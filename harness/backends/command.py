@@ -16,7 +16,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from harness.backends.session import MOST_COST_USD, SessionStart
-from harness.backends.session_record import Blotter, Drain, Recorder
+from harness.backends.session_record import Drain, Recorder, Redactor
 from harness.backends.start_request import Launch
 from harness.base.termination import wait_gone
 from harness.core.messages import Message, message
@@ -100,7 +100,7 @@ class CommandSession:
         while chunk := await pipe.read(_CHUNK_BYTES):
             self._pulse.beat()
             if recorder is None:  # most programs print nothing: no file for nothing
-                recorder = Recorder(path, Blotter(self._keys.values()), head_bytes=_HEAD_BYTES, tail_bytes=_TAIL_BYTES)
+                recorder = Recorder(path, Redactor(self._keys.values()), head_bytes=_HEAD_BYTES, tail_bytes=_TAIL_BYTES)
                 drain = Drain(recorder)
             drain.feed(chunk)
         if recorder is None:

@@ -40,7 +40,7 @@ def managed_files() -> list[Path]:
 
 
 def forbids_bypass() -> bool:
-    """Whether any of them keeps sessions from running without permission checks, as behind walls they otherwise do.
+    """Whether any of them keeps sessions from running without permission checks, as in the sandbox they otherwise do.
 
     True also for settings that cannot be read: with checks a session runs either way.
     """

@@ -1,4 +1,4 @@
-"""What a session printed, kept in its folder: secrets blotted out, growth bounded, lines whole."""
+"""What a session printed, kept in its folder: secrets redacted, growth bounded, lines whole."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ MOST_LINE_BYTES = 32 * 1024 * 1024
 """A stream line above this ends the session: nothing of ours ever needs one."""
 
 _KEY = re.compile(rb"sk-ant-[A-Za-z0-9_\-]{8,}")
-_BLOT = b"[secret]"
+_REDACTED = b"[secret]"
 _LEAST = 4
 _LEAST_BASE64 = 6
 _CHUNK_BYTES = 65536
@@ -21,8 +21,8 @@ _OVERLAP_BYTES = 4096
 """Kept back when an endless line is cut for the log, so that a secret is not cut in two."""
 
 
-class Blotter:
-    """Blots secrets out of bytes: the given values in every form that usual programs write them in, and whatever looks
+class Redactor:
+    """Redacts secrets in bytes: the given values in every form that usual programs write them in, and whatever looks
     like a key of Anthropic's."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
@@ -31,8 +31,8 @@ class Blotter:
 
     def clean(self, content: bytes) -> bytes:
         for value in self._values:
-            content = content.replace(value, _BLOT)
-        return _KEY.sub(_BLOT, content) if b"sk-ant-" in content else content
+            content = content.replace(value, _REDACTED)
+        return _KEY.sub(_REDACTED, content) if b"sk-ant-" in content else content
 
 
 def forms_of(secret: str) -> set[bytes]:
@@ -68,9 +68,9 @@ class Recorder:
     the session's pipe.
     """
 
-    def __init__(self, path: Path, blotter: Blotter, *, head_bytes: int, tail_bytes: int) -> None:
+    def __init__(self, path: Path, redactor: Redactor, *, head_bytes: int, tail_bytes: int) -> None:
         self.failure: OSError | None = None
-        self._blotter = blotter
+        self._redactor = redactor
         self._head_left = head_bytes
         self._tail_most = tail_bytes
         self._tail: deque[bytes] = deque()
@@ -80,7 +80,7 @@ class Recorder:
 
     def write(self, line: bytes) -> None:
         """Keep one piece: a line with its end, or several."""
-        clean = self._blotter.clean(line)
+        clean = self._redactor.clean(line)
         if self._head_left >= len(clean):
             self._head_left -= len(clean)
             self._append(clean)

@@ -28,7 +28,7 @@ from harness.backends.cli_stream import Reading
 from harness.backends.passed_environment import Passed
 from harness.backends.screen import COLUMNS, ROWS, Screen
 from harness.backends.session import SessionStart
-from harness.backends.session_record import Blotter, Drain, Recorder
+from harness.backends.session_record import Drain, Recorder, Redactor
 from harness.backends.start_request import Launch
 from harness.backends.transcript import Transcript, Translation, account_of
 from harness.backends.transport import Line
@@ -127,7 +127,7 @@ class TerminalSession:
         from pexpect.fdpexpect import fdspawn
 
         passed = self._outfit.passed()
-        self._blotter = Blotter(self._outfit.secrets(passed))
+        self._redactor = Redactor(self._outfit.secrets(passed))
         self._outfit.lay_out()
         self._lay_out_first_start()
         master, slave = _terminal()
@@ -138,7 +138,7 @@ class TerminalSession:
             raise
         finally:
             os.close(slave)
-        self._stream = Recorder(self._paths.stream, self._blotter, head_bytes=_HEAD_BYTES, tail_bytes=_TAIL_BYTES)
+        self._stream = Recorder(self._paths.stream, self._redactor, head_bytes=_HEAD_BYTES, tail_bytes=_TAIL_BYTES)
         self._screen, self._child = Screen(), fdspawn(master, maxread=65536)
         stopping = asyncio.Event()
         watching = [
@@ -262,13 +262,13 @@ class TerminalSession:
             )
         if self.symptoms().is_error is not False:
             text = (self._last_screen or self._screen.text).encode(errors="replace")
-            write_private(self._paths.stream.with_name(SCREEN_FILE), self._blotter.clean(text))
+            write_private(self._paths.stream.with_name(SCREEN_FILE), self._redactor.clean(text))
             self._notes.append(message("last_screen", file=SCREEN_FILE))
         if self._stream.failure is not None:
             self._symptoms = Symptoms(errno=self._stream.failure.errno)
 
     def _is_puzzled_by(self, text: str) -> None:
-        shown = self._blotter.clean(" ".join(text.split()).encode(errors="replace")).decode(errors="replace")
+        shown = self._redactor.clean(" ".join(text.split()).encode(errors="replace")).decode(errors="replace")
         self._symptoms = Symptoms(question=shown[:_MOST_QUESTION])
 
     async def _watch_screen(self) -> None:
@@ -291,7 +291,7 @@ class TerminalSession:
                 child.close()
 
     async def _watch_errors(self, process: Process) -> None:
-        recorder = Recorder(self._paths.errors, self._blotter, head_bytes=_ERRORS_BYTES, tail_bytes=_ERRORS_BYTES)
+        recorder = Recorder(self._paths.errors, self._redactor, head_bytes=_ERRORS_BYTES, tail_bytes=_ERRORS_BYTES)
         drain = Drain(recorder)
         try:
             while process.stderr is not None and (chunk := await process.stderr.read(65536)):
@@ -322,7 +322,7 @@ class TerminalSession:
     def _take(self, line: Line) -> None:
         raw = json.dumps(line, separators=(",", ":")).encode() + b"\n"
         self._stream.write(raw)
-        self._reading.take(json.loads(self._blotter.clean(raw)))
+        self._reading.take(json.loads(self._redactor.clean(raw)))
 
     def _lay_out_first_start(self) -> None:
         """What a person has answered and set before: nothing of it is a secret."""

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from harness.backends.session_record import MOST_LINE_BYTES, Blotter, Drain, Liner, Recorder
+from harness.backends.session_record import MOST_LINE_BYTES, Drain, Liner, Recorder, Redactor
 from harness.backends.start_request import Launch, Starter
 from harness.base.termination import wait_gone
 
@@ -52,7 +52,7 @@ class RecordedTransport:
         self,
         starter: Starter,
         launch: Launch,
-        blotter: Blotter,
+        redactor: Redactor,
         stream: Path,
         errors: Path,
         observe: Callable[[Line], None],
@@ -66,9 +66,9 @@ class RecordedTransport:
         self._starter = starter
         self._launch = launch
         self._observe = observe
-        self._blotter = blotter
-        self._stream = Recorder(stream, blotter, head_bytes=_STREAM_HEAD_BYTES, tail_bytes=_STREAM_TAIL_BYTES)
-        self._errors = Recorder(errors, blotter, head_bytes=_ERRORS_HEAD_BYTES, tail_bytes=_ERRORS_TAIL_BYTES)
+        self._redactor = redactor
+        self._stream = Recorder(stream, redactor, head_bytes=_STREAM_HEAD_BYTES, tail_bytes=_STREAM_TAIL_BYTES)
+        self._errors = Recorder(errors, redactor, head_bytes=_ERRORS_HEAD_BYTES, tail_bytes=_ERRORS_TAIL_BYTES)
         self._control: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         self._control_seen = 0
         self._control_bytes = 0
@@ -190,7 +190,7 @@ class RecordedTransport:
         if not (raw.startswith(_EVENT) and _PIECE in raw[:_HEAD_OF_EVENT_BYTES]):
             self._stream.write(raw)
         try:
-            message = json.loads(self._blotter.clean(raw))
+            message = json.loads(self._redactor.clean(raw))
         except (ValueError, RecursionError):
             return
         if not isinstance(message, dict):

@@ -1,4 +1,4 @@
-"""The content-addressed store, write once, verified on reading: files `artifacts/ab/abcd...`, small ones on a shelf."""
+"""The content-addressed store, write once, verified on reading: files `artifacts/ab/abcd...`, small ones inline."""
 
 import hashlib
 import io
@@ -24,7 +24,7 @@ def sha_of(content: bytes) -> Sha:
     return Sha(hashlib.sha256(content).hexdigest())
 
 
-_MOST_SCRATCH_BYTES = 1024 * 1024
+_MOST_MEMORY_BYTES = 1024 * 1024
 _A_HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -36,7 +36,7 @@ class Stored:
     size_bytes: int
 
 
-class Shelf(Protocol):
+class InlineStore(Protocol):
     """A place for small contents. The ledger is one: `ledger.contents.Contents`."""
 
     def put(self, sha: Sha, content: bytes) -> bool:
@@ -48,14 +48,14 @@ class Shelf(Protocol):
         ...
 
 
-class Scratch:
-    """A shelf in memory, for what is looked at once: it takes what is not big and keeps nothing."""
+class MemoryStore:
+    """An inline store in memory, for what is looked at once: it takes what is not big and keeps nothing."""
 
     def __init__(self) -> None:
         self._contents: dict[Sha, bytes] = {}
 
     def put(self, sha: Sha, content: bytes) -> bool:
-        if len(content) > _MOST_SCRATCH_BYTES:
+        if len(content) > _MOST_MEMORY_BYTES:
             return False
         self._contents[sha] = content
         return True
@@ -65,31 +65,31 @@ class Scratch:
 
 
 class ArtifactStore:
-    """Frozen outputs and accepted fragments of one job, under `root` and on the shelf. Threads may share it."""
+    """Frozen outputs and accepted fragments of one job, under `root` and in the inline store. Threads may share it."""
 
-    def __init__(self, root: Path, shelf: Shelf | None = None) -> None:
+    def __init__(self, root: Path, inline: InlineStore | None = None) -> None:
         self.root = root
-        self._shelf = shelf
-        self._shelves: set[Path] = set()
+        self._inline = inline
+        self._folders: set[Path] = set()
         """Those that are durable, as far as this process knows; a killed one may have left others."""
         self._making = threading.Lock()
 
     def path(self, sha: Sha) -> Path:
-        """Where it is when the shelf does not have it. LedgerDamagedError for what is no hash: it may be any path."""
+        """Where it is when it is not stored inline. LedgerDamagedError for anything but a hash: it may be any path."""
         if not _A_HASH.fullmatch(sha):
             raise LedgerDamagedError(f"{sha!r:.80} is named as a content, and is no SHA-256")
         return self.root / sha[:2] / sha
 
     def put(self, content: bytes) -> Sha:
-        """Store `content`: durable when this returns or, what the shelf takes, when that says so.
+        """Store `content`: durable when this returns or, what the inline store takes, when that says so.
 
         The same content twice is stored once.
         """
         sha = sha_of(content)
-        if self._shelf is not None and self._shelf.put(sha, content):
+        if self._inline is not None and self._inline.put(sha, content):
             return sha
         path = self.path(sha)
-        self._make_shelf(path.parent)
+        self._make_folder(path.parent)
         if path.exists():
             sync_folder(path.parent)  # whoever put it there may have been killed before its name was durable
         else:
@@ -118,7 +118,7 @@ class ArtifactStore:
                 file.flush()
                 os.fsync(file.fileno())
             sha = Sha(digest.hexdigest())
-            self._make_shelf(self.path(sha).parent)
+            self._make_folder(self.path(sha).parent)
             beside.replace(self.path(sha))
         except BaseException as error:
             beside.unlink(missing_ok=True)
@@ -128,14 +128,14 @@ class ArtifactStore:
         sync_folder(self.path(sha).parent)
         return Stored(sha, size)
 
-    def _make_shelf(self, shelf: Path) -> None:
+    def _make_folder(self, folder: Path) -> None:
         with self._making:
-            if shelf not in self._shelves:
-                if not self._shelves:  # only once: should the job's folder be moved, nothing is put where it was
+            if folder not in self._folders:
+                if not self._folders:  # only once: should the job's folder be moved, nothing is put where it was
                     make_folder(self.root)
-                shelf.mkdir(mode=0o700, exist_ok=True)
+                folder.mkdir(mode=0o700, exist_ok=True)
                 sync_folder(self.root)
-                self._shelves.add(shelf)
+                self._folders.add(folder)
 
     def tidy(self) -> None:
         """Remove half files of an earlier process that was killed; only for the one process that writes."""
@@ -151,7 +151,7 @@ class ArtifactStore:
 
     def open(self, sha: Sha) -> Source:
         """The content to be read piece by piece, not verified. LedgerDamagedError when it is missing."""
-        content = self._shelf.get(sha) if self._shelf is not None else None
+        content = self._inline.get(sha) if self._inline is not None else None
         if content is not None:
             return io.BytesIO(content)
         try:

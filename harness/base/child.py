@@ -20,7 +20,7 @@ from typing import IO, Final
 from harness.base.processes import exit_descriptor
 
 STARTED: Final = b"\0"
-"""What an announced child has first among its errors: without it not even its limits, or its box, were made."""
+"""What an announced child has first among its errors: without it not even its limits, or its sandbox, were made."""
 _MOST_BYTES = 65536
 _COMPLAINT_S = 1.0
 
@@ -78,8 +78,8 @@ def _settings(limits: Limits) -> list[str]:
 def staying(argv: Sequence[str], lock_limit: int | None) -> tuple[str, ...]:
     """The command that runs `argv` in a shell that stays, marked, until it has ended.
 
-    A box dies with the thread that started it (PR_SET_PDEATHSIG), and threads end before a child does. So a shell stays
-    between: it ends when the box has, and the box's program hears of our end by other ways.
+    A sandbox dies with the thread that started it (PR_SET_PDEATHSIG), and threads end before a child does. So a shell
+    stays between: it ends when the sandbox has, and the sandbox's program hears of our end by other ways.
     """
     mark = f"{{ ulimit -w {lock_limit} || ulimit -x {lock_limit}; }} 2>/dev/null; " if lock_limit is not None else ""
     return ("/bin/sh", "-c", f'{mark}"$@"; exit $?', "sh", *argv)

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def handed(argv: Sequence[str], contents: Sequence[tuple[str, bytes]]) -> Iterator[tuple[list[str], tuple[int, ...]]]:
+def passed_as_descriptors(
+    argv: Sequence[str], contents: Sequence[tuple[str, bytes]]
+) -> Iterator[tuple[list[str], tuple[int, ...]]]:
     """`argv` with numbers of descriptors in place of the words of `contents`, each of which is in it at most
     once; and the descriptors, to be passed on.
 

@@ -3,7 +3,7 @@
 <job folder>/.harness/<stem>/        `<stem>@<name>` of an instance, `<stem>.rehearsal` of a rehearsal (base.instances)
     lock                    held by the kernel for the one supervisor
     ledger.db               the truth; beside it SQLite's own -wal and -shm
-    ledger.seal             the hash of a ledger that was closed in order
+    ledger.seal             the clean-shutdown mark: the hash of a closed ledger
     ballast                 room on the disk that is let go when it is full (the reserve file)
     waiting.json            what keeps every start back just now
     written_back.json       which workbooks are written, and up to which entry
@@ -41,8 +41,8 @@ class JobHome:
         return self.root / LEDGER
 
     @property
-    def seal(self) -> Path:
-        return seal_of(self.ledger)
+    def clean_shutdown(self) -> Path:
+        return mark_of(self.ledger)
 
     @property
     def reserve_file(self) -> Path:
@@ -82,8 +82,8 @@ class JobHome:
         return self.control, self.artifacts, self.attempts
 
 
-def seal_of(ledger: Path) -> Path:
-    """The seal beside a ledger."""
+def mark_of(ledger: Path) -> Path:
+    """The clean-shutdown mark beside a ledger."""
     return ledger.with_suffix(".seal")
 
 

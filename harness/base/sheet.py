@@ -58,7 +58,7 @@ class Sheet:
         return f"{self.where}!{letters(column)}{row}"
 
 
-class Shelf:
+class Workbooks:
     """Workbooks that are read once, and the sheets of them that were asked for."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from harness.core.money import to_micro
 from harness.core.reserve import reservation
 from harness.core.types import Item
 from harness.evaluation.bounded import Bounded
-from harness.executors.containment import choose_boxes
+from harness.executors.containment import choose_sandboxes
 from harness.job.job import Job
 from harness.planning.batches import batches_of
 from harness.planning.choice import Choice
@@ -38,8 +38,8 @@ def dry_run(job: Job, choice: Choice, again: Again) -> tuple[list[str], list[Tri
 
 
 def checks_tried(job: Job, items: Sequence[Item]) -> Iterator[Tried]:
-    """Where they would run: each in its box, with the keys of the job."""
-    with closing(Bounded(boxes=choose_boxes(job), variables=keys_of(job))) as bounded:
+    """Where they would run: each in its sandbox, with the keys of the job."""
+    with closing(Bounded(sandboxes=choose_sandboxes(job), variables=keys_of(job))) as bounded:
         yield from try_checks(job, items, bounded)
 
 

@@ -93,7 +93,7 @@ def launch(
     if reset:
         _start_over(jobs)
     if detach:
-        _chosen_walls(jobs[0])
+        _chosen_sandbox(jobs[0])
         raise typer.Exit(detach_and_wait(places[0], words))
     options = [
         RunOptions(supply, choice, Again(keep, add, changed, again_at(place, settings)), shared_state=shared)
@@ -275,7 +275,7 @@ def play(
     if not job.is_free() and (says := untested(bundled_version())):
         say(f"warning: {clean(says)}; its options, rules and messages may differ")
     refuse_if_held(job.state)  # before its progress is shown as if it were ours
-    containment = _chosen_walls(job)
+    containment = _chosen_sandbox(job)
     make_folder(job.state)
     with showing(job.state, plain=plain, bounds=job.gate) as display:
         run = partial(
@@ -301,7 +301,7 @@ def play(
     return finished.exit_code
 
 
-def _chosen_walls(job: "Job") -> "Containment":
+def _chosen_sandbox(job: "Job") -> "Containment":
     """Those of the job on this machine; what they do not hold is said aloud."""
     from harness.cli.output import say
     from harness.executors.containment import choose, in_words

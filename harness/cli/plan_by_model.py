@@ -54,7 +54,7 @@ def compose_by_model(place: Place, job: Job, items: Sequence[Item], model: str |
     beside = Place(place.manifest.with_name(f"{place.manifest.stem}.plan.yaml"), place.rehearsal, place.instance)
     refuse_if_held(beside.state)
     asked = composer_job(job, beside.state, beside.state / REQUEST, _claude(model, job))
-    if job.rehearsal and job.scene is None:  # made up of a schema, no plan would have the job's ids
+    if job.rehearsal and job.scene is None:  # generated from a schema, no plan would have the job's ids
         asked = replace(asked, samples=Samples(job.manifest, {ID: ({"id": ID, **composed(job, items)},)}))
     must_be_trusted(job, (), place.command("plan", "--write", "plan.json", "--by", "model"), trust=trust)
     _begin(asked, request_of(job, items))

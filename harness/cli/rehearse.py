@@ -15,7 +15,7 @@ from harness.cli.options import Place
 from harness.core.money import in_words as money
 from harness.core.money import to_micro
 from harness.core.rejections import type_of
-from harness.executors.containment import scene_box
+from harness.executors.containment import scene_sandbox
 from harness.job.job import Job, PhaseSpec
 from harness.ledger import money_queries
 from harness.ledger.item_queries import has_open_items, reasons_of_struck
@@ -49,7 +49,7 @@ def serving(job: Job, faults: str, seed: int) -> Iterator[Serving | None]:
     tending.start()
     try:
         starting = asyncio.run_coroutine_threadsafe(
-            RehearsalServer.start(job.state, job.scene, faults, seed, Briefing.of(job), scene_box(job)), loop
+            RehearsalServer.start(job.state, job.scene, faults, seed, Briefing.of(job), scene_sandbox(job)), loop
         )
         server = starting.result()
         try:
@@ -73,7 +73,7 @@ def must_be_playable(job: Job, faults: str) -> None:
     """Before a rehearsal is moved away: UsageError for a scene that cannot be loaded."""
 
     async def try_it(state: Path) -> None:
-        async with await RehearsalServer.start(state, job.scene, faults, box=scene_box(job)):
+        async with await RehearsalServer.start(state, job.scene, faults, sandbox=scene_sandbox(job)):
             """It listens."""
 
     if job.scene is not None and not job.is_free():
@@ -100,7 +100,7 @@ def aftermath(job: Job) -> Iterator[str]:
         yield f"Error in the scene: {clean(error)}"
     for untold in sums.untold:
         yield f"Not in the prompt: {clean(untold)}"
-    yield from _made_up_in_vain(job)
+    yield from _synthetic_in_vain(job)
 
 
 def _disagreement(job: Job, sums: Account) -> Iterator[str]:
@@ -131,8 +131,8 @@ def nothing_played(job: Job, again: NextCommand) -> str:
 
 
 def advice(job: Job, place: Place) -> str | None:
-    """What is next when made-up answers were refused: to rehearse the same again would end the same."""
-    refused = _refused_made_up(job)
+    """What is next when synthetic answers were refused: to rehearse the same again would end the same."""
+    refused = _refused_synthetic(job)
     if not refused:
         return None
     what = "express what the checks require in `fields` or a `schema:`, or provide samples or a scene"
@@ -141,9 +141,9 @@ def advice(job: Job, place: Place) -> str | None:
     return f"{what}; then `{place.command('launch')}`"
 
 
-def _made_up_in_vain(job: Job) -> Iterator[str]:
-    """Without a scene: made-up records fit a schema, but other checks may refuse them for ever."""
-    refused = _refused_made_up(job)
+def _synthetic_in_vain(job: Job) -> Iterator[str]:
+    """Without a scene: synthetic records fit a schema, but other checks may refuse them for ever."""
+    refused = _refused_synthetic(job)
     for phase, count in refused:
         who = counted(count, clean(phase.noun)) + (f" in phase {clean(phase.name)}" if len(job.phases) > 1 else "")
         yield f"Your checks rejected synthetic records for {who}; that says nothing about your prompt."
@@ -159,10 +159,10 @@ def _are_texts(refused: Sequence[tuple[PhaseSpec, int]]) -> bool:
     return all(phase.output.shape == "files" for phase, _ in refused)
 
 
-def _refused_made_up(job: Job) -> list[tuple[PhaseSpec, int]]:
-    """Without a scene: the phases whose checks refuse what is made up, and of how many items."""
+def _refused_synthetic(job: Job) -> list[tuple[PhaseSpec, int]]:
+    """Without a scene: the phases whose checks refuse what is synthetic, and of how many items."""
     judged = [phase for phase in job.phases if any(check.kind != "schema" for check in phase.output.checks)]
-    if not job.answers_are_made_up or not judged:
+    if not job.answers_are_synthetic or not judged:
         return []
     with reading(job.state) as db:
         reasons = [reasons_of_struck(db, phase.number) for phase in judged]

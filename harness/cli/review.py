@@ -175,12 +175,12 @@ def _agree(place: Place, taken: "Sequence[Acceptance]", *, yes: bool, always: bo
     """Say what will be taken back before it is done, and ask when it is more than was named. UsageError for a no."""
     from harness.base.errors import Problem, UsageError
     from harness.ledger.phase_queries import phases
-    from harness.ledger.withdrawal import made_from_all
+    from harness.ledger.withdrawal import derived_from_all
     from harness.views.ledger_reading import reading
 
     with reading(place.state) as db:
         named = {phase.number: phase for phase in phases(db)}
-        lost = [made.phase for made in made_from_all(db, taken)]
+        lost = [made.phase for made in derived_from_all(db, taken)]
     is_asked = not yes and (always or bool(lost))
     for line in _consequences([each.batch.phase for each in taken], lost, named, "would" if is_asked else "will"):
         say(line)

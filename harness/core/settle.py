@@ -175,7 +175,7 @@ def _accept(
         where = slices[member.id]
         place = (where.sha, where.offset, where.length_bytes, len(verdict.records))
         events.append(ItemAccepted(attempt, batch.phase, member.id, *place, model=model))
-        for phase, made in verdict.made.items():
+        for phase, made in verdict.derived.items():
             for index, item in enumerate(made, verdict.behind.get(phase, 0)):
                 at = (member.root, f"{member.place}.{index:05d}", batch.number)
                 events.append(ItemAdded(phase, item.id, member.id, *at, dict(item.data), "", planned=item.planned))

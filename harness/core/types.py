@@ -31,7 +31,7 @@ class Item:
     records: tuple[Json, ...] = ()
     """In a phase with `from`: the accepted records of this item in that phase, or the record it was made of."""
     sha: str = ""
-    """Of its input as it was planned (`core.input_hash.hash_of_input`), out of the ledger; empty for made items."""
+    """Of its input as it was planned (`core.input_hash.hash_of_input`), out of the ledger; empty for derived items."""
     planned: int = 0
     """The batch of a given plan that it belongs to, from 1; 0 = batches are cut by size."""
 
@@ -145,7 +145,7 @@ class Accepted:
     """Every record of the item passed every check. `records` are in their canonical form, in output order."""
 
     records: tuple[Json, ...]
-    made: Mapping[int, tuple[Item, ...]] = field(default_factory=dict)
+    derived: Mapping[int, tuple[Item, ...]] = field(default_factory=dict)
     """Phase number -> the items that this phase makes out of these records."""
     paces: Mapping[int, Pace] = field(default_factory=dict)
     """Phase number -> how fast the plan in these records lets it go; only where the plan says so."""

@@ -29,7 +29,7 @@ MODEL: Final = "haiku"
 
 
 def live(job: Job, play: Play) -> Finding:
-    """Run it with the credential, the environment and the walls of the job, in a folder of its own that goes again."""
+    """Run it with the credential, the environment and the sandbox of the job, in a temporary folder."""
     if job.rehearsal or job.is_free():
         return Finding("live", "ok", "no session of this job calls a provider")
     with tempfile.TemporaryDirectory(prefix="harness-live-") as scratch:

@@ -1,4 +1,4 @@
-"""What `doctor --sandbox` has a real session do behind this machine's walls: the work that people give to Bash."""
+"""What `doctor --sandbox` has a real session do in the sandbox of this machine: the work that people give to Bash."""
 
 import json
 import shlex

@@ -26,8 +26,8 @@ async def machine(job: Job) -> list[Finding]:
         found = []
         if not job.is_free():
             found = [claude(Path(scratch)), *(finding for finding in bundle() if finding.grade == "broken")]
-        walls = await sandbox(replace(job, state=Path(scratch) / "state"))
-        found += [jq(), *_worst_first(walls)]
+        found_of_it = await sandbox(replace(job, state=Path(scratch) / "state"))
+        found += [jq(), *_worst_first(found_of_it)]
     return [*found, disk(job.folder), *await _ralph(job), *network_and_clock(job, datetime.now(UTC))]
 
 

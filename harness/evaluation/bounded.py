@@ -3,7 +3,7 @@
 jq holds the interpreter's lock and aborts the whole process when memory ends; a regular expression may take for ever; a
 user's check may do anything. The child has no environment but the job's keys, cwd `/`, a session of its own, limits on
 memory and processor time, and a deadline here. One that passes a limit is killed with its group; the next call starts
-another. With boxes it runs in one, which is made once for the child and not for each call.
+another. With sandboxes it runs in one, which is made once for the child and not for each call.
 """
 
 import json
@@ -22,12 +22,12 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from harness.base.child import PipedChild, end_group, start, staying
-from harness.base.descriptors import handed
+from harness.base.descriptors import passed_as_descriptors
 from harness.base.key_redaction import without_values
 from harness.base.reason import MOST_FIELD_CHARACTERS, Reason, cut_text
 from harness.evaluation.cancellation import Halt
-from harness.evaluation.check_sandbox import NOTHING, Allowed, Boxed, Boxes, Missing
-from harness.evaluation.denials import barred
+from harness.evaluation.check_sandbox import NOTHING, Allowed, Missing, SandboxCommand, Sandboxes
+from harness.evaluation.denials import denied
 
 Json = Any
 """A JSON value; `core.types.Json`, which this room may not import."""
@@ -51,12 +51,12 @@ class BoundedError(Exception):
     `error`: it is wrong or raised; `timeout`, `memory`, `too_big`: it passed a limit; `crashed`: its process ended.
     """
 
-    def __init__(self, kind: Kind, message: str, barred: Missing | None = None) -> None:
+    def __init__(self, kind: Kind, message: str, denied: Missing | None = None) -> None:
         super().__init__(message)
         self.kind: Kind = kind
         self.message = message
-        self.barred = barred
-        """What the box, or the folder it ran in, seems to have kept it from; None where it did not."""
+        self.denied = denied
+        """What the sandbox, or the folder it ran in, seems to have kept it from; None where it did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +79,23 @@ class Bounded:
         memory_bytes: int = 512 * 1024 * 1024,
         lock_limit: int = 0,
         halt: Halt | None = None,
-        boxes: Boxes | None = None,
+        sandboxes: Sandboxes | None = None,
         allowed: Allowed = NOTHING,
         variables: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """`variables` are all that the user's programs have in their environment, beside PATH and LANG.
 
-        Without `boxes` the child, and with it the user's Python, has the user's rights; `allowed`: of its box."""
+        Without `sandboxes` the child, and the user's Python in it, has the user's rights; `allowed`: of its sandbox."""
         self._memory_bytes = memory_bytes
         self.variables = dict(variables)
-        self.boxes = boxes
+        self.sandboxes = sandboxes
         self._allowed = allowed
         self.lock_limit = lock_limit
         """What marks its processes as those of a job (`processes.lock_limit`); 0 = none."""
         self._lock = threading.Lock()
         self._child: _Child | None = None
         self._others: dict[Allowed | None, Bounded] = {}
-        """A child for each kind of box, and one, None, that reads files of ours."""
+        """A child for each kind of sandbox, and one, None, that reads files of ours."""
         self.halt = halt or Halt()
         """Called: the child is killed whatever it does, and each call raises HaltedError."""
 
@@ -194,8 +194,8 @@ class Bounded:
         return refusal
 
     def within(self, allowed: Allowed) -> "Bounded":
-        """The one whose child is in a box that allows this; it is closed with this one."""
-        if self.boxes is None or allowed == self._allowed:
+        """The one whose child is in a sandbox that allows this; it is closed with this one."""
+        if self.sandboxes is None or allowed == self._allowed:
             return self
         with self._lock:
             if allowed not in self._others:
@@ -203,7 +203,7 @@ class Bounded:
                     memory_bytes=self._memory_bytes,
                     lock_limit=self.lock_limit,
                     halt=self.halt,
-                    boxes=self.boxes,
+                    sandboxes=self.sandboxes,
                     allowed=allowed,
                     variables=self.variables,
                 )
@@ -229,20 +229,22 @@ class Bounded:
                 self._child, slack_s = self._start(), _START_S
             answer = self._exchange(self._child, body, timeout_s, slack_s)
         if "kind" in answer:
-            raise BoundedError(answer["kind"], answer["message"], self._barred(answer.get("cause"), question))
+            raise BoundedError(answer["kind"], answer["message"], self._denied(answer.get("cause"), question))
         return answer["ok"]
 
     def _start(self) -> "_Child":
-        box = (
-            None if self.boxes is None else self.boxes.box(self._allowed, (Path(sys.executable),), (_CHILD.parents[1],))
+        sandbox = (
+            None
+            if self.sandboxes is None
+            else self.sandboxes.sandbox(self._allowed, (Path(sys.executable),), (_CHILD.parents[1],))
         )
-        return _Child(self._memory_bytes, self.lock_limit, self.halt, box, self.variables)
+        return _Child(self._memory_bytes, self.lock_limit, self.halt, sandbox, self.variables)
 
-    def _barred(self, cause: Mapping[str, Json] | None, question: Mapping[str, Json]) -> Missing | None:
-        """What the box kept the user's Python from; not of a path that a record names, which is its own doing."""
+    def _denied(self, cause: Mapping[str, Json] | None, question: Mapping[str, Json]) -> Missing | None:
+        """What the sandbox kept the user's Python from; not of a path that a record names, which is its own doing."""
         if cause is None or _is_named(cause.get("path"), question.get("records")):
             return None
-        return barred(cause, self._allowed, self.boxes.folder if self.boxes else None)
+        return denied(cause, self._allowed, self.sandboxes.folder if self.sandboxes else None)
 
     def _exchange(self, child: "_Child", body: bytes, timeout_s: float, slack_s: float) -> dict[str, Any]:
         kept = False
@@ -268,7 +270,12 @@ class _Child:
     """The process and its three pipes: questions, answers, and the lifeline whose end here tells it that we live."""
 
     def __init__(
-        self, memory_bytes: int, lock_limit: int, halt: Halt, box: Boxed | None, variables: Mapping[str, str]
+        self,
+        memory_bytes: int,
+        lock_limit: int,
+        halt: Halt,
+        sandbox: SandboxCommand | None,
+        variables: Mapping[str, str],
     ) -> None:
         self._variables = variables
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by kill()
@@ -276,9 +283,11 @@ class _Child:
         numbers = map(str, (memory_bytes, theirs, lock_limit))
         argv = (sys.executable, "-I", "-B", "-X", "utf8", str(_CHILD), *numbers, *variables)
         try:
-            with handed((*(box.argv if box else ()), *argv), box.contents if box else ()) as (words, descriptors):
+            with passed_as_descriptors(
+                (*(sandbox.argv if sandbox else ()), *argv), sandbox.contents if sandbox else ()
+            ) as (words, descriptors):
                 self._process = start(
-                    staying(words, lock_limit or None) if box else words,
+                    staying(words, lock_limit or None) if sandbox else words,
                     streams=(PIPE, PIPE, self._errors),
                     env=variables,
                     cwd="/",
@@ -311,10 +320,10 @@ class _Child:
         except TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
-        return 128 - code if code > 128 else code  # a shell and a box tell of a signal so
+        return 128 - code if code > 128 else code  # a shell and a sandbox tell of a signal so
 
     def complaint(self) -> str:
-        """Why it, or its box, did not even start; empty when it did, because then its errors go nowhere."""
+        """Why it, or its sandbox, did not even start; empty when it did, because then its errors go nowhere."""
         self._errors.seek(0)
         lines = self._errors.read(4096).decode(errors="replace").strip().splitlines()
         return lines[-1][:300] if lines else ""

@@ -1,4 +1,4 @@
-"""What the kernel refused a program of the user's that raised: facts, from which `barred` concludes."""
+"""What the kernel refused a program of the user's that raised: facts, from which `denied` concludes."""
 
 import os
 import socket

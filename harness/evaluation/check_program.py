@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import IO, Final
 
 from harness.base.child import STARTED, Limits, end_group, has_ended, limited, start
-from harness.base.descriptors import handed
+from harness.base.descriptors import passed_as_descriptors
 from harness.base.key_redaction import without_values
 from harness.base.processes import IS_LINUX
 from harness.base.reason import Reason
 from harness.evaluation.bounded import Bounded
 from harness.evaluation.check_answers import OBJECT, reasons_in
-from harness.evaluation.check_sandbox import NOTHING, Allowed, Boxed, Missing
+from harness.evaluation.check_sandbox import NOTHING, Allowed, Missing, SandboxCommand
 
 MOST_BYTES: Final = 1024 * 1024
 _FILE_BLOCKS: Final = 131072
@@ -28,11 +28,11 @@ _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 class CommandError(Exception):
     """The program did not do what a check does; `kind` is one of the words of BoundedError, or `not_run`."""
 
-    def __init__(self, message: str, kind: str = "error", barred: Missing | None = None) -> None:
+    def __init__(self, message: str, kind: str = "error", denied: Missing | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.kind = kind
-        self.barred = barred
+        self.denied = denied
         """As of a BoundedError."""
 
 
@@ -41,7 +41,7 @@ def run_command(
 ) -> dict[str, list[Reason]] | Reason:
     """Reasons per id; or one that is the reason for every item. Empty = all accepted.
 
-    It runs in a box of the boxes that `bounded` has, if any, which allows it that.
+    It runs in a sandbox of the sandboxes that `bounded` has, if any, which allows it that.
 
     Exit 0 accepts all; 1 rejects: standard output is JSON {id: [reason]} or any text. CommandError for every other
     exit, for more than a megabyte of output, and when the time is over; HaltedError when `bounded` is halted; the whole
@@ -50,8 +50,8 @@ def run_command(
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         stdin.write(given)
         stdin.seek(0)
-        box = _box(command, bounded, allowed)
-        code = _run(command, (stdin, stdout, stderr), timeout_s, bounded, box)
+        sandbox = _sandbox(command, bounded, allowed)
+        code = _run(command, (stdin, stdout, stderr), timeout_s, bounded, sandbox)
         said, complained = (without_values(_start_of(each), bounded.variables) for each in (stdout, stderr))
     if not complained.startswith(STARTED):
         raise CommandError(f"the process that runs it did not start{_last_line(complained)}", "not_run")
@@ -60,16 +60,16 @@ def run_command(
     complained = complained.removeprefix(STARTED)
     if code != 1 or (not said.strip() and b"Traceback (most recent call last)" in complained):
         kind = _kind(code)
-        barred: Missing | None = "everything" if box is not None and kind == "not_run" else None
-        raise CommandError(f"{_how(code)}{_last_line(complained)}", kind, barred)
+        denied: Missing | None = "everything" if sandbox is not None and kind == "not_run" else None
+        raise CommandError(f"{_how(code)}{_last_line(complained)}", kind, denied)
     return _reasons(said)
 
 
-def _box(command: Sequence[str], bounded: Bounded, allowed: Allowed) -> Boxed | None:
-    if bounded.boxes is None:
+def _sandbox(command: Sequence[str], bounded: Bounded, allowed: Allowed) -> SandboxCommand | None:
+    if bounded.sandboxes is None:
         return None
     program = shutil.which(command[0])
-    return bounded.boxes.box(allowed, (Path(os.path.abspath(program)),) if program else ())  # noqa: PTH100  links stay
+    return bounded.sandboxes.sandbox(allowed, (Path(os.path.abspath(program)),) if program else ())  # noqa: PTH100  links stay
 
 
 def _run(
@@ -77,13 +77,16 @@ def _run(
     streams: tuple[IO[bytes], IO[bytes], IO[bytes]],
     timeout_s: float,
     bounded: Bounded,
-    box: Boxed | None,
+    sandbox: SandboxCommand | None,
 ) -> int:
     bounded.halt.check()
     lock_limit = bounded.lock_limit if IS_LINUX and bounded.lock_limit else None
     limits = Limits(lock_limit, cpu_s=int(timeout_s) + 1, file_blocks=_FILE_BLOCKS, data_kib=_DATA_KIB)
     argv = limited(command, limits, announced=True)
-    with handed((*(box.argv if box else ()), *argv), box.contents if box else ()) as (words, descriptors):
+    with passed_as_descriptors((*(sandbox.argv if sandbox else ()), *argv), sandbox.contents if sandbox else ()) as (
+        words,
+        descriptors,
+    ):
         process = start(
             words,
             streams=streams,
@@ -96,7 +99,7 @@ def _run(
             raise CommandError(f"no end within {timeout_s:g} s", "timeout")
     finally:
         code = end_group(process)
-    code = 128 - code if box is not None and code > 128 else code  # a box tells of a signal so
+    code = 128 - code if sandbox is not None and code > 128 else code  # a sandbox tells of a signal so
     if code == -signal.SIGXCPU:
         raise CommandError(f"used more processor time than its {timeout_s:g} s", "timeout")
     return code

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol, get_args
 
 Freedom = Literal["network", "write", "everything"]
-"""`network`: as the user has it; `write`: it may change files of the job's folder; `everything`: it runs in no box."""
+"""`network`: as the user has it; `write`: it may change files of the job's folder; `everything`: no sandbox."""
 
 Allowed = frozenset[Freedom]
 FREEDOMS: Final[tuple[Freedom, ...]] = get_args(Freedom)
@@ -30,8 +30,8 @@ WHAT_IS_MISSING: Final[dict[Freedom, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Boxed:
-    """The beginning of a command: what follows it runs in the box. Words of `contents` as in `handed`."""
+class SandboxCommand:
+    """The beginning of a command: what follows runs in the sandbox. `contents` as in `passed_as_descriptors`."""
 
     argv: tuple[str, ...]
     contents: tuple[tuple[str, bytes], ...] = ()
@@ -40,40 +40,42 @@ class Boxed:
     """The job's, which can be seen in it."""
 
 
-def to_json(box: Boxed) -> bytes:
-    """For a process that makes the box in our place."""
-    contents = [[word, base64.b64encode(content).decode()] for word, content in box.contents]
+def to_json(sandbox: SandboxCommand) -> bytes:
+    """For a process that makes the sandbox in our place."""
+    contents = [[word, base64.b64encode(content).decode()] for word, content in sandbox.contents]
     return json.dumps(
-        {"argv": box.argv, "contents": contents, "allowed": sorted(box.allowed), "folder": str(box.folder)}
+        {"argv": sandbox.argv, "contents": contents, "allowed": sorted(sandbox.allowed), "folder": str(sandbox.folder)}
     ).encode()
 
 
-def from_json(text: bytes) -> Boxed:
+def from_json(text: bytes) -> SandboxCommand:
     told = json.loads(text)
     contents = tuple((word, base64.b64decode(content)) for word, content in told["contents"])
-    return Boxed(tuple(told["argv"]), contents, frozenset(told["allowed"]), Path(told["folder"]))
+    return SandboxCommand(tuple(told["argv"]), contents, frozenset(told["allowed"]), Path(told["folder"]))
 
 
-class Boxes(Protocol):
-    """Makes boxes for the programs of one job."""
+class Sandboxes(Protocol):
+    """Makes sandboxes for the programs of one job."""
 
     folder: Path
-    """The job's, which can be seen in a box."""
+    """The job's, which can be seen in a sandbox."""
 
-    def box(self, allowed: Allowed, programs: Sequence[Path] = (), shown: Sequence[Path] = ()) -> Boxed | None:
-        """A box in which these programs can run and these files and folders be read, beside what the job names. None
-        when it is allowed everything."""
+    def sandbox(
+        self, allowed: Allowed, programs: Sequence[Path] = (), shown: Sequence[Path] = ()
+    ) -> SandboxCommand | None:
+        """A sandbox in which these programs can run and these files and folders be read, beside what the job names.
+        None when it is allowed everything."""
         ...
 
 
-OF_A_BOX: Final = (
+OF_A_SANDBOX: Final = (
     "it runs in a sandbox, without a network, that shows the job's folder read-only; "
     "what it needs more it is given by `allow: network`, `write` or `everything` beside it"
 )
 
 
 def cure(freedom: Missing) -> str:
-    """What a person is told of a check or a scene that the box, or the folder it runs in, kept from something."""
+    """What a person is told of a check or a scene that the sandbox, or the folder it runs in, kept from something."""
     if freedom == "place":
         return "it runs in /, not in its own folder: begin a path with Path(__file__).parent"
     return f"{WHAT_IS_MISSING[freedom]}; if it is meant to, write `allow: {freedom}` beside it"

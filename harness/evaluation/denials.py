@@ -1,4 +1,4 @@
-"""Whether it was the box that kept a program of the user's from something, by what the kernel answered."""
+"""Whether it was the sandbox that kept a program of the user's from something, by what the kernel answered."""
 
 import errno
 import importlib.machinery
@@ -22,12 +22,12 @@ _OF_THE_NETWORK = (
 _OF_FILES = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 
 
-def barred(cause: Mapping[str, Any], allowed: Allowed, folder: Path | None) -> Missing | None:
+def denied(cause: Mapping[str, Any], allowed: Allowed, folder: Path | None) -> Missing | None:
     """What the program would have to be allowed, so that this does not happen; None when where it runs had no part in
-    it. `folder` is the job's, None for a program that runs in no box.
+    it. `folder` is the job's, None for a program that runs in no sandbox.
 
     `cause` is `{"errno", "path"}` or `{"module", "beside"}`, as `bounded_child` tells it. A path counts when there is
-    something outside: what is nowhere cannot be found in a box either.
+    something outside: what is nowhere cannot be found in a sandbox either.
     """
     number, path = cause.get("errno"), cause.get("path")
     if number in (*_OF_FILES, errno.EROFS) and isinstance(path, str) and not path.startswith("/"):

@@ -3,7 +3,7 @@
     attempts/000123-p1-b007/     named by numbers, never by the user's data
       spec.json                  what the attempt was given; the rehearsal reads it too
       prompt.md                  the prompt, as sent
-      stream.jsonl               every line the session printed, secrets blotted out
+      stream.jsonl               every line the session printed, secrets redacted
       stderr.log                 its errors, head and tail
       work/                      the session's working folder: its workspace makes it and collects the output from it
         input -> ../input

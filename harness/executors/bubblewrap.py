@@ -11,10 +11,10 @@ from typing import Literal
 from harness.backends.managed import managed_paths
 from harness.backends.start_request import Launch, View
 from harness.base.child import run
-from harness.base.descriptors import handed
+from harness.base.descriptors import passed_as_descriptors
 from harness.base.processes import IS_LINUX, children
 from harness.core.seam import WorkspaceMount
-from harness.evaluation.check_sandbox import Boxed
+from harness.evaluation.check_sandbox import SandboxCommand
 from harness.executors.allowance import MEMORY_FOLDER_BYTES
 from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.confinement import Confinement, possible
@@ -58,7 +58,7 @@ _ETC = (
 )
 """What programs need of /etc; keys, shadow and everything local stay out."""
 
-_WALLS = (
+_SANDBOX = (
     "--unshare-pid",
     "--unshare-ipc",
     "--unshare-uts",
@@ -88,7 +88,7 @@ _NO_MORE = ("--remount-ro", "/mnt", "--remount-ro", "/")
 """Both are in memory too, and hold nothing but mounts."""
 
 _WRITABLE = (VIEW.tmp, "/tmp", "/dev")  # noqa: S108  in the sandbox
-_OF_A_BOX = ("/tmp", "/dev")  # noqa: S108  in the sandbox
+_OF_A_SANDBOX = ("/tmp", "/dev")  # noqa: S108  in the sandbox
 _TRIAL_S = 20
 
 
@@ -114,21 +114,21 @@ class Bubblewrap:
         given = self._confinement.given((*own, *_WRITABLE), (VIEW.config,) if folder.config.exists() else ())
         managed = [word for path in managed_paths() for word in ("--ro-bind", str(path), str(path))]
         system = (*self._system, *(_NO_CONSOLE if launch.terminal is not None else ()), *managed)
-        walls = (*system, *self._folders(folder), *around.mounts, *self._closed, *around.closed, *given.before)
-        walls = (*walls, "--chdir", VIEW.work, *_NO_MORE, *_WALLS, *self._user)
-        argv = (self._program, *walls, "--", *given.program, *launch.argv)
+        sandbox = (*system, *self._folders(folder), *around.mounts, *self._closed, *around.closed, *given.before)
+        sandbox = (*sandbox, "--chdir", VIEW.work, *_NO_MORE, *_SANDBOX, *self._user)
+        argv = (self._program, *sandbox, "--", *given.program, *launch.argv)
         return Wrapped(argv, dict(launch.env), None, given.contents)
 
-    def boxed(self, mounts: Sequence[str], writable: Sequence[str], options: Sequence[str]) -> Boxed:
-        """The same walls around another program of the user's, with these mounts in place of an attempt's folders."""
-        given = self._confinement.given((*_OF_A_BOX, *writable))
-        walls = (*self._system, *self._closed, *mounts, *given.before, "--chdir", "/", *_NO_MORE, *_WALLS, *options)
-        return Boxed((self._program, *walls, *self._user, "--", *given.program), given.contents)
+    def sandboxed(self, mounts: Sequence[str], writable: Sequence[str], options: Sequence[str]) -> SandboxCommand:
+        """The same sandbox around another program of the user's, with these mounts in place of an attempt's folders."""
+        given = self._confinement.given((*_OF_A_SANDBOX, *writable))
+        sandbox = (*self._system, *self._closed, *mounts, *given.before, "--chdir", "/", *_NO_MORE, *_SANDBOX, *options)
+        return SandboxCommand((self._program, *sandbox, *self._user, "--", *given.program), given.contents)
 
-    def why_not_boxed(self, options: Sequence[str]) -> str:
-        """Why a box with these options cannot be made here; empty when it can."""
-        box = self.boxed((), (), options)
-        return _failure((*box.argv, "/usr/bin/env", "true"), box.contents)
+    def why_not_sandboxed(self, options: Sequence[str]) -> str:
+        """Why a sandbox with these options cannot be made here; empty when it can."""
+        sandbox = self.sandboxed((), (), options)
+        return _failure((*sandbox.argv, "/usr/bin/env", "true"), sandbox.contents)
 
     @property
     def tool_shell(self) -> str | None:
@@ -175,7 +175,7 @@ class Bubblewrap:
 
     def _tried(self, user: tuple[str, ...], confinement: Confinement) -> str:
         given = confinement.given(("/tmp",), ("/dev",))  # noqa: S108  both are the sandbox's own
-        options = (*self._system, *given.before, *_WALLS, *user)
+        options = (*self._system, *given.before, *_SANDBOX, *user)
         return _failure((self._program, *options, "--", *given.program, "/usr/bin/env", "true"), given.contents)
 
     @cached_property
@@ -307,7 +307,7 @@ def why_not(search_path: str | None = None) -> str:
 
 def _failure(trial: tuple[str, ...], contents: Sequence[tuple[str, bytes]]) -> str:
     try:
-        with handed(trial, contents) as (argv, descriptors):
+        with passed_as_descriptors(trial, contents) as (argv, descriptors):
             ended = run(argv, timeout_s=_TRIAL_S, descriptors=descriptors)
     except OSError as error:
         return f"it did not start: {error}"

@@ -1,4 +1,4 @@
-"""Boxes for the user's checks and scenes: bubblewrap as for sessions, but with the job's folder and no network."""
+"""Sandboxes for the user's checks and scenes: bubblewrap as for sessions, but with the job's folder and no network."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from harness.evaluation.check_sandbox import Allowed, Boxed
+from harness.evaluation.check_sandbox import Allowed, SandboxCommand
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.installations import covered, forbidden_in, is_of_the_system, needed_by
 from harness.executors.sandbox import Containment
@@ -15,8 +15,8 @@ from harness.job.job import Job
 _NO_NETWORK = ("--unshare-net",)
 
 
-class JobBoxes:
-    """Boxes that show the job's folder read-only, with repositories, state folders and credentials in it hidden.
+class JobSandboxes:
+    """Sandboxes that show the job's folder read-only, with repositories, state folders and credentials in it hidden.
 
     A folder that is somebody's home, or holds one, is not shown: then only the files that the manifest names are.
     """
@@ -26,7 +26,9 @@ class JobBoxes:
         self._bubblewrap = bubblewrap
         self._job = job
 
-    def box(self, allowed: Allowed, programs: Sequence[Path] = (), shown: Sequence[Path] = ()) -> Boxed | None:
+    def sandbox(
+        self, allowed: Allowed, programs: Sequence[Path] = (), shown: Sequence[Path] = ()
+    ) -> SandboxCommand | None:
         if "everything" in allowed:
             return None
         named = (*self._job.readable, *self._job.named)
@@ -40,19 +42,19 @@ class JobBoxes:
         for path, is_folder in sorted(hidden):
             mounts += ["--tmpfs", str(path), "--remount-ro", str(path)] if is_folder else _read_only(path, os.devnull)
         options = () if "network" in allowed else self._no_network
-        box = self._bubblewrap.boxed(mounts, (str(self.folder),) if is_writable else (), options)
-        return replace(box, allowed=allowed, folder=self.folder)
+        sandbox = self._bubblewrap.sandboxed(mounts, (str(self.folder),) if is_writable else (), options)
+        return replace(sandbox, allowed=allowed, folder=self.folder)
 
     @property
     def weakness(self) -> str:
-        """What these boxes do not hold on this machine; empty when they hold."""
+        """What these sandboxes do not hold on this machine; empty when they hold."""
         if self._no_network:
             return ""
         return "checks and scenes share the network: bubblewrap could not give them one of their own here"
 
     @cached_property
     def _no_network(self) -> tuple[str, ...]:
-        return () if self._bubblewrap.why_not_boxed(_NO_NETWORK) else _NO_NETWORK
+        return () if self._bubblewrap.why_not_sandboxed(_NO_NETWORK) else _NO_NETWORK
 
     @cached_property
     def _shows_folder(self) -> bool:
@@ -82,9 +84,9 @@ class JobBoxes:
         return tuple(found)
 
 
-def boxes_of(containment: Containment, job: Job) -> JobBoxes | None:
-    """None where the walls of sessions are not bubblewrap: then checks and scenes run as the user."""
-    return JobBoxes(containment, job) if isinstance(containment, Bubblewrap) else None
+def sandboxes_of(containment: Containment, job: Job) -> JobSandboxes | None:
+    """None where the sandbox of sessions is not bubblewrap: then checks and scenes run as the user."""
+    return JobSandboxes(containment, job) if isinstance(containment, Bubblewrap) else None
 
 
 def _may_be_shown(folder: Path) -> bool:

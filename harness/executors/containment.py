@@ -1,4 +1,4 @@
-"""Which walls a session gets: bubblewrap where the kernel allows it, else permission rules only."""
+"""Which sandbox a session gets: bubblewrap where the kernel allows it, else permission rules only."""
 
 import shutil
 import sys
@@ -11,10 +11,10 @@ from harness.backends.start_request import Launch, View
 from harness.base.errors import Problem, UsageError
 from harness.base.processes import descendants
 from harness.base.texts import shown
-from harness.evaluation.check_sandbox import Boxed
+from harness.evaluation.check_sandbox import SandboxCommand
 from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import Bubblewrap, why_not
-from harness.executors.check_bubblewrap import JobBoxes, boxes_of
+from harness.executors.check_bubblewrap import JobSandboxes, sandboxes_of
 from harness.executors.installations import NEVER, forbidden_in
 from harness.executors.sandbox import Containment, Wrapped
 from harness.job.job import Job
@@ -22,7 +22,7 @@ from harness.job.tools import RULES_REMEDY, why_not_by_rules
 from harness.workspaces.kinds import workspace_of
 
 
-class NoWalls:
+class NoSandbox:
     """The session sees what the user sees. `permissions`: rules of the CLI (`dontAsk`) keep its tools
     in, and tools that no rule can hold are refused; `off`: the same rules, and any tool.
 
@@ -47,7 +47,7 @@ class NoWalls:
 
     def describe(self) -> str:
         if self.name == "off":
-            return 'off: sessions run without any walls (sandbox: "off")'
+            return 'off: sessions run without a sandbox (sandbox: "off")'
         instead = f", because bubblewrap cannot be used here: {self._missing}" if self._missing else ""
         return f"permissions: the CLI's rules alone keep its tools in{instead}"
 
@@ -59,13 +59,13 @@ class NoWalls:
 
 
 def choose(job: Job, *, search_path: str | None = None) -> Containment:
-    """The walls for a job. UsageError, with the remedy, where what it asks for cannot be had.
+    """The sandbox for a job. UsageError, with the remedy, where what it asks for cannot be had.
 
     `auto` is bubblewrap on Linux where it works, else `permissions`, which takes only tools that rules can hold.
     Bubblewrap is looked for in `search_path`, by default the PATH of this process.
     """
     if job.sandbox == "off":
-        return NoWalls("off")
+        return NoSandbox("off")
     missing = "" if job.sandbox == "permissions" else why_not(search_path)
     if job.sandbox in ("auto", "bubblewrap") and not missing:
         _refuse_wide(job)
@@ -73,7 +73,7 @@ def choose(job: Job, *, search_path: str | None = None) -> Containment:
     if job.sandbox == "bubblewrap":
         raise UsageError([Problem("sandbox", f"bubblewrap cannot be used: {missing}", _REMEDY)])
     _refuse_tools(job, missing)
-    return NoWalls("permissions", missing)
+    return NoSandbox("permissions", missing)
 
 
 def work_path(containment: Containment, job: Job, folder: Path) -> str:
@@ -81,8 +81,8 @@ def work_path(containment: Containment, job: Job, folder: Path) -> str:
     return containment.view(AttemptFolder(folder, workspace_of(job))).work
 
 
-def choose_boxes(job: Job, *, search_path: str | None = None) -> JobBoxes | None:
-    """The boxes of a job whose outputs are judged and that starts no session; None where checks run as the user.
+def choose_sandboxes(job: Job, *, search_path: str | None = None) -> JobSandboxes | None:
+    """The sandboxes of a job whose outputs are judged and that starts no session; None where checks run as the user.
 
     UsageError where bubblewrap is asked for by name and cannot be used.
     """
@@ -91,14 +91,14 @@ def choose_boxes(job: Job, *, search_path: str | None = None) -> JobBoxes | None
     missing = why_not(search_path)
     if missing and job.sandbox == "bubblewrap":
         raise UsageError([Problem("sandbox", f"bubblewrap cannot be used: {missing}", _REMEDY)])
-    return None if missing else JobBoxes(_bubblewrap(job, search_path), job)
+    return None if missing else JobSandboxes(_bubblewrap(job, search_path), job)
 
 
-def scene_box(job: Job) -> Boxed | None:
-    """The box of a job's scene; None where there is no scene, or it runs as the user."""
-    boxes = choose_boxes(job) if job.scene is not None else None
+def scene_sandbox(job: Job) -> SandboxCommand | None:
+    """The sandbox of a job's scene; None where there is no scene, or it runs as the user."""
+    sandboxes = choose_sandboxes(job) if job.scene is not None else None
     shown = (Path(harness.__file__).parent,)
-    return None if boxes is None else boxes.box(job.scene_allow, (Path(sys.executable),), shown)
+    return None if sandboxes is None else sandboxes.sandbox(job.scene_allow, (Path(sys.executable),), shown)
 
 
 def _bubblewrap(job: Job, search_path: str | None) -> Bubblewrap:
@@ -109,13 +109,15 @@ def in_words(containment: Containment, job: Job) -> list[str]:
     """What the sandbox of sessions, and that of the job's checks and scene, do not hold on this machine, each once."""
     checks = (check for phase in job.phases for check in phase.output.checks)
     runs_code = job.scene is not None or any(check.python or check.command for check in checks)
-    boxes = boxes_of(containment, job) if runs_code else None
-    return list(dict.fromkeys(filter(None, [*containment.weaknesses().values(), boxes.weakness if boxes else ""])))
+    sandboxes = sandboxes_of(containment, job) if runs_code else None
+    return list(
+        dict.fromkeys(filter(None, [*containment.weaknesses().values(), sandboxes.weakness if sandboxes else ""]))
+    )
 
 
 _REMEDY = (
     "install bubblewrap and allow user namespaces (sysctl kernel.unprivileged_userns_clone=1), "
-    'or give up the walls knowingly with sandbox: "off"'
+    'or give up the sandbox knowingly with sandbox: "off"'
 )
 
 

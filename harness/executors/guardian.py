@@ -1,7 +1,7 @@
 """The guardian: one small process beside a run, which ends the run's sessions when the run is killed.
 
-Walls end with the supervisor too (`--die-with-parent`), but only once they stand; without walls nothing else would end
-a session before the next launch.
+A sandbox ends with the supervisor too (`--die-with-parent`), but only once it is complete; without a sandbox nothing
+else would end a session before the next launch.
 """
 
 import secrets

@@ -1,4 +1,4 @@
-"""The executor of this machine: every attempt in a private folder, behind walls, ended and frozen by the rules."""
+"""The executor of this machine: every attempt in a private folder, in the sandbox, ended and frozen by the rules."""
 
 import asyncio
 import os

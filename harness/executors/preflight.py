@@ -1,4 +1,4 @@
-"""Proves the walls before anything is started behind them: a probe tries to get out, and is judged from outside."""
+"""Proves the sandbox before anything is started behind them: a probe tries to get out, and is judged from outside."""
 
 import asyncio
 import json
@@ -41,8 +41,7 @@ async def preflight(
     What `containment.weaknesses` names may be possible: that is for the user to know, and no reason not to start.
 
     BrokenSetupError when anything got out, when a program of the job could not be found inside, or when a session could
-    not even write in its own folder. Without a kernel sandbox there are no walls to try: then only starting and writing
-    is tested.
+    not even write in its own folder. Without a kernel sandbox only starting and writing is tested.
     """
     root = job.state / f"preflight-{secrets.token_hex(4)}"
     try:
@@ -59,7 +58,7 @@ async def _probe(containment: Containment, job: Job, root: Path, guardian: Guard
     folder.workspace.prepare(folder.work, ())
     secret, door = secrets.token_hex(16), f"harness-{os.getpid()}-{root.name}"
     write_private(root / "secret", secret.encode())
-    outside = [folder.root / "trespass", *_places(job, root.name)]
+    outside = [folder.root / "unauthorized", *_places(job, root.name)]
     targets: dict[str, object] = {"inside": f"{containment.view(folder).work}/inside"}
     if containment.is_kernel_sandbox:
         targets |= {
@@ -77,7 +76,7 @@ async def _probe(containment: Containment, job: Job, root: Path, guardian: Guard
     write_private(folder.prompt, json.dumps(targets).encode())
     with _listening(door):
         said, errors = await _run(containment, folder, guardian, launch)
-    trespasses = [path for path in outside if _remove(path)]
+    unauthorized = [path for path in outside if _remove(path)]
     wrote = (folder.work / "inside").is_file()
     try:
         outcomes: dict[str, probe_program.Outcome] = json.loads(said)
@@ -89,7 +88,7 @@ async def _probe(containment: Containment, job: Job, root: Path, guardian: Guard
         raise _broken(containment, f"a session could not {', '.join(lost)}")
     known = {INSIDE, *containment.weaknesses()}
     possible = [name for name, outcome in outcomes.items() if name not in known and _got_out(outcome)]
-    possible += [f"write {path}" for path in trespasses]
+    possible += [f"write {path}" for path in unauthorized]
     if possible or secret in said:
         raise _broken(containment, f"a session could {', '.join(possible) or 'read a secret'}")
     return tuple(name for name, outcome in outcomes.items() if name not in known and outcome["kind"] != "find")
@@ -195,5 +194,5 @@ def _broken(containment: Containment, message: str) -> BrokenSetupError:
     return BrokenSetupError(
         f"the preflight of {containment.name} failed: {message}",
         hint='nothing was started; see `harness doctor`, or choose another sandbox in the manifest (`sandbox: "off"` '
-        "gives up the walls)",
+        "gives up the sandbox)",
     )

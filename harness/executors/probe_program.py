@@ -8,7 +8,7 @@ targets: {"inside"} to only write inside, or also {"outside": [path], "secret": 
 Prints {attempt: {"kind", "refused", "says"}}; all but those of kind "inside" and "find" should be refused. Started by
 path, alone: it imports nothing of the package.
 
-It must do no harm where the walls are missing: whatever it could change about mounts it tries in a mount namespace of
+It must do no harm where the sandbox is missing: whatever it could change about mounts it tries in a mount namespace of
 its own, and only when it could not get one (then the kernel refuses the rest too) in the one it found itself in.
 """
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from harness.backends.activity import Pulse
 from harness.backends.session import Session
-from harness.base.artifacts import ArtifactStore, Scratch
+from harness.base.artifacts import ArtifactStore, MemoryStore
 from harness.base.clock import Clock
 from harness.base.host_errors import in_words, is_full
 from harness.base.removal import remove_tree
@@ -148,7 +148,7 @@ class LiveAttempt:
         """At a copy of what is there now, of which nothing is kept: a session may write all night."""
         spec = self._spec
         try:
-            glance = ArtifactStore(self._folder.glance, Scratch())
+            glance = ArtifactStore(self._folder.glance, MemoryStore())
             frozen, failure = collected(spec, self._folder, glance)
             if failure or not frozen.artifacts:
                 return False

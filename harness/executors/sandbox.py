@@ -30,7 +30,7 @@ class Mount:
 
 
 class Containment(Protocol):
-    """One kind of walls; the same object serves every attempt of a run."""
+    """one kind of sandbox; the same object serves every attempt of a run."""
 
     @property
     def name(self) -> Literal["bubblewrap", "permissions", "off"]: ...
@@ -48,7 +48,7 @@ class Containment(Protocol):
         ...
 
     def wrap(self, folder: AttemptFolder, launch: Launch) -> Wrapped:
-        """The command that runs `launch` inside the walls. OSError when its program cannot be found."""
+        """The command that runs `launch` inside the sandbox. OSError when its program cannot be found."""
         ...
 
     def polite(self, pid: int) -> list[int]:
@@ -60,6 +60,6 @@ class Containment(Protocol):
         ...
 
     def weaknesses(self) -> Mapping[str, str]:
-        """What these walls do not hold on this machine: a way of the preflight's -> what to tell the user before a
+        """What this sandbox does not hold on this machine: a way of the preflight's -> what to tell the user before a
         start. Other ways, when the preflight finds them open, are holes."""
         ...

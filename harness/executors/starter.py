@@ -1,4 +1,4 @@
-"""Starts the process of one attempt inside its walls, and ends everything that came of it."""
+"""Starts the process of one attempt inside its sandbox, and ends everything that came of it."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from harness.backends.start_request import Launch
-from harness.base.descriptors import handed
+from harness.base.descriptors import passed_as_descriptors
 from harness.base.marks import TOKEN_MARK, has_mark, lock_limit, marked
 from harness.base.processes import children, descendants, is_subreaper, reap, reap_namespaces
 from harness.base.sealed import sealed
@@ -51,7 +51,7 @@ class AttemptStarter:
         self._guardian.stand()
         wrapped = self._containment.wrap(self._folder, launch)
         with ExitStack() as closing:
-            argv, descriptors = closing.enter_context(handed(wrapped.argv, wrapped.contents))
+            argv, descriptors = closing.enter_context(passed_as_descriptors(wrapped.argv, wrapped.contents))
             source, output = PIPE, PIPE
             if launch.terminal is not None:
                 source = output = launch.terminal

@@ -1,4 +1,4 @@
-"""Numbers of system calls on the two kinds of processor that the kernel's half of the walls is written for."""
+"""Numbers of system calls on the two kinds of processor that the kernel's half of the sandbox is written for."""
 
 import platform
 from collections.abc import Mapping

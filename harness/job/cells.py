@@ -11,7 +11,7 @@ from harness.base.errors import Problem
 from harness.base.sheet import MOST_CELLS, MOST_ROWS, Area, Sheet, area_of, letters, spread
 from harness.base.workbook import SUFFIXES, WorkbookError
 from harness.job.cell_words import Cell
-from harness.job.checker import Inspection
+from harness.job.checker import ManifestChecker
 from harness.job.document import dotted
 from harness.job.job import CellRead
 from harness.job.pydantic_errors import problem_of
@@ -27,58 +27,58 @@ def is_cell(value: Any) -> bool:
     return isinstance(value, dict) and "xlsx" in value
 
 
-def var_of(desk: Inspection, path: ValuePath, written: Mapping[str, Any]) -> Any:
+def var_of(checker: ManifestChecker, path: ValuePath, written: Mapping[str, Any]) -> Any:
     """The value of a var; `NOTHING` and problems where it has none."""
     try:
         cell = Cell.model_validate(written)
     except ValidationError as error:
         for details in error.errors(include_url=False):
             details["loc"] = (*path, *details["loc"])
-            desk.note(problem_of(details, desk.document).problem)
+            checker.note(problem_of(details, checker.document).problem)
         return NOTHING
-    return value_of(desk, path, cell)
+    return value_of(checker, path, cell)
 
 
-def text_of(desk: Inspection, path: ValuePath, cell: Cell) -> tuple[str, str] | None:
+def text_of(checker: ManifestChecker, path: ValuePath, cell: Cell) -> tuple[str, str] | None:
     """The text in a cell and the place that messages name; None and problems where there is none."""
-    value = value_of(desk, path, cell)
+    value = value_of(checker, path, cell)
     if value is NOTHING:
         return None
-    place = desk.cells[-1].place
+    place = checker.cells[-1].place
     if not isinstance(value, str):
-        desk.complain(path, f"{place} holds {_brief(value)}, expected text")
+        checker.complain(path, f"{place} holds {_brief(value)}, expected text")
         return None
     return value, place
 
 
-def value_of(desk: Inspection, path: ValuePath, cell: Cell) -> Any:
+def value_of(checker: ManifestChecker, path: ValuePath, cell: Cell) -> Any:
     """What the cell or the range holds; `NOTHING` and problems when it holds nothing and has no default."""
-    file = desk.file((*path, "xlsx"), cell.xlsx)
+    file = checker.file((*path, "xlsx"), cell.xlsx)
     if file is None:
         return NOTHING
     if file.suffix.lower() not in SUFFIXES:
         expected = f"expected a file that ends with {' or '.join(SUFFIXES)}, got {file.name!r}"
-        desk.complain((*path, "xlsx"), expected)
+        checker.complain((*path, "xlsx"), expected)
         return NOTHING
-    name, mark, place = desk.fill((*path, "cell"), cell.cell).rpartition("!")
+    name, mark, place = checker.fill((*path, "cell"), cell.cell).rpartition("!")
     try:
-        sheet = desk.shelf.sheet(file, _unquoted(name) if mark else None)
+        sheet = checker.workbooks.sheet(file, _unquoted(name) if mark else None)
         area = area_of(place) or _open_area(place, sheet)
         if area is None:
             expected = "expected a cell or a range, such as Sheet!B2, Sheet!A1:C9 or Sheet!B:B"
-            desk.complain((*path, "cell"), f"{expected}, got {cell.cell!r:.80}")
+            checker.complain((*path, "cell"), f"{expected}, got {cell.cell!r:.80}")
             return NOTHING
-        found, where = _taken(desk, path, cell, sheet, area)
+        found, where = _taken(checker, path, cell, sheet, area)
     except WorkbookError as error:
         for problem in error.problems:
-            desk.complain(path, f"{problem.where} {problem.message}", problem.hint)
+            checker.complain(path, f"{problem.where} {problem.message}", problem.hint)
         return NOTHING
     if found is not NOTHING:
-        desk.cells.append(CellRead(dotted(path), where, found))
+        checker.cells.append(CellRead(dotted(path), where, found))
     return found
 
 
-def _taken(desk: Inspection, path: ValuePath, cell: Cell, sheet: Sheet, area: Area) -> tuple[Any, str]:
+def _taken(checker: ManifestChecker, path: ValuePath, cell: Cell, sheet: Sheet, area: Area) -> tuple[Any, str]:
     is_one = (area.top, area.left) == (area.bottom, area.right)
     place = sheet.place(area.top, area.left)
     place += "" if is_one else f":{letters(area.right)}{area.bottom}"
@@ -96,10 +96,10 @@ def _taken(desk: Inspection, path: ValuePath, cell: Cell, sheet: Sheet, area: Ar
         if "default" in cell.model_fields_set:
             return cell.default, place
         hint = "write something there, or a default: beside cell"
-        desk.complain(path, f"{place} is empty", hint)
+        checker.complain(path, f"{place} is empty", hint)
         return NOTHING, place
     if cell.json_:
-        return _parsed(desk, path, rows, place, is_one=is_one), place
+        return _parsed(checker, path, rows, place, is_one=is_one), place
     if is_one:
         return rows[0][0], place
     if area.left == area.right:
@@ -107,17 +107,17 @@ def _taken(desk: Inspection, path: ValuePath, cell: Cell, sheet: Sheet, area: Ar
     return rows[0] if area.top == area.bottom else rows, place
 
 
-def _parsed(desk: Inspection, path: ValuePath, rows: list[list[Any]], place: str, *, is_one: bool) -> Any:
+def _parsed(checker: ManifestChecker, path: ValuePath, rows: list[list[Any]], place: str, *, is_one: bool) -> Any:
     value = rows[0][0]
     if not is_one:
-        desk.complain((*path, "json"), "is for one cell, not for a range", of_key=True)
+        checker.complain((*path, "json"), "is for one cell, not for a range", of_key=True)
         return NOTHING
     if not isinstance(value, str):
         return value
     try:
         return json.loads(value, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        desk.complain(path, f"{place} is not JSON: {error}")
+        checker.complain(path, f"{place} is not JSON: {error}")
         return NOTHING
 
 

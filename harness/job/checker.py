@@ -1,4 +1,4 @@
-"""The desk on which a manifest is resolved: collects problems at their places and finds the files it names."""
+"""Checks a manifest while it is resolved: collects problems at their places and finds the files it names."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from harness.base.errors import Problem
 from harness.base.home import at_home
 from harness.base.instances import VAR, with_instance
 from harness.base.paths import is_plain, path_to
-from harness.base.sheet import Shelf
+from harness.base.sheet import Workbooks
 from harness.base.texts import TextError, in_yaml, must_be_file, read_text
 from harness.evaluation.bounded import Bounded, BoundedError
 from harness.job.document import Document, dotted
@@ -24,7 +24,7 @@ _UNNAMED = f"{{{VAR}}}"
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-class Inspection:
+class ManifestChecker:
     """Everything that is found wrong goes into `problems`; nothing is raised, so that all is told at once."""
 
     def __init__(
@@ -45,7 +45,7 @@ class Inspection:
         self._bounded = bounded
         self._silenced = tuple(silenced)
         self._compiled: set[str] = set()
-        self.shelf = Shelf()
+        self.workbooks = Workbooks()
         self.cells: list[CellRead] = []
         """What was read out of workbooks, in order."""
         self.files: list[Path] = []

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from harness.base.userinfo import userinfo
-from harness.job.checker import Inspection
+from harness.job.checker import ManifestChecker
 from harness.job.pydantic_errors import nearest
 from harness.job.yaml_text import Path as ValuePath
 
 Kind = Literal["word", "address", "file", "secret"]
 """word: anything; address: a URL or host list, literal unless it carries a password; file: shown to the session
-read-only; secret: only ever taken from the environment, and blotted out of whatever is recorded."""
+read-only; secret: only ever taken from the environment, and redacted from whatever is recorded."""
 
 ALLOWED: Mapping[str, Kind] = {
     "CLAUDE_CODE_USE_BEDROCK": "word",
@@ -58,7 +58,7 @@ def uses_cloud(env: Mapping[str, str]) -> bool:
     return any(env.get(name, "").lower() not in _OFF for name in CLOUDS)
 
 
-def resolve_env(desk: Inspection, place: ValuePath, written: Mapping[str, Any]) -> dict[str, str]:
+def resolve_env(checker: ManifestChecker, place: ValuePath, written: Mapping[str, Any]) -> dict[str, str]:
     """Name -> a literal value, the absolute path of a file, or `$NAME`: that variable, as it is when a run starts."""
     found: dict[str, str] = {}
     for name, value in written.items():
@@ -67,19 +67,21 @@ def resolve_env(desk: Inspection, place: ValuePath, written: Mapping[str, Any]) 
         text = str(value).lower() if isinstance(value, bool) else str(value)
         if kind is None:
             hint = f"known are {', '.join(ALLOWED)}"
-            desk.complain(path, f"is not passed on to sessions{nearest(name, ALLOWED)}", hint, of_key=True)
+            checker.complain(path, f"is not passed on to sessions{nearest(name, ALLOWED)}", hint, of_key=True)
         elif text.startswith("$"):
             if not text[1:].isidentifier():
-                desk.complain(path, f"expected $NAME, a variable of the environment, got {text!r}")
+                checker.complain(path, f"expected $NAME, a variable of the environment, got {text!r}")
             found[name] = text
         elif kind == "secret" or (kind == "address" and userinfo(text)):
-            desk.complain(path, "a secret does not belong in a manifest", f"write ${name} and set it when you launch")
+            checker.complain(
+                path, "a secret does not belong in a manifest", f"write ${name} and set it when you launch"
+            )
         elif kind == "file":
-            file = desk.file(path, text)
+            file = checker.file(path, text)
             found[name] = str(file or text)
         else:
             found[name] = text
     if "AWS_PROFILE" in found and not {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} & set(found):
         hint = "write AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE or both; better: AWS_BEARER_TOKEN_BEDROCK"
-        desk.complain((*place, "AWS_PROFILE"), "a session does not see ~/.aws, so no profile can be found", hint)
+        checker.complain((*place, "AWS_PROFILE"), "a session does not see ~/.aws, so no profile can be found", hint)
     return found

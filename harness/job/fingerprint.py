@@ -21,7 +21,7 @@ from harness.base.artifacts import sha_of
 from harness.base.workbook import SUFFIXES as WORKBOOK_SUFFIXES
 from harness.job.change import Change, ChangeKind
 from harness.job.job import CheckSpec, ItemsSpec, Job, PhaseSpec
-from harness.job.manifest import Batch, Items, MadeItems, Output, Phase, Session
+from harness.job.manifest import Batch, DerivedItems, Items, Output, Phase, Session
 from harness.job.old_fields import schema_of_old_fields
 
 Fingerprint = Mapping[str, str]
@@ -97,7 +97,7 @@ def _defaults() -> Mapping[str, str]:
         "order": [],
         "needs": Phase().needs,
         "items.made": [None, None],
-        "items.most": MadeItems(rows="").most,
+        "items.most": DerivedItems(rows="").most,
         "batch.size": Batch().size,
         "session.backend": session.backend,
         "session.tools": sorted(session.tools),

@@ -6,7 +6,7 @@ from pathlib import Path
 from harness.base.errors import Problem, UsageError
 from harness.base.instances import VAR, complaint_about, instances_of, with_instance
 from harness.base.texts import shown
-from harness.job.checker import Inspection
+from harness.job.checker import ManifestChecker
 from harness.job.manifest import Manifest
 
 _PLACE = "--as"
@@ -23,19 +23,19 @@ def refuse_no_name(instance: str | None) -> None:
         raise UsageError([Problem(_PLACE, complaint)])
 
 
-def check_instance(desk: Inspection, manifest: Manifest, path: Path, instance: str) -> None:
+def check_instance(checker: ManifestChecker, manifest: Manifest, path: Path, instance: str) -> None:
     """Complain about a name that means something else here already."""
     alike = [name for name in instances_of(path) if name.casefold() == instance.casefold() and name != instance]
     if alike:
         message = f"there is an instance {alike[0]!r} already, which differs from {instance!r} in case only"
-        desk.note(Problem(_PLACE, message, f"type --as {alike[0]}, or choose another name"))
+        checker.note(Problem(_PLACE, message, f"type --as {alike[0]}, or choose another name"))
     for end in ("yaml", "yml"):
         if (other := path.with_name(f"{path.stem}@{instance}.{end}")).exists():
             message = f"the state folder of {instance!r} would be that of the manifest {shown(other)}"
-            desk.note(Problem(_PLACE, message, "choose another name"))
+            checker.note(Problem(_PLACE, message, "choose another name"))
     if VAR in manifest.vars:
         hint = "give the var another name"
-        desk.complain(("vars", VAR), "is the name of the instance, which --as gives", hint, of_key=True)
+        checker.complain(("vars", VAR), "is the name of the instance, which --as gives", hint, of_key=True)
 
 
 def name_of_instance(written: str, name: str, instance: str | None) -> str:
@@ -49,14 +49,14 @@ def kept_settings(settings: Sequence[str], instance: str | None) -> tuple[str, .
     return tuple(last[key] for key in last if key.split(".")[0] not in _OPERATING) if instance is not None else ()
 
 
-def targets_of_others(desk: Inspection, manifest: Manifest, path: Path, instance: str | None) -> Iterator[Path]:
+def targets_of_others(checker: ManifestChecker, manifest: Manifest, path: Path, instance: str | None) -> Iterator[Path]:
     """Where the other instances, and the job itself, merge to: what they make are no items of this one."""
     outputs = [manifest.output, *(phase.output for phase in manifest.phases.values())]
     texts = [output.merge for output in outputs if output is not None and output.merge is not None]
     for text in texts:
         for other in instances_of(path):
             if other != instance:
-                target = desk.folder / desk.fill_known(text.replace(f"{{{VAR}}}", other))
+                target = checker.folder / checker.fill_known(text.replace(f"{{{VAR}}}", other))
                 yield target if f"{{{VAR}}}" in text else with_instance(target, other)
         if instance is not None and f"{{{VAR}}}" not in text:
-            yield desk.folder / desk.fill_known(text)
+            yield checker.folder / checker.fill_known(text)

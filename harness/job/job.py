@@ -364,7 +364,7 @@ class Job:
         return (*merged, *copies)
 
     @property
-    def answers_are_made_up(self) -> bool:
+    def answers_are_synthetic(self) -> bool:
         """A rehearsal by neither a scene nor samples."""
         return self.rehearsal and self.scene is None and self.samples is None and not self.is_free()
 

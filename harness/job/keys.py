@@ -2,7 +2,7 @@
 
 import re
 
-from harness.job.checker import Inspection
+from harness.job.checker import ManifestChecker
 from harness.job.job import KeysSpec
 from harness.job.select_words import Keys
 from harness.job.yaml_text import Path as ValuePath
@@ -23,7 +23,7 @@ _OURS = (
 )
 
 
-def resolve_keys(desk: Inspection, keys: Keys) -> KeysSpec:
+def resolve_keys(checker: ManifestChecker, keys: Keys) -> KeysSpec:
     """The names; problems for what is none, or is named twice, and for a value in place of a name."""
     seen: dict[str, str] = {}
     for kind, names in (("required", keys.required), ("optional", keys.optional)):
@@ -32,10 +32,10 @@ def resolve_keys(desk: Inspection, keys: Keys) -> KeysSpec:
             if not _NAME.fullmatch(name):
                 expected = "expected the name of a variable, such as REDDIT_CLIENT_ID"
                 hint = "write the name, not the value: a secret does not belong in a manifest"
-                desk.complain(place, expected, hint)
+                checker.complain(place, expected, hint)
             elif name in _OURS or name.startswith("HARNESS_"):
-                desk.complain(place, f"{name} is set by harness itself")
+                checker.complain(place, f"{name} is set by harness itself")
             elif name in seen:
-                desk.complain(place, f"{name} is named under {seen[name]} already")
+                checker.complain(place, f"{name} is named under {seen[name]} already")
             seen.setdefault(name, kind)
     return KeysSpec(tuple(keys.required), tuple(keys.optional))

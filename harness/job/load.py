@@ -15,7 +15,7 @@ from harness.evaluation.check_sandbox import Allowed
 from harness.job.batch_plan import BatchPlan
 from harness.job.bounds import Bounds, Caps, parse_deadline, parse_rate, parse_share, parse_window
 from harness.job.cells import NOTHING, is_cell, var_of
-from harness.job.checker import Inspection
+from harness.job.checker import ManifestChecker
 from harness.job.document import Document, read_document
 from harness.job.instance_settings import (
     check_instance,
@@ -76,10 +76,10 @@ def load(
         bounded = Bounded()
         try:
             folder = path.absolute().parent.resolve()
-            desk = Inspection(document, folder, bounded, silenced, problems, instance=instance)
+            checker = ManifestChecker(document, folder, bounded, silenced, problems, instance=instance)
             kept = kept_settings(settings, instance)
-            job = _resolved(desk, manifest, folder / path.name, kept, rehearsal=rehearsal, without_plan=without_plan)
-            can_be_read = desk.is_fine("items", "vars")
+            job = _resolved(checker, manifest, folder / path.name, kept, rehearsal=rehearsal, without_plan=without_plan)
+            can_be_read = checker.is_fine("items", "vars")
         finally:
             bounded.close()
     if problems:
@@ -166,35 +166,33 @@ def _reading_order(problem: Problem, manifest: str) -> tuple[bool, int, int]:
 
 
 def _resolved(
-    desk: Inspection, manifest: Manifest, path: Path, settings: tuple[str, ...], *, rehearsal: bool, without_plan: bool
+    checker: ManifestChecker,
+    manifest: Manifest,
+    path: Path,
+    settings: tuple[str, ...],
+    *,
+    rehearsal: bool,
+    without_plan: bool,
 ) -> Job:
-    desk.vars = _vars(desk, manifest, path)
+    checker.vars = _vars(checker, manifest, path)
     if path.stem.endswith(".rehearsal"):
         message = f"a manifest cannot be called {path.name!r}: its state would be that of a rehearsal"
-        desk.note(Problem(desk.document.name, message, "rename it"))
-    state = state_folder(path, desk.instance, rehearsal=rehearsal)
-    given = None if without_plan else resolve_plan(desk, manifest)
+        checker.note(Problem(checker.document.name, message, "rename it"))
+    state = state_folder(path, checker.instance, rehearsal=rehearsal)
+    given = None if without_plan else resolve_plan(checker, manifest)
     plan = given[1] if given else None
-    phases = resolve_phases(
-        desk, manifest, rehearsal=rehearsal, target_of=_targets(desk.folder, state if rehearsal else None), given=plan
-    )
-    _check_money(desk, manifest, is_real=not rehearsal and any(p.session.asks_model for p in phases))
-    items = resolve_items(desk, manifest)
-    phases, items = with_write_backs(desk, manifest, phases, items, state if rehearsal else None)
-    phases = tuple(_exactly(phase) for phase in phases) if items.exact else phases
-    _check_paths(desk, manifest, phases, items.id)
-    _check_targets(desk, manifest, phases, items)
+    phases, items = _phases_and_items(checker, manifest, plan, state if rehearsal else None)
     budget, per_session = manifest.budget, manifest.budget_per_session
-    written = manifest.job if manifest.job is not None else desk.folder.name or "job"
+    written = manifest.job if manifest.job is not None else checker.folder.name or "job"
     return Job(
-        name=name_of_instance(written, _name(desk, ("job",), written), desk.instance),
-        noun=_name(desk, ("noun",), manifest.noun),
+        name=name_of_instance(written, _name(checker, ("job",), written), checker.instance),
+        noun=_name(checker, ("noun",), manifest.noun),
         manifest=path,
-        folder=desk.folder,
+        folder=checker.folder,
         state=state,
         rehearsal=rehearsal,
-        scene=_scene(desk, manifest),
-        vars=desk.vars,
+        scene=_scene(checker, manifest),
+        vars=checker.vars,
         items=items,
         phases=phases,
         strikes=manifest.strikes,
@@ -205,33 +203,48 @@ def _resolved(
         grace=manifest.grace,
         sandbox=manifest.sandbox,
         auth=manifest.auth,
-        readable=_readable(desk, manifest, phases),
+        readable=_readable(checker, manifest, phases),
         pilot=manifest.pilot,
         bounds=at_pace(_bounds(manifest), plan),
-        helper=resolve_helper(desk, manifest),
-        reuse=resolve_reuse(desk, manifest, path, rehearsal=rehearsal),
-        keys=resolve_keys(desk, manifest.keys),
-        named=tuple(dict.fromkeys(desk.files)),
+        helper=resolve_helper(checker, manifest),
+        reuse=resolve_reuse(checker, manifest, path, rehearsal=rehearsal),
+        keys=resolve_keys(checker, manifest.keys),
+        named=tuple(dict.fromkeys(checker.files)),
         strict=manifest.rehearsal.strict,
-        samples=resolve_samples(desk, manifest.rehearsal, phases),
+        samples=resolve_samples(checker, manifest.rehearsal, phases),
         plan=plan,
         plan_file=given[0] if given else None,
-        cells=_once(desk.cells),
-        instance=desk.instance,
+        cells=_once(checker.cells),
+        instance=checker.instance,
         settings=settings,
-        others=tuple(targets_of_others(desk, manifest, path, desk.instance)),
-        scene_allow=_scene_allow(desk, manifest),
+        others=tuple(targets_of_others(checker, manifest, path, checker.instance)),
+        scene_allow=_scene_allow(checker, manifest),
     )
 
 
-def _check_targets(desk: Inspection, manifest: Manifest, phases: Sequence[PhaseSpec], items: ItemsSpec) -> None:
+def _phases_and_items(
+    checker: ManifestChecker, manifest: Manifest, plan: BatchPlan | None, rehearsed_in: Path | None
+) -> tuple[tuple[PhaseSpec, ...], ItemsSpec]:
+    """What is done, and on what; a rehearsal writes its files below `rehearsed_in`."""
+    targets = _targets(checker.folder, rehearsed_in)
+    phases = resolve_phases(checker, manifest, rehearsal=rehearsed_in is not None, target_of=targets, given=plan)
+    _check_money(checker, manifest, is_real=rehearsed_in is None and any(p.session.asks_model for p in phases))
+    items = resolve_items(checker, manifest)
+    phases, items = with_write_backs(checker, manifest, phases, items, rehearsed_in)
+    phases = tuple(_exactly(phase) for phase in phases) if items.exact else phases
+    _check_paths(checker, manifest, phases, items.id)
+    _check_targets(checker, manifest, phases, items)
+    return phases, items
+
+
+def _check_targets(checker: ManifestChecker, manifest: Manifest, phases: Sequence[PhaseSpec], items: ItemsSpec) -> None:
     """No phase merges into a file that is somebody else's."""
     for number, phase in enumerate(phases):
-        if phase.output.merge is not None and phase.output.merge == desk.folder / "batch_progress.json":
-            desk.complain(("output",), "batch_progress.json is written by harness itself; merge into another file")
+        if phase.output.merge is not None and phase.output.merge == checker.folder / "batch_progress.json":
+            checker.complain(("output",), "batch_progress.json is written by harness itself; merge into another file")
         if phase.output.merge is not None and phase.output.merge in (items.file, items.match):
             place: ValuePath = ("phases", phase.name, "output", "merge") if manifest.phases else ("output", "merge")
-            desk.complain(place, f"phase {number + 1} would overwrite a file that the items come from")
+            checker.complain(place, f"phase {number + 1} would overwrite a file that the items come from")
 
 
 def _at_once(manifest: Manifest, plan: BatchPlan | None) -> int:
@@ -244,7 +257,7 @@ def _once(cells: Sequence[CellRead]) -> tuple[CellRead, ...]:
     return tuple({(cell.field, cell.place): cell for cell in cells}.values())
 
 
-def _check_paths(desk: Inspection, manifest: Manifest, phases: Sequence[PhaseSpec], id_: str) -> None:
+def _check_paths(checker: ManifestChecker, manifest: Manifest, phases: Sequence[PhaseSpec], id_: str) -> None:
     """Parts of paths are for items that are files; those of the folder, where the id is the whole path."""
     of_files: set[int] = set()
     for phase in phases:
@@ -254,9 +267,9 @@ def _check_paths(desk: Inspection, manifest: Manifest, phases: Sequence[PhaseSpe
             of_files.add(phase.number)
             if id_ != ".file" and (in_tree := [name for name in used if name in ("{relpath}", "{dir}")]):
                 hint = "leave items.id out, or write {name}"
-                desk.complain((*place, "file"), f"{in_tree[0]} is for items whose id is their path", hint)
+                checker.complain((*place, "file"), f"{in_tree[0]} is for items whose id is their path", hint)
         elif used:
-            desk.complain((*place, "file"), f"{used[0]} is for items that are files (items.files); write {{id}}")
+            checker.complain((*place, "file"), f"{used[0]} is for items that are files (items.files); write {{id}}")
 
 
 def _exactly(phase: PhaseSpec) -> PhaseSpec:
@@ -275,26 +288,26 @@ def _bounds(manifest: Manifest) -> Bounds:
     )
 
 
-def _vars(desk: Inspection, manifest: Manifest, path: Path) -> dict[str, Any]:
+def _vars(checker: ManifestChecker, manifest: Manifest, path: Path) -> dict[str, Any]:
     for name in manifest.vars:
         if not name.isascii() or not name.isidentifier():
             message = f"{name!r} cannot name a var; expected letters, digits and _, as in {{{{ vars.course }}}}"
-            desk.complain(("vars", name), message, of_key=True)
-    desk.vars = {name: value for name, value in manifest.vars.items() if not is_cell(value)}
-    if desk.instance is not None:
-        check_instance(desk, manifest, path, desk.instance)
-        desk.vars[VAR] = desk.instance
-    found = {name: var_of(desk, ("vars", name), value) for name, value in manifest.vars.items() if is_cell(value)}
+            checker.complain(("vars", name), message, of_key=True)
+    checker.vars = {name: value for name, value in manifest.vars.items() if not is_cell(value)}
+    if checker.instance is not None:
+        check_instance(checker, manifest, path, checker.instance)
+        checker.vars[VAR] = checker.instance
+    found = {name: var_of(checker, ("vars", name), value) for name, value in manifest.vars.items() if is_cell(value)}
     read = {
         name: "" if (value := found.get(name, written)) is NOTHING else value for name, written in manifest.vars.items()
     }
-    return read if desk.instance is None else {**read, VAR: desk.instance}
+    return read if checker.instance is None else {**read, VAR: checker.instance}
 
 
-def _name(desk: Inspection, path: ValuePath, text: str) -> str:
-    filled = desk.fill(path, text).strip()
+def _name(checker: ManifestChecker, path: ValuePath, text: str) -> str:
+    filled = checker.fill(path, text).strip()
     if not filled or len(filled) > 200 or not all(map(str.isprintable, filled)):
-        desk.complain(path, f"expected one line of at most 200 characters, got {filled[:80]!r}")
+        checker.complain(path, f"expected one line of at most 200 characters, got {filled[:80]!r}")
     return filled
 
 
@@ -310,39 +323,39 @@ def _targets(folder: Path, state: Path | None) -> Callable[[Path], Path]:
     return target_of
 
 
-def _check_money(desk: Inspection, manifest: Manifest, *, is_real: bool) -> None:
+def _check_money(checker: ManifestChecker, manifest: Manifest, *, is_real: bool) -> None:
     if is_real and "budget" not in manifest.model_fields_set:
         hint = "write an amount such as budget: $40, or budget: none"
-        desk.complain(("budget",), "missing: a real run needs a budget", hint)
+        checker.complain(("budget",), "missing: a real run needs a budget", hint)
     has_cap = "budget_per_session" not in manifest.model_fields_set or manifest.budget_per_session is not None
     if manifest.budget is not None and not has_cap:
-        desk.complain(("budget_per_session",), "a budget needs a bound for each session; write an amount")
+        checker.complain(("budget_per_session",), "a budget needs a bound for each session; write an amount")
 
 
-def _scene(desk: Inspection, manifest: Manifest) -> Path | None:
+def _scene(checker: ManifestChecker, manifest: Manifest) -> Path | None:
     place = ("rehearsal", "scene")
     if manifest.rehearsal.scene is None:
         return None
-    file = desk.file(place, manifest.rehearsal.scene)
-    return file if file is not None and has_function(desk, place, file, "scene", ("ask",)) else None
+    file = checker.file(place, manifest.rehearsal.scene)
+    return file if file is not None and has_function(checker, place, file, "scene", ("ask",)) else None
 
 
-def _scene_allow(desk: Inspection, manifest: Manifest) -> Allowed:
+def _scene_allow(checker: ManifestChecker, manifest: Manifest) -> Allowed:
     if manifest.rehearsal.allow and manifest.rehearsal.scene is None:
-        desk.complain(("rehearsal", "allow"), "is for a scene, and there is none", of_key=True)
+        checker.complain(("rehearsal", "allow"), "is for a scene, and there is none", of_key=True)
     return frozenset(manifest.rehearsal.allow)
 
 
-def _readable(desk: Inspection, manifest: Manifest, phases: Sequence[Any]) -> tuple[Path, ...]:
+def _readable(checker: ManifestChecker, manifest: Manifest, phases: Sequence[Any]) -> tuple[Path, ...]:
     """Files that `command`, the checks and the instructions name, once each."""
     paths: list[Path] = []
     for phase in phases:
-        paths += files_of(desk, phase.session.command)
+        paths += files_of(checker, phase.session.command)
         for check in phase.output.checks:
             paths += [check.python[0]] if check.python else []
-            paths += files_of(desk, check.command or ())
+            paths += files_of(checker, check.command or ())
     sessions = [manifest.session, *(phase.session for phase in manifest.phases.values() if phase.session)]
     for session in sessions:
         names = [name for name in session.instructions if isinstance(name, str)]
-        paths += [desk.folder / desk.fill_known(name) for name in names]
+        paths += [checker.folder / checker.fill_known(name) for name in names]
     return tuple(dict.fromkeys(paths))

@@ -137,7 +137,7 @@ class Items(Model):
     """Which of them are worked on."""
 
 
-class MadeItems(Model):
+class DerivedItems(Model):
     """Items that a phase makes out of the accepted records of the phase before."""
 
     rows: str
@@ -263,7 +263,7 @@ class Phase(Model):
     """The phase whose accepted records this one works on; the first phase has none."""
     needs: Literal["own", "earlier", "previous"] = "own"
     """What batch N waits for: batch N of `from`; batches 1 to N of it; or also batch N-1 of this phase."""
-    items: MadeItems | None = None
+    items: DerivedItems | None = None
     """Makes this phase's own items out of the records of `from`; without it the items stay the same."""
     batch: Batch | None = None
     """Cuts batch N into N.1, N.2, ... above this size; by default the job's."""
@@ -303,7 +303,7 @@ class Rehearsal(Model):
     """How the job is played without a model."""
 
     scene: str | None = None
-    """A Python file with `scene(ask)`; without it, records are made up from fields or schema."""
+    """A Python file with `scene(ask)`; without it, records are synthetic from fields or schema."""
     records: str | None = None
     """A .json or .jsonl file of sample records to answer with, in place of a scene: a list of records, or for several
     phases an object of phase names, each with its list. Each item gets those that name it, or one of the list with its

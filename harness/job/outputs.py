@@ -9,7 +9,7 @@ from typing import Any
 from harness.base.errors import Problem
 from harness.base.job_home import HARNESS
 from harness.base.paths import steps_of
-from harness.job.checker import MOST_SCHEMA_BYTES, Inspection
+from harness.job.checker import MOST_SCHEMA_BYTES, ManifestChecker
 from harness.job.fields import schema_of_fields
 from harness.job.job import PLACEHOLDERS, TELLING_APART, CheckSpec, OutputSpec
 from harness.job.known_members import known_members
@@ -28,95 +28,97 @@ _OF_A_CHECK = ("items", "records", "context")
 
 
 def resolve_output(
-    desk: Inspection, path: ValuePath, output: Output, batch_size: int, target_of: Callable[[Path], Path]
+    checker: ManifestChecker, path: ValuePath, output: Output, batch_size: int, target_of: Callable[[Path], Path]
 ) -> OutputSpec:
     """The output of one phase. `target_of` says where a merged file really goes (elsewhere in a rehearsal)."""
-    file = desk.fill((*path, "file"), output.file, keep=_kept(desk))
-    _check_file(desk, path, output, file)
+    file = checker.fill((*path, "file"), output.file, keep=_kept(checker))
+    _check_file(checker, path, output, file)
     if output.shape == "one" and batch_size > 1:
-        desk.complain((*path, "shape"), f"one record needs batches of one, this phase takes {batch_size} at a time")
+        checker.complain((*path, "shape"), f"one record needs batches of one, this phase takes {batch_size} at a time")
     item = output.item if output.item is not None else output.key
-    desk.plain_path((*path, "key"), output.key)
+    checker.plain_path((*path, "key"), output.key)
     if output.item is not None:
-        desk.plain_path((*path, "item"), output.item)
-    merge = _merge(desk, path, output)
-    checks = tuple(_checks(desk, path, output))
-    sources = [CheckSpec("evidence", None, jq=program) for program in _evidence(desk, path, output)]
+        checker.plain_path((*path, "item"), output.item)
+    merge = _merge(checker, path, output)
+    checks = tuple(_checks(checker, path, output))
+    sources = [CheckSpec("evidence", None, jq=program) for program in _evidence(checker, path, output)]
     drops = output.fields is not None and output.shape != "files" and output.extra in (None, "drop")
     if output.extra is not None and output.fields is None:
         hint = "a schema says it itself: additionalProperties" if output.schema_ is not None else None
-        desk.complain((*path, "extra"), "is about members that `fields` does not name, and there are no fields", hint)
+        checker.complain(
+            (*path, "extra"), "is about members that `fields` does not name, and there are no fields", hint
+        )
     return OutputSpec(
         file=file,
         shape=output.shape,
         key=output.key,
         item=item,
         checks=checks,
-        schema=_record_schema(desk, path, output),
+        schema=_record_schema(checker, path, output),
         merge=target_of(merge) if merge is not None else None,
         limit=output.limit if output.limit is not None else (_LIMIT_OF_FILES if output.shape == "files" else _LIMIT),
-        known=known_members(desk, output.fields or (), (output.key, item), (*checks, *sources)) if drops else None,
+        known=known_members(checker, output.fields or (), (output.key, item), (*checks, *sources)) if drops else None,
         extra=output.extra,
         fields=output.fields,
         evidence=tuple(output.evidence),
     )
 
 
-def _evidence(desk: Inspection, path: ValuePath, output: Output) -> tuple[str, ...]:
+def _evidence(checker: ManifestChecker, path: ValuePath, output: Output) -> tuple[str, ...]:
     for number, program in enumerate(output.evidence):
-        desk.jq((*path, "evidence", number), program)
+        checker.jq((*path, "evidence", number), program)
     return tuple(output.evidence)
 
 
-def _kept(desk: Inspection) -> frozenset[str]:
+def _kept(checker: ManifestChecker) -> frozenset[str]:
     """Placeholders stay, but where a var has had their name for longer than there are any."""
     names = frozenset(name.strip("{}") for name in PLACEHOLDERS)
-    return names - (frozenset(desk.vars) - {"id", "stem"})
+    return names - (frozenset(checker.vars) - {"id", "stem"})
 
 
-def _check_file(desk: Inspection, path: ValuePath, output: Output, file: str) -> None:
+def _check_file(checker: ManifestChecker, path: ValuePath, output: Output, file: str) -> None:
     place = (*path, "file")
     pure = PurePosixPath(file)
     if not file or file.endswith("/") or not all(map(str.isprintable, file)):
-        desk.complain(place, f"expected the name of a file, got {file!r}")
+        checker.complain(place, f"expected the name of a file, got {file!r}")
     elif pure.is_absolute() or ".." in pure.parts or file.startswith("~"):
-        desk.complain(place, f"{file!r} leads out of the session's own folder; write a name such as output.json")
+        checker.complain(place, f"{file!r} leads out of the session's own folder; write a name such as output.json")
     elif file in RESERVED_FILES or pure.parts[0] == "input":
-        desk.complain(place, f"{file!r} is taken: the harness puts something there; choose another name")
+        checker.complain(place, f"{file!r} is taken: the harness puts something there; choose another name")
     used = [name for name in PLACEHOLDERS if name in file]
     if output.shape == "files" and not any(name in file for name in TELLING_APART):
         expected = f"{', '.join(TELLING_APART[:-1])} or {TELLING_APART[-1]} in the name, such as '{{id}}.md'"
-        desk.complain(place, f"shape: files needs {expected}, got {file!r}")
+        checker.complain(place, f"shape: files needs {expected}, got {file!r}")
     if output.shape != "files" and used:
-        desk.complain(place, f"{used[0]} in the name is for shape: files")
+        checker.complain(place, f"{used[0]} in the name is for shape: files")
     unknown = set(output.fields or ()) - OF_A_FILE if output.shape == "files" else ()
     if unknown:
         message = f"the record of a file has {', '.join(sorted(OF_A_FILE))}, and no {', '.join(sorted(unknown))}"
-        desk.complain((*path, "fields"), message, "ask for it in the prompt, and look for it in .text with a check")
+        checker.complain((*path, "fields"), message, "ask for it in the prompt, and look for it in .text with a check")
 
 
-def _merge(desk: Inspection, path: ValuePath, output: Output) -> Path | None:
+def _merge(checker: ManifestChecker, path: ValuePath, output: Output) -> Path | None:
     if output.merge is None:
         return None
     place = (*path, "merge")
-    text = desk.fill(place, output.merge)
+    text = checker.fill(place, output.merge)
     if not text.strip() or not all(map(str.isprintable, text)):
-        desk.complain(place, f"expected the name of a file, got {text!r}")
+        checker.complain(place, f"expected the name of a file, got {text!r}")
         return None
-    named = desk.named(place, text)
+    named = checker.named(place, text)
     if named is None:
         return None
-    merge = desk.written(output.merge, _normal(desk.folder / named))
-    if merge in (desk.folder, desk.folder / Path(desk.document.name).name):
-        desk.complain(place, f"{text!r} is the job itself; choose another name")
+    merge = checker.written(output.merge, _normal(checker.folder / named))
+    if merge in (checker.folder, checker.folder / Path(checker.document.name).name):
+        checker.complain(place, f"{text!r} is the job itself; choose another name")
     elif HARNESS in merge.parts:
-        desk.complain(place, "the folder .harness is the harness's own; choose another place")
+        checker.complain(place, "the folder .harness is the harness's own; choose another place")
     elif output.shape != "files" and merge.is_dir():
-        desk.complain(place, f"{text!r} is a folder, expected a file")
+        checker.complain(place, f"{text!r} is a folder, expected a file")
     elif output.shape == "files" and merge.is_file():
-        desk.complain(place, f"{text!r} is a file, expected a folder: shape: files merges into one")
+        checker.complain(place, f"{text!r} is a file, expected a folder: shape: files merges into one")
     elif output.shape != "files" and merge.suffix.lower() not in MERGE_SUFFIXES:
-        desk.complain(place, f"expected a name that ends with {', '.join(MERGE_SUFFIXES)}, got {text!r}")
+        checker.complain(place, f"expected a name that ends with {', '.join(MERGE_SUFFIXES)}, got {text!r}")
     return merge
 
 
@@ -131,22 +133,22 @@ def _normal(path: Path) -> Path:
     return Path(*parts)
 
 
-def _record_schema(desk: Inspection, path: ValuePath, output: Output) -> Mapping[str, Any] | None:
+def _record_schema(checker: ManifestChecker, path: ValuePath, output: Output) -> Mapping[str, Any] | None:
     if output.fields is not None and output.schema_ is not None:
-        desk.complain((*path, "fields"), "is short for a schema, and there is a schema as well; write one of them")
+        checker.complain((*path, "fields"), "is short for a schema, and there is a schema as well; write one of them")
     if output.schema_ is not None:
-        return _schema(desk, (*path, "schema"), output.schema_, output)
-    return _schema_of_fields(desk, path, output) if output.fields is not None else None
+        return _schema(checker, (*path, "schema"), output.schema_, output)
+    return _schema_of_fields(checker, path, output) if output.fields is not None else None
 
 
-def _schema_of_fields(desk: Inspection, path: ValuePath, output: Output) -> Mapping[str, Any]:
+def _schema_of_fields(checker: ManifestChecker, path: ValuePath, output: Output) -> Mapping[str, Any]:
     fields = output.fields or {}
     schema = schema_of_fields(fields)
     for carried in _carried(output):
         if why := refuses_text_at(schema, carried):
             place = (*path, "fields", *(steps_of(carried) or ())[:1])
             hint = "leave it out: every record carries the id of its item, a text"
-            desk.complain(place, f"{why}, where the id of the item is, so no record could ever pass", hint)
+            checker.complain(place, f"{why}, where the id of the item is, so no record could ever pass", hint)
     if output.extra == "refuse":
         own: dict[str | int, Any] = {
             step: {} for carried in (output.key, *_carried(output)) for step in (steps_of(carried) or ())[:1]
@@ -160,29 +162,29 @@ def _carried(output: Output) -> tuple[str, ...]:
     return (".id" if output.shape == "files" else output.item if output.item is not None else output.key,)
 
 
-def _schema(desk: Inspection, path: ValuePath, name: str, output: Output) -> Mapping[str, Any] | None:
-    file = desk.file(path, name)
-    text = desk.text(path, file, most_bytes=MOST_SCHEMA_BYTES) if file else None
+def _schema(checker: ManifestChecker, path: ValuePath, name: str, output: Output) -> Mapping[str, Any] | None:
+    file = checker.file(path, name)
+    text = checker.text(path, file, most_bytes=MOST_SCHEMA_BYTES) if file else None
     if file is None or text is None:
         return None
     try:
         schema: Any = json.loads(text)
     except json.JSONDecodeError as error:
-        desk.note(Problem(f"{desk.shown(file)}:{error.lineno}:{error.colno}", f"is no JSON: {error.msg}"))
+        checker.note(Problem(f"{checker.shown(file)}:{error.lineno}:{error.colno}", f"is no JSON: {error.msg}"))
         return None
     except (RecursionError, ValueError) as error:
-        desk.complain(path, f"{desk.shown(file)} is no JSON that can be read: {error}")
+        checker.complain(path, f"{checker.shown(file)} is no JSON that can be read: {error}")
         return None
-    if not desk.schema(path, file, schema):
+    if not checker.schema(path, file, schema):
         return None
     (carried,) = _carried(output)
     if why := refuses_text_at(schema, carried):
         hint = f"every record carries the id of its item, a text, at {carried}; add that to the schema's properties"
-        desk.complain(path, f"{desk.shown(file)} {why}, so no record could ever pass", hint)
+        checker.complain(path, f"{checker.shown(file)} {why}, so no record could ever pass", hint)
     return dict(schema)
 
 
-def _checks(desk: Inspection, path: ValuePath, output: Output) -> list[CheckSpec]:
+def _checks(checker: ManifestChecker, path: ValuePath, output: Output) -> list[CheckSpec]:
     specs = []
     for number, check in enumerate(output.check):
         place = (*path, "check", number)
@@ -198,44 +200,46 @@ def _checks(desk: Inspection, path: ValuePath, output: Output) -> list[CheckSpec
         ]
         if len(kinds) != 1:
             got = f"got {' and '.join(kinds)}" if kinds else "got none"
-            desk.complain(place, f"expected exactly one of schema, jq, python, command, {got}")
+            checker.complain(place, f"expected exactly one of schema, jq, python, command, {got}")
             continue
         if check.allow and kinds[0] in ("schema", "jq"):
-            desk.complain((*place, "allow"), "is for python and command; schema and jq need nothing", of_key=True)
-        if spec := _check(desk, (*place, kinds[0]), check, output):
+            checker.complain((*place, "allow"), "is for python and command; schema and jq need nothing", of_key=True)
+        if spec := _check(checker, (*place, kinds[0]), check, output):
             specs.append(spec)
     return specs
 
 
-def _check(desk: Inspection, place: ValuePath, check: Check, output: Output) -> CheckSpec | None:
+def _check(checker: ManifestChecker, place: ValuePath, check: Check, output: Output) -> CheckSpec | None:
     if check.schema_ is not None:
-        schema = _schema(desk, place, check.schema_, output)
+        schema = _schema(checker, place, check.schema_, output)
         return CheckSpec("schema", check.says, schema=schema) if schema is not None else None
     if check.jq is not None:
-        desk.jq(place, check.jq)
+        checker.jq(place, check.jq)
         return CheckSpec("jq", check.says, jq=check.jq)
     if check.python is not None:
-        python = _python(desk, place, check.python)
+        python = _python(checker, place, check.python)
         return CheckSpec("python", check.says, python=python, allow=frozenset(check.allow)) if python else None
-    words = words_of(desk, check.command or [])
-    check_program(desk, place, words)
+    words = words_of(checker, check.command or [])
+    check_program(checker, place, words)
     return CheckSpec("command", check.says, command=words, allow=frozenset(check.allow))
 
 
-def _python(desk: Inspection, place: ValuePath, text: str) -> tuple[Path, str] | None:
+def _python(checker: ManifestChecker, place: ValuePath, text: str) -> tuple[Path, str] | None:
     name, colon, function = text.rpartition(":")
     if not colon or not function.isidentifier():
-        desk.complain(place, f"expected a file and a function such as checks.py:check, got {text!r}")
+        checker.complain(place, f"expected a file and a function such as checks.py:check, got {text!r}")
         return None
-    file = desk.file(place, name)
-    if file is None or not has_function(desk, place, file, function, _OF_A_CHECK):
+    file = checker.file(place, name)
+    if file is None or not has_function(checker, place, file, function, _OF_A_CHECK):
         return None
     return file, function
 
 
-def has_function(desk: Inspection, place: ValuePath, file: Path, function: str, arguments: Sequence[str]) -> bool:
+def has_function(
+    checker: ManifestChecker, place: ValuePath, file: Path, function: str, arguments: Sequence[str]
+) -> bool:
     """True when a Python file defines the function at its top level, callable with these by place. Runs nothing."""
-    text = desk.text(place, file)
+    text = checker.text(place, file)
     if text is None:
         return False
     try:
@@ -243,17 +247,17 @@ def has_function(desk: Inspection, place: ValuePath, file: Path, function: str, 
     except (SyntaxError, ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None) or 1
         column = getattr(error, "offset", None) or 1
-        desk.note(Problem(f"{desk.shown(file)}:{line}:{column}", f"is no Python: {getattr(error, 'msg', error)}"))
+        checker.note(Problem(f"{checker.shown(file)}:{line}:{column}", f"is no Python: {getattr(error, 'msg', error)}"))
         return False
     found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function]
     if not found:
         names = ", ".join(node.name for node in tree.body if isinstance(node, ast.FunctionDef)) or "no function"
-        desk.complain(place, f"{desk.shown(file)} has no function {function!r}; it has {names}")
+        checker.complain(place, f"{checker.shown(file)} has no function {function!r}; it has {names}")
         return False
     if not _takes(found[-1].args, len(arguments)):
-        where = f"{desk.shown(file)}:{found[-1].lineno}:{found[-1].col_offset + 1}"
+        where = f"{checker.shown(file)}:{found[-1].lineno}:{found[-1].col_offset + 1}"
         count = "1 argument" if len(arguments) == 1 else f"{len(arguments)} arguments"
-        desk.note(Problem(where, f"{function} must take {count}: {function}({', '.join(arguments)})"))
+        checker.note(Problem(where, f"{function} must take {count}: {function}({', '.join(arguments)})"))
         return False
     return True
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from harness.job.batch_plan import BatchPlan
 from harness.job.chain import batch_size_of, join_of, plan_of
-from harness.job.checker import Inspection
+from harness.job.checker import ManifestChecker
 from harness.job.job import OutputSpec, PhaseSpec
 from harness.job.known_members import with_known_by_later
-from harness.job.manifest import MadeItems, Manifest, Output, Phase
+from harness.job.manifest import DerivedItems, Manifest, Output, Phase
 from harness.job.outputs import resolve_output
 from harness.job.pydantic_errors import nearest
 from harness.job.select_rules import resolve_select
@@ -38,46 +38,50 @@ class _Written:
 
 
 def resolve_phases(
-    desk: Inspection,
+    checker: ManifestChecker,
     manifest: Manifest,
     *,
     rehearsal: bool,
     target_of: Callable[[Path], Path],
     given: BatchPlan | None = None,
 ) -> tuple[PhaseSpec, ...]:
-    """Every phase in the order of the manifest, with all that is wrong noted at the desk.
+    """Every phase in the order of the manifest, with all that is wrong noted at the checker.
 
     `given`: the batch plan of the job's items, where it names one.
     """
-    written = _written(desk, manifest)
-    _check_order(desk, written)
+    written = _written(checker, manifest)
+    _check_order(checker, written)
     real = {phase.name: lay(_levels(manifest, phase)) for phase in written}
     rehearsed = {phase.name: lay([*_levels(manifest, phase), _rehearsal_level(manifest)]) for phase in written}
-    complain_about_misplaced(desk, tuple(real.values()))
+    complain_about_misplaced(checker, tuple(real.values()))
     specs = []
     for number, phase in enumerate(written, 1):
-        complain_about_rehearsal(desk, real[phase.name], rehearsed[phase.name], rehearsal)
+        complain_about_rehearsal(checker, real[phase.name], rehearsed[phase.name], rehearsal)
         layered = rehearsed[phase.name] if rehearsal else real[phase.name]
         size = batch_size_of(manifest, phase.phase, number, given)
-        specs.append(_phase(desk, manifest, written, number, (layered, size), rehearsal=rehearsal, target_of=target_of))
-    _check_merges(desk, written, specs)
-    return with_known_by_later(desk, specs)
+        specs.append(
+            _phase(checker, manifest, written, number, (layered, size), rehearsal=rehearsal, target_of=target_of)
+        )
+    _check_merges(checker, written, specs)
+    return with_known_by_later(checker, specs)
 
 
-def _written(desk: Inspection, manifest: Manifest) -> list[_Written]:
+def _written(checker: ManifestChecker, manifest: Manifest) -> list[_Written]:
     if not manifest.phases:
         if manifest.output is None:
-            desk.complain(("output",), "missing: what must a session leave behind?", "for instance output: {key: .id}")
+            checker.complain(
+                ("output",), "missing: what must a session leave behind?", "for instance output: {key: .id}"
+            )
         phase = Phase(output=manifest.output or Output())
         return [_Written(ONLY_PHASE, (), phase, manifest.output is not None)]
     if manifest.output is not None:
-        desk.complain(("output",), "is for a job of one phase; with phases each has its own", of_key=True)
+        checker.complain(("output",), "is for a job of one phase; with phases each has its own", of_key=True)
     written = []
     for name, phase in manifest.phases.items():
         place = ("phases", name)
         has_output = "output" in phase.model_fields_set
         if not has_output:
-            desk.complain((*place, "output"), "missing: what must a session leave behind?", of_key=True)
+            checker.complain((*place, "output"), "missing: what must a session leave behind?", of_key=True)
         written.append(_Written(name, place, phase, has_output))
     return written
 
@@ -92,7 +96,7 @@ def _rehearsal_level(manifest: Manifest) -> Level:
 
 
 def _phase(
-    desk: Inspection,
+    checker: ManifestChecker,
     manifest: Manifest,
     written: list[_Written],
     number: int,
@@ -106,9 +110,9 @@ def _phase(
     name, place, phase = written[number - 1].name, written[number - 1].place, written[number - 1].phase
     made = phase.items
     if made is not None:
-        desk.jq((*place, "items", "rows"), made.rows)
-        desk.plain_path((*place, "items", "id"), made.id)
-    plan = plan_of(desk, place, phase) if number > 1 else None
+        checker.jq((*place, "items", "rows"), made.rows)
+        checker.plain_path((*place, "items", "id"), made.id)
+    plan = plan_of(checker, place, phase) if number > 1 else None
     names = [other.name for other in written]
     spec = PhaseSpec(
         number=number,
@@ -120,34 +124,36 @@ def _phase(
         id=made.id if made else None,
         batch_size=batch_size,
         session=resolve_session(
-            desk, layered, batch_size, rehearsal=rehearsal, by_rules=manifest.sandbox == "permissions"
+            checker, layered, batch_size, rehearsal=rehearsal, by_rules=manifest.sandbox == "permissions"
         ),
-        output=_output(desk, written[number - 1], batch_size, target_of),
-        most=(made or MadeItems(rows="")).most,
-        join=join_of(desk, manifest, (*place, "items"), made),
+        output=_output(checker, written[number - 1], batch_size, target_of),
+        most=(made or DerivedItems(rows="")).most,
+        join=join_of(checker, manifest, (*place, "items"), made),
         takes_all=made is None or made.left_out == "refuse",
         plan=plan,
-        select=resolve_select(desk, (*place, "items", "select"), made.select) if made else None,
+        select=resolve_select(checker, (*place, "items", "select"), made.select) if made else None,
     )
-    _check_evidence(desk, written[number - 1].place, spec)
+    _check_evidence(checker, written[number - 1].place, spec)
     return spec
 
 
-def _check_evidence(desk: Inspection, place: ValuePath, spec: PhaseSpec) -> None:
+def _check_evidence(checker: ManifestChecker, place: ValuePath, spec: PhaseSpec) -> None:
     """Only a Claude session that may fetch pages can have any."""
     if not spec.output.evidence:
         return
     if not spec.session.asks_model:
         hint = "test the records of a program with output.check"
-        desk.complain((*place, "output", "evidence"), "is read in the stream of a session of backend: claude", hint)
+        checker.complain((*place, "output", "evidence"), "is read in the stream of a session of backend: claude", hint)
     elif "WebFetch" not in spec.session.tools:
         tools = f"[{', '.join([*spec.session.tools, 'WebFetch'])}]"
         message = "no session could have any: WebFetch is not among its tools"
-        desk.complain((*place, "output", "evidence"), message, f"write session.tools: {tools}")
+        checker.complain((*place, "output", "evidence"), message, f"write session.tools: {tools}")
 
 
-def _output(desk: Inspection, written: _Written, batch_size: int, target_of: Callable[[Path], Path]) -> OutputSpec:
-    return resolve_output(desk, (*written.place, "output"), written.phase.output, batch_size, target_of)
+def _output(
+    checker: ManifestChecker, written: _Written, batch_size: int, target_of: Callable[[Path], Path]
+) -> OutputSpec:
+    return resolve_output(checker, (*written.place, "output"), written.phase.output, batch_size, target_of)
 
 
 def _noun(manifest: Manifest, written: list[_Written], name: str) -> str:
@@ -164,32 +170,32 @@ def _noun(manifest: Manifest, written: list[_Written], name: str) -> str:
     return manifest.noun
 
 
-def _check_order(desk: Inspection, written: list[_Written]) -> None:
+def _check_order(checker: ManifestChecker, written: list[_Written]) -> None:
     """Every phase comes from an earlier one, but the first; no cycles."""
     names = [phase.name for phase in written]
     origins = {phase.name: phase.phase.from_ for phase in written}
-    in_cycle = _check_cycles(desk, written, origins)
+    in_cycle = _check_cycles(checker, written, origins)
     for number, each in enumerate(written):
         place, phase = each.place, each.phase
         if phase.from_ is None:
             if number > 0:
                 hint = f"write from: {names[number - 1]}, or move the first phase to the front"
-                desk.complain((*place, "from"), "missing: only the first phase has none", hint, of_key=True)
+                checker.complain((*place, "from"), "missing: only the first phase has none", hint, of_key=True)
             if phase.items is not None:
-                desk.complain(
+                checker.complain(
                     (*place, "items"), "is for phases with from; the job's items are the first's", of_key=True
                 )
             if phase.needs == "earlier":
-                desk.complain((*place, "needs"), "earlier is about batches of from, and this phase has none")
+                checker.complain((*place, "needs"), "earlier is about batches of from, and this phase has none")
         elif phase.from_ not in names:
-            desk.complain((*place, "from"), f"there is no phase {phase.from_!r}{nearest(phase.from_, names)}")
+            checker.complain((*place, "from"), f"there is no phase {phase.from_!r}{nearest(phase.from_, names)}")
         elif each.name not in in_cycle and names.index(phase.from_) >= number:
-            desk.complain((*place, "from"), f"phase {phase.from_!r} comes later; write it above {each.name!r}")
+            checker.complain((*place, "from"), f"phase {phase.from_!r} comes later; write it above {each.name!r}")
     if written and written[0].phase.from_ is not None and not in_cycle and written[0].phase.from_ not in names[1:]:
-        desk.complain((*written[0].place, "from"), "the first phase cannot have one")
+        checker.complain((*written[0].place, "from"), "the first phase cannot have one")
 
 
-def _check_cycles(desk: Inspection, written: list[_Written], origins: Mapping[str, str | None]) -> set[str]:
+def _check_cycles(checker: ManifestChecker, written: list[_Written], origins: Mapping[str, str | None]) -> set[str]:
     """The names of all phases that lie on a cycle; each cycle is told once, at its first phase."""
     in_cycle: set[str] = set()
     for each in written:
@@ -199,11 +205,11 @@ def _check_cycles(desk: Inspection, written: list[_Written], origins: Mapping[st
         if origin == each.name and each.name not in in_cycle:
             in_cycle.update(trail)
             circle = " -> ".join([*trail, each.name])
-            desk.complain((*each.place, "from"), f"the phases go round in a circle: {circle}")
+            checker.complain((*each.place, "from"), f"the phases go round in a circle: {circle}")
     return in_cycle
 
 
-def _check_merges(desk: Inspection, written: list[_Written], specs: list[PhaseSpec]) -> None:
+def _check_merges(checker: ManifestChecker, written: list[_Written], specs: list[PhaseSpec]) -> None:
     taken: dict[str, str] = {}
     for each, spec in zip(written, specs, strict=True):
         if spec.output.merge is None:
@@ -212,7 +218,7 @@ def _check_merges(desk: Inspection, written: list[_Written], specs: list[PhaseSp
         place = (*each.place, "output", "merge")
         for other, name in taken.items():
             if target == other:
-                desk.complain(place, f"phase {name!r} merges into the same file")
+                checker.complain(place, f"phase {name!r} merges into the same file")
             elif target.startswith(f"{other}/") or other.startswith(f"{target}/"):
-                desk.complain(place, f"phase {name!r} merges into a folder around or below this")
+                checker.complain(place, f"phase {name!r} merges into a folder around or below this")
         taken[target] = spec.name

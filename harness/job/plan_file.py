@@ -10,35 +10,35 @@ from harness.base.strict_json import RefusedError, document_of
 from harness.base.texts import TextError, place_of, read_text, shown
 from harness.job.batch_plan import BatchPlan, Flaw, read_plan
 from harness.job.bounds import Bounds, Rate
-from harness.job.checker import Inspection
+from harness.job.checker import ManifestChecker
 from harness.job.manifest import Manifest
 from harness.job.yaml_text import Path as ValuePath
 
 _MOST_BYTES = 16 * 1024 * 1024
 
 
-def resolve_plan(desk: Inspection, manifest: Manifest) -> tuple[Path, BatchPlan] | None:
+def resolve_plan(checker: ManifestChecker, manifest: Manifest) -> tuple[Path, BatchPlan] | None:
     """The plan for the first phase's items and its file; None where the manifest names none, or none can be read.
     One with problems, which are noted, is still held against the items, so that all is told at once."""
     place, named = _named(manifest)
     if named is None:
         return None
-    text = desk.named(place, desk.fill(place, named))
+    text = checker.named(place, checker.fill(place, named))
     if text is None:
         return None
-    file = desk.folder / text
+    file = checker.folder / text
     if file.suffix.lower() != ".json":
-        desk.complain(place, f"expected a file that ends with .json, got {text!r}")
+        checker.complain(place, f"expected a file that ends with .json, got {text!r}")
         return None
     if not file.exists():
-        writes = NextCommand("plan", ("--write", desk.shown(file)), desk.document.name)
-        desk.complain(place, f"there is no {text!r}", f"`{writes}` writes it")
+        writes = NextCommand("plan", ("--write", checker.shown(file)), checker.document.name)
+        checker.complain(place, f"there is no {text!r}", f"`{writes}` writes it")
         return None
-    if desk.file(place, named) is None:
+    if checker.file(place, named) is None:
         return None
     plan, problems = plan_in(file, manifest.noun)
     for problem in problems:
-        desk.note(problem)
+        checker.note(problem)
     return None if plan is None or not plan.batches else (file, plan)
 
 

@@ -3,21 +3,23 @@
 from pathlib import Path
 
 from harness.base.instances import complaint_about, instances_of, state_folder
-from harness.job.checker import Inspection
+from harness.job.checker import ManifestChecker
 from harness.job.job import ReuseSpec
 from harness.job.manifest import Manifest
 
 
-def resolve_reuse(desk: Inspection, manifest: Manifest, file: Path, *, rehearsal: bool) -> ReuseSpec | None:
+def resolve_reuse(checker: ManifestChecker, manifest: Manifest, file: Path, *, rehearsal: bool) -> ReuseSpec | None:
     """None where nothing is taken over. `file` is the manifest."""
     reuse = manifest.reuse
     if reuse is None:
         return None
     for number, name in enumerate(reuse.from_ or ()):
         if name != file.stem and (complaint := complaint_about(name)):
-            desk.complain(("reuse", "from", number), complaint)
+            checker.complain(("reuse", "from", number), complaint)
     if reuse.from_ is not None and not reuse.from_:
-        desk.complain(("reuse", "from"), "names no instance, so nothing could be taken over", "leave it out: all are")
+        checker.complain(
+            ("reuse", "from"), "names no instance, so nothing could be taken over", "leave it out: all are"
+        )
     if rehearsal:
         return None
     names = reuse.from_ if reuse.from_ is not None else [file.stem, *instances_of(file)]

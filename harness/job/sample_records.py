@@ -10,7 +10,7 @@ from typing import Any, Final
 from harness.base.errors import Problem
 from harness.base.paths import MISSING, read_path
 from harness.base.texts import place_of
-from harness.job.checker import Inspection, one_line
+from harness.job.checker import ManifestChecker, one_line
 from harness.job.job import OutputSpec, PhaseSpec, Samples
 from harness.job.manifest import Rehearsal
 from harness.job.pydantic_errors import nearest
@@ -28,20 +28,20 @@ class _Sample:
     offset: int
 
 
-def resolve_samples(desk: Inspection, rehearsal: Rehearsal, phases: Sequence[PhaseSpec]) -> Samples | None:
+def resolve_samples(checker: ManifestChecker, rehearsal: Rehearsal, phases: Sequence[PhaseSpec]) -> Samples | None:
     """The samples that the manifest names; None when it names none. All that is wrong with them is noted."""
     if rehearsal.records is None:
         return None
     if rehearsal.scene is not None:
-        desk.complain(_PLACE, "a scene is named as well, which says every record; write one of them", of_key=True)
-    file = desk.file(_PLACE, rehearsal.records)
+        checker.complain(_PLACE, "a scene is named as well, which says every record; write one of them", of_key=True)
+    file = checker.file(_PLACE, rehearsal.records)
     if file is not None and file.suffix.lower() not in (".json", ".jsonl", ".ndjson"):
-        desk.complain(_PLACE, f"expected a file that ends with .json or .jsonl, got {file.name!r}")
+        checker.complain(_PLACE, f"expected a file that ends with .json or .jsonl, got {file.name!r}")
         return None
-    text = desk.text(_PLACE, file, most_bytes=_MOST_BYTES) if file is not None else None
+    text = checker.text(_PLACE, file, most_bytes=_MOST_BYTES) if file is not None else None
     if file is None or text is None:
         return None
-    reading = _Reading(desk, file, text)
+    reading = _Reading(checker, file, text)
     by_phase = reading.by_phase(phases)
     for phase in phases:
         reading.judge(phase, by_phase.get(phase.name, []))
@@ -52,8 +52,8 @@ def resolve_samples(desk: Inspection, rehearsal: Rehearsal, phases: Sequence[Pha
 class _Reading:
     """One file of samples, and what is wrong with it."""
 
-    def __init__(self, desk: Inspection, file: Path, text: str) -> None:
-        self._desk = desk
+    def __init__(self, checker: ManifestChecker, file: Path, text: str) -> None:
+        self._checker = checker
         self._file = file
         self._text = text
         self._found: list[tuple[int, str]] = []
@@ -84,20 +84,20 @@ class _Reading:
         if not values:
             return
         if output.schema is not None:
-            for sample, complaints in zip(fitting, self._desk.judged(output.schema, values), strict=True):
+            for sample, complaints in zip(fitting, self._checker.judged(output.schema, values), strict=True):
                 for complaint in complaints:
                     self._note(sample.offset, complaint)
         for check in output.checks:
             if check.jq is not None and output.shape != "files":
-                for sample, is_true in zip(fitting, self._desk.is_true(check.jq, values), strict=True):
+                for sample, is_true in zip(fitting, self._checker.is_true(check.jq, values), strict=True):
                     if not is_true:
                         self._note(sample.offset, f"a check refuses it: {check.says or check.jq}")
 
     def tell(self) -> None:
-        """Note at the desk what was found, in the order of the file."""
+        """Note at the checker what was found, in the order of the file."""
         for offset, message in sorted(self._found, key=lambda found: found[0]):
             line, column = place_of(self._text, offset)
-            self._desk.note(Problem(f"{self._desk.shown(self._file)}:{line}:{column}", message))
+            self._checker.note(Problem(f"{self._checker.shown(self._file)}:{line}:{column}", message))
 
     def _has_its_shape(self, output: OutputSpec, sample: _Sample) -> bool:
         if output.shape == "files":

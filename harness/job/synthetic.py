@@ -1,4 +1,4 @@
-"""Data that is made up and says so: a job may be rehearsed on it, and not launched."""
+"""Data that is marked synthetic: a job may be rehearsed on it, and not launched."""
 
 import json
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ _MOST_TEXT = 300
 
 
 def refuse_synthetic(job: Job) -> None:
-    """UsageError for a real launch while a file that the job names says that it is made up; a rehearsal may use it."""
+    """UsageError for a real launch while a file that the job names is marked synthetic; a rehearsal may use it."""
     if job.rehearsal:
         return
     problems = [
         Problem(
             shown(file),
-            "is marked synthetic: its contents are made up, so a real launch would pay for results that mean nothing",
+            "is marked synthetic, so a real launch would pay for results that mean nothing",
             f"replace it{f' by {wanted}' if wanted else ' by real data'}, without the key {mark!r}; `harness rehearse` "
             "works as it is",
         )

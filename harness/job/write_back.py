@@ -9,7 +9,7 @@ from harness.base.job_home import HARNESS
 from harness.base.paths import steps_of
 from harness.base.workbook import SUFFIXES
 from harness.job.cell_words import WriteBack
-from harness.job.checker import Inspection
+from harness.job.checker import ManifestChecker
 from harness.job.items import BY_ROW
 from harness.job.job import ItemsSpec, PhaseSpec, WriteBackSpec
 from harness.job.manifest import Manifest, Output
@@ -22,7 +22,7 @@ OF_ITEMS: Final = ("state", "reason", "attempts", "id", "record")
 
 
 def with_write_backs(
-    desk: Inspection,
+    checker: ManifestChecker,
     manifest: Manifest,
     phases: Sequence[PhaseSpec],
     items: ItemsSpec,
@@ -38,11 +38,11 @@ def with_write_backs(
         output = manifest.phases[phase.name].output if manifest.phases else manifest.output
         spec = None
         if output is not None and output.write_back is not None:
-            spec = _resolved(desk, (*place, "write_back"), output, phase, _rows_of(phase, phases, items))
-            _check_columns(desk, (*place, "write_back"), output, phase)
+            spec = _resolved(checker, (*place, "write_back"), output, phase, _rows_of(phase, phases, items))
+            _check_columns(checker, (*place, "write_back"), output, phase)
         if spec is not None:
             others = [each.output.write_back.to for each in found if each.output.write_back is not None]
-            _check_target(desk, (*place, "write_back"), spec, [*_merges(phases), *others])
+            _check_target(checker, (*place, "write_back"), spec, [*_merges(phases), *others])
             if rehearsal is not None:
                 name = f"{spec.to.stem}.results{spec.to.suffix}" if spec.in_place else spec.to.name
                 spec = replace(spec, to=rehearsal / "output" / name, in_place=False)
@@ -67,33 +67,33 @@ def _without(items: ItemsSpec, specs: Sequence[WriteBackSpec]) -> ItemsSpec:
 
 
 def _resolved(
-    desk: Inspection, place: ValuePath, output: Output, phase: PhaseSpec, items: ItemsSpec
+    checker: ManifestChecker, place: ValuePath, output: Output, phase: PhaseSpec, items: ItemsSpec
 ) -> WriteBackSpec | None:
     written = output.write_back
     assert written is not None
     is_book = items.file is not None and items.file.suffix.lower() in SUFFIXES
     source = items.file if is_book else None
     if written.xlsx is not None:
-        source = desk.file((*place, "xlsx"), written.xlsx)
+        source = checker.file((*place, "xlsx"), written.xlsx)
         if source is not None and source.suffix.lower() not in SUFFIXES:
-            desk.complain((*place, "xlsx"), f"expected a file that ends with {' or '.join(SUFFIXES)}")
+            checker.complain((*place, "xlsx"), f"expected a file that ends with {' or '.join(SUFFIXES)}")
             return None
     elif source is None and (items.file or items.files):  # else what the items come from was complained about
-        desk.complain((*place, "xlsx"), "missing: which workbook? The items come from none", of_key=True)
+        checker.complain((*place, "xlsx"), "missing: which workbook? The items come from none", of_key=True)
     if source is None:
         return None
     is_same = is_book and source == items.file
     if written.id is not None:
-        desk.plain_path((*place, "id"), written.id)
+        checker.plain_path((*place, "id"), written.id)
     elif not is_same and items.id == BY_ROW:
-        desk.complain((*place, "id"), "missing: which column has the id of an item?", of_key=True)
+        checker.complain((*place, "id"), "missing: which column has the id of an item?", of_key=True)
     if is_same and items.columns:
-        desk.complain(place, "is for a sheet with a header, and items: columns says that it has none")
+        checker.complain(place, "is for a sheet with a header, and items: columns says that it has none")
     key = written.id or items.id
     if key == BY_ROW and items.rows.strip() != ".[]":
         hint = "name the field that tells the rows apart: items: {id: .name}"
-        desk.complain(place, "rows that jq has chosen are not found again by their numbers", hint)
-    to = _target(desk, place, written, source, phase.output.merge)
+        checker.complain(place, "rows that jq has chosen are not found again by their numbers", hint)
+    to = _target(checker, place, written, source, phase.output.merge)
     return WriteBackSpec(
         source=source,
         sheet=written.sheet or (items.sheet if is_same else None),
@@ -106,41 +106,41 @@ def _resolved(
     )
 
 
-def _target(desk: Inspection, place: ValuePath, written: WriteBack, source: Path, merge: Path | None) -> Path:
+def _target(checker: ManifestChecker, place: ValuePath, written: WriteBack, source: Path, merge: Path | None) -> Path:
     if written.to is None:
         beside = merge.parent if merge is not None else source.parent
-        return desk.written("", beside / f"{source.stem}.results{source.suffix}")
+        return checker.written("", beside / f"{source.stem}.results{source.suffix}")
     if written.in_place:
         message = "is for a copy, and in_place: true writes into the workbook itself"
-        desk.complain((*place, "to"), message, "leave one of them out", of_key=True)
-    text = desk.fill((*place, "to"), written.to)
-    named = desk.named((*place, "to"), text)
-    target = desk.written(written.to, Path(desk.folder, named or "results.xlsx"))
+        checker.complain((*place, "to"), message, "leave one of them out", of_key=True)
+    text = checker.fill((*place, "to"), written.to)
+    named = checker.named((*place, "to"), text)
+    target = checker.written(written.to, Path(checker.folder, named or "results.xlsx"))
     if target.suffix.lower() != source.suffix.lower():
         message = f"expected a name that ends with {source.suffix}, as the workbook does, got {text!r}"
-        desk.complain((*place, "to"), message)
+        checker.complain((*place, "to"), message)
     return Path(target.parent.resolve(), target.name)
 
 
-def _check_target(desk: Inspection, place: ValuePath, spec: WriteBackSpec, others: Sequence[Path]) -> None:
-    where = (*place, "to") if desk.document.has((*place, "to")) else place
+def _check_target(checker: ManifestChecker, place: ValuePath, spec: WriteBackSpec, others: Sequence[Path]) -> None:
+    where = (*place, "to") if checker.document.has((*place, "to")) else place
     if spec.in_place:
         if spec.source in others:
-            desk.complain(where, "another phase writes into the same workbook")
+            checker.complain(where, "another phase writes into the same workbook")
     elif spec.to == spec.source or (spec.to.exists() and spec.to.samefile(spec.source)):
         hint = "name another file, or write in_place: true"
-        desk.complain(where, "is the workbook itself, which is only changed when that is typed out", hint)
+        checker.complain(where, "is the workbook itself, which is only changed when that is typed out", hint)
     elif any(spec.to == other or spec.to.is_relative_to(other) for other in others):
-        desk.complain(where, f"{spec.to.name!r} is where something else is merged or written")
-    elif HARNESS in spec.to.parts and desk.document.has((*place, "to")):
-        desk.complain(where, "the folder .harness is the harness's own; choose another place")
+        checker.complain(where, f"{spec.to.name!r} is where something else is merged or written")
+    elif HARNESS in spec.to.parts and checker.document.has((*place, "to")):
+        checker.complain(where, "the folder .harness is the harness's own; choose another place")
 
 
 def _merges(phases: Sequence[PhaseSpec]) -> list[Path]:
     return [phase.output.merge for phase in phases if phase.output.merge is not None]
 
 
-def _check_columns(desk: Inspection, place: ValuePath, output: Output, phase: PhaseSpec) -> None:
+def _check_columns(checker: ManifestChecker, place: ValuePath, output: Output, phase: PhaseSpec) -> None:
     """Names of columns, and paths that lead to something that a record may have."""
     assert output.write_back is not None
     columns = output.write_back.columns
@@ -150,16 +150,18 @@ def _check_columns(desk: Inspection, place: ValuePath, output: Output, phase: Ph
         at = (*place, "columns", name)
         plain = " ".join(name.split())
         if not plain or plain != name or plain.casefold() in seen:
-            desk.complain(at, "expected a different name for each column, without white space around it", of_key=True)
+            checker.complain(
+                at, "expected a different name for each column, without white space around it", of_key=True
+            )
         seen.add(plain.casefold())
-        desk.plain_path(at, path)
+        checker.plain_path(at, path)
         if members is not None:
-            _check_member(desk, at, path, members, is_file=output.shape == "files")
+            _check_member(checker, at, path, members, is_file=output.shape == "files")
     if not columns:
-        desk.complain((*place, "columns"), "expected a column such as Status: .state")
+        checker.complain((*place, "columns"), "expected a column such as Status: .state")
     steps = steps_of(output.write_back.id or "") or ()
     if steps and str(steps[0]) in columns:
-        desk.complain((*place, "columns"), f"{steps[0]!r} is the column of the id, which is not written over")
+        checker.complain((*place, "columns"), f"{steps[0]!r} is the column of the id, which is not written over")
 
 
 def _members(output: Output, phase: PhaseSpec) -> frozenset[str] | None:
@@ -171,13 +173,15 @@ def _members(output: Output, phase: PhaseSpec) -> frozenset[str] | None:
     return frozenset((*output.fields, *(str(step) for step in (steps_of(phase.output.key) or ())[:1])))
 
 
-def _check_member(desk: Inspection, at: ValuePath, path: str, members: frozenset[str], *, is_file: bool) -> None:
+def _check_member(
+    checker: ManifestChecker, at: ValuePath, path: str, members: frozenset[str], *, is_file: bool
+) -> None:
     steps = steps_of(path) or ()
     of_record = steps[:1] == ("record",)
     known, name = (members, steps[1:2]) if of_record else ({*OF_ITEMS, *members}, steps[:1])
     if name and isinstance(name[0], str) and name[0] not in known:
         why = f"that of a file has {', '.join(sorted(members))}" if is_file else "`fields` does not name it"
-        desk.complain(at, f"no record has {name[0]!r}: {why}{nearest(name[0], known)}")
+        checker.complain(at, f"no record has {name[0]!r}: {why}{nearest(name[0], known)}")
 
 
 def _is_of(spec: WriteBackSpec, items: ItemsSpec) -> bool:

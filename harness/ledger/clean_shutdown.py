@@ -1,6 +1,6 @@
-"""The seal of a ledger that was closed in order: the hash of its file, so that every byte changed since is noticed.
+"""The clean-shutdown mark of a ledger: the hash of its file, so that every byte changed since is noticed.
 
-The chain covers the entries; the state tables are covered by this alone. A ledger that was not closed has no seal.
+The chain covers the entries; the state tables are covered by this alone. A ledger that was not closed has none.
 """
 
 import hashlib
@@ -10,37 +10,37 @@ from typing import Literal
 
 from harness.base.errors import BrokenSetupError
 from harness.base.files import sync_folder, write_atomic
-from harness.base.job_home import seal_of
+from harness.base.job_home import mark_of
 from harness.base.state import open_state
 
 _HEX_BYTES = 64
 
 
-def seal(ledger: Path) -> None:
-    """Seal a file that nobody has open for writing any more, unless its write-ahead log is still needed."""
+def mark(ledger: Path) -> None:
+    """Mark a file that nobody has open for writing any more, unless its write-ahead log is still needed."""
     if not _has_log(ledger):
-        write_atomic(seal_of(ledger), _hash_of(ledger))
+        write_atomic(mark_of(ledger), _hash_of(ledger))
 
 
 def look(ledger: Path) -> Literal["none", "whole", "broken"]:
-    """Whether the file is, byte for byte, what was sealed.
+    """Whether the file is, byte for byte, what was marked.
 
     A log beside it that holds something is another ledger's, or a killed opening's: SQLite would read it as its own.
     """
     try:
-        with os.fdopen(open_state(seal_of(ledger), os.O_RDONLY), "rb") as file:
-            sealed = file.read(_HEX_BYTES + 1)
+        with os.fdopen(open_state(mark_of(ledger), os.O_RDONLY), "rb") as file:
+            content = file.read(_HEX_BYTES + 1)
     except FileNotFoundError:
         return "none"
     except BrokenSetupError:  # a link or a pipe: we did not write it
         return "broken"
-    return "whole" if not _has_log(ledger) and sealed == _hash_of(ledger) else "broken"
+    return "whole" if not _has_log(ledger) and content == _hash_of(ledger) else "broken"
 
 
 def remove(ledger: Path) -> None:
-    """Before the first write; durable, because a seal that came back after a power cut would not fit."""
+    """Before the first write; durable, because a mark that came back after a power cut would not fit."""
     try:
-        seal_of(ledger).unlink()
+        mark_of(ledger).unlink()
     except FileNotFoundError:
         return
     sync_folder(ledger.parent)

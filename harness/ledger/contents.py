@@ -25,7 +25,7 @@ _INSERT = """INSERT INTO contents VALUES(?, ?)
 
 
 class Contents:
-    """What has been put and what the ledger holds. Implements `base.artifacts.Shelf`; threads may share it.
+    """What has been put and what the ledger holds. Implements `base.artifacts.InlineStore`; threads may share it.
 
     `read` looks into the ledger as it was last committed.
     """

@@ -10,7 +10,7 @@ from harness.ledger.item_queries import ItemOfBatch
 from harness.ledger.new_round import Cause, Returning, put_back
 from harness.ledger.past_attempts import acceptance
 from harness.ledger.store import Transaction
-from harness.ledger.withdrawal import made_from_all
+from harness.ledger.withdrawal import derived_from_all
 
 _FIRST = 1
 
@@ -32,7 +32,7 @@ def edit_rows(transaction: Transaction, rows: Sequence[Row], who: str, *, again:
     states = ("pending", "failed", "done") if again else ("pending",)
     returning = [each for row in rows if (each := _returning(db, row, states)) is not None]
     taken = [each.taken for each in returning if each.taken is not None]
-    lost = {_FIRST, *(made.phase for made in made_from_all(db, taken))} if taken else set()
+    lost = {_FIRST, *(made.phase for made in derived_from_all(db, taken))} if taken else set()
     put_back(transaction, returning, Cause(who, "edited", "its row was edited"))
     return lost
 

@@ -66,7 +66,7 @@ def _phases_after(db: sqlite3.Connection, phase: int) -> list[int]:
 
 
 def _entering(db: sqlite3.Connection, phase: int, later: int, number: int) -> list[Event]:
-    """For a phase that keeps its items: done ones enter, the others are blocked. Made items have entered already."""
+    """For a phase that keeps its items: done ones enter, the others are blocked. Derived items have entered already."""
     (makes_items,) = db.execute("SELECT makes_items FROM phases WHERE phase = ?", (later,)).fetchone()
     if makes_items:
         return []

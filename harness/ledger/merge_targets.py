@@ -26,7 +26,7 @@ _LONGEST_FILE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Clash:
+class TargetConflict:
     """A target of ours into which, or around or below which, another job merges."""
 
     target: Path
@@ -40,16 +40,16 @@ class Claims:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "claims"
 
-    def claim(self, state: Path, manifest: Path, targets: Sequence[Path]) -> list[Clash]:
+    def claim(self, state: Path, manifest: Path, targets: Sequence[Path]) -> list[TargetConflict]:
         """Claim these targets for the job of this state folder, instead of those it had; or nothing, and who is in the
         way. Where the folder cannot be written nobody is."""
         try:
             with self._alone():
-                clashes = [clash for target in targets for clash in self._clashes(state, target)]
-                if not clashes:
+                conflicts = [conflict for target in targets for conflict in self._conflicts(state, target)]
+                if not conflicts:
                     content = {"state": str(state), "manifest": str(manifest), "targets": [_real(t) for t in targets]}
                     write_atomic(self._folder / f"{state_digest(state)}.json", json.dumps(content).encode())
-                return clashes
+                return conflicts
         except OSError:
             return []
 
@@ -64,13 +64,13 @@ class Claims:
         finally:
             os.close(descriptor)
 
-    def _clashes(self, state: Path, target: Path) -> Iterator[Clash]:
+    def _conflicts(self, state: Path, target: Path) -> Iterator[TargetConflict]:
         for path in sorted(self._folder.glob("*.json")):
             claim = _read(path)
             if claim is None or claim.state == state:
                 continue
             if any(_overlap(_real(target), theirs) for theirs in claim.targets) and claim.holds(target):
-                yield Clash(target, claim.manifest, is_held(JobHome(claim.state).lock))
+                yield TargetConflict(target, claim.manifest, is_held(JobHome(claim.state).lock))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from harness.base.reason import Reason
 from harness.core.events import Event, GroupQueued, ItemRemoved, ItemReopened, ItemWithdrawn
 from harness.core.item_rounds import ItemRow, ReopenedKind
 from harness.core.types import BatchRef
-from harness.ledger.past_attempts import Acceptance, Descendant, acceptance, made_from
+from harness.ledger.past_attempts import Acceptance, Descendant, acceptance, derived_from
 from harness.ledger.run_queries import run_state
 from harness.ledger.store import Transaction
 
@@ -67,7 +67,7 @@ def _has_failed(db: sqlite3.Connection, each: Returning) -> bool:
 def _taken_back(db: sqlite3.Connection, taken: Acceptance, cause: Cause) -> list[Event]:
     """What was made from the item goes first, the youngest before what it was made from."""
     events: list[Event] = []
-    for made in reversed(made_from(db, taken.batch.phase, taken.item)):
+    for made in reversed(derived_from(db, taken.batch.phase, taken.item)):
         events += _removed(db, made, taken, cause)
     return [*events, _withdrawn(taken, cause.who, cause.why, cause.reasons or ())]
 

@@ -1,4 +1,4 @@
-"""What second thoughts ask the ledger: what was accepted from where, what came of it, what old attempts left."""
+"""What a review asks the ledger: what was accepted from where, what came of it, what old attempts left."""
 
 import json
 import sqlite3
@@ -108,7 +108,7 @@ def _acceptance(row: Sequence[Any]) -> Acceptance:
     return Acceptance(BatchRef(phase, number, part), ItemId(item), AttemptId(attempt), seq, place, records)
 
 
-def made_from(db: sqlite3.Connection, phase: int, item: str) -> list[Descendant]:
+def derived_from(db: sqlite3.Connection, phase: int, item: str) -> list[Descendant]:
     """Everything that was made from an item through all later phases, parents before children.
 
     But not what is done of a batch plan, nor what was made from that: another plan of the same rows keeps it.

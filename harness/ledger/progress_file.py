@@ -116,7 +116,7 @@ def _batches(db: sqlite3.Connection) -> list[dict[str, Any]]:
     """One row per batch: phase, label, items, done, failed, attempts so far.
 
     The order and the index are written out: left to itself SQLite walks the whole phase for every batch. Each item is
-    looked at once, however many parts its number has: 10,000 made items in one number took 36 s of processor time
+    looked at once, however many parts its number has: 10,000 derived items in one number took 36 s of processor time
     part by part, and take 0.03 s.
     """
     rows = db.execute(

@@ -32,7 +32,7 @@ def _is_due(db: sqlite3.Connection, phase: int) -> bool:
 
 
 def candidates(db: sqlite3.Connection, phase: int) -> tuple[list[Item], list[Item]]:
-    """The made items that wait, and those that were selected before; each in item order."""
+    """The derived items that wait, and those that were selected before; each in item order."""
     rows = db.execute(
         """SELECT item, data, part IS NULL FROM items WHERE phase = ? AND state != 'skipped' AND (part IS NOT NULL
            OR state = 'pending') ORDER BY place""",

@@ -71,9 +71,9 @@ class Ledger:
         path: Path,
         *,
         contents: Contents | None = None,
-        sealed_from: Link | None = None,
+        walked_to: Link | None = None,
     ) -> None:
-        """`sealed_from`: up to there the chain was walked; what comes behind it is, before the file is sealed."""
+        """`walked_to`: the chain was walked up to there; the rest is walked before the file is marked as closed."""
         self.db = db
         self.path = path
         self.contents = contents or Contents(lambda sha: content_of(db, sha))
@@ -81,7 +81,7 @@ class Ledger:
         self.transactions = 0
         """How many there were in this process: what a query said holds as long as there is no further one."""
         self._clock = clock
-        self._sealed_from = sealed_from
+        self._walked_to = walked_to
         self._is_joining = False
         self.around_commit: Callable[[str], None] = lambda moment: None
         """Called with `before` and `after` each commit; the simulation crashes here."""
@@ -111,7 +111,7 @@ class Ledger:
             raise refused(path, error) from error
         except UnreadableEntryError as error:
             raise damaged(path, str(error)) from error
-        return Ledger(db, clock, path, contents=contents_of(path), sealed_from=examined.end if durable else None)
+        return Ledger(db, clock, path, contents=contents_of(path), walked_to=examined.end if durable else None)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -171,16 +171,16 @@ class Ledger:
         self.close(in_order=error is None)
 
     def close(self, *, in_order: bool = True) -> None:
-        """Bring everything into the one file, and seal it if it is in order; a disk that does not take this costs
-        nothing."""
+        """Bring everything into the one file, and mark it as closed if it is in order; a disk that does not
+        take this costs nothing."""
         self.contents.close()
         with suppress(sqlite3.DatabaseError, OSError):
-            if self._sealed_from is not None:
-                in_order = in_order and self._is_as_written(self._sealed_from)
+            if self._walked_to is not None:
+                in_order = in_order and self._is_as_written(self._walked_to)
                 self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self.db.close()
-            if self._sealed_from is not None and in_order:
-                clean_shutdown.seal(self.path)
+            if self._walked_to is not None and in_order:
+                clean_shutdown.mark(self.path)
 
     def _is_as_written(self, start: Link) -> bool:
         try:

@@ -51,17 +51,17 @@ def examine(path: Path) -> Examined:
     refuse_unplain(path)
     if path.stat().st_size == 0:
         raise damaged(path, "the file is empty")
-    sealed = clean_shutdown.look(path)
+    mark = clean_shutdown.look(path)
     with read_only(path) as db:
         refuse_other_versions(db, path)
-        if sealed == "whole":
+        if mark == "whole":
             row = db.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
             return Examined(Link(*row) if row else Link(), state_is_doubtful=False)
         end = verify(db, path)
-        if sealed == "broken":
+        if mark == "broken":
             _refuse_broken_trees(db, path)
             _refuse_broken_contents(db, path)
-        return Examined(end, state_is_doubtful=sealed == "broken")
+        return Examined(end, state_is_doubtful=mark == "broken")
 
 
 def refuse_unplain(path: Path) -> None:

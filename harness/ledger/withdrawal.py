@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.base.reason import Reason
 from harness.core.item_rounds import ReopenedKind
 from harness.ledger.new_round import Cause, Returning, put_back
-from harness.ledger.past_attempts import Acceptance, Descendant, acceptance, made_from
+from harness.ledger.past_attempts import Acceptance, Descendant, acceptance, derived_from
 from harness.ledger.store import Transaction
 
 
@@ -21,15 +21,15 @@ class Word:
     kind: ReopenedKind = "reject"
 
 
-def made_from_all(db: sqlite3.Connection, taken: Iterable[Acceptance]) -> list[Descendant]:
+def derived_from_all(db: sqlite3.Connection, taken: Iterable[Acceptance]) -> list[Descendant]:
     """What is removed along with these items, each once."""
-    found = (made for each in taken for made in made_from(db, each.batch.phase, each.item))
+    found = (made for each in taken for made in derived_from(db, each.batch.phase, each.item))
     return list(dict.fromkeys(found))
 
 
 def is_busy(db: sqlite3.Connection, taken: Iterable[Acceptance]) -> bool:
     """Does a session work on what was made from these items?"""
-    return any(made.state == "running" for made in made_from_all(db, taken))
+    return any(made.state == "running" for made in derived_from_all(db, taken))
 
 
 def withdraw(transaction: Transaction, taken: Sequence[Acceptance], word: Word) -> list[Acceptance]:
@@ -39,7 +39,7 @@ def withdraw(transaction: Transaction, taken: Sequence[Acceptance], word: Word) 
     returned. The caller has made sure that nothing made from them is running. `taken` is in phase and item order.
     """
     standing = [each for each in taken if acceptance(transaction.db, each.batch.phase, each.item) == each]
-    removed = {(made.phase, made.item) for made in made_from_all(transaction.db, standing)}
+    removed = {(made.phase, made.item) for made in derived_from_all(transaction.db, standing)}
     gone = [each for each in standing if (each.batch.phase, each.item) not in removed]
     cause = Cause(word.who, word.kind, word.why, word.reasons)
     put_back(transaction, [Returning(each.batch, each.item, each) for each in gone], cause)

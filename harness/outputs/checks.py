@@ -22,7 +22,7 @@ from harness.core.types import Fault, Item, Json
 from harness.core.work import Work
 from harness.evaluation.bounded import Bounded, BoundedError
 from harness.evaluation.check_program import CommandError, run_command
-from harness.evaluation.check_sandbox import OF_A_BOX, cure
+from harness.evaluation.check_sandbox import OF_A_SANDBOX, cure
 from harness.job.job import CheckSpec
 from harness.outputs.suspects import BrokenCheckError, Known, Raised, RaisedCheckError, Reasons, Records, suspects
 
@@ -126,7 +126,7 @@ class Checker:
         except (BoundedError, CommandError) as error:
             self._must_load(place, check)
             suspected = suspects(shown, ask, error, sees_all=check.kind in ("python", "command"))
-            self._must_not_be_barred(check, suspected.raised.values(), rejected | suspected.reasons)
+            self._must_not_be_denied(check, suspected.raised.values(), rejected | suspected.reasons)
             found, passed = suspected.answer(), suspected.passed
             if not passed:
                 self._must_work(place, check, error, rejected | found)
@@ -152,11 +152,11 @@ class Checker:
                 return  # it may well raise when there is nothing to look at
             self._is_broken(place, check, error)
 
-    def _must_not_be_barred(self, check: CheckSpec, raised: Iterable[Raised], reasons: Reasons) -> None:
-        """RaisedCheckError when the box kept the check from something at a record, whatever it says of others: that is
-        no record's doing."""
+    def _must_not_be_denied(self, check: CheckSpec, raised: Iterable[Raised], reasons: Reasons) -> None:
+        """RaisedCheckError when the sandbox kept the check from something at a record, whatever it says of others:
+        that is no record's doing."""
         for error in raised:
-            if error.barred is not None:
+            if error.denied is not None:
                 detail = f"{name_of(check)} raised: {error.message}{self._cure(check, error)}"
                 raise RaisedCheckError(
                     Fault(FaultKind.CHECK_RAISED, "config", detail[:1000], evidence=_told(check, error)), reasons
@@ -190,11 +190,13 @@ class Checker:
         raise BrokenCheckError(fault)
 
     def _cure(self, check: CheckSpec, error: Raised) -> str:
-        """What follows a message, where the box had a part in it, or may have had one."""
-        if error.barred is not None:
-            return f"; {cure(error.barred)}"
-        is_boxed = check.kind == "command" and self.bounded.boxes is not None and "everything" not in check.allow
-        return f"; {OF_A_BOX}" if is_boxed else ""
+        """What follows a message, where the sandbox had a part in it, or may have had one."""
+        if error.denied is not None:
+            return f"; {cure(error.denied)}"
+        is_sandboxed = (
+            check.kind == "command" and self.bounded.sandboxes is not None and "everything" not in check.allow
+        )
+        return f"; {OF_A_SANDBOX}" if is_sandboxed else ""
 
     def _item(self, id_: ItemId) -> Item:
         return next(item for item in self.work.items if item.id == id_)
@@ -362,4 +364,4 @@ def _broken(check: CheckSpec, error: Raised, then: str = "") -> Fault:
 
 def _told(check: CheckSpec, error: Raised) -> dict[str, Any]:
     told = {"check": name_of(check), "kind": error.kind, "message": error.message}
-    return told if error.barred is None else {**told, "barred": error.barred}
+    return told if error.denied is None else {**told, "barred": error.denied}

@@ -28,7 +28,7 @@ Joined = Mapping[int, Mapping[str, Item]]
 
 
 @dataclass(slots=True)
-class Made:
+class Derived:
     """`items`: item -> phase number -> the items that this phase makes out of its records, in record order, or in that
     of the plan in them. `paces`: likewise how fast that plan lets the phase go. `rejected`: why some records cannot be
     taken."""
@@ -44,15 +44,15 @@ def make(
     bounded: Bounded,
     variables: Mapping[str, Json],
     joined: Joined = MappingProxyType({}),
-) -> Made:
-    """The made items of every item. Records are rejected for an id that is missing, neither text nor a whole number,
+) -> Derived:
+    """The derived items of every item. Records are rejected for an id that is missing, neither text nor a whole number,
     one that no source could have, or given twice by one item; for more rows of one record than `most`; for a row that
     is not in the joined source, or one of that left out; and for flaws of the batch plan.
 
     `phases` are those that take from this phase; those without `rows` make nothing. Raises
     BrokenCheckError when `rows` does not work.
     """
-    made = Made({item: {} for item in records}, {item: {} for item in records})
+    made = Derived({item: {} for item in records}, {item: {} for item in records})
     for phase in phases:
         if phase.rows is None:
             continue

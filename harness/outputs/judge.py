@@ -24,7 +24,7 @@ from harness.core.work import Work
 from harness.evaluation.bounded import Bounded
 from harness.job.job import OutputSpec, PhaseSpec
 from harness.outputs.checks import Checker
-from harness.outputs.derived_items import Joined, Made, make
+from harness.outputs.derived_items import Derived, Joined, make
 from harness.outputs.match import Matched, match
 from harness.outputs.parse import NO_BOUND, Parsed, Unparsed, most_records, parse
 from harness.outputs.suspects import BrokenCheckError, RaisedCheckError, Reasons
@@ -195,7 +195,7 @@ def _text_of(record: dict[str, Any], store: ArtifactStore) -> str | None:
         return None
 
 
-def _verdicts(work: Work, matched: Matched, rejected: Reasons, made: Made | None) -> dict[ItemId, Verdict]:
+def _verdicts(work: Work, matched: Matched, rejected: Reasons, made: Derived | None) -> dict[ItemId, Verdict]:
     """`made` is None where every record is rejected."""
     verdicts: dict[ItemId, Verdict] = {}
     for item in work.items:

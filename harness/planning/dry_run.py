@@ -25,7 +25,7 @@ _MOST_ITEMS = 12
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The checks of a phase on records that are made up, or the user's samples, for `items` of it. `rejected`: the
+    """The checks of a phase on records that are synthetic, or the user's samples, for `items` of it. `rejected`: the
     first reason of each that was refused. `has_scene`: real rehearsals play records that are not seen here."""
 
     phase: str
@@ -38,7 +38,7 @@ class Tried:
 
 
 def try_checks(job: Job, items: Sequence[Item], bounded: Bounded) -> Iterator[Tried]:
-    """Each phase's checks, where they would run, on records of a few items that are made up of its fields or schema."""
+    """Each phase's checks, where they would run, on records of a few items, generated from its fields or schema."""
     by_phase: dict[int, Sequence[Item]] = {1: items[:_MOST_ITEMS]}
     for ahead in foresee(job, items) if len(job.phases) > 1 else ():
         by_phase[ahead.phase.number] = [item for group in ahead.groups for item in group][:_MOST_ITEMS]
@@ -49,19 +49,19 @@ def try_checks(job: Job, items: Sequence[Item], bounded: Bounded) -> Iterator[Tr
 
 def _tried(job: Job, phase: PhaseSpec, items: Sequence[Item], bounded: Bounded, scratch: Path) -> Tried:
     if not items:
-        return Tried(phase.name, 0, untried="no item of it can be made up")
+        return Tried(phase.name, 0, untried="no item of it can be generated")
     store, has_scene = ArtifactStore(scratch), job.scene is not None
     samples = job.samples.by_phase.get(phase.name, ()) if job.samples is not None else ()
     try:
         records = _records(job, phase, items, samples, store)
     except SampleError as error:
-        return Tried(phase.name, 0, untried=f"no record can be made up: {error}")
+        return Tried(phase.name, 0, untried=f"no record can be generated: {error}")
     checker = Checker(Work(phase, BatchRef(phase.number, 1), tuple(items)), bounded, dict[str, Json](job.vars))
     try:
         rejected = checker.run(for_checks(phase.output, records, store))
     except RaisedCheckError as error:
         if has_scene and "barred" not in (error.fault.evidence or {}):
-            return Tried(phase.name, 0, untried=f"made-up records say nothing of the scene's ({error.fault.detail})")
+            return Tried(phase.name, 0, untried=f"synthetic records say nothing of the scene's ({error.fault.detail})")
         return Tried(phase.name, len(records), broken=error.fault.detail)
     except BrokenCheckError as error:
         return Tried(phase.name, len(records), broken=error.fault.detail)
@@ -72,7 +72,7 @@ def _tried(job: Job, phase: PhaseSpec, items: Sequence[Item], bounded: Bounded, 
 def _records(
     job: Job, phase: PhaseSpec, items: Sequence[Item], samples: Sequence[Any], store: ArtifactStore
 ) -> Mapping[ItemId, tuple[Json, ...]]:
-    """Item -> what a session might write of it: out of the samples, where there are any, else made up."""
+    """Item -> what a session might write of it: out of the samples, where there are any, else generated."""
     spec = SampleSpec.of(phase, job.vars)
     found: dict[ItemId, tuple[Json, ...]] = {}
     for item in items:

@@ -46,7 +46,7 @@ class LaterPhase:
 
 
 @dataclass(slots=True)
-class _MadeUp:
+class _Synthetic:
     """What the phases so far have left: their items, and the records of each."""
 
     items: dict[int, list[Item]]
@@ -64,12 +64,12 @@ class Ahead:
 
 def foresee(job: Job, items: Sequence[Item]) -> Iterator[LaterPhase]:
     """For each phase after the first, what a few of the items would bring there."""
-    made_up = _MadeUp({1: _telling(items, job.phases[0].batch_size)})
+    synthetic = _Synthetic({1: _telling(items, job.phases[0].batch_size)})
     with closing(Bounded()) as bounded:
         for phase in job.phases:
             if phase.from_ is not None:
-                yield _enter(job, phase, made_up, bounded)
-            _invent(job, phase, made_up)
+                yield _enter(job, phase, synthetic, bounded)
+            _invent(job, phase, synthetic)
 
 
 def problems_ahead(job: Job, items: Sequence[Item]) -> Ahead:
@@ -127,35 +127,35 @@ def _telling(items: Sequence[Item], batch_size: int) -> list[Item]:
     return [*chosen.values(), *(item for item in list(seen.values())[:_MOST_ITEMS] if item.id not in chosen)]
 
 
-def _enter(job: Job, phase: PhaseSpec, made_up: _MadeUp, bounded: Bounded) -> LaterPhase:
+def _enter(job: Job, phase: PhaseSpec, synthetic: _Synthetic, bounded: Bounded) -> LaterPhase:
     """The items of a phase, out of the records of the one before."""
     before = job.phase(phase.from_ or 1)
-    if before.number in made_up.problem:
-        made_up.problem[phase.number] = made_up.problem[before.number]
-        return LaterPhase(phase, why_not=made_up.problem[before.number])
-    records = made_up.records[before.number]
+    if before.number in synthetic.problem:
+        synthetic.problem[phase.number] = synthetic.problem[before.number]
+        return LaterPhase(phase, why_not=synthetic.problem[before.number])
+    records = synthetic.records[before.number]
     if phase.rows is None:
-        items = [replace(item, records=tuple(records[item.id])) for item in made_up.items[before.number]]
+        items = [replace(item, records=tuple(records[item.id])) for item in synthetic.items[before.number]]
     else:
         items = _made(job, phase, records, bounded)
     if not items:
-        why_not = f"its rows make no {phase.noun} of what can be made up for phase {before.name}"
-        made_up.problem[phase.number] = why_not
+        why_not = f"its rows make no {phase.noun} of what can be generated for phase {before.name}"
+        synthetic.problem[phase.number] = why_not
         return LaterPhase(phase, why_not=why_not)
-    made_up.items[phase.number] = items[: max(_MOST_ITEMS, phase.batch_size)]
+    synthetic.items[phase.number] = items[: max(_MOST_ITEMS, phase.batch_size)]
     groups = [items[at : at + phase.batch_size] for at in range(0, len(items), phase.batch_size)]
     shown = [[_revived_item(item) for item in group] for group in groups[:_MOST_GROUPS]]
     context = {before.name: [_revived(record) for several in records.values() for record in several]}
     contexts = [context]
     if phase.needs == "previous":  # the first batch sees an empty registry, the others one with records in it
-        own, _ = _invented(job, phase, made_up.items[phase.number])
+        own, _ = _invented(job, phase, synthetic.items[phase.number])
         later = [_revived(record) for several in own.values() for record in several]
         contexts = [{**context, phase.name: []}, {**context, phase.name: later}]
     return LaterPhase(phase, shown, contexts, has_anything=_MARK in repr(records))
 
 
 def _made(job: Job, phase: PhaseSpec, records: Mapping[ItemId, list[Json]], bounded: Bounded) -> list[Item]:
-    """The items that `rows` makes; none where a made-up record is beyond it. Rows of a source are there already."""
+    """The items that `rows` makes; none where a synthetic record is beyond it. Rows of a source are there already."""
     if phase.join is not None:
         joined = joined_rows(replace(job, phases=(phase,)), bounded)[phase.number]
         parent = next(iter(records.values()), [])
@@ -171,13 +171,13 @@ def _made(job: Job, phase: PhaseSpec, records: Mapping[ItemId, list[Json]], boun
     ]
 
 
-def _invent(job: Job, phase: PhaseSpec, made_up: _MadeUp) -> None:
-    if phase.number in made_up.problem:
+def _invent(job: Job, phase: PhaseSpec, synthetic: _Synthetic) -> None:
+    if phase.number in synthetic.problem:
         return
-    records, problem = _invented(job, phase, made_up.items[phase.number])
-    made_up.records[phase.number] = records
+    records, problem = _invented(job, phase, synthetic.items[phase.number])
+    synthetic.records[phase.number] = records
     if problem:
-        made_up.problem[phase.number] = f"no record of phase {phase.name} can be made up: {problem}"
+        synthetic.problem[phase.number] = f"no record of phase {phase.name} can be generated: {problem}"
 
 
 def _invented(job: Job, phase: PhaseSpec, items: Sequence[Item]) -> tuple[dict[ItemId, list[Json]], str]:

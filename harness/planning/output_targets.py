@@ -30,12 +30,12 @@ def refuse_claimed_targets(job: Job, shared_state: Path) -> None:
     targets = list(job.written)
     problems = [
         Problem(
-            str(clash.target),
-            f"{clash.manifest}, {'which runs now' if clash.is_running else 'another job'}, merges into it, too",
+            str(conflict.target),
+            f"{conflict.manifest}, {'which runs now' if conflict.is_running else 'another job'}, merges into it, too",
             "give each job an `output.merge` of its own"
-            + ("" if clash.is_running else "; if the other job is finished, moving the file away is enough"),
+            + ("" if conflict.is_running else "; if the other job is finished, moving the file away is enough"),
         )
-        for clash in Claims(shared_state).claim(job.state, job.manifest, targets)
+        for conflict in Claims(shared_state).claim(job.state, job.manifest, targets)
     ]
     if problems:
         raise UsageError(problems)

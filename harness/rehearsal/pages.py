@@ -4,7 +4,7 @@
     searches = {"roster": [("Roster", "https://goutes.edu/roster")]}
 
 Each may be a function instead: `pages(url)` returns a text, a Page or None, `searches(query)` a list of (title, url).
-Without `pages` every address has a page that says it is made up; without `searches` a search finds the declared pages.
+Without `pages` every address has a page marked synthetic; without `searches` a search finds the declared pages.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +38,7 @@ class Web:
     def page(self, url: str) -> Page:
         """The page at this address; one with status 404 where there is none."""
         if self.pages is None:
-            return Page(f"<html><title>Rehearsal</title><body><p>A made-up page at {url}</p></body></html>")
+            return Page(f"<html><title>Rehearsal</title><body><p>A synthetic page at {url}</p></body></html>")
         found = _asked("pages", self.pages, url) if callable(self.pages) else _looked_up(self.pages, url)
         if found is None:
             return Page("<html><body>no such page</body></html>", status=404)

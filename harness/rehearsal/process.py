@@ -13,7 +13,7 @@ import harness
 from harness.base.errors import BrokenSetupError, Problem, UsageError
 from harness.base.files import make_folder, write_private
 from harness.base.job_home import JobHome
-from harness.evaluation.check_sandbox import Boxed, to_json
+from harness.evaluation.check_sandbox import SandboxCommand, to_json
 from harness.rehearsal.brief import Briefing
 
 _START_S: Final = 60.0
@@ -52,11 +52,11 @@ class RehearsalServer:
         faults: str = "",
         seed: int = 0,
         briefing: Briefing | None = None,
-        box: Boxed | None = None,
+        sandbox: SandboxCommand | None = None,
     ) -> Self:
         """Start a server for the job whose state folder this is; it listens when this returns.
 
-        Without a briefing nothing is demanded of the prompts; without a box the scene has the user's rights.
+        Without a briefing nothing is demanded of the prompts; without a sandbox the scene has the user's rights.
 
         UsageError when the scene or the faults are wrong; BrokenSetupError when it does not come up. The server gets
         an empty environment: no credential can reach a scene.
@@ -66,9 +66,9 @@ class RehearsalServer:
         words = ["--state", str(state), "--log", str(log), "--port-file", str(folder / "port"), "--seed", str(seed)]
         words += [f"--faults={faults}"] if faults else []
         words += ["--scene", str(scene)] if scene else []
-        if box is not None:
-            write_private(folder / "box.json", to_json(box))
-            words += ["--box", str(folder / "box.json")]
+        if sandbox is not None:
+            write_private(folder / "sandbox.json", to_json(sandbox))
+            words += ["--sandbox", str(folder / "sandbox.json")]
         if briefing is not None:
             write_private(folder / "briefing.json", briefing.to_json())
             words += ["--briefing", str(folder / "briefing.json")]

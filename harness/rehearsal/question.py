@@ -49,7 +49,7 @@ class Question:
     about: str | None = None
     """What is searched for, or the beginning of what a page is asked."""
     samples: Sequence[Any] = ()
-    """Records of the job's own to answer with where no scene says otherwise; none = they are made up."""
+    """Records of the job's own to answer with where no scene says otherwise; none = they are synthetic."""
 
 
 _LENIENT: Final = Briefing(strict=False)

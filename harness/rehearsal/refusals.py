@@ -84,7 +84,7 @@ def _windows(until: float, window: str) -> dict[str, str]:
 
 
 def plan_headers(now_s: float) -> dict[str, str]:
-    """What a plan's answers carry while there is room, so that the pace can be seen before the wall."""
+    """What a plan's answers carry while there is room, so that the pace can be seen before the limit."""
     headers = {"anthropic-ratelimit-unified-status": "allowed"}
     for short, length_s in (("5h", 5 * 3600), ("7d", 7 * 86_400)):
         reset = (int(now_s) // length_s + 1) * length_s

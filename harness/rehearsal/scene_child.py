@@ -1,4 +1,4 @@
-"""The process, in a box or not, that a scene runs in: `python -m harness.rehearsal.scene_child FILE SECONDS`.
+"""The process, in a sandbox or not, that a scene runs in: `python -m harness.rehearsal.scene_child FILE SECONDS`.
 
 Frames, each 8 bytes of length and so many bytes, go over what were standard input and output. The first one out says
 that the scene was loaded. Then comes a pickled question in, (`scene`, Ask), (`page`, address) or (`search`, words), for

@@ -1,6 +1,6 @@
 """The rehearsal server: a local Messages API, in a process of its own, that a job's scene answers for.
 
-    python -m harness.rehearsal.server --state DIR --log FILE --port-file FILE [--scene FILE] [--box FILE]
+    python -m harness.rehearsal.server --state DIR --log FILE --port-file FILE [--scene FILE] [--sandbox FILE]
         [--briefing FILE] [--faults SPEC] [--seed N]
 
 Listens on a free port of 127.0.0.1, writes the number to the port file (whole or not at all) and one line of JSON to
@@ -45,8 +45,8 @@ from harness.rehearsal.stage import SceneError, SceneStage
 def main() -> None:
     arguments = _arguments()
     try:
-        box = from_json(arguments.box.read_bytes()) if arguments.box else None
-        scene = SceneStage(arguments.scene.resolve(), box=box) if arguments.scene else None
+        sandbox = from_json(arguments.sandbox.read_bytes()) if arguments.sandbox else None
+        scene = SceneStage(arguments.scene.resolve(), sandbox=sandbox) if arguments.scene else None
         orders = parse_faults(arguments.faults)
     except SceneError as error:
         _give_up(error.where, error.message, error.trace)
@@ -74,7 +74,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--port-file", type=Path, required=True)
     parser.add_argument("--scene", type=Path)
-    parser.add_argument("--box", type=Path)
+    parser.add_argument("--sandbox", type=Path)
     parser.add_argument("--briefing", type=Path)
     parser.add_argument("--faults", default="")
     parser.add_argument("--seed", type=int, default=0)

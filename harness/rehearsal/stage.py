@@ -15,9 +15,9 @@ from typing import Any, Final, NoReturn, Protocol
 
 import harness
 from harness.base.child import PipedChild, start
-from harness.base.descriptors import handed
-from harness.evaluation.check_sandbox import Boxed, cure
-from harness.evaluation.denials import barred
+from harness.base.descriptors import passed_as_descriptors
+from harness.evaluation.check_sandbox import SandboxCommand, cure
+from harness.evaluation.denials import denied
 from harness.rehearsal.pages import Results, Web, WebError
 from harness.rehearsal.replies import reply_of
 from harness.rehearsal.scene import Ask, Page, Reply
@@ -55,13 +55,13 @@ class Stage(Protocol):
 class SceneStage:
     """The function `scene` of a Python file, loaded in a child. SceneError when the file cannot be loaded.
 
-    To be made, and asked, on the main thread: a box ends with the thread that made it.
+    To be made, and asked, on the main thread: a sandbox ends with the thread that made it.
     """
 
-    def __init__(self, path: Path, longest_s: float = _LONGEST_S, box: Boxed | None = None) -> None:
+    def __init__(self, path: Path, longest_s: float = _LONGEST_S, sandbox: SandboxCommand | None = None) -> None:
         self._path = path
         self._longest_s = longest_s
-        self._box = box
+        self._sandbox = sandbox
         if not path.is_file():
             raise SceneError(path.name, "no such file")
         self._turn = threading.Lock()
@@ -92,7 +92,7 @@ class SceneStage:
             self._child = None
 
     def _started(self) -> "_Child":
-        child = _Child(self._path, self._longest_s, self._box)
+        child = _Child(self._path, self._longest_s, self._sandbox)
         try:
             frame = child.read(time.monotonic() + _START_S)
         except (TimeoutError, EOFError):
@@ -151,7 +151,9 @@ class SceneStage:
     def _raise(self, frame: Mapping[str, Any]) -> NoReturn:
         told = frame.get("error") or {}
         cause = frame.get("cause")
-        missing = barred(cause, self._box.allowed, self._box.folder) if self._box is not None and cause else None
+        missing = (
+            denied(cause, self._sandbox.allowed, self._sandbox.folder) if self._sandbox is not None and cause else None
+        )
         message = f"{told.get('message')}{f'; {cure(missing)}' if missing else ''}"
         where, trace = str(told.get("where")), str(told.get("trace", ""))
         raise SceneError(where, message, trace, is_untold=told.get("is_untold") is True)
@@ -160,9 +162,11 @@ class SceneStage:
 class _Child:
     """The process and its two pipes. Everything that comes from it may be anything."""
 
-    def __init__(self, path: Path, longest_s: float, box: Boxed | None) -> None:
+    def __init__(self, path: Path, longest_s: float, sandbox: SandboxCommand | None) -> None:
         words = (sys.executable, "-P", "-m", "harness.rehearsal.scene_child", str(path), str(longest_s))
-        with handed((*(box.argv if box else ()), *words), box.contents if box else ()) as (argv, descriptors):
+        with passed_as_descriptors(
+            (*(sandbox.argv if sandbox else ()), *words), sandbox.contents if sandbox else ()
+        ) as (argv, descriptors):
             process = start(
                 argv,
                 streams=(PIPE, PIPE, None),

@@ -7,7 +7,7 @@ from harness.base.commands import command_at
 from harness.base.errors import BrokenSetupError
 from harness.job.job import Job
 from harness.ledger.past_attempts import Acceptance
-from harness.ledger.withdrawal import Word, is_busy, made_from_all, withdraw
+from harness.ledger.withdrawal import Word, derived_from_all, is_busy, withdraw
 from harness.planning.changes import CHECKS
 from harness.review.held_job import held, write_outputs
 from harness.supervisor.attempt import settle_unjudgeable
@@ -22,7 +22,7 @@ async def withdraw_from_job(job: Job, taken: Sequence[Acceptance], word: Word, *
     `keep`: what has changed about prompts and checks is what the items are made again with. JobHeldError, UsageError.
     """
     async with held(job, ASKED) as (run, kept):
-        settle_unjudgeable(run, {(made.phase, made.item) for made in made_from_all(run.ledger.db, taken)})
+        settle_unjudgeable(run, {(made.phase, made.item) for made in derived_from_all(run.ledger.db, taken)})
         if is_busy(run.ledger.db, taken):
             raise BrokenSetupError(
                 "a run was killed while sessions worked on what was made from these items",

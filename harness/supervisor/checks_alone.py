@@ -1,4 +1,4 @@
-"""The children that run a job's checks where no session runs: in the same boxes, and ended with this process."""
+"""The children that run a job's checks where no session runs: in the same sandboxes, and ended with this process."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, closing
 from harness.base.marks import RUN_MARK, STATE_MARK, lock_limit, marked, state_digest
 from harness.base.termination import end_found
 from harness.evaluation.bounded import Bounded
-from harness.executors.containment import choose_boxes
+from harness.executors.containment import choose_sandboxes
 from harness.executors.guardian import Guardian
 from harness.job.job import Job
 from harness.supervisor.key_values import keys_of
@@ -19,7 +19,7 @@ async def checks_alone(job: Job) -> AsyncIterator[Bounded]:
         guardian.stand()
         try:
             marks = {STATE_MARK: state_digest(job.state), **guardian.mark}
-            children = Bounded(lock_limit=lock_limit(marks), boxes=choose_boxes(job), variables=keys_of(job))
+            children = Bounded(lock_limit=lock_limit(marks), sandboxes=choose_sandboxes(job), variables=keys_of(job))
             with closing(children) as bounded:
                 yield bounded
         finally:

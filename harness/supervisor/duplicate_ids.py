@@ -75,34 +75,34 @@ class DuplicateIds:
         done."""
         if not isinstance(verdict, Accepted):
             return verdict
-        db, kept = self._ledger.db, dict(verdict.made)
-        for number, several in verdict.made.items():
+        db, kept = self._ledger.db, dict(verdict.derived)
+        for number, several in verdict.derived.items():
             exact = self._job.phase(number).exact
             kept[number] = tuple(
                 each for each in several if not (each.planned and maker_of(db, number, each.id, exact=exact) == item)
             )
         behind = {number: taken for number in kept if (taken := places_taken(db, number, item))}
-        return replace(verdict, made=kept, behind=behind)
+        return replace(verdict, derived=kept, behind=behind)
 
     def _duplicates(self, verdicts: Mapping[ItemId, Verdict]) -> Iterator[_Duplicate]:
         """In item order. An item with a duplicate id makes nothing, so none of the others can duplicate its ids."""
-        made_here: dict[tuple[int, str], str] = {}
+        derived_here: dict[tuple[int, str], str] = {}
         for item, verdict in verdicts.items():
             if not isinstance(verdict, Accepted):
                 continue
             new: dict[tuple[int, str], str] = {}
             found = []
-            for number, several in verdict.made.items():
+            for number, several in verdict.derived.items():
                 for each in several:
                     exact = self._job.phase(number).exact
                     same = (number, folded(each.id, exact=exact))
-                    maker = made_here.get(same) or maker_of(self._ledger.db, number, each.id, exact=exact)
+                    maker = derived_here.get(same) or maker_of(self._ledger.db, number, each.id, exact=exact)
                     if maker is not None:
                         found.append(_Duplicate(self._job.phase(number), item, maker, each.id))
                     new[same] = item
             yield from found
             if not found:
-                made_here |= new
+                derived_here |= new
 
     def _remember(self, duplicates: list[_Duplicate], verdicts: Mapping[ItemId, Verdict]) -> None:
         accepted = {item for item, verdict in verdicts.items() if isinstance(verdict, Accepted)}
@@ -115,7 +115,9 @@ class DuplicateIds:
         without = len(self._without[phase])
         if without < _TOO_MANY:
             return False
-        here = [verdict for verdict in verdicts.values() if isinstance(verdict, Accepted) and verdict.made.get(phase)]
+        here = [
+            verdict for verdict in verdicts.values() if isinstance(verdict, Accepted) and verdict.derived.get(phase)
+        ]
         return without >= len(here) + makers(self._ledger.db, phase)
 
 

@@ -41,7 +41,7 @@ class Gatekeeper:
 
     def __init__(self, run: RunContext) -> None:
         self._run = run
-        self._reader = SnapshotReader(run.ledger, run.job.state, run.until, is_made_up=run.job.answers_are_made_up)
+        self._reader = SnapshotReader(run.ledger, run.job.state, run.until, is_synthetic=run.job.answers_are_synthetic)
         self._waiting = WaitingNote(run.job.state)
         self._starts: deque[datetime] = deque()
         self._primed: dict[tuple[int, str | None], float] = {}

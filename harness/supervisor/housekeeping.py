@@ -58,22 +58,22 @@ def tidy(job: Job) -> None:
     ArtifactStore(job.home.artifacts).tidy()
     for written in (progress_path(job), errors_path(job)):
         remove_half_written(written.parent, written.name)
-    remove_half_written(job.state, job.home.seal.name)
+    remove_half_written(job.state, job.home.clean_shutdown.name)
     leave_shared_progress(job)
     for leftover in job.state.glob("preflight-*"):
         remove_tree(leftover)
 
 
-def ballast_path(job: Job) -> Path:
+def reserve_path(job: Job) -> Path:
     return job.home.reserve_file
 
 
 async def give_up(run: RunContext, merger: Merger, why: Message) -> None:
-    """Let go of the ballast, settle every open attempt, merge, and record that the run ended with exit code 4.
+    """Let go of the reserve file, settle every open attempt, merge, and record that the run ended with exit code 4.
 
     As far as the disk takes it: what cannot be recorded now is settled at the next start. The sessions have ended.
     """
-    reserve_file.let_go(ballast_path(run.job))
+    reserve_file.let_go(reserve_path(run.job))
     with suppress(OSError, sqlite3.OperationalError):
         for lost in attempt_queries.unsettled(run.ledger.db):
             spec, ending = await salvage(run, lost)

@@ -1,4 +1,4 @@
-"""From what an attempt left to verdicts and stored records: the same for a normal end and for second thoughts."""
+"""From what an attempt left to verdicts and stored records: the same for a normal end and for a review."""
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
@@ -98,7 +98,7 @@ def accepted_before(job: Job, phase: int) -> Known | None:
 
 
 async def verdicts_on(run: JobContext, work: Work, produced: Produced) -> Judgement:
-    """The judgement, with what only the ledger knows: whose made items exist already."""
+    """The judgement, with what only the ledger knows: whose derived items exist already."""
     return run.duplicate_ids.rejected_in(await run.judge(work, produced))
 
 

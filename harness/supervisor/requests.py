@@ -11,7 +11,7 @@ from harness.ledger.edits import edit_rows, reopen
 from harness.ledger.past_attempts import acceptance
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
-from harness.ledger.withdrawal import Word, is_busy, made_from_all, withdraw
+from harness.ledger.withdrawal import Word, derived_from_all, is_busy, withdraw
 from harness.supervisor.inbox import Asked
 from harness.supervisor.stopping import Stopping
 
@@ -67,7 +67,7 @@ class Requests:
         taken = [each for each in found if each is not None and each.seq <= request.seen]
         if is_busy(db, taken):
             return None
-        touched = {request.phase, *(made.phase for made in made_from_all(db, taken))}
+        touched = {request.phase, *(made.phase for made in derived_from_all(db, taken))}
         with self._ledger.transaction() as transaction:
             withdraw(transaction, taken, Word(request.who, request.why, (Reason.said(request.why),)))
         return touched

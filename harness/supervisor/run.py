@@ -26,7 +26,7 @@ from harness.core.types import SessionEvent
 from harness.core.work import Produced, Work
 from harness.evaluation.bounded import Bounded
 from harness.evaluation.cancellation import HaltedError
-from harness.executors.check_bubblewrap import boxes_of
+from harness.executors.check_bubblewrap import sandboxes_of
 from harness.executors.containment import choose as choose_containment
 from harness.executors.guardian import Guardian
 from harness.executors.keep_awake import Awake
@@ -49,7 +49,7 @@ from harness.planning.preconditions import Again, Look
 from harness.supervisor.beginning import Beginning
 from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.finished_job import at_rest
-from harness.supervisor.housekeeping import ballast_path, errors_path, give_up, progress_path, tidy
+from harness.supervisor.housekeeping import errors_path, give_up, progress_path, reserve_path, tidy
 from harness.supervisor.inbox import Asked, Due, Inbox
 from harness.supervisor.judgement import judge_in
 from harness.supervisor.key_values import keys_of
@@ -75,7 +75,7 @@ class RunOptions:
     shared_state: Path | None = None
     """Folder of this user where jobs on the same credential see each other's holds; None = beside the job."""
     containment: Containment | None = None
-    """The walls, when they were chosen already; None = as the job says."""
+    """The sandbox, when it was chosen already; None = as the job says."""
     settle_only: bool = False
     """Settle what a lost run left open, bring the outputs up to date, and start nothing."""
 
@@ -144,10 +144,12 @@ async def _run_held(
     ):
         spool.forget_cancels(job.home.control)
         tidy(job)
-        reserve_file.lay(ballast_path(job))
+        reserve_file.lay(reserve_path(job))
         await preflight(containment, job, guardian)
         marks = {STATE_MARK: state_digest(job.state), **guardian.mark}
-        bounded = Bounded(lock_limit=lock_limit(marks), boxes=boxes_of(containment, job), variables=keys_of(job))
+        bounded = Bounded(
+            lock_limit=lock_limit(marks), sandboxes=sandboxes_of(containment, job), variables=keys_of(job)
+        )
         try:
             with open_ledger(job, clock) as ledger, closing(bounded):
                 refuse_claimed_targets(job, options.shared_state or job.state.parent / ".shared")

@@ -37,11 +37,11 @@ class Reading:
 class SnapshotReader:
     """Most looks come from a sign of life of a session, which changes nothing here."""
 
-    def __init__(self, ledger: Ledger, state: Path, until: int | None = None, *, is_made_up: bool = False) -> None:
+    def __init__(self, ledger: Ledger, state: Path, until: int | None = None, *, is_synthetic: bool = False) -> None:
         self._ledger = ledger
         self._state = state
         self._until = until
-        self._is_made_up = is_made_up
+        self._is_synthetic = is_synthetic
         self._transactions = -1
         self._reading: Reading | None = None
 
@@ -63,7 +63,7 @@ class SnapshotReader:
             "nothing_accepted",
             phase=phase if phase_queries.has_several_phases(self._ledger.db) else None,
             attempts=FRUITLESS,
-            synthetic=self._is_made_up,
+            synthetic=self._is_synthetic,
             most_often=asdict(found) if found else None,
             command=command_at(self._state, "why", found.item).as_json() if found else None,
         )

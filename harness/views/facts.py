@@ -107,7 +107,7 @@ def left_out(db: sqlite3.Connection) -> int:
     return asked[-1].left_out if asked and isinstance(asked[-1], r.FingerprintKept) else 0
 
 
-def second_thoughts(db: sqlite3.Connection) -> list[tuple[datetime, str, str, str]]:
+def review_entries(db: sqlite3.Connection) -> list[tuple[datetime, str, str, str]]:
     """`(when, phase, item, what)` of every acceptance that a person took back, or that later checks gave, and of every
     row that was edited; in order."""
     names = phase_names(db)
@@ -115,11 +115,11 @@ def second_thoughts(db: sqlite3.Connection) -> list[tuple[datetime, str, str, st
     for entry in reviews(db):
         event = entry.event
         assert isinstance(event, e.ItemWithdrawn | e.ItemEdited | e.ItemReopened | e.ItemAccepted)
-        found.append((from_text(entry.time), names[event.phase], event.item, _second_thought(event)))
+        found.append((from_text(entry.time), names[event.phase], event.item, _review_in_words(event)))
     return found
 
 
-def _second_thought(event: e.ItemWithdrawn | e.ItemEdited | e.ItemReopened | e.ItemAccepted) -> str:
+def _review_in_words(event: e.ItemWithdrawn | e.ItemEdited | e.ItemReopened | e.ItemAccepted) -> str:
     match event:
         case e.ItemEdited() | e.ItemReopened():
             return f"uses its current row, set by {event.who}; output made from the old row no longer counts"

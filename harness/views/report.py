@@ -141,7 +141,7 @@ def _markdown(db: sqlite3.Connection, status: Status, asked: Asked, now: datetim
     yield from _section("Usage", _usage(db, status))
     yield from _section("Runs", _runs(db, status))
     yield from _section("Holds", _holds(db))
-    yield from _section("Review", _second_thoughts(db))
+    yield from _section("Review", _reviews(db))
     yield from _section("Out of order", _joined_late(db))
     yield from _section("Changes to the job", _changed(db))
     yield from _section("Upgrades", _upgrades(db))
@@ -284,8 +284,8 @@ def _holds(db: sqlite3.Connection) -> Iterator[str]:
     return _table(("placed", "until", "reason"), rows)
 
 
-def _second_thoughts(db: sqlite3.Connection) -> Iterator[str]:
-    rows = [(date_time(at), phase, item, what) for at, phase, item, what in facts.second_thoughts(db)]
+def _reviews(db: sqlite3.Connection) -> Iterator[str]:
+    rows = [(date_time(at), phase, item, what) for at, phase, item, what in facts.review_entries(db)]
     return _table(("when", "phase", "item", "what"), rows)
 
 

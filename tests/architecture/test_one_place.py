@@ -57,7 +57,7 @@ LARGE_CLASSES = {
     "harness/backends/transport.py:RecordedTransport": "seams",
     "harness/backends/usage_count.py:Count": "seams",
     "harness/evaluation/bounded.py:Bounded": "base",
-    "harness/job/checker.py:Inspection": "planning",
+    "harness/job/checker.py:ManifestChecker": "planning",
     "harness/outputs/checks.py:Checker": "reasons",
 }
 """Class -> who cuts it; the list only shrinks."""

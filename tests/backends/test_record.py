@@ -8,16 +8,16 @@ from urllib.parse import quote, urlencode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.backends.session_record import Blotter, Drain, Liner, Recorder
+from harness.backends.session_record import Drain, Liner, Recorder, Redactor
 
 SECRET = "v3ry-s3cret-value"
 
 
 def recorder(path: Path, *secrets: str, head: int = 1000, tail: int = 100) -> Recorder:
-    return Recorder(path, Blotter(secrets), head_bytes=head, tail_bytes=tail)
+    return Recorder(path, Redactor(secrets), head_bytes=head, tail_bytes=tail)
 
 
-def test_I10_secrets_are_blotted_out_where_bytes_are_written(tmp_path: Path) -> None:
+def test_I10_secrets_are_redacted_where_bytes_are_written(tmp_path: Path) -> None:
     kept = recorder(tmp_path / "log", SECRET)
     kept.write(f"a {SECRET} b sk-ant-api03-AbC_d-123456 c\n".encode())
     kept.close()
@@ -29,7 +29,7 @@ HARD = 'Authorization: "b\\\\k"/+é %&?=\n{x}'
 
 
 @given(st.binary(max_size=5), st.binary(max_size=5), st.sampled_from([SECRET, HARD, "kurz€1"]))
-def test_M7_a_secret_is_blotted_in_every_form_that_programs_write_it_in(
+def test_M7_a_secret_is_redacted_in_every_form_that_programs_write_it_in(
     before: bytes, behind: bytes, secret: str
 ) -> None:
     raw = secret.encode()
@@ -43,20 +43,20 @@ def test_M7_a_secret_is_blotted_in_every_form_that_programs_write_it_in(
         "a path": quote(secret).encode().lower().replace(b"authorization", b"Authorization"),
         "a form": urlencode({"k": secret}).encode(),
     }
-    cleaned = {name: Blotter([secret]).clean(form) for name, form in forms.items()}
+    cleaned = {name: Redactor([secret]).clean(form) for name, form in forms.items()}
     whole = {name for name, form in forms.items() if b"[secret]" not in cleaned[name]}
     assert not whole
     for encoded in (base64.b64encode(before + raw + behind), base64.urlsafe_b64encode(before + raw + behind)):
-        assert b"[secret]" in Blotter([secret]).clean(encoded)
+        assert b"[secret]" in Redactor([secret]).clean(encoded)
 
 
 def test_M7_what_is_no_secret_stays_and_json_stays_json() -> None:
-    blotter = Blotter([SECRET, HARD])
+    redactor = Redactor([SECRET, HARD])
     innocent = json.dumps(
         {"text": "authorization is b k", "n": [1, 2.5], "base": base64.b64encode(b"innocent" * 9).decode()}
     )
-    assert blotter.clean(innocent.encode()) == innocent.encode()
-    told = json.loads(blotter.clean(json.dumps({"a": HARD, "b": f'"{SECRET}"'}).encode()))
+    assert redactor.clean(innocent.encode()) == innocent.encode()
+    told = json.loads(redactor.clean(json.dumps({"a": HARD, "b": f'"{SECRET}"'}).encode()))
     assert told == {"a": "[secret]", "b": '"[secret]"'}
 
 

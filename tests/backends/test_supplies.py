@@ -188,7 +188,7 @@ def test_a_helper_for_a_gateway_needs_its_address(job: Job) -> None:
     assert set(supply.current().environment()) == {"ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL"}
 
 
-def test_M7_a_proxy_may_carry_a_password_which_is_blotted_and_a_gateway_may_not() -> None:
+def test_M7_a_proxy_may_carry_a_password_which_is_redacted_and_a_gateway_may_not() -> None:
     proxy = "http://svc:p%40ss@proxy:3128"
     secrets = passed_on({}, {"HTTPS_PROXY": proxy}).secrets
     assert {"svc:p%40ss", "svc:p@ss", "p%40ss", "p@ss"} <= set(secrets)

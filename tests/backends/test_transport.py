@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from claude_agent_sdk import Transport
 
-from harness.backends.session_record import Blotter
+from harness.backends.session_record import Redactor
 from harness.backends.start_request import Launch, Starter
 from harness.backends.transport import MOST_CONTROL, MOST_CONTROL_BYTES, RecordedTransport
 
@@ -22,7 +22,7 @@ def test_it_has_every_method_the_sdk_calls_with_the_same_parameters() -> None:
 
 def transport(folder: Path) -> RecordedTransport:
     starter, launch = cast(Starter, None), cast(Launch, None)
-    return RecordedTransport(starter, launch, Blotter(()), folder / "out", folder / "err", lambda line: None)
+    return RecordedTransport(starter, launch, Redactor(()), folder / "out", folder / "err", lambda line: None)
 
 
 def heard(folder: Path, *lines: dict[str, Any]) -> RecordedTransport:

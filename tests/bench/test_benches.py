@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
     ("words", "says"),
     [
         (["bench.scale", "--quick", "--sizes", "20"], "merging"),
-        (["bench.overhead", "--quick", "--walls", "off"], "off: median"),
+        (["bench.overhead", "--quick", "--sandbox", "off"], "off: median"),
         (["bench.big_outputs", "--quick"], "reached"),
     ],
 )

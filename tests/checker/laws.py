@@ -232,7 +232,7 @@ def _a_finished_job_has_settled_everything(record: Record) -> Iterator[str]:
     if not ends or ends[0].kind != "RunEnded" or ends[0]["exit_code"] not in (0, 1) or _is_partial(record):
         return
     if any(entry.seq > ends[0].seq for entry in record.of("ItemAccepted", "ItemWithdrawn")):
-        return  # a person had second thoughts since
+        return  # a person reviewed it since
     states = _states(record)
     open_ = sorted(key for key, state in states.items() if state in ("pending", "running"))
     if open_:

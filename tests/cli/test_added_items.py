@@ -189,7 +189,7 @@ def test_items_that_were_left_out_can_still_be_added(desk: "Desk") -> None:
     assert merged(desk) == ["1", "2"]
 
 
-def test_second_thoughts_are_not_about_new_items(desk: "Desk") -> None:
+def test_reviews_are_not_about_new_items(desk: "Desk") -> None:
     desk.job({"1": "good", "2": "bad"})
     desk.has_typed("launch", code=1)
     add(desk, "3")

@@ -88,7 +88,7 @@ def test_what_a_schema_leaves_open_may_hold_anything(desk: "Desk") -> None:
 
 
 @covers("A83")
-def test_made_items_are_seen_as_their_rows_make_them(desk: "Desk") -> None:
+def test_derived_items_are_seen_as_their_rows_make_them(desk: "Desk") -> None:
     rows = ", items: {rows: '.parts[] | {id: .id, of: .id}', id: .id, noun: part}"
     two_phases(
         desk, "{{ item.id }} {{ item.of }} {{ item.records[0].parts[0].id }}", more=rows, first="schema: record.json"
@@ -124,10 +124,10 @@ def test_a_prompt_that_cannot_be_tried_is_a_warning(desk: "Desk") -> None:
     two_phases(desk, "{{ item.records[0].x }}", first="schema: odd.json")
     said = desk.types("check", "--only", "plan")
     assert said.code == 0
-    assert "warning: the prompt of phase rate was not tried: no record of phase read can be made up" in said.err
+    assert "warning: the prompt of phase rate was not tried: no record of phase read can be generated" in said.err
 
 
-def test_the_prompt_of_a_later_phase_is_shown_with_made_up_records(desk: "Desk") -> None:
+def test_the_prompt_of_a_later_phase_is_shown_with_synthetic_records(desk: "Desk") -> None:
     two_phases(desk, "Rate this: {{ item.records[0].summary }}")
     said = desk.types("plan", "--prompt", "--phase", "rate")
     assert said.code == 0

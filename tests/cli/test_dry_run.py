@@ -95,7 +95,7 @@ def test_check_tries_the_checks_as_the_dry_run_does(desk: "Desk", monkeypatch: p
     assert (said.code, "not trusted" in said.out, "list.txt" in said.out) == (0, True, False)
 
 
-def test_samples_are_tried_and_made_up_records_say_nothing_where_a_scene_makes_them(desk: "Desk") -> None:
+def test_samples_are_tried_and_synthetic_records_say_nothing_where_a_scene_makes_them(desk: "Desk") -> None:
     write(desk, "check")
     strict = "\ndef strict(items, records, context):\n"
     strict += '    return {i: ["no real text"] for i in records if records[i][0]["text"] != "real"}\n'

@@ -168,7 +168,7 @@ def test_what_a_phase_made_is_selected_from_all_of_it_when_all_of_it_is_there(de
     assert_sound(desk)
 
 
-def test_made_items_of_too_few_categories_stop_the_job_in_words_and_it_goes_on_when_fewer_are_asked_for(
+def test_derived_items_of_too_few_categories_stop_the_job_in_words_and_it_goes_on_when_fewer_are_asked_for(
     desk: "Desk",
 ) -> None:
     sources = [{"id": "one", "topics": topics(*TOPICS[:2])}, {"id": "none", "topics": []}]

@@ -120,7 +120,7 @@ def test_a_detached_launch_appends_to_no_other_file(desk: "Desk", state: Path, p
     assert precious.read_bytes() == PRECIOUS
 
 
-def test_a_seal_that_is_no_plain_file_or_has_no_end_is_a_broken_one(state: Path, precious: Path) -> None:
+def test_a_mark_that_is_no_plain_file_or_has_no_end_is_a_broken_one(state: Path, precious: Path) -> None:
     ledger, path = state / "ledger.db", state / "ledger.seal"
     whole = path.read_bytes()
     assert clean_shutdown.look(ledger) == "whole"

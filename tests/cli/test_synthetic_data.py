@@ -1,4 +1,4 @@
-"""Data that says it is made up: rehearsed on gladly, never launched on."""
+"""Data that says it is synthetic: rehearsed on gladly, never launched on."""
 
 import json
 import shutil

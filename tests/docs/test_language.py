@@ -27,6 +27,7 @@ HELD = (
     "docs/outputs.md",
     "docs/prompts.md",
     "docs/rehearsal.md",
+    "docs/review.md",
     "docs/security.md",
     "docs/terminal.md",
     "harness/core/faults.py",

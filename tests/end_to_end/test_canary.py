@@ -53,7 +53,7 @@ def test_I10_the_credential_is_in_no_file_of_the_house_and_in_no_argument(small:
         "telling",
         1,
         session={"model": "sonnet", "tools": ["Read", "Write", "Bash"], "prompt": "{{ item }}"},
-        sandbox="off",  # behind walls nothing that Bash starts has it
+        sandbox="off",  # in the sandbox nothing that Bash starts has it
     )
     job.rehearsal = False
     rows = json.loads((job.folder / "items.json").read_text())
@@ -76,14 +76,14 @@ def test_I10_the_credential_is_in_no_file_of_the_house_and_in_no_argument(small:
     work = said.parent.relative_to(job.folder)
     assert holding(job.folder, canary) == [str(work / "leaked.txt")], "only what the session itself wrote"
     streamed = (said.parent.parent / "stream.jsonl").read_text()
-    assert streamed.count("[secret]") >= 3, "it was said, and blotted out"
-    assert in_item not in streamed, "what looks like a key is blotted out wherever it came from"
+    assert streamed.count("[secret]") >= 3, "it was said, and redacted"
+    assert in_item not in streamed, "what looks like a key is redacted wherever it came from"
 
 
 @pytest.mark.linux
 def test_I10_a_credential_that_a_session_puts_into_its_output_is_the_sessions_own_record(small: MakeJob) -> None:
-    """What is not promised without walls: a session can read its credential and write it where its work goes. Then it
-    is there, and nowhere else."""
+    """What is not promised without a sandbox: a session can read its credential and write it where its work goes. Then
+    it is there, and nowhere else."""
     canary = f"sk-ant-api03-{secrets.token_hex(20)}"
     job: Job = small(
         "telling",

@@ -1,4 +1,4 @@
-"""Acceptance 10: a real session of root, behind the walls, tries everything through Bash and gets nowhere.
+"""Acceptance 10: a real session of root, in the sandbox, tries everything through Bash and gets nowhere.
 
 The findings of a review are played in modules of their own: H1 in test_escape_by_tools, H2, M3, M4 and M8 in
 test_escape_by_bash.
@@ -64,7 +64,7 @@ def test_a_session_that_tries_to_get_out_is_refused_everything_and_leaves_nothin
     assert len(told) == 17 and set(told.values()) == {"refused"}, record["text"]
     until(lambda: not daemons(DAEMON + os.getpid()) and not job.sessions(), "everything of the session to be gone", 30)
     assert occurrences(job.folder, canary) == []
-    assert not Path("/usr/trespass").exists() and not Path("/etc/trespass").exists()
+    assert not Path("/usr/unauthorized").exists() and not Path("/etc/unauthorized").exists()
     assert job.count("AttemptStarted") == 1
     job.assert_laws_hold()
 

@@ -16,7 +16,7 @@ from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.confinement import Confinement
 from harness.executors.syscalls import number, processor
 from tests.end_to_end.conftest import MakeJob
-from tests.end_to_end.walled import Played, play
+from tests.end_to_end.sandboxed import Played, play
 from tests.executors.conftest import Bench
 
 pytestmark = [pytest.mark.linux, pytest.mark.root]
@@ -91,11 +91,13 @@ class Bare(Bubblewrap):
         self._confinement = Confinement(None, 0)
 
 
-def escape(bench: Bench, walls: Bubblewrap, canary: str) -> Played:
+def escape(bench: Bench, sandbox: Bubblewrap, canary: str) -> Played:
     script = TRY + OF_THE_CLI + OF_THE_KERNEL.replace("NAME", repr(canary))
     planted = "readlink /proc/$PPID/fd/1 >/mnt/work/planted"
     plant = ("Write", {"file_path": "/mnt/config/.bash_profile", "content": planted})
-    return play(bench, walls, ["Bash", "Write"], [plant, ("Bash", {"command": script}), ("Bash", {"command": "true"})])
+    return play(
+        bench, sandbox, ["Bash", "Write"], [plant, ("Bash", {"command": script}), ("Bash", {"command": "true"})]
+    )
 
 
 def lines(played: Played) -> list[str]:

@@ -152,9 +152,9 @@ def test_H4_L1_without_the_guards_both_are_found(programs: MakeJob) -> None:
     said = job.play()
     assert said.code == 4 and f"look into {job.folder}" in said.err, said.all
     assert not job.has("AttemptStarted")
-    without_seal = looking(programs, sandbox="guardian")
+    without_sealing = looking(programs, sandbox="guardian")
     without(
-        without_seal,
+        without_sealing,
         "import contextlib, harness.executors.starter as starter\n"
         "@contextlib.contextmanager\n"
         "def as_it_is(path):\n"
@@ -162,7 +162,7 @@ def test_H4_L1_without_the_guards_both_are_found(programs: MakeJob) -> None:
         "        yield file.fileno()\n"
         "starter.sealed = as_it_is\n",
     )
-    found = found_by(without_seal, without_seal.play())
+    found = found_by(without_sealing, without_sealing.play())
     assert found["write"] == "done: 1000000" and found[".env"].startswith("done: ")
     changed = message("unauthorized_change", path="prompt.md", is_own=True, change="changed")
-    assert text_of(changed) in without_seal.ask("report").out
+    assert text_of(changed) in without_sealing.ask("report").out

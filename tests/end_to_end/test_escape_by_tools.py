@@ -10,8 +10,8 @@ import pytest
 
 from harness.backends import cli_start
 from harness.core.work import AttemptSpec
-from harness.executors.containment import NoWalls
-from tests.end_to_end.walled import Call, Played, play
+from harness.executors.containment import NoSandbox
+from tests.end_to_end.sandboxed import Call, Played, play
 from tests.executors.conftest import Bench
 from tests.specs import altered
 
@@ -35,7 +35,7 @@ def read(path: str) -> Call:
 
 
 def write(path: str) -> Call:
-    return "Write", {"file_path": path, "content": "trespass"}
+    return "Write", {"file_path": path, "content": "unauthorized"}
 
 
 def outside(home: Path) -> list[Call]:
@@ -75,7 +75,11 @@ def inside() -> list[Call]:
     calls += [read(f"CWD/notes/{number}.txt") for number in range(5)]
     calls += [read("input/scan.txt"), read("CWD/input/scan.txt"), read("notes/0.txt"), read("more/1.md")]
     for number in range(3):
-        change = {"file_path": f"CWD/notes/{number}.txt", "old_string": "trespass", "new_string": f"edited {number}"}
+        change = {
+            "file_path": f"CWD/notes/{number}.txt",
+            "old_string": "unauthorized",
+            "new_string": f"edited {number}",
+        }
         calls.append(("Edit", change))
     searches: list[dict[str, str]] = [
         {},
@@ -111,7 +115,7 @@ def tried(tmp_path: Path, calls: list[Call]) -> Played:
     home.mkdir()
     (home / "secret.txt").write_text(SECRET)
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    return play(Bench(tmp_path), NoWalls("permissions"), TOOLS, calls, lambda spec: prepare(home, spec))
+    return play(Bench(tmp_path), NoSandbox("permissions"), TOOLS, calls, lambda spec: prepare(home, spec))
 
 
 def test_H1_thirty_tries_outside_fail_and_thirty_inside_succeed(tmp_path: Path) -> None:

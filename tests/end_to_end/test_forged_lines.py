@@ -1,6 +1,6 @@
 """H2: sessions whose Bash writes into the CLI's own stream cost nobody else anything; a real limit holds every job.
 
-Without walls: behind them Bash cannot reach that stream at all (test_escape_by_bash).
+Without a sandbox: in one, Bash cannot reach that stream at all (test_escape_by_bash).
 """
 
 import asyncio

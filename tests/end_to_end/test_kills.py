@@ -41,7 +41,7 @@ def test_kills_of_a_hundred_seeds_change_no_byte(course: MakeJob) -> None:
 
 
 def test_C04_kills_in_the_moment_of_a_start_leave_no_session(course: MakeJob) -> None:
-    """No walls hold a session that is just being started. How long it takes is measured by `tests.soak starts`."""
+    """No sandbox holds a session that is just being started. How long it takes is measured by `tests.soak starts`."""
     job, seen = course("course-command.yaml", 100, "budget=$2000", "budget_per_session=$1"), Kills()
     said = play_killed(job, ("attempt",) * 8, random.Random(9), seen, longest_s=0.03)
     assert said.code == 0, said.all

@@ -1,4 +1,4 @@
-"""Acceptance 4: behind the walls a session's Bash does what people give it to do, and `doctor --sandbox` shows it."""
+"""Acceptance 4: in the sandbox a session's Bash does what people give it to do, and `doctor --sandbox` shows it."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from harness.doctor.ordinary_work import do_ordinary_work, examine_work
 pytestmark = pytest.mark.linux
 
 
-def test_ordinary_work_is_done_behind_the_walls(tmp_path: Path) -> None:
+def test_ordinary_work_is_done_in_the_sandbox(tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "harness", "doctor", "--sandbox", "--json"]
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8"}
     asked = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
@@ -35,7 +35,7 @@ def test_ordinary_work_is_done_behind_the_walls(tmp_path: Path) -> None:
     assert len(says) == 8
 
 
-def test_work_that_the_walls_would_not_let_be_done_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_that_the_sandbox_would_not_let_be_done_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = ordinary_work._SCRIPT.read_text().splitlines()
     forbidden = tmp_path / "work.sh"
     head = "\n".join(line for line in lines if not line.startswith("work "))

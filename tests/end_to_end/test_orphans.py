@@ -57,7 +57,7 @@ def test_C04_V12_nothing_outlives_a_killed_supervisor(
 
 
 @pytest.mark.linux
-def test_C04_V12_walls_end_with_their_supervisor_when_the_guardian_was_killed_too(small: MakeJob) -> None:
+def test_C04_V12_a_sandbox_ends_with_its_supervisor_when_the_guardian_was_killed_too(small: MakeJob) -> None:
     job = hung(small, guarded=False)
     until(lambda: not job.orphans(), "everything to end with the supervisor", 30)
 
@@ -73,7 +73,10 @@ def test_T09_V12_the_next_start_ends_what_nothing_held(small: MakeJob, capsys: p
     gone = time.monotonic() - started
     again.kill()
     assert not set(left) & set(job.sessions())
-    told(capsys, f"{SESSIONS} sessions without walls: {len(left)} orphans, 0 of them {gone:.2f} s after the next start")
+    told(
+        capsys,
+        f"{SESSIONS} sessions without a sandbox: {len(left)} orphans, 0 of them {gone:.2f} s after the next start",
+    )
 
 
 def told(capsys: pytest.CaptureFixture[str], line: str) -> None:

@@ -1,4 +1,4 @@
-"""Limits and refusals of the provider: nobody is struck, nothing starts against a wall, and the job gets done."""
+"""Limits and refusals of the provider: nobody is struck, nothing starts against a limit, and the job gets done."""
 
 from datetime import UTC, datetime
 

@@ -45,7 +45,7 @@ def test_a_source_that_was_never_fetched_is_rejected_and_then_mended(small: Make
     job.assert_laws_hold()
 
 
-def test_without_a_scene_sources_are_made_up_and_fetched(small: MakeJob) -> None:
+def test_without_a_scene_sources_are_synthetic_and_fetched(small: MakeJob) -> None:
     output = {"fields": FIELDS, "evidence": [".source_url"], "merge": "output/all.json"}
     job = small("plain", 1, session=SESSION, output=output, rehearsal={})
     said = job.play()

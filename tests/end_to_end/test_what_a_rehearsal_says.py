@@ -47,7 +47,7 @@ def test_a_prompt_that_passes_nothing_on_stops_the_rehearsal_and_says_what_to_wr
     assert "the job has changed (rehearsal.strict was true, is now false)" in loose.err
 
 
-def test_checks_that_made_up_answers_cannot_meet_are_said_to_need_fields_or_a_scene(small: MakeJob) -> None:
+def test_checks_that_synthetic_answers_cannot_meet_are_said_to_need_fields_or_a_scene(small: MakeJob) -> None:
     output = {"fields": {"text": "string"}, "check": [{"jq": '.text | startswith("http")', "says": "give a link"}]}
     job = small("plain", 2, output=output, rehearsal={})
     said = job.play()
@@ -58,7 +58,7 @@ def test_checks_that_made_up_answers_cannot_meet_are_said_to_need_fields_or_a_sc
     assert "phase" not in said.out
 
 
-def test_the_next_step_of_a_stop_comes_before_advice_about_made_up_answers(small: MakeJob) -> None:
+def test_the_next_step_of_a_stop_comes_before_advice_about_synthetic_answers(small: MakeJob) -> None:
     output = {"fields": {"text": "string"}, "check": [{"jq": '.text | startswith("http")', "says": "give a link"}]}
     said = small("plain", 2, output=output, rehearsal={}, caps={"sessions": 2}).play()
     assert said.code == 3, said.all
@@ -67,7 +67,7 @@ def test_the_next_step_of_a_stop_comes_before_advice_about_made_up_answers(small
     assert "Next: express what" not in said.out
 
 
-def test_a_bad_pilot_of_made_up_answers_asks_for_fields(small: MakeJob) -> None:
+def test_a_bad_pilot_of_synthetic_answers_asks_for_fields(small: MakeJob) -> None:
     output = {"fields": {"text": "string"}, "check": [{"jq": '.text | startswith("http")', "says": "give a link"}]}
     said = small("plain", 2, output=output, rehearsal={}, pilot=1).play()
     assert said.code == 3, said.all
@@ -84,7 +84,7 @@ def test_texts_of_files_are_long_enough_and_where_checks_want_more_samples_are_a
     assert "`fields`" not in said.out
 
 
-def test_fault_on_purpose_are_not_blamed_on_made_up_answers(small: MakeJob) -> None:
+def test_injected_faults_are_not_blamed_on_synthetic_answers(small: MakeJob) -> None:
     job = small("plain", 1, rehearsal={})
     said = job.play("--faults", "no_file:*")
     assert said.code == 1, said.all

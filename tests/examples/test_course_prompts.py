@@ -93,7 +93,7 @@ def test_the_harness_accepts_every_right_record(course: Any, tmp_path: Path, pha
 @covers("A83")
 def test_accepted_decompositions_make_the_legos_of_the_next_phase(course: Any, tmp_path: Path) -> None:
     verdicts = judged(course, tmp_path, "decompose", 3, json.dumps(course.decompositions[40:60])).verdicts
-    made = [item.id for verdict in verdicts.values() if isinstance(verdict, Accepted) for item in verdict.made[3]]
+    made = [item.id for verdict in verdicts.values() if isinstance(verdict, Accepted) for item in verdict.derived[3]]
     assert made == [item["id"] for item in course.lego_items(3)]
 
 

@@ -1,4 +1,4 @@
-"""The rehearsal of the schools job is plainly made up, always the same, and brings the faults it promises."""
+"""The rehearsal of the schools job is plainly synthetic, always the same, and brings the faults it promises."""
 
 import importlib.util
 import json
@@ -171,8 +171,8 @@ def test_there_are_overlaps_and_there_are_coaches_without() -> None:
 def test_the_table_of_drives_is_what_the_scene_makes_up() -> None:
     names = json.loads((ROOT / "data" / "school_aliases.json").read_text(encoding="utf-8"))
     drives = json.loads((ROOT / "data" / "donor_drives.json").read_text(encoding="utf-8"))
-    made_up = {name: SCENE.drive_years(name) for name in names if not name.startswith("_")}
+    synthetic = {name: SCENE.drive_years(name) for name in names if not name.startswith("_")}
     assert {name: years for name, years in drives.items() if not name.startswith("_")} == {
-        name: years for name, years in made_up.items() if years
+        name: years for name, years in synthetic.items() if years
     }
-    assert set(SCENE.PLACES) <= made_up.keys()
+    assert set(SCENE.PLACES) <= synthetic.keys()

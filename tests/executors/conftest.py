@@ -24,7 +24,7 @@ from harness.base.ids import AttemptId, ItemId, Sha, Token
 from harness.base.processes import become_subreaper
 from harness.core.types import BatchRef, Ending, Item, SessionEvent
 from harness.core.work import AttemptSpec, Caps, Rendered, Work
-from harness.executors.containment import NoWalls
+from harness.executors.containment import NoSandbox
 from harness.executors.guardian import Guardian
 from harness.executors.local import LocalExecutor
 from harness.executors.running_attempt import Tools
@@ -110,7 +110,7 @@ class Bench:
         return LocalExecutor(
             job=self.job(**job),
             tools=Tools(self.store, SystemClock(), preview, EmptyWorkspace(), **tools),
-            containment=containment or NoWalls("off"),
+            containment=containment or NoSandbox("off"),
             guardian=self.guardian,
             credential=credential,
             environ={"PATH": os.environ["PATH"]},

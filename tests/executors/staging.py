@@ -58,16 +58,16 @@ class Stage:
     def __init__(self, bench: "Bench", server: RehearsalServer) -> None:
         self.bench = bench
         self.server = server
-        self.walls: Containment = Bubblewrap("bwrap")
+        self.sandbox: Containment = Bubblewrap("bwrap")
 
     def spec(self, *ids: str, **session: Any) -> AttemptSpec:
         changes: dict[str, Any] = {"backend": "claude", "model": "sonnet", "instructions": "Be brief.", "command": ()}
         return self.bench.attempt(replace(self.bench.job().phases[0].session, **(changes | session)), ids)
 
-    async def run(self, spec: AttemptSpec, walls: Containment | None = None) -> Ending:
+    async def run(self, spec: AttemptSpec, sandbox: Containment | None = None) -> Ending:
         self.bench.events.clear()
         credential = rehearsal_credential(self.server.url)
-        return await self.bench.executor(walls or self.walls, credential).run(spec, self.bench.hear)
+        return await self.bench.executor(sandbox or self.sandbox, credential).run(spec, self.bench.hear)
 
     def requests(self, spec: AttemptSpec) -> list[dict[str, Any]]:
         entries = map(json.loads, self.server.log.read_text().splitlines())

@@ -14,7 +14,7 @@ from harness.base.marks import TOKEN_MARK, marked
 from harness.core.messages import message
 from harness.executors.allowance import Allowance, written
 from harness.executors.bubblewrap import Bubblewrap
-from harness.executors.containment import NoWalls
+from harness.executors.containment import NoSandbox
 from harness.executors.memory import Neighbours, nameless_bytes
 from tests.covers import covers
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.linux
 MIB = 1 << 20
 
-ALL_WALLS = [Bubblewrap("bwrap"), NoWalls("permissions"), NoWalls("off")]
+ALL_SANDBOXES = [Bubblewrap("bwrap"), NoSandbox("permissions"), NoSandbox("off")]
 GOOD = 'open("output.json", "w").write(\'[{"id": "a"}]\')\n'
 
 
@@ -32,9 +32,9 @@ def allowing(**most: Any) -> dict[str, Any]:
     return {"allowance": Allowance(**most)}
 
 
-def too_much(bench: "Bench", spec: Any, walls: Any, **most: Any) -> tuple[str, Any]:
+def too_much(bench: "Bench", spec: Any, sandbox: Any, **most: Any) -> tuple[str, Any]:
     """What it was ended for, in words, and its ending."""
-    ending = asyncio.run(bench.run(spec, walls, tools=allowing(**most)))
+    ending = asyncio.run(bench.run(spec, sandbox, tools=allowing(**most)))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("too_big", "session"), ending.fault
     assert marked(TOKEN_MARK, spec.token) == []
@@ -42,12 +42,12 @@ def too_much(bench: "Bench", spec: Any, walls: Any, **most: Any) -> tuple[str, A
 
 
 @covers("F165")
-@pytest.mark.parametrize("walls", ALL_WALLS, ids=lambda walls: walls.name)
-def test_C08_every_process_of_a_session_is_under_the_kernels_limits(bench: "Bench", walls: Any) -> None:
+@pytest.mark.parametrize("sandbox", ALL_SANDBOXES, ids=lambda sandbox: sandbox.name)
+def test_C08_every_process_of_a_session_is_under_the_kernels_limits(bench: "Bench", sandbox: Any) -> None:
     names = ("CORE", "NPROC", "DATA", "NOFILE", "FSIZE")
     asked = f"[__import__('resource').getrlimit(n) for n in {[getattr(resource, f'RLIMIT_{n}') for n in names]}]"
     spec = bench.stub("python", f"({asked}, open('/proc/self/oom_score_adj').read())", ids=["a"])
-    ending = asyncio.run(bench.run(spec, walls))
+    ending = asyncio.run(bench.run(spec, sandbox))
     assert ending.fault is None
     limits, oom_score = json.loads(bench.content(ending))[0]["value"]
     core, processes, memory, files, size = (hard for _, hard in limits)
@@ -62,7 +62,7 @@ def test_limits_that_are_lower_already_stay(bench: "Bench") -> None:
     program = "import resource, json\n" + GOOD.replace('\'[{"id": "a"}]\'', "json.dumps([{'id': 'a', 'value': found}])")
     program = program.replace("json\n", "json\nfound = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n")
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    ending = asyncio.run(bench.run(bench.program(program), NoWalls("off"), tools=allowing(open_files=before[1] + 1)))
+    ending = asyncio.run(bench.run(bench.program(program), NoSandbox("off"), tools=allowing(open_files=before[1] + 1)))
     assert json.loads(bench.content(ending))[0]["value"] == before[1]
 
 
@@ -76,10 +76,10 @@ time.sleep(3600)
 """
 
 
-@pytest.mark.parametrize("walls", ALL_WALLS, ids=lambda walls: walls.name)
-def test_C08_a_session_that_multiplies_is_ended_with_all_it_made(bench: "Bench", walls: Any) -> None:
+@pytest.mark.parametrize("sandbox", ALL_SANDBOXES, ids=lambda sandbox: sandbox.name)
+def test_C08_a_session_that_multiplies_is_ended_with_all_it_made(bench: "Bench", sandbox: Any) -> None:
     """Also for root, whose number of processes no limit of the kernel bounds."""
-    said, _ = too_much(bench, bench.program(FORKS), walls, processes=100)
+    said, _ = too_much(bench, bench.program(FORKS), sandbox, processes=100)
     assert "more than 100 processes" in said
 
 
@@ -100,10 +100,10 @@ def test_C08_a_fork_bomb_in_the_sandbox_is_ended(bench: "Bench") -> None:
     assert "processes" in said
 
 
-@pytest.mark.parametrize("walls", ALL_WALLS, ids=lambda walls: walls.name)
-def test_C08_a_memory_hog_is_ended(bench: "Bench", walls: Any) -> None:
+@pytest.mark.parametrize("sandbox", ALL_SANDBOXES, ids=lambda sandbox: sandbox.name)
+def test_C08_a_memory_hog_is_ended(bench: "Bench", sandbox: Any) -> None:
     spec = bench.program("import time\nhoard = bytearray(300 << 20)\ntime.sleep(3600)\n")
-    said, _ = too_much(bench, spec, walls, resident_bytes=200 * MIB)
+    said, _ = too_much(bench, spec, sandbox, resident_bytes=200 * MIB)
     assert "MiB of memory, of 200" in said
 
 
@@ -155,7 +155,7 @@ def test_memory_that_processes_share_is_counted_once(bench: "Bench") -> None:
         "for _ in range(4):\n  if os.fork() == 0:\n    os.close(w); os.read(r, 1); os._exit(0)\n"
     )
     spec = bench.program(f"{program}time.sleep(2.5)\n{GOOD}")
-    ending = asyncio.run(bench.run(spec, NoWalls("off"), tools=allowing(resident_bytes=400 * MIB)))
+    ending = asyncio.run(bench.run(spec, NoSandbox("off"), tools=allowing(resident_bytes=400 * MIB)))
     assert ending.fault is None
 
 
@@ -187,14 +187,14 @@ def test_I12_a_million_files_are_stopped_and_removed(bench: "Bench", where: str)
 
 def test_I12_a_short_session_that_leaves_too_much_is_found_at_its_end(bench: "Bench") -> None:
     spec = bench.program(f'{GOOD}WHERE = "."{FILES.replace("1_000_000", "300")}')
-    said, ending = too_much(bench, spec, NoWalls("off"), files=200)
+    said, ending = too_much(bench, spec, NoSandbox("off"), files=200)
     assert "more than 200 files" in said
     assert len(ending.artifacts) == 1
 
 
 def test_I12_bytes_are_counted_as_the_disk_counts_them(bench: "Bench") -> None:
     spec = bench.program(GOOD + "import time\nopen('big', 'wb').write(b'x' * (30 << 20))\ntime.sleep(3600)\n")
-    said, _ = too_much(bench, spec, NoWalls("off"), written_bytes=20 * MIB + 512)
+    said, _ = too_much(bench, spec, NoSandbox("off"), written_bytes=20 * MIB + 512)
     assert "file" in said
 
 
@@ -212,10 +212,10 @@ if os.fork() == 0:
 """
 
 
-@pytest.mark.parametrize("walls", [Bubblewrap("bwrap"), NoWalls("off")], ids=lambda walls: walls.name)
-def test_open_files_without_a_name_count_as_written(bench: "Bench", walls: Any) -> None:
+@pytest.mark.parametrize("sandbox", [Bubblewrap("bwrap"), NoSandbox("off")], ids=lambda sandbox: sandbox.name)
+def test_open_files_without_a_name_count_as_written(bench: "Bench", sandbox: Any) -> None:
     spec = bench.program(NAMELESS.replace("SIZE", "5 << 20") + "time.sleep(3600)\n")
-    said, _ = too_much(bench, spec, walls, written_bytes=20 * MIB)
+    said, _ = too_much(bench, spec, sandbox, written_bytes=20 * MIB)
     assert said.endswith("more than 20 MiB in files")
 
 
@@ -240,12 +240,12 @@ def test_a_session_of_many_threads_is_ended(bench: "Bench") -> None:
     assert said.endswith("more than 100 threads")
 
 
-@pytest.mark.parametrize("walls", ALL_WALLS, ids=lambda walls: walls.name)
-def test_I12_a_sparse_file_of_200_gb_cannot_be_made(bench: "Bench", walls: Any) -> None:
+@pytest.mark.parametrize("sandbox", ALL_SANDBOXES, ids=lambda sandbox: sandbox.name)
+def test_I12_a_sparse_file_of_200_gb_cannot_be_made(bench: "Bench", sandbox: Any) -> None:
     spec = bench.program(
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\nopen('f', 'w').truncate(200 << 30)"
     )
-    too_much(bench, spec, walls)
+    too_much(bench, spec, sandbox)
     assert max(path.stat().st_size for path in spec.folder.rglob("*") if path.is_file()) < 1 << 20
 
 

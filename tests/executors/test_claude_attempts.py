@@ -14,7 +14,7 @@ import pytest
 from harness.backends.credentials import Credential, rehearsal_credential
 from harness.base.marks import TOKEN_MARK, marked
 from harness.core.types import Ending
-from harness.executors.containment import NoWalls
+from harness.executors.containment import NoSandbox
 from harness.rehearsal.request_log import read_log
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory, make_bench: Any) -> Iterator
 
 
 @covers("F173")
-@pytest.mark.parametrize("walls", ["bubblewrap", "permissions"])
-def test_a_session_writes_its_file_and_tells_its_cost(stage: Stage, walls: str) -> None:
+@pytest.mark.parametrize("sandbox", ["bubblewrap", "permissions"])
+def test_a_session_writes_its_file_and_tells_its_cost(stage: Stage, sandbox: str) -> None:
     spec = stage.spec("a", "b")
-    ending = asyncio.run(stage.run(spec, stage.walls if walls == "bubblewrap" else NoWalls("permissions")))
+    ending = asyncio.run(stage.run(spec, stage.sandbox if sandbox == "bubblewrap" else NoSandbox("permissions")))
     assert ending.fault is None
     assert [record["id"] for record in json.loads(stage.bench.content(ending))] == ["a", "b"]
     facts = ending.facts
@@ -61,13 +61,13 @@ def test_every_line_is_on_disk_and_can_be_read_again(stage: Stage) -> None:
     ending = asyncio.run(stage.run(spec))
     lines = [json.loads(line) for line in (spec.folder / "stream.jsonl").read_text().splitlines()]
     assert {"system", "assistant", "user", "result"} <= {line["type"] for line in lines}
-    salvaged = asyncio.run(stage.bench.executor(stage.walls).salvage(spec))
+    salvaged = asyncio.run(stage.bench.executor(stage.sandbox).salvage(spec))
     assert salvaged.facts == ending.facts
     assert salvaged.artifacts == ending.artifacts
 
 
 def test_the_prefix_is_the_same_bytes_for_every_attempt_of_a_phase(stage: Stage) -> None:
-    """Tools and system prompt: other folder, other prompt, other items, and whatever the walls."""
+    """Tools and system prompt: other folder, other prompt, other items, and whatever the sandbox."""
     specs = [stage.spec("a", prompt="First prompt."), stage.spec("b", "c", prompt="Another one altogether.")]
     for spec in specs:
         asyncio.run(stage.run(spec))
@@ -80,7 +80,7 @@ def test_an_interrupt_ends_a_hanging_tool_and_the_cost_is_known(stage: Stage) ->
     spec = stage.spec("hang", tools=("Bash",))
 
     async def run() -> Ending:
-        executor = stage.bench.executor(stage.walls, rehearsal_credential(stage.server.url))
+        executor = stage.bench.executor(stage.sandbox, rehearsal_credential(stage.server.url))
         tool = asyncio.Event()
         stage.bench.on_event = lambda event: tool.set() if event.kind == "tool" else None
         running = asyncio.create_task(executor.run(spec, stage.bench.hear))
@@ -100,7 +100,7 @@ def test_a_hard_interrupt_leaves_no_process_and_no_known_cost(stage: Stage) -> N
     spec = stage.spec("hang", tools=("Bash",))
 
     async def run() -> Ending:
-        executor = stage.bench.executor(stage.walls, rehearsal_credential(stage.server.url))
+        executor = stage.bench.executor(stage.sandbox, rehearsal_credential(stage.server.url))
         tool = asyncio.Event()
         stage.bench.on_event = lambda event: tool.set() if event.kind == "tool" else None
         running = asyncio.create_task(executor.run(spec, stage.bench.hear))
@@ -195,7 +195,7 @@ def test_P19_a_session_whose_answers_break_off_is_ended_at_its_cap_and_that_is_n
 def test_S09_a_write_elsewhere_is_denied_by_the_rules_where_there_is_no_kernel_sandbox(stage: Stage) -> None:
     outside = stage.bench.folder / "outside.txt"
     credential = rehearsal_credential(stage.server.url)
-    executor = stage.bench.executor(NoWalls("permissions"), credential, vars={"outside": str(outside)})
+    executor = stage.bench.executor(NoSandbox("permissions"), credential, vars={"outside": str(outside)})
     ending = asyncio.run(executor.run(stage.spec("outside"), stage.bench.hear))
     assert not outside.exists()
     assert ending.fault is not None
@@ -206,19 +206,19 @@ def test_S09_a_write_elsewhere_is_denied_by_the_rules_where_there_is_no_kernel_s
 def test_I08_a_write_elsewhere_goes_nowhere_in_the_sandbox(stage: Stage) -> None:
     outside = stage.bench.folder / "outside.txt"
     credential = rehearsal_credential(stage.server.url)
-    executor = stage.bench.executor(stage.walls, credential, vars={"outside": str(outside)})
+    executor = stage.bench.executor(stage.sandbox, credential, vars={"outside": str(outside)})
     ending = asyncio.run(executor.run(stage.spec("outside"), stage.bench.hear))
     assert not outside.exists()
     assert ending.artifacts == ()
 
 
-@pytest.mark.parametrize("walls", ["bubblewrap", "permissions"])
-def test_a_session_reads_the_copy_of_an_items_file(stage: Stage, walls: str) -> None:
+@pytest.mark.parametrize("sandbox", ["bubblewrap", "permissions"])
+def test_a_session_reads_the_copy_of_an_items_file(stage: Stage, sandbox: str) -> None:
     scan = stage.bench.folder / "scan.txt"
     scan.write_text("words of the scan")
     spec = stage.spec("lookaround")
     spec = altered(spec, items=(replace(spec.items[0], file=scan),))
-    ending = asyncio.run(stage.run(spec, stage.walls if walls == "bubblewrap" else NoWalls("permissions")))
+    ending = asyncio.run(stage.run(spec, stage.sandbox if sandbox == "bubblewrap" else NoSandbox("permissions")))
     assert ending.fault is None
     assert "words of the scan" in json.loads(stage.bench.content(ending))[0]["seen"]
 
@@ -305,7 +305,7 @@ def test_S18_a_missing_cli_is_for_a_person_to_mend(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("harness.backends.cli_start.cli_folder", lambda: tmp_path / "nothing")
-    ending = asyncio.run(stage.run(stage.spec("a"), NoWalls("permissions")))
+    ending = asyncio.run(stage.run(stage.spec("a"), NoSandbox("permissions")))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("cli_missing", "config")
 
@@ -318,7 +318,7 @@ def test_what_a_request_carries(stage: Stage, capture: Any) -> None:
         async with capture(stage.server.port) as (port, bodies):
             url = f"http://127.0.0.1:{port}{stage.server.path}"
             credential = Credential("api_key", "sk-ant-api03-dummy-dummy", url, rehearsal=True)
-            ending = await stage.bench.executor(stage.walls, credential).run(spec, stage.bench.hear)
+            ending = await stage.bench.executor(stage.sandbox, credential).run(spec, stage.bench.hear)
             return ending, bodies
 
     ending, bodies = asyncio.run(run())

@@ -21,7 +21,7 @@ from harness.core.messages import message
 from harness.core.types import Ending, Item, SessionEvent
 from harness.core.work import Produced, Work
 from harness.executors.bubblewrap import Bubblewrap
-from harness.executors.containment import NoWalls
+from harness.executors.containment import NoSandbox
 from harness.executors.sandbox import Containment
 from tests.covers import covers
 from tests.specs import altered
@@ -29,23 +29,23 @@ from tests.specs import altered
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
 
-WALLS = ("off", "permissions", pytest.param("bubblewrap", marks=pytest.mark.linux))
+SANDBOXES = ("off", "permissions", pytest.param("bubblewrap", marks=pytest.mark.linux))
 
 
-@pytest.fixture(params=WALLS)
-def walls(request: pytest.FixtureRequest) -> Containment:
+@pytest.fixture(params=SANDBOXES)
+def sandbox(request: pytest.FixtureRequest) -> Containment:
     if request.param == "off":
-        return NoWalls("off")
-    return NoWalls("permissions") if request.param == "permissions" else Bubblewrap("bwrap")
+        return NoSandbox("off")
+    return NoSandbox("permissions") if request.param == "permissions" else Bubblewrap("bwrap")
 
 
 @pytest.fixture
 def quick() -> Containment:
-    return NoWalls("off")
+    return NoSandbox("off")
 
 
-def test_a_good_program_leaves_a_frozen_output_and_no_fault(bench: "Bench", walls: Containment) -> None:
-    ending = asyncio.run(bench.run(bench.stub("ok"), walls))
+def test_a_good_program_leaves_a_frozen_output_and_no_fault(bench: "Bench", sandbox: Containment) -> None:
+    ending = asyncio.run(bench.run(bench.stub("ok"), sandbox))
     assert ending.fault is None
     assert json.loads(bench.content(ending)) == [{"id": "a", "echo": {"id": "a"}}, {"id": "b", "echo": {"id": "b"}}]
     assert ending.facts.cost_usd == 0
@@ -57,30 +57,30 @@ def test_a_good_program_leaves_a_frozen_output_and_no_fault(bench: "Bench", wall
     [("exit1", "crashed"), ("segv", "crashed"), ("killed", "killed"), ("exit0", None), ("nofile", None)],
 )
 def test_S06_how_a_program_ends_is_told_apart(
-    bench: "Bench", walls: Containment, scenario: str, kind: str | None
+    bench: "Bench", sandbox: Containment, scenario: str, kind: str | None
 ) -> None:
-    ending = asyncio.run(bench.run(bench.stub(scenario), walls))
+    ending = asyncio.run(bench.run(bench.stub(scenario), sandbox))
     assert (ending.fault.kind if ending.fault else None) == kind
     assert ending.artifacts == ()
 
 
-def test_the_last_words_of_a_program_that_failed_are_in_the_fault(bench: "Bench", walls: Containment) -> None:
-    ending = asyncio.run(bench.run(bench.stub("exit1"), walls))
+def test_the_last_words_of_a_program_that_failed_are_in_the_fault(bench: "Bench", sandbox: Containment) -> None:
+    ending = asyncio.run(bench.run(bench.stub("exit1"), sandbox))
     assert ending.fault is not None
     assert ending.fault.detail == "the process crashed: exit code 1: no luck"
 
 
-def test_S07_a_file_written_before_the_crash_is_kept(bench: "Bench", walls: Containment) -> None:
-    ending = asyncio.run(bench.run(bench.stub("crash-after-file"), walls))
+def test_S07_a_file_written_before_the_crash_is_kept(bench: "Bench", sandbox: Containment) -> None:
+    ending = asyncio.run(bench.run(bench.stub("crash-after-file"), sandbox))
     assert ending.fault is not None
     assert ending.fault.kind == "killed"
     assert len(json.loads(bench.content(ending))) == 2
 
 
-def test_S18_a_program_that_is_not_there_is_for_a_person_to_mend(bench: "Bench", walls: Containment) -> None:
+def test_S18_a_program_that_is_not_there_is_for_a_person_to_mend(bench: "Bench", sandbox: Containment) -> None:
     spec = bench.stub("ok")
     spec = altered(spec, session=replace(spec.session, command=("no-such-program-here",)))
-    ending = asyncio.run(bench.run(spec, walls))
+    ending = asyncio.run(bench.run(spec, sandbox))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("cli_missing", "config")
     assert "no-such-program-here" in ending.fault.detail
@@ -88,10 +88,10 @@ def test_S18_a_program_that_is_not_there_is_for_a_person_to_mend(bench: "Bench",
 
 @covers("A73")
 def test_S13_S14_nothing_of_an_attempt_outlives_it_and_late_writes_change_nothing(
-    bench: "Bench", walls: Containment
+    bench: "Bench", sandbox: Containment
 ) -> None:
     spec = bench.stub("late-write")
-    ending = asyncio.run(bench.run(spec, walls))
+    ending = asyncio.run(bench.run(spec, sandbox))
     assert ending.fault is None
     assert len(json.loads(bench.content(ending))) == 2
     assert (spec.folder / "work" / "daemon.pid").exists()
@@ -99,9 +99,9 @@ def test_S13_S14_nothing_of_an_attempt_outlives_it_and_late_writes_change_nothin
 
 
 @covers("F173")
-def test_C07_a_daemon_in_a_session_of_its_own_is_ended(bench: "Bench", walls: Containment) -> None:
+def test_C07_a_daemon_in_a_session_of_its_own_is_ended(bench: "Bench", sandbox: Containment) -> None:
     spec = bench.stub("setsid-child")
-    ending = asyncio.run(bench.run(spec, walls))
+    ending = asyncio.run(bench.run(spec, sandbox))
     assert ending.fault is None
     assert marked(TOKEN_MARK, spec.token) == []
 
@@ -124,11 +124,11 @@ json.dump([{"id": "a"}], open("output.json", "w"))
 
 
 @pytest.mark.linux
-def test_C07_a_daemon_that_has_cleared_its_environment_is_ended(bench: "Bench", walls: Containment) -> None:
+def test_C07_a_daemon_that_has_cleared_its_environment_is_ended(bench: "Bench", sandbox: Containment) -> None:
     spec = bench.program(FORGETFUL_DAEMON)
-    ending = asyncio.run(bench.run(spec, walls))
+    ending = asyncio.run(bench.run(spec, sandbox))
     assert (ending.fault, ending.notes) == (None, ())
-    if not walls.is_kernel_sandbox:  # its number is another one there
+    if not sandbox.is_kernel_sandbox:  # its number is another one there
         assert identity_of(int((spec.folder / "work" / "daemon.pid").read_text())) is None
     assert marked(TOKEN_MARK, spec.token) == []
 
@@ -148,9 +148,9 @@ def test_a_daemon_that_cannot_be_found_holds_up_nobody_and_is_told(
     gc.collect()  # what asyncio would say about pipes that nobody closed is an error in these tests
 
 
-def test_the_time_limit_ends_a_program_that_hangs_and_is_charged_to_it(bench: "Bench", walls: Containment) -> None:
+def test_the_time_limit_ends_a_program_that_hangs_and_is_charged_to_it(bench: "Bench", sandbox: Containment) -> None:
     spec = bench.stub("hang-after-file", timeout=timedelta(seconds=0.7))
-    ending = asyncio.run(bench.run(spec, walls))
+    ending = asyncio.run(bench.run(spec, sandbox))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("time_limit", "session")
     assert ending.facts.cost_usd is None, "it was not let say what it cost"
@@ -160,13 +160,13 @@ def test_the_time_limit_ends_a_program_that_hangs_and_is_charged_to_it(bench: "B
 
 @pytest.mark.parametrize("hard", [False, True])
 def test_C06_an_interrupt_ends_a_program_also_one_that_ignores_it(
-    bench: "Bench", walls: Containment, hard: bool, monkeypatch: pytest.MonkeyPatch
+    bench: "Bench", sandbox: Containment, hard: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("harness.backends.command._GRACE_S", 0.2)
     spec = bench.stub("ignore-term" if hard else "hang")
 
     async def run() -> Ending:
-        executor = bench.executor(walls)
+        executor = bench.executor(sandbox)
         started = asyncio.Event()
         bench.on_event = lambda event: started.set() if event.kind == "started" else None
         running = asyncio.create_task(executor.run(spec, bench.hear))
@@ -181,13 +181,13 @@ def test_C06_an_interrupt_ends_a_program_also_one_that_ignores_it(
     assert marked(TOKEN_MARK, spec.token) == []
 
 
-def test_a_cancelled_run_ends_its_processes_first(bench: "Bench", walls: Containment) -> None:
+def test_a_cancelled_run_ends_its_processes_first(bench: "Bench", sandbox: Containment) -> None:
     spec = bench.stub("hang")
 
     async def run() -> None:
         started = asyncio.Event()
         bench.on_event = lambda event: started.set()
-        running = asyncio.create_task(bench.run(spec, walls))
+        running = asyncio.create_task(bench.run(spec, sandbox))
         await started.wait()
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -247,10 +247,10 @@ def test_P17_what_a_program_says_it_cost_counts_when_it_is_a_cost(
 
 
 def test_I10_a_program_sees_nothing_of_our_environment(
-    bench: "Bench", walls: Containment, monkeypatch: pytest.MonkeyPatch
+    bench: "Bench", sandbox: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-api03-canary-canary")
-    ending = asyncio.run(bench.run(bench.stub("environment", ids=["a"]), walls))
+    ending = asyncio.run(bench.run(bench.stub("environment", ids=["a"]), sandbox))
     seen = json.loads(bench.content(ending))[0]["environment"]
     assert "canary" not in json.dumps(seen)
     assert seen["HARNESS_BATCH"] == "7"
@@ -271,7 +271,9 @@ def test_I10_a_program_sees_nothing_of_our_environment(
     }
 
 
-def test_files_of_items_are_read_only_copies_found_from_the_working_folder(bench: "Bench", walls: Containment) -> None:
+def test_files_of_items_are_read_only_copies_found_from_the_working_folder(
+    bench: "Bench", sandbox: Containment
+) -> None:
     (bench.folder / "one").mkdir()
     (bench.folder / "two").mkdir()
     items = []
@@ -280,13 +282,13 @@ def test_files_of_items_are_read_only_copies_found_from_the_working_folder(bench
         original.write_text(f"text of {name}")
         items.append(Item(ItemId(name), {"n": name}, original))
     spec = altered(bench.stub("python", "sorted(p.read_text() for p in Path('input').iterdir())"), items=tuple(items))
-    ending = asyncio.run(bench.run(spec, walls))
+    ending = asyncio.run(bench.run(spec, sandbox))
     assert json.loads(bench.content(ending))[0]["value"] == ["text of one", "text of two"]
     told = json.loads((spec.folder / "spec.json").read_text())
     assert [item["file"] for item in told["items"]] == ["input/1-scan.txt", "input/2-scan.txt"]
     assert not (spec.folder / "input").exists(), "a copy for each try fills a disk"
     assert not (spec.folder / "work" / "input").is_symlink()
-    assert told["cwd"] == bench.executor(walls).work_path(spec.folder)
+    assert told["cwd"] == bench.executor(sandbox).work_path(spec.folder)
 
 
 def test_a_lost_item_file_is_named_and_no_exception(bench: "Bench", quick: Containment) -> None:
@@ -320,9 +322,9 @@ def test_reasons_reach_a_program_with_its_items(bench: "Bench", quick: Containme
     assert json.loads(bench.content(ending))[0]["value"] == ["too short"]
 
 
-def test_what_only_a_living_session_needs_is_removed_and_nothing_else(bench: "Bench", walls: Containment) -> None:
+def test_what_only_a_living_session_needs_is_removed_and_nothing_else(bench: "Bench", sandbox: Containment) -> None:
     spec = bench.stub("exit1")
-    asyncio.run(bench.run(spec, walls))
+    asyncio.run(bench.run(spec, sandbox))
     assert sorted(path.name for path in spec.folder.iterdir()) == ["prompt.md", "spec.json", "stderr.log", "work"]
     assert spec.folder.stat().st_mode & 0o777 == 0o700
     assert (spec.folder / "spec.json").stat().st_mode & 0o777 == 0o600

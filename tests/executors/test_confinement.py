@@ -1,4 +1,4 @@
-"""Laws of the kernel's half of the walls: the filter of system calls, and the program that enters a Landlock domain."""
+"""Laws of the kernel's half of the sandbox: the filter of system calls, and the program for the Landlock domain."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ from harness.executors.allowance import Allowance
 from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.confinement import Confinement
-from harness.executors.containment import NoWalls
+from harness.executors.containment import NoSandbox
 from harness.executors.landlock import confining_program, version
 from harness.executors.seccomp import filter_for
 from harness.executors.starter import AttemptStarter
@@ -272,10 +272,10 @@ def test_H2_what_the_clis_own_shell_reads_is_out_of_the_sessions_reach(bench: "B
     spec = bench.attempt(session)
     folder = AttemptFolder(spec.folder, EmptyWorkspace())
     paths = folder.of_session
-    for walls, home in ((Bubblewrap("bwrap"), "/"), (NoWalls("permissions"), str(folder.config))):
-        starter = AttemptStarter(walls, bench.guardian, folder, {}, Allowance())
+    for sandbox, home in ((Bubblewrap("bwrap"), "/"), (NoSandbox("permissions"), str(folder.config))):
+        starter = AttemptStarter(sandbox, bench.guardian, folder, {}, Allowance())
         credential = Credential("api_key", "a secret")
         env = Outfit(spec, paths, starter, credential, {}).launch(Passed(), (), {}).env
         assert env["HOME"] == home
-        assert env.get("CLAUDE_CODE_SHELL_PREFIX") == walls.tool_shell
-        assert env.get("HARNESS_WITHHELD", "").split() == (["ANTHROPIC_API_KEY"] if walls.tool_shell else [])
+        assert env.get("CLAUDE_CODE_SHELL_PREFIX") == sandbox.tool_shell
+        assert env.get("HARNESS_WITHHELD", "").split() == (["ANTHROPIC_API_KEY"] if sandbox.tool_shell else [])

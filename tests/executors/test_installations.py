@@ -131,12 +131,12 @@ def test_H4_a_folder_that_the_manifest_names_is_looked_through_to_its_bottom_or_
     }
     assert named.unsearched == frozenset()
     assert {path.relative_to(there).as_posix() for path, _ in covered([there]).hidden} == {"a/.npmrc"}
-    walls = Bubblewrap("bwrap", (), [there])
-    assert [way for way in walls.weaknesses() if "credentials in" in way] == []
+    sandbox = Bubblewrap("bwrap", (), [there])
+    assert [way for way in sandbox.weaknesses() if "credentials in" in way] == []
     monkeypatch.setattr(installations, "MOST_NAMED_ENTRIES", 5)
     assert covered([there], named=[there]).unsearched == {there}
     bubblewrap._seen.cache_clear()
-    assert "name a smaller one" in walls.weaknesses()[f"credentials in {there}"]
+    assert "name a smaller one" in sandbox.weaknesses()[f"credentials in {there}"]
 
 
 @pytest.mark.linux
@@ -175,8 +175,8 @@ def test_H4_the_preflight_starts_what_the_job_starts_and_finds_a_mount_that_is_t
     bench: "Bench", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = with_command(bench, (str(program(bench.folder / "bin" / "work.sh", "#!/bin/sh\n")),))
-    walls = Bubblewrap("bwrap", (job.folder, job.state))
-    assert f"look into {job.folder}" in asyncio.run(preflight(walls, job, bench.guardian))
+    sandbox = Bubblewrap("bwrap", (job.folder, job.state))
+    assert f"look into {job.folder}" in asyncio.run(preflight(sandbox, job, bench.guardian))
     monkeypatch.setattr(installations, "_is_installation", lambda prefix: True)
     monkeypatch.setattr(installations, "_holds", lambda folder, kept_out: False)
     monkeypatch.setattr(installations, "NEVER", ())

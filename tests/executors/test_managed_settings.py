@@ -1,4 +1,4 @@
-"""Laws of a company's managed settings: the real CLI obeys them behind walls too."""
+"""Laws of a company's managed settings: the real CLI obeys them in the sandbox too."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ def company(folder: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, A
 
 
 @pytest.mark.parametrize("bypass", ["allowed", "forbidden"])
-def test_M6_a_company_that_denies_a_tool_is_obeyed_behind_walls(
+def test_M6_a_company_that_denies_a_tool_is_obeyed_in_a_sandbox(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, bypass: str
 ) -> None:
     rules: dict[str, Any] = {"deny": ["Bash"]}

@@ -13,7 +13,7 @@ from harness.backends import claude, cli_start
 from harness.backends.credentials import Credential
 from harness.base.ids import ItemId
 from harness.core.types import Ending, Item
-from harness.executors.containment import NoWalls
+from harness.executors.containment import NoSandbox
 from tests.executors.staging import Stage, staged
 from tests.specs import altered
 
@@ -61,7 +61,7 @@ def plant(folder: Path, traces: str) -> None:
         path.chmod(0o755)
 
 
-def play(stage: Stage, walls: Any, capture: Any) -> tuple[Ending, str, list[str]]:
+def play(stage: Stage, sandbox: Any, capture: Any) -> tuple[Ending, str, list[str]]:
     """A session in a folder full of settings, with more of them in an item's file and above it: its ending, all that
     the model was told and the stream said, and what ran."""
     bench, spec = stage.bench, stage.spec("lookaround")
@@ -71,23 +71,23 @@ def play(stage: Stage, walls: Any, capture: Any) -> tuple[Ending, str, list[str]
     (inbox / "scan.txt").write_text("words of the scan")
     (inbox / "CLAUDE.md").write_text("PLANTED-INPUT")
     items = (replace(spec.items[0], file=inbox / "scan.txt"), Item(ItemId("b"), {}, file=inbox / "CLAUDE.md"))
-    plant(work, "/mnt/work" if walls.is_kernel_sandbox else str(work))
+    plant(work, "/mnt/work" if sandbox.is_kernel_sandbox else str(work))
     plant(bench.folder, str(work))
 
     async def run() -> tuple[Ending, list[dict[str, Any]]]:
         async with capture(stage.server.port) as (port, bodies):
             url = f"http://127.0.0.1:{port}{stage.server.path}"
             credential = Credential("api_key", "sk-ant-api03-dummy-dummy", url, rehearsal=True)
-            return await bench.executor(walls, credential).run(altered(spec, items=items), bench.hear), bodies
+            return await bench.executor(sandbox, credential).run(altered(spec, items=items), bench.hear), bodies
 
     ending, bodies = asyncio.run(run())
     told = json.dumps(bodies) + (spec.folder / "stream.jsonl").read_text()
     return ending, told, sorted(path.name for path in work.glob("ran-*"))
 
 
-@pytest.mark.parametrize("walls", ["bubblewrap", "off"])
-def test_I11_planted_settings_reach_nobody_and_run_nothing(stage: Stage, capture: Any, walls: str) -> None:
-    ending, told, ran = play(stage, stage.walls if walls == "bubblewrap" else NoWalls("off"), capture)
+@pytest.mark.parametrize("sandbox", ["bubblewrap", "off"])
+def test_I11_planted_settings_reach_nobody_and_run_nothing(stage: Stage, capture: Any, sandbox: str) -> None:
+    ending, told, ran = play(stage, stage.sandbox if sandbox == "bubblewrap" else NoSandbox("off"), capture)
     assert ending.fault is None
     assert "words of the scan" in told
     assert "PLANTED" not in told
@@ -110,6 +110,6 @@ def test_I11_without_our_switches_all_of_it_would_be_loaded(
     monkeypatch.setattr(
         claude, "_options", lambda spec: replace(options(spec), setting_sources=["user", "project", "local"])
     )
-    _, told, ran = play(stage, stage.walls, capture)
+    _, told, ran = play(stage, stage.sandbox, capture)
     assert [word for word in ("PLANTED-MEMORY", "PLANTED-BRANCH", "PLANTED-AGENT") if word not in told] == []
     assert {"ran-SessionStart", "ran-UserPromptSubmit", "ran-PreToolUse", "ran-mcp"} <= set(ran)

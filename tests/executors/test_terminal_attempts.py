@@ -1,4 +1,4 @@
-"""Laws of sessions at a terminal: the real interactive CLI behind its walls, a rehearsal server for the model."""
+"""Laws of sessions at a terminal: the real interactive CLI in the sandbox, a rehearsal server for the model."""
 
 import asyncio
 import json
@@ -15,14 +15,14 @@ import pytest
 from harness.backends import cli_start, terminal
 from harness.backends.credentials import rehearsal_credential
 from harness.backends.start_request import Launch
-from harness.base.descriptors import handed
+from harness.base.descriptors import passed_as_descriptors
 from harness.base.marks import TOKEN_MARK, marked
 from harness.core.reserve import reservation, worst_of
 from harness.core.types import Ending
 from harness.core.work import AttemptSpec
 from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import Bubblewrap
-from harness.executors.containment import NoWalls
+from harness.executors.containment import NoSandbox
 from harness.job.backend_kinds import Backend
 from harness.job.job import PhaseSpec
 from harness.workspaces.empty import EmptyWorkspace
@@ -51,7 +51,7 @@ def test_a_session_at_a_terminal_does_what_one_in_json_does(stage: Stage) -> Non
     spec = at_terminal(stage, "a", "b", prompt=prompt)
 
     async def run() -> Ending:
-        executor = stage.bench.executor(stage.walls, rehearsal_credential(stage.server.url, "api_key"))
+        executor = stage.bench.executor(stage.sandbox, rehearsal_credential(stage.server.url, "api_key"))
         return await executor.run(spec, stage.bench.hear)
 
     stage.bench.events.clear()
@@ -71,7 +71,7 @@ def test_a_session_at_a_terminal_does_what_one_in_json_does(stage: Stage) -> Non
     (sent,) = (line["message"]["content"] for line in lines if isinstance(line.get("message", {}).get("content"), str))
     assert sent == f"\n{prompt}"
     assert not (spec.folder / terminal.SCREEN_FILE).exists()
-    salvaged = asyncio.run(stage.bench.executor(stage.walls).salvage(spec))
+    salvaged = asyncio.run(stage.bench.executor(stage.sandbox).salvage(spec))
     assert (salvaged.facts, salvaged.artifacts) == (facts, ending.artifacts)
     assert marked(TOKEN_MARK, spec.token) == []
 
@@ -80,7 +80,7 @@ def test_an_interrupt_is_an_escape_and_the_cost_is_known(stage: Stage) -> None:
     spec = at_terminal(stage, "hang", tools=("Bash",))
 
     async def run() -> Ending:
-        executor = stage.bench.executor(stage.walls, rehearsal_credential(stage.server.url))
+        executor = stage.bench.executor(stage.sandbox, rehearsal_credential(stage.server.url))
         tool = asyncio.Event()
         stage.bench.on_event = lambda event: tool.set() if event.kind == "tool" else None
         running = asyncio.create_task(executor.run(spec, stage.bench.hear))
@@ -136,7 +136,7 @@ def test_S15_an_unknown_question_stops_the_job_with_its_screen_and_no_key_is_hit
     session = replace(bench.job().phases[0].session, backend="terminal", model="sonnet", command=())
     spec = bench.attempt(session)
     credential = rehearsal_credential("http://127.0.0.1:9")
-    ending = asyncio.run(bench.run(spec, NoWalls("permissions"), credential=credential))
+    ending = asyncio.run(bench.run(spec, NoSandbox("permissions"), credential=credential))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("unknown_question", "config")
     assert "Allow telemetry? ❯ Yes No" in ending.fault.detail
@@ -152,7 +152,9 @@ def test_a_process_that_dies_at_once_is_the_machines_fault_and_is_not_waited_for
     monkeypatch.setattr(cli_start, "cli_folder", lambda: tmp_path)
     session = replace(bench.job().phases[0].session, backend="terminal", model="sonnet", command=())
     spec = bench.attempt(session)
-    ending = asyncio.run(bench.run(spec, NoWalls("permissions"), credential=rehearsal_credential("http://127.0.0.1:9")))
+    ending = asyncio.run(
+        bench.run(spec, NoSandbox("permissions"), credential=rehearsal_credential("http://127.0.0.1:9"))
+    )
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("crashed", "host")
     assert "no network" in (spec.folder / terminal.SCREEN_FILE).read_text()
@@ -160,7 +162,7 @@ def test_a_process_that_dies_at_once_is_the_machines_fault_and_is_not_waited_for
 
 def test_nothing_that_bash_starts_can_write_on_the_screen(bench: "Bench") -> None:
     """Bubblewrap makes the terminal the console of the sandbox, which a tool may write to."""
-    walls = Bubblewrap("bwrap")
+    sandbox = Bubblewrap("bwrap")
     folder = AttemptFolder(bench.folder / "attempt", EmptyWorkspace())
     folder.work.mkdir(parents=True)
     folder.tmp.mkdir()
@@ -168,8 +170,8 @@ def test_nothing_that_bash_starts_can_write_on_the_screen(bench: "Bench") -> Non
     try:
         for terminal_ in (None, slave):
             program = ("/bin/sh", "-c", "echo FORGED >/dev/console; echo PRINTED")
-            wrapped = walls.wrap(folder, Launch(program, {"PATH": os.defpath}, terminal=terminal_))
-            with handed(wrapped.argv, wrapped.contents) as (argv, descriptors):
+            wrapped = sandbox.wrap(folder, Launch(program, {"PATH": os.defpath}, terminal=terminal_))
+            with passed_as_descriptors(wrapped.argv, wrapped.contents) as (argv, descriptors):
                 subprocess.run(argv, stdin=slave, stdout=slave, pass_fds=descriptors, check=True, env=wrapped.env)
         shown = os.read(master, 65536).split()
     finally:

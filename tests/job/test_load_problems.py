@@ -65,11 +65,11 @@ def test_H1_without_a_kernel_sandbox_every_tool_that_no_rule_holds_is_refused_at
     """`guardian` is the old word. Refused is what is not known to be held: a list of what is allowed."""
     held = ["Read", "Write", "Edit", "NotebookEdit", "Grep", "Glob", "WebFetch", "WebSearch"]
     others = sorted(BUILT_IN_TOOLS - set(held))
-    walled = GOOD.replace("strikes: 3", f"sandbox: {word}")
-    Path("job.yaml").write_text(walled.replace("[Read, Write]", f"[{', '.join(held)}]"))
+    sandboxed = GOOD.replace("strikes: 3", f"sandbox: {word}")
+    Path("job.yaml").write_text(sandboxed.replace("[Read, Write]", f"[{', '.join(held)}]"))
     loaded = load(Path("job.yaml"))
     assert (loaded.sandbox, list(loaded.phases[0].session.tools)) == ("permissions", held)
-    said = problems(walled.replace("[Read, Write]", f"[Write, {', '.join(others)}]"))
+    said = problems(sandboxed.replace("[Read, Write]", f"[Write, {', '.join(others)}]"))
     assert len(said) == len(others) and {"EnterWorktree", "SendMessage", "ListAgents", "Skill", "Agent"} <= set(others)
     for at, tool in enumerate(others, start=1):
         does = "runs programs" if tool in ("Bash", "Monitor", "Workflow") else "reaches beyond a session's own folder"

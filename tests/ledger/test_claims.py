@@ -6,7 +6,7 @@ import pytest
 
 from harness.base.clock import SystemClock
 from harness.ledger.lock import JobLock
-from harness.ledger.merge_targets import Claims, Clash
+from harness.ledger.merge_targets import Claims, TargetConflict
 from harness.ledger.store import Ledger
 
 
@@ -41,8 +41,8 @@ def test_a_target_is_claimed_by_one_job(tmp_path: Path, first: str, second: str,
     claims, one, other = Claims(tmp_path / "shared"), _state(tmp_path, "one"), _state(tmp_path, "other")
     assert claims.claim(one, Path("one.yaml"), [tmp_path / first]) == []
     assert claims.claim(one, Path("one.yaml"), [tmp_path / first]) == [], "its own claim is in nobody's way"
-    clashes = claims.claim(other, Path("other.yaml"), [tmp_path / "else.json", tmp_path / second])
-    assert clashes == ([Clash(tmp_path / second, "one.yaml", False)] if is_refused else [])
+    conflicts = claims.claim(other, Path("other.yaml"), [tmp_path / "else.json", tmp_path / second])
+    assert conflicts == ([TargetConflict(tmp_path / second, "one.yaml", False)] if is_refused else [])
 
 
 def test_a_claim_lasts_as_long_as_its_job_may_merge(tmp_path: Path) -> None:
@@ -50,12 +50,12 @@ def test_a_claim_lasts_as_long_as_its_job_may_merge(tmp_path: Path) -> None:
     one, other = _state(tmp_path, "one", items=0), _state(tmp_path, "other")
     assert claims.claim(one, Path("one.yaml"), [target]) == []
     with JobLock(one / "lock", SystemClock()):
-        assert [clash.is_running for clash in claims.claim(other, Path("other.yaml"), [target])] == [True]
+        assert [conflict.is_running for conflict in claims.claim(other, Path("other.yaml"), [target])] == [True]
     target.touch()
     assert claims.claim(other, Path("other.yaml"), [target]), "finished, and its file is there"
     target.unlink()
     assert claims.claim(other, Path("other.yaml"), [target]) == [], "finished, and its file was moved away"
-    assert [clash.manifest for clash in claims.claim(one, Path("one.yaml"), [target])] == ["other.yaml"]
+    assert [conflict.manifest for conflict in claims.claim(one, Path("one.yaml"), [target])] == ["other.yaml"]
     (other / "ledger.db").rename(other / "elsewhere")
     assert claims.claim(one, Path("one.yaml"), [target]) == [], "the other one was started anew, or is gone"
 

@@ -176,9 +176,9 @@ def test_T04_contents_that_were_changed_since_the_ledger_was_closed_are_refused(
     assert path.read_bytes() == before
 
 
-def test_T04_a_log_of_another_time_beside_a_sealed_ledger_is_not_believed(path: Path) -> None:
+def test_T04_a_log_of_another_time_beside_a_marked_ledger_is_not_believed(path: Path) -> None:
     """Who brings back a backup after a kill leaves the killed run's log beside it."""
-    sealed = path.read_bytes(), path.with_suffix(".seal").read_bytes()
+    marked = path.read_bytes(), path.with_suffix(".seal").read_bytes()
     ledger = Ledger.open(path, SystemClock())
     for _ in range(300):
         ledger.record(Paused("a test"))
@@ -187,15 +187,15 @@ def test_T04_a_log_of_another_time_beside_a_sealed_ledger_is_not_believed(path: 
         ledger.record(Paused("after the checkpoint, from the beginning of the log"))
     log = path.with_name("ledger.db-wal").read_bytes()
     ledger.close()
-    path.write_bytes(sealed[0])
-    path.with_suffix(".seal").write_bytes(sealed[1])
+    path.write_bytes(marked[0])
+    path.with_suffix(".seal").write_bytes(marked[1])
     path.with_name("ledger.db-wal").write_bytes(log)
     with pytest.raises(LedgerDamagedError):
         Ledger.open(path, SystemClock())
-    assert path.read_bytes() == sealed[0], "the backup is as it was"
+    assert path.read_bytes() == marked[0], "the backup is as it was"
 
 
-def test_T04_what_was_changed_while_a_ledger_was_open_is_never_sealed(path: Path) -> None:
+def test_T04_what_was_changed_while_a_ledger_was_open_is_never_marked(path: Path) -> None:
     with Ledger.open(path, SystemClock()) as ledger:
         ledger.record(Paused("a test"))
         ledger.db.execute("UPDATE entries SET body = '{}' WHERE seq = (SELECT max(seq) FROM entries)")
@@ -204,7 +204,7 @@ def test_T04_what_was_changed_while_a_ledger_was_open_is_never_sealed(path: Path
         Ledger.open(path, SystemClock())
 
 
-def test_a_ledger_that_was_let_go_in_disorder_is_not_sealed(path: Path) -> None:
+def test_a_ledger_that_was_let_go_in_disorder_is_not_marked(path: Path) -> None:
     with pytest.raises(ZeroDivisionError), Ledger.open(path, SystemClock()):
         raise ZeroDivisionError
     assert not path.with_suffix(".seal").exists()

@@ -106,8 +106,8 @@ def test_a_function_for_pages_that_fails_is_told_and_answers_500(browsing: Calla
     assert "is a text or a Page, got 5" in five and "ZeroDivisionError" in divided
 
 
-def test_without_pages_every_address_has_one_that_says_it_is_made_up() -> None:
-    assert "made-up page" in Web().page(ROSTER).text
+def test_without_pages_every_address_has_one_that_says_it_is_synthetic() -> None:
+    assert "synthetic page" in Web().page(ROSTER).text
     assert Web().search("anything") == [("https://rehearsal.invalid/found", "https://rehearsal.invalid/found")]
 
 

@@ -229,7 +229,7 @@ def test_a_jq_check_that_raises_whatever_the_text_is_is_broken(court: Court) -> 
     assert "it looks at {id, file, sha, size, text} of each file, whatever the text" in broken.detail
 
 
-# --- made items -------------------------------------------------------------------------------------------------------
+# --- derived items ----------------------------------------------------------------------------------------------------
 
 
 def _phase(number: int, rows: str | None, id_: str = ".lego") -> PhaseSpec:
@@ -246,7 +246,7 @@ def test_accepted_records_make_the_items_of_the_next_phases(court: Court, rows: 
         {"id": "A3", "legos": [{"lego": "z"}]},
     ]
     verdicts = court.judge(records).verdicts
-    made = {item: verdict.made for item, verdict in verdicts.items() if isinstance(verdict, Accepted)}
+    made = {item: verdict.derived for item, verdict in verdicts.items() if isinstance(verdict, Accepted)}
     assert made == {
         "A1": {2: (Item(ItemId("x"), {"lego": "x"}, None, (records[0],)),
                    Item(ItemId("y"), {"lego": "y", "n": 1}, None, (records[0],)))},

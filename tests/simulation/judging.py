@@ -32,7 +32,7 @@ def made_of(item: str) -> list[dict[str, str | int]]:
 
 
 def batches_of(item: str) -> list[tuple[str, ...]]:
-    """The batches of the plan in a good record of `item`: its made items by two."""
+    """The batches of the plan in a good record of `item`: its derived items by two."""
     made = [str(each["id"]) for each in made_of(item)]
     return [tuple(made[at : at + 2]) for at in range(0, len(made), 2)]
 

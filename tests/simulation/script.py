@@ -44,7 +44,7 @@ class Script:
     needs: Literal["own", "earlier", "previous"] = "own"
     makes_items: bool = False
     plan: tuple[int | None, int | None] | None = None
-    """Made items come in the batches of a plan, which allows so many starts a minute, and so many at once."""
+    """Derived items come in the batches of a plan, which allows so many starts a minute, and so many at once."""
     selects: int | None = None
     """Of the items that the last phase makes at most so many are worked on."""
     budget: Decimal | None = None

@@ -1,4 +1,4 @@
-"""Records of other jobs: many made-up pasts, ended at any commit; what is taken over is exactly what may be."""
+"""Records of other jobs: many synthetic pasts, ended at any commit; what is taken over is exactly what may be."""
 
 import asyncio
 import json
@@ -169,7 +169,7 @@ def _take_over(job: Job, bounded: Bounded, die_at: int | None = None) -> int:
 
 
 def _trial(folder: Path, seed: int, bounded: Bounded) -> None:
-    """One made-up past: taken over whole, and once more with a kill at some commit."""
+    """One synthetic past: taken over whole, and once more with a kill at some commit."""
     rng = random.Random(seed)
     today, pasts = _draw(rng)
     folder.mkdir()

@@ -165,8 +165,8 @@ class Universe:
         """As a new process does: what another one had put into the store, and not committed, is lost."""
         ledger = Ledger(self._db, self.clock, self.job.state / "ledger.db")
         ledger.around_commit = lambda moment: self._around_commit(ledger, moment)
-        shelf = ledger.contents if self.seed % 2 else None  # in every other world all is too large for it
-        self.store = self.world.store = ArtifactStore(self.job.state / "artifacts", shelf)
+        inline = ledger.contents if self.seed % 2 else None  # in every other world all is too large for it
+        self.store = self.world.store = ArtifactStore(self.job.state / "artifacts", inline)
         return ledger
 
     def _life(self) -> Finished | None:

@@ -3,7 +3,7 @@
     session.py SCENARIO [ARGUMENT]
 
 Scenarios: ok slow hang ignore-term exit0 exit1 segv killed nofile empty truncated fence prose missing extra fifo
-symlink bigline stderr-flood setsid-child late-write echo-secret crash-after-file usage trespass
+symlink bigline stderr-flood setsid-child late-write echo-secret crash-after-file usage unauthorized
 """
 
 import json

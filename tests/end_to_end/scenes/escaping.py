@@ -24,8 +24,8 @@ try read-canary cat {canary}
 try list-home ls {home}
 try kernel-settings sh -c 'echo x > /proc/sys/kernel/core_pattern'
 try sysrq sh -c 'echo h > /proc/sysrq-trigger'
-try write-usr touch /usr/trespass
-try write-etc touch /etc/trespass
+try write-usr touch /usr/unauthorized
+try write-etc touch /etc/unauthorized
 try see-supervisor supervisors
 try kill-outsider kill -0 {outsider}
 echo "processes: $(ls -d /proc/[0-9]* | wc -l)"

@@ -15,7 +15,7 @@ from bench.machine import describe
 from bench.tables import median, spread, table, verdict
 from harness.backends.cli_start import cli_folder
 from harness.backends.start_request import Launch
-from harness.base.descriptors import handed
+from harness.base.descriptors import passed_as_descriptors
 from harness.base.files import make_folder
 from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import VIEW, Bubblewrap
@@ -23,7 +23,7 @@ from harness.executors.confinement import Confinement
 from harness.workspaces.empty import EmptyWorkspace
 
 GOAL = 1.05
-HEADS = ("walls", "starts", "ms")
+HEADS = ("sandbox", "starts", "ms")
 _INSIDE = "/opt/claude"
 
 
@@ -36,7 +36,7 @@ class Bare(Bubblewrap):
 
 
 def main(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(prog="bench.walls", description=__doc__)
+    parser = argparse.ArgumentParser(prog="bench.sandboxes", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="2 pairs")
     parser.add_argument("--pairs", type=int, default=25)
     options = parser.parse_args(arguments)
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str]) -> None:
     print(verdict(f"median ratio of the pairs {median(ratios):.3f} <= {GOAL:g}", median(ratios), GOAL))
 
 
-def _start(root: Path, walls: Bubblewrap) -> float:
+def _start(root: Path, sandbox: Bubblewrap) -> float:
     """Seconds from the start to the end."""
     folder = AttemptFolder(root, EmptyWorkspace())
     for path in (folder.root, folder.work, folder.tmp, folder.config):
@@ -68,9 +68,9 @@ def _start(root: Path, walls: Bubblewrap) -> float:
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1",
     }  # fmt: skip
     argv = (f"{_INSIDE}/claude", "-p", "hi", "--output-format", "stream-json", "--verbose", "--setting-sources=")
-    wrapped = walls.wrap(folder, Launch(argv, env, shown=((cli_folder(), _INSIDE),)))
+    wrapped = sandbox.wrap(folder, Launch(argv, env, shown=((cli_folder(), _INSIDE),)))
     began = time.perf_counter()
-    with handed(wrapped.argv, wrapped.contents) as (words, descriptors):
+    with passed_as_descriptors(wrapped.argv, wrapped.contents) as (words, descriptors):
         ended = subprocess.run(
             words, env=wrapped.env, pass_fds=descriptors, stdin=subprocess.DEVNULL, capture_output=True, check=False
         )

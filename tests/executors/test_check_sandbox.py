@@ -1,4 +1,4 @@
-"""Checks run in a box of their own: they see the job's folder and what they are given, and reach nothing else."""
+"""Checks run in a sandbox of their own: they see the job's folder and what they are given, and reach nothing else."""
 
 import asyncio
 import json
@@ -23,10 +23,10 @@ from harness.base.reason import Reason
 from harness.core.types import Accepted
 from harness.evaluation.bounded import Bounded, BoundedError
 from harness.evaluation.check_program import CommandError, run_command
-from harness.evaluation.check_sandbox import NOTHING, Allowed, Boxed, cure, from_json, to_json
+from harness.evaluation.check_sandbox import NOTHING, Allowed, SandboxCommand, cure, from_json, to_json
 from harness.executors.bubblewrap import Bubblewrap
-from harness.executors.check_bubblewrap import JobBoxes, boxes_of
-from harness.executors.containment import NoWalls, choose_boxes
+from harness.executors.check_bubblewrap import JobSandboxes, sandboxes_of
+from harness.executors.containment import NoSandbox, choose_sandboxes
 from harness.job.job import CheckSpec, Job
 from harness.rehearsal.question import question_of
 from harness.rehearsal.request_history import RequestHistory
@@ -93,21 +93,25 @@ def _door(family: int, address: Any) -> socket.socket:
     return door
 
 
-def _boxes(job: Job) -> JobBoxes:
-    return JobBoxes(Bubblewrap("bwrap", (job.folder, job.state)), job)
+def _sandboxes(job: Job) -> JobSandboxes:
+    return JobSandboxes(Bubblewrap("bwrap", (job.folder, job.state)), job)
 
 
-def _python(job: Job, boxes: JobBoxes | None, place: dict[str, Any], allowed: Allowed = NOTHING) -> dict[str, str]:
-    with closing(Bounded(boxes=boxes)) as bounded:
+def _python(
+    job: Job, sandboxes: JobSandboxes | None, place: dict[str, Any], allowed: Allowed = NOTHING
+) -> dict[str, str]:
+    with closing(Bounded(sandboxes=sandboxes)) as bounded:
         items = [{"id": "A", "data": place}]
         found = bounded.within(allowed).python(job.folder / "checks.py", "check", items, {"A": [{"n": 1}]}, {}, 20)
     told: dict[str, str] = json.loads(found["A"][0].facts["message"])
     return told
 
 
-def _command(job: Job, boxes: JobBoxes | None, place: dict[str, Any], allowed: Allowed = NOTHING) -> dict[str, str]:
+def _command(
+    job: Job, sandboxes: JobSandboxes | None, place: dict[str, Any], allowed: Allowed = NOTHING
+) -> dict[str, str]:
     given = json.dumps({"items": [{"id": "A", "data": place}]}).encode()
-    with closing(Bounded(boxes=boxes)) as bounded:
+    with closing(Bounded(sandboxes=sandboxes)) as bounded:
         found = run_command((sys.executable, str(job.folder / "attacker.py")), given, 20, bounded, allowed)
     assert isinstance(found, dict)
     told: dict[str, str] = json.loads(found["A"][0].facts["message"])
@@ -122,10 +126,14 @@ def scene(ask):
 """
 
 
-def _scene(job: Job, boxes: JobBoxes | None, place: dict[str, Any], allowed: Allowed = NOTHING) -> dict[str, str]:
+def _scene(
+    job: Job, sandboxes: JobSandboxes | None, place: dict[str, Any], allowed: Allowed = NOTHING
+) -> dict[str, str]:
     (job.folder / "scene.py").write_text(SCENE)
-    box = boxes.box(allowed, (Path(sys.executable),), (Path(harness.__file__).parent,)) if boxes else None
-    stage = SceneStage(job.folder / "scene.py", box=from_json(to_json(box)) if box else None)
+    sandbox = (
+        sandboxes.sandbox(allowed, (Path(sys.executable),), (Path(harness.__file__).parent,)) if sandboxes else None
+    )
+    stage = SceneStage(job.folder / "scene.py", sandbox=from_json(to_json(sandbox)) if sandbox else None)
     reply = asyncio.run(
         stage.answer(replace(question_of({}, None, None, 0, RequestHistory(job.folder / "log")).ask, vars=place))
     )
@@ -148,17 +156,17 @@ def test_a_check_or_a_scene_reaches_nothing_but_the_jobs_folder(
 ) -> None:
     job, place = scene_of_crime
     before = (job.folder / "checks.py").read_text()
-    boxes = _boxes(job)
-    assert not boxes.weakness
-    assert _out(play(job, boxes, place)) == ORDINARY
+    sandboxes = _sandboxes(job)
+    assert not sandboxes.weakness
+    assert _out(play(job, sandboxes, place)) == ORDINARY
     assert (job.folder / "checks.py").read_text() == before and not (tmp_path / "home" / "new").exists()
     network = {"connect to this machine"}
-    assert _out(play(job, boxes, place, frozenset(("network",)))) == ORDINARY | network
+    assert _out(play(job, sandboxes, place, frozenset(("network",)))) == ORDINARY | network
     writing = {"write beside itself", "write a new file"}
-    assert _out(play(job, boxes, place, frozenset(("write",)))) == ORDINARY | writing
+    assert _out(play(job, sandboxes, place, frozenset(("write",)))) == ORDINARY | writing
     assert (job.folder / "new").read_text() == "#"
     assert (job.folder / ".harness" / "job" / "ledger.db").read_text() == "the ledger"
-    free = _out(play(job, boxes, place, frozenset(("everything",))))
+    free = _out(play(job, sandboxes, place, frozenset(("everything",))))
     assert free == _out(play(job, None, place))  # what is refused above is not refused by the attempts themselves
     assert len(free) == len(ORDINARY) + 13 - (os.getuid() != 0), free  # the passwords are root's
 
@@ -172,7 +180,7 @@ def test_a_home_is_no_jobs_folder(scene_of_crime: tuple[Job, dict[str, Any]], mo
         "    return {'A': sorted(os.listdir(os.path.dirname(__file__)))}\n"
     )
     named = replace(job, named=(job.folder / "data.txt",))
-    with closing(Bounded(boxes=_boxes(named))) as bounded:
+    with closing(Bounded(sandboxes=_sandboxes(named))) as bounded:
         found = bounded.python(job.folder / "checks.py", "check", [], {}, {}, 20)
     assert [reason.facts["message"] for reason in found["A"]] == ["checks.py", "data.txt"]
 
@@ -190,7 +198,7 @@ def test_a_home_is_no_jobs_folder(scene_of_crime: tuple[Job, dict[str, Any]], mo
         ("open(records['A'][0]['path'])", None),
     ],
 )
-def test_what_the_box_kept_a_check_from_is_known(
+def test_what_the_sandbox_kept_a_check_from_is_known(
     body: str, freedom: Any, scene_of_crime: tuple[Job, dict[str, Any]]
 ) -> None:
     """And a record that names a path outside has done that itself."""
@@ -200,9 +208,9 @@ def test_what_the_box_kept_a_check_from_is_known(
     text = f"def check(items, records, context):\n    {body.format_map(place)}\n    return {{}}\n"
     (job.folder / "checks.py").write_text(text)
     records = {"A": [{"path": f"{place['home']}/.ssh/id_ed25519"} if "records" in body else {}]}
-    with closing(Bounded(boxes=_boxes(job))) as bounded, pytest.raises(BoundedError) as caught:
+    with closing(Bounded(sandboxes=_sandboxes(job))) as bounded, pytest.raises(BoundedError) as caught:
         bounded.python(job.folder / "checks.py", "check", [], records, {}, 20)
-    assert caught.value.barred == freedom
+    assert caught.value.denied == freedom
     if freedom:
         assert f"allow: {freedom}" in cure(freedom)
 
@@ -214,12 +222,12 @@ def test_a_module_that_lies_elsewhere_is_told_from_one_that_is_nowhere(
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "shared_checks.py").write_text("")
     (job.folder / "shared_checks.py").symlink_to(tmp_path / "elsewhere" / "shared_checks.py")
-    with closing(Bounded(boxes=_boxes(job))) as bounded:
+    with closing(Bounded(sandboxes=_sandboxes(job))) as bounded:
         for module, freedom in (("shared_checks", "everything"), ("nowhere_at_all", None)):
             (job.folder / "checks.py").write_text(f"import {module}\ndef check(items, records, context): return {{}}\n")
             with pytest.raises(BoundedError, match="No module named") as caught:
                 bounded.check_python(job.folder / "checks.py", "check", 20)
-            assert caught.value.barred == freedom
+            assert caught.value.denied == freedom
 
 
 def test_a_check_outside_of_the_folder_finds_what_lies_beside_it(bench: Bench, tmp_path: Path) -> None:
@@ -231,40 +239,42 @@ def test_a_check_outside_of_the_folder_finds_what_lies_beside_it(bench: Bench, t
     phase = bench.job().phases[0]
     checks = tuple(CheckSpec("python", None, python=(path, "check")) for path in (outside / "checks.py",))
     job = bench.job(phases=(replace(phase, output=replace(phase.output, checks=checks)),))
-    with closing(Bounded(boxes=_boxes(job))) as bounded:
+    with closing(Bounded(sandboxes=_sandboxes(job))) as bounded:
         said = bounded.python(outside / "checks.py", "check", [], {}, {}, 20)["A"]
         assert [reason.facts["message"] for reason in said] == ["found"]
 
 
-def test_a_command_that_cannot_be_found_in_the_box_is_not_a_verdict(bench: Bench) -> None:
+def test_a_command_that_cannot_be_found_in_the_sandbox_is_not_a_verdict(bench: Bench) -> None:
     bench.folder.joinpath("check.sh").write_text("#!/nowhere/at/all\n")
     bench.folder.joinpath("check.sh").chmod(0o755)
-    with closing(Bounded(boxes=_boxes(bench.job()))) as bounded:
+    with closing(Bounded(sandboxes=_sandboxes(bench.job()))) as bounded:
         with pytest.raises(CommandError) as caught:
             run_command((str(bench.folder / "check.sh"),), b"{}", 20, bounded)
-        assert caught.value.kind == "not_run" and caught.value.barred == "everything"
-        box = bounded.boxes.box(NOTHING) if bounded.boxes else None
-        assert box is not None
-        broken_box = replace(box, argv=(box.argv[0], "--ro-bind", "/nowhere", "/nowhere", *box.argv[1:]))
+        assert caught.value.kind == "not_run" and caught.value.denied == "everything"
+        sandbox = bounded.sandboxes.sandbox(NOTHING) if bounded.sandboxes else None
+        assert sandbox is not None
+        broken_sandbox = replace(
+            sandbox, argv=(sandbox.argv[0], "--ro-bind", "/nowhere", "/nowhere", *sandbox.argv[1:])
+        )
 
         class Broken:
             folder = bench.folder
 
-            def box(self, *_: object) -> Boxed:
-                return broken_box
+            def sandbox(self, *_: object) -> SandboxCommand:
+                return broken_sandbox
 
-        with closing(Bounded(boxes=Broken())) as broken:
+        with closing(Bounded(sandboxes=Broken())) as broken:
             with pytest.raises(CommandError, match=r"did not start: bwrap: .*nowhere"):
                 run_command(("/bin/true",), b"{}", 20, broken)
             with pytest.raises(BoundedError, match=r"did not start: bwrap: .*nowhere"):
                 broken.check_jq(".", ())
 
 
-def test_limits_of_time_and_memory_hold_in_a_box(bench: Bench) -> None:
+def test_limits_of_time_and_memory_hold_in_a_sandbox(bench: Bench) -> None:
     (bench.folder / "checks.py").write_text(
         "def check(items, records, context):\n    exec(items[0])\n    return {'A': ['alive']}\n"
     )
-    with closing(Bounded(boxes=_boxes(bench.job()))) as bounded:
+    with closing(Bounded(sandboxes=_sandboxes(bench.job()))) as bounded:
 
         def play(text: str, timeout_s: float = 20) -> Any:
             return bounded.python(bench.folder / "checks.py", "check", [text], {}, {}, timeout_s)
@@ -285,12 +295,12 @@ import sys, threading
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from harness.evaluation.bounded import Bounded
-from harness.executors.check_bubblewrap import JobBoxes
+from harness.executors.check_bubblewrap import JobSandboxes
 from harness.executors.bubblewrap import Bubblewrap
 from harness.job.load import load
 
 job = load(Path({folder!r}) / "job.yaml")
-bounded = Bounded(boxes=JobBoxes(Bubblewrap("bwrap", (job.folder, job.state)), job))
+bounded = Bounded(sandboxes=JobSandboxes(Bubblewrap("bwrap", (job.folder, job.state)), job))
 first = threading.Thread(target=bounded.check_jq, args=(".", ()))
 first.start()
 first.join()
@@ -302,7 +312,7 @@ bounded.python(Path({folder!r}) / "checks.py", "check", [], {{}}, {{}}, 100)
 """
 
 
-def test_a_box_outlives_the_thread_that_made_it_and_dies_with_the_supervisor(tmp_path: Path) -> None:
+def test_a_sandbox_outlives_the_thread_that_made_it_and_dies_with_the_supervisor(tmp_path: Path) -> None:
     """What the check has started outside of its group too."""
     (tmp_path / "items.csv").write_text("id\na\n")
     (tmp_path / "checks.py").write_text(
@@ -345,18 +355,18 @@ def _cmdline(pid: int) -> bytes:
 
 
 def test_where_sessions_have_no_kernel_sandbox_checks_have_none_and_it_is_said(bench: Bench) -> None:
-    assert boxes_of(NoWalls("off"), bench.job()) is None
-    for walls in (NoWalls("off"), NoWalls("permissions")):
-        assert "checks and scenes" in " ".join(walls.weaknesses().values())
-        assert choose_boxes(bench.job(sandbox=walls.name)) is None
-    assert choose_boxes(bench.job(), search_path="/nowhere") is None
-    assert isinstance(choose_boxes(bench.job()), JobBoxes)
+    assert sandboxes_of(NoSandbox("off"), bench.job()) is None
+    for sandbox in (NoSandbox("off"), NoSandbox("permissions")):
+        assert "checks and scenes" in " ".join(sandbox.weaknesses().values())
+        assert choose_sandboxes(bench.job(sandbox=sandbox.name)) is None
+    assert choose_sandboxes(bench.job(), search_path="/nowhere") is None
+    assert isinstance(choose_sandboxes(bench.job()), JobSandboxes)
 
 
-def test_what_the_box_kept_a_check_from_is_no_items_doing(bench: Bench, tmp_path: Path) -> None:
+def test_what_the_sandbox_kept_a_check_from_is_no_items_doing(bench: Bench, tmp_path: Path) -> None:
     """Whatever it says of other items; any other way to raise at one of them is that one's strike."""
     (folder := tmp_path / "court").mkdir()
-    bounded = Bounded(boxes=_boxes(bench.job(folder=folder)))
+    bounded = Bounded(sandboxes=_sandboxes(bench.job(folder=folder)))
     court = Court(folder, bounded)
     court.python(
         "import socket\ndef check(items, records, context):\n"
@@ -378,9 +388,9 @@ def test_what_the_box_kept_a_check_from_is_no_items_doing(bench: Bench, tmp_path
 def test_a_scene_that_lacks_something_hears_which_word_gives_it(bench: Bench) -> None:
     scene = bench.folder / "scene.py"
     scene.write_text("def scene(ask):\n    open(__file__ + '.log', 'w')\n")
-    boxes = _boxes(bench.job())
-    box = boxes.box(NOTHING, (Path(sys.executable),), (Path(harness.__file__).parent,))
-    stage = SceneStage(scene, box=box)
+    sandboxes = _sandboxes(bench.job())
+    sandbox = sandboxes.sandbox(NOTHING, (Path(sys.executable),), (Path(harness.__file__).parent,))
+    stage = SceneStage(scene, sandbox=sandbox)
     with pytest.raises(SceneError, match=r"scene.py:2: OSError: .* write `allow: write` beside it"):
         asyncio.run(stage.answer(question_of({}, None, None, 0, RequestHistory(bench.folder / "log")).ask))
     stage.close()

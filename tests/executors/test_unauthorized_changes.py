@@ -9,7 +9,7 @@ import pytest
 from harness.core.messages import message
 from harness.core.types import Ending
 from harness.executors.bubblewrap import Bubblewrap
-from harness.executors.containment import NoWalls
+from harness.executors.containment import NoSandbox
 from harness.job.job import ItemsSpec
 from tests.specs import altered
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.linux
 
 GOOD = 'open("output.json", "w").write(\'[{"id": "a"}]\')\n'
-OPEN_WALLS = [NoWalls("permissions"), NoWalls("off")]
+OPEN_WALLS = [NoSandbox("permissions"), NoSandbox("off")]
 
 
-def play(bench: "Bench", program: str, walls: Any, **job: Any) -> Ending:
+def play(bench: "Bench", program: str, sandbox: Any, **job: Any) -> Ending:
     """The ending of a session of one item with a file, which runs `program` and then does its work."""
     scan = bench.folder / "scan.txt"
     scan.write_text("words of the scan")
     spec = bench.program(program + GOOD)
     spec = altered(spec, items=(replace(spec.items[0], file=scan),))
-    ending = asyncio.run(bench.run(spec, walls, **job))
+    ending = asyncio.run(bench.run(spec, sandbox, **job))
     assert ending.fault is None, ending.fault
     return ending
 
@@ -39,12 +39,12 @@ def changes(ending: Ending) -> set[tuple[str, bool, str]]:
     return {(facts["path"], facts["is_own"], facts["change"]) for facts in found}
 
 
-@pytest.mark.parametrize("walls", [Bubblewrap("bwrap"), *OPEN_WALLS], ids=lambda walls: walls.name)
-def test_a_session_that_does_its_work_changes_nothing_else(bench: "Bench", walls: Any) -> None:
+@pytest.mark.parametrize("sandbox", [Bubblewrap("bwrap"), *OPEN_WALLS], ids=lambda sandbox: sandbox.name)
+def test_a_session_that_does_its_work_changes_nothing_else(bench: "Bench", sandbox: Any) -> None:
     program = (
         "import os\nopen('items.json').read(); open('input/scan.txt').read()\nos.makedirs('scratch'); open('n', 'w')\n"
     )
-    assert play(bench, program, walls).notes == ()
+    assert play(bench, program, sandbox).notes == ()
 
 
 def test_A33_what_it_was_given_is_not_for_it_to_change(bench: "Bench") -> None:
@@ -64,8 +64,8 @@ def test_A33_the_time_of_writing_cannot_be_set_back(bench: "Bench") -> None:
     assert changes(play(bench, program, Bubblewrap("bwrap")))
 
 
-@pytest.mark.parametrize("walls", OPEN_WALLS, ids=lambda walls: walls.name)
-def test_A33_without_a_kernel_sandbox_every_file_of_the_job_is_watched(bench: "Bench", walls: Any) -> None:
+@pytest.mark.parametrize("sandbox", OPEN_WALLS, ids=lambda sandbox: sandbox.name)
+def test_A33_without_a_kernel_sandbox_every_file_of_the_job_is_watched(bench: "Bench", sandbox: Any) -> None:
     rows, prompt, untouched = (bench.folder / name for name in ("rows.json", "prompt.md", "check.py"))
     for path in (rows, prompt, untouched):
         path.write_text("before")
@@ -78,7 +78,7 @@ def test_A33_without_a_kernel_sandbox_every_file_of_the_job_is_watched(bench: "B
         "os.chmod('input/scan.txt', 0o600)\n"
     )
     items = ItemsSpec(rows, None, "", "", None, ())
-    ending = play(bench, program, walls, phases=phases, items=items, readable=(untouched,))
+    ending = play(bench, program, sandbox, phases=phases, items=items, readable=(untouched,))
     assert changes(ending) == {
         ("job.yaml", False, "changed"),
         ("rows.json", False, "removed"),

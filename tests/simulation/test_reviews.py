@@ -107,7 +107,7 @@ class _Edits(Agreed):
 
 
 class _Doubting(Universe):
-    """One seed, with a person who has second thoughts."""
+    """One seed, with a person who reviews."""
 
     def __init__(self, seed: int, folder: Path) -> None:
         script = draw(seed)
@@ -280,7 +280,7 @@ def _never_wait_for_sessions(patch: pytest.MonkeyPatch) -> None:
         _never_wait_for_sessions,
     ],
 )
-def test_a_planted_fault_of_second_thoughts_is_caught(
+def test_a_planted_fault_of_reviews_is_caught(
     plant: Callable[[pytest.MonkeyPatch], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch)
@@ -294,6 +294,6 @@ def test_a_planted_fault_of_second_thoughts_is_caught(
     pytest.fail("the planted fault survived 200 seeds")
 
 
-def test_both_kinds_of_second_thoughts_are_met(tmp_path: Path) -> None:
+def test_both_kinds_of_reviews_are_met(tmp_path: Path) -> None:
     met = {what.split(",")[0] for seed in range(8) for what in _play(seed, tmp_path).situations}
     assert {"reject", "rejudge of something", "items edited"} <= met

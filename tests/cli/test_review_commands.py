@@ -1,4 +1,4 @@
-"""Second thoughts as a person types them: what failed wrongly is recovered, what is bad is taken back."""
+"""Review as a person types it: what failed wrongly is recovered, what is bad is taken back."""
 
 import errno
 import secrets

@@ -1,4 +1,4 @@
-"""Laws of the walls: a session that tries everything gets nowhere, and nothing of it is left."""
+"""Laws of the sandbox: a session that tries everything gets nowhere, and nothing of it is left."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from harness.base.termination import end_found, wait_gone
 from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import Bubblewrap, why_not
 from harness.executors.confinement import CONFINE, TOOL_SHELL, Confinement
-from harness.executors.containment import NoWalls, choose, in_words
+from harness.executors.containment import NoSandbox, choose, in_words
 from harness.executors.preflight import preflight
 from harness.executors.sandbox import Wrapped
 from harness.workspaces.empty import EmptyWorkspace
@@ -132,19 +132,19 @@ def homes_shown() -> list[list[str]]:
 
 
 @pytest.mark.linux
-def test_A47_the_preflight_passes_behind_whole_walls(bench: "Bench") -> None:
+def test_A47_the_preflight_passes_in_a_whole_sandbox(bench: "Bench") -> None:
     refused = asyncio.run(preflight(Bubblewrap("bwrap"), bench.job(), bench.guardian))
     assert {"read a secret", "open the ledger", "unmount /usr", "make a device"} <= set(refused)
     assert not list(bench.job().state.glob("preflight-*"))
 
 
-@pytest.mark.parametrize("walls", [NoWalls("off"), NoWalls("permissions")])
-def test_the_preflight_without_a_kernel_sandbox_tries_a_start_and_a_write(bench: "Bench", walls: Any) -> None:
-    assert asyncio.run(preflight(walls, bench.job(), bench.guardian)) == ()
+@pytest.mark.parametrize("sandbox", [NoSandbox("off"), NoSandbox("permissions")])
+def test_the_preflight_without_a_kernel_sandbox_tries_a_start_and_a_write(bench: "Bench", sandbox: Any) -> None:
+    assert asyncio.run(preflight(sandbox, bench.job(), bench.guardian)) == ()
 
 
 class WithHole(Bubblewrap):
-    """Walls with a hole in them."""
+    """Sandboxes with a hole in them."""
 
     def __init__(
         self,
@@ -177,7 +177,7 @@ class WithHole(Bubblewrap):
 @pytest.mark.linux
 @pytest.mark.root
 @pytest.mark.parametrize(
-    ("walls", "said"),
+    ("sandbox", "said"),
     [
         (WithHole(drop=("--cap-drop", "ALL"), is_root=True, is_bare=True), "unmount /usr"),
         (WithHole(drop=("--remount-ro", "/proc"), is_bare=True), "change the kernel's settings"),
@@ -191,10 +191,10 @@ class WithHole(Bubblewrap):
         (WithHole(add=("--size", str(1 << 30), "--tmpfs", "/dev/shm")), "fill the memory through a folder"),
     ],
 )
-def test_A47_I13_the_preflight_finds_every_planted_hole(bench: "Bench", walls: WithHole, said: str) -> None:
+def test_A47_I13_the_preflight_finds_every_planted_hole(bench: "Bench", sandbox: WithHole, said: str) -> None:
     mounts_before = Path("/proc/self/mountinfo").read_text()
     with pytest.raises(BrokenSetupError) as failure:
-        asyncio.run(preflight(walls, bench.job(), bench.guardian))
+        asyncio.run(preflight(sandbox, bench.job(), bench.guardian))
     assert said in failure.value.message
     assert Path("/proc/self/mountinfo").read_text() == mounts_before
 
@@ -202,11 +202,11 @@ def test_A47_I13_the_preflight_finds_every_planted_hole(bench: "Bench", walls: W
 @pytest.mark.linux
 @pytest.mark.root
 @pytest.mark.parametrize(
-    "walls", [WithHole(drop=("--cap-drop", "ALL"), is_bare=True), WithHole(is_root=True, is_bare=True)]
+    "sandbox", [WithHole(drop=("--cap-drop", "ALL"), is_bare=True), WithHole(is_root=True, is_bare=True)]
 )
-def test_I15_one_of_two_walls_is_enough_to_keep_root_in(bench: "Bench", walls: WithHole) -> None:
+def test_I15_one_of_two_sandboxes_is_enough_to_keep_root_in(bench: "Bench", sandbox: WithHole) -> None:
     """Without capabilities, or in a user namespace of its own."""
-    assert "unmount /usr" in asyncio.run(preflight(walls, bench.job(), bench.guardian))
+    assert "unmount /usr" in asyncio.run(preflight(sandbox, bench.job(), bench.guardian))
 
 
 @pytest.mark.linux
@@ -225,8 +225,8 @@ def test_I15_a_session_of_root_is_nobody_and_reads_and_writes_what_is_its_own(be
 @pytest.mark.linux
 def test_no_secret_is_ever_an_argument(bench: "Bench") -> None:
     folder = AttemptFolder(bench.folder / "attempt", EmptyWorkspace())
-    for walls in (Bubblewrap("bwrap"), NoWalls("permissions"), NoWalls("off")):
-        wrapped = walls.wrap(folder, Launch(("/usr/bin/true",), {"ANTHROPIC_API_KEY": "canary"}))
+    for sandbox in (Bubblewrap("bwrap"), NoSandbox("permissions"), NoSandbox("off")):
+        wrapped = sandbox.wrap(folder, Launch(("/usr/bin/true",), {"ANTHROPIC_API_KEY": "canary"}))
         assert "canary" not in " ".join(wrapped.argv)
         assert wrapped.env["ANTHROPIC_API_KEY"] == "canary"
 
@@ -255,9 +255,9 @@ def test_I14_a_missing_bubblewrap_is_said_when_it_was_asked_for(bench: "Bench") 
 
 
 def test_without_bubblewrap_auto_is_permission_rules(bench: "Bench") -> None:
-    walls = choose(with_tools(bench, "auto", "Read", "Write"), search_path="/nonexistent")
-    assert walls.name == "permissions"
-    (said,) = in_words(walls, bench.job())
+    sandbox = choose(with_tools(bench, "auto", "Read", "Write"), search_path="/nonexistent")
+    assert sandbox.name == "permissions"
+    (said,) = in_words(sandbox, bench.job())
     assert "no kernel sandbox" in said and ("bwrap is not installed" in said or "needs Linux" in said)
 
 
@@ -295,8 +295,8 @@ conftest = importlib.util.module_from_spec(spec)
 sys.modules["conftest"] = conftest
 spec.loader.exec_module(conftest)
 from harness.executors.bubblewrap import Bubblewrap
-from harness.executors.containment import NoWalls
-walls = Bubblewrap("bwrap") if sys.argv[3] == "bubblewrap" else NoWalls(sys.argv[3])
+from harness.executors.containment import NoSandbox
+sandbox = Bubblewrap("bwrap") if sys.argv[3] == "bubblewrap" else NoSandbox(sys.argv[3])
 async def main():
     bench = conftest.Bench(Path(sys.argv[2]))
     spec = bench.stub("daemon-and-hang")
@@ -305,18 +305,18 @@ async def main():
         while not (work / "daemon.pid").exists():
             await asyncio.sleep(0.01)
         print(spec.token, flush=True)
-    await asyncio.gather(bench.run(spec, walls), ready())
+    await asyncio.gather(bench.run(spec, sandbox), ready())
 asyncio.run(main())
 """
 
 
 @pytest.mark.linux
-@pytest.mark.parametrize("walls", ["bubblewrap", "permissions", "off"])
-def test_C04_nothing_of_a_session_outlives_a_killed_supervisor(bench: "Bench", walls: str) -> None:
+@pytest.mark.parametrize("sandbox", ["bubblewrap", "permissions", "off"])
+def test_C04_nothing_of_a_session_outlives_a_killed_supervisor(bench: "Bench", sandbox: str) -> None:
     """Its child, and a daemon that went into a session of its own and ignores SIGTERM."""
     conftest = str(Path(__file__).parent / "conftest.py")
     supervisor = subprocess.Popen(
-        [sys.executable, "-c", SUPERVISOR, conftest, str(bench.folder), walls], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", SUPERVISOR, conftest, str(bench.folder), sandbox], stdout=subprocess.PIPE, text=True
     )
     assert supervisor.stdout is not None
     token = supervisor.stdout.readline().strip()

@@ -1,4 +1,4 @@
-"""Second thoughts where items are made of others: what goes with one that is taken back, and words nobody can mean."""
+"""Review where items are derived from others: what goes with one that is taken back, and words nobody can mean."""
 
 import sys
 from typing import TYPE_CHECKING

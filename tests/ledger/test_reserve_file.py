@@ -5,7 +5,7 @@ from pathlib import Path
 from harness.ledger import reserve_file
 
 
-def test_the_ballast_is_room_on_the_disk_and_no_hole(tmp_path: Path) -> None:
+def test_the_reserve_file_is_room_on_the_disk_and_no_hole(tmp_path: Path) -> None:
     path = tmp_path / "ballast"
     reserve_file.lay(path)
     status = path.stat()
@@ -13,7 +13,7 @@ def test_the_ballast_is_room_on_the_disk_and_no_hole(tmp_path: Path) -> None:
     assert status.st_mode & 0o777 == 0o600
 
 
-def test_ballast_that_was_let_go_is_laid_again_and_may_be_let_go_twice(tmp_path: Path) -> None:
+def test_a_reserve_file_that_was_let_go_is_laid_again_and_may_be_let_go_twice(tmp_path: Path) -> None:
     path = tmp_path / "ballast"
     for _ in range(2):
         reserve_file.lay(path)

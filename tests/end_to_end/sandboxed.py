@@ -1,4 +1,4 @@
-"""One session of the real CLI that makes the tool calls it is given, behind walls of a test's choosing."""
+"""One session of the real CLI that makes the tool calls it is given, in a sandbox of the test's choosing."""
 
 import asyncio
 import json
@@ -55,7 +55,7 @@ class Played:
 
 def play(
     bench: Bench,
-    walls: Containment,
+    sandbox: Containment,
     tools: Sequence[str],
     calls: Sequence[Call],
     prepare: Callable[[AttemptSpec], AttemptSpec] = lambda spec: spec,
@@ -73,7 +73,7 @@ def play(
         server = await RehearsalServer.start(bench.job().state, scene)
         try:
             credential = rehearsal_credential(server.url, "api_key")
-            return await bench.executor(walls, credential, tools=run_with).run(spec, bench.hear)
+            return await bench.executor(sandbox, credential, tools=run_with).run(spec, bench.hear)
         finally:
             await server.stop()
 
