@@ -17,7 +17,7 @@ from tests.end_to_end.killing import SIGNS, Kills, Sign, play_killed
 from tests.end_to_end.playing import Job, course_job, course_verdicts
 from tests.end_to_end.weather import weather
 from tests.simulation.soak import soak
-from tests.simulation.trial import broken_money
+from tests.simulation.trial import broken_money, three_dollars
 from tests.sweeps.sweep import sweep
 
 KILLS = 30
@@ -123,6 +123,7 @@ def nights(scratch: Path) -> bool:
 def money(scratch: Path) -> bool:
     """What is billed stays within the budget, and the ledger knows of all of it: simulated nights, and real ones."""
     violations = broken_money(range(NIGHTS))
+    three_dollars(range(NIGHTS))
     print(f"simulated nights with broken answers: {NIGHTS}, violations {len(violations)}", flush=True)
     for each in violations:
         print(f"  seed={each.seed} {each.what}")

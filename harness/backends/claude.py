@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from harness.backends import model_switches
 from harness.backends.cli_start import Outfit
 from harness.backends.cli_stream import Reading
+from harness.backends.lean_sdk import load_sdk
 from harness.backends.session import SessionStart
 from harness.backends.session_record import Redactor
 from harness.backends.transport import Line, RecordedTransport
@@ -102,6 +103,7 @@ class ClaudeSession:
         return (message("session_broke_off", error=f"{type(self._error).__name__}: {str(self._error)[:200]}"),)
 
     async def _converse(self) -> None:
+        load_sdk()
         from claude_agent_sdk import ClaudeSDKClient
 
         _quiet_its_logger()

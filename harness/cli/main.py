@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 from harness import __version__
+from harness.backends.lean_sdk import without_mcp
 from harness.base.errors import HarnessError, UsageError
 
 
@@ -14,6 +15,7 @@ def entry() -> None:
     """What the installed command calls."""
     _open_standard_streams()
     sys.stderr = Talk(sys.stderr)
+    without_mcp()
     sys.exit(run(sys.argv[1:]))
 
 

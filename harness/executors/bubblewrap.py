@@ -307,11 +307,26 @@ def why_not(search_path: str | None = None) -> str:
 
 def _failure(trial: tuple[str, ...], contents: Sequence[tuple[str, bytes]]) -> str:
     try:
+        _try(trial, tuple(contents))
+    except _FailedTrialError as failed:
+        return str(failed)
+    return ""
+
+
+class _FailedTrialError(Exception):
+    """What a trial ended with."""
+
+
+@lru_cache(maxsize=64)
+def _try(trial: tuple[str, ...], contents: tuple[tuple[str, bytes], ...]) -> None:
+    """What has worked once in this process is not tried again: a launch asked a dozen times. What failed is."""
+    try:
         with passed_as_descriptors(trial, contents) as (argv, descriptors):
             ended = run(argv, timeout_s=_TRIAL_S, descriptors=descriptors)
     except OSError as error:
-        return f"it did not start: {error}"
-    return "" if ended.code == 0 else f"it ended with {ended.code}: {ended.errors[:200]}"
+        raise _FailedTrialError(f"it did not start: {error}") from None
+    if ended.code != 0:
+        raise _FailedTrialError(f"it ended with {ended.code}: {ended.errors[:200]}")
 
 
 def _below(pid: int) -> list[int]:

@@ -49,18 +49,19 @@ class Window:
 
     def opens(self, now: datetime, zone: tzinfo = LOCAL_ZONE) -> datetime | None:
         """When the window opens next, or None when it is open."""
-        if self._open_at(now, zone) is not None:
-            return None
-        return next(opens for opens, closes in self._around(now, zone) if now < opens < closes)
+        opens, _ = self._this_or_next(now, zone)
+        return opens if now < opens else None
 
     def closes(self, now: datetime, zone: tzinfo = LOCAL_ZONE) -> datetime:
         """When the window, open at `now`, closes. ValueError when it is not open."""
-        if (closes := self._open_at(now, zone)) is None:
+        opens, closes = self._this_or_next(now, zone)
+        if now < opens:
             raise ValueError(f"the window {self.in_words()} is not open at {now}")
         return closes
 
-    def _open_at(self, now: datetime, zone: tzinfo) -> datetime | None:
-        return next((closes for opens, closes in self._around(now, zone) if opens <= now < closes), None)
+    def _this_or_next(self, now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
+        """The window that is open, else the next one: no later window opens before an earlier one."""
+        return next((opens, closes) for opens, closes in self._around(now, zone) if max(opens, now) < closes)
 
     def _around(self, now: datetime, zone: tzinfo) -> Iterator[tuple[datetime, datetime]]:
         """The windows from yesterday's on. One that the clocks skip is empty, a time that they show twice counts once.

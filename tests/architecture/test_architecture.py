@@ -60,6 +60,7 @@ MAY_CATCH_EVERYTHING = {
     "harness/supervisor/running_sessions.py": "the edge of an attempt",
     "harness/evaluation/bounded_child.py": "the bounded child runs the user's code",
     "harness/backends/claude.py": "the edge of a session: the SDK may raise anything",
+    "harness/backends/lean_sdk.py": "whatever an SDK without MCP runs into, it is then loaded whole",
     "harness/rehearsal/stage.py": "the scene is the user's code",
     "harness/rehearsal/pages.py": "the functions of a scene's web are, too",
     "harness/rehearsal/endpoints.py": "the edge of a request: its body may be anything",

@@ -15,12 +15,12 @@ MUTANTS: list[Mutant] = []
 mutant = partial(listed_in, MUTANTS)
 
 
-@mutant("V22")
+@mutant("V22", night=32)
 def _selected_before_all_is_there(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(waiting, "_OPEN", "SELECT 1 FROM items WHERE phase = :phase AND false")
 
 
-@mutant("V22")
+@mutant("V22", night=32)
 def _what_was_selected_before_takes_no_place(patch: pytest.MonkeyPatch) -> None:
     found = waiting.candidates
 
@@ -30,7 +30,7 @@ def _what_was_selected_before_takes_no_place(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(selections, "candidates", forgetful)
 
 
-@mutant("V22")
+@mutant("V22", night=32)
 def _the_worst_are_selected(patch: pytest.MonkeyPatch) -> None:
     ranked = planning._ranked
     patch.setattr(planning, "_ranked", lambda items, spec: ranked(items, spec)[::-1])

@@ -40,26 +40,26 @@ def _closed_without(field: str) -> Plant:
     return lambda patch: patch.setattr(doors, "closed", open_)
 
 
-for _field, _name in {
-    "hold": "hold ignored",
-    "window": "window ignored",
-    "rate": "rate ignored",
-    "is_ramping": "no stagger",
-}.items():
-    MUTANTS.append(Mutant(_name, _closed_without(_field), ("V10", "V11")))
+for _field, _name, _night in (
+    ("hold", "hold ignored", 3),
+    ("window", "window ignored", 3),
+    ("rate", "rate ignored", 17),
+    ("is_ramping", "no stagger", 7),
+):
+    MUTANTS.append(Mutant(_name, _closed_without(_field), ("V10", "V11"), night=_night))
 
 
-@mutant("V10", "V27")
+@mutant("V10", "V27", night=3)
 def _no_ramp(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Gate, "after_provider_fault", lambda self: self)
 
 
-@mutant("V27", "V7b", "V7")
+@mutant("V27", "V7b", "V7", night=3)
 def _gate_never_opens_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Gate, "after_success", lambda self: replace(self, probing=False))
 
 
-@mutant("V10")
+@mutant("V10", night=3)
 def _hold_forgotten_at_a_restart(patch: pytest.MonkeyPatch) -> None:
     begun = apply._run_started
 
@@ -70,17 +70,17 @@ def _hold_forgotten_at_a_restart(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(apply._APPLY, r.RunStarted, forgetful)
 
 
-@mutant("V10")
+@mutant("V10", night=3)
 def _hold_of_another_job_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Gatekeeper, "_hold", lambda self, own, now: own)
 
 
-@mutant("V10")
+@mutant("V10", night=7)
 def _stated_reset_not_believed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(settling, "hold_until", lambda fault, row, now: hold_until(replace(fault, until=None), row, now))
 
 
-@mutant("V10")
+@mutant("V10", night=3)
 def _no_hold_after_a_fault(patch: pytest.MonkeyPatch) -> None:
 
     def careless(*asked: Any) -> list[Event]:
@@ -89,17 +89,17 @@ def _no_hold_after_a_fault(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(attempting, "settle", careless)
 
 
-@mutant("V19")
+@mutant("V19", night=23)
 def _a_word_after_a_tool_call_is_believed_at_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(settling, "claims", lambda fault: False)
 
 
-@mutant("V10", "V27")
+@mutant("V10", "V27", night=23)
 def _nothing_looks_into_a_claim(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Gate, "after_claim", lambda self: self)
 
 
-@mutant("V27", "V10", "V7b")
+@mutant("V27", "V10", "V7b", night=7)
 def _the_gate_follows_what_a_session_says(patch: pytest.MonkeyPatch) -> None:
     settled = attempting.settle_as_judged
 
@@ -110,7 +110,7 @@ def _the_gate_follows_what_a_session_says(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(steps, "settle_as_judged", as_told)
 
 
-@mutant("V27")
+@mutant("V27", night=23)
 def _the_gate_closes_for_what_was_found_to_be_the_session_s_own(patch: pytest.MonkeyPatch) -> None:
     """The narrow case: a fault of the provider that was believed before, and is doubted now."""
     settled = attempting.settle_as_judged
@@ -123,7 +123,7 @@ def _the_gate_closes_for_what_was_found_to_be_the_session_s_own(patch: pytest.Mo
     patch.setattr(steps, "settle_as_judged", as_told)
 
 
-@mutant("V27")
+@mutant("V27", night=3)
 def _the_gate_opens_for_a_session_that_ended_well_before_it_is_settled(patch: pytest.MonkeyPatch) -> None:
     """It hears of an end when the session says so, not when that is recorded."""
     heard = Gatekeeper.used
@@ -136,7 +136,7 @@ def _the_gate_opens_for_a_session_that_ended_well_before_it_is_settled(patch: py
     patch.setattr(Gatekeeper, "used", hasty)
 
 
-@mutant("V10")
+@mutant("V10", night=21)
 def _reserve_of_the_plan_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(doors, "held_back", lambda bounds, event: None)
 
@@ -151,11 +151,11 @@ def _decides_without(**fields: Any) -> Plant:
     return lambda patch: patch.setattr(steps, "decide", lambda seen: decide(replace(seen, **fields)))
 
 
-MUTANTS.append(Mutant("pause ignored", _decides_without(paused=False), ("V10",)))
-MUTANTS.append(Mutant("requests to stop ignored", _decides_without(stop=None), ("V10", "V11", "V7")))
+MUTANTS.append(Mutant("pause ignored", _decides_without(paused=False), ("V10",), night=38))
+MUTANTS.append(Mutant("requests to stop ignored", _decides_without(stop=None), ("V10", "V11", "V7"), night=8))
 
 
-@mutant("V10")
+@mutant("V10", night=80)
 def _deadline_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Stopping, "begin", lambda self: None)
 
@@ -163,16 +163,16 @@ def _deadline_ignored(patch: pytest.MonkeyPatch) -> None:
 # the pace of a plan -------------------------------------------------------------------------------------------------
 
 
-@mutant("V21")
+@mutant("V21", night=21)
 def _at_once_of_a_plan_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(plan_pace, "is_full", lambda ledger, phase, running: False)
 
 
-@mutant("V21")
+@mutant("V21", night=34)
 def _rate_of_a_plan_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(plan_pace, "closed", lambda job, ledger, phase, now: None)
 
 
-@mutant("V21")
+@mutant("V21", night=21)
 def _pace_of_a_plan_not_recorded(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(apply._APPLY, PaceGiven, lambda db, seq, time, event: None)

@@ -36,8 +36,8 @@ def _without(blame: str) -> Plant:
     return lambda patch: patch.setattr(settling, "_NO_STRIKE", kept)
 
 
-for _blame in ("provider", "host", "operator"):
-    MUTANTS.append(Mutant(f"strikes for faults of the {_blame}", _without(_blame), ("V3", "V10")))
+for _blame, _night in (("provider", 3), ("host", 1), ("operator", 22)):
+    MUTANTS.append(Mutant(f"strikes for faults of the {_blame}", _without(_blame), ("V3", "V10"), night=_night))
 
 
 @mutant("V3")
@@ -50,7 +50,7 @@ def _belief_without_proof(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-@mutant("V3")
+@mutant("V3", night=4)
 def _last_strike_in_company(patch: pytest.MonkeyPatch) -> None:
     def strike_each(self: settling._Rest) -> list[Event]:
         open_, phase = self.open_, self.open_.batch.phase
@@ -63,7 +63,7 @@ def _last_strike_in_company(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(settling._Rest, "_strike_each", strike_each)
 
 
-@mutant("V3")
+@mutant("V3", night=12)
 def _strikes_kept_in_a_new_round(patch: pytest.MonkeyPatch) -> None:
     def reopened(db: sqlite3.Connection, seq: int, time: str, event: Any) -> None:
         apply_items._settle_item(db, time, event.phase, event.item, "pending", "failed")
@@ -76,7 +76,7 @@ def _repeated_for_ever_instead_of_halved(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(attempting, "settle", lambda open_, *rest: settle(replace(open_, batch_repeated=False), *rest))
 
 
-@mutant("V11")
+@mutant("V11", night=8)
 def _broken_set_up_never_stops(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(seeing, "broken_setup", lambda tail: None)
     patch.setattr(seeing.SnapshotReader, "_fruitless", lambda self, phase: None)
@@ -85,7 +85,7 @@ def _broken_set_up_never_stops(patch: pytest.MonkeyPatch) -> None:
 # checks that raise ----------------------------------------------------------------------------------------------------
 
 
-@mutant("V3c")
+@mutant("V3c", night=15)
 def _struck_by_a_check_that_never_worked(patch: pytest.MonkeyPatch) -> None:
     def blind(open_: Any, ending: Any, judgement: Any, *rest: Any) -> list[Event]:
         return settle(open_, ending, replace(judgement, raised_check=None), *rest)
@@ -93,12 +93,12 @@ def _struck_by_a_check_that_never_worked(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(attempting, "settle", blind)
 
 
-@mutant("V11c")
+@mutant("V11c", night=15)
 def _one_odd_record_stops_the_night(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(settling, "MOST_CHECKS_RAISED", 1)
 
 
-@mutant("V11c")
+@mutant("V11c", night=58)
 def _a_check_that_never_works_is_asked_for_ever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(settling, "MOST_CHECKS_RAISED", 10**9)
 
@@ -162,12 +162,12 @@ def _merge_is_current_for_ever(patch: pytest.MonkeyPatch) -> None:
 # given batches --------------------------------------------------------------------------------------------------------
 
 
-@mutant("V20")
+@mutant("V20", night=21)
 def _given_batches_are_cut_by_size(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(flow, "plan_parts", lambda waiting, group: plan_parts(replace(waiting, given=()), group))
 
 
-@mutant("V20")
+@mutant("V20", night=21)
 def _batches_of_two_plans_are_thrown_together(patch: pytest.MonkeyPatch) -> None:
     def without_makers(waiting: Waiting, group: int) -> list[Event]:
         return plan_parts(replace(waiting, given=tuple(("", batch) for _, batch in waiting.given)), group)
@@ -183,7 +183,7 @@ def _a_need_is_never_removed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(apply, "_meet_needs", lambda db, phase, settled_to: None)
 
 
-@mutant("V23", "V24")
+@mutant("V23", "V24", night=25)
 def _a_need_is_removed_too_early(patch: pytest.MonkeyPatch) -> None:
     meet = apply._meet_needs
     patch.setattr(apply, "_meet_needs", lambda db, phase, settled_to: meet(db, phase, settled_to + 1))

@@ -31,7 +31,7 @@ MUTANTS: list[Mutant] = []
 mutant = partial(listed_in, MUTANTS)
 
 
-@mutant("V19", "V4")
+@mutant("V19", "V4", night=23)
 def _any_cost_is_believed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(attempting, "most_cost", lambda job, phase: None)
 
@@ -39,7 +39,7 @@ def _any_cost_is_believed(patch: pytest.MonkeyPatch) -> None:
 # durability ---------------------------------------------------------------------------------------------------------
 
 
-@mutant("is missing", "has been changed", "V0", "V18")
+@mutant("is missing", "has been changed", "V0", "V18", night=14)
 def _no_fsync_of_files(patch: pytest.MonkeyPatch) -> None:
     def careless(path: Path, content: Any, *, mode: int = 0o600, staging: Path | None = None) -> None:
         beside = (staging or path.parent) / f".{path.name}.00000000.tmp"
@@ -50,7 +50,7 @@ def _no_fsync_of_files(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(artifacts, "write_atomic", careless)
 
 
-@mutant("is missing", "V0", "V18")
+@mutant("is missing", "V0", "V18", night=22)
 def _no_fsync_of_folders(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(files, "sync_folder", lambda path: None)
     patch.setattr(artifacts, "sync_folder", lambda path: None)
@@ -67,7 +67,7 @@ def _acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Ledger, "_commit", eager)
 
 
-@mutant("V0")
+@mutant("V0", night=7)
 def _a_hold_is_told_to_others_before_the_commit(patch: pytest.MonkeyPatch) -> None:
     ended = Gatekeeper.ended
 
@@ -105,7 +105,7 @@ def _an_old_look_at_the_ledger(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(seeing.SnapshotReader, "read", read)
 
 
-@mutant("is missing")
+@mutant("is missing", night=103)
 def _contents_are_left_for_later(patch: pytest.MonkeyPatch) -> None:
     """Written by the transaction after the one whose entries name them."""
     seen = set[Sha]()
@@ -178,16 +178,16 @@ def _broken_answers_uncounted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Count, "_break_off", forgets)
 
 
-@mutant("V4b", "V3", layer="money")
+@mutant("V4b", "V3", layer="money", night=7)
 def _answers_that_were_never_shown_uncounted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Count, "_lose", lambda count: None)
 
 
-@mutant("V4", layer="money")
+@mutant("V4", layer="money", night=4)
 def _no_end_at_the_counted_cap(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Count, "is_beyond", lambda count, cap: False)
 
 
-@mutant("V4")
+@mutant("V4", night=4)
 def _cap_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(doors, "cap_reached", lambda *asked: None)

@@ -54,7 +54,7 @@ def _ends_lost(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Inbox, "put", careless)
 
 
-@mutant("V7b: Merger", "V7b: ProgressWriter")
+@mutant("V7b: Merger", "V7b: ProgressWriter", night=194)
 def _files_wait_for_the_next_event(patch: pytest.MonkeyPatch) -> None:
     async def work_only(self: Loop, throttled: Throttled) -> None:
         await throttled.do()
@@ -73,19 +73,19 @@ def _failed_items_do_not_show_in_the_exit_code(patch: pytest.MonkeyPatch) -> Non
     patch.setattr(supervising, "how_it_ended", cheerful)
 
 
-@mutant("V10")
+@mutant("V10", night=43)
 def _the_next_phase_begins_all_the_same(patch: pytest.MonkeyPatch) -> None:
     ready = group_queries.next_ready
     patch.setattr(group_queries, "next_ready", lambda db, until=None: ready(db))
 
 
-@mutant("V7")
+@mutant("V7", night=43)
 def _a_run_stops_before_its_last_phase(patch: pytest.MonkeyPatch) -> None:
     ready = group_queries.next_ready
     patch.setattr(group_queries, "next_ready", lambda db, until=None: ready(db, until and until - 1))
 
 
-@mutant("V9", "V7", "V26")
+@mutant("V9", "V7", "V26", night=43)
 def _a_run_that_stops_at_a_phase_counts_as_finished(patch: pytest.MonkeyPatch) -> None:
     finished = finishing.how_it_ended
 
@@ -109,14 +109,14 @@ def _a_stop_for_money_is_recorded_as_one_that_was_asked_for(patch: pytest.Monkey
     patch.setattr(steps, "decide", blaming)
 
 
-@mutant("V26")
+@mutant("V26", night=4)
 def _a_stop_at_a_cap_is_recorded_as_one_for_the_budget(patch: pytest.MonkeyPatch) -> None:
     why = message("budget", budget_microusd=0, spent_microusd=0, needed_microusd=0)
     reached = attempt.cap_reached
     patch.setattr(gatekeeper, "cap_reached", lambda *told: why if reached(*told) else None)
 
 
-@mutant("V26")
+@mutant("V26", night=80)
 def _the_deadline_is_recorded_as_a_person(patch: pytest.MonkeyPatch) -> None:
     ask = Stopping.ask
 
@@ -148,7 +148,7 @@ def _wall_clock_for_the_merge(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Throttled, "__init__", lambda self, work, clock, **more: begin(self, work, _WallClock(clock), **more))
 
 
-@mutant("V16", layer="clock")
+@mutant("V16", layer="clock", night=38)
 def _wall_clock_for_the_cache(patch: pytest.MonkeyPatch) -> None:
     def needs_lead(self: Gatekeeper, phase: int) -> bool:
         model, now = self._run.job.phase(phase).session.model, self._run.clock.now().timestamp()

@@ -37,7 +37,7 @@ from tests.simulation.script import draw
 from tests.simulation.universe import Universe
 from tests.simulation.watcher import Key, Watcher
 
-SEEDS = 75
+SEEDS = 45
 
 
 class _DoubtfulWatcher(Watcher):
@@ -198,9 +198,9 @@ class _Doubting(Universe):
                 raise
 
 
-@pytest.mark.parametrize("block", range(0, SEEDS, 25))
+@pytest.mark.parametrize("block", range(0, SEEDS, 15))
 def test_the_promise_holds_whatever_is_taken_back_or_judged_again(block: int, tmp_path: Path) -> None:
-    for seed in range(block, block + 25):
+    for seed in range(block, block + 15):
         _play(seed, tmp_path)
 
 
@@ -268,23 +268,24 @@ def _never_wait_for_sessions(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "plant",
+    ("plant", "night"),
     [
-        _stay_in_the_queue,
-        _keep_what_was_made,
-        _forget_what_was_withdrawn,
-        _judge_what_was_made_of_old_rows,
-        _keep_the_strikes_of_an_old_row,
-        _leave_done_items_with_their_old_rows,
-        _merge_only_what_is_new,
-        _never_wait_for_sessions,
+        (_stay_in_the_queue, 2),
+        (_keep_what_was_made, 2),
+        (_forget_what_was_withdrawn, 57),
+        (_judge_what_was_made_of_old_rows, 87),
+        (_keep_the_strikes_of_an_old_row, 2),
+        (_leave_done_items_with_their_old_rows, 1),
+        (_merge_only_what_is_new, 23),
+        (_never_wait_for_sessions, 1),
     ],
 )
 def test_a_planted_fault_of_reviews_is_caught(
-    plant: Callable[[pytest.MonkeyPatch], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plant: Callable[[pytest.MonkeyPatch], None], night: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """`night` is known to catch it; the others do too, when that one has become stale."""
     plant(monkeypatch)
-    for seed in range(200):
+    for seed in (night, *(seed for seed in range(200) if seed != night)):
         try:
             _play(seed, tmp_path)
         except KeyboardInterrupt:

@@ -2,10 +2,11 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,25 @@ def half_a_budget(seed: int) -> None:
     assert 2 * done[1] >= done[0] - script.parallel, f"V25: {done[0]} were begun, {done[1]} finished"
 
 
+def three_dollars(seeds: Sequence[int]) -> None:
+    """Sessions of $0.07 to $0.20, and one that would cost $0.60 and is cut at its own budget: nothing is spent beyond
+    the job's, which is raised in every other night."""
+    script = Script(items=18, parallel=4, budget=Decimal(3), poison={"i003": "dear"}, calm_s=1e6)
+    codes: Counter[int] = Counter()
+    cut = 0
+    for seed in seeds:
+        with folder() as path:
+            universe = Universe(seed, path, replace(script, raises=seed % 2 * 3))
+            played = universe.play()
+            assert universe.world.billed() <= (universe.job.budget or 0)
+            faults = [event.fault for event in universe.events() if isinstance(event, e.AttemptEnded)]
+        cut += faults.count("session_budget")
+        codes[played.finished.exit_code] += 1
+        assert played.finished.exit_code == (3 if seed % 2 == 0 else 1)
+    assert codes[3] == len(seeds) // 2
+    assert cut >= len(seeds)
+
+
 def accepted_once(seed: int) -> None:
     """V6: the ledger itself refuses a second acceptance."""
     phase = e.PlannedPhase(1, "only", "item", 0, "own", False, 1)
@@ -194,10 +214,10 @@ _CATCHERS: dict[str, Callable[[int], object]] = {
 
 
 def caught(mutant: Mutant, seeds: Iterable[int]) -> Violation | None:
-    """The first seed that catches the mutant, with what it says; None when it survives them all."""
+    """The first seed that catches the mutant, its own night before all others; None when it survives them all."""
     with pytest.MonkeyPatch.context() as patch:
         mutant.plant(patch)
-        for seed in seeds:
+        for seed in chain([mutant.night], seeds):
             try:
                 _CATCHERS[mutant.layer](seed)
             except Exception as error:

@@ -62,7 +62,7 @@ class VirtualClock:
 
     def now(self) -> datetime:
         elapsed = self.monotonic()
-        jumped = sum(by for at, by in self.jumps if at <= elapsed)
+        jumped = sum(by for at, by in self.jumps if at <= elapsed) if self.jumps else 0.0
         return BEGIN + timedelta(seconds=elapsed + jumped)
 
     def monotonic(self) -> float:
