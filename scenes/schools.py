@@ -16,7 +16,7 @@ WRONG_ONCE = "San José State University"
 """Its first report forgets the data quality of one coach; the reasons mend it."""
 OVERLOADED = "Oregon State University"
 """Two of its requests meet a 529."""
-LINGERS = "University of Utah"
+IDLES = "University of Utah"
 """Its session writes a good report and then hangs."""
 UNREAD = "Utah State University"
 """Its first session names the page of its last coach without having fetched it; the reasons mend it."""
@@ -61,7 +61,7 @@ def scene(ask: Ask) -> Reply:
     reply = _session(ask, school)
     if school == OVERLOADED and ask.turn == 0:
         return InjectedFault("529", times=2, then=reply)
-    if school == LINGERS and ask.turn > _WROTE:
+    if school == IDLES and ask.turn > _WROTE:
         return InjectedFault("hang", times=None, then=reply)
     return InjectedFault("slow", seconds=1, then=reply) if ask.turn == 0 else reply
 

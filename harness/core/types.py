@@ -133,7 +133,7 @@ class Ending:
     artifacts: tuple[Artifact, ...]
     output_faults: tuple[OutputFault, ...]
     fault: Fault | None
-    """None = the session ended by itself (or lingered with everything good)."""
+    """None = the session ended by itself (or was idle after its output was complete)."""
     facts: SessionFacts
     duration: timedelta
     notes: tuple[Message, ...] = ()

@@ -109,9 +109,9 @@ class LiveAttempt:
         too_much = partial(self._tools.neighbours.excess, spec.token)
         looking = until_excess(allowance, self._starter.processes, self._folder.writable, clock, too_much)
         excess = asyncio.create_task(looking)
-        linger = asyncio.create_task(self._until_good())
+        idle = asyncio.create_task(self._until_good())
         try:
-            pending: set[asyncio.Future[Any]] = {running, expiry, excess, linger, self._asked}
+            pending: set[asyncio.Future[Any]] = {running, expiry, excess, idle, self._asked}
             await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             if running.done():
                 return self._asked.result() if self._asked.done() else "ended"
@@ -122,10 +122,10 @@ class LiveAttempt:
                 return "excess"
             if expiry.done():
                 return expiry.result()
-            linger.result()  # an error of the preview is ours: it must not pass for a good end
+            idle.result()  # an error of the preview is ours: it must not pass for a good end
             return "good"
         finally:
-            for watching in (expiry, excess, linger):
+            for watching in (expiry, excess, idle):
                 watching.cancel()
             self._tools.neighbours.leave(spec.token)
 
@@ -135,11 +135,11 @@ class LiveAttempt:
         The folder is watched only after a first such time, so a short session never pays for it.
         """
         spec, clock = self._spec, self._tools.clock
-        await until_quiet(spec.session.linger, self._pulse, clock)
+        await until_quiet(spec.session.idle_after_output, self._pulse, clock)
         async with aclosing(changes(self._folder.work, spec.output, asyncio.Event())) as changed:
             async for _ in changed:
                 self._pulse.event("output")
-                await until_quiet(spec.session.linger, self._pulse, clock)
+                await until_quiet(spec.session.idle_after_output, self._pulse, clock)
                 if await self._looks_good():
                     return
         await asyncio.Event().wait()

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.base.errors import Problem
 from harness.base.texts import TextError, read_text, shown
+from harness.job.old_words import in_todays_words, key_of_today
 from harness.job.yaml_text import MOST_BYTES, Node, Place, parse
 from harness.job.yaml_text import Path as ValuePath
 
@@ -21,6 +22,8 @@ class Document:
     root: Node
     settings: tuple[ValuePath, ...] = ()
     """Paths that `--set` wrote, in order."""
+    old_words: tuple[str, ...] = ()
+    """A line for each word of an earlier version that the manifest holds."""
 
     def where(self, path: ValuePath, *, of_key: bool = False) -> str:
         """`job.yaml:9:3`, or `--set vars.seeds` for what came from the command line."""
@@ -59,11 +62,12 @@ def read_document(path: Path, settings: Sequence[str], problems: list[Problem]) 
     problems.extend(parsed.problems)
     if parsed.root is None:
         return None
-    value = parsed.root.plain()
+    root, old_words = in_todays_words(parsed.root, name)
+    value = root.plain()
     if not isinstance(value, dict):
         problems.append(Problem(f"{name}:{_line_and_column(parsed.root.place)}", "expected keys such as 'items:'"))
         return None
-    document = Document(name, value, parsed.root)
+    document = Document(name, value, root, old_words=old_words)
     for setting in settings:
         document = _with_setting(document, setting, problems)
     return document
@@ -82,7 +86,7 @@ def _where_a_manifest_is(path: Path) -> str | None:
 def _with_setting(document: Document, setting: str, problems: list[Problem]) -> Document:
     """`vars.seeds=100`: the value is YAML. What is written nowhere yet is made; a list must be there already."""
     key, equals, text = setting.partition("=")
-    steps = tuple(key.strip().split("."))
+    steps = key_of_today(tuple(key.strip().split(".")))
     if not equals or not all(steps):
         hint = "for instance --set vars.seeds=100"
         problems.append(Problem(f"--set {setting}", "expected key=value, the key with dots", hint))

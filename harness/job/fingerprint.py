@@ -182,8 +182,8 @@ def _of_rehearsal(job: Job, form: str) -> Iterator[tuple[str, str]]:
     yield "budget_per_session", _value(None if job.budget_per_session is None else str(job.budget_per_session))
     for phase in job.phases:
         prefix = f"phases.{phase.name}." if len(job.phases) > 1 else ""
-        for name in ("timeout", "first_event", "silence", "linger"):
-            bound = getattr(phase.session, name)
+        clocks = {name: getattr(phase.session, name) for name in ("timeout", "first_event", "silence")}
+        for name, bound in {**clocks, "linger": phase.session.idle_after_output}.items():  # as 0.1.0 recorded it
             yield f"{prefix}session.{name}", _value(None if bound is None else bound.total_seconds())
         yield f"{prefix}items.most", _value(phase.most)
         yield f"{prefix}session.max_turns", _value(phase.session.max_turns)

@@ -102,7 +102,7 @@ class SessionSpec:
     timeout: timedelta | None
     first_event: timedelta | None
     silence: timedelta | None
-    linger: timedelta
+    idle_after_output: timedelta
     max_turns: int | None
     env: Mapping[str, str] = field(default_factory=dict)
     """What is passed on to a Claude session, as `job.environment.resolve_env` gives it."""
@@ -328,6 +328,8 @@ class Job:
     """Where the other instances of this manifest merge to."""
     scene_allow: Allowed = NOTHING
     """As of a check."""
+    old_words: tuple[str, ...] = ()
+    """A line for each word of an earlier version that the manifest holds."""
 
     @property
     def home(self) -> JobHome:

@@ -219,6 +219,7 @@ def _resolved(
         settings=settings,
         others=tuple(targets_of_others(checker, manifest, path, checker.instance)),
         scene_allow=_scene_allow(checker, manifest),
+        old_words=checker.document.old_words,
     )
 
 

@@ -195,7 +195,7 @@ class Session(Model):
     """Longest wait for the first sign of life."""
     silence: Annotated[Duration | None, Bound] = timedelta(seconds=600)
     """Longest silence while no tool runs. The CLI heals a stalled answer after 300 s by itself."""
-    linger: Duration = timedelta(seconds=30)
+    idle_after_output: Duration = timedelta(seconds=30)
     """A session whose items are all there and good is ended after this much silence."""
     max_turns: Annotated[Annotated[int, Field(ge=1, le=100_000), Whole] | None, Bound] = None
     """Most model turns in one session."""

@@ -112,7 +112,7 @@ def resolve_session(
         timeout=session.timeout,
         first_event=session.first_event,
         silence=session.silence,
-        linger=session.linger,
+        idle_after_output=session.idle_after_output,
         max_turns=session.max_turns,
         fallback=tuple(dict.fromkeys(session.fallback)),
     )

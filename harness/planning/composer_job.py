@@ -140,7 +140,7 @@ def session_of(job: Job, model: str, prompt: str, name: str) -> SessionSpec:
         timeout=first.timeout if first else written.timeout,
         first_event=first.first_event if first else written.first_event,
         silence=first.silence if first else written.silence,
-        linger=first.linger if first else written.linger,
+        idle_after_output=first.idle_after_output if first else written.idle_after_output,
         max_turns=None,
         env=first.env if first else {},
     )

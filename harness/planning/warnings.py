@@ -6,6 +6,7 @@ from harness.core.models import FALLS_BACK_TO, canonical
 from harness.core.prices import known_names, price_of
 from harness.core.types import Item
 from harness.job.job import Job
+from harness.job.old_words import old_words_of_scene
 from harness.job.pydantic_errors import nearest
 from harness.planning.earlier_outputs import unmatched_patterns
 from harness.planning.later_phases import problems_ahead
@@ -13,9 +14,12 @@ from harness.planning.silent_prompts import silent_prompts
 
 
 def warnings_of(job: Job, items: Sequence[Item]) -> list[str]:
-    """Models without a price, patterns that match nothing, prompts that name nothing or cannot be tried."""
+    """Words of earlier versions, models without a price, patterns that match nothing, prompts that name nothing or
+    cannot be tried."""
+    old_words = (*job.old_words, *(old_words_of_scene(job.scene) if job.scene is not None else ()))
     models = (*_unknown_models(job), *_useless_fallbacks(job))
-    return [*models, *unmatched_patterns(job), *silent_prompts(job, items), *problems_ahead(job, items).untried]
+    untried = problems_ahead(job, items).untried
+    return [*old_words, *models, *unmatched_patterns(job), *silent_prompts(job, items), *untried]
 
 
 def _unknown_models(job: Job) -> Iterator[str]:

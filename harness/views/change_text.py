@@ -11,10 +11,15 @@ from harness.job.change import Change, ChangeKind, JobChanged, Way, WayKind
 _MOST_LISTED = 12
 
 
+def _field(change: Change) -> str:
+    """As a manifest of today has it: ledgers keep the name of 0.1.0."""
+    return change.field.replace("session.linger", "session.idle_after_output")
+
+
 def _field_changed(change: Change) -> str:
     if change.before is None or change.now is None:
-        return f"{change.field} has changed{_behind(', '.join(change.files))}"
-    return f"{change.field} was {change.before}, is now {change.now}"
+        return f"{_field(change)} has changed{_behind(', '.join(change.files))}"
+    return f"{_field(change)} was {change.before}, is now {change.now}"
 
 
 def _item_edited(change: Change) -> str:
@@ -29,9 +34,9 @@ def _behind(text: str | None) -> str:
 
 CHANGE_WORDS: Final[Mapping[ChangeKind, Callable[[Change], str]]] = {
     "field_changed": _field_changed,
-    "field_added": lambda change: f"{change.field} was added{_behind(change.now)}",
+    "field_added": lambda change: f"{_field(change)} was added{_behind(change.now)}",
     "field_removed": lambda change: (
-        f"{change.field} was removed{f' (it was {change.before})' if change.before else ''}"
+        f"{_field(change)} was removed{f' (it was {change.before})' if change.before else ''}"
     ),
     "item_edited": _item_edited,
     "item_added": lambda change: f"item {change.item!r} was added",

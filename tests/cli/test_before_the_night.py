@@ -208,7 +208,7 @@ def test_H4_plan_prints_the_very_mounts_that_a_session_finds(desk: "Desk") -> No
     (record,) = json.loads((desk.folder / "out.json").read_text())
     found = {path for path in record["mounts"] if path != "/" and not path.startswith(("/dev/", "/proc/"))}
     assert found == {mount["path"] for mount in mounts if mount["kind"] != "link"} - {"/dev/shm"}
-    (desk.folder / "job.yaml").write_text((desk.folder / "job.yaml").read_text() + "sandbox: guardian\n")
+    (desk.folder / "job.yaml").write_text((desk.folder / "job.yaml").read_text() + "sandbox: permissions\n")
     assert "no mounts: sessions see what you see" in desk.types("plan", "--mounts").out
 
 

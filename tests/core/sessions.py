@@ -15,6 +15,6 @@ SESSION = SessionSpec(
     timeout=timedelta(minutes=2),
     first_event=timedelta(seconds=60),
     silence=timedelta(seconds=60),
-    linger=timedelta(seconds=30),
+    idle_after_output=timedelta(seconds=30),
     max_turns=None,
 )

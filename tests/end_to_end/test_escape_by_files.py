@@ -11,7 +11,7 @@ from tests.end_to_end.conftest import MakeJob
 from tests.end_to_end.playing import Job, Said
 from tests.end_to_end.test_escape import occurrences
 
-SANDBOXES = [pytest.param("bubblewrap", marks=pytest.mark.linux), "guardian"]
+SANDBOXES = [pytest.param("bubblewrap", marks=pytest.mark.linux), "permissions"]
 
 
 def without(job: Job, guard: str) -> None:
@@ -60,7 +60,7 @@ def test_H5_a_file_that_became_a_link_after_planning_is_not_followed(small: Make
 
 
 def test_H5_without_the_guard_the_session_reads_what_the_link_leads_to(small: MakeJob) -> None:
-    job, canary = swapping(small, "guardian")
+    job, canary = swapping(small, "permissions")
     without(
         job,
         "import hashlib, shutil\n"
@@ -152,7 +152,7 @@ def test_H4_L1_without_the_guards_both_are_found(programs: MakeJob) -> None:
     said = job.play()
     assert said.code == 4 and f"look into {job.folder}" in said.err, said.all
     assert not job.has("AttemptStarted")
-    without_sealing = looking(programs, sandbox="guardian")
+    without_sealing = looking(programs, sandbox="permissions")
     without(
         without_sealing,
         "import contextlib, harness.executors.starter as starter\n"

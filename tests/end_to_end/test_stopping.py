@@ -8,7 +8,7 @@ from tests.covers import covers
 from tests.end_to_end.conftest import MakeJob
 from tests.end_to_end.playing import GATED_WORKER, WORKER, Job, Running, until
 
-PATIENT = {"timeout": "30m", "silence": "none", "first_event": "none", "linger": "20m"}
+PATIENT = {"timeout": "30m", "silence": "none", "first_event": "none", "idle_after_output": "20m"}
 """Clocks that do not end a hanging session within any test: whoever ends it, it was not a clock."""
 
 

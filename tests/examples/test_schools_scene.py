@@ -124,14 +124,14 @@ def test_every_other_session_fetches_what_its_report_names() -> None:
 
 
 def test_one_school_s_session_never_ends_by_itself_once_its_report_is_written() -> None:
-    reply = SCENE.scene(_ask(SCENE.LINGERS, turn=3))
+    reply = SCENE.scene(_ask(SCENE.IDLES, turn=3))
     assert isinstance(reply, InjectedFault)
     assert (reply.name, reply.times) == ("hang", None)
-    assert _is_accepted(SCENE.LINGERS, _written(_ask(SCENE.LINGERS)))
+    assert _is_accepted(SCENE.IDLES, _written(_ask(SCENE.IDLES)))
 
 
 def test_the_faulty_schools_are_five_and_all_in_the_list() -> None:
-    faulty = {SCENE.NEVER_FOUND, SCENE.WRONG_ONCE, SCENE.OVERLOADED, SCENE.LINGERS, SCENE.UNREAD}
+    faulty = {SCENE.NEVER_FOUND, SCENE.WRONG_ONCE, SCENE.OVERLOADED, SCENE.IDLES, SCENE.UNREAD}
     assert len(faulty) == 5
     assert faulty <= set(SCHOOLS)
 

@@ -197,7 +197,7 @@ def test_a_cancelled_run_ends_its_processes_first(bench: "Bench", sandbox: Conta
     assert marked(TOKEN_MARK, spec.token) == []
 
 
-def test_a_session_that_lingers_with_everything_good_is_ended_without_a_fault(
+def test_a_session_that_stays_idle_with_everything_good_is_ended_without_a_fault(
     bench: "Bench", quick: Containment
 ) -> None:
     looked: list[tuple[str, ...]] = []
@@ -208,15 +208,15 @@ def test_a_session_that_lingers_with_everything_good_is_ended_without_a_fault(
         assert not bench.store.path(produced.artifacts[0].sha).exists(), "what is only looked at is not kept"
         return True
 
-    spec = bench.stub("hang-after-file", linger=timedelta(seconds=0.3))
+    spec = bench.stub("hang-after-file", idle_after_output=timedelta(seconds=0.3))
     ending = asyncio.run(bench.run(spec, quick, preview=good))
     assert ending.fault is None
     assert looked == [("output.json",)]
     assert message("idle_after_output") in ending.notes
 
 
-def test_a_session_that_lingers_with_something_missing_is_left_alone(bench: "Bench", quick: Containment) -> None:
-    spec = bench.stub("hang-after-file", linger=timedelta(seconds=0.1), timeout=timedelta(seconds=1.2))
+def test_a_session_that_stays_idle_with_something_missing_is_left_alone(bench: "Bench", quick: Containment) -> None:
+    spec = bench.stub("hang-after-file", idle_after_output=timedelta(seconds=0.1), timeout=timedelta(seconds=1.2))
     ending = asyncio.run(bench.run(spec, quick))
     assert ending.fault is not None
     assert ending.fault.kind == "time_limit"

@@ -28,7 +28,7 @@ def test_every_field_is_described() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "items: {file: a.csv}\nsession: {timeout: 20m, linger: 5, max_turns: none}\nbudget: $40\noutput: {}\n",
+        "items: {file: a.csv}\nsession: {idle_after_output: 5, max_turns: none}\nbudget: $40\noutput: {}\n",
         "items: {files: '*.pdf'}\nbudget: none\ngrace: 1h 30m\nbudget_per_session: 0.5\noutput: {fields: {a: date}}\n",
         (ROOT / "job.yaml").read_text() if (ROOT / "job.yaml").exists() else "items: {}\n",
     ],

@@ -14,7 +14,7 @@ DURATIONS = [
     "session.timeout",
     "session.first_event",
     "session.silence",
-    "session.linger",
+    "session.idle_after_output",
     "grace",
     "helper.lifetime",
     "reuse",

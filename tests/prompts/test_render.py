@@ -38,7 +38,7 @@ def phase(prompt: str, spec: OutputSpec | None = None, *, instructions: str = "B
         timeout=None,
         first_event=None,
         silence=None,
-        linger=None,  # type: ignore[arg-type]  # no clock is read by prompts
+        idle_after_output=None,  # type: ignore[arg-type]  # no clock is read by prompts
         max_turns=None,
     )
     return PhaseSpec(2, "decompose", "seed", 1, "own", None, None, 20, session, spec or output())

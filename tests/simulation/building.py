@@ -67,6 +67,6 @@ def _session() -> SessionSpec:
         timeout=timedelta(minutes=20),
         first_event=None,
         silence=None,
-        linger=timedelta(seconds=30),
+        idle_after_output=timedelta(seconds=30),
         max_turns=None,
     )
