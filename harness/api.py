@@ -41,7 +41,6 @@ from harness.base.reason import Reason
 from harness.core.types import Item, SessionEvent
 from harness.evaluation.bounded import Bounded
 from harness.executors.containment import choose, in_words, scene_sandbox
-from harness.executors.sandbox import Containment
 from harness.job.job import Job
 from harness.job.load import load as load_manifest
 from harness.job.synthetic import refuse_synthetic
@@ -219,8 +218,8 @@ async def run(
     again: Again = NOTHING_SAID,
     credential: Supply | None = None,
     on_event: Callable[[SessionEvent], None] = _ignore,
+    on_commit: Callable[[int], None] | None = None,
     inbox: Inbox | None = None,
-    containment: Containment | None = None,
 ) -> Finished:
     """Run the job until it is finished or stopped; the same call goes on with it later. Its exit code is a command's.
 
@@ -228,13 +227,14 @@ async def run(
     then; CancelledError comes when all of that is recorded. Cancelled again, they are ended at once.
 
     `credential`: by default what `harness launch` would use; for a rehearsal that of `mock_api`. `on_event` hears signs
-    of life of the sessions and must not raise; the ledger is what counts. `inbox`: for other requests to stop;
-    `containment`: the sandbox, when it was chosen already.
+    of life of the sessions and must not raise; the ledger is what counts. `on_commit` is called with the number of the
+    newest ledger entry after each commit, and only wakes a reader that works elsewhere: the run waits for it. `inbox`:
+    for other requests to stop.
     """
     supply = await asyncio.to_thread(_ready, job, credential)
     shared = None if job.rehearsal else state_home(os.environ, Path.home())
     with _in_words():
-        return await run_job(job, RunOptions(supply, choice, again, shared, containment), on_event, inbox)
+        return await run_job(job, RunOptions(supply, choice, again, shared), on_event, inbox, on_commit)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -39,29 +39,116 @@ _REQUESTING: Final[Line] = {"type": "system", "subtype": "status", "status": "re
 _KINDS: Final = ("user", "assistant", "system", "api-request")
 
 
-@dataclass(slots=True)
-class Translation:
-    """From entries to lines, in order. What a session's end is to be told from is kept on the way."""
+@dataclass(frozen=True, slots=True)
+class _Request:
+    id: str
+    at: float
 
-    session_id: str
-    model: str | None
-    prompt: str | None = field(default=None, init=False)
-    """What was sent; None as long as nothing was."""
-    is_over: bool = field(default=False, init=False)
-    """The turn has ended, by the CLI's own word."""
-    was_interrupted: bool = field(default=False, init=False)
-    failure: Mapping[str, Any] | None = field(default=None, init=False)
-    """The line with which the CLI gave up."""
-    turns: int = field(default=0, init=False)
-    stop_reason: str | None = field(default=None, init=False)
-    said: str = field(default="", init=False)
-    denials: list[dict[str, Any]] = field(default_factory=list, init=False)
-    _calls: dict[str, dict[str, Any]] = field(default_factory=dict, init=False)
-    _answer: str | None = field(default=None, init=False)
-    _open: list["_Request"] = field(default_factory=list, init=False)
+
+class _Requests:
     """Requests without an answer, oldest first."""
-    _answered: str = field(default="", init=False)
-    """The request that was answered last: it may be written down after its answer, and the next one before it."""
+
+    def __init__(self) -> None:
+        self._open: list[_Request] = []
+        self._answered = ""
+        """The request that was answered last: it may be written down after its answer, and the next one before it."""
+
+    def __bool__(self) -> bool:
+        return bool(self._open)
+
+    def begin(self, entry: Mapping[str, Any]) -> bool:
+        """False for one whose answer was there before."""
+        is_new = entry.get("id") != self._answered
+        if is_new:
+            self._open.append(_Request(str(entry.get("id")), _moment(entry.get("timestamp"))))
+        return is_new
+
+    def retries(self, answer: Mapping[str, Any], *, is_failure: bool) -> Iterator[Line]:
+        """Whatever was asked before the request that is answered here has been asked again; what the provider said to
+        that is known only when it says so at the last, too."""
+        answered = self._answered = str(answer.get("requestRef"))
+        ids = [request.id for request in self._open]
+        if answered not in ids and not is_failure:
+            return
+        before = ids.index(answered) if answered in ids else max(len(ids) - 1, 0)
+        status = answer.get("apiErrorStatus") if is_failure else None
+        for number, (request, following) in enumerate(pairwise(self._open[: before + 1]), 1):
+            retry = {"type": "system", "subtype": "api_retry", "attempt": number, "error_status": status}
+            yield {**retry, "elapsed_s": following.at - request.at}
+        self._open = [] if is_failure else self._open[before + 1 :]
+
+
+class _Account:
+    """What a session in JSON says of itself at its end, kept on the way."""
+
+    def __init__(self) -> None:
+        self.failure: Mapping[str, Any] | None = None
+        """The line with which the CLI gave up."""
+        self.turns = 0
+        self.stop_reason: str | None = None
+        self._said = ""
+        self._denials: list[dict[str, Any]] = []
+        self._calls: dict[str, dict[str, Any]] = {}
+        self._answer: str | None = None
+
+    def take_results(self, entry: Mapping[str, Any]) -> None:
+        """Of tools: which calls were denied."""
+        for block in _blocks(_mapping(entry.get("message"))):
+            call = self._calls.pop(str(block.get("tool_use_id")), None)
+            if call is not None and entry.get("toolDenialKind") not in (None, "user-rejected"):
+                self._denials.append(call)
+
+    def take_answer(self, line: Line, message: Mapping[str, Any], *, is_failure: bool) -> None:
+        self._said = _text_of(message.get("content")) or self._said
+        if is_failure:
+            self.failure = line
+            return
+        if message.get("id") != self._answer:
+            self._answer = str(message.get("id"))
+            self.turns += 1
+        stop = message.get("stop_reason")
+        self.stop_reason = stop if isinstance(stop, str) else self.stop_reason
+        for block in _blocks(message):
+            if block.get("type") == "tool_use":
+                self._calls[str(block.get("id"))] = {"tool_name": block.get("name"), "tool_input": block.get("input")}
+
+    def result(self, subtype: str, reason: str) -> dict[str, Any]:
+        failure = self.failure or {}
+        return {
+            "type": "result",
+            "subtype": subtype,
+            "is_error": subtype != "success" or self.failure is not None,
+            "terminal_reason": "api_error" if failure else reason,
+            "api_error_status": failure.get("api_error_status"),
+            "stop_reason": self.stop_reason,
+            "result": self._said,
+            "num_turns": self.turns,
+            "permission_denials": self._denials,
+        }
+
+
+class Translation:
+    """From entries to lines, in order."""
+
+    def __init__(self, session_id: str, model: str | None) -> None:
+        self.prompt: str | None = None
+        """What was sent; None as long as nothing was."""
+        self.is_over = False
+        """The turn has ended, by the CLI's own word."""
+        self.was_interrupted = False
+        self._session_id = session_id
+        self._model = model
+        self._account = _Account()
+        self._requests = _Requests()
+
+    @property
+    def turns(self) -> int:
+        return self._account.turns
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Of the last answer that is complete."""
+        return self._account.stop_reason
 
     def lines(self, entry: Mapping[str, Any]) -> Iterator[Line]:
         """What one entry comes to. Those of subagents, and of kinds that tell nothing, come to nothing."""
@@ -76,91 +163,41 @@ class Translation:
                 self.is_over |= entry.get("subtype") == "turn_duration"
                 yield _in_snake_case(entry)
             case "api-request" if str(entry.get("querySource", _MAIN)).startswith(_MAIN):
-                if entry.get("id") != self._answered and not self.is_over:
-                    self._open.append(_Request(str(entry.get("id")), _moment(entry.get("timestamp"))))
+                if not self.is_over and self._requests.begin(entry):
                     yield _REQUESTING
 
     def result(self, *, subtype: str, reason: str, account: Mapping[str, Any]) -> Line:
         """The line that a session in JSON ends with; `account` as `account_of` gives it."""
-        failure = self.failure or {}
         told = {"total_cost_usd": account.get("lastCost"), "modelUsage": account.get("lastModelUsage")}
-        return {
-            "type": "result",
-            "subtype": subtype,
-            "is_error": subtype != "success" or self.failure is not None,
-            "terminal_reason": "api_error" if failure else reason,
-            "api_error_status": failure.get("api_error_status"),
-            "stop_reason": self.stop_reason,
-            "result": self.said,
-            "num_turns": self.turns,
-            "session_id": self.session_id,
-            "permission_denials": self.denials,
-            **{name: value for name, value in told.items() if value is not None},
-        }
+        known = {name: value for name, value in told.items() if value is not None}
+        return {**self._account.result(subtype, reason), "session_id": self._session_id, **known}
 
     def _of_user(self, entry: Mapping[str, Any]) -> Iterator[Line]:
-        message = _mapping(entry.get("message"))
         if self.prompt is None and entry.get("isMeta") is not True:
-            self.prompt = _text_of(message.get("content"))
+            self.prompt = _text_of(_mapping(entry.get("message")).get("content"))
             yield {
                 "type": "system",
                 "subtype": "init",
-                "session_id": self.session_id,
-                "model": self.model,
+                "session_id": self._session_id,
+                "model": self._model,
                 "claude_code_version": entry.get("version"),
             }
         self.was_interrupted |= "interruptedMessageId" in entry
-        for block in _blocks(message):
-            call = self._calls.pop(str(block.get("tool_use_id")), None)
-            if call is not None and entry.get("toolDenialKind") not in (None, "user-rejected"):
-                self.denials.append(call)
+        self._account.take_results(entry)
         yield _in_snake_case(entry)
 
     def _of_assistant(self, entry: Mapping[str, Any]) -> Iterator[Line]:
         line, message = _in_snake_case(entry), _mapping(entry.get("message"))
         is_failure = entry.get("isApiErrorMessage") is True
-        yield from self._retries(entry, is_failure=is_failure)
+        yield from self._requests.retries(entry, is_failure=is_failure)
         limit = _mapping(_mapping(entry.get("apiErrorParams")).get("rate_limit_info")) or entry.get("quotaLimits")
         if isinstance(limit, dict):
             yield {"type": "rate_limit_event", "rate_limit_info": limit}
-        self.said = _text_of(message.get("content")) or self.said
-        if is_failure:
-            self.failure, self.is_over = line, True
-        else:
-            self._take_answer(message)
+        self._account.take_answer(line, message, is_failure=is_failure)
+        self.is_over |= is_failure
         yield line
-        if self._open:
+        if self._requests:
             yield _REQUESTING
-
-    def _retries(self, entry: Mapping[str, Any], *, is_failure: bool) -> Iterator[Line]:
-        """Whatever was asked before the request that is answered here has been asked again; what the provider said to
-        that is known only when it says so at the last, too."""
-        answered = self._answered = str(entry.get("requestRef"))
-        ids = [request.id for request in self._open]
-        if answered not in ids and not is_failure:
-            return
-        before = ids.index(answered) if answered in ids else max(len(ids) - 1, 0)
-        status = entry.get("apiErrorStatus") if is_failure else None
-        for number, (request, following) in enumerate(pairwise(self._open[: before + 1]), 1):
-            retry = {"type": "system", "subtype": "api_retry", "attempt": number, "error_status": status}
-            yield {**retry, "elapsed_s": following.at - request.at}
-        self._open = [] if is_failure else self._open[before + 1 :]
-
-    def _take_answer(self, message: Mapping[str, Any]) -> None:
-        if message.get("id") != self._answer:
-            self._answer = str(message.get("id"))
-            self.turns += 1
-        stop = message.get("stop_reason")
-        self.stop_reason = stop if isinstance(stop, str) else self.stop_reason
-        for block in _blocks(message):
-            if block.get("type") == "tool_use":
-                self._calls[str(block.get("id"))] = {"tool_name": block.get("name"), "tool_input": block.get("input")}
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    id: str
-    at: float
 
 
 class Transcript:

@@ -45,6 +45,26 @@ _DRAIN_S = 5.0
 Line = Mapping[str, Any]
 
 
+class _Control:
+    """The control messages that wait for the SDK. All are counted, also those that it cannot read: it need not read."""
+
+    def __init__(self) -> None:
+        self.come: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        """None after the last one."""
+        self._seen = 0
+        self._seen_bytes = 0
+
+    def take(self, message: dict[str, Any], size: int) -> bool:
+        """False when there were more than any session needs."""
+        self._seen += 1
+        self._seen_bytes += size
+        if self._seen > MOST_CONTROL or self._seen_bytes > MOST_CONTROL_BYTES:
+            return False
+        if _is_known(message):
+            self.come.put_nowait(message)
+        return True
+
+
 class RecordedTransport:
     """One process that speaks JSON lines. Structurally a `claude_agent_sdk.Transport` (a test holds it to that)."""
 
@@ -69,10 +89,7 @@ class RecordedTransport:
         self._redactor = redactor
         self._stream = Recorder(stream, redactor, head_bytes=_STREAM_HEAD_BYTES, tail_bytes=_STREAM_TAIL_BYTES)
         self._errors = Recorder(errors, redactor, head_bytes=_ERRORS_HEAD_BYTES, tail_bytes=_ERRORS_TAIL_BYTES)
-        self._control: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
-        self._control_seen = 0
-        self._control_bytes = 0
-        self._stream_bytes = 0
+        self._control = _Control()
         self._process: Process | None = None
         self._readers: list[asyncio.Task[None]] = []
 
@@ -102,7 +119,7 @@ class RecordedTransport:
         """The control messages, until the process has printed its last; then ConnectionError, so that nobody goes on
         waiting for an answer."""
         try:
-            while (message := await self._control.get()) is not None:
+            while (message := await self._control.come.get()) is not None:
                 yield message
         except GeneratorExit:  # whoever read is gone, and nobody could end this session through it any more
             if not self.over.is_set():
@@ -146,11 +163,11 @@ class RecordedTransport:
         self._starter.close()  # who could not be found may hold the other ends; the exit code waits for them
 
     async def _read_stream(self, pipe: asyncio.StreamReader) -> None:
-        liner = Liner()
+        liner, read_bytes = Liner(), 0
         try:
             while chunk := await pipe.read(_CHUNK_BYTES):
-                self._stream_bytes += len(chunk)
-                if self._stream_bytes > MOST_STREAM_BYTES:
+                read_bytes += len(chunk)
+                if read_bytes > MOST_STREAM_BYTES:
                     self.overfull = f"more than {MOST_STREAM_BYTES >> 20:,} MiB in its stream"
                 for line in liner.push(chunk) if not self.overfull else ():
                     self._take(line)
@@ -164,17 +181,8 @@ class RecordedTransport:
             if rest := liner.rest():
                 self._take(rest)
         finally:
-            self._control.put_nowait(None)
+            self._control.come.put_nowait(None)
             self.over.set()
-
-    def _take_control(self, message: dict[str, Any], size: int) -> None:
-        """Pass on what the SDK knows; all of it is counted, for nobody needs to read it."""
-        self._control_seen += 1
-        self._control_bytes += size
-        if self._control_seen > MOST_CONTROL or self._control_bytes > MOST_CONTROL_BYTES:
-            self.overfull = "more control messages in its stream than any session needs"
-        elif _is_known(message):
-            self._control.put_nowait(message)
 
     async def _read_errors(self, pipe: asyncio.StreamReader) -> None:
         drain = Drain(self._errors)
@@ -197,7 +205,8 @@ class RecordedTransport:
             return
         kind = message.get("type")
         if isinstance(kind, str) and kind.startswith("control_"):
-            self._take_control(message, len(raw))
+            if not self._control.take(message, len(raw)):
+                self.overfull = "more control messages in its stream than any session needs"
             return
         self._observe(message)
         if kind == "result":

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.backends.credentials import Supply
-    from harness.executors.sandbox import Containment
     from harness.job.job import Job
     from harness.planning.choice import Choice
     from harness.planning.preconditions import Again
@@ -93,7 +92,7 @@ def launch(
     if reset:
         _start_over(jobs)
     if detach:
-        _chosen_sandbox(jobs[0])
+        _warn_of_weaknesses(jobs[0])
         raise typer.Exit(detach_and_wait(places[0], words))
     options = [
         RunOptions(supply, choice, Again(keep, add, changed, again_at(place, settings)), shared_state=shared)
@@ -275,17 +274,17 @@ def play(
     if not job.is_free() and (says := untested(bundled_version())):
         say(f"warning: {clean(says)}; its options, rules and messages may differ")
     refuse_if_held(job.state)  # before its progress is shown as if it were ours
-    containment = _chosen_sandbox(job)
+    _warn_of_weaknesses(job)
     make_folder(job.state)
-    with showing(job.state, plain=plain, bounds=job.gate) as display:
+    with showing(job.state, plain=plain, bounds=job.gate) as shown:
         run = partial(
             api.run,
             job,
             choice=options.choice,
             again=options.again,
             credential=options.credential,
-            on_event=display.heard,
-            containment=containment,
+            on_event=shown.heard,
+            on_commit=shown.committed,
         )
         finished = to_end(job, lambda inbox: run(inbox=inbox))
     if finished.exit_code > 1:
@@ -301,16 +300,14 @@ def play(
     return finished.exit_code
 
 
-def _chosen_sandbox(job: "Job") -> "Containment":
-    """Those of the job on this machine; what they do not hold is said aloud."""
+def _warn_of_weaknesses(job: "Job") -> None:
+    """What the sandbox of this job does not hold on this machine."""
     from harness.cli.output import say
     from harness.executors.containment import choose, in_words
     from harness.views.wording import clean
 
-    containment = choose(job)
-    for weakness in in_words(containment, job):
+    for weakness in in_words(choose(job), job):
         say(f"warning: {clean(weakness)}")
-    return containment
 
 
 def _has_its_own_next_step(finished: "Finished") -> bool:

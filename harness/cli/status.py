@@ -87,12 +87,12 @@ def watch(
 
     from harness.ledger.lock import is_held
     from harness.views.follow import until_run_ends
-    from harness.views.live_display import showing
+    from harness.views.live_display import showing_another
     from harness.views.status_text import lines
 
     place = Place(manifest, rehearsal, instance)
     if is_held(place.home.lock):
-        with showing(place.state, plain=plain):
+        with showing_another(place.state, plain=plain):
             asyncio.run(until_run_ends(place.state))
     else:
         say("the job is not running")

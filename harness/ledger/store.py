@@ -51,6 +51,11 @@ class Transaction:
         row = db.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
         self._end = Link(*row) if row else Link()
 
+    @property
+    def last_seq(self) -> int:
+        """Of the newest entry, one of this transaction or one before it."""
+        return self._end.seq
+
     def record(self, events: Iterable[Event]) -> None:
         for event in events:
             kind, body = type(event).__name__, encode(event)
@@ -83,8 +88,8 @@ class Ledger:
         self._clock = clock
         self._walked_to = walked_to
         self._is_joining = False
-        self.around_commit: Callable[[str], None] = lambda moment: None
-        """Called with `before` and `after` each commit; the simulation crashes here."""
+        self._last_seq = 0
+        self._subscribers: list[Callable[[int], None]] = []
 
     @staticmethod
     def open(path: Path, clock: Clock, *, durable: bool = True) -> "Ledger":
@@ -119,7 +124,9 @@ class Ledger:
         if not (self._is_joining and self.db.in_transaction):  # one within another, where none are joined, is an error
             self.db.execute("BEGIN IMMEDIATE")
         with self._undone_by_errors():
-            yield Transaction(self.db, self._clock)
+            transaction = Transaction(self.db, self._clock)
+            yield transaction
+            self._last_seq = transaction.last_seq
             self.transactions += 1
             if not self._is_joining:
                 self._commit()
@@ -137,12 +144,22 @@ class Ledger:
         finally:
             self._is_joining = False
 
+    def after_commit(self, wake: Callable[[int], None]) -> None:
+        """Call `wake` with the number of the newest entry after each commit, from now on.
+
+        It is called in the thread that commits, which waits for it: it wakes a reader that works elsewhere, and does
+        nothing more. What it raises is dropped, and it stays subscribed: the commit stands, and neither the run nor
+        another subscriber suffers (docs/decisions/0028).
+        """
+        self._subscribers.append(wake)
+
     def _commit(self) -> None:
         written = self.contents.write(self.db)
-        self.around_commit("before")
         self.db.execute("COMMIT")
         self.contents.forget(written)
-        self.around_commit("after")
+        for wake in self._subscribers:
+            with suppress(Exception):
+                wake(self._last_seq)
 
     @contextmanager
     def _undone_by_errors(self) -> Iterator[None]:

@@ -74,8 +74,6 @@ class RunOptions:
     again: Again = field(default_factory=Again)
     shared_state: Path | None = None
     """Folder of this user where jobs on the same credential see each other's holds; None = beside the job."""
-    containment: Containment | None = None
-    """The sandbox, when it was chosen already; None = as the job says."""
     settle_only: bool = False
     """Settle what a lost run left open, bring the outputs up to date, and start nothing."""
 
@@ -85,18 +83,23 @@ Play = Callable[[Job, RunOptions], Finished]
 
 
 async def run_job(
-    job: Job, options: RunOptions, on_event: Callable[[SessionEvent], None], inbox: Inbox | None = None
+    job: Job,
+    options: RunOptions,
+    on_event: Callable[[SessionEvent], None],
+    inbox: Inbox | None = None,
+    on_commit: Callable[[int], None] | None = None,
 ) -> Finished:
     """Run a job until it is finished, or stopped by what comes into `inbox`. Installs no signal handler.
 
     Cancelled, it is asked to stop: nothing more starts, sessions have their grace, and CancelledError comes when all of
-    it is recorded; cancelled again, sessions are ended at once. Raises UsageError, BrokenSetupError, JobHeldError or
-    LedgerDamagedError before anything is started. Blocks its event loop while it plans.
+    it is recorded; cancelled again, sessions are ended at once. `on_commit`: see `Ledger.after_commit`. Raises
+    UsageError, BrokenSetupError, JobHeldError or LedgerDamagedError before anything is started. Blocks its event loop
+    while it plans.
     """
-    containment = options.containment or choose_containment(job)
+    containment = choose_containment(job)
     inbox = inbox or Inbox()
     try:
-        playing = asyncio.create_task(_run_held(job, options, containment, on_event, inbox))
+        playing = asyncio.create_task(_run_held(job, options, containment, on_event, inbox, on_commit))
         return await _asked_to_stop_when_cancelled(playing, inbox)
     except (OSError, sqlite3.DatabaseError, RuntimeError, MemoryError) as error:
         problem = as_refusal(job, error)
@@ -133,6 +136,7 @@ async def _run_held(
     containment: Containment,
     on_event: Callable[[SessionEvent], None],
     inbox: Inbox,
+    on_commit: Callable[[int], None] | None,
 ) -> Finished:
     """With the job's lock, and with nothing left of a run that was killed."""
     clock = SystemClock()
@@ -152,6 +156,8 @@ async def _run_held(
         )
         try:
             with open_ledger(job, clock) as ledger, closing(bounded):
+                if on_commit is not None:
+                    ledger.after_commit(on_commit)
                 refuse_claimed_targets(job, options.shared_state or job.state.parent / ".shared")
                 look = Look(clock.now(), bounded)
                 agreed = plan_or_check(job, ledger, look, options.again, options.choice)

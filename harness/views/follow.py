@@ -48,7 +48,8 @@ async def until_run_ends(state: Path) -> None:
 
 @contextmanager
 def looking(state: Path, look: Callable[[], None]) -> Iterator[None]:
-    """While the block runs, `look` is called at every change, on a thread of its own; once more at the end.
+    """While the block runs, `look` is called at every change of a job that any process may run, on a thread of its own;
+    once more at the end.
 
     What cannot be read, shown or followed stops nothing: the block counts more than who looks at it.
     """
@@ -58,16 +59,48 @@ def looking(state: Path, look: Callable[[], None]) -> Iterator[None]:
         async for _ in changes(state, stop):
             _look(look)
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(follow()), name="looking", daemon=True)
+    def end() -> None:
+        loop.call_soon_threadsafe(stop.set)
+
+    with contextlib.closing(loop), _beside(lambda: loop.run_until_complete(follow()), end, look):
+        yield
+
+
+@contextmanager
+def looking_when_woken(look: Callable[[], None]) -> Iterator[Callable[[int], None]]:
+    """Like `looking`, for a run of this process: yields the subscriber for `Ledger.after_commit`.
+
+    No folder is watched and no lock is looked at: nothing but a commit of this process changes what is shown.
+    """
+    woken, is_over = threading.Event(), threading.Event()
+
+    def follow() -> None:
+        while not is_over.is_set():
+            woken.wait()
+            woken.clear()
+            _look(look)
+            is_over.wait(_PACE_S)
+
+    def end() -> None:
+        is_over.set()
+        woken.set()
+
+    with _beside(follow, end, look):
+        yield lambda seq: woken.set()
+
+
+@contextmanager
+def _beside(follow: Callable[[], None], end: Callable[[], object], look: Callable[[], None]) -> Iterator[None]:
+    """`follow` on a thread of its own until `end` is called; one more look after it."""
+    thread = threading.Thread(target=follow, name="looking", daemon=True)
     with contextlib.suppress(RuntimeError):  # this machine has no thread left
         thread.start()
     try:
         yield
     finally:
         if thread.is_alive():
-            loop.call_soon_threadsafe(stop.set)
+            end()
             thread.join()
-        loop.close()
         _look(look)
 
 

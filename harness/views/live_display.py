@@ -5,8 +5,9 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
@@ -16,7 +17,7 @@ from harness.base.errors import HarnessError
 from harness.core.types import SessionEvent
 from harness.job.bounds import Bounds
 from harness.views import status_text
-from harness.views.follow import looking
+from harness.views.follow import looking, looking_when_woken
 from harness.views.messages import text_of
 from harness.views.status import Current, Status, read_status
 from harness.views.ticker import Ticker, stopping_line
@@ -44,24 +45,42 @@ class Display(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a run of this process calls, on its loop; both only take note, and a thread of the display does the rest."""
+
+    heard: Callable[[SessionEvent], None]
+    """Of signs of life of its sessions."""
+    committed: Callable[[int], None]
+    """After each commit of its ledger."""
+
+
 @contextmanager
 def showing(
     state: Path, *, plain: bool = False, stream: TextIO | None = None, bounds: Bounds | None = None
-) -> Iterator[Display]:
-    """A display for the length of the block, on standard error: live on a terminal, else one line per event.
-
-    It follows the ledger by itself, whoever writes it. `bounds` of the job that runs say when it ends.
+) -> Iterator[Shown]:
+    """A display of a run of this process, for the length of the block, on standard error: live on a terminal, else one
+    line per event. The run wakes it at each commit. `bounds` of the job that runs say when it ends.
     """
-    stream = stream or sys.stderr
+    with _display(state, plain, stream or sys.stderr, bounds) as display, looking_when_woken(display.look) as committed:
+        yield Shown(display.heard, committed)
+
+
+@contextmanager
+def showing_another(state: Path, *, plain: bool = False, stream: TextIO | None = None) -> Iterator[None]:
+    """The same of a run of another process: it follows the files of the ledger by itself, whoever writes them."""
+    with _display(state, plain, stream or sys.stderr) as display, looking(state, display.look):
+        yield
+
+
+@contextmanager
+def _display(state: Path, plain: bool, stream: TextIO, bounds: Bounds | None = None) -> Iterator[Display]:
     if plain or not stream.isatty() or os.environ.get("TERM", "dumb") == "dumb":
-        lines = PlainDisplay(state, stream, bounds)
-        with looking(state, lines.look):
-            yield lines
+        yield PlainDisplay(state, stream, bounds)
         return
     display = LiveDisplay(state, stream, bounds)
     try:
-        with looking(state, display.look):
-            yield display
+        yield display
     finally:
         display.close()
 
@@ -119,7 +138,9 @@ class LiveDisplay:
             self._live = None
 
     def _is_under_way(self) -> bool:
-        """Not before the run has begun, so that a refusal is not drawn over."""
+        """Not before the run has begun, so that a refusal is not drawn over. The commit with which it begins may be the
+        last one for hours: this reads however short ago the last reading was."""
+        self._not_before = 0.0
         self._read(datetime.now(UTC))
         return self._status is not None and self._status.head is not None and self._status.head.run_is_open
 

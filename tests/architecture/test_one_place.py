@@ -53,8 +53,6 @@ MOST_LINES_OF_A_CLASS, MOST_ATTRIBUTES = 170, 12
 LARGE_CLASSES = {
     "harness/backends/cli_stream.py:Reading": "seams",
     "harness/backends/terminal.py:TerminalSession": "seams",
-    "harness/backends/transcript.py:Translation": "seams",
-    "harness/backends/transport.py:RecordedTransport": "seams",
     "harness/backends/usage_count.py:Count": "seams",
     "harness/evaluation/bounded.py:Bounded": "base",
     "harness/job/checker.py:ManifestChecker": "planning",

@@ -91,14 +91,18 @@ def test_requests_that_were_refused_cost_nothing_and_lost_ones_by_their_time() -
     assert ONE < (short.usd() or 0) < (long.usd() or 0)
 
 
+def denials_of(translation: Translation) -> object:
+    return translation.result(subtype="success", reason="completed", account={})["permission_denials"]
+
+
 def test_a_tool_that_was_denied_is_told_with_its_call_and_an_interrupted_one_is_not() -> None:
     denied = {"type": "user", "message": {"content": [RESULT]}, "toolDenialKind": "permission-rule"}
     _, _, translation = read(PROMPT, answer("r1", CALL, stop="tool_use"), denied)
-    assert translation.denials == [{"tool_name": "Write", "tool_input": {"file_path": "/mnt/work/x"}}]
+    assert denials_of(translation) == [{"tool_name": "Write", "tool_input": {"file_path": "/mnt/work/x"}}]
     rejected = {**denied, "toolDenialKind": "user-rejected"}
     interrupt = {"type": "user", "message": {"content": []}, "interruptedMessageId": "msg-r1"}
     _, _, translation = read(PROMPT, answer("r1", CALL, stop="tool_use"), rejected, interrupt)
-    assert translation.denials == [] and translation.was_interrupted
+    assert denials_of(translation) == [] and translation.was_interrupted
 
 
 def test_what_belongs_to_a_subagent_or_is_nothing_known_is_left_out() -> None:

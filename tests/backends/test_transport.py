@@ -39,7 +39,7 @@ def test_as_many_control_messages_are_kept_as_any_session_needs_and_no_more(tmp_
     assert not heard(tmp_path, *[RESPONSE] * MOST_CONTROL).overfull
     session = heard(tmp_path, *[RESPONSE] * (MOST_CONTROL + 1))
     assert session.overfull
-    assert session._control.qsize() == MOST_CONTROL
+    assert session._control.come.qsize() == MOST_CONTROL
 
 
 def test_large_control_messages_end_a_session_and_unknown_ones_count_too(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_large_control_messages_end_a_session_and_unknown_ones_count_too(tmp_pat
 )
 def test_what_the_sdk_cannot_read_never_reaches_it(tmp_path: Path, line: dict[str, Any]) -> None:
     session = heard(tmp_path, line, RESPONSE)
-    assert session._control.get_nowait() == RESPONSE
+    assert session._control.come.get_nowait() == RESPONSE
     assert not session.overfull
 
 

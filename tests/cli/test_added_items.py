@@ -18,6 +18,7 @@ from harness.planning import job_plan
 from harness.planning.job_plan import add_items
 from harness.sources.read import Reading
 from tests.checker.laws import broken_laws
+from tests.commits import around_commits
 from tests.covers import covers
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def test_a_kill_leaves_all_of_them_planned_or_none(moment: str, desk: "Desk") ->
             raise Killed
 
     ledger = Ledger.open(job.state / "ledger.db", SystemClock())
-    ledger.around_commit = kill
+    around_commits(ledger, kill)
     with pytest.raises(Killed):
         add_items(job, ledger, new)
     assert item_queries.first_phase_items(ledger.db) == (["1"] if moment == "before" else ["1", "2", "3"])

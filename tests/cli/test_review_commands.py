@@ -14,6 +14,7 @@ from harness.base.clock import Clock
 from harness.ledger.store import Ledger
 from harness.planning import changes
 from tests.cli.conftest import assert_sound, change_check, count, merged
+from tests.commits import around_commits
 from tests.covers import covers
 from tests.end_to_end.playing import all_pids, words_of
 
@@ -168,7 +169,7 @@ def _open_to_be_killed(commits: int, moment: str, by: type[BaseException] = _Kil
             if left[0] == 0:
                 raise by(errno.ENOSPC, "no space left")
 
-        ledger.around_commit = around
+        around_commits(ledger, around)
         return ledger
 
     return killing

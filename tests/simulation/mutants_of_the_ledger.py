@@ -60,7 +60,8 @@ def _no_fsync_of_folders(patch: pytest.MonkeyPatch) -> None:
 def _acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
     def eager(self: Ledger) -> None:
         written = self.contents.write(self.db)
-        self.around_commit("after")
+        for wake in self._subscribers:
+            wake(self._last_seq)
         self.db.execute("COMMIT")
         self.contents.forget(written)
 

@@ -28,6 +28,7 @@ from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.judgement import judge_with
 from harness.supervisor.run_context import JobContext
 from harness.supervisor.state_folder import make_state_folder, open_ledger
+from tests.commits import around_commits
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 TRIALS = 6
@@ -156,13 +157,12 @@ def _take_over(job: Job, bounded: Bounded, die_at: int | None = None) -> int:
             raise _Killed
 
     ledger = _open(job, NOW, bounded)
-    ledger.around_commit = around
+    around_commits(ledger, around)
     store = ArtifactStore(job.state / "artifacts", ledger.contents)
     run = JobContext(job, ledger, store, _At(NOW), judge_with(job, store, bounded), DuplicateIds(job, ledger))
     try:
         asyncio.run(record_reuse.reuse(run, None))
     finally:
-        ledger.around_commit = lambda moment: None
         with suppress(sqlite3.Error):
             ledger.db.close() if die_at is not None else ledger.close()
     return moments

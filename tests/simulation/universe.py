@@ -40,6 +40,7 @@ from harness.supervisor.outcome import Finished
 from harness.supervisor.output_files import OutputFiles
 from harness.supervisor.progress_writer import ProgressWriter
 from harness.supervisor.run_context import RunContext
+from tests.commits import around_commits
 from tests.simulation.building import job_of
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.ending import check_end, check_files_are_not_late, check_gate, check_idleness, merged
@@ -164,7 +165,8 @@ class Universe:
     def _open_ledger(self) -> Ledger:
         """As a new process does: what another one had put into the store, and not committed, is lost."""
         ledger = Ledger(self._db, self.clock, self.job.state / "ledger.db")
-        ledger.around_commit = lambda moment: self._around_commit(ledger, moment)
+        around_commits(ledger, lambda moment: self._around_commit(ledger, moment))
+        ledger.after_commit(self.watcher.hears_of)
         inline = ledger.contents if self.seed % 2 else None  # in every other world all is too large for it
         self.store = self.world.store = ArtifactStore(self.job.state / "artifacts", inline)
         return ledger

@@ -71,6 +71,7 @@ class Watcher:
         self._wholes: list[tuple[str, ...]] = []
         """Members of the whole failures in a row, in this run."""
         self._too_early: list[int] = []
+        self._heard_early: list[int] = []
         self._no_strike: dict[Key, list[int]] = {}
         """The entries of the no-strike faults that an item was believed."""
         self._stays_suspected: set[Key] = set()
@@ -123,8 +124,14 @@ class Watcher:
         """V0: other jobs hear of a hold when it is committed."""
         assert self.door.hold is not None and until <= self.door.hold, f"V0: a hold until {until}, and no entry says so"
 
+    def hears_of(self, seq: int) -> None:
+        """V0: a subscriber of the ledger hears of what is committed. Told later: what it raises is dropped."""
+        if self.last is None or seq != self.last.seq:
+            self._heard_early.append(seq)
+
     def follow(self, db: sqlite3.Connection) -> None:
         """Look at every entry that was committed since."""
+        assert not self._heard_early, f"V0: subscribers heard of {self._heard_early}, and it was not committed"
         assert not self._too_early, f"V12: sessions of attempts {self._too_early} began, and no entry said so"
         new = list(entries(db, self.last.seq if self.last else 0))
         for entry in new:

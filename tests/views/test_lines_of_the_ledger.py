@@ -2,10 +2,14 @@
 
 import io
 import json
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
+import pytest
+
 from harness.base.clock import SystemClock, to_text
+from harness.base.folder_watch import FolderWatch
 from harness.base.ids import AttemptId
 from harness.core import events as e
 from harness.core import run_events as r
@@ -14,7 +18,7 @@ from harness.core.types import Fault, SessionEvent
 from harness.job.change import Change
 from harness.ledger.lock import JobLock
 from harness.ledger.store import Entry
-from harness.views.live_display import LiveDisplay, PlainDisplay, showing
+from harness.views.live_display import LiveDisplay, showing, showing_another
 from harness.views.ticker import Ticker
 from harness.views.timeline import Timeline, Words, of_another_kind
 from tests.covers import covers
@@ -206,12 +210,58 @@ def test_a_pause_names_the_command_that_ends_it(night: "Night", rehearsed: "Nigh
 def test_elsewhere_than_on_a_terminal_progress_is_plain_lines(night: "Night") -> None:
     night.plan(["A"])
     stream = io.StringIO()
-    with showing(night.state, stream=stream) as display:
-        assert isinstance(display, PlainDisplay)
+    with showing(night.state, stream=stream):
         night.begin()
         night.start()
     assert "Batch 1/1 (A)  started, attempt 1" in stream.getvalue()
     assert "\x1b" not in stream.getvalue()
+
+
+class Woken(io.StringIO):
+    """A stream that says when it was written to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = threading.Event()
+
+    def write(self, text: str) -> int:
+        number = super().write(text)
+        self.written.set()
+        return number
+
+
+def test_a_commit_wakes_the_display_of_a_run_of_this_process(night: "Night", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FolderWatch, "__enter__", None)  # nothing else wakes it
+    night.plan(["A"])
+    stream = Woken()
+    with showing(night.state, stream=stream) as shown:
+        night.ledger.after_commit(shown.committed)
+        night.begin()
+        night.start()
+        assert stream.written.wait(20), "a line, although the run goes on"
+
+
+def test_a_display_of_another_process_needs_no_word_from_it(night: "Night") -> None:
+    night.plan(["A"])
+    stream = Woken()
+    with showing_another(night.state, stream=stream):
+        night.begin()
+        night.start()
+        assert stream.written.wait(20)
+
+
+def test_a_live_display_begins_with_its_run_although_it_has_just_read(
+    night: "Night", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night.plan(["A"])
+    display = LiveDisplay(night.state, Terminal())
+    begun: list[bool] = []
+    monkeypatch.setattr(display, "_begin", lambda: begun.append(True))
+    display.look()
+    assert not begun
+    night.begin()
+    display.look()
+    assert begun, "its next commit may be hours away"
 
 
 class Terminal(io.StringIO):

@@ -1,0 +1,5 @@
+from harness.rehearsal.scene import Ask, Records
+
+
+def scene(ask: Ask) -> Records:
+    return Records([])
