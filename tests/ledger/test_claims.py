@@ -1,5 +1,7 @@
 """Two jobs never merge into one place, however it is named and wherever their manifests lie."""
 
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,35 @@ def test_a_claim_lasts_as_long_as_its_job_may_merge(tmp_path: Path) -> None:
     assert [conflict.manifest for conflict in claims.claim(one, Path("one.yaml"), [target])] == ["other.yaml"]
     (other / "ledger.db").rename(other / "elsewhere")
     assert claims.claim(one, Path("one.yaml"), [target]) == [], "the other one was started anew, or is gone"
+
+
+@pytest.mark.parametrize("ends", ["damaged", "a folder"])
+def test_a_job_whose_ledger_cannot_be_read_keeps_its_claim(tmp_path: Path, ends: str) -> None:
+    claims, target = Claims(tmp_path / "shared"), tmp_path / "all.json"
+    one, other = _state(tmp_path, "one", items=0), _state(tmp_path, "other")
+    assert claims.claim(one, Path("one.yaml"), [target]) == []
+    (one / "ledger.db").unlink()
+    if ends == "damaged":
+        (one / "ledger.db").write_bytes(b"SQLite format 3\0 and no more")
+    else:
+        (one / "ledger.db").mkdir()
+    assert [conflict.manifest for conflict in claims.claim(other, Path("other.yaml"), [target])] == ["one.yaml"]
+
+
+def test_two_launches_at_one_moment_look_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each sees no claim of the other, and both merge into one file."""
+    refused = []
+
+    def write(path: Path, content: bytes) -> None:
+        descriptor = os.open(path.parent / "lock", os.O_RDWR)
+        with pytest.raises(BlockingIOError) as error:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        refused.append(error)
+        os.close(descriptor)
+
+    monkeypatch.setattr("harness.ledger.merge_targets.write_atomic", write)
+    assert Claims(tmp_path / "shared").claim(_state(tmp_path, "one"), Path("one.yaml"), [tmp_path / "all.json"]) == []
+    assert refused
 
 
 def test_a_folder_that_cannot_be_written_is_in_nobodys_way(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def main(words: Sequence[str]) -> int:
         reach, survivors = Reach.of(traces, tree), []
         for room in asked.rooms or rooms():
             mutants = sample(room, asked.each, asked.seed)
-            left = _survivors(mutants, reach, work / f"{room}-{asked.seed}.orders", asked.seconds)
+            left = _survivors(mutants, reach, work / f"{room}-{asked.seed}.orders", asked)
             print(f"{room}: {len(mutants) - len(left)} of {len(mutants)} mutants caught", flush=True)
             survivors += left
     for mutant in survivors:
@@ -56,16 +56,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--each", type=int, default=40, help="mutations a room")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=60, help="of tests for one mutation")
+    parser.add_argument("--once", action="store_true", help="do not try survivors again")
     parser.add_argument("--tests", nargs="+", default=["tests"], help="files and folders of tests")
     parser.add_argument("--work", type=Path, help="a folder that keeps the copy, what was measured and each result")
     return parser
 
 
-def _survivors(mutants: Sequence[Mutant], reach: Reach, orders: Path, within_s: float) -> list[Mutant]:
-    every = [_order(mutant, reach, within_s) for mutant in mutants]
+def _survivors(mutants: Sequence[Mutant], reach: Reach, orders: Path, asked: argparse.Namespace) -> list[Mutant]:
+    every = [_order(mutant, reach, asked.seconds) for mutant in mutants]
     ends = _planted(every, reach.tree, orders)
     left = [order for order in every if ends[order["name"]] not in _NOTICED]
-    for order in left:  # once more, imported with the fault
+    for order in () if asked.once else left:  # once more, imported with the fault
         ends.update(_planted_in_a_process_of_its_own(order, reach.tree, orders))
     return [mutant for mutant in mutants if ends[mutant.name] not in _NOTICED]
 

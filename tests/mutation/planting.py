@@ -20,7 +20,7 @@ ORDERS = "MUTATION_ORDERS"
 """The environment's name of a file of lines {name, module, code, tests, seconds}; `code` null: it is in the tree.
 Beside it, with the suffix .ended, a line for each is written: {name, ended, by, seconds}."""
 _ROOT = Path(__file__).resolve().parents[2]
-_GRACE_S = 60.0
+_GRACE_S = 30.0
 _ENDS = {0: "survived", 1: "caught", 3: "not planted", None: "timed out"}
 
 
@@ -45,7 +45,7 @@ def _try(order: dict[str, Any], tests: Sequence[pytest.Item]) -> dict[str, Any]:
     told, tell = os.pipe()
     try:
         file.write_text(after, encoding="utf-8")
-        code = _in_a_fork(lambda: _run(str(file), before, after, tests, tell), _GRACE_S + 4 * order["seconds"])
+        code = _in_a_fork(lambda: _run(str(file), before, after, tests, tell), _GRACE_S + 2 * order["seconds"])
     finally:
         file.write_text(before, encoding="utf-8")
         os.close(tell)

@@ -279,6 +279,15 @@ def test_a_made_item_without_an_id_of_its_own_rejects_the_record(court: Court, l
     assert outcome_of(judgement) == {"A1": [records[0]], "A2": [reason.with_facts(noun="lego")], "A3": [records[2]]}
 
 
+def test_everything_that_is_wrong_with_derived_items_is_said_at_once(court: Court) -> None:
+    court.ids = ["A1"]
+    court.output = replace(court.output, key=".n", item=".id")
+    court.making = [_phase(2, ".legos[]")]
+    records = [{"id": "A1", "n": n, "legos": legos} for n, legos in enumerate([None, [{"lego": " "}, {}], "x"])]
+    kinds = [reason.kind for reason in reasons_for(court.judge(records), "A1")]
+    assert sorted(kinds) == ["row_without_id", "row_without_id", "rows_no_list", "rows_no_list"]
+
+
 @pytest.mark.parametrize("rows", [".legos[]", ".legos | .[]"])
 def test_a_record_that_makes_more_items_than_its_phase_allows_is_rejected(court: Court, rows: str) -> None:
     court.making = [replace(_phase(2, rows), most=3)]
@@ -342,6 +351,13 @@ def test_a_big_file_is_read_in_the_child_before_the_supervisor_reads_it(
     assert reasons_for(court.judge(), "A1") == (_too_much("the file has 700,001 records, more than 4,000"),)
     court.write("out.json", b'[{"id": "A1", "x": "' + b"y" * 2_000_000)
     assert "cut off" in reasons_for(court.judge(), "A1")[0].facts["problem"]
+
+
+def test_one_big_record_may_have_as_many_parts_as_it_likes(court: Court) -> None:
+    court.output = replace(court.output, limit=2**26, shape="one")
+    court.ids = ["A1"]
+    record = {"id": "A1", **{f"part {n}": n for n in range(3000)}, "text": "x" * 2_000_000}
+    assert outcome_of(court.judge(record)) == {"A1": [record]}
 
 
 def test_big_files_are_judged_one_at_a_time_and_small_ones_do_not_wait(court: Court) -> None:

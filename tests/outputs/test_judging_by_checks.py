@@ -12,6 +12,7 @@ import pytest
 
 from harness.base.ids import ItemId
 from harness.base.reason import Reason
+from harness.core.messages import message
 from harness.core.types import Accepted, Item, Judgement
 from harness.evaluation.bounded import Bounded
 from harness.evaluation.cancellation import HaltedError
@@ -202,7 +203,20 @@ def test_one_odd_record_is_its_own_items_reason_and_the_others_are_accepted(
     assert reason.kind == "check_raised" and re.search(said, reason.facts["message"])
     assert [item for item, verdict in judgement.verdicts.items() if isinstance(verdict, Accepted)] == ["A1", "A3"]
     court.ids = ["A2"]  # alone, it is judged by what the check has let pass in this run
-    assert reasons_for(court.judge([{"id": "A2", "n": odd}]), "A2") == reasons_for(judgement, "A2")
+    alone = court.judge([{"id": "A2", "n": odd}])
+    assert alone.raised_check is None
+    assert reasons_for(alone, "A2") == reasons_for(judgement, "A2")
+
+
+@pytest.mark.parametrize(
+    "check", [{"python": "raise TypeError"}, {"jq": ".n |"}], ids=["a check that raises", "a check that is broken"]
+)
+def test_a_check_that_does_not_answer_takes_no_note_away(court: Court, check: dict[str, Any]) -> None:
+    _names(court, check)
+    court.write("out.json", f"```json\n{json.dumps(GOOD)}\n```")
+    judgement = court.judge()
+    assert judgement.raised_check or judgement.broken_check
+    assert judgement.notes == (message("markdown_fence", file="out.json"),)
 
 
 def test_of_many_items_every_odd_one_is_found(court: Court) -> None:

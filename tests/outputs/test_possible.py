@@ -36,6 +36,10 @@ def test_a_schema_that_refuses_an_id_is_found(bounded: Bounded, about: Any, refu
     assert _refused(bounded, ".of.id", {**schema, "properties": {"of": {"required": ["more"], **schema}}}) == refused
 
 
+def test_a_schema_that_does_not_name_the_id_refuses_none(bounded: Bounded) -> None:
+    assert _refused(bounded, schema={"properties": {"note": {"type": "string"}}}) == []
+
+
 @pytest.mark.parametrize(
     ("program", "refused"),
     [

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.base.clock import to_text
 from harness.core.messages import message
+from harness.core.run_events import HoldPlaced, Paused, Resumed
 from harness.ledger import progress_file
 from harness.ledger.lock import JobLock
 from harness.supervisor.progress_writer import ProgressWriter
@@ -77,6 +79,17 @@ def test_the_status_follows_the_job(night: "Night") -> None:
     assert found["progress"]["main"] | {"items": 0} == {  # type: ignore[index]
         "completed": 1, "failed": 1, "inProgress": 0, "pending": 0, "duration": "1min", "items": 0,
     }  # fmt: skip
+
+
+def test_a_pause_and_a_hold_are_told_apart_and_from_work(night: "Night") -> None:
+    night.plan(["A"])
+    night.begin()
+    night.ledger.record(Paused("anna"))
+    assert _built(night)["status"] == "paused"
+    night.ledger.record(Resumed("anna"), HoldPlaced(1, "", to_text(night.clock.at + timedelta(hours=1))))
+    assert _built(night)["status"] == "holding"
+    night.clock.at += timedelta(hours=1)
+    assert _built(night)["status"] == "processing"
 
 
 @covers("F77", "A25")
