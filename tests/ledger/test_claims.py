@@ -75,6 +75,18 @@ def test_a_job_whose_ledger_cannot_be_read_keeps_its_claim(tmp_path: Path, ends:
     assert [conflict.manifest for conflict in claims.claim(other, Path("other.yaml"), [target])] == ["one.yaml"]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[", b"[]", b"7", b"{}", b'{"state": 7}', b'{"state": "x", "manifest": "y", "targets": 7}', b"\xff"],
+)
+def test_rubbish_is_no_claim_and_hides_none(tmp_path: Path, content: bytes) -> None:
+    claims, target = Claims(tmp_path / "shared"), tmp_path / "all.json"
+    assert claims.claim(_state(tmp_path, "one"), Path("one.yaml"), [target]) == []
+    (tmp_path / "shared" / "claims" / "0.json").write_bytes(content)
+    clashes = claims.claim(_state(tmp_path, "other"), Path("other.yaml"), [target])
+    assert [clash.manifest for clash in clashes] == ["one.yaml"]
+
+
 def test_two_launches_at_one_moment_look_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else each sees no claim of the other, and both merge into one file."""
     refused = []

@@ -65,6 +65,17 @@ def test_T08_a_removed_or_replaced_lock_file_is_noticed(tmp_path: Path) -> None:
         assert not lock.is_in_place()
 
 
+@pytest.mark.parametrize("older", [True, False], ids=["a file that was there before", "a newer file"])
+def test_T08_another_file_in_the_place_of_the_lock_is_noticed(tmp_path: Path, older: bool) -> None:
+    path, other = tmp_path / "lock", tmp_path / "other"
+    if older:
+        other.touch()
+    with JobLock(path, SystemClock()) as lock:
+        other.touch()
+        other.replace(path)
+        assert not lock.is_in_place()
+
+
 def test_requests_wait_in_the_order_they_were_posted(tmp_path: Path) -> None:
     spool.post(tmp_path, spool.Request("pause", "anna"))
     spool.post(tmp_path, spool.Request("retry", "anna", items=("x",)))

@@ -46,7 +46,7 @@ def test_what_an_earlier_plan_of_an_item_has_made_is_kept_and_not_made_twice(a_r
     verdicts[ItemId("i0")] = Accepted(({},), {2: made})
     judged = run.duplicate_ids.rejected_in(Judgement(verdicts, usable=True))
     kept = judged.verdicts[ItemId("i0")]
-    assert isinstance(kept, Accepted) and (kept.made, kept.behind) == ({2: made[1:]}, {2: 5})
+    assert isinstance(kept, Accepted) and (kept.derived, kept.behind) == ({2: made[1:]}, {2: 5})
     assert list(_rejected(judged)) == ["i1", "i2"], "for others the id is taken"
 
 
