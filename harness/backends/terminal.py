@@ -118,9 +118,9 @@ class TerminalSession:
         return tuple(self._notes)
 
     @property
-    def _excess(self) -> str:
+    def _excess(self) -> Message | None:
         if self._screen_bytes > _MOST_SCREEN_BYTES:
-            return f"more than {_MOST_SCREEN_BYTES >> 20:,} MiB on its screen"
+            return message("screen_too_long", limit_mib=_MOST_SCREEN_BYTES >> 20)
         return self._transcript.excess
 
     async def _play(self) -> None:

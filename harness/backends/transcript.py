@@ -26,6 +26,7 @@ from typing import Any, Final
 from harness.backends.session_record import MOST_LINE_BYTES, Liner
 from harness.backends.transport import MOST_STREAM_BYTES, Line
 from harness.base.beneath import opened_file, opened_folder, opened_folder_in
+from harness.core.messages import Message, message
 
 _PROJECTS: Final = "projects"
 _ACCOUNT: Final = ".claude.json"
@@ -204,8 +205,8 @@ class Transcript:
     """Follows the file. Whatever the session has put in its place, only a file below `config` is read, and bounded."""
 
     def __init__(self, config: Path, session_id: str) -> None:
-        self.excess = ""
-        """What it had too much of, in words; then nothing more is read."""
+        self.excess: Message | None = None
+        """What it had too much of; then nothing more is read."""
         self._config = config
         self._name = f"{session_id}.jsonl"
         self._at = 0
@@ -245,7 +246,7 @@ class Transcript:
                     if isinstance(entry, dict):
                         yield entry
             if self._at > MOST_STREAM_BYTES or self._liner.pending_bytes > MOST_LINE_BYTES:
-                self.excess = f"more than {MOST_STREAM_BYTES >> 20:,} MiB in its transcript, or a line of it"
+                self.excess = message("transcript_too_long", limit_mib=MOST_STREAM_BYTES >> 20)
 
 
 def account_of(config: Path, work: str, session_id: str) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any
 from harness.backends.session_record import MOST_LINE_BYTES, Drain, Liner, Recorder, Redactor
 from harness.backends.start_request import Launch, Starter
 from harness.base.termination import wait_gone
+from harness.core.messages import Message
 
 _CHUNK_BYTES = 262_144
 _STREAM_HEAD_BYTES = 128 * 1024 * 1024
@@ -81,8 +82,8 @@ class RecordedTransport:
         """Set when a result line came, or the process printed its last."""
         self.overlong = False
         """A line was longer than anything of ours ever is; the process was ended for it."""
-        self.overfull = ""
-        """What its stream had too much of, in words; the process was ended for it."""
+        self.overfull: Message | None = None
+        """What its stream had too much of; the process was ended for it."""
         self._starter = starter
         self._launch = launch
         self._observe = observe
@@ -123,7 +124,7 @@ class RecordedTransport:
                 yield message
         except GeneratorExit:  # whoever read is gone, and nobody could end this session through it any more
             if not self.over.is_set():
-                self.overfull = self.overfull or "a message that ended its reader"
+                self.overfull = self.overfull or Message("reader_ended")
                 self.over.set()
             raise
         raise ConnectionResetError(errno.ECONNRESET, "the session has ended")
@@ -168,7 +169,7 @@ class RecordedTransport:
             while chunk := await pipe.read(_CHUNK_BYTES):
                 read_bytes += len(chunk)
                 if read_bytes > MOST_STREAM_BYTES:
-                    self.overfull = f"more than {MOST_STREAM_BYTES >> 20:,} MiB in its stream"
+                    self.overfull = Message("stream_too_long", {"limit_mib": MOST_STREAM_BYTES >> 20})
                 for line in liner.push(chunk) if not self.overfull else ():
                     self._take(line)
                 if self.overfull:
@@ -206,7 +207,7 @@ class RecordedTransport:
         kind = message.get("type")
         if isinstance(kind, str) and kind.startswith("control_"):
             if not self._control.take(message, len(raw)):
-                self.overfull = "more control messages in its stream than any session needs"
+                self.overfull = Message("too_many_control_messages")
             return
         self._observe(message)
         if kind == "result":

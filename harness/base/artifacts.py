@@ -77,7 +77,7 @@ class ArtifactStore:
     def path(self, sha: Sha) -> Path:
         """Where it is when it is not stored inline. LedgerDamagedError for anything but a hash: it may be any path."""
         if not _A_HASH.fullmatch(sha):
-            raise LedgerDamagedError(f"{sha!r:.80} is named as a content, and is no SHA-256")
+            raise LedgerDamagedError(f"{sha!r:.80} is named as a content but is not a SHA-256 hash")
         return self.root / sha[:2] / sha
 
     def put(self, content: bytes) -> Sha:

@@ -13,13 +13,20 @@ Words = Mapping[str, str | Callable[[Mapping[str, Any]], str]]
 `{name:names}` a list of texts as JSON, `{name:more}` ` and 3 more` or nothing, `{name:plural}` a noun for several.
 A fact that an older entry lacks is `?`."""
 
+Formats = Callable[[Any, str], str]
+"""A fact, and a format that is not one of the above -> text."""
 
-def filled(words: Words, kind: str, facts: Mapping[str, Any]) -> str:
-    """The sentence of this kind; of one that this version does not know, the kind and its facts."""
+
+def filled(words: Words, kind: str, facts: Mapping[str, Any], formats: Formats | None = None) -> str:
+    """The sentence of this kind. Never raises: for a kind that this version does not know, and for facts of another
+    form than its own, it is the kind with its facts."""
     template = words.get(kind)
-    if template is None:
-        return f"{kind} {quoted(dict(facts))}" if facts else kind
-    return template(facts) if callable(template) else _FORMATTER.vformat(template, (), facts)
+    if template is not None:
+        try:
+            return template(_Facts(facts)) if callable(template) else _filled(template, facts, formats)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            pass  # of another version: what it says is shown all the same
+    return f"{kind} {quoted(dict(facts))}" if facts else kind
 
 
 def quoted(value: Any) -> str:
@@ -28,21 +35,43 @@ def quoted(value: Any) -> str:
     return json.dumps(value, ensure_ascii=not is_composed)
 
 
-class _Facts(Formatter):
+def more(number: int) -> str:
+    """` and 3 more`, or nothing."""
+    return f" and {number:,} more" if number else ""
+
+
+def _filled(template: str, facts: Mapping[str, Any], formats: Formats | None) -> str:
+    return _Filling(formats).vformat(template, (), _Facts(facts))
+
+
+class _Facts(dict[str, Any]):
+    """What an older entry lacks is `?`."""
+
+    def __missing__(self, name: str) -> str:
+        return _MISSING
+
+
+class _Filling(Formatter):
+    def __init__(self, formats: Formats | None) -> None:
+        self._formats = formats
+
     def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        return kwargs.get(str(key), _MISSING)
+        return kwargs[str(key)]
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        return "?" if value is _MISSING else _AS[format_spec](value)
+        if value is None or value == _MISSING:
+            return _MISSING
+        if format_spec in _AS or self._formats is None:
+            return _AS[format_spec](value)
+        return self._formats(value, format_spec)
 
 
-_MISSING: Final = object()
+_MISSING: Final = "?"
 _AS: Final[Mapping[str, Callable[[Any], str]]] = {
     "": str,
     "q": quoted,
     "n": "{:,}".format,
     "names": lambda names: ", ".join(map(quoted, names)),
-    "more": lambda number: f" and {number:,} more" if number else "",
+    "more": more,
     "plural": plural,
 }
-_FORMATTER: Final = _Facts()

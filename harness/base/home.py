@@ -13,5 +13,5 @@ def at_home(path: str) -> str:
         return path
     expanded = os.path.expanduser(path)  # noqa: PTH111  (Path.expanduser raises, and drops a slash at the end)
     if expanded == path:
-        raise ValueError(f"{path!r}: there is no home folder {path.partition('/')[0]!r}")
+        raise ValueError(f"{path!r}: the home folder {path.partition('/')[0]!r} does not exist")
     return expanded

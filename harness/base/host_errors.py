@@ -15,13 +15,16 @@ _WORDS: Final[dict[int, tuple[str, str]]] = {
     errno.ENOSPC: ("the disk of {place} is full", f"make room there, {_AGAIN}"),
     errno.EDQUOT: ("the disk quota for {place} is used up", f"make room there, {_AGAIN}"),
     errno.EROFS: ("the disk of {place} is read-only", f"make it writable (`dmesg` may say why it is not), {_AGAIN}"),
-    errno.EIO: ("the disk of {place} reported an error", f"look into `dmesg` and mend the disk, {_AGAIN}"),
+    errno.EIO: ("the disk of {place} reported an error", f"look into `dmesg` and repair the disk, {_AGAIN}"),
     errno.EMFILE: ("this process has too many open files", f"raise `ulimit -n` or lower `parallel`, {_AGAIN}"),
-    errno.EAGAIN: ("this machine starts no more processes", f"end other programs or lower `parallel`, {_AGAIN}"),
-    errno.ENOMEM: ("this machine has no memory left", f"end other programs or lower `parallel`, {_AGAIN}"),
-    errno.ENOLCK: ("the disk of {place} takes no locks", "move the job to a disk that does, a local one for instance"),
-    errno.ENOTSUP: ("the disk of {place} does not do this", "move the job to a local disk"),
-    errno.ENFILE: ("this machine has too many open files", f"end other programs or lower `parallel`, {_AGAIN}"),
+    errno.EAGAIN: ("the host cannot start more processes", f"end other programs or lower `parallel`, {_AGAIN}"),
+    errno.ENOMEM: ("the host has no memory left", f"end other programs or lower `parallel`, {_AGAIN}"),
+    errno.ENOLCK: (
+        "the disk of {place} does not support locks",
+        "move the job to a local disk",
+    ),
+    errno.ENOTSUP: ("the disk of {place} does not support this operation", "move the job to a local disk"),
+    errno.ENFILE: ("the host has too many open files", f"end other programs or lower `parallel`, {_AGAIN}"),
 }
 _OF_SQLITE: Final[dict[int, int]] = {
     sqlite3.SQLITE_FULL: errno.ENOSPC,
@@ -52,7 +55,7 @@ def in_words(error: Exception, place: Path) -> BrokenSetupError:
         code, reason = errno.ENOMEM, str(error) or os.strerror(errno.ENOMEM)
     else:
         code, reason = errno.EAGAIN, str(error)
-    says, hint = _WORDS.get(code, ("this machine refused something at {place}", f"mend that, {_AGAIN}"))
+    says, hint = _WORDS.get(code, ("the host refused an operation at {place}", f"fix that, {_AGAIN}"))
     if code == errno.ENOSPC and _has_no_inodes(place):
         says = "the disk of {place} has no inodes left (too many files)"
     return BrokenSetupError(f"{says.format(place=place)}: {reason}", hint=hint)

@@ -51,4 +51,11 @@ def cut_text(text: str, most: int) -> str:
 
 
 def _cut(value: Any, most: int) -> Any:
-    return cut_text(value, most) if isinstance(value, str) else value
+    match value:
+        case str():
+            return cut_text(value, most)
+        case dict():
+            return {name: _cut(each, most) for name, each in value.items()}
+        case list():
+            return [_cut(each, most) for each in value]
+    return value

@@ -152,7 +152,7 @@ def _places(content: bytes, wanted: set[int], where: str) -> _Places:
     finding = _Finding(content, wanted)
     finding.parser.Parse(content, True)
     if missing := wanted - set(finding.places.rows):
-        raise WorkbookError(Problem(f"{where}!{min(missing)}", "there is no such row in the sheet"))
+        raise WorkbookError(Problem(f"{where}!{min(missing)}", "this row does not exist in the sheet"))
     return finding.places
 
 

@@ -58,9 +58,9 @@ def _is_link(path: Path) -> bool:
 
 
 def _no_plain_file(path: Path) -> BrokenSetupError:
-    message = f"{path} is no plain file of its own (a link, a pipe, a folder, or it has a second name)"
+    message = f"expected a regular file at {path}, got a link, a pipe, a folder or a file with a second name"
     return BrokenSetupError(message, hint=_look_at(path))
 
 
 def _look_at(path: Path) -> str:
-    return f"`ls -ld {shlex.quote(str(path))}` shows what it is; harness makes none such, remove it"
+    return f"`ls -ld {shlex.quote(str(path))}` shows what it is; Harness did not create it: remove it"

@@ -115,7 +115,7 @@ def document_of(text: str) -> Json:
     except json.JSONDecodeError as error:
         raise RefusedError(_in_words(text, error), error.pos) from None
     except UnicodeEncodeError:
-        raise RefusedError("half a surrogate pair (\\ud800 to \\udfff alone), which is no character") from None
+        raise RefusedError("half of a surrogate pair (\\ud800 to \\udfff alone), which is not a character") from None
     return document
 
 

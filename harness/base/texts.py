@@ -86,7 +86,7 @@ def must_be_file(path: Path) -> int:
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        raise TextError(f"there is no file {str(path)!r}", hint=_sibling_hint(path)) from None
+        raise TextError(f"the file {str(path)!r} does not exist", hint=_sibling_hint(path)) from None
     except (OSError, ValueError) as error:
         raise TextError(f"cannot read {str(path)!r}: {_why(error)}") from None
     if not stat.S_ISREG(status.st_mode):

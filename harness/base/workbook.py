@@ -100,7 +100,7 @@ def open_workbook(path: Path) -> Workbook:
         names = {each.filename for each in parts}
         _check_bounds(name, parts)
         if len(names) < len(parts):
-            raise _refusal(name, "holds a part twice, as no program writes it", "save it anew")
+            raise _refusal(name, "contains a part twice, which no spreadsheet program writes", "save it again")
         if any(each.flag_bits & 1 for each in parts):
             raise _refusal(name, "is encrypted", "save it without a password")
         main = _main_part(archive, names, name)
@@ -159,10 +159,10 @@ def in_words(name: str) -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, ElementTree.ParseError, expat.ExpatError) as error:
-        raise _refusal(name, f"is damaged: {error}", "open it in Excel or LibreOffice and save it anew") from error
+        raise _refusal(name, f"is damaged: {error}", "open it in Excel or LibreOffice and save it again") from error
     except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, OSError, RuntimeError) as error:
         said = f"{type(error).__name__}: {error}"[:200]
-        raise _refusal(name, f"cannot be read: {said}", "open it in Excel or LibreOffice and save it anew") from error
+        raise _refusal(name, f"cannot be read: {said}", "open it in Excel or LibreOffice and save it again") from error
 
 
 def _refusal(name: str, message: str, hint: str | None) -> WorkbookError:
@@ -191,8 +191,8 @@ def _content(path: Path, name: str) -> bytes:
         raise _refusal(name, "is empty", None)
     if b"\0" not in content[:512]:
         hint = "a CSV file is named so: items: {file: leads.csv}; else save it as .xlsx"
-        raise _refusal(name, "is text and no workbook", hint)
-    raise _refusal(name, "is no workbook", "save it as .xlsx")
+        raise _refusal(name, "contains text and is not a workbook", hint)
+    raise _refusal(name, "is not a workbook", "save it as .xlsx")
 
 
 def _check_bounds(name: str, parts: list[zipfile.ZipInfo]) -> None:
@@ -214,7 +214,7 @@ def _main_part(archive: zipfile.ZipFile, names: set[str], name: str) -> str:
     _refuse_definitions(archive, "_rels/.rels", name)
     main = next((part for kind, part in relations_of(archive, "").values() if kind == "officeDocument"), "")
     if main not in names or not main.startswith("xl/"):
-        raise _refusal(name, "is no workbook", "save it as .xlsx")
+        raise _refusal(name, "is not a workbook", "save it as .xlsx")
     return main
 
 
@@ -222,7 +222,7 @@ def _refuse_definitions(archive: zipfile.ZipFile, part: str, name: str) -> None:
     """Entities can grow without end, and no program writes them into a workbook."""
 
     def refuse(*_: object) -> None:
-        raise _refusal(name, f"has a document type in its part {part!r}, as no program writes it", "save it anew")
+        raise _refusal(name, f"has a document type in its part {part!r}, which is not allowed", "save it again")
 
     parser = expat.ParserCreate()
     started: list[str] = []

@@ -68,8 +68,10 @@ def _must_be_trusted(place: Place, settings: list[str] | None, *, trust: bool) -
 
 def _print_faults(*, as_json: bool) -> None:
     from harness.core.faults import ALL_ROWS
+    from harness.core.messages import Message
+    from harness.views.fault_words import fault_text
 
-    rows = [(row.kind, row.blame, row.then, row.says) for row in ALL_ROWS]
+    rows = [(row.kind, row.blame, row.then, fault_text([Message(row.sign)])) for row in ALL_ROWS]
     if as_json:
         names = ("kind", "blame", "then", "says")
         print_json({"schema_version": 1, "faults": [dict(zip(names, row, strict=True)) for row in rows]})

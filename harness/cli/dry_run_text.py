@@ -15,10 +15,11 @@ from harness.executors.containment import choose_sandboxes
 from harness.job.job import Job
 from harness.planning.batches import batches_of
 from harness.planning.choice import Choice
-from harness.planning.dry_run import Tried, try_checks
+from harness.planning.dry_run import Tried, Untried, try_checks
 from harness.planning.preconditions import Again, refuse
 from harness.planning.selections import to_be_worked_on
 from harness.supervisor.key_values import keys_of
+from harness.views.fault_words import fault_text
 from harness.views.reason_words import text_of
 from harness.views.wording import clean, counted
 
@@ -45,9 +46,9 @@ def checks_tried(job: Job, items: Sequence[Item]) -> Iterator[Tried]:
 
 def tried_in_words(tried: Tried) -> str:
     if tried.untried:
-        return f"not tried: {clean(tried.untried)}"
+        return f"not tried: {_untried(tried.untried)}"
     if tried.broken:
-        return f"broken: {clean(tried.broken)}"
+        return f"broken: {clean(fault_text(tried.broken.why))}"
     what = (
         counted(tried.items, "record") + " of your samples"
         if tried.has_samples
@@ -62,6 +63,17 @@ def tried_in_words(tried: Tried) -> str:
     if tried.has_scene:
         return f"{told}, which says nothing about the scene's records ({why}); `harness rehearse` plays them"
     return f"{told}; real ones may pass: {why}"
+
+
+def _untried(why: Untried) -> str:
+    match why.kind:
+        case "no_item":
+            return "no synthetic item can be made for it"
+        case "no_record":
+            return f"no synthetic record can be made: {clean(why.error)}"
+        case "not_of_scene":
+            raised = clean(fault_text(why.fault.why)) if why.fault is not None else "?"
+            return f"a check raised at a synthetic record, which the scene may never play ({raised})"
 
 
 def _estimate(job: Job, items: Sequence[Item]) -> str:

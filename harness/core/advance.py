@@ -3,6 +3,7 @@
 Each function is pure: facts in, events or verdicts out. The ledger asks them inside the settling transaction.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -105,12 +106,14 @@ BREAKDOWNS = 10
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """One ended attempt of this run: the entries of its start and end, and whether this machine was to blame."""
+    """One ended attempt of this run: the entries of its start and end, and whether the host was to blame."""
 
     started_seq: int
     ended_seq: int
     is_breakdown: bool
-    detail: str
+    fault: str | None
+    why: str
+    """Of the fault, as JSON; read only when it stops the run."""
 
 
 def broken_machine(newest_first: Sequence[Ended]) -> Message | None:
@@ -126,5 +129,9 @@ def broken_machine(newest_first: Sequence[Ended]) -> Message | None:
         if before is None or attempt.ended_seq < before:
             in_a_row, before = in_a_row + 1, attempt.started_seq
         if in_a_row == BREAKDOWNS:
-            return message("host_broken", sessions=BREAKDOWNS, detail=newest_first[0].detail)
+            return _host_broken(newest_first[0])
     return None
+
+
+def _host_broken(newest: Ended) -> Message:
+    return message("host_broken", sessions=BREAKDOWNS, fault=newest.fault, why=json.loads(newest.why))

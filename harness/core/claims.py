@@ -22,8 +22,6 @@ from harness.core.money import to_micro
 from harness.core.open_attempt import Open
 from harness.core.types import Ending, Fault, Judgement, Rejected
 
-_CLAIMED = "told after a tool call; others are held or stopped when a session is told so that has called none"
-_TOO_OFTEN = "told after a tool call, time after time, and no session was told so that had called none"
 _OURS = (
     FaultKind.BROKEN_CHECK,
     FaultKind.CLI_MISSING,
@@ -53,8 +51,9 @@ def stays_suspected(told: Fault | None) -> bool:
 
 def as_claim(fault: Fault, *, is_transient: bool) -> Fault:
     """A claim as it is recorded: nobody's doing while it counts as transient, then the session's."""
-    detail = f"{fault.detail} ({_CLAIMED if is_transient else _TOO_OFTEN})"
-    return replace(fault, detail=detail, blame=fault.blame if is_transient else "session")
+    if is_transient:
+        return fault.because(message("claimed"))
+    return replace(fault.because(message("claimed_too_often")), blame="session")
 
 
 def of_asked_models(ending: Ending, judgement: Judgement) -> tuple[Ending, Judgement]:
@@ -62,16 +61,16 @@ def of_asked_models(ending: Ending, judgement: Judgement) -> tuple[Ending, Judge
     unasked = ending.facts.unasked
     if not unasked or judgement.broken_check is not None:
         return ending, judgement
-    says = f"answered by {', '.join(unasked)}, which was neither asked for nor named"
+    why = message("unasked_models", models=list(unasked))
     nothing = {item: Rejected((Reason("unasked_model", {"models": list(unasked)}),)) for item in judgement.verdicts}
     told = ending.fault
     evidence = {"unasked": list(unasked)}
     if told is not None and told.blame in ("host", "operator"):
-        fault = Fault(FaultKind.UNASKED_MODEL, told.blame, f"{told.detail}; {says}", evidence=evidence)
+        fault = Fault(FaultKind.UNASKED_MODEL, told.blame, (*told.why, why), evidence=evidence)
     elif ending.facts.is_set_up_unasked:
-        fault = Fault(FaultKind.WRONG_MODEL, "config", says, evidence=evidence)
+        fault = Fault(FaultKind.WRONG_MODEL, "config", (why,), evidence=evidence)
     else:
-        fault = Fault(FaultKind.UNASKED_MODEL, "session", says, evidence=evidence)
+        fault = Fault(FaultKind.UNASKED_MODEL, "session", (why,), evidence=evidence)
     return replace(ending, fault=fault), replace(judgement, verdicts=nothing, usable=False)
 
 

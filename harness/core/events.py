@@ -9,7 +9,7 @@ from typing import Literal
 
 from harness.base.reason import Reason
 from harness.core.item_rounds import ItemEnd, ItemRow, ReopenedKind
-from harness.core.messages import Message
+from harness.core.messages import Message, told
 from harness.core.rejections import ItemError
 from harness.core.run_events import (
     CancelAsked,
@@ -349,7 +349,8 @@ class FrozenOutput:
 
 @dataclass(frozen=True, slots=True)
 class AttemptEnded:
-    """The last event of an attempt. `noted`: what was odd about it; `notes` are the texts of older versions."""
+    """The last event of an attempt. `why`: of its fault, or the session's last words when there is none; `noted`: what
+    was odd about it. `detail` and `notes` are the texts of older versions."""
 
     attempt: int
     outcome: Outcome
@@ -365,6 +366,12 @@ class AttemptEnded:
     notes: tuple[str, ...] = ()
     evidence: dict[str, Json] = field(default_factory=dict)
     noted: tuple[Message, ...] = ()
+    why: tuple[Message, ...] = ()
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """`why`, whatever version has written it."""
+        return self.why or ((told(self.detail),) if self.detail else ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+from harness.base.reason import cut_text
 from harness.core.fault_kinds import FaultKind as Kind
+from harness.core.message_kinds import FindingKind, SignKind
+from harness.core.messages import Message
 from harness.core.symptoms import Symptoms, evidence
-from harness.core.types import Blame, Fault
+from harness.core.types import Blame, Fault, Json
 
 Consequence = Literal["strike", "fail", "whole", "halve", "hold", "wait", "again", "stop", "resume"]
 """What follows: `strike` its items; `fail` those that are named at once, the others go again; `whole` repeats the group
@@ -50,7 +53,8 @@ class Row:
     kind: Kind
     blame: Blame
     then: Consequence
-    says: str
+    sign: SignKind | FindingKind
+    """What views has the words of."""
     when: When = _never
 
 
@@ -96,72 +100,72 @@ def _is_killed(s: Symptoms) -> bool:
 # fmt: off
 TABLE: Final[tuple[Row, ...]] = (
     # What we or the operator did ourselves.
-    Row(Kind.SUPERVISOR_LOST, "host", "again", "the supervisor ended while this session ran", lambda s: s.lost),
-    Row(Kind.CUT_OFF, "operator", "resume", "terminated on request", lambda s: s.operator == "cut"),
-    Row(Kind.CANCELLED, "operator", "resume", "canceled on request", lambda s: s.operator == "cancel"),
-    Row(Kind.NO_INPUT_FOLDER, "config", "stop", "the folder of an item's file does not exist", lambda s: bool(s.missing_folder)),
-    Row(Kind.NO_INPUT, "operator", "fail", "an item's file does not exist or cannot be read", lambda s: bool(s.missing_input)),
-    Row(Kind.DISK, "host", "stop", "the host ran out of disk space, handles or processes", lambda s: s.errno in _NO_ROOM | _NO_PROCESS),
-    Row(Kind.CLI_MISSING, "config", "stop", "the session's program could not be started", _is_no_program),
-    Row(Kind.UNKNOWN_QUESTION, "config", "stop", "Claude Code asked a question at its terminal that Harness cannot answer", lambda s: bool(s.question)),
-    Row(Kind.TOO_BIG, "session", "whole", "exceeded the session's resource limits", _is_too_big),
-    Row(Kind.SUSPENDED, "host", "again", "the host was suspended while it ran", lambda s: s.suspended),
+    Row(Kind.SUPERVISOR_LOST, "host", "again", "supervisor_lost", lambda s: s.lost),
+    Row(Kind.CUT_OFF, "operator", "resume", "cut_off", lambda s: s.operator == "cut"),
+    Row(Kind.CANCELLED, "operator", "resume", "cancelled", lambda s: s.operator == "cancel"),
+    Row(Kind.NO_INPUT_FOLDER, "config", "stop", "no_input_folder", lambda s: bool(s.missing_folder)),
+    Row(Kind.NO_INPUT, "operator", "fail", "no_input", lambda s: bool(s.missing_input)),
+    Row(Kind.DISK, "host", "stop", "disk", lambda s: s.errno in _NO_ROOM | _NO_PROCESS),
+    Row(Kind.CLI_MISSING, "config", "stop", "cli_missing", _is_no_program),
+    Row(Kind.UNKNOWN_QUESTION, "config", "stop", "unknown_question", lambda s: bool(s.question)),
+    Row(Kind.TOO_BIG, "session", "whole", "too_big", _is_too_big),
+    Row(Kind.SUSPENDED, "host", "again", "suspended", lambda s: s.suspended),
     # Clocks of ours, charged to what was waited for.
-    Row(Kind.NO_FIRST_EVENT, "host", "again", "no event after the start", lambda s: s.clock == "first_event"),
-    Row(Kind.SILENT, "provider", "hold", "no event from the model for too long", lambda s: s.clock == "silence" and s.waited_for == "model"),
-    Row(Kind.SILENT, "host", "again", "no event from the session for too long", lambda s: s.clock == "silence"),
-    Row(Kind.NO_RESPONSE, "provider", "hold", "timed out while waiting for the model", lambda s: s.clock == "timeout" and s.waited_for == "model"),
-    Row(Kind.NO_FIRST_EVENT, "host", "again", "timed out before the session started", lambda s: s.clock == "timeout" and s.waited_for == "init"),
-    Row(Kind.TIME_LIMIT, "session", "whole", "reached the time limit", lambda s: s.clock == "timeout"),
+    Row(Kind.NO_FIRST_EVENT, "host", "again", "no_first_event", lambda s: s.clock == "first_event"),
+    Row(Kind.SILENT, "provider", "hold", "model_silent", lambda s: s.clock == "silence" and s.waited_for == "model"),
+    Row(Kind.SILENT, "host", "again", "session_silent", lambda s: s.clock == "silence"),
+    Row(Kind.NO_RESPONSE, "provider", "hold", "model_timed_out", lambda s: s.clock == "timeout" and s.waited_for == "model"),
+    Row(Kind.NO_FIRST_EVENT, "host", "again", "start_timed_out", lambda s: s.clock == "timeout" and s.waited_for == "init"),
+    Row(Kind.TIME_LIMIT, "session", "whole", "time_limit", lambda s: s.clock == "timeout"),
     # Bounds of the session itself.
-    Row(Kind.TURN_LIMIT, "session", "whole", "reached the turn limit", lambda s: s.subtype == "error_max_turns" or s.terminal_reason == "max_turns"),
-    Row(Kind.SESSION_BUDGET, "session", "whole", "reached the session's budget", lambda s: s.subtype == "error_max_budget_usd" or s.terminal_reason == "budget_exhausted"),
-    Row(Kind.TOO_LONG, "session", "halve", "the prompt is too long", lambda s: s.terminal_reason in _NO_PROMPT or s.api_error_status == 413),
-    Row(Kind.REFUSED, "session", "halve", "the model refused", lambda s: s.stop_reason == "refusal"),
-    Row(Kind.OUTPUT_LIMIT, "session", "halve", "the response exceeded max_output", lambda s: s.api_error in _LONG_ANSWER or s.assistant_error == "max_output_tokens"),
+    Row(Kind.TURN_LIMIT, "session", "whole", "turn_limit", lambda s: s.subtype == "error_max_turns" or s.terminal_reason == "max_turns"),
+    Row(Kind.SESSION_BUDGET, "session", "whole", "session_budget", lambda s: s.subtype == "error_max_budget_usd" or s.terminal_reason == "budget_exhausted"),
+    Row(Kind.TOO_LONG, "session", "halve", "too_long", lambda s: s.terminal_reason in _NO_PROMPT or s.api_error_status == 413),
+    Row(Kind.REFUSED, "session", "halve", "refused", lambda s: s.stop_reason == "refusal"),
+    Row(Kind.OUTPUT_LIMIT, "session", "halve", "output_limit", lambda s: s.api_error in _LONG_ANSWER or s.assistant_error == "max_output_tokens"),
     # What a person has to repair.
-    Row(Kind.CREDIT, "config", "stop", "the account has no credit left", lambda s: s.assistant_error == "billing_error" or s.api_error_status == 402),
-    Row(Kind.FORBIDDEN, "config", "stop", "the credential lacks the permission", lambda s: s.api_error_status == 403),
-    Row(Kind.AUTH, "config", "stop", "the credential was rejected", lambda s: s.api_error_status == 401 or s.assistant_error == "authentication_failed"),
-    Row(Kind.UNKNOWN_MODEL, "config", "stop", "unknown model", lambda s: s.assistant_error == "model_not_found" or s.api_error_status == 404),
-    Row(Kind.BROKEN_SCENE, "config", "stop", "the mock API had no response", lambda s: s.api_error_status == STATUS_OF_A_BROKEN_SCENE),
-    Row(Kind.UNTOLD, "config", "stop", "the prompt does not contain what a session needs", lambda s: s.api_error_status == STATUS_OF_AN_UNTOLD_ITEM),
+    Row(Kind.CREDIT, "config", "stop", "credit", lambda s: s.assistant_error == "billing_error" or s.api_error_status == 402),
+    Row(Kind.FORBIDDEN, "config", "stop", "forbidden", lambda s: s.api_error_status == 403),
+    Row(Kind.AUTH, "config", "stop", "auth", lambda s: s.api_error_status == 401 or s.assistant_error == "authentication_failed"),
+    Row(Kind.UNKNOWN_MODEL, "config", "stop", "unknown_model", lambda s: s.assistant_error == "model_not_found" or s.api_error_status == 404),
+    Row(Kind.BROKEN_SCENE, "config", "stop", "broken_scene", lambda s: s.api_error_status == STATUS_OF_A_BROKEN_SCENE),
+    Row(Kind.UNTOLD, "config", "stop", "untold", lambda s: s.api_error_status == STATUS_OF_AN_UNTOLD_ITEM),
     # The provider.
-    Row(Kind.USAGE_LIMIT, "provider", "wait", "the usage limit is reached", _is_limit),
-    Row(Kind.OVERLOADED, "provider", "hold", "the provider is overloaded", lambda s: s.api_error_status == 529),
-    Row(Kind.THROTTLED, "provider", "hold", "too many requests", _is_throttle),
-    Row(Kind.NETWORK, "provider", "hold", "the provider could not be reached", lambda s: s.api_error == "connection_failed"),
-    Row(Kind.NO_RESPONSE, "provider", "hold", "no response from the provider", lambda s: s.api_error in _NO_ANSWER or s.api_error_status in (408, 504)),
-    Row(Kind.SERVER_ERROR, "provider", "hold", "the provider failed", _is_server_error),
+    Row(Kind.USAGE_LIMIT, "provider", "wait", "usage_limit", _is_limit),
+    Row(Kind.OVERLOADED, "provider", "hold", "overloaded", lambda s: s.api_error_status == 529),
+    Row(Kind.THROTTLED, "provider", "hold", "throttled", _is_throttle),
+    Row(Kind.NETWORK, "provider", "hold", "network", lambda s: s.api_error == "connection_failed"),
+    Row(Kind.NO_RESPONSE, "provider", "hold", "no_response", lambda s: s.api_error in _NO_ANSWER or s.api_error_status in (408, 504)),
+    Row(Kind.SERVER_ERROR, "provider", "hold", "server_error", _is_server_error),
     # Ends of the process without a result.
-    Row(Kind.KILLED, "host", "again", "the process was killed", _is_killed),
-    Row(Kind.CRASHED, "host", "again", "the process crashed", lambda s: s.is_error is None),
+    Row(Kind.KILLED, "host", "again", "killed", _is_killed),
+    Row(Kind.CRASHED, "host", "again", "crashed", lambda s: s.is_error is None),
     # Text, last: the CLI's own synthetic result where it gave no field.
-    Row(Kind.OVERLOADED, "provider", "hold", "the provider is overloaded", _text(r"\b529\b|overloaded")),
-    Row(Kind.USAGE_LIMIT, "provider", "wait", "the usage limit is reached", _LIMIT_IN_WORDS),
-    Row(Kind.TOO_LONG, "session", "halve", "the prompt is too long", _text(r"prompt is too long")),
-    Row(Kind.CREDIT, "config", "stop", "the account has no credit left", _text(r"credit balance is too low")),
-    Row(Kind.AUTH, "config", "stop", "the credential was rejected", _text(r"invalid api key|please run /login")),
-    Row(Kind.OUTPUT_LIMIT, "session", "halve", "the response exceeded max_output", _text(r"exceeded the .*output token maximum")),
-    Row(Kind.NETWORK, "provider", "hold", "the provider could not be reached", _NO_CONNECTION),
-    Row(Kind.BAD_REQUEST, "session", "halve", "the provider rejected the request", lambda s: s.api_error_status == 400),
+    Row(Kind.OVERLOADED, "provider", "hold", "overloaded", _text(r"\b529\b|overloaded")),
+    Row(Kind.USAGE_LIMIT, "provider", "wait", "usage_limit", _LIMIT_IN_WORDS),
+    Row(Kind.TOO_LONG, "session", "halve", "too_long", _text(r"prompt is too long")),
+    Row(Kind.CREDIT, "config", "stop", "credit", _text(r"credit balance is too low")),
+    Row(Kind.AUTH, "config", "stop", "auth", _text(r"invalid api key|please run /login")),
+    Row(Kind.OUTPUT_LIMIT, "session", "halve", "output_limit", _text(r"exceeded the .*output token maximum")),
+    Row(Kind.NETWORK, "provider", "hold", "network", _NO_CONNECTION),
+    Row(Kind.BAD_REQUEST, "session", "halve", "bad_request", lambda s: s.api_error_status == 400),
     # Never classified from a session: made by the judgement of its records.
-    Row(Kind.REJECTED, "item", "strike", "a record was rejected"),
-    Row(Kind.MISSING, "item", "strike", "no record was returned"),
-    Row(Kind.BROKEN_CHECK, "config", "stop", "a check is broken"),
-    Row(Kind.CHECK_RAISED, "config", "again", "a check raised, and no record has passed it yet"),
+    Row(Kind.REJECTED, "item", "strike", "rejected"),
+    Row(Kind.MISSING, "item", "strike", "missing"),
+    Row(Kind.BROKEN_CHECK, "config", "stop", "check_broken"),
+    Row(Kind.CHECK_RAISED, "config", "again", "check_raised"),
     # Made of the models that answered (core.claims).
-    Row(Kind.WRONG_MODEL, "config", "stop", "another model than the requested one answered from the start"),
-    Row(Kind.UNASKED_MODEL, "session", "halve", "a model answered that was neither requested nor listed in session.fallback"),
+    Row(Kind.WRONG_MODEL, "config", "stop", "unasked_models"),
+    Row(Kind.UNASKED_MODEL, "session", "halve", "unasked_models"),
 )
 # fmt: on
 
-_DENIED: Final = Row(Kind.DENIED, "session", "whole", "tools were denied and nothing was written")
-_UNKNOWN: Final = Row(Kind.UNKNOWN, "host", "again", "ended for an unknown reason")
+_DENIED: Final = Row(Kind.DENIED, "session", "whole", "denied")
+_UNKNOWN: Final = Row(Kind.UNKNOWN, "host", "again", "unknown")
 ALL_ROWS: Final[tuple[Row, ...]] = (*TABLE, _DENIED, _UNKNOWN)
 """Every kind, for people; classify looks at the last two by other means than `when`."""
 _EPOCH = re.compile(r"limit reached\|(\d{9,11})\b")
-_DETAIL_CHARACTERS = 300
+_MOST_CHARACTERS = 300
 
 
 def classify(symptoms: Symptoms) -> Fault | None:
@@ -185,25 +189,32 @@ def halves_at_once(kind: str) -> bool:
 
 
 def _fault(row: Row, symptoms: Symptoms) -> Fault:
-    return Fault(row.kind, row.blame, _detail(row, symptoms), _until(row, symptoms), evidence(symptoms))
+    why = Message(row.sign, _facts(row, symptoms))
+    return Fault(row.kind, row.blame, (why,), _until(row, symptoms), evidence(symptoms))
 
 
-def _detail(row: Row, symptoms: Symptoms) -> str:
-    parts = [row.says]
-    if symptoms.denials and row is _DENIED:
-        parts.append(", ".join(symptoms.denials))
+def _facts(row: Row, symptoms: Symptoms) -> dict[str, Json]:
+    """What was seen, as far as it says something to people; texts of others are cut."""
     status, text = symptoms.api_error_status, symptoms.text
-    if status in (STATUS_OF_A_BROKEN_SCENE, STATUS_OF_AN_UNTOLD_ITEM):
-        text = text.removeprefix(f"API Error: {status} ")  # ours, and no error of any API
-    elif status:
-        parts.append(f"status {status}")
-    if symptoms.signal:
-        parts.append(f"signal {symptoms.signal}")
-    elif symptoms.exit_code and symptoms.is_error is None:
-        parts.append(f"exit code {symptoms.exit_code}")
-    last = (symptoms.question, symptoms.missing_folder, symptoms.excess, text, symptoms.stderr)
-    parts += [" ".join(said.split()) for said in last if said]
-    return ": ".join(parts)[:_DETAIL_CHARACTERS]
+    is_ours = status in (STATUS_OF_A_BROKEN_SCENE, STATUS_OF_AN_UNTOLD_ITEM)  # and no error of any API
+    ended = symptoms.exit_code if symptoms.is_error is None and not symptoms.signal else None
+    facts: dict[str, Json] = {
+        "tools": list(symptoms.denials) if row is _DENIED else [],
+        "items": list(symptoms.missing_input) if row.kind == Kind.NO_INPUT else [],
+        "status": None if is_ours else status,
+        "signal": symptoms.signal,
+        "exit_code": ended,
+        "question": _line(symptoms.question),
+        "folder": symptoms.missing_folder,
+        "excess": symptoms.excess.as_json() if symptoms.excess is not None else None,
+        "text": _line(text.removeprefix(f"API Error: {status} ") if is_ours else text),
+        "stderr": _line(symptoms.stderr),
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _line(text: str) -> str:
+    return cut_text(" ".join(text.split()), _MOST_CHARACTERS)
 
 
 def _until(row: Row, symptoms: Symptoms) -> datetime | None:

@@ -9,10 +9,10 @@ from typing import Any, Final, Literal
 
 # fmt: off
 StopKind = Literal[
-    "nothing_left", "rest_not_chosen", "chosen_wait", "until_settled", "until_waits", "budget", "cap_sessions",
-    "cap_turns", "cap_tokens", "stopped_by", "deadline", "start_nothing", "opens_after_deadline", "opens_too_late",
-    "pilot_failed", "lock_removed", "prompt_broken", "nothing_selected", "nothing_accepted", "groups_failed",
-    "tool_denied", "host_broken", "setup_broken", "host_error", "ledger_damaged",
+    "nothing_left", "finished", "rest_not_chosen", "chosen_wait", "until_settled", "until_waits", "budget",
+    "cap_sessions", "cap_turns", "cap_tokens", "stopped_by", "deadline", "start_nothing", "opens_after_deadline",
+    "opens_too_late", "pilot_failed", "lock_removed", "prompt_broken", "nothing_selected", "nothing_accepted",
+    "groups_failed", "tool_denied", "host_broken", "setup_broken", "host_error", "ledger_damaged",
 ]
 """Why a run ended."""
 
@@ -31,16 +31,43 @@ NoteKind = Literal[
     "setuid_cleared", "files_removed", "files_not_disarmed", "work_folder_removed", "work_folders_reduced",
 ]
 """What was odd about an attempt, and did no harm that its verdicts do not show."""
+
+SignKind = Literal[
+    "supervisor_lost", "cut_off", "cancelled", "no_input_folder", "no_input", "disk", "cli_missing", "unknown_question",
+    "too_big", "suspended", "no_first_event", "model_silent", "session_silent", "model_timed_out", "start_timed_out",
+    "time_limit", "turn_limit", "session_budget", "too_long", "refused", "output_limit", "credit", "forbidden", "auth",
+    "unknown_model", "broken_scene", "untold", "usage_limit", "overloaded", "throttled", "network", "no_response",
+    "server_error", "killed", "crashed", "bad_request", "rejected", "missing", "denied", "unknown",
+]
+"""By what a fault of a session was known: one for each row of the fault table that says something of its own."""
+
+FindingKind = Literal[
+    "unasked_models", "claimed", "claimed_too_often", "crashed_too_often", "retried_too_often", "check_broken",
+    "check_raised", "check_barred", "raised_in_a_row", "rows_broken", "ids_not_unique", "executor_failed",
+]
+"""What was concluded about a fault, or found without a session: by checks, by the models that answered."""
+
+ExcessKind = Literal[
+    "too_many_processes", "too_many_threads", "too_much_memory", "most_memory", "too_much_written", "too_many_files",
+    "too_deep", "stream_too_long", "screen_too_long", "transcript_too_long", "too_many_control_messages",
+    "reader_ended",
+]
+"""What a session took too much of."""
+
 # fmt: on
 
-Kind = Literal["told"] | StopKind | HoldKind | NoteKind
+Kind = Literal["told"] | StopKind | HoldKind | NoteKind | SignKind | FindingKind | ExcessKind
 
+_NINE: Final = {"kind": "killed", "facts": {"signal": 9}}
+_REFUSED_KEY: Final = {"kind": "auth", "facts": {"status": 401, "text": "invalid x-api-key"}}
+_WRITTEN: Final = {"kind": "too_much_written", "facts": {"limit_mib": 4096}}
 _HOLD: Final = {"kind": "provider_fault", "facts": {"fault": "usage_limit"}}
 
 EXAMPLES: Final[Mapping[Kind, Mapping[str, Any]]] = {
     "told": {"text": "stopped by the deadline at 06:00"},
     # why a run ended
     "nothing_left": {},
+    "finished": {"failed": 1},
     "rest_not_chosen": {"left": 21},
     "chosen_wait": {"waiting": 3, "left": 21},
     "until_settled": {"phase": "translate", "left": 40},
@@ -77,8 +104,8 @@ EXAMPLES: Final[Mapping[Kind, Mapping[str, Any]]] = {
     },
     "groups_failed": {"groups": 10},
     "tool_denied": {"tool": "Bash", "sessions": 3},
-    "host_broken": {"sessions": 10, "detail": "killed by signal 9"},
-    "setup_broken": {"fault": "auth", "detail": "invalid x-api-key", "rehearsal": False, "instance": None},
+    "host_broken": {"sessions": 10, "fault": "killed", "why": [_NINE]},
+    "setup_broken": {"fault": "auth", "why": [_REFUSED_KEY], "rehearsal": False, "instance": None},
     "host_error": {"detail": "no space left on device: .harness/job/ledger.db"},
     "ledger_damaged": {"detail": "the content 3fa9… is missing"},
     # what holds back every start
@@ -129,6 +156,80 @@ EXAMPLES: Final[Mapping[Kind, Mapping[str, Any]]] = {
     "setuid_cleared": {"files": ["tool"], "more": 0},
     "files_removed": {"files": ["pipe"], "more": 0},
     "files_not_disarmed": {"files": ["deep/.git"], "more": 0},
-    "work_folder_removed": {"excess": "more than 4,096 MiB in files"},
+    "work_folder_removed": {"excess": _WRITTEN},
     "work_folders_reduced": {"folders": 4},
+    # by what a fault of a session was known
+    "supervisor_lost": {},
+    "cut_off": {"exit_code": 143},
+    "cancelled": {"exit_code": 130},
+    "no_input_folder": {"folder": "/data/inbox"},
+    "no_input": {"items": ["inbox/3.pdf"]},
+    "disk": {"text": "No space left on device"},
+    "cli_missing": {"exit_code": 127, "stderr": "sh: claude: not found"},
+    "unknown_question": {"question": "Do you trust the files in this folder?"},
+    "too_big": {"signal": 9, "excess": _WRITTEN},
+    "suspended": {"signal": 9},
+    "no_first_event": {},
+    "model_silent": {},
+    "session_silent": {},
+    "model_timed_out": {},
+    "start_timed_out": {},
+    "time_limit": {"stderr": "still fetching page 212"},
+    "turn_limit": {},
+    "session_budget": {},
+    "too_long": {"status": 413, "text": "API Error: 413 request_too_large"},
+    "refused": {"text": "API Error: the model declined to respond"},
+    "output_limit": {},
+    "credit": {"status": 402, "text": "Credit balance is too low"},
+    "forbidden": {"status": 403, "text": "API Error: 403 permission_error"},
+    "auth": {"status": 401, "text": "invalid x-api-key"},
+    "unknown_model": {"status": 404, "text": "model: claude-opus-9"},
+    "broken_scene": {"text": "the scene has no reply for turn 3"},
+    "untold": {"text": "item S0001: company"},
+    "usage_limit": {"status": 429, "text": "You've hit your weekly limit"},
+    "overloaded": {"status": 529, "text": "API Error: 529 overloaded_error"},
+    "throttled": {"status": 429},
+    "network": {"text": "Unable to connect to API (ECONNREFUSED)"},
+    "no_response": {"status": 504},
+    "server_error": {"status": 500, "text": "API Error: 500 api_error"},
+    "killed": {"signal": 9},
+    "crashed": {"exit_code": 1, "stderr": "JavaScript heap out of memory"},
+    "bad_request": {"status": 400, "text": "API Error: 400 invalid_request_error"},
+    "rejected": {},
+    "missing": {},
+    "denied": {"tools": ["Bash", "Write(/etc/x)"]},
+    "unknown": {"text": "API Error: teapot"},
+    # what was concluded about a fault, or found without a session
+    "unasked_models": {"models": ["claude-haiku-4-5"]},
+    "claimed": {},
+    "claimed_too_often": {},
+    "crashed_too_often": {},
+    "retried_too_often": {"times": 3},
+    "check_broken": {"check": "check checks.py:overlaps", "error": "KeyError: 'n'", "barred": None, "is_boxed": False},
+    "check_raised": {"check": "check jq '.n > 0'", "error": "cannot compare", "barred": None, "is_boxed": False},
+    "check_barred": {"check": "check checks.py:seen", "error": "OSError", "barred": "network", "is_boxed": True},
+    "raised_in_a_row": {"groups": 3},
+    "rows_broken": {"phase": "baskets", "error": "unexpected token '}'"},
+    "ids_not_unique": {
+        "phase": "baskets",
+        "maker": "S0001",
+        "item": "S0002",
+        "id": "positive",
+        "path": ".sentiment",
+        "without": 3,
+    },
+    "executor_failed": {"error": "KeyError: 'n'"},
+    # what a session took too much of
+    "too_many_processes": {"limit": 1024},
+    "too_many_threads": {"limit": 4096},
+    "too_much_memory": {"mib": 4300, "limit_mib": 4096},
+    "most_memory": {"mib": 9000, "left_mib": 210},
+    "too_much_written": {"limit_mib": 4096},
+    "too_many_files": {"limit": 100_000},
+    "too_deep": {},
+    "stream_too_long": {"limit_mib": 256},
+    "screen_too_long": {"limit_mib": 64},
+    "transcript_too_long": {"limit_mib": 256},
+    "too_many_control_messages": {},
+    "reader_ended": {},
 }

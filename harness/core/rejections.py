@@ -44,7 +44,7 @@ KINDS: Final[Mapping[str, Kind]] = dict((
     _kind("check", "check_silent"),
     _kind("check_raised", "check_raised", message="check.py:12: KeyError: 'n'"),
     # the session
-    _kind("session", "session_fault", fault="refused", detail="the request was declined"),
+    _kind("session", "session_fault", fault="refused", why=[{"kind": "refused", "facts": {}}]),
     _kind("unasked_model", "unasked_model", models=["claude-haiku-4-5"]),
     _kind("blocked", "blocked", state="failed", phase="translate"),
     # the output file
@@ -88,7 +88,10 @@ KINDS: Final[Mapping[str, Kind]] = dict((
     _kind("left_out", "rows_left_out", noun="lead", ids=["lead_002"], more=0),
     _kind("plan", "row_unplanned", noun="lead", id="lead_003"),
     _kind("plan", "plan_missing", ".batch_plan", path=".batch_plan"),
-    _kind("plan", "plan_flaw", ".batch_plan.batches[0]", message="expected a list of ids, got nothing"),
+    _kind("plan", "plan_flaw", ".batch_plan.batches[0].leads", flaw="not_a_list", got="nothing"),
+    # what a selection leaves out
+    _kind("left_out", "in_earlier_output", file="2026-11.json", name="Bitcoin at 90,000"),
+    _kind("left_out", "not_among_top", rank=9, of=60, top=8, score=0.4, category="pricing"),
     # how many
     _kind("more", "more", number=80),
 ))
@@ -114,7 +117,7 @@ def as_recorded(
 
 def of_fault(fault: Fault) -> Reason:
     """Of an item whose session failed as a whole."""
-    return Reason("session_fault", {"fault": str(fault.kind), "detail": fault.detail})
+    return Reason("session_fault", {"fault": str(fault.kind), "why": [each.as_json() for each in fault.why]})
 
 
 def _said(text: str, error: ItemError) -> Reason:

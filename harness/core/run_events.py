@@ -2,6 +2,7 @@
 core.events."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from harness.core.messages import Message, message, told
 from harness.job.change import Change
@@ -97,10 +98,21 @@ class PilotStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class Shortfall:
+    """A bound with too little room: how many items will be left then, at least and at most. `limit` is in
+    micro-dollars for the budget, else a count."""
+
+    bound: Literal["budget", "sessions", "turns", "tokens"]
+    limit: int
+    left_low: int
+    left_high: int
+
+
+@dataclass(frozen=True, slots=True)
 class PilotJudged:
     """What the pilot says: costs of the whole job, times of the rest. `unknown`: phases it did not reach; `plan_share`:
     what the rest would use of the plan's window; `left_*`: of the `open` items, at the run's `deadline` ("" = none);
-    `short`: bounds that will, or may, be used up before, and how many of them are left then, at least and at most.
+    `shortfalls`: bounds that the rest will, or may, exceed; `short` are those of older versions, as sentences.
     `rehearsal`: it was played, so its costs and times foretell nothing."""
 
     is_good: bool
@@ -118,6 +130,7 @@ class PilotJudged:
     left_high: int = 0
     short: tuple[tuple[str, int, int], ...] = ()
     rehearsal: bool = False
+    shortfalls: tuple[Shortfall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

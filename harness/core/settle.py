@@ -42,7 +42,7 @@ from harness.core.fault_kinds import FaultKind
 from harness.core.faults import halves_at_once
 from harness.core.gate import hold_until
 from harness.core.item_rounds import end_at_once
-from harness.core.messages import message
+from harness.core.messages import message, told
 from harness.core.money import to_micro
 from harness.core.open_attempt import Member, Open
 from harness.core.rejections import of_fault
@@ -57,7 +57,6 @@ MOST_BREAKDOWNS = NO_STRIKE_RETRIES + BREAKDOWNS
 it was launched again."""
 MOST_CHECKS_RAISED = 3
 """Attempts in a row on whose records a check may raise before the check itself is called broken."""
-_DOUBTED = "it crashed too often to be a host problem"
 _NO_STRIKE = ("provider", "host", "operator", "config")
 
 
@@ -110,9 +109,7 @@ def _broken_check(open_: Open, judgement: Judgement) -> Fault | None:
     raised = judgement.raised_check
     if judgement.broken_check is not None or raised is None or open_.checks_raised + 1 < MOST_CHECKS_RAISED:
         return judgement.broken_check
-    return replace(
-        raised, kind=FaultKind.BROKEN_CHECK, detail=f"{raised.detail} (in {MOST_CHECKS_RAISED} groups in a row)"
-    )
+    return replace(raised.because(message("raised_in_a_row", groups=MOST_CHECKS_RAISED)), kind=FaultKind.BROKEN_CHECK)
 
 
 def _raised(open_: Open, ending: Ending, judgement: Judgement, fault: Fault) -> list[Event]:
@@ -138,11 +135,10 @@ def _transient_or_not(open_: Open, fault: Fault | None) -> Fault | None:
     if fault is None or not _may_be_suspected(fault):
         return fault
     if fault.blame == "host" and (open_.suspected or open_.others_withstood or open_.breakdowns >= MOST_BREAKDOWNS):
-        return replace(fault, blame="session", detail=f"{fault.detail} ({_DOUBTED})")
+        return replace(fault.because(message("crashed_too_often")), blame="session")
     if open_.no_strike_retries < NO_STRIKE_RETRIES or not open_.others_ended_well:
         return fault
-    detail = f"{fault.detail} (retried {open_.no_strike_retries} times; other sessions ended well in between)"
-    return replace(fault, blame="session", detail=detail)
+    return replace(fault.because(message("retried_too_often", times=open_.no_strike_retries)), blame="session")
 
 
 def _may_be_suspected(fault: Fault) -> bool:
@@ -382,7 +378,7 @@ def _ended(open_: Open, ending: Ending, judgement: Judgement, fault: Fault | Non
         outcome=outcome,
         fault=str(fault.kind) if fault else None,
         blame=fault.blame if fault else None,
-        detail=fault.detail if fault else (ending.facts.said or ""),
+        detail="",
         duration_s=round(ending.duration.total_seconds(), 3),
         session_id=ending.facts.session_id,
         model=ending.facts.model,
@@ -391,4 +387,5 @@ def _ended(open_: Open, ending: Ending, judgement: Judgement, fault: Fault | Non
         invented=judgement.invented,
         evidence=dict(fault.evidence) if fault else {},
         noted=(*ending.notes, *judgement.notes, *notes_on_cost(open_, ending)),
+        why=fault.why if fault else ((told(ending.facts.said),) if ending.facts.said else ()),
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Literal
 
+from harness.core.messages import Message
 from harness.core.types import Json
 
 WaitedFor = Literal["init", "model", "tool"]
@@ -58,8 +59,8 @@ class Symptoms:
     """This machine slept, or this process was stopped, while the session ran."""
     used_tools: bool = False
     """It called a tool: from then on whatever its stream says may be the tool's word."""
-    excess: str = ""
-    """What it took more of than a session may, in words."""
+    excess: Message | None = None
+    """What it took more of than a session may: an `ExcessKind`."""
     missing_input: tuple[str, ...] = ()
     """Items whose file could not be copied for the session: deleted, or out of reach, since the job was planned."""
     missing_folder: str = ""
@@ -89,6 +90,8 @@ def evidence(symptoms: Symptoms) -> dict[str, Json]:
         if isinstance(value, RateLimit):
             resets = value.resets_at.isoformat() if value.resets_at else None
             seen[spot.name] = {"status": value.status, "resets_at": resets, "type": value.type}
+        elif isinstance(value, Message):
+            seen[spot.name] = value.as_json()
         elif value not in (None, (), "", False) or (spot.name == "is_error" and value is False):
             seen[spot.name] = list(value) if isinstance(value, tuple) else value
     return seen

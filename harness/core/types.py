@@ -1,7 +1,7 @@
 """The values that cross rooms: items, attempts, endings, faults, verdicts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -70,12 +70,16 @@ class Fault:
 
     kind: FaultKind
     blame: Blame
-    detail: str
-    """One line for people; no secrets."""
+    why: tuple[Message, ...] = ()
+    """By what it was known (a `SignKind`), and what was concluded (a `FindingKind`); no secrets."""
     until: datetime | None = None
     """For limits: when the provider says that it is over."""
     evidence: Mapping[str, Json] = field(default_factory=dict)
     """The structured fields it was read from, verbatim."""
+
+    def because(self, found: Message) -> "Fault":
+        """The same, with what was concluded about it."""
+        return replace(self, why=(*self.why, found))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from harness.backends.supply import find_supply
 from harness.base.errors import HarnessError, UsageError
-from harness.core.faults import ALL_ROWS
 from harness.core.money import in_words as money
 from harness.doctor.examination import Finding
 from harness.job.job import Job
@@ -20,6 +19,7 @@ from harness.ledger.recorded_attempts import newest_attempt
 from harness.ledger.shared_holds import state_home
 from harness.ledger.store import opened_for_reading
 from harness.supervisor.run import Play, RunOptions
+from harness.views.fault_words import fault_text
 from harness.views.remedies import remedy
 from harness.views.wording import clean, shorten
 
@@ -73,10 +73,10 @@ def _told(trial: Job) -> Finding:
         last = newest_attempt(db)
     if last is None:
         return Finding("live", "broken", "no session was started")
-    fault, detail = last.fault, last.detail
     cost = f"{money(last.charged_microusd or 0)}, {last.duration_s or 0:.1f} s"
     if last.outcome == "succeeded":
         return Finding("live", "ok", clean(f"{last.model} responded and wrote its file ({cost})"))
-    says = next((each.says for each in ALL_ROWS if each.kind == fault), "its record was wrong")
-    told = f"{says}: {shorten(detail, 200)}" if detail else says
-    return Finding("live", "broken", clean(f"{told} ({cost})"), clean(remedy(fault) or "") if fault else "")
+    if last.fault is None:
+        return Finding("live", "broken", clean(f"its record was rejected ({cost})"))
+    told = shorten(fault_text(last.why), 240)
+    return Finding("live", "broken", clean(f"{told} ({cost})"), clean(remedy(last.fault) or ""))

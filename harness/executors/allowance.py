@@ -18,6 +18,7 @@ from harness.base.beneath import opened_folder
 from harness.base.child import Limits
 from harness.base.clock import Clock
 from harness.base.processes import threads
+from harness.core.messages import Message, message
 from harness.executors.memory import held_bytes, nameless_bytes
 
 _MIB, _GIB = 1 << 20, 1 << 30
@@ -85,9 +86,9 @@ async def until_excess(
     processes: Callable[[int], Iterable[int]],
     folders: Sequence[Path],
     clock: Clock,
-    is_too_much: Callable[[int], str] = lambda held: "",
-) -> str:
-    """Return, in words, when a session takes more than it is allowed; never, while it does not.
+    is_too_much: Callable[[int], Message | None] = lambda held: None,
+) -> Message:
+    """Return what a session takes too much of, when it does; never, while it does not.
 
     `processes` gives those of the session, at most so many; `is_too_much` says so of the bytes that it holds in memory.
     """
@@ -96,36 +97,35 @@ async def until_excess(
         await clock.sleep(pause)
         began = time.perf_counter()
         found = await asyncio.to_thread(_taken, allowance, processes, folders)
-        if isinstance(found, int):
-            found = is_too_much(found)
-        if found:
-            return found
+        excess = is_too_much(found) if isinstance(found, int) else found
+        if excess is not None:
+            return excess
         pause = max(_LOOK_S, _LOOK_SHARE * (time.perf_counter() - began))
 
 
-def _taken(allowance: Allowance, processes: Callable[[int], Iterable[int]], folders: Sequence[Path]) -> str | int:
-    """What is too much, in words; the bytes that it holds in memory, when nothing is."""
+def _taken(allowance: Allowance, processes: Callable[[int], Iterable[int]], folders: Sequence[Path]) -> Message | int:
+    """What is too much; the bytes that it holds in memory, when nothing is."""
     pids = list(processes(allowance.processes + 1))
     if len(pids) > allowance.processes:
-        return f"more than {allowance.processes:,} processes"
+        return message("too_many_processes", limit=allowance.processes)
     if threads(pids) > allowance.threads:
-        return f"more than {allowance.threads:,} threads"
+        return message("too_many_threads", limit=allowance.threads)
     in_memory, on_disk = nameless_bytes(pids)
     held = in_memory + held_bytes(pids, max(0, allowance.resident_bytes - in_memory))
     if held > allowance.resident_bytes:
-        return f"{held // _MIB:,} MiB of memory, of {allowance.resident_bytes // _MIB:,}"
+        return message("too_much_memory", mib=held // _MIB, limit_mib=allowance.resident_bytes // _MIB)
     return written(allowance, folders, on_disk) or held
 
 
-def written(allowance: Allowance, folders: Sequence[Path], nameless: int = 0) -> str:
-    """What is too much in these folders, with so many bytes that lie in none, in words; empty when nothing is.
+def written(allowance: Allowance, folders: Sequence[Path], nameless: int = 0) -> Message | None:
+    """What is too much in these folders, with so many bytes that lie in none; None when nothing is.
 
     No link is followed, also not one that is put in the place of a folder meanwhile; nor is a folder gone into that
     cannot be opened.
     """
     files, size = 0, nameless
     if size > allowance.written_bytes:
-        return f"more than {allowance.written_bytes // _MIB:,} MiB in files"
+        return _too_much_written(allowance)
     waiting: list[tuple[Path, tuple[str, ...]]] = [(folder, ()) for folder in folders]
     while waiting:
         top, names = waiting.pop()
@@ -135,11 +135,15 @@ def written(allowance: Allowance, folders: Sequence[Path], nameless: int = 0) ->
                 with suppress(FileNotFoundError):
                     size += entry.stat(follow_symlinks=False).st_blocks * 512
                 if files > allowance.files:
-                    return f"more than {allowance.files:,} files"
+                    return message("too_many_files", limit=allowance.files)
                 if size > allowance.written_bytes:
-                    return f"more than {allowance.written_bytes // _MIB:,} MiB in files"
+                    return _too_much_written(allowance)
                 if entry.is_dir(follow_symlinks=False):
                     if len(names) == _MOST_DEPTH:
-                        return "folders too deep to be looked into"
+                        return message("too_deep")
                     waiting.append((top, (*names, entry.name)))
-    return ""
+    return None
+
+
+def _too_much_written(allowance: Allowance) -> Message:
+    return message("too_much_written", limit_mib=allowance.written_bytes // _MIB)

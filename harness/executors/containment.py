@@ -49,7 +49,7 @@ class NoSandbox:
         if self.name == "off":
             return 'off: sessions run without a sandbox (sandbox: "off")'
         instead = f", because bubblewrap cannot be used here: {self._missing}" if self._missing else ""
-        return f"permissions: the CLI's rules alone keep its tools in{instead}"
+        return f"permissions: only the CLI's rules restrict its tools{instead}"
 
     def weaknesses(self) -> Mapping[str, str]:
         if self.name == "off":
@@ -117,7 +117,7 @@ def in_words(containment: Containment, job: Job) -> list[str]:
 
 _REMEDY = (
     "install bubblewrap and allow user namespaces (sysctl kernel.unprivileged_userns_clone=1), "
-    'or give up the sandbox knowingly with sandbox: "off"'
+    'or turn the sandbox off knowingly: sandbox: "off"'
 )
 
 

@@ -93,7 +93,7 @@ class LocalExecutor:
             del self._running[spec.token]
             if not folder.is_tidy():
                 await asyncio.to_thread(folder.put_away)
-        on_event(SessionEvent(spec.id, "ended", ending.fault.detail if ending.fault else ""))
+        on_event(SessionEvent(spec.id, "ended"))
         return ending
 
     async def interrupt(self, token: Token, *, hard: bool = False) -> None:
@@ -140,10 +140,10 @@ class LocalExecutor:
     async def _relieved(self, folder: AttemptFolder, ending: Ending) -> Ending:
         """A work folder that is too big is not kept: a few of them would fill the disk for everybody."""
         excess = written(self._tools.allowance, folder.own_folders)
-        if not excess:
+        if excess is None:
             return ending
         await asyncio.to_thread(folder.workspace.remove, folder.work)
-        return replace(ending, notes=(*ending.notes, message("work_folder_removed", excess=excess)))
+        return replace(ending, notes=(*ending.notes, message("work_folder_removed", excess=excess.as_json())))
 
     def _session(self, spec: AttemptSpec, folder: AttemptFolder, starter: AttemptStarter, pulse: Pulse) -> Session:
         credential = self._credential.current() if self._credential and spec.session.kind.needs_credential else None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.base.processes import IS_LINUX, resident_bytes
+from harness.core.messages import Message, message
 
 _MIB = 1 << 20
 _FOLDERS = ("/tmp", "/dev/shm")  # noqa: S108  a sandbox's own
@@ -72,15 +73,15 @@ class Neighbours:
     _held: dict[str, int] = field(default_factory=dict)
     _settled_at: float = 0.0
 
-    def excess(self, session: str, held: int) -> str:
-        """Why this session, which holds so many bytes now, must end; empty when it need not."""
+    def excess(self, session: str, held: int) -> Message | None:
+        """Why this session, which holds so many bytes now, must end; None when it need not."""
         self._held[session] = held
         left, whole = self.look()
         is_large = held >= max(_LARGE_BYTES, whole // _LARGE_SHARE) and held == max(self._held.values())
         if left * 100 >= whole * _IN_DANGER or not is_large or self.monotonic() < self._settled_at:
-            return ""
+            return None
         self._settled_at = self.monotonic() + _SETTLED_S
-        return f"{held // _MIB:,} MiB of memory, the most of all sessions, when this machine had {left // _MIB:,} left"
+        return message("most_memory", mib=held // _MIB, left_mib=left // _MIB)
 
     def leave(self, session: str) -> None:
         """It has ended."""

@@ -194,5 +194,5 @@ def _broken(containment: Containment, message: str) -> BrokenSetupError:
     return BrokenSetupError(
         f"the preflight of {containment.name} failed: {message}",
         hint='nothing was started; see `harness doctor`, or choose another sandbox in the manifest (`sandbox: "off"` '
-        "gives up the sandbox)",
+        "turns it off)",
     )

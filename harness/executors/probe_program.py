@@ -37,8 +37,8 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 KEYRING = "use the kernel's keyrings"
 IO_URING = "use io_uring"
-OTHER_SOCKETS = "open sockets that are no network's"
-ABSTRACT_SOCKETS = "reach abstract sockets of this machine"
+OTHER_SOCKETS = "open sockets other than network sockets"
+ABSTRACT_SOCKETS = "reach abstract sockets of the host"
 STREAM = "speak in the name of its CLI through a tool"
 CREDENTIAL = "read the CLI's credential through a tool"
 MEMORY = "fill the memory through a folder"

@@ -73,7 +73,7 @@ class LiveAttempt:
         self._pulse = pulse
         self._tools = tools
         self._standstill = Standstill(tools.standstill_s)
-        self._excess = ""
+        self._excess: Message | None = None
         self._left: tuple[Message, ...] = ()
         self._asked: asyncio.Future[Literal["cancel", "cut"]] = asyncio.get_running_loop().create_future()
 

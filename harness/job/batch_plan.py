@@ -1,4 +1,4 @@
-"""A batch plan: who is worked on together, in what order, and how fast. Its form is the JSON of document 000.
+"""A batch plan: which items are worked on together, in what order, and how fast. Its form is the JSON of document 000.
 
     {"batch_plan": {"total_leads": 50, "batch_size": 10, "priority_order": "signal_strength",
                     "batches": [{"batch_id": 1, "leads": ["lead_001"], "estimated_time": "30min"}],
@@ -15,7 +15,9 @@ from typing import Any, Final
 
 from harness.base.durations import parse_duration
 from harness.base.nouns import plural, snake
+from harness.base.reason import cut_text
 from harness.job.bounds import Rate
+from harness.job.plan_flaws import Flaw, FlawKind, shown
 
 Path = tuple[str | int, ...]
 """Where something is within the plan, from the top of the JSON that was given."""
@@ -27,6 +29,7 @@ MOST_CALLS: Final = 100_000
 MOST_AT_ONCE: Final = 256
 MOST_IN_A_BATCH: Final = 10_000
 _MOST_NAMED: Final = 5
+_MOST_CHARACTERS: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +68,6 @@ class BatchPlan:
         return {id_: number for number, batch in enumerate(self.batches, 1) for id_ in batch}
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
-    """Something that is wrong with a plan, and where."""
-
-    path: Path
-    message: str
-
-
 def read_plan(value: Any, noun: str = "lead") -> tuple[BatchPlan, list[Flaw]]:
     """The plan in a JSON value, and every flaw of it; a plan with flaws holds what could be read.
 
@@ -82,8 +77,7 @@ def read_plan(value: Any, noun: str = "lead") -> tuple[BatchPlan, list[Flaw]]:
     top: Path = (TOP,) if isinstance(value, dict) and TOP in value else ()
     plan = value[TOP] if top else value
     if not isinstance(plan, dict) or not isinstance(plan.get("batches"), list):
-        got = "an object without it" if isinstance(plan, dict) else f"{plan!r:.60}"
-        return BatchPlan((), top=top), [Flaw(top, f"expected an object with `batches`, a list, got {got}")]
+        return BatchPlan((), top=top), [Flaw(top, "no_batches", {"got": shown(plan)})]
     return _Reading(top, noun).read(plan)
 
 
@@ -92,20 +86,24 @@ def against(plan: BatchPlan, ids: Sequence[str], noun: str, *, all_of_them: bool
     known = set(ids)
     invented = [id_ for batch in plan.batches for id_ in batch if id_ not in known]
     flaws = [
-        Flaw(plan.places[id_], f"there is no {noun} {id_!r:.80}{_meant(id_, ids) if at < _MOST_NAMED else ''}")
+        Flaw(plan.places[id_], "unknown_id", _unknown(noun, id_, ids if at < _MOST_NAMED else ()))
         for at, id_ in enumerate(invented)
     ]
     left = [id_ for id_ in dict.fromkeys(ids) if id_ not in plan.places]
     if left and all_of_them:
-        named = ", ".join(f"{id_!r:.80}" for id_ in left[:_MOST_NAMED])
-        more = f" and {len(left) - _MOST_NAMED:,} more" if len(left) > _MOST_NAMED else ""
-        flaws.append(Flaw((*plan.top, "batches"), f"in no batch: {named}{more}"))
+        named = [cut_text(id_, _MOST_CHARACTERS) for id_ in left[:_MOST_NAMED]]
+        facts = {"ids": named, "more": max(0, len(left) - _MOST_NAMED)}
+        flaws.append(Flaw((*plan.top, "batches"), "unplanned_ids", facts))
     return flaws
 
 
-def _meant(word: str, known: Sequence[str]) -> str:
+def _unknown(noun: str, id_: str, known: Sequence[str]) -> dict[str, Any]:
+    return {"noun": noun, "id": cut_text(id_, _MOST_CHARACTERS), "meant": _meant(id_, known)}
+
+
+def _meant(word: str, known: Sequence[str]) -> str | None:
     near = get_close_matches(word, known, n=1, cutoff=0.6)
-    return f", did you mean {near[0]!r}?" if near else ""
+    return near[0] if near else None
 
 
 class _Reading:
@@ -125,9 +123,9 @@ class _Reading:
         size = self._whole(("batch_size",), plan.get("batch_size"), MOST_IN_A_BATCH)
         order = plan.get("priority_order")
         if order is not None and not isinstance(order, str):
-            self._flaw(("priority_order",), f"expected the name of a field, got {order!r:.60}")
+            self._flaw(("priority_order",), "not_a_field_name", got=shown(order))
         if not plan["batches"]:
-            self._flaw(("batches",), "holds no batch")
+            self._flaw(("batches",), "empty")
         batches = tuple(self._batch(number, batch, size) for number, batch in enumerate(plan["batches"], 1))
         if batches:
             self._check_total(plan, totals)
@@ -136,35 +134,34 @@ class _Reading:
     def _batch(self, number: int, batch: Any, size: int | None) -> tuple[str, ...]:
         at: Path = ("batches", number - 1)
         if not isinstance(batch, dict):
-            self._flaw(at, f"expected an object with batch_id and {self._names[0]}, got {batch!r:.60}")
+            self._flaw(at, "not_a_batch", ids=self._names[0], got=shown(batch))
             return ()
         times = ("estimated_time", "estimated_seconds")
         self._know(at, batch, ("batch_id", *self._names, *times), is_strict=False)
         id_ = batch.get("batch_id")
         if id_ != number or isinstance(id_, bool) or not isinstance(id_, int):
-            got = "nothing" if id_ is None else f"{id_!r:.40}"
-            self._flaw((*at, "batch_id"), f"expected {number}, got {got}: ids of batches count from 1, in order")
+            self._flaw((*at, "batch_id"), "wrong_number", number=number, got=shown(id_))
         for name in times:
             self._check_time((*at, name), batch.get(name))
         name = next((name for name in self._names if name in batch), self._names[0])
         ids = tuple(self._ids((*at, name), batch.get(name), number))
-        if size is not None and len(ids) > size:
-            self._flaw((*at, name), f"batch {number} holds {len(ids):,}, more than batch_size {size:,}")
-        elif len(ids) > MOST_IN_A_BATCH:
-            self._flaw((*at, name), f"batch {number} holds {len(ids):,}, more than {MOST_IN_A_BATCH:,}")
+        most, bound = (MOST_IN_A_BATCH, "the maximum") if size is None else (size, "batch_size")
+        if len(ids) > most:
+            self._flaw((*at, name), "too_many", number=number, count=len(ids), most=most, bound=bound)
         return ids
 
     def _ids(self, at: Path, ids: Any, number: int) -> Iterator[str]:
         if not isinstance(ids, list) or not ids:
-            self._flaw(at, f"expected a list of ids, got {'nothing' if ids is None else repr(ids)[:60]}")
+            self._flaw(at, "not_a_list", got=shown(ids))
             return
         self._written += len(ids)
         for index, id_ in enumerate(ids):
             text = str(id_) if isinstance(id_, int) and not isinstance(id_, bool) else id_
             if not isinstance(text, str) or not text.strip():
-                self._flaw((*at, index), f"expected an id, a text or a whole number, got {id_!r:.60}")
+                self._flaw((*at, index), "not_an_id", got=shown(id_))
             elif text in self._places:
-                self._flaw((*at, index), f"{text!r:.80} is there twice: in batch {self._batch_of[text]} already")
+                where = self._batch_of[text]
+                self._flaw((*at, index), "repeated_id", id=cut_text(text, _MOST_CHARACTERS), number=where)
             else:
                 self._places[text], self._batch_of[text] = (*self._top, *at, index), number
                 yield text
@@ -173,22 +170,22 @@ class _Reading:
         for name in names:
             total = self._whole((name,), plan.get(name), None, least=0)
             if total is not None and total != self._written:
-                self._flaw((name,), f"says {total:,}, the batches hold {self._written:,}")
+                self._flaw((name,), "wrong_total", count=self._written, total=total)
 
     def _check_time(self, at: Path, text: Any) -> None:
         if text is None:
             return
         try:
             parse_duration(text if isinstance(text, str | int | float) and not isinstance(text, bool) else repr(text))
-        except ValueError as error:
-            self._flaw(at, str(error))
+        except ValueError:
+            self._flaw(at, "not_a_duration", got=shown(text))
 
     def _pace(self, throttling: Any) -> Pace:
         at: Path = ("throttling",)
         if throttling is None:
             return NO_PACE
         if not isinstance(throttling, dict):
-            self._flaw(at, f"expected {CALLS} and {AT_ONCE}, got {throttling!r:.60}")
+            self._flaw(at, "not_a_pace", calls=CALLS, at_once=AT_ONCE, got=shown(throttling))
             return NO_PACE
         self._know(at, throttling, (CALLS, AT_ONCE), is_strict=True)
         calls = self._whole((*at, CALLS), throttling.get(CALLS), MOST_CALLS)
@@ -198,16 +195,15 @@ class _Reading:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int) or value < least or (most and value > most):
-            bounds = f" from {least:,}" + (f" to {most:,}" if most else "")
-            self._flaw(at, f"expected a whole number{bounds}, got {value!r:.40}")
+            self._flaw(at, "not_a_number", least=least, most=most, got=shown(value))
             return None
         return value
 
     def _know(self, at: Path, given: Mapping[str, Any], known: Sequence[str], *, is_strict: bool) -> None:
-        """A misspelt key would quietly mean nothing; one of another kind is a note of whoever wrote it."""
+        """A misspelled key would have no effect; any other unknown key is a note of its author."""
         for name in given:
             if name not in known and (is_strict or get_close_matches(str(name), known, n=1, cutoff=0.8)):
-                self._flaw((*at, name), f"unknown key{_meant(str(name), known)}")
+                self._flaw((*at, name), "unknown_key", meant=_meant(str(name), known))
 
-    def _flaw(self, at: Path, message: str) -> None:
-        self._flaws.append(Flaw((*self._top, *at), message))
+    def _flaw(self, at: Path, kind: FlawKind, **facts: Any) -> None:
+        self._flaws.append(Flaw((*self._top, *at), kind, facts))

@@ -153,7 +153,7 @@ def _unquoted(name: str) -> str:
 
 
 def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is not a number in JSON")
 
 
 def _brief(value: Any) -> str:

@@ -43,7 +43,7 @@ def join_of(
     """The source whose rows the records name."""
     if made is None or made.join is None:
         if made is not None and "left_out" in made.model_fields_set:
-            checker.complain((*place, "left_out"), "is about the rows of `join`, and there is none", of_key=True)
+            checker.complain((*place, "left_out"), "has an effect only together with `join`", of_key=True)
         return None
     if made.join.files is not None:
         checker.complain((*place, "join", "files"), "expected a source of rows, such as file: leads.csv", of_key=True)

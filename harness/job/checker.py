@@ -77,14 +77,14 @@ class ManifestChecker:
                 return match[0]
             if name == VAR and name not in self.vars:
                 hint = "name one, --as acme or whatever it is; `harness status` lists those there are"
-                self.complain(path, "{as} is the name of an instance of this job, and none was named", hint)
+                self.complain(path, "{as} stands for the name of an instance, and this launch has none", hint)
                 return match[0]
             if name not in self.vars:
-                self.complain(path, f"{{{name}}} is not among vars{nearest(name, self.vars)}")
+                self.complain(path, f"{{{name}}} is not one of vars{nearest(name, self.vars)}")
                 return match[0]
             value = self.vars[name]
             if isinstance(value, dict | list) or value is None:
-                self.complain(path, f"{{{name}}} is no text and no number, so it cannot be part of this")
+                self.complain(path, f"{{{name}}} is not a string or a number, so it cannot be used here")
                 return match[0]
             return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -169,7 +169,7 @@ class ManifestChecker:
             hint = "$as is the name of an instance: name one, --as acme or whatever it is"
             is_unnamed = VAR not in self.vars and re.search(rf"\${VAR}\b", program)
             self.complain(
-                path, f"{program!r} is no jq program: {one_line(error.message)}", hint if is_unnamed else None
+                path, f"{program!r} is not a valid jq program: {one_line(error.message)}", hint if is_unnamed else None
             )
 
     def judged(self, schema: Any, records: Sequence[Any]) -> Sequence[Sequence[str]]:
@@ -196,7 +196,7 @@ class ManifestChecker:
         try:
             self._bounded.check_schema(schema)
         except BoundedError as error:
-            self.complain(path, f"{self.shown(file)} is no JSON Schema: {one_line(error.message)}")
+            self.complain(path, f"{self.shown(file)} is not a valid JSON Schema: {one_line(error.message)}")
             return False
         return True
 

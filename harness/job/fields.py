@@ -123,7 +123,7 @@ def _range_of_dates(first: str | None, last: str | None) -> dict[str, Any]:
             try:
                 date.fromisoformat(text)
             except ValueError:
-                raise ValueError(f"there is no day {text}") from None
+                raise ValueError(f"the day {text} does not exist") from None
             schema[name] = text
     if len(schema) == len(_TYPES["date"]):
         raise ValueError("expected a day beside the dots, such as date 2026-01-01..2026-12-31")

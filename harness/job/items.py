@@ -70,9 +70,9 @@ def why_no_list(name: str) -> tuple[str, str | None]:
     if suffix in WORKBOOK_SUFFIXES:
         return "is a workbook", f"write items: {{xlsx: {name}}} in place of file"
     if suffix in _OTHER_SPREADSHEETS:
-        return "is a workbook of a kind that is not read", "save it as .xlsx"
+        return "is a workbook of a format that is not supported", "save it as .xlsx"
     if suffix in (".gz", ".zip", ".bz2", ".xz", ".zst", ".parquet"):
-        return f"{name!r} is no text", "unpack or save it as CSV UTF-8"
+        return f"{name!r} is not a text file", "unpack or save it as CSV UTF-8"
     return f"expected a file that ends with {', '.join(ITEM_SUFFIXES)}, got {name!r}", None
 
 
@@ -144,10 +144,12 @@ def _glob(checker: ManifestChecker, text: str) -> str:
         return pattern
     top = top_of(pattern, checker.folder)
     if len(top.parts) < 2 or not top.is_dir():
-        checker.complain(place, f"there is no folder {str(top)!r}" if len(top.parts) > 1 else "expected a folder in it")
+        checker.complain(
+            place, f"the folder {str(top)!r} does not exist" if len(top.parts) > 1 else "expected a path with a folder"
+        )
         return pattern
     try:
         next(iter(top.glob(below(pattern, top))), None)
     except (ValueError, NotImplementedError, IndexError) as error:
-        checker.complain(place, f"{pattern!r} is no pattern: {error}")
+        checker.complain(place, f"{pattern!r} is not a valid pattern: {error}")
     return pattern

@@ -343,7 +343,7 @@ def _scene(checker: ManifestChecker, manifest: Manifest) -> Path | None:
 
 def _scene_allow(checker: ManifestChecker, manifest: Manifest) -> Allowed:
     if manifest.rehearsal.allow and manifest.rehearsal.scene is None:
-        checker.complain(("rehearsal", "allow"), "is for a scene, and there is none", of_key=True)
+        checker.complain(("rehearsal", "allow"), "has an effect only together with a scene", of_key=True)
     return frozenset(manifest.rehearsal.allow)
 
 

@@ -44,10 +44,8 @@ def resolve_output(
     sources = [CheckSpec("evidence", None, jq=program) for program in _evidence(checker, path, output)]
     drops = output.fields is not None and output.shape != "files" and output.extra in (None, "drop")
     if output.extra is not None and output.fields is None:
-        hint = "a schema says it itself: additionalProperties" if output.schema_ is not None else None
-        checker.complain(
-            (*path, "extra"), "is about members that `fields` does not name, and there are no fields", hint
-        )
+        hint = "in a schema, write additionalProperties instead" if output.schema_ is not None else None
+        checker.complain((*path, "extra"), "has an effect only together with `fields`", hint)
     return OutputSpec(
         file=file,
         shape=output.shape,
@@ -170,10 +168,10 @@ def _schema(checker: ManifestChecker, path: ValuePath, name: str, output: Output
     try:
         schema: Any = json.loads(text)
     except json.JSONDecodeError as error:
-        checker.note(Problem(f"{checker.shown(file)}:{error.lineno}:{error.colno}", f"is no JSON: {error.msg}"))
+        checker.note(Problem(f"{checker.shown(file)}:{error.lineno}:{error.colno}", f"is not valid JSON: {error.msg}"))
         return None
     except (RecursionError, ValueError) as error:
-        checker.complain(path, f"{checker.shown(file)} is no JSON that can be read: {error}")
+        checker.complain(path, f"{checker.shown(file)} is not valid JSON: {error}")
         return None
     if not checker.schema(path, file, schema):
         return None
@@ -247,7 +245,9 @@ def has_function(
     except (SyntaxError, ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None) or 1
         column = getattr(error, "offset", None) or 1
-        checker.note(Problem(f"{checker.shown(file)}:{line}:{column}", f"is no Python: {getattr(error, 'msg', error)}"))
+        checker.note(
+            Problem(f"{checker.shown(file)}:{line}:{column}", f"is not valid Python: {getattr(error, 'msg', error)}")
+        )
         return False
     found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function]
     if not found:

@@ -146,7 +146,7 @@ def _check_evidence(checker: ManifestChecker, place: ValuePath, spec: PhaseSpec)
         checker.complain((*place, "output", "evidence"), "is read in the stream of a session of backend: claude", hint)
     elif "WebFetch" not in spec.session.tools:
         tools = f"[{', '.join([*spec.session.tools, 'WebFetch'])}]"
-        message = "no session could have any: WebFetch is not among its tools"
+        message = "no session can fetch pages: WebFetch is not one of its tools"
         checker.complain((*place, "output", "evidence"), message, f"write session.tools: {tools}")
 
 
@@ -183,12 +183,14 @@ def _check_order(checker: ManifestChecker, written: list[_Written]) -> None:
                 checker.complain((*place, "from"), "missing: only the first phase has none", hint, of_key=True)
             if phase.items is not None:
                 checker.complain(
-                    (*place, "items"), "is for phases with from; the job's items are the first's", of_key=True
+                    (*place, "items"),
+                    "needs `from`; the first phase takes the items of the job",
+                    of_key=True,
                 )
             if phase.needs == "earlier":
-                checker.complain((*place, "needs"), "earlier is about batches of from, and this phase has none")
+                checker.complain((*place, "needs"), "`earlier` needs `from`, which this phase does not have")
         elif phase.from_ not in names:
-            checker.complain((*place, "from"), f"there is no phase {phase.from_!r}{nearest(phase.from_, names)}")
+            checker.complain((*place, "from"), f"unknown phase {phase.from_!r}{nearest(phase.from_, names)}")
         elif each.name not in in_cycle and names.index(phase.from_) >= number:
             checker.complain((*place, "from"), f"phase {phase.from_!r} comes later; write it above {each.name!r}")
     if written and written[0].phase.from_ is not None and not in_cycle and written[0].phase.from_ not in names[1:]:

@@ -8,10 +8,11 @@ from harness.base.errors import Problem
 from harness.base.json_places import spots
 from harness.base.strict_json import RefusedError, document_of
 from harness.base.texts import TextError, place_of, read_text, shown
-from harness.job.batch_plan import BatchPlan, Flaw, read_plan
+from harness.job.batch_plan import BatchPlan, read_plan
 from harness.job.bounds import Bounds, Rate
 from harness.job.checker import ManifestChecker
 from harness.job.manifest import Manifest
+from harness.job.plan_flaws import Flaw
 from harness.job.yaml_text import Path as ValuePath
 
 _MOST_BYTES = 16 * 1024 * 1024
@@ -32,7 +33,7 @@ def resolve_plan(checker: ManifestChecker, manifest: Manifest) -> tuple[Path, Ba
         return None
     if not file.exists():
         writes = NextCommand("plan", ("--write", checker.shown(file)), checker.document.name)
-        checker.complain(place, f"there is no {text!r}", f"`{writes}` writes it")
+        checker.complain(place, f"the file {text!r} does not exist", f"`{writes}` writes it")
         return None
     if checker.file(place, named) is None:
         return None
@@ -65,7 +66,7 @@ def placed(file: Path, flaws: list[Flaw]) -> list[Problem]:
     offsets = {spot.path: spot.offset for spot in spots(text) if not spot.is_key}
     found = sorted((_offset(offsets, flaw.path), number, flaw) for number, flaw in enumerate(flaws))
     return [
-        Problem(":".join([shown(file), *map(str, place_of(text, offset))]), f"{_name(flaw)}{flaw.message}")
+        Problem(":".join([shown(file), *map(str, place_of(text, offset))]), f"{_name(flaw)}{flaw}")
         for offset, _, flaw in found
     ]
 

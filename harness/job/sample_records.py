@@ -68,7 +68,7 @@ class _Reading:
             else:
                 samples = self._list(_after(self._text, 0))
         except json.JSONDecodeError as error:
-            self._note(error.pos, f"is no JSON: {error.msg}")
+            self._note(error.pos, f"is not valid JSON: {error.msg}")
             return {}
         if len(phases) > 1:
             names = ", ".join(phase.name for phase in phases)
@@ -151,7 +151,7 @@ class _Reading:
         while self._text[at] == '"':
             name, end = _DECODER.raw_decode(self._text, at)
             if name not in known:
-                self._note(at, f"there is no phase {name!r}{nearest(name, known)}")
+                self._note(at, f"unknown phase {name!r}{nearest(name, known)}")
             value_at = _after(self._text, _after(self._text, end) + 1)
             found[name], end = self._elements(value_at)
             at = _after(self._text, end)

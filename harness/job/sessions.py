@@ -158,11 +158,11 @@ def check_program(checker: ManifestChecker, path: ValuePath, words: Sequence[str
         checker.complain(path, "expected a program and its arguments, got an empty list")
     elif shutil.which(words[0]) is None:
         hint = "a file of the job needs its executable bit, or its interpreter as the first word"
-        checker.complain(path, f"there is no program {words[0]!r}", hint)
+        checker.complain(path, f"the program {words[0]!r} does not exist", hint)
     elif _INTERPRETER.fullmatch(Path(words[0]).name) and len(words) > 1 and not words[1].startswith("-"):
         is_there = Path(words[1]).exists() if words[1].startswith("/") else shutil.which(words[1]) is not None
         if not is_there:
-            checker.complain(path, f"there is no program {words[1]!r}", "it is looked for beside the manifest")
+            checker.complain(path, f"the program {words[1]!r} does not exist", "expected it beside the manifest")
 
 
 def _word(checker: ManifestChecker, word: str) -> str:
@@ -228,13 +228,13 @@ def _looks_like_a_file(checker: ManifestChecker, text: str) -> bool:
 
 
 def _complain_of_no_file(checker: ManifestChecker, path: ValuePath, name: str) -> None:
-    hint = "if this is the task itself, end it with a full stop"
+    hint = "if this is the prompt itself, end it with a period"
     near = get_close_matches(
         name, [each.relative_to(checker.folder).as_posix() for each in _beside(checker.folder / name)]
     )
     if near:
         hint = f"did you mean {near[0]!r}? {hint[0].upper()}{hint[1:]}"
-    checker.complain(path, f"there is no file {name!r}", hint)
+    checker.complain(path, f"the file {name!r} does not exist", hint)
 
 
 def _beside(file: Path) -> list[Path]:

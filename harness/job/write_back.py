@@ -91,8 +91,8 @@ def _resolved(
         checker.complain(place, "is for a sheet with a header, and items: columns says that it has none")
     key = written.id or items.id
     if key == BY_ROW and items.rows.strip() != ".[]":
-        hint = "name the field that tells the rows apart: items: {id: .name}"
-        checker.complain(place, "rows that jq has chosen are not found again by their numbers", hint)
+        hint = "name the field that identifies a row: items: {id: .name}"
+        checker.complain(place, "rows that jq has chosen cannot be found by their numbers", hint)
     to = _target(checker, place, written, source, phase.output.merge)
     return WriteBackSpec(
         source=source,

@@ -216,7 +216,7 @@ def _hold_lifted(db: sqlite3.Connection, seq: int, time: str, event: r.HoldLifte
 def _attempt_ended(db: sqlite3.Connection, seq: int, time: str, event: e.AttemptEnded) -> None:
     outputs = to_json([[each.name, each.sha, each.size_bytes] for each in event.outputs])
     ended = db.execute(
-        """UPDATE attempts SET ended_seq = ?, ended_at = ?, outcome = ?, fault = ?, blame = ?, detail = ?,
+        """UPDATE attempts SET ended_seq = ?, ended_at = ?, outcome = ?, fault = ?, blame = ?, why = ?,
            duration_s = ?, session_id = coalesce(?, session_id), model = coalesce(?, model), cli_version = ?,
            outputs = ?, invented = ?, notes = ?, evidence = ? WHERE id = ? AND ended_seq IS NULL""",
         (
@@ -225,7 +225,7 @@ def _attempt_ended(db: sqlite3.Connection, seq: int, time: str, event: e.Attempt
             event.outcome,
             event.fault,
             event.blame,
-            event.detail,
+            to_json([each.as_json() for each in event.messages]),
             event.duration_s,
             event.session_id,
             event.model,

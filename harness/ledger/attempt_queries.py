@@ -14,7 +14,7 @@ from harness.base.instances import VAR
 from harness.core.advance import Ended, Tail
 from harness.core.messages import Message, message
 from harness.ledger.group_queries import ReadyGroup, ready_group
-from harness.ledger.recorded_attempts import notes_in
+from harness.ledger.recorded_attempts import messages_in
 from harness.ledger.shapes import inside
 
 
@@ -52,33 +52,37 @@ def unsettled(db: sqlite3.Connection) -> list[Unsettled]:
 def tail(db: sqlite3.Connection) -> Tail:
     """The last ten strike-worthy attempts of this run, newest first."""
     rows = db.execute(
-        """SELECT outcome, items, CASE WHEN fault = 'denied' THEN detail ELSE '' END FROM attempts
+        """SELECT outcome, items, CASE WHEN fault = 'denied' THEN evidence ->> '$.denials' END FROM attempts
            WHERE run = (SELECT run FROM job) AND outcome IN ('succeeded', 'partial', 'failed')
            ORDER BY ended_seq DESC LIMIT 10"""
     ).fetchall()
-    return Tail([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
+    denials = [", ".join(json.loads(row[2] or "[]")) for row in rows]
+    return Tail([row[0] for row in rows], [row[1] for row in rows], denials)
 
 
 def newest_ended(db: sqlite3.Connection) -> list[Ended]:
     """The ended ones among the last 300 attempts, if they are of this run; newest end first."""
     rows = db.execute(
-        """SELECT started_seq, ended_seq, outcome = 'no_strike' AND blame = 'host', fault || ': ' || detail
+        """SELECT started_seq, ended_seq, outcome = 'no_strike' AND blame = 'host', fault, why
            FROM attempts
            WHERE id > (SELECT next_attempt FROM job) - 300 AND run = (SELECT run FROM job) AND ended_seq IS NOT NULL
            ORDER BY ended_seq DESC"""
     ).fetchall()
-    return [Ended(started, ended, bool(is_breakdown), detail or "") for started, ended, is_breakdown, detail in rows]
+    return [
+        Ended(started, ended, bool(is_breakdown), fault, why or "[]")
+        for started, ended, is_breakdown, fault, why in rows
+    ]
 
 
 def stopped_by(db: sqlite3.Connection, attempt: AttemptId) -> Message | None:
     """Why this attempt showed the set-up to be broken, or None."""
-    row = db.execute("SELECT detail, fault FROM attempts WHERE id = ? AND outcome = 'stopped'", (attempt,)).fetchone()
+    row = db.execute("SELECT why, fault FROM attempts WHERE id = ? AND outcome = 'stopped'", (attempt,)).fetchone()
     if row is None:
         return None
     rehearsal, asked = db.execute("SELECT rehearsal, fingerprint FROM job").fetchone()
     name = json.loads(asked).get(f"vars.{VAR}")
     instance = json.loads(name) if name else None
-    return message("setup_broken", fault=row[1], detail=row[0], rehearsal=bool(rehearsal), instance=instance)
+    return message("setup_broken", fault=row[1], why=json.loads(row[0]), rehearsal=bool(rehearsal), instance=instance)
 
 
 def number_of_open(db: sqlite3.Connection) -> int:
@@ -131,4 +135,6 @@ def noted(db: sqlite3.Connection) -> list[Noted]:
     rows = db.execute(
         "SELECT id, notes, invented FROM attempts WHERE notes NOT IN ('[]') OR invented NOT IN ('[]') ORDER BY id"
     )
-    return [Noted(attempt, notes_in(notes), tuple(json.loads(invented or "[]"))) for attempt, notes, invented in rows]
+    return [
+        Noted(attempt, messages_in(notes), tuple(json.loads(invented or "[]"))) for attempt, notes, invented in rows
+    ]

@@ -152,10 +152,10 @@ def roots_on_the_way(db: sqlite3.Connection) -> set[str]:
     return {root for (root,) in rows}
 
 
-def has_failed_items(db: sqlite3.Connection, roots: Container[str] | None = None) -> bool:
-    """Anything that failed or cannot begin any more, of these first-phase items; None = of all."""
-    failed = db.execute("SELECT root FROM items WHERE state IN ('failed', 'blocked')")
-    return any(roots is None or root in roots for (root,) in failed)
+def failed_roots(db: sqlite3.Connection, roots: Container[str] | None = None) -> int:
+    """How many of these first-phase items failed, or anything made of them; None = of all."""
+    failed = db.execute("SELECT DISTINCT root FROM items WHERE state IN ('failed', 'blocked')")
+    return sum(roots is None or root in roots for (root,) in failed)
 
 
 def known_ids(db: sqlite3.Connection) -> list[str]:

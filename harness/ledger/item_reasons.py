@@ -1,6 +1,8 @@
 """Why an item is not done, out of its row: `reasons` holds objects, or the texts that older versions recorded."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from harness.base.reason import Reason
 from harness.core.events import ItemBlocked, ItemFailed, ItemReturned, ItemStruck
@@ -14,6 +16,11 @@ def reasons_of_row(reasons: str, errors: str = "[]") -> tuple[Reason, ...]:
     if texts:
         return as_recorded((), texts, [ItemError(**error) for error in json.loads(errors)])
     return tuple(Reason(**reason) for reason in found)
+
+
+def left_out(facts: Mapping[str, Any]) -> Reason:
+    """Of the column `left_out`: `why` and its facts, as ItemSkipped has them."""
+    return Reason(str(facts.get("why")), {name: value for name, value in facts.items() if name != "why"})
 
 
 RejectionEvent = ItemBlocked | ItemFailed | ItemReturned | ItemStruck

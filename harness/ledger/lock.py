@@ -67,7 +67,7 @@ class JobLock:
         except OSError:
             now = ""
         if now.endswith(" (deleted)"):
-            hint = "all sessions were ended; without the folder the job starts anew"
+            hint = "all sessions were terminated; without its folder the job starts over"
             return BrokenSetupError(f"{job}: the job's folder was deleted while it ran", hint=hint)
         moved = f"moved to {Path(now).parent}" if now else "moved or deleted"
         hint = (

@@ -30,4 +30,4 @@ def last_attempt_folder(state: Path) -> Path | None:
 def how_to_go_on(state: Path) -> str:
     """The hint when a ledger is gone, or older than the attempts."""
     anew = command_at(state, "launch", "--reset")
-    return f"bring back the ledger, or start anew with `{anew}`, which moves everything to a backup folder"
+    return f"restore the ledger, or start over with `{anew}`, which moves everything to a backup folder"

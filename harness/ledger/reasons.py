@@ -29,16 +29,16 @@ class Commonest:
 def commonest(db: sqlite3.Connection, phase: str) -> Commonest | None:
     """Of the last attempts of this run at the phase; None when none of them has a reason."""
     rows = db.execute(
-        """SELECT a.fault, a.detail, a.items, a.phase FROM attempts a JOIN phases p ON p.phase = a.phase
+        """SELECT a.fault, a.why, a.items, a.phase FROM attempts a JOIN phases p ON p.phase = a.phase
            WHERE p.name = ? AND a.run = (SELECT run FROM job) AND a.ended_seq IS NOT NULL AND a.outcome != 'succeeded'
            ORDER BY a.id DESC LIMIT ?""",
         (phase, _LATEST),
     ).fetchall()
     counted: Counter[str] = Counter()
     example: dict[str, tuple[Reason, str]] = {}
-    for fault, detail, items, number in rows:
+    for fault, why, items, number in rows:
         first = str(json.loads(items)[0])
-        told = _fault(fault, detail) if fault else _reason_of(db, number, first)
+        told = _fault(fault, why) if fault else _reason_of(db, number, first)
         if told is not None:
             counted[repr(told)] += 1
             example.setdefault(repr(told), (told, first))
@@ -49,8 +49,8 @@ def commonest(db: sqlite3.Connection, phase: str) -> Commonest | None:
     return Commonest(reason.cut(_LONGEST), count, len(rows), item, reason.kind == "session_fault")
 
 
-def _fault(fault: str, detail: str) -> Reason:
-    return Reason("session_fault", {"fault": fault, "detail": detail})
+def _fault(fault: str, why: str) -> Reason:
+    return Reason("session_fault", {"fault": fault, "why": json.loads(why)})
 
 
 def _reason_of(db: sqlite3.Connection, phase: int, item: str) -> Reason | None:

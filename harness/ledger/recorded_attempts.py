@@ -38,7 +38,8 @@ class AttemptRow:
     outcome: str | None
     fault: str | None
     blame: str | None
-    detail: str
+    why: tuple[Message, ...]
+    """Of the fault, or the session's last words."""
     duration_s: float | None
     reserved_microusd: int
     charged_microusd: int | None
@@ -86,8 +87,8 @@ def newest_attempt(db: sqlite3.Connection) -> AttemptRow | None:
     return next(_attempts(db, f"{_COLUMNS} ORDER BY a.id DESC LIMIT 1", ()), None)
 
 
-def notes_in(column: str | None) -> tuple[Message, ...]:
-    """What the column `notes` holds: messages, and texts of older versions."""
+def messages_in(column: str | None) -> tuple[Message, ...]:
+    """What the columns `notes` and `why` hold: messages, and texts of older versions."""
     return tuple(map(message_from, json.loads(column or "[]")))
 
 
@@ -120,7 +121,7 @@ def _row(row: sqlite3.Row) -> AttemptRow:
         outcome=row["outcome"],
         fault=row["fault"],
         blame=row["blame"],
-        detail=row["detail"] or "",
+        why=messages_in(row["why"]),
         duration_s=row["duration_s"],
         reserved_microusd=row["reserved_microusd"],
         charged_microusd=row["charged_microusd"],
@@ -133,7 +134,7 @@ def _row(row: sqlite3.Row) -> AttemptRow:
         cli_version=row["cli_version"],
         outputs=tuple((name, sha, size) for name, sha, size in json.loads(row["outputs"] or "[]")),
         invented=tuple(json.loads(row["invented"] or "[]")),
-        notes=notes_in(row["notes"]),
+        notes=messages_in(row["notes"]),
         evidence=json.loads(row["evidence"] or "{}"),
     )
 

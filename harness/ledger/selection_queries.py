@@ -2,13 +2,11 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.base.ids import ItemId
-from harness.core.types import Item, Json
+from harness.core.types import Item
 
-_LONGEST_NAME = 120
 _OPEN = """WITH RECURSIVE before(phase) AS (
        SELECT from_phase FROM phases WHERE phase = :phase
        UNION SELECT p.from_phase FROM phases p JOIN before b ON p.phase = b.phase WHERE p.from_phase > 0)
@@ -40,23 +38,6 @@ def candidates(db: sqlite3.Connection, phase: int) -> tuple[list[Item], list[Ite
     ).fetchall()
     waiting = [Item(ItemId(item), json.loads(data)) for item, data, is_waiting in rows if is_waiting]
     return waiting, [Item(ItemId(item), json.loads(data)) for item, data, is_waiting in rows if not is_waiting]
-
-
-def why_left_out(facts: Mapping[str, Json]) -> str:
-    """In words: `why` and the facts of one item that was left out, as ItemSkipped has them. Not fit for a terminal."""
-    match facts.get("why"):
-        case "in_earlier_output":
-            return f"{_cut(str(facts['name']))!r} is in an earlier output, {facts['file']}"
-        case "not_among_top":
-            score = "without a score" if facts["score"] is None else f"score {facts['score']}"
-            category = f", category {facts['category']}" if facts["category"] is not None else ""
-            return f"not among the top {facts['top']}: rank {facts['rank']} of {facts['of']}, {score}{category}"
-        case other:
-            return str(other)
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1].rstrip() + "…"
 
 
 def counts_of_skipped(db: sqlite3.Connection) -> list[tuple[int, str, int]]:

@@ -111,7 +111,7 @@ def _content(path: Path) -> bytes:
         found = os.fstat(descriptor)
         is_ours = found.st_uid in (0, os.geteuid(), path.parent.stat().st_uid)
         if found.st_size > _MOST_BYTES or not is_ours:
-            raise ValueError(f"{path} is no request")
+            raise ValueError(f"{path} is not a request")
         return os.read(descriptor, _MOST_BYTES)
     finally:
         os.close(descriptor)

@@ -108,7 +108,7 @@ CREATE TABLE attempts(
     session_id TEXT, backend TEXT NOT NULL, model TEXT, prompt_sha TEXT NOT NULL, folder TEXT NOT NULL,
     run INTEGER NOT NULL, fingerprint TEXT NOT NULL,
     started_seq INTEGER NOT NULL, started_at TEXT NOT NULL, ended_seq INTEGER, ended_at TEXT,
-    outcome TEXT, fault TEXT, blame TEXT, detail TEXT, duration_s REAL,
+    outcome TEXT, fault TEXT, blame TEXT, why TEXT, duration_s REAL,
     reserved_microusd INTEGER NOT NULL, charged_microusd INTEGER, cost_known INTEGER,
     input_tokens INTEGER, output_tokens INTEGER, cache_read_tokens INTEGER, cache_write_tokens INTEGER, turns INTEGER,
     cli_version TEXT, outputs TEXT, invented TEXT, notes TEXT, evidence TEXT

@@ -74,7 +74,10 @@ def refuse_unplain(path: Path) -> None:
         except (FileNotFoundError, NotADirectoryError):
             continue
         if not is_plain(found):
-            raise damaged(path, f"{beside.name} is no plain file of its own (a link, a pipe, or it has a second name)")
+            raise damaged(
+                path,
+                f"{beside.name} is not a regular file (it is a link or a pipe, or has a second name)",
+            )
 
 
 def read_only_uri(path: Path) -> str:
@@ -137,7 +140,7 @@ def refuse_other_versions(db: sqlite3.Connection, path: Path) -> None:
     try:
         stranger = stranger_in(db)
     except UnicodeDecodeError:
-        stranger = "its schema is no text"
+        stranger = "its schema is not text"
     if stranger:
         raise damaged(path, stranger)
     if version > 1 and not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'contents'").fetchone():
@@ -177,5 +180,5 @@ def damaged(path: Path, what: str) -> LedgerDamagedError:
     return LedgerDamagedError(
         f"{path} is damaged: {what}",
         hint=f"nothing was changed; restore a backup (without {path.name}-wal and {path.name}-shm, if it has none), "
-        f"or start anew with `{command_at(path.parent, 'launch', '--reset')}`, which moves it all to a backup folder",
+        f"or start over with `{command_at(path.parent, 'launch', '--reset')}`, which moves it all to a backup folder",
     )

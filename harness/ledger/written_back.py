@@ -19,8 +19,8 @@ from harness.base.files import write_atomic
 from harness.base.job_home import JobHome
 from harness.base.reason import Reason
 from harness.base.state import open_state
+from harness.ledger import item_reasons
 from harness.ledger.item_reasons import reasons_of_row
-from harness.ledger.selection_queries import why_left_out
 
 _MOST_BYTES = 4 * 2**20
 MOST_KNOWN: Final = 100
@@ -106,4 +106,4 @@ def states_of(db: sqlite3.Connection, phase: int) -> dict[str, ItemState]:
 
 
 def _reasons(reasons: str, errors: str, left_out: str | None) -> tuple[Reason, ...]:
-    return (Reason.said(why_left_out(json.loads(left_out))),) if left_out else reasons_of_row(reasons, errors)
+    return (item_reasons.left_out(json.loads(left_out)),) if left_out else reasons_of_row(reasons, errors)

@@ -13,16 +13,17 @@ from typing import Any, Final, NoReturn
 
 from harness.base.ids import ItemId
 from harness.base.paths import read_path
-from harness.base.reason import Reason
+from harness.base.reason import Reason, cut_text
 from harness.core.evidence import Fetches
 from harness.core.fault_kinds import FaultKind
 from harness.core.id_forms import Ids
+from harness.core.message_kinds import FindingKind
+from harness.core.messages import message
 from harness.core.settle import MOST_CHECKS_RAISED
 from harness.core.types import Fault, Item, Json
 from harness.core.work import Work
 from harness.evaluation.bounded import Bounded, BoundedError
 from harness.evaluation.check_program import CommandError, run_command
-from harness.evaluation.check_sandbox import OF_A_SANDBOX, cure
 from harness.job.job import CheckSpec
 from harness.outputs.suspects import BrokenCheckError, Known, Raised, RaisedCheckError, Reasons, Records, suspects
 
@@ -30,6 +31,7 @@ JQ_S: Final = 10.0
 SCHEMA_S: Final = 10.0
 PYTHON_S: Final = 60.0
 COMMAND_S: Final = 120.0
+_MOST_SAID: Final = 1000
 
 
 def _nothing_known() -> Known | None:
@@ -157,10 +159,7 @@ class Checker:
         that is no record's doing."""
         for error in raised:
             if error.denied is not None:
-                detail = f"{name_of(check)} raised: {error.message}{self._cure(check, error)}"
-                raise RaisedCheckError(
-                    Fault(FaultKind.CHECK_RAISED, "config", detail[:1000], evidence=_told(check, error)), reasons
-                )
+                raise RaisedCheckError(self._raised(check, "check_barred", error), reasons)
 
     def _must_work(self, place: tuple[int, int], check: CheckSpec, error: Raised, reasons: Reasons) -> None:
         """BrokenCheckError when it raises at a record known to be good too, RaisedCheckError when none is known.
@@ -172,11 +171,7 @@ class Checker:
             slow = error.kind == "timeout" and self.breakdowns.was_slow(place)
             if slow:
                 self._is_broken(place, check, error)
-            why = f"{error.message}{self._cure(check, error)}"
-            detail = f"{name_of(check)} raised, and no record is known yet on which it works: {why}"
-            raise RaisedCheckError(
-                Fault(FaultKind.CHECK_RAISED, "config", detail[:1000], evidence=_told(check, error)), reasons
-            )
+            raise RaisedCheckError(self._raised(check, "check_raised", error), reasons)
         asked = replace(self, work=replace(self.work, items=(known.item,)))
         try:
             asked._one(check, {known.item.id: known.records}, {})
@@ -184,19 +179,17 @@ class Checker:
             self._is_broken(place, check, again)
 
     def _is_broken(self, place: tuple[int, int], check: CheckSpec, error: Raised) -> NoReturn:
-        fault = _broken(check, error, self._cure(check, error))
+        fault = _broken(check, error, is_sandboxed=self._is_boxed(check))
         if error.kind == "timeout":  # any other breakdown costs no time
             self.breakdowns.broke(place, fault)
         raise BrokenCheckError(fault)
 
-    def _cure(self, check: CheckSpec, error: Raised) -> str:
-        """What follows a message, where the sandbox had a part in it, or may have had one."""
-        if error.denied is not None:
-            return f"; {cure(error.denied)}"
-        is_sandboxed = (
-            check.kind == "command" and self.bounded.sandboxes is not None and "everything" not in check.allow
-        )
-        return f"; {OF_A_SANDBOX}" if is_sandboxed else ""
+    def _raised(self, check: CheckSpec, kind: FindingKind, error: Raised) -> Fault:
+        return _fault(FaultKind.CHECK_RAISED, kind, check, error, is_sandboxed=self._is_boxed(check))
+
+    def _is_boxed(self, check: CheckSpec) -> bool:
+        """The sandbox may have had a part in what went wrong."""
+        return check.kind == "command" and self.bounded.sandboxes is not None and "everything" not in check.allow
 
     def _item(self, id_: ItemId) -> Item:
         return next(item for item in self.work.items if item.id == id_)
@@ -283,7 +276,7 @@ class Checker:
         blanks: list[Json] = [{**record, "text": text} for text in ("x", None)]
         others = self.bounded.jq_each(check.jq or "", blanks, self.variables, timeout_s=JQ_S) if error else ()
         if error and "null" in error and all(outcome.error == error for outcome in others):
-            said = f"{error}; it looks at {{{', '.join(record)}}} of each file, whatever the text"
+            said = f"{error}; the check reads {{{', '.join(record)}}} of each file, whatever the text"
             raise BrokenCheckError(_broken(check, CommandError(said)))
 
     def _python(self, check: CheckSpec, records: Mapping[ItemId, Sequence[Json]]) -> Reasons:
@@ -319,7 +312,7 @@ class Checker:
         for id_, found in answer.items():
             item = known.meant(id_)
             if item is None:
-                raise CommandError(f"it gave reasons for {id_!r:.80}, which is no item of this group")
+                raise CommandError(f"it gave reasons for {id_!r:.80}, which is not an item of this group")
             if found:
                 reasons[item] = [*reasons.get(item, ()), *(_said(check, reason) for reason in found)]
         return reasons
@@ -330,7 +323,7 @@ def _must_be_a_word(results: Sequence[Json]) -> None:
     for result in results:
         if not isinstance(result, bool | None):
             shown = json.dumps(result, ensure_ascii=False)
-            raise CommandError(f"it yields {shown:.60}, expected true or false")
+            raise CommandError(f"it returned {shown:.60}, expected true or false")
 
 
 def _flat(records: Mapping[ItemId, Sequence[Json]]) -> list[Json]:
@@ -357,9 +350,14 @@ def _said(check: CheckSpec, reason: Reason) -> Reason:
     return reason.with_facts(says=check.says) if check.says else reason
 
 
-def _broken(check: CheckSpec, error: Raised, then: str = "") -> Fault:
-    detail = f"{name_of(check)} is broken: {error.message}{then}"
-    return Fault(FaultKind.BROKEN_CHECK, "config", detail[:1000], evidence=_told(check, error))
+def _broken(check: CheckSpec, error: Raised, *, is_sandboxed: bool = False) -> Fault:
+    return _fault(FaultKind.BROKEN_CHECK, "check_broken", check, error, is_sandboxed=is_sandboxed)
+
+
+def _fault(fault: FaultKind, kind: FindingKind, check: CheckSpec, error: Raised, *, is_sandboxed: bool) -> Fault:
+    name, said = name_of(check), cut_text(error.message, _MOST_SAID)
+    why = message(kind, check=name, error=said, denied=error.denied, is_sandboxed=is_sandboxed)
+    return Fault(fault, "config", (why,), evidence=_told(check, error))
 
 
 def _told(check: CheckSpec, error: Raised) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from harness.base.paths import MISSING, is_plain, read_path
 from harness.base.reason import Reason, cut_text
 from harness.core.fault_kinds import FaultKind
 from harness.core.item_ids import folded, problem_with
+from harness.core.messages import message
 from harness.core.types import Fault, Item, Json
 from harness.evaluation.bounded import Bounded, BoundedError, JqOutcome
 from harness.job.batch_plan import NO_PACE, Pace
@@ -122,10 +123,9 @@ def _must_compile(phase: PhaseSpec, bounded: Bounded, variables: Mapping[str, Js
     try:
         bounded.check_jq(phase.rows or "", tuple(variables))
     except BoundedError as error:
-        detail = f"rows of phase {phase.name} are broken: {error.message}"
-        raise BrokenCheckError(
-            Fault(FaultKind.BROKEN_CHECK, "config", detail[:1000], evidence={"kind": error.kind})
-        ) from None
+        why = message("rows_broken", phase=phase.name, error=cut_text(error.message, 1000))
+        fault = Fault(FaultKind.BROKEN_CHECK, "config", (why,), evidence={"kind": error.kind})
+        raise BrokenCheckError(fault) from None
 
 
 def _plain_rows(phase: PhaseSpec, record: Json, path: str) -> list[_Row | Reason]:

@@ -217,4 +217,4 @@ def _in_words(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         said = f"cannot merge into {str(target)!r}: {error.strerror or error}"
-        raise BrokenSetupError(said, hint="mend that, then launch again; nothing is lost") from error
+        raise BrokenSetupError(said, hint="fix that, then launch again; nothing is lost") from error

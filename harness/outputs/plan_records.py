@@ -7,8 +7,9 @@ from harness.base.ids import ItemId
 from harness.base.paths import MISSING, read_path
 from harness.base.reason import Reason
 from harness.core.types import Json
-from harness.job.batch_plan import NO_PACE, Flaw, Pace, read_plan
+from harness.job.batch_plan import NO_PACE, Pace, read_plan
 from harness.job.job import PhaseSpec
+from harness.job.plan_flaws import Flaw
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +53,4 @@ def _least(one: int | None, other: int | None) -> int | None:
 def _reason(top: str, flaw: Flaw) -> Reason:
     steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in flaw.path)
     at = f"{top.rstrip('.')}{steps}" or "."
-    return Reason("plan_flaw", {"message": flaw.message}, at)
+    return Reason("plan_flaw", {"flaw": flaw.kind, **flaw.facts}, at)

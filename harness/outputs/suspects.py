@@ -39,7 +39,7 @@ class BrokenCheckError(Exception):
     """A check itself failed; `fault` says which and how. Nothing may be concluded from it."""
 
     def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.detail)
+        super().__init__(str(fault))
         self.fault = fault
 
 
@@ -48,7 +48,7 @@ class RaisedCheckError(Exception):
     items all the same."""
 
     def __init__(self, fault: Fault, reasons: Reasons) -> None:
-        super().__init__(fault.detail)
+        super().__init__(str(fault))
         self.fault = fault
         self.reasons = reasons
 

@@ -5,12 +5,12 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.ids import ItemId
 from harness.base.reason import Reason
-from harness.core.types import BatchRef, Item, Json
+from harness.core.types import BatchRef, Fault, Item, Json
 from harness.core.work import Work
 from harness.evaluation.bounded import Bounded
 from harness.job.job import Job, PhaseSpec
@@ -25,20 +25,30 @@ _MOST_ITEMS = 12
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The checks of a phase on records that are synthetic, or the user's samples, for `items` of it. `rejected`: the
+    """The checks of a phase on synthetic records, or the user's samples, for `items` of it. `rejected`: the
     first reason of each that was refused. `has_scene`: real rehearsals play records that are not seen here."""
 
     phase: str
     items: int
     rejected: tuple[Reason, ...] = ()
-    broken: str = ""
-    untried: str = ""
+    broken: Fault | None = None
+    untried: "Untried | None" = None
     has_samples: bool = False
     has_scene: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Untried:
+    """Why the checks of a phase were not tried: no item or no synthetic record can be made, or a check raised at a
+    synthetic record, which may be none that the scene plays."""
+
+    kind: Literal["no_item", "no_record", "not_of_scene"]
+    error: str = ""
+    fault: Fault | None = None
+
+
 def try_checks(job: Job, items: Sequence[Item], bounded: Bounded) -> Iterator[Tried]:
-    """Each phase's checks, where they would run, on records of a few items, generated from its fields or schema."""
+    """Each phase's checks, where they would run, on synthetic records of a few items."""
     by_phase: dict[int, Sequence[Item]] = {1: items[:_MOST_ITEMS]}
     for ahead in foresee(job, items) if len(job.phases) > 1 else ():
         by_phase[ahead.phase.number] = [item for group in ahead.groups for item in group][:_MOST_ITEMS]
@@ -49,22 +59,22 @@ def try_checks(job: Job, items: Sequence[Item], bounded: Bounded) -> Iterator[Tr
 
 def _tried(job: Job, phase: PhaseSpec, items: Sequence[Item], bounded: Bounded, scratch: Path) -> Tried:
     if not items:
-        return Tried(phase.name, 0, untried="no item of it can be generated")
+        return Tried(phase.name, 0, untried=Untried("no_item"))
     store, has_scene = ArtifactStore(scratch), job.scene is not None
     samples = job.samples.by_phase.get(phase.name, ()) if job.samples is not None else ()
     try:
         records = _records(job, phase, items, samples, store)
     except SampleError as error:
-        return Tried(phase.name, 0, untried=f"no record can be generated: {error}")
+        return Tried(phase.name, 0, untried=Untried("no_record", str(error)))
     checker = Checker(Work(phase, BatchRef(phase.number, 1), tuple(items)), bounded, dict[str, Json](job.vars))
     try:
         rejected = checker.run(for_checks(phase.output, records, store))
     except RaisedCheckError as error:
         if has_scene and "barred" not in (error.fault.evidence or {}):
-            return Tried(phase.name, 0, untried=f"synthetic records say nothing of the scene's ({error.fault.detail})")
-        return Tried(phase.name, len(records), broken=error.fault.detail)
+            return Tried(phase.name, 0, untried=Untried("not_of_scene", fault=error.fault))
+        return Tried(phase.name, len(records), broken=error.fault)
     except BrokenCheckError as error:
-        return Tried(phase.name, len(records), broken=error.fault.detail)
+        return Tried(phase.name, len(records), broken=error.fault)
     refused = tuple(reasons[0] for reasons in rejected.values())
     return Tried(phase.name, len(records), refused, has_samples=bool(samples), has_scene=has_scene)
 

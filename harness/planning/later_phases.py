@@ -139,7 +139,7 @@ def _enter(job: Job, phase: PhaseSpec, synthetic: _Synthetic, bounded: Bounded) 
     else:
         items = _made(job, phase, records, bounded)
     if not items:
-        why_not = f"its rows make no {phase.noun} of what can be generated for phase {before.name}"
+        why_not = f"`rows` yields no {phase.noun} from the synthetic records of phase {before.name}"
         synthetic.problem[phase.number] = why_not
         return LaterPhase(phase, why_not=why_not)
     synthetic.items[phase.number] = items[: max(_MOST_ITEMS, phase.batch_size)]
@@ -177,7 +177,7 @@ def _invent(job: Job, phase: PhaseSpec, synthetic: _Synthetic) -> None:
     records, problem = _invented(job, phase, synthetic.items[phase.number])
     synthetic.records[phase.number] = records
     if problem:
-        synthetic.problem[phase.number] = f"no record of phase {phase.name} can be generated: {problem}"
+        synthetic.problem[phase.number] = f"no synthetic record can be made for phase {phase.name}: {problem}"
 
 
 def _invented(job: Job, phase: PhaseSpec, items: Sequence[Item]) -> tuple[dict[ItemId, list[Json]], str]:

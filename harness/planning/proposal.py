@@ -103,7 +103,7 @@ def _source(folder: Path, path: Path) -> Source | str:
     """What the file would be in a manifest, or in words why it is no list. SourceError where it has to be changed."""
     suffix, where = path.suffix.lower(), path.relative_to(folder).as_posix()
     if suffix in _ARE_NAMED:
-        return f"is no list that can be read; {', '.join(ITEM_SUFFIXES)} are"
+        return f"has a format that is not supported; supported are {', '.join(ITEM_SUFFIXES)}"
     if suffix not in ITEM_SUFFIXES:
         message, hint = why_no_list(path.name)
         raise SourceError(Problem(shown(path), message, hint))
@@ -261,7 +261,7 @@ def _named(rows: Sequence[Any], noun: str) -> Source:
                     is_exact=is_exact,
                     notes=(*alike, *_repeated(values, passed_over)),
                 )
-    notes = ["no field tells its rows apart, so their numbers do", *_repeated(values, ordered)]
+    notes = ["no field identifies a row, so rows are identified by number", *_repeated(values, ordered)]
     return Source(len(rows), id=BY_ROW, noun=noun, notes=tuple(notes))
 
 

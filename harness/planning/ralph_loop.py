@@ -48,7 +48,7 @@ def start_with(program: str) -> str:
 def prompt_for(file: str) -> str:
     """The prompt of a loop whose steps stand in that file. ValueError for a name that a shell would take apart."""
     if not file or any(not (char.isalnum() or char in _PLAIN) for char in file) or shlex.quote(file) != file:
-        raise ValueError(f"{file!r} is no name that can stand in a /{COMMAND} command")
+        raise ValueError(f"{file!r} cannot be used in a /{COMMAND} command: expected plain characters")
     return f"Do the next iteration as {file} says"
 
 

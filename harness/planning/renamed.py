@@ -23,7 +23,7 @@ def refuse_renamed(job: Job) -> None:
         return
     for state in _without_manifest(job):
         old = job.folder / f"{origin_of(state).manifest.stem}{job.manifest.suffix}"
-        ways = [f"`{_move(job.manifest, old)}` goes on with it"]
+        ways = [f"`{_move(job.manifest, old)}` continues it"]
         if not job.state.exists():
             ways.append(f"so does `{_move(state, job.state)}`, under the new name")
         ways.append("for another job, name it: job: NAME")

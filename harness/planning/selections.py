@@ -59,7 +59,7 @@ def selected(job: Job, items: Sequence[Item], taken: Sequence[Item] = ()) -> Sel
 
 def _hint(error: SelectionError, spec: SelectSpec, noun: str) -> str:
     if isinstance(error, NoCategoriesError):
-        return "name the field that tells the category"
+        return "name the field that contains the category"
     if isinstance(error, TooFewCategoriesError):
         words = " add words to category," if spec.category is not None and spec.category.words is not None else ""
         return f"bring {plural(noun)} of other categories,{words} or lower min_categories"

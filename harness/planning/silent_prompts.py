@@ -45,7 +45,8 @@ def _missing(job: Job, phase: PhaseSpec, items: Sequence[Item], named: Named) ->
     if "item" in named.whole or named.fields & set(others):
         return None
     example = f"item.{others[0]}" if others[0].isidentifier() else f'item["{others[0]}"]'
-    return f"no session is told {first_of(others)}: write {{{{ {example} }}}}, or {{{{ item.data | tojson }}}} for all"
+    write = f"write {{{{ {example} }}}}, or {{{{ item.data | tojson }}}} for all"
+    return f"the prompt does not contain {first_of(others)}: {write}"
 
 
 def _fields(items: Sequence[Item]) -> list[str]:

@@ -2,9 +2,11 @@
 
 from typing import Final
 
-from harness.base.fact_format import Words, filled, quoted
+from harness.base.fact_format import Words, filled, more, quoted
 from harness.base.nouns import plural
 from harness.base.reason import Facts, Reason
+from harness.job.plan_flaws import flaw_text
+from harness.prompts.failure_words import session_words
 
 _NAMES_ITS_FIELD: Final = ("check", "schema", "plan_flaw")
 _FETCH: Final = "Cite only pages that you fetched with WebFetch in this session."
@@ -27,7 +29,7 @@ def _check(facts: Facts) -> str:
 
 
 def _file_missing(facts: Facts) -> str:
-    names = ", ".join(map(quoted, facts["found"])) + (f" and {facts['more']:,} more" if facts["more"] else "")
+    names = ", ".join(map(quoted, facts.get("found", ()))) + more(facts.get("more", 0))
     there = f" The work folder contained {names}." if names else ""
     return f"The file {quoted(facts['file'])} was not written.{there} Write it at the exact path given under Output."
 
@@ -39,7 +41,8 @@ def _wrong_shape(facts: Facts) -> str:
         "one object": "one JSON object",
         "one array": "one JSON array that is the record itself",
     }
-    return f"{quoted(facts['file'])} contained a JSON {facts['got']}. Write {expected[facts['shape']]}."
+    wanted = expected.get(facts["shape"], "the JSON that the contract asks for")
+    return f"{quoted(facts['file'])} contained a JSON {facts['got']}. Write {wanted}."
 
 
 def _place(facts: Facts) -> str:
@@ -64,6 +67,11 @@ def _row_unknown(facts: Facts) -> str:
     return f"There is no {facts['noun']} {quoted(facts['id'])}. Use only the ids given to you.{meant}"
 
 
+def _plan_flaw(facts: Facts) -> str:
+    """Older versions had a text, `message`."""
+    return f"{_place(facts)}: {flaw_text(facts['flaw'], facts) if 'flaw' in facts else facts['message']}"
+
+
 def _source(how: str, cure: str = _FETCH) -> str:
     return f"The source {{url}} {how}. {cure}"
 
@@ -74,7 +82,7 @@ WORDS: Final[Words] = {
     "check": _check,
     "check_silent": "A check rejected it and gave no reason.",
     "check_raised": "A check could not process it: {message}. Follow the required structure exactly.",
-    "session_fault": "The session failed ({fault}): {detail}",
+    "session_fault": session_words,
     "unasked_model": "It was answered by {models:names}, a model that was not requested.",
     "blocked": "It {state} in phase {phase}.",
     "file_missing": _file_missing,
@@ -114,7 +122,9 @@ WORDS: Final[Words] = {
     "rows_left_out": "The {noun:plural} {ids:names}{more:more} were left out. Include every one.",
     "row_unplanned": "The {noun} {id:q} is in no batch of the plan. Put it into one.",
     "plan_missing": "There was no batch plan at `{path}`. Put it there.",
-    "plan_flaw": lambda facts: f"{_place(facts)}: {facts['message']}",
+    "plan_flaw": _plan_flaw,
+    "in_earlier_output": "{name:q} is in an earlier output, {file}.",
+    "not_among_top": "It was not among the top {top}: rank {rank} of {of}, score {score}, category {category}.",
     "more": "There were {number:n} more problems like these.",
 }
 # fmt: on

@@ -33,7 +33,7 @@ class Messages:
         request = Request(scope, receive)
         body = await _body(request)
         if body is None:
-            await _refuse("the request's body is no JSON object")(scope, receive, send)
+            await _refuse("the request's body is not a JSON object")(scope, receive, send)
             return
         try:
             answer = await self._rehearsal.answer(body, request.headers.get(SESSION_HEADER))
@@ -65,7 +65,7 @@ class CountTokens:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _body(Request(scope, receive))
         if body is None:
-            response: Response = _refuse("the request's body is no JSON object")
+            response: Response = _refuse("the request's body is not a JSON object")
         else:
             try:
                 response = JSONResponse({"input_tokens": tokens(PromptCache().look(body, 0.0).chars)})

@@ -48,9 +48,9 @@ _KINDS: Final = (
     InjectedFaultKind("stall", "the stream stops in the middle and stays open", "requests", streaming_only=True),
     InjectedFaultKind("hang", "no response headers at all", "requests"),
     InjectedFaultKind("cut", "the connection breaks in the middle of the stream", "requests", streaming_only=True),
-    InjectedFaultKind("garbage", "the stream turns into something that is no JSON", "requests", streaming_only=True),
+    InjectedFaultKind("garbage", "the stream turns into bytes that are not JSON", "requests", streaming_only=True),
     InjectedFaultKind("sse_error", "an error event inside the stream", "requests", streaming_only=True),
-    InjectedFaultKind("slow", "the answer drips in over some seconds", "requests", _seconds(5)),
+    InjectedFaultKind("slow", "the response arrives slowly, over some seconds", "requests", _seconds(5)),
     InjectedFaultKind(
         "late", "the answer begins after some seconds; its prompt is in the cache only then", "requests", _seconds(2)
     ),

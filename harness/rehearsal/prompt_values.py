@@ -34,7 +34,7 @@ class UntoldError(LookupError):
     """A scene asks for something that the session was not told."""
 
     def __init__(self, place: str) -> None:
-        super().__init__(f"{place} is not in the request: the session was not told it")
+        super().__init__(f"{place} is not in the request, so the session does not know it")
         self.place = place
 
 

@@ -52,7 +52,7 @@ def dump(value: Any) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
     except (TypeError, ValueError) as error:
-        raise ReplyError(f"the records are no JSON: {error}") from None
+        raise ReplyError(f"the records are not valid JSON: {error}") from None
 
 
 def _files(records: Records, ask: Ask) -> list[tuple[str, str]]:

@@ -140,7 +140,7 @@ class SceneStage:
 
     def _understood(self, frame: Mapping[str, Any]) -> Reply:
         if "no_json" in frame:
-            raise ReplyError(f"the records are no JSON: {frame['no_json']}")
+            raise ReplyError(f"the records are not valid JSON: {frame['no_json']}")
         if "reply" not in frame:
             self._raise(frame)
         try:

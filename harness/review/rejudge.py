@@ -19,6 +19,7 @@ from harness.planning.work import work_to_judge
 from harness.review.held_job import held, write_outputs
 from harness.supervisor.judgement import store_accepted, verdicts_on
 from harness.supervisor.run_context import JobContext
+from harness.views.fault_words import fault_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ def _refuse_broken_check(judgement: Judgement) -> None:
     """Or one that is only doubted: here a person waits, who can look at it."""
     broken = judgement.broken_check or judgement.raised_check
     if broken is not None:
-        raise BrokenSetupError(broken.detail, hint="mend that, then ask again")
+        raise BrokenSetupError(fault_text(broken.why), hint="fix that, then run the same command again")
 
 
 def _work(run: JobContext, past: PastAttempt, before_seq: int) -> Work:

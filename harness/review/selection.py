@@ -89,7 +89,7 @@ def parse(texts: Sequence[str], job: Job) -> list[Condition]:
 def _read(text: str, job: Job) -> tuple[Problem | None, Condition | None]:
     found = _CONDITION.fullmatch(text)
     if found is None:
-        return Problem(f"--where {text!r}", "is no condition", f"expected one of {FORMS}"), None
+        return Problem(f"--where {text!r}", "is not a valid condition", f"expected one of {FORMS}"), None
     field, sign, value = found.groups()
     phases = [phase.name for phase in job.phases]
     match field, sign:
@@ -109,7 +109,7 @@ def _read(text: str, job: Job) -> tuple[Problem | None, Condition | None]:
         case _:
             near = get_close_matches(field, _FIELDS, n=1)
             meant = f"did you mean {near[0]!r}? " if near and near[0] != field else ""
-            return Problem(f"--where {text!r}", "is no condition", f"{meant}expected one of {FORMS}"), None
+            return Problem(f"--where {text!r}", "is not a valid condition", f"{meant}expected one of {FORMS}"), None
     if value in known:
         return None, Condition(field, value)
     near = get_close_matches(value, known, n=1)

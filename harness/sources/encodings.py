@@ -111,7 +111,7 @@ def _refuse_controls(text: str, codec: str, *, lines_before: int = 0) -> None:
     """Latin-1 has no signs from 0x80 to 0x9f, where Windows-1252 has quotes, dashes and the euro."""
     if codec == "iso8859-1" and (found := _CONTROLS.search(text)):
         line, column = place_of(text, found.start())
-        message = f"byte 0x{ord(found[0]):02x} is no character of Latin-1"
+        message = f"byte 0x{ord(found[0]):02x} is not a Latin-1 character"
         raise TextError(message, line=lines_before + line, column=column, hint=f"write encoding: {LIKELY}")
 
 

@@ -109,7 +109,7 @@ def _problem(job: Job, top: Path, path: Path, link: Path | None, real: Mapping[P
     if link is not None and target not in real:
         return _refusal(job, top, path, link)
     if not target.is_file():
-        return Problem(shown(path), "is no ordinary file")
+        return Problem(shown(path), "is not a regular file")
     if target.stat().st_size > MOST_FILE_BYTES:
         return Problem(shown(path), f"is larger than {size_in_words(MOST_FILE_BYTES)}, the most that one item may have")
     return None
@@ -121,8 +121,8 @@ def _refusal(job: Job, top: Path, path: Path, link: Path) -> Problem:
     if link == path:
         is_out = not where.is_relative_to(top.resolve())
         folder = "the job's folder" if top == job.folder else shown(top)
-        leads = f"leads out of {folder}, to {where}" if is_out else f"leads to {where}, which is no item itself"
-        return Problem(shown(link), f"is a link that {leads}", "copy the file there, or take the link away")
+        leads = f"leads out of {folder}, to {where}" if is_out else f"leads to {where}, which is not an item itself"
+        return Problem(shown(link), f"is a link that {leads}", "copy the file there, or remove the link")
     written = job.items.files or ""
     begin = link.relative_to(top).as_posix()
     rest = written.removeprefix(f"{begin}/")

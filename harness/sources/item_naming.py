@@ -128,7 +128,7 @@ def _check_size(row: Mapping[str, Json], gathering: _Gathering, index: int) -> N
         text = canonical(row)
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError("holds half a surrogate pair, which is no character") from None
+        raise ValueError("contains half of a surrogate pair, which is not a character") from None
     except RecursionError:
         raise ValueError("is nested too deeply") from None
     if len(text) > MOST_ITEM_CHARACTERS:
@@ -162,7 +162,7 @@ def _near(path: str, names: Sequence[str]) -> str:
     near = nearest_of(path.removeprefix("."), names) or only
     if near is not None:
         return f"did you mean {in_yaml(path_to(near))}?"
-    return "name the field that tells the rows apart, or number them: id: $row"
+    return "name the field that identifies a row, or number the rows: id: $row"
 
 
 def _named_by(aliases: Aliases | None, name: str) -> str:

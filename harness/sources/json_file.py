@@ -66,7 +66,7 @@ def _values(file: Path, document: Json, path: str, *, is_stream: bool) -> list[J
     found = read_path(document, path)
     if found is MISSING:
         top = f"; the file has {', '.join(map(repr, list(document)[:10]))}" if isinstance(document, dict) else ""
-        refuse(file, f"rows: there is nothing at {path}{top}")
+        refuse(file, f"rows: the file has nothing at {path}{top}")
     if not is_stream:
         return [found]
     if isinstance(found, dict):

@@ -108,7 +108,7 @@ def _take_header(table: _Table, cells: list[str]) -> None:
     for place, name in enumerate(names, 1):
         if name and name in names[: place - 1]:
             message = f"columns {names.index(name) + 1} and {place} are both called {name!r}"
-            hint = "if that is no header, write the names under items: columns: [...]"
+            hint = "if this line is not a header, write the names under items: columns: [...]"
             raise TextError(message, line=table.line, hint=hint)
     table.columns = names
     table.item_like = item_like(names)

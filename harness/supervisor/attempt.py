@@ -182,5 +182,6 @@ def _work_again(run: JobContext, lost: Unsettled) -> Work:
 
 def ending_of_a_broken_executor(error: Exception) -> Ending:
     """An error of ours where none is allowed: it costs no item anything."""
-    fault = Fault(FaultKind.UNKNOWN, "host", f"the executor failed: {type(error).__name__}: {error}")
+    why = message("executor_failed", error=f"{type(error).__name__}: {error}")
+    fault = Fault(FaultKind.UNKNOWN, "host", (why,))
     return Ending((), (), fault, SessionFacts(), timedelta(0))

@@ -13,6 +13,7 @@ from harness.base.ids import ItemId
 from harness.base.reason import Reason
 from harness.core.fault_kinds import FaultKind
 from harness.core.item_ids import folded
+from harness.core.messages import Message
 from harness.core.types import Accepted, Fault, Judgement, Rejected, Verdict
 from harness.job.job import Job, PhaseSpec
 from harness.ledger.makers import maker_of, makers, places_taken
@@ -33,12 +34,6 @@ class _Duplicate:
     def reason(self) -> Reason:
         facts = {"phase": self.phase.name, "item": str(self.item), "maker": self.maker, "id": self.id}
         return Reason("row_made_twice", {**facts, "path": self.phase.id or ".id"})
-
-    def in_words(self) -> str:
-        return (
-            f"phase {self.phase.name}: {self.maker!r:.80} and {str(self.item)!r:.80} both make {self.id!r:.80}; "
-            f"each needs an id of its own at {self.phase.id or '.id'} (items.id)"
-        )
 
 
 class DuplicateIds:
@@ -122,10 +117,7 @@ class DuplicateIds:
 
 
 def _stopped(judgement: Judgement, duplicate: _Duplicate, without: int) -> Judgement:
-    detail = (
-        f"{duplicate.in_words()}, and {without} items have none. Several items cannot be made into one: choose an id "
-        "that is unique, such as .id, or work on the merged file in a job of its own"
-    )
+    why = Message("ids_not_unique", {**duplicate.reason().facts, "without": without})
     nothing: Verdict = Rejected(())
-    fault = Fault(FaultKind.BROKEN_CHECK, "config", detail)
+    fault = Fault(FaultKind.BROKEN_CHECK, "config", (why,))
     return replace(judgement, verdicts=dict.fromkeys(judgement.verdicts, nothing), broken_check=fault)

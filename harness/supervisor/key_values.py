@@ -16,5 +16,5 @@ def refuse_missing_keys(job: Job, environ: Mapping[str, str] = os.environ) -> No
     """UsageError with each required key that is not set."""
     missing = () if job.rehearsal else job.keys.missing(environ)
     if missing:
-        hint = "set it and launch again; `harness check --only keys` tells which are set"
+        hint = "set it and launch again; `harness check --only keys` shows which are set"
         raise UsageError([Problem("keys.required", f"{name} is not set", hint) for name in missing])

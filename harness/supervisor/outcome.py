@@ -40,8 +40,9 @@ def how_it_ended(
         )
         if waiting:
             return Finished(3, message("chosen_wait", waiting=waiting, left=item_queries.open_roots(db)))
-        done = message("rest_not_chosen", left=item_queries.open_roots(db)) if is_parked else message("nothing_left")
-        return Finished(1 if item_queries.has_failed_items(db, roots) else 0, done)
+        failed = item_queries.failed_roots(db, roots)
+        left = message("rest_not_chosen", left=item_queries.open_roots(db)) if is_parked else None
+        return Finished(1 if failed else 0, left or message("finished", failed=failed))
     match stop.why:
         case "budget" | "late":
             return Finished(3, stop.message)

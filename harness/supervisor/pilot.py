@@ -1,14 +1,15 @@
 """The pilot: a few batches run ahead, then one verdict on what the rest will cost and when it will be ready."""
 
 from datetime import datetime
+from typing import Literal
 
 from harness.base.clock import to_text
 from harness.core.events import GroupsChosen
 from harness.core.forecast import Forecast, Range, forecast, judge_pilot, left_over
-from harness.core.money import in_words, to_micro
+from harness.core.money import to_micro
 from harness.core.pace import by_the_clock, left_at
 from harness.core.reserve import reservation
-from harness.core.run_events import PilotJudged, PilotStarted
+from harness.core.run_events import PilotJudged, PilotStarted, Shortfall
 from harness.ledger import group_queries, item_queries, money_queries, run_queries
 from harness.ledger.cost_samples import rests, samples
 from harness.planning.pilot_batches import batches_ahead
@@ -74,34 +75,35 @@ class Pilot:
             deadline=to_text(deadline) if deadline is not None else "",
             left_low=left(to_come.seconds.low),
             left_high=left(to_come.seconds.high),
-            short=self._short_of(to_come, open_),
+            shortfalls=self._shortfalls(to_come, open_),
             rehearsal=job.rehearsal,
         )
         self._run.ledger.record(judged, GroupsChosen(None))
         self._is_on = False
         return judged
 
-    def _short_of(self, to_come: Forecast, open_: int) -> tuple[tuple[str, int, int], ...]:
+    def _shortfalls(self, to_come: Forecast, open_: int) -> tuple[Shortfall, ...]:
         """What the rest will not, or may not, fit into: the budget and the caps."""
         job, db = self._run.job, self._run.ledger.db
         used, caps = run_queries.run_state(db).used, job.bounds.caps
-        bounds: list[tuple[str, float, Range]] = []
+        bounds: list[tuple[Literal["budget", "sessions", "turns", "tokens"], int, float, Range]] = []
         if job.budget is not None:
             budget, cost = to_micro(job.budget), to_come.cost_microusd
             each = (cost.low + cost.high) / 2 / max(1.0, to_come.starts)
             set_aside = max(reservation(job, phase) for phase in job.phases)  # also for the last one
             room = budget - money_queries.money(db).spent - max(0.0, set_aside - each)
-            bounds.append((f"the budget of {in_words(budget)}", room, cost))
-        for what, cap, so_far in (
+            bounds.append(("budget", budget, room, cost))
+        capped: tuple[tuple[Literal["sessions", "turns", "tokens"], int | None, int], ...] = (
             ("sessions", caps.sessions, used.sessions),
             ("turns", caps.turns, used.turns),
             ("tokens", caps.tokens, used.tokens),
-        ):
+        )
+        for what, cap, so_far in capped:
             if cap is not None and used.sessions:
                 needed = to_come.starts * so_far / used.sessions
-                bounds.append((f"the cap of {cap:,} {what}", cap - so_far, Range(needed, needed)))
-        left = ((bound, *left_over(room, needed, open_)) for bound, room, needed in bounds)
-        return tuple(each for each in left if each[2])
+                bounds.append((what, cap, cap - so_far, Range(needed, needed)))
+        found = (Shortfall(what, limit, *left_over(room, needed, open_)) for what, limit, room, needed in bounds)
+        return tuple(each for each in found if each.left_high)
 
     def _plan_share(self) -> float | None:
         """What the rest would use of the plan's window, by what the pilot used of it."""

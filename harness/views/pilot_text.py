@@ -6,7 +6,7 @@ from datetime import timedelta
 from harness.base.clock import from_text
 from harness.base.durations import in_words
 from harness.core.money import in_words as money
-from harness.core.run_events import PilotJudged
+from harness.core.run_events import PilotJudged, Shortfall
 
 
 def pilot_lines(judged: PilotJudged) -> list[str]:
@@ -32,7 +32,7 @@ def _lines(judged: PilotJudged) -> Iterator[str]:
 def _what_stops_it(judged: PilotJudged) -> list[str]:
     """The bounds that the job will, or may, come to before its end."""
     lines = []
-    for bound, low, high in judged.short:
+    for bound, low, high in _short(judged):
         may, is_about = ("will", "about ") if low else ("may", "")
         left = f"{is_about}{_of(judged, low, high)} {may} be left"
         lines.append(f"It {may} stop at {bound}: {left}. Raise it for the rest.")
@@ -44,6 +44,17 @@ def _what_stops_it(judged: PilotJudged) -> list[str]:
             "the same command continues."
         )
     return lines
+
+
+def _short(judged: PilotJudged) -> list[tuple[str, int, int]]:
+    """Older versions recorded the bound as a text."""
+    return [*judged.short, *((_bound(each), each.left_low, each.left_high) for each in judged.shortfalls)]
+
+
+def _bound(short: Shortfall) -> str:
+    if short.bound == "budget":
+        return f"the budget of {money(short.limit)}"
+    return f"the cap of {short.limit:,} {short.bound}"
 
 
 def _of(judged: PilotJudged, low: int, high: int) -> str:

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from harness.base.fact_format import Words, filled, quoted
+from harness.base.fact_format import Words, filled, more, quoted
 from harness.base.nouns import plural
 from harness.base.reason import Facts, Reason
 from harness.core.rejections import type_of
+from harness.job.plan_flaws import flaw_text
+from harness.views.fault_words import why_text
 
 
 def text_of(reason: Reason) -> str:
@@ -41,7 +43,7 @@ def as_error(reason: Reason) -> dict[str, Any]:
 
 
 def _file_missing(facts: Facts) -> str:
-    names = ", ".join(map(quoted, facts["found"])) + (f" and {facts['more']:,} more" if facts["more"] else "")
+    names = ", ".join(map(quoted, facts.get("found", ()))) + more(facts.get("more", 0))
     return f"{facts['file']} is missing" + (f"; the work folder has {names}" if names else "")
 
 
@@ -58,55 +60,68 @@ def _row_unknown(facts: Facts) -> str:
     return f"unknown {facts['noun']} {quoted(facts['id'])}{meant}"
 
 
+def _not_among_top(facts: Facts) -> str:
+    score = f"score {facts['score']}" if facts.get("score") is not None else "no score"
+    category = f", category {facts['category']}" if facts.get("category") is not None else ""
+    return f"not among the top {facts['top']}: rank {facts['rank']} of {facts['of']}, {score}{category}"
+
+
+def _plan_flaw(facts: Facts) -> str:
+    """Older versions had a text, `message`."""
+    return flaw_text(facts["flaw"], facts) if "flaw" in facts else str(facts["message"])
+
+
 _NAMES_ITS_FIELD: Final = ("check", "schema", "plan_flaw")
 
 # fmt: off
 WORDS: Final[Words] = {
     "said": "{text}",
     "check": "{message}",
-    "check_silent": "rejected by a check that gave no reason",
-    "check_raised": "a check raised: {message}",
-    "session_fault": "{detail}",
+    "check_silent": "a check rejected it and gave no reason",
+    "check_raised": "a check raised an error: {message}",
+    "session_fault": why_text,
     "unasked_model": "answered by {models:names}, which was neither requested nor allowed",
-    "blocked": "{state} in {phase}",
+    "blocked": "{state} in phase {phase}",
     "file_missing": _file_missing,
     "file_outside": "{file} leads out of the work folder",
-    "file_not_regular": "{file} is a {found}, expected a regular file",
+    "file_not_regular": "expected a regular file, but {file} is a {found}",
     "file_hard_link": "{file} is a hard link (the file has {names} names)",
-    "file_behind_link": "a folder on the path {file} is a link or not a folder",
+    "file_behind_link": "a part of the path {file} is a link, or is not a folder",
     "file_unreadable": "{file} cannot be read: {error}",
     "file_too_large": "{file} has {bytes:n} bytes, more than {limit:n} (output.limit)",
     "file_growing": "{file} has more than {limit:n} bytes (output.limit) and is still growing",
     "file_empty": "{file} is empty",
     "not_json": "{file}: {problem}",
     "wrong_shape": "{file} contains a JSON {got}, expected {shape}",
-    "record_missing": "missing: no record has {id:q} at {path}",
-    "id_misspelled": "missing: expected {id:q} at {path}, got {got:q}",
-    "bad_key": "a record has no string or integer at {path}, its key",
+    "record_missing": "no record was returned with {id:q} at {path}",
+    "id_misspelled": "no record was returned with {id:q} at {path}; one has {got:q} there",
+    "bad_key": "a record has no key: expected a string or an integer at {path}",
     "duplicate_key": "two different records have the key {key:q} at {path}",
-    "key_differs": "the record under {name:q} has {got} at {path}",
-    "key_has_no_place": "the value under {name:q} cannot have its key at {path}",
+    "key_differs": "the record stored under the name {name:q} has another key, {got}, at {path}",
+    "key_has_no_place": "the value stored under the name {name:q} is not an object that can have its key at {path}",
     "schema": "{message}",
-    "jq_false": lambda facts: str(facts.get("says") or f"must be true: {facts['program']}"),
+    "jq_false": lambda facts: str(facts.get("says") or f"this jq expression must be true: {facts['program']}"),
     "jq_error": lambda facts: f"{facts.get('says') or facts['program']} (jq: {facts['error']})",
-    "source_missing": "no source at {place}",
+    "source_missing": "no source is given at {place}",
     "source_no_address": "source {url:q} is not a web address",
     "source_not_fetched": _source_not_fetched,
     "source_unreachable": "source {url} could not be fetched",
     "source_redirects": "source {url} redirected to another site ({code})",
     "source_refused": "source {url} returned status {code}",
-    "rows_error": "no {noun:plural} can be read from it: jq: {error}",
+    "rows_error": "no {noun:plural} could be read from the records: jq: {error}",
     "rows_no_list": _rows_no_list,
     "rows_too_many": "one record has {count:n} {noun:plural}, more than {most:n} (items.most of phase {phase})",
-    "row_without_id": "a {noun} has no string or integer at {path}, its id: {row}",
+    "row_without_id": "a {noun} has no id: expected a string or an integer at {path}, got {row}",
     "row_id_unusable": "a {noun} has an id that cannot be used: {problem}",
     "row_repeated": "the {noun} {id:q} is listed more than once",
     "row_made_twice": "phase {phase}: {maker:q} and {item:q} both have {id:q} at {path}; the id must be unique",
     "row_unknown": _row_unknown,
-    "rows_left_out": "left out: the {noun:plural} {ids:names}{more:more}",
+    "rows_left_out": "{noun:plural} were left out: {ids:names}{more:more}",
     "row_unplanned": "the {noun} {id:q} is in no batch of the plan",
-    "plan_missing": "no batch plan at {path}",
-    "plan_flaw": "{message}",
+    "plan_missing": "no batch plan was returned at {path}",
+    "plan_flaw": _plan_flaw,
+    "in_earlier_output": "{name:q} is in an earlier output, {file}",
+    "not_among_top": _not_among_top,
     "more": "{number:n} more reasons",
 }
 # fmt: on

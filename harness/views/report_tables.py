@@ -12,6 +12,7 @@ from harness.ledger.item_queries import ItemRow, item_rows
 from harness.ledger.money_queries import CostSources, cost_sources, costs_by_model
 from harness.ledger.progress_file import failed_items
 from harness.views.attempt_rows import AttemptView, all_attempts
+from harness.views.fault_words import fault_text
 from harness.views.messages import text_of
 from harness.views.reason_words import reasons_text
 from harness.views.selection_text import why_left_out
@@ -89,7 +90,7 @@ def _attempt_row(view: AttemptView, cost: CostSources) -> tuple[Cell, ...]:
         view.outcome or "running",
         view.fault,
         view.blame,
-        view.detail,
+        fault_text(view.why),
         _usd(view.charged_microusd),
         ("yes" if view.cost_known else "no") if view.charged_microusd is not None else None,
         _usd(cost.told),

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from harness.ledger.selection_queries import why_left_out as words
+from harness.ledger.item_reasons import left_out
+from harness.views.reason_words import text_of
 from harness.views.wording import clean, listed
 
 
 def why_left_out(facts: Mapping[str, Any]) -> str:
-    """Of one item: `why` and the facts that belong to it, as ItemSkipped has them."""
-    return clean(words(facts))
+    """Of one item: `why` and the facts that belong to it, as the ledger has them."""
+    return clean(text_of(left_out(facts)))
 
 
 def kind_left_out(why: str) -> str:

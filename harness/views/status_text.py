@@ -185,10 +185,10 @@ def _last_run(status: Status, now: datetime) -> Iterator[str]:
         yield f"Run {head.run} did not shut down cleanly (killed, or the host went down)"
     elif head.run_ended_at is not None:
         when = day_time(head.run_ended_at, now)
-        had_nothing_left = head.run_message is not None and head.run_message.kind == "nothing_left"
-        has_come_back = _has_more_to_do(status) and had_nothing_left
-        waits = f"nothing left to do then; {counted(status.counts.pending, clean(head.noun))} reopened since"
-        why = waits if has_come_back else clean(text_of(head.run_message) if head.run_message else "")
+        ended = head.run_message
+        why = clean(text_of(ended)) if ended is not None else ""
+        if ended is not None and ended.kind in ("finished", "nothing_left") and _has_more_to_do(status):
+            why += f"; {counted(status.counts.pending, clean(head.noun))} reopened since"
         yield f"Run {head.run} ended {when} with exit code {head.run_exit_code}: {why}"
 
 

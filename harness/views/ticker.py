@@ -22,6 +22,7 @@ from harness.ledger.job_queries import head
 from harness.ledger.reuse_queries import taken_over
 from harness.ledger.store import Entry
 from harness.views.attempt_rows import AttemptView, Verdict, attempt, made_by, verdicts
+from harness.views.fault_words import fault_text
 from harness.views.ledger_reading import is_planned, reading
 from harness.views.reason_words import reasons_text
 from harness.views.timeline import Words, stop_request
@@ -158,7 +159,7 @@ def outcome_line(ended: AttemptView, said: dict[str, Verdict], made: Sequence[st
     parts += [_named("failed", failed, is_alone=len(said) == 1)] if failed else []
     parts += [_named("to retry", again, is_alone=len(said) == 1)] if again else []
     if ended.fault is not None and not _is_told(ended.fault, said):
-        parts.append(f"{clean(ended.fault)}: {shorten(ended.detail, 240)}")
+        parts.append(f"{clean(ended.fault)}: {shorten(fault_text(ended.why), 240)}")
     took = [] if ended.duration_s is None else [in_words(timedelta(seconds=ended.duration_s))]
     cost = [money(ended.charged_microusd)] if ended.charged_microusd else []
     return f"{ended.batch}  {', '.join(parts)}  {' '.join([*took, *cost])}".rstrip()

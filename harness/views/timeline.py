@@ -17,6 +17,8 @@ from harness.ledger.phase_queries import phase_names
 from harness.ledger.store import Entry, entries
 from harness.views.attempt_rows import Batches, BatchName, known_duration
 from harness.views.change_text import kept_lines
+from harness.views.fault_words import fault_text
+from harness.views.item_words import end_words, reopened_words
 from harness.views.ledger_reading import reading
 from harness.views.messages import text_of
 from harness.views.pilot_text import pilot_lines
@@ -93,7 +95,8 @@ class Words:
                 reserved = f", {money(event.reserved_microusd)} reserved" if event.reserved_microusd else ""
                 return f"attempt {event.attempt} started: {batch}, {event.model or event.backend}{reserved}"
             case e.AttemptEnded():
-                fault = f": {event.fault} ({event.blame}): {shorten(event.detail, 240)}" if event.fault else ""
+                why = shorten(fault_text(event.messages), 240)
+                fault = f": {event.fault} ({event.blame}): {why}" if event.fault else ""
                 duration_s = known_duration(event.fault, event.duration_s)
                 took = "" if duration_s is None else f" after {in_words(timedelta(seconds=duration_s))}"
                 return f"attempt {event.attempt} ended {_ENDED[event.outcome]}{took}{fault}"
@@ -118,12 +121,11 @@ class Words:
             case e.ItemReturned():
                 return f"{self._item(event.phase, event.item)} queued again without a strike: {_reasons(event)}"
             case e.ItemFailed():
-                return f"{self._item(event.phase, event.item)} failed: {_reasons(event)}"
-            case e.ItemEdited() | e.ItemReopened(kind="edited"):
-                return f"{self._item(event.phase, event.item)} now uses its current row: set by {event.who}"
+                return f"{self._item(event.phase, event.item)} {end_words(event.kind)}: {_reasons(event)}"
+            case e.ItemEdited():
+                return f"{self._item(event.phase, event.item)} now uses its current row, by {event.who}"
             case e.ItemReopened():
-                how = "" if event.kind == "retry" else f" ({event.kind})"
-                return f"{self._item(event.phase, event.item)} reopened by {event.who}{how}"
+                return f"{self._item(event.phase, event.item)} {reopened_words(event.kind)}, by {event.who}"
             case e.ItemWithdrawn():
                 what = f"{counted(event.records, 'record')} of attempt {event.attempt}"
                 item = self._item(event.phase, event.item)

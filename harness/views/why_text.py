@@ -9,6 +9,7 @@ from harness.base.commands import NextCommand, command_at
 from harness.base.durations import in_words
 from harness.core.money import in_words as money
 from harness.views.attempt_rows import AttemptView, Verdict
+from harness.views.fault_words import fault_text
 from harness.views.messages import text_of
 from harness.views.reason_words import reasons_text
 from harness.views.selection_text import why_left_out
@@ -62,7 +63,7 @@ def _attempt(told: Told, story: History) -> Iterator[str]:
     if told.wrote is not None:
         yield f"    output: {shorten(told.wrote, _MOST_WROTE)}"
     if view.fault is not None:
-        yield f"    {clean(view.fault)}, blame: {view.blame}: {clean(view.detail)}"
+        yield f"    {clean(view.fault)}, blame: {view.blame}: {clean(fault_text(view.why))}"
     yield f"    {clean(view.model or view.backend)}, session {clean(view.session_id or 'unknown')}"
     yield f"    prompt {view.prompt_sha[:16]}{_cost(view)}"
     for note in view.notes:

@@ -18,8 +18,8 @@ from harness.base.host_errors import in_words, is_full, is_of_the_machine
         (errno.EROFS, "the disk of /some/file is read-only", "writable"),
         (errno.EIO, "the disk of /some/file reported an error", "dmesg"),
         (errno.EMFILE, "too many open files", "ulimit -n"),
-        (errno.EAGAIN, "starts no more processes", "parallel"),
-        (errno.EISDIR, "refused something at /some/file", "mend that"),
+        (errno.EAGAIN, "cannot start more processes", "parallel"),
+        (errno.EISDIR, "refused an operation at /some/file", "fix that"),
     ],
 )
 def test_H02_every_error_of_a_disk_says_which_one_and_what_to_do(number: int, says: str, to_do: str) -> None:

@@ -204,7 +204,7 @@ def test_formulas_and_merged_cells_are_not_written_over_and_all_of_them_are_told
         "t.xlsx:Sheet!B2: has a formula, which a result would replace",
         "t.xlsx:Sheet!C4: is part of merged cells",
     ]
-    with pytest.raises(WorkbookError, match="there is no such row"):
+    with pytest.raises(WorkbookError, match="this row does not exist in the sheet"):
         edited(Path("t.xlsx"), {9: {2: "done"}})
 
 

@@ -135,7 +135,7 @@ def test_new_leads_are_planned_where_the_plan_puts_them(desk: Desk) -> None:
     ("more", "said"),
     [
         ("batch: {plan: plan.txt}", "expected a file that ends with .json"),
-        ("batch: {plan: '{x}.json'}", "{x} is not among vars"),
+        ("batch: {plan: '{x}.json'}", "{x} is not one of vars"),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused_at_its_place(desk: Desk, more: str, said: str) -> None:

@@ -34,7 +34,7 @@ def _job(desk: "Desk") -> None:
 def test_a_run_stops_at_a_phase_and_a_later_one_goes_on(desk: "Desk") -> None:
     _job(desk)
     refused = desk.types("launch", "--until", "leter")
-    assert refused.code == 2 and "--until: there is no phase 'leter'" in refused.err and "'letter'" in refused.err
+    assert refused.code == 2 and "--until: unknown phase 'leter'" in refused.err and "'letter'" in refused.err
     stopped = desk.types("launch", "--until", "draft")
     assert stopped.code == 3
     assert "phase draft is settled (--until); 4 left for later phases" in stopped.err

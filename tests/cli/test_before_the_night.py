@@ -234,4 +234,6 @@ def test_check_finds_that_the_program_of_rehearsals_is_not_there(desk: "Desk") -
     rest = tail.split(", worker.py]", 1)[1]
     (desk.folder / "job.yaml").write_text(f"{head}rehearsal: {{session: {{command: [no-such-program]{rest}")
     said = desk.types("check", "--only", "plan")
-    assert said.code == 2 and "rehearsal.session.command: there is no program 'no-such-program'" in said.err, said
+    assert said.code == 2 and "rehearsal.session.command: the program 'no-such-program' does not exist" in said.err, (
+        said
+    )

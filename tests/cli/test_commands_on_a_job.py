@@ -248,7 +248,7 @@ def test_T05_every_command_says_that_the_ledger_is_gone_and_what_to_do(desk: "De
         said = desk.types(*words)
         assert said.code == 6, (words, said)
         assert "ledger.db is missing, but " in said.err and "/attempts/000001-" in said.err
-        assert "hint: bring back the ledger, or start anew with `harness launch --reset`" in said.err
+        assert "hint: bring back the ledger, or start over with `harness launch --reset`" in said.err
         assert not ledger.exists()
     ledger.write_bytes(content)
     assert desk.types("status", "--json").json()["state"] == "finished"

@@ -114,7 +114,7 @@ def test_files_that_tell_nothing_apart_are_not_taken(desk: "Desk") -> None:
     ("name", "content", "told"),
     [
         ("people.xls", b"PK", "people.xls: is a workbook of a kind that is not read"),
-        ("people.xlsx", b"PK", "people.xlsx: is text and no workbook"),
+        ("people.xlsx", b"PK", "people.xlsx: contains text and is not a workbook"),
         ("people.csv", b"a;b,c\n1;2,3\n", "people.csv:1:1: could be cut by commas ('a;b', 'c') or by semicolons ("),
         ("people.jsonl", b'{"id": 1}\n{"id": \n', "people.jsonl:2:8: is not JSON: expecting value"),
         ("people.json", b"{", "people.json:1:2: is not JSON: expecting property name"),
@@ -191,9 +191,9 @@ def test_all_that_was_seen_and_not_taken_is_named_with_what_to_write(desk: "Desk
     assert f'not used: leads.csv (1 lead); {write} {{file: "leads.csv", id: ".name"}}' in said
     assert f'not used: data/*.pdf (1 file); {write} {{files: "data/*.pdf"}}' in said
     assert f'not used: lines.txt (2 lines); {write} {{file: "lines.txt", id: ".value"}}' in said
-    assert "not read: book.xlsx: is text and no workbook; a CSV file is named so" in said
+    assert "not read: book.xlsx: contains text and is not a workbook; a CSV file is named so" in said
     assert "not used: set.json holds no list" in said
-    assert "not used: dump.xml is no list that can be read" in said
+    assert "not used: dump.xml has a format that is not supported" in said
 
 
 def test_a_workbook_becomes_a_job_sheet_by_sheet_and_so_does_a_list_that_is_named(desk: "Desk") -> None:

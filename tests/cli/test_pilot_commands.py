@@ -12,7 +12,7 @@ def test_a_pilot_that_was_the_whole_job_leaves_nothing_to_mend_first(desk: "Desk
     desk.job({"1": "bad"}, more="pilot: 3\n")
     said = desk.types("launch")
     assert said.code == 1, said
-    assert "nothing left to do" in said.out and desk.types("launch").code == 1
+    assert "exit code 1: finished, 1 failed" in said.out and desk.types("launch").code == 1
 
 
 def test_a_bad_pilot_stops_what_is_left(desk: "Desk") -> None:

@@ -118,7 +118,7 @@ _MEANINGLESS: list[tuple[tuple[str, ...], str]] = [
     (("redo", "--where", "prompt=odl"), "did you mean 'old'?"),
     (("redo", "--where", "phase=leters"), "did you mean 'letters'?"),
     (("redo", "--where", "attempt<x"), "attempt knows no 'x'"),
-    (("redo", "--where", "attempt=3"), "is no condition"),
+    (("redo", "--where", "attempt=3"), "is not a valid condition"),
     (
         ("redo", "--where", "attempt<99"),
         "confirmation: stdin is not a terminal, so nothing was changed\n  hint: pass `--yes` to confirm",

@@ -14,6 +14,7 @@ from harness.core.events import (
     ItemStruck,
 )
 from harness.core.fault_kinds import FaultKind
+from harness.core.messages import told
 from harness.core.open_attempt import Member, Open
 from harness.core.settle import settle
 from harness.core.types import (
@@ -83,7 +84,7 @@ def settled(
 
 
 def a_fault(kind: FaultKind, blame: Blame) -> Fault:
-    return Fault(kind, blame, "it happened")
+    return Fault(kind, blame, (told("it happened"),))
 
 
 def struck(events: Sequence[Event]) -> list[str]:

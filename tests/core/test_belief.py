@@ -15,6 +15,7 @@ from harness.core.events import AttemptEnded, Event, GroupQueued, ItemAccepted, 
 from harness.core.fault_kinds import FaultKind
 from harness.core.faults import classify, consequence
 from harness.core.messages import message
+from harness.core.messages import told as said
 from harness.core.open_attempt import Open
 from harness.core.run_events import HoldPlaced
 from harness.core.settle import NO_STRIKE_RETRIES, settle
@@ -110,7 +111,7 @@ def test_a_limit_that_no_tool_can_have_told_is_never_doubted() -> None:
 
 
 def test_what_this_program_saw_itself_is_no_claim() -> None:
-    assert not claims(Fault(FaultKind.SUPERVISOR_LOST, "host", "", evidence={"used_tools": True}))
+    assert not claims(Fault(FaultKind.SUPERVISOR_LOST, "host", (said(""),), evidence={"used_tools": True}))
     assert not claims(classify(Symptoms(errno=28, used_tools=True)))
     assert not claims(classify(Symptoms(exit_code=127, used_tools=True)))
 
@@ -129,7 +130,7 @@ def test_no_record_of_a_model_that_was_neither_asked_nor_named_is_accepted() -> 
     events = events_of(an_attempt([0]), None, unasked=("claude-opus-4-8",))
     assert not any(isinstance(event, ItemAccepted) for event in events)
     assert failed(events) == ["i0"]
-    assert end(events).detail == "answered by claude-opus-4-8, which was neither asked for nor named"
+    assert end(events).why == (message("unasked_models", models=["claude-opus-4-8"]),)
     assert end(events).blame == "session"
     assert queued(events_of(an_attempt([0, 0]), None, unasked=("x",))) == [("halved", ("i0",)), ("halved", ("i1",))]
 
@@ -141,7 +142,7 @@ def test_another_model_from_the_first_answer_on_stops_the_job_and_strikes_nobody
 
 
 def test_nobody_is_struck_for_another_model_in_a_session_that_a_person_ended() -> None:
-    events = events_of(an_attempt([0]), Fault(FaultKind.CANCELLED, "operator", "cancelled"), unasked=("x",))
+    events = events_of(an_attempt([0]), Fault(FaultKind.CANCELLED, "operator", (said("cancelled"),)), unasked=("x",))
     assert struck(events) == []
     assert queued(events) == [("again", ("i0",))]
 

@@ -12,6 +12,7 @@ import pytest
 from harness.core import faults
 from harness.core.faults import classify, halves_at_once
 from harness.core.item_rounds import ENDS
+from harness.core.messages import message
 from harness.core.symptoms import RateLimit, Symptoms, evidence
 from harness.core.types import Blame
 
@@ -166,7 +167,7 @@ def test_S09_a_denial_counts_only_when_nothing_came_out() -> None:
     fault = classify(ended)
     assert fault is not None
     assert fault.kind == "denied"
-    assert "Write(/etc/x)" in fault.detail
+    assert fault.why == (message("denied", tools=["Write(/etc/x)"]),)
     assert classify(replace(ended, produced=True)) is None
 
 
@@ -186,7 +187,7 @@ def test_an_unknown_shape_is_kept_verbatim() -> None:
 @pytest.mark.parametrize(
     "symptoms",
     [
-        Symptoms(is_error=False, subtype="success", excess="more than 20,000 files"),
+        Symptoms(is_error=False, subtype="success", excess=message("too_many_files", limit=20_000)),
         Symptoms(exit_code=-signal.SIGXFSZ, signal=signal.SIGXFSZ),
         Symptoms(exit_code=128 + signal.SIGXFSZ),
     ],
@@ -195,7 +196,7 @@ def test_C08_taking_too_much_of_the_machine_is_the_sessions_fault(symptoms: Symp
     fault = classify(symptoms)
     assert fault is not None
     assert (fault.kind, fault.blame) == ("too_big", "session")
-    assert symptoms.excess in fault.detail
+    assert fault.why[0].facts.get("excess") == (symptoms.excess.as_json() if symptoms.excess else None)
 
 
 @pytest.mark.parametrize("symptoms", [replace(API_FAILURE, api_error="connection_failed"), Symptoms(exit_code=1)])

@@ -10,7 +10,7 @@ from harness.base.clock import to_text
 from harness.base.ids import AttemptId
 from harness.core.fault_kinds import FaultKind
 from harness.core.gate import Closed, Gate, Passing, closed, held_back, hold_until, too_long
-from harness.core.messages import message
+from harness.core.messages import message, told
 from harness.core.types import Fault, SessionEvent
 from harness.job.bounds import Bounds, Deadline, parse_deadline, parse_rate, parse_share, parse_window
 from tests.covers import covers
@@ -35,7 +35,7 @@ def test_after_a_provider_fault_one_probes_and_allowed_starts_double_per_success
 
 
 def test_P02_backoff_doubles_from_30_s_to_15_minutes_and_starts_stay_below_20_in_two_hours() -> None:
-    fault, moment, starts = Fault(FaultKind.OVERLOADED, "provider", "529"), NOW, 0
+    fault, moment, starts = Fault(FaultKind.OVERLOADED, "provider", (told("529"),)), NOW, 0
     while moment < NOW + timedelta(hours=2):
         starts += 1
         until = hold_until(fault, starts, moment)
@@ -47,10 +47,12 @@ def test_P02_backoff_doubles_from_30_s_to_15_minutes_and_starts_stay_below_20_in
 def test_P05_a_stated_reset_is_believed_and_a_senseless_one_is_not() -> None:
     reset = NOW + timedelta(hours=3)
     assert (
-        reset <= hold_until(Fault(FaultKind.USAGE_LIMIT, "provider", "", reset), 1, NOW) <= reset + timedelta(seconds=5)
+        reset
+        <= hold_until(Fault(FaultKind.USAGE_LIMIT, "provider", (told(""),), reset), 1, NOW)
+        <= reset + timedelta(seconds=5)
     )
     for senseless in (NOW - timedelta(hours=1), NOW + timedelta(days=30)):
-        assert hold_until(Fault(FaultKind.USAGE_LIMIT, "provider", "", senseless), 1, NOW) == NOW + timedelta(
+        assert hold_until(Fault(FaultKind.USAGE_LIMIT, "provider", (told(""),), senseless), 1, NOW) == NOW + timedelta(
             seconds=30
         )
 

@@ -88,15 +88,15 @@ BAD: list[Bad] = [
         "job.yaml",
         ".size > 0",
         ".size > ",
-        "error: job.yaml:9:67: phases.first.output.check[0].jq: '.size > ' is no jq program: jq: error: syntax error, "
-        "unexpected end of file at <top-level>, line 1, column 8: .size > ^ jq: 1 compile error\n",
+        "error: job.yaml:9:67: phases.first.output.check[0].jq: '.size > ' is not a valid jq program: jq: error: "
+        "syntax error, unexpected end of file at <top-level>, line 1, column 8: .size > ^ jq: 1 compile error\n",
     ),
     Bad(
         "bad schema",
         "record.schema.json",
         '"object"',
         '"objekt"',
-        "error: job.yaml:9:34: phases.first.output.schema: record.schema.json is no JSON Schema: "
+        "error: job.yaml:9:34: phases.first.output.schema: record.schema.json is not a valid JSON Schema: "
         "$.type: 'objekt' is not valid under any of the given schemas\n",
     ),
     Bad(
@@ -119,7 +119,7 @@ BAD: list[Bad] = [
         "job.yaml",
         "items.json",
         "itmes.json",
-        "error: job.yaml:2:15: items.file: there is no file 'itmes.json'\n  hint: did you mean 'items.json'?\n",
+        "error: job.yaml:2:15: items.file: the file 'itmes.json' does not exist\n  hint: did you mean 'items.json'?\n",
     ),
     Bad("empty items", "items.json", FILES["items.json"], '{"rows": []}', "error: items.json: holds no items\n"),
     Bad(
@@ -188,8 +188,8 @@ def test_all_problems_are_told_at_once(job: Job) -> None:
     assert_refused(
         job,
         "error: job.yaml:5:3: session.modle: unknown key, did you mean 'model'?\n"
-        "error: job.yaml:9:67: phases.first.output.check[0].jq: '.size > ' is no jq program: jq: error: syntax error, "
-        "unexpected end of file at <top-level>, line 1, column 8: .size > ^ jq: 1 compile error\n"
+        "error: job.yaml:9:67: phases.first.output.check[0].jq: '.size > ' is not a valid jq program: jq: error: "
+        "syntax error, unexpected end of file at <top-level>, line 1, column 8: .size > ^ jq: 1 compile error\n"
         "error: job.yaml:13:10: strikes: expected a whole number, got 'three'\n"
         "3 problems; nothing was started\n",
     )

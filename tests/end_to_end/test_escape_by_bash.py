@@ -15,6 +15,7 @@ from harness.executors.allowance import Allowance
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.confinement import Confinement
 from harness.executors.syscalls import number, processor
+from harness.views.fault_words import fault_text
 from tests.end_to_end.conftest import MakeJob
 from tests.end_to_end.sandboxed import Played, play
 from tests.executors.conftest import Bench
@@ -144,7 +145,7 @@ def test_M4_memory_that_a_session_hides_in_a_file_ends_it(
     played = play(Bench(tmp_path), Bubblewrap("bwrap"), ["Bash", "Write"], [call], run_with=limits)
     fault = played.ending.fault
     if is_guarded:
-        assert fault is not None and fault.kind == "too_big" and "MiB of memory, of 600" in fault.detail
+        assert fault is not None and fault.kind == "too_big" and "MiB of memory, of 600" in fault_text(fault.why)
     else:
         assert fault is None
 

@@ -16,6 +16,7 @@ from harness.executors.allowance import Allowance, written
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import NoSandbox
 from harness.executors.memory import Neighbours, nameless_bytes
+from harness.views.fault_words import fault_text
 from tests.covers import covers
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def too_much(bench: "Bench", spec: Any, sandbox: Any, **most: Any) -> tuple[str,
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("too_big", "session"), ending.fault
     assert marked(TOKEN_MARK, spec.token) == []
-    return ending.fault.detail, ending
+    return fault_text(ending.fault.why), ending
 
 
 @covers("F165")
@@ -136,11 +137,11 @@ def test_M4_when_the_machine_has_hardly_memory_left_the_largest_session_ends_and
     neighbours = Neighbours(lambda: (left[0], whole), lambda: now[0])
     now[0] = 100.0
     sizes = {"small": 200 * MIB, "large": 3 << 30, "larger": 4 << 30}
-    assert [neighbours.excess(*one) for one in sizes.items()] == ["", "", ""]
+    assert [neighbours.excess(*one) for one in sizes.items()] == [None, None, None]
     left[0] = 1 << 30
     said = {name: neighbours.excess(name, size) for name, size in sizes.items()}
     assert {name for name, why in said.items() if why} == {"larger"}
-    assert said["larger"] == "4,096 MiB of memory, the most of all sessions, when this machine had 1,024 left"
+    assert said["larger"] == message("most_memory", mib=4096, left_mib=1024)
     neighbours.leave("larger")
     assert not neighbours.excess("large", sizes["large"]), "what it held is being given back"
     now[0] += 6
@@ -257,7 +258,7 @@ def test_I12_folders_deeper_than_a_path_can_name_are_too_much(tmp_path: Path) ->
         os.close(inner)
         inner = below
     os.close(inner)
-    assert written(Allowance(), [tmp_path]) == "folders too deep to be looked into"
+    assert written(Allowance(), [tmp_path]) == message("too_deep")
 
 
 def test_what_a_link_leads_to_is_not_counted(tmp_path: Path) -> None:
@@ -267,8 +268,8 @@ def test_what_a_link_leads_to_is_not_counted(tmp_path: Path) -> None:
     for number in range(50):
         (elsewhere / str(number)).touch()
     (work / "link").symlink_to(elsewhere)
-    assert written(Allowance(files=10), [work]) == ""
-    assert written(Allowance(files=10), [elsewhere]) == "more than 10 files"
+    assert written(Allowance(files=10), [work]) is None
+    assert written(Allowance(files=10), [elsewhere]) == message("too_many_files", limit=10)
 
 
 def test_L8_a_folder_that_is_swapped_for_a_link_while_it_is_looked_at_is_not_gone_into(
@@ -289,7 +290,7 @@ def test_L8_a_folder_that_is_swapped_for_a_link_while_it_is_looked_at_is_not_gon
         return real(path, *arguments, **others)  # type: ignore[arg-type]
 
     monkeypatch.setattr(os, "open", swapping)
-    assert written(Allowance(files=10), [tmp_path / "work"]) == ""
+    assert written(Allowance(files=10), [tmp_path / "work"]) is None
     assert inner.is_symlink()
 
 

@@ -32,6 +32,7 @@ from harness.rehearsal.question import question_of
 from harness.rehearsal.request_history import RequestHistory
 from harness.rehearsal.scene import Text, Turn
 from harness.rehearsal.stage import SceneError, SceneStage
+from harness.views.fault_words import fault_text
 from tests.ended import goes
 from tests.executors.conftest import Bench
 from tests.outputs.conftest import Court, outcome_of, reasons_for
@@ -378,7 +379,7 @@ def test_what_the_sandbox_kept_a_check_from_is_no_items_doing(bench: Bench, tmp_
         judged = court.judge([{"id": "A1"}, fault, {"id": "A3"}])
         assert judged.raised_check is not None and judged.broken_check is None
         assert outcome_of(judged) == {"A1": [], "A2": [], "A3": [Reason.of_check("no")]}
-        assert judged.raised_check.detail.endswith(cure("network"))
+        assert fault_text(judged.raised_check.why).endswith(cure("network"))
         assert judged.raised_check.evidence["barred"] == "network"
         judged = court.judge([{"id": "A1"}, {**fault, "do": "1 / 0"}, {"id": "A3"}])
         assert judged.raised_check is None and isinstance(judged.verdicts[ItemId("A1")], Accepted)

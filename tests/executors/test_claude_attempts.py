@@ -16,6 +16,7 @@ from harness.base.marks import TOKEN_MARK, marked
 from harness.core.types import Ending
 from harness.executors.containment import NoSandbox
 from harness.rehearsal.request_log import read_log
+from harness.views.fault_words import fault_text
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
@@ -183,7 +184,7 @@ def test_P19_a_session_whose_answers_break_off_is_ended_at_its_cap_and_that_is_n
     ending = asyncio.run(stage.run(spec))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("network", "provider")
-    assert "answers that broke off" in ending.fault.detail
+    assert "answers that broke off" in fault_text(ending.fault.why)
     own = [request for request in read_log(stage.server.log) if request.session == spec.session_id]
     billed = sum((request.cost_usd or Decimal(0) for request in own), Decimal(0))
     assert 1 <= len(own) <= 7, "0.05 by the input of one, and the one that had begun by then"
@@ -200,7 +201,7 @@ def test_S09_a_write_elsewhere_is_denied_by_the_rules_where_there_is_no_kernel_s
     assert not outside.exists()
     assert ending.fault is not None
     assert ending.fault.kind == "denied"
-    assert str(outside)[:40] in ending.fault.detail
+    assert str(outside)[:40] in fault_text(ending.fault.why)
 
 
 def test_I08_a_write_elsewhere_goes_nowhere_in_the_sandbox(stage: Stage) -> None:
@@ -298,7 +299,7 @@ def test_I10_a_session_that_says_its_credential_is_not_quoted_anywhere(
     assert secret not in repr(ending)
     assert secret not in repr(stage.bench.events)
     assert ending.fault is not None
-    assert "[secret]" in ending.fault.detail
+    assert "[secret]" in fault_text(ending.fault.why)
 
 
 def test_S18_a_missing_cli_is_for_a_person_to_mend(

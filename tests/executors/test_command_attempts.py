@@ -23,6 +23,7 @@ from harness.core.work import Produced, Work
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import NoSandbox
 from harness.executors.sandbox import Containment
+from harness.views.fault_words import fault_text
 from tests.covers import covers
 from tests.specs import altered
 
@@ -67,7 +68,7 @@ def test_S06_how_a_program_ends_is_told_apart(
 def test_the_last_words_of_a_program_that_failed_are_in_the_fault(bench: "Bench", sandbox: Containment) -> None:
     ending = asyncio.run(bench.run(bench.stub("exit1"), sandbox))
     assert ending.fault is not None
-    assert ending.fault.detail == "the process crashed: exit code 1: no luck"
+    assert fault_text(ending.fault.why) == "the process crashed: exit code 1: no luck"
 
 
 def test_S07_a_file_written_before_the_crash_is_kept(bench: "Bench", sandbox: Containment) -> None:
@@ -83,7 +84,7 @@ def test_S18_a_program_that_is_not_there_is_for_a_person_to_mend(bench: "Bench",
     ending = asyncio.run(bench.run(spec, sandbox))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("cli_missing", "config")
-    assert "no-such-program-here" in ending.fault.detail
+    assert "no-such-program-here" in fault_text(ending.fault.why)
 
 
 @covers("A73")
@@ -302,7 +303,7 @@ def test_a_lost_item_file_is_named_and_no_exception(bench: "Bench", quick: Conta
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("no_input", "operator")
     assert ending.fault.evidence["missing_input"] == ["gone.pdf"]
-    assert "gone.pdf; put it back" in ending.fault.detail
+    assert "gone.pdf; put it back" in fault_text(ending.fault.why)
 
 
 def test_context_reaches_a_program_only_when_there_is_some(bench: "Bench", quick: Containment) -> None:

@@ -13,6 +13,7 @@ from harness.base.sealed import sealed
 from harness.core.input_hash import hash_of_input
 from harness.core.messages import message
 from harness.executors.input_copies import copy_input
+from harness.views.fault_words import fault_text
 from tests.specs import altered
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def test_H5_what_changed_after_planning_is_said_and_a_linked_folder_stops(
         file.parent.symlink_to("elsewhere")
     ending = asyncio.run(bench.run(altered(spec, items=(planned,))))
     assert (ending.fault and ending.fault.kind) == kind
-    assert says in (ending.fault.detail if ending.fault else "")
+    assert says in (fault_text(ending.fault.why) if ending.fault else "")
     if not kind:
         assert message("input_changed", item="a") in ending.notes
 

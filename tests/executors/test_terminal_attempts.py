@@ -25,6 +25,7 @@ from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import NoSandbox
 from harness.job.backend_kinds import Backend
 from harness.job.job import PhaseSpec
+from harness.views.fault_words import fault_text
 from harness.workspaces.empty import EmptyWorkspace
 from tests.executors.staging import Stage, staged
 
@@ -139,7 +140,7 @@ def test_S15_an_unknown_question_stops_the_job_with_its_screen_and_no_key_is_hit
     ending = asyncio.run(bench.run(spec, NoSandbox("permissions"), credential=credential))
     assert ending.fault is not None
     assert (ending.fault.kind, ending.fault.blame) == ("unknown_question", "config")
-    assert "Allow telemetry? ❯ Yes No" in ending.fault.detail
+    assert "Allow telemetry? ❯ Yes No" in fault_text(ending.fault.why)
     assert "Allow telemetry?" in (spec.folder / terminal.SCREEN_FILE).read_text()
     assert not heard.exists() or heard.read_text() == ""
 

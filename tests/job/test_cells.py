@@ -168,7 +168,7 @@ def test_everything_that_is_wrong_with_cells_is_told_at_once_with_sheet_and_cell
     [
         ("{xlsx: inputs.xlsx}", "vars.x.cell: missing"),
         ("{xlsx: inputs.xlsx, cel: A1, cell: A1}", "vars.x.cel: unknown key"),
-        ("{xlsx: none.xlsx, cell: A1}", "vars.x.xlsx: there is no file 'none.xlsx'"),
+        ("{xlsx: none.xlsx, cell: A1}", "vars.x.xlsx: the file 'none.xlsx' does not exist"),
         (
             "{xlsx: items.json, cell: A1}",
             "vars.x.xlsx: expected a file that ends with .xlsx or .xlsm, got 'items.json'",

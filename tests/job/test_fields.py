@@ -141,7 +141,7 @@ def bounded() -> Iterator[Bounded]:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("date 2026-02-30..", "there is no day 2026-02-30"),
+        ("date 2026-02-30..", "the day 2026-02-30 does not exist"),
         ("date ..", "expected a day beside the dots"),
         ("date 2026-03-01..2026-02-01", "goes backwards"),
         ("date 1..2", "expected string, number"),

@@ -60,5 +60,5 @@ def test_a_home_that_is_none_is_refused_at_its_line(home: Path) -> None:
 def test_a_path_on_the_command_line_is_expanded_or_refused(home: Path) -> None:
     assert expanded(Path("~/reports")) == home / "reports"
     assert expanded(Path("~plain.md")) == Path("~plain.md")
-    with pytest.raises(typer.BadParameter, match="no home folder '~nobody-here'"):
+    with pytest.raises(typer.BadParameter, match="the home folder '~nobody-here' does not exist"):
         expanded(Path("~nobody-here/x"))

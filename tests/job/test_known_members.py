@@ -67,7 +67,7 @@ def test_refuse_is_in_the_schema_and_extra_shapes_the_job(tmp_path: Path) -> Non
 
 
 def test_extra_without_fields_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"output\.extra: is about members that `fields` does not name"):
+    with pytest.raises(UsageError, match=r"output.extra: has an effect only together with `fields`"):
         _job(tmp_path, "output: {extra: keep}\n")
 
 

@@ -31,9 +31,9 @@ def test_the_pattern_of_these_tests_is_right(folder: Path) -> None:
         ("budget: $40", "budget:", "job.yaml:20:1: budget: nothing is written here"),
         ("  model: sonnet\n", "", "job.yaml:9:3: session.model: missing: a real run needs one, for instance sonnet"),
         ("  prompt: prompt.md\n", "", "job.yaml:9:3: session.prompt: missing: what shall a session do?"),
-        ("prompt.md", "promt.md", "job.yaml:10:11: session.prompt: there is no file 'promt.md'"),
-        ("items.json", "missing.json", "job.yaml:4:9: items.file: there is no file 'missing.json'"),
-        ("items.json", "items.xml", "job.yaml:4:9: items.file: there is no file 'items.xml'"),
+        ("prompt.md", "promt.md", "job.yaml:10:11: session.prompt: the file 'promt.md' does not exist"),
+        ("items.json", "missing.json", "job.yaml:4:9: items.file: the file 'missing.json' does not exist"),
+        ("items.json", "items.xml", "job.yaml:4:9: items.file: the file 'items.xml' does not exist"),
         ("[Read, Write]", "[Read, Wirte]", "job.yaml:11:17: session.tools[1]: unknown tool 'Wirte', did you mean 'Write'?"),
         ("[Read, Write]", "[Read]", "job.yaml:11:10: session.tools: a session without the tool Write cannot leave an output file"),
         ("  key: .id", "  key: id", "job.yaml:13:8: output.key: expected a path such as .id or .a[0].b, got 'id'"),
@@ -46,7 +46,7 @@ def test_the_pattern_of_these_tests_is_right(folder: Path) -> None:
         ("checks.py:check", "checks.py:chekc", "job.yaml:17:15: output.check[1].python: checks.py has no function 'chekc'; it has check"),
         ("checks.py:check", "checks.py", "job.yaml:17:15: output.check[1].python: expected a file and a function such as checks.py:check, got 'checks.py'"),
         ("{course: ita}", "{course-x: ita}", "job.yaml:2:8: vars.course-x: 'course-x' cannot name a var; expected letters, digits and _, as in {{ vars.course }}"),
-        ("job: Test", 'job: "{cuorse}"', "job.yaml:1:6: job: {cuorse} is not among vars, did you mean 'course'?"),
+        ("job: Test", 'job: "{cuorse}"', "job.yaml:1:6: job: {cuorse} is not one of vars, did you mean 'course'?"),
         ("strikes: 3", "strikes: 3\nstrikes: 4", "job.yaml:20:1: duplicate key 'strikes', first at line 19"),
         ("strikes: 3", "sandbox: of", "job.yaml:19:10: sandbox: expected 'auto', 'bubblewrap', 'permissions' or 'off', got 'of', did you mean 'off'?"),
         ("strikes: 3", "session: {}", "job.yaml:19:1: duplicate key 'session', first at line 8"),
@@ -79,8 +79,8 @@ def test_H1_without_a_kernel_sandbox_every_tool_that_no_rule_holds_is_refused_at
 
 def test_acceptance_bad_jq_is_told_at_its_line(folder: Path) -> None:
     (first, second) = problems(GOOD.replace('".x | length > 0"', '".x | ["').replace('".rows[]"', '".rows | bad("'))
-    assert first.startswith("job.yaml:5:9: items.rows: '.rows | bad(' is no jq program: ")
-    assert second.startswith("job.yaml:16:11: output.check[0].jq: '.x | [' is no jq program: ")
+    assert first.startswith("job.yaml:5:9: items.rows: '.rows | bad(' is not a valid jq program: ")
+    assert second.startswith("job.yaml:16:11: output.check[0].jq: '.x | [' is not a valid jq program: ")
 
 
 def test_jq_knows_the_vars_and_no_others(folder: Path) -> None:
@@ -92,10 +92,10 @@ def test_jq_knows_the_vars_and_no_others(folder: Path) -> None:
 def test_acceptance_a_bad_schema_is_told_at_its_line(folder: Path) -> None:
     (folder / "schema.json").write_text('{"type": "objekt"}')
     (problem,) = problems(GOOD)
-    assert problem.startswith("job.yaml:14:11: output.schema: schema.json is no JSON Schema: ")
+    assert problem.startswith("job.yaml:14:11: output.schema: schema.json is not a valid JSON Schema: ")
     (folder / "schema.json").write_text('{"type":\n "object"')
     (problem,) = problems(GOOD)
-    assert problem.startswith("schema.json:2:10: is no JSON: ")
+    assert problem.startswith("schema.json:2:10: is not valid JSON: ")
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_acceptance_cyclic_phases_are_told_once(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("from: third", "from: thrid", "job.yaml:7:18: phases.second.from: there is no phase 'thrid', did you mean 'third'?"),
+        ("from: third", "from: thrid", "job.yaml:7:18: phases.second.from: unknown phase 'thrid', did you mean 'third'?"),
         ("from: third, ", "", "job.yaml:7:3: phases.second.from: missing: only the first phase has none"),
         ("  first: {output: {}}\n", "  first: {from: second, output: {}}\n", "job.yaml:6:17: phases.first.from: phase 'second' comes later; write it above 'first'"),
     ],
@@ -285,7 +285,7 @@ def test_acceptance_a_yaml_bomb_is_refused_with_its_line(folder: Path) -> None:
 
 
 def test_a_manifest_that_cannot_be_read_is_a_problem(folder: Path) -> None:
-    for path, message in [("none.yaml", "there is no file"), (".", "is a folder")]:
+    for path, message in [("none.yaml", "does not exist"), (".", "is a folder")]:
         with pytest.raises(UsageError, match=message):
             load(Path(path))
     (folder / "job.yaml").write_bytes(b"job: caf\xe9\n")
@@ -308,7 +308,7 @@ def test_a_manifest_that_cannot_be_read_is_a_problem(folder: Path) -> None:
         ("strikes=many", "--set strikes: strikes: expected a whole number, got 'many'"),
         ("output.check.7.jq=.", "--set output.check.7.jq: output.check is a list of 2, '7' is none of its numbers"),
         ("job.x=1", "--set job.x: job is 'Test', it has no 'x'"),
-        ("session.prompt=no.md", "--set session.prompt: session.prompt: there is no file 'no.md'"),
+        ("session.prompt=no.md", "--set session.prompt: session.prompt: the file 'no.md' does not exist"),
     ],
 )
 def test_a_wrong_setting_is_told_as_what_was_typed(folder: Path, setting: str, expected: str) -> None:

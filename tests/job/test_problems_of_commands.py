@@ -24,7 +24,7 @@ def test_a_command_forbids_what_only_claude_has(folder: Path) -> None:
         "job.yaml:3:10: session.command: missing: backend: command needs a program, for instance [python3, worker.py]"
     ]
     assert problems(COMMAND.replace("[python3,", "[pyhton3-no-such,"))[0].startswith(
-        "job.yaml:3:38: session.command: there is no program 'pyhton3-no-such'"
+        "job.yaml:3:38: session.command: the program 'pyhton3-no-such' does not exist"
     )
 
 
@@ -43,7 +43,7 @@ def test_a_script_that_is_not_there_is_noticed_before_the_night(
 ) -> None:
     found = problems(COMMAND.replace("[python3, checks.py]", command)) if is_missing else []
     assert [problem.partition(": session.command: ")[2] for problem in found] == (
-        [f"there is no program '{command.split()[1][:-1]}'"] if is_missing else []
+        [f"the program '{command.split()[1][:-1]}' does not exist"] if is_missing else []
     )
     if not is_missing:
         Path("job.yaml").write_text(COMMAND.replace("[python3, checks.py]", command))
@@ -68,4 +68,4 @@ def test_a_scene_must_have_its_function(folder: Path) -> None:
     assert problem == "scenes.py:1:1: scene must take 1 argument: scene(ask)"
     (folder / "scenes.py").write_text("def scene(ask:\n")
     (problem,) = problems(GOOD + "rehearsal: {scene: scenes.py}\n")
-    assert problem.startswith("scenes.py:1:10: is no Python: ")
+    assert problem.startswith("scenes.py:1:10: is not valid Python: ")

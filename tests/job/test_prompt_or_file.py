@@ -18,7 +18,7 @@ NAMES = [
 @pytest.mark.parametrize("name", NAMES)
 def test_what_looks_like_the_name_of_a_file_is_never_the_task(folder: Path, name: str) -> None:
     (folder / "prompts").mkdir()
-    expected = f"there is no file {name.replace('{course}', 'ita')!r}"
+    expected = f"the file {name.replace('{course}', 'ita')!r} does not exist"
     (of_the_job,) = problems(GOOD.replace("prompt: prompt.md", f"prompt: {name!r}"))
     (of_its_rehearsal,) = problems(f"{GOOD}rehearsal: {{session: {{prompt: {name!r}}}}}\n", rehearsal=True)
     assert of_the_job == f"job.yaml:10:11: session.prompt: {expected}"
@@ -39,4 +39,4 @@ def test_a_misspelt_prompt_file_gets_the_near_name_and_the_way_to_write_a_task(f
     with pytest.raises(UsageError) as caught:
         load(Path("job.yaml"))
     (problem,) = caught.value.problems
-    assert problem.hint == "did you mean 'lead task.md'? If this is the task itself, end it with a full stop"
+    assert problem.hint == "did you mean 'lead task.md'? If this is the prompt itself, end it with a period"

@@ -44,9 +44,9 @@ def test_every_bad_sample_is_told_at_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("samples", "says"),
     [
-        ('[{"id": "a"', "samples.json:1:12: is no JSON"),
+        ('[{"id": "a"', "samples.json:1:12: is not valid JSON"),
         ('{"id": "a"}', "samples.json:1:1: expected a list of records"),
-        ("[] []", "samples.json:1:4: is no JSON: Extra data"),
+        ("[] []", "samples.json:1:4: is not valid JSON: Extra data"),
     ],
 )
 def test_a_file_that_is_no_list_of_records_is_told_as_such(tmp_path: Path, samples: str, says: str) -> None:
@@ -62,7 +62,7 @@ def test_with_several_phases_each_has_its_list_and_a_wrong_name_is_told(tmp_path
     )
     told = problems(tmp_path, '{"read": [{"id": "a", "n": "x"}],\n "rat": [], "rate": 5}', phases)
     assert "samples.json:1:11: $.n: 'x' is not of type 'integer'" in told[0]
-    assert "samples.json:2:2: there is no phase 'rat', did you mean 'rate'?" in told[1]
+    assert "samples.json:2:2: unknown phase 'rat', did you mean 'rate'?" in told[1]
     assert "samples.json:2:21: expected a list of records" in told[2]
     assert (
         "expected an object with a list of records for each phase (read, rate)" in problems(tmp_path, "[]", phases)[0]

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from harness.base.fact_format import filled
 from harness.core import message_kinds
-from harness.core.faults import ALL_ROWS
+from harness.core.item_rounds import ItemEnd, ReopenedKind
 from harness.core.messages import Message
 from harness.core.rejections import KINDS
+from harness.job import plan_flaws
 from harness.job.change import ChangeKind, WayKind
-from harness.prompts import retry_words
+from harness.job.plan_flaws import FlawKind, flaw_text
+from harness.prompts import failure_words, retry_words
 from harness.views import reason_words
 from harness.views.change_text import CHANGE_WORDS, WAY_WORDS, change_line
+from harness.views.item_words import END_WORDS, REOPENED_WORDS
 from harness.views.messages import WORDS, text_of
 from harness.views.next_step import Bound
 from harness.views.status_text import BOUND_WORDS, step_line
@@ -64,6 +68,22 @@ def sections() -> tuple[Section, ...]:
             lambda kind: [retry_words.words_of(KINDS[kind].example)],
         ),
         Section(
+            "How a session failed, for the model",
+            tuple(failure_words.WORDS),
+            failure_words.WORDS,
+            lambda kind: [filled(failure_words.WORDS, kind, message_kinds.EXAMPLES[kind])],
+        ),
+        Section(
+            "Flaws of a batch plan, for people and the model",
+            get_args(FlawKind),
+            plan_flaws.WORDS,
+            lambda kind: [flaw_text(kind, plan_flaws.EXAMPLES[kind])],
+        ),
+        Section("How an item failed", get_args(ItemEnd), END_WORDS, lambda kind: [END_WORDS[kind]]),
+        Section(
+            "Why an item has a new round", get_args(ReopenedKind), REOPENED_WORDS, lambda kind: [REOPENED_WORDS[kind]]
+        ),
+        Section(
             "What has changed about a job",
             get_args(ChangeKind),
             CHANGE_WORDS,
@@ -81,12 +101,9 @@ def sections() -> tuple[Section, ...]:
             {**STEPS, **BOUND_WORDS},
             lambda kind: [f"Next: {step_line(STEPS[kind], 'west.yaml')}"],
         ),
-        Section(
-            "Faults of sessions",
-            tuple(dict.fromkeys(str(row.kind) for row in ALL_ROWS)),
-            {str(row.kind): row.says for row in ALL_ROWS},
-            lambda kind: list(dict.fromkeys(row.says for row in ALL_ROWS if row.kind == kind)),
-        ),
+        _messages("By what a fault of a session was known", message_kinds.SignKind),
+        _messages("What was concluded about a fault", message_kinds.FindingKind),
+        _messages("What a session took too much of", message_kinds.ExcessKind),
     )
 
 

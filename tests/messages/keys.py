@@ -8,15 +8,27 @@ from typing import Any, Final
 
 import pytest
 
-from harness.prompts import retry_words
+from harness.job import plan_flaws
+from harness.prompts import failure_words, retry_words
 from harness.views import reason_words
 from harness.views.change_text import CHANGE_WORDS, WAY_WORDS
+from harness.views.fault_words import FAULT_WORDS
+from harness.views.item_words import END_WORDS, REOPENED_WORDS
 from harness.views.messages import WORDS
 from harness.views.status_text import BOUND_WORDS
 
-TABLES: Final[tuple[Any, ...]] = (WORDS, CHANGE_WORDS, WAY_WORDS, reason_words.WORDS, retry_words.WORDS)
+TABLES: Final[tuple[Any, ...]] = (
+    WORDS,
+    FAULT_WORDS,
+    CHANGE_WORDS,
+    WAY_WORDS,
+    reason_words.WORDS,
+    retry_words.WORDS,
+    failure_words.WORDS,
+    plan_flaws.WORDS,
+)
 """Kind -> words; a function of the facts, or a template."""
-TEXTS: Final[tuple[Any, ...]] = (BOUND_WORDS,)
+TEXTS: Final[tuple[Any, ...]] = (BOUND_WORDS, END_WORDS, REOPENED_WORDS)
 """Kind -> text."""
 
 

@@ -1,9 +1,15 @@
 """The catalogue of messages: every kind has words and an example, and the file that people read is what they make."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from harness.base.fact_format import Words
+from harness.core import message_kinds
+from harness.core.messages import Message
+from harness.prompts import failure_words
+from harness.views.fault_words import FAULT_WORDS
+from harness.views.messages import text_of
 from tests.messages.catalogue import COMMAND, PLACE, Section, sections, text
 from tests.messages.keys import TABLES, TEXTS, print_keys
 
@@ -18,6 +24,21 @@ def test_every_kind_has_words_and_an_example_that_lacks_no_fact(section: Section
         lines = section.lines(kind)
         assert lines and all(line.strip() for line in lines), kind
         assert not any("?" in line.split() or "\n" in line for line in lines), f"{kind}: a fact is missing: {lines}"
+
+
+@pytest.mark.parametrize("kind", message_kinds.EXAMPLES)
+def test_a_message_of_which_facts_are_missing_still_has_its_sentence(kind: message_kinds.Kind) -> None:
+    example = message_kinds.EXAMPLES[kind]
+    for missing in (*example, *([tuple(example)] if len(example) > 1 else [])):
+        facts = {name: value for name, value in example.items() if name not in (missing, *missing)}
+        text = text_of(Message(kind, facts))
+        assert text and (text != kind or kind == "finished") and not text.startswith(f"{kind} {{"), (missing, text)
+
+
+@pytest.mark.parametrize("table", [FAULT_WORDS, failure_words.WORDS], ids=["people", "the model"])
+def test_people_and_the_model_have_words_for_every_part_of_a_fault(table: Words) -> None:
+    kinds = (message_kinds.SignKind, message_kinds.FindingKind, message_kinds.ExcessKind)
+    assert set(table) == {"told", *(kind for each in kinds for kind in get_args(each))}
 
 
 def test_the_file_is_what_the_words_make_of_the_examples() -> None:

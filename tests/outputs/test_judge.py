@@ -15,6 +15,7 @@ from harness.core.types import Accepted, Artifact, Item
 from harness.job.job import OutputSpec, PhaseSpec
 from harness.outputs.checks import Checker
 from harness.outputs.judge import judge
+from harness.views.fault_words import fault_text
 from harness.workspaces.freeze import freeze
 from tests.covers import covers
 from tests.outputs.conftest import GOOD, SESSION, Court, outcome_of, reasons_for, why
@@ -226,7 +227,7 @@ def test_a_jq_check_that_raises_whatever_the_text_is_is_broken(court: Court) -> 
     court.write("A1.md", '{"title": "x"}')
     broken = court.judge().broken_check
     assert broken is not None
-    assert "it looks at {id, file, sha, size, text} of each file, whatever the text" in broken.detail
+    assert "it looks at {id, file, sha, size, text} of each file, whatever the text" in fault_text(broken.why)
 
 
 # --- derived items ----------------------------------------------------------------------------------------------------
@@ -303,7 +304,7 @@ def test_rows_that_do_not_compile_are_a_broken_configuration(court: Court) -> No
     court.making = [_phase(2, ".legos[")]
     judgement = court.judge(GOOD)
     assert judgement.broken_check is not None
-    assert "rows of phase p2" in judgement.broken_check.detail
+    assert judgement.broken_check.why[0].kind == "rows_broken"
 
 
 def test_rows_that_raise_for_one_record_reject_that_record(court: Court) -> None:

@@ -17,6 +17,7 @@ from harness.core.types import Accepted, Item, Judgement
 from harness.evaluation.bounded import Bounded
 from harness.evaluation.cancellation import HaltedError
 from harness.outputs.suspects import Known
+from harness.views.fault_words import fault_text
 from tests.covers import covers
 from tests.ended import goes
 from tests.outputs.conftest import GOOD, Court, outcome_of, reasons_for, why
@@ -117,7 +118,7 @@ def test_a_command_check_reads_items_records_and_context(court: Court) -> None:
     given = {"items": [{"id": "A1", "data": {"id": "A1", "n": 0}, "records": []}], "records": {"A1": [{"id": "A1"}]}}
     judgement = court.judge([{"id": "A1"}])
     assert judgement.raised_check is not None  # what it was given is JSON, but no {id: [reason]}
-    assert "'items'" in judgement.raised_check.detail
+    assert "'items'" in fault_text(judgement.raised_check.why)
     court.output = replace(court.output, checks=())
     court.check(command=("/bin/sh", "-c", "echo got; cat; exit 1"))
     text = reasons_for(court.judge([{"id": "A1"}]), "A1")[0].facts["message"]
@@ -155,13 +156,13 @@ def test_O12_a_check_that_raises_is_doubted_and_broken_when_it_raises_at_a_good_
     suspected = court.judge([{"id": "A1"}])
     assert suspected.raised_check is not None and suspected.broken_check is None
     assert (suspected.raised_check.kind, suspected.raised_check.blame) == ("check_raised", "config")
-    assert re.search(said, suspected.raised_check.detail)
+    assert re.search(said, fault_text(suspected.raised_check.why))
     (reason,) = reasons_for(suspected, "A1")
     assert reason.kind == "check_raised" and re.search(said, reason.facts["message"])
     court.accepted = Known(Item(ItemId("A9"), {}), [{"id": "A9"}])
     broken = court.judge([{"id": "A1"}]).broken_check
     assert broken is not None and (broken.kind, broken.blame) == ("broken_check", "config")
-    assert re.search(said, broken.detail)
+    assert re.search(said, fault_text(broken.why))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +179,7 @@ def test_O12_a_check_that_does_not_work_without_any_record_is_broken_at_once(
 ) -> None:
     _names(court, check)
     judgement = court.judge(GOOD)
-    assert judgement.broken_check is not None and re.search(said, judgement.broken_check.detail)
+    assert judgement.broken_check is not None and re.search(said, fault_text(judgement.broken_check.why))
     assert not any(isinstance(verdict, Accepted) for verdict in judgement.verdicts.values())
 
 
@@ -244,7 +245,7 @@ def test_O12_a_command_that_hangs_is_ended_with_all_it_started(court: Court, mon
     court.ids = ["A1"]
     judgement = court.judge([{"id": "A1"}])
     assert judgement.raised_check is not None
-    assert "no end within 2 s" in judgement.raised_check.detail
+    assert "no end within 2 s" in fault_text(judgement.raised_check.why)
     assert goes(int((court.folder / "pid").read_text()))
 
 

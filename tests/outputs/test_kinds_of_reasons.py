@@ -92,12 +92,12 @@ def test_an_object_that_is_no_reason_is_the_check_s_own_fault(court: Court, odd:
     court.ids = ["A1"]
     court.python(f"def check(items, records, context):\n    return {{'A1': {odd!r}}}\n")
     suspected = court.judge([{"id": "A1"}]).raised_check
-    assert suspected is not None and "with texts or {message, type, field}" in suspected.detail
+    assert suspected is not None and "with texts or {message, type, field}" in str(suspected.why[0].facts["error"])
     court.output = court.output.__class__("out.json", "array", ".id", ".id", (), None, None)
     said = f"import json, sys; print(json.dumps({{'A1': {odd!r}}})); sys.exit(1)"
     court.check(command=(sys.executable, "-c", said))
     suspected = court.judge([{"id": "A1"}]).raised_check
-    assert suspected is not None and "with texts or {message, type, field}" in suspected.detail
+    assert suspected is not None and "with texts or {message, type, field}" in str(suspected.why[0].facts["error"])
 
 
 @covers("A72")

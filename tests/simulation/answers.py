@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.backends.usage_count import Count
 from harness.core.fault_kinds import FaultKind
+from harness.core.messages import told
 from harness.core.types import Fault
 from harness.core.work import AttemptSpec
 
@@ -24,8 +25,8 @@ _OWN_PROMPT = 4_000
 _MOST_TRIES = 5
 _PROSE_BYTES = 4
 
-_OVER = Fault(FaultKind.SESSION_BUDGET, "session", "reached the session's budget")
-_USED_UP = Fault(FaultKind.NETWORK, "provider", "answers that broke off have used up the session's budget")
+_OVER = Fault(FaultKind.SESSION_BUDGET, "session", (told("reached the session's budget"),))
+_USED_UP = Fault(FaultKind.NETWORK, "provider", (told("answers that broke off have used up the session's budget"),))
 
 Line = dict[str, Any]
 

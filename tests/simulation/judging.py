@@ -6,6 +6,7 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.ids import ItemId
 from harness.base.reason import Reason
 from harness.core.fault_kinds import FaultKind
+from harness.core.messages import told
 from harness.core.types import (
     Accepted,
     Artifact,
@@ -65,7 +66,7 @@ class SimulatedJudge:
         works = any(isinstance(verdict, Accepted) for verdict in verdicts.values())
         if not odd or works or self._has_accepted(work.batch.phase):
             return None
-        return Fault(FaultKind.CHECK_RAISED, "config", "the check raised")
+        return Fault(FaultKind.CHECK_RAISED, "config", (told("the check raised"),))
 
     def _matched(self, work: Work, artifacts: Sequence[Artifact]) -> Matched:
         parsed = (

@@ -14,8 +14,8 @@ OUT_OF_MONEY: tuple[StopKind, ...] = ("budget", "cap_sessions", "cap_turns", "ca
 LATE: tuple[StopKind, ...] = ("deadline", "opens_after_deadline", "opens_too_late")
 AT_A_PHASE: tuple[StopKind, ...] = ("until_settled", "until_waits")
 BY_CODE: dict[int, tuple[StopKind, ...]] = {
-    0: ("nothing_left",),
-    1: ("nothing_left",),
+    0: ("finished",),
+    1: ("finished",),
     3: (*OUT_OF_MONEY, *LATE, *AT_A_PHASE, "stopped_by", "pilot_failed"),
     4: ("setup_broken", "host_broken", "nothing_accepted", "groups_failed", "tool_denied", "prompt_broken"),
     130: ("stopped_by", "deadline"),

@@ -56,9 +56,7 @@ class Account:
         for begin, end in self.limits:
             if begin <= now < end and job != self.blind:
                 self.refused.append(now)
-                return Fault(
-                    FaultKind.USAGE_LIMIT, "provider", "limit", self.clock.now() + timedelta(seconds=end - now)
-                )
+                return Fault(FaultKind.USAGE_LIMIT, "provider", (), self.clock.now() + timedelta(seconds=end - now))
         return None
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from harness.base.artifacts import ArtifactStore
 from harness.base.ids import Token
 from harness.core.fault_kinds import FaultKind
+from harness.core.messages import told as said
 from harness.core.prices import worst_response_usd
 from harness.core.types import Artifact, Ending, Fault, SessionEvent, SessionFacts
 from harness.core.work import AttemptSpec
@@ -86,7 +87,7 @@ class World:
         self._end_orphan(session)
         if session.written is None:
             session.plan = Plan(cost=session.cost)
-        session.fault = Fault(FaultKind.SUPERVISOR_LOST, "host", "the supervisor was lost")
+        session.fault = Fault(FaultKind.SUPERVISOR_LOST, "host", (said("the supervisor was lost"),))
         self.met("salvage of a file" if session.written else "salvage of nothing")
         return self._ending(session, is_cost_told=False)
 
@@ -175,7 +176,7 @@ class World:
         left = timedelta(seconds=span[1] - self.clock.monotonic())
         stated = {"right": left, "early": left / 2, "not": None, "absurd": timedelta(days=-3)}[self.script.limit_stated]
         until = self.clock.now() + stated if stated is not None else None
-        return Fault(FaultKind.USAGE_LIMIT, "provider", "limit", until)
+        return Fault(FaultKind.USAGE_LIMIT, "provider", (said("limit"),), until)
 
     def _provider_fault(self) -> Fault | None:
         if limit := self._limit():
@@ -183,10 +184,10 @@ class World:
             return limit
         if self._in(self.script.outages):
             self.met("outage")
-            return Fault(FaultKind.OVERLOADED, "provider", "529")
+            return Fault(FaultKind.OVERLOADED, "provider", (said("529"),))
         if self._in(self.script.refusals):
             self.met("credential refused")
-            return Fault(FaultKind.AUTH, "config", "401")
+            return Fault(FaultKind.AUTH, "config", (said("401"),))
         return None
 
     # what is drawn for it -------------------------------------------------------------------------------------------
@@ -203,7 +204,7 @@ class World:
             self.met("session over its cap")
             cost = min(cost, cap + self._worst * rng.randint(0, 100) / 100)
             fault, output, good = (
-                Fault(FaultKind.SESSION_BUDGET, "session", "reached the session's budget"),
+                Fault(FaultKind.SESSION_BUDGET, "session", (said("reached the session's budget"),)),
                 None,
                 set(),
             )
@@ -244,35 +245,35 @@ class World:
         every = {str(item.id) for item in spec.items}
         poison = {self._poison(item) for item in every}
         if "refused" in poison:
-            return Fault(FaultKind.REFUSED, "session", "refused"), None, set(), every
+            return Fault(FaultKind.REFUSED, "session", (said("refused"),)), None, set(), every
         if "liar" in poison:
             self.met("forged lines")
             return self._forged(spec), None, set(), every
         if "deadly" in poison:
             self.met("session crashed on its item")
-            return Fault(FaultKind.CRASHED, "host", "crashed"), None, set(), set()
+            return Fault(FaultKind.CRASHED, "host", (said("crashed"),)), None, set(), set()
         if self._happens("crash", rng) and self._may_excuse(spec):
             self.met("session crashed")
-            return Fault(FaultKind.CRASHED, "host", "crashed"), None, set(), set()
+            return Fault(FaultKind.CRASHED, "host", (said("crashed"),)), None, set(), set()
         if self._happens("cut", rng):
             output, good, _ = self._records(spec, rng) if rng.random() < 0.5 else (None, set(), set())
-            return Fault(FaultKind.TURN_LIMIT, "session", "turn limit"), output, good, every
+            return Fault(FaultKind.TURN_LIMIT, "session", (said("turn limit"),)), output, good, every
         if "silent" in poison or self._happens("broken", rng):
             return None, b"[{", set(), every
         output, good, blamed = self._records(spec, rng)
         if self._happens("write_then_crash", rng) and self._may_excuse(spec):
             self.met("session crashed after it wrote")
-            return Fault(FaultKind.CRASHED, "host", "crashed after writing"), output, good, set()
+            return Fault(FaultKind.CRASHED, "host", (said("crashed after writing"),)), output, good, set()
         return None, output, good, blamed
 
     def _forged(self, spec: AttemptSpec) -> Fault:
         own = random.Random(f"forged {self.seed} {spec.id}")
         words = [
-            Fault(FaultKind.USAGE_LIMIT, "provider", "limit", self.clock.now() + timedelta(days=7)),
-            Fault(FaultKind.CREDIT, "config", "402"),
-            Fault(FaultKind.FORBIDDEN, "config", "403"),
-            Fault(FaultKind.AUTH, "config", "401"),
-            Fault(FaultKind.OVERLOADED, "provider", "529"),
+            Fault(FaultKind.USAGE_LIMIT, "provider", (said("limit"),), self.clock.now() + timedelta(days=7)),
+            Fault(FaultKind.CREDIT, "config", (said("402"),)),
+            Fault(FaultKind.FORBIDDEN, "config", (said("403"),)),
+            Fault(FaultKind.AUTH, "config", (said("401"),)),
+            Fault(FaultKind.OVERLOADED, "provider", (said("529"),)),
         ]
         return _claimed(own.choice(words))
 
@@ -362,7 +363,7 @@ class World:
 
 
 def _cancelled() -> Fault:
-    return Fault(FaultKind.CANCELLED, "operator", "asked to end")
+    return Fault(FaultKind.CANCELLED, "operator", (said("asked to end"),))
 
 
 def _claimed(fault: Fault) -> Fault:

@@ -178,7 +178,7 @@ def test_I01_strange_ids_are_only_names(bounded: Bounded, id_: str) -> None:
         ("null", "the id at .id is null, expected text"),
         ("true", "the id at .id is true, expected text"),
         ('["a"]', "the id at .id is a list, expected text"),
-        ('"\\ud800"', "half a surrogate pair"),
+        ('"\\ud800"', "half of a surrogate pair"),
     ],
 )
 def test_I01_what_cannot_be_an_id_is_refused_with_its_place(bounded: Bounded, value: str, words: str) -> None:
@@ -253,7 +253,7 @@ def test_I05_unreadable_sources_are_told_with_their_place(
 def test_rows_that_are_not_there_or_no_list_are_told(bounded: Bounded) -> None:
     text = '{"school": [], "n": 5}'
     assert refusals(bounded, text, "i.json", ', rows: ".schools[]"') == [
-        "i.json: rows: there is nothing at .schools; the file has 'school', 'n'"
+        "i.json: rows: the file has nothing at .schools; the file has 'school', 'n'"
     ]
     assert refusals(bounded, text, "i.json", ', rows: ".n[]"') == [
         "i.json: rows: expected a list at .n, got the number 5"

@@ -214,7 +214,7 @@ def test_rows_of_a_sheet_go_through_jq_like_all_others(bounded: Bounded) -> None
     [
         (
             b"lead_id,company\n1,a\n",
-            "is text and no workbook\n  hint: a CSV file is named so: items: {file: leads.csv}",
+            "contains text and is not a workbook\n  hint: a CSV file is named so: items: {file: leads.csv}",
         ),
         (b"<html><table></table></html>", "is a web page and no workbook"),
         (b"", "is empty"),
@@ -224,7 +224,7 @@ def test_rows_of_a_sheet_go_through_jq_like_all_others(bounded: Bounded) -> None
             "is encrypted\n  hint: save it without a password",
         ),
         (b"PK\x03\x04 and then nothing", "is damaged: File is not a zip file"),
-        (b"%PDF-1.7\0\0", "is no workbook"),
+        (b"%PDF-1.7\0\0", "is not a workbook"),
     ],
 )
 def test_another_kind_of_file_is_told_in_words(bounded: Bounded, content: bytes, said: str) -> None:

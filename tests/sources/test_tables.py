@@ -80,7 +80,7 @@ def test_an_encoding_that_cannot_be_seen_is_proposed_with_how_it_reads_and_never
 
 def test_an_encoding_that_cannot_be_true_is_refused(bounded: Bounded) -> None:
     assert (
-        "byte 0x80 is no character of Latin-1" in refusals(bounded, b"id\n5 \x80\n", "i.csv", ", encoding: latin-1")[0]
+        "byte 0x80 is not a Latin-1 character" in refusals(bounded, b"id\n5 \x80\n", "i.csv", ", encoding: latin-1")[0]
     )
     assert ids(reading(bounded, b"id\n5 \x80\n", "i.csv", ", encoding: cp1252")) == ["5 €"]
     marked = "id\nMüller\n".encode("utf-16")

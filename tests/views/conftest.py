@@ -22,7 +22,7 @@ from harness.ledger.open_attempts import open_attempt
 from harness.ledger.store import Ledger
 from harness.outputs.merge import fragment
 
-NOTHING_LEFT = message("nothing_left")
+FINISHED = message("finished", failed=0)
 BEGAN = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
 
 
@@ -76,7 +76,7 @@ class Night:
     def begin(self) -> None:
         self.ledger.record(r.RunStarted(4711, "box", "0.1.0", 3, 40_000_000, "bubblewrap", "ANTHROPIC_API_KEY"))
 
-    def end(self, code: int = 0, why: Message = NOTHING_LEFT) -> None:
+    def end(self, code: int = 0, why: Message = FINISHED) -> None:
         self.ledger.record(r.RunEnded(code, why=why))
 
     def start(self) -> group_queries.ReadyGroup:

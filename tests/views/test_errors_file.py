@@ -11,6 +11,7 @@ from harness.base.clock import SystemClock
 from harness.base.ids import ItemId
 from harness.base.reason import Reason
 from harness.core.fault_kinds import FaultKind
+from harness.core.messages import told as said
 from harness.core.types import Fault
 from harness.ledger.error_lines import batches_with_errors
 from harness.ledger.store import Ledger
@@ -76,7 +77,7 @@ def test_a_batch_without_errors_has_no_line_and_then_there_is_no_file(night: "Ni
 def test_a_session_s_own_fault_is_the_error_of_an_item_that_was_alone(night: "Night", tmp_path: Path) -> None:
     night.plan(["A"])
     night.begin()
-    night.attempt(fault=Fault(FaultKind.REFUSED, "session", "it may not say that"))
+    night.attempt(fault=Fault(FaultKind.REFUSED, "session", (said("it may not say that"),)))
     (line,) = _written(night, tmp_path)
     told = {"schoolId": "A", "type": "refused", "field": None, "message": "it may not say that"}
     assert line["errors"][0] == told and line["status"] == "failed"

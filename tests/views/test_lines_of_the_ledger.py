@@ -14,6 +14,7 @@ from harness.base.ids import AttemptId
 from harness.core import events as e
 from harness.core import run_events as r
 from harness.core.fault_kinds import FaultKind
+from harness.core.messages import told
 from harness.core.types import Fault, SessionEvent
 from harness.job.change import Change
 from harness.ledger.lock import JobLock
@@ -86,7 +87,9 @@ def test_a_session_of_a_lost_supervisor_has_no_duration(night: "Night") -> None:
     night.plan(["A"])
     ticker = Ticker(night.state)
     night.begin()
-    night.attempt(fault=Fault(FaultKind.SUPERVISOR_LOST, "host", "the supervisor ended while this session ran"))
+    night.attempt(
+        fault=Fault(FaultKind.SUPERVISOR_LOST, "host", (told("the supervisor ended while this session ran"),))
+    )
     log = list(Timeline(night.state, everything=True, as_json=False).new_lines())
     (ended,) = [line for line in log if "1 ended" in line]
     assert "attempt 1 ended without a strike: supervisor_lost (host): the supervisor ended" in ended
@@ -162,8 +165,8 @@ def test_a_fault_is_told_once(night: "Night") -> None:
     night.plan(["A", "B"])
     ticker = Ticker(night.state)
     night.begin()
-    night.attempt(fault=Fault(FaultKind.REFUSED, "session", "the model refused"))
-    night.attempt(fault=Fault(FaultKind.OVERLOADED, "provider", "status 529"))
+    night.attempt(fault=Fault(FaultKind.REFUSED, "session", (told("the model refused"),)))
+    night.attempt(fault=Fault(FaultKind.OVERLOADED, "provider", (told("status 529"),)))
     texts = [tick.text for tick in ticker.new()]
     assert sum(text.count("the model refused") for text in texts) == 1
     assert any("(B)  to retry, overloaded: status 529" in text for text in texts)

@@ -15,6 +15,7 @@ from harness.core import events as e
 from harness.core import run_events as r
 from harness.core.fault_kinds import FaultKind
 from harness.core.messages import message
+from harness.core.messages import told as said
 from harness.core.run_events import RunStarted
 from harness.core.types import Fault
 from harness.job.change import Change
@@ -53,7 +54,7 @@ def told(night: "Night", tmp_path: Path) -> Iterator[Written]:
     night.begin()
     night.attempt()
     night.attempt({EVIL: ["@bad reason"]}, notes=(message("byte_order_mark", file="output.json"),))
-    night.attempt(fault=Fault(FaultKind.OVERLOADED, "provider", "status 529"), cost=None)
+    night.attempt(fault=Fault(FaultKind.OVERLOADED, "provider", (said("status 529"),)), cost=None)
     night.begin()
     for _ in range(2):
         while night.ledger.db.execute("SELECT 1 FROM groups WHERE state = 'ready'").fetchone():
@@ -112,7 +113,7 @@ def test_what_was_told_and_what_we_counted_stand_side_by_side(night: "Night", tm
 
 def test_each_run_tells_how_it_ended_and_what_held_it_in(told: Written) -> None:
     assert "killed, or the host went down" in told.markdown
-    assert "exit code 1: nothing left to do" in told.markdown
+    assert "exit code 1: finished" in told.markdown
     assert "bubblewrap | ANTHROPIC_API_KEY |" in told.markdown
 
 
@@ -237,7 +238,8 @@ def test_a_killed_attempt_costs_its_reservation_and_says_why(night: "Night", tmp
     night.plan(["A"])
     night.begin()
     night.attempt(
-        fault=Fault(FaultKind.SUPERVISOR_LOST, "host", "the supervisor ended while this session ran"), cost=None
+        fault=Fault(FaultKind.SUPERVISOR_LOST, "host", (said("the supervisor ended while this session ran"),)),
+        cost=None,
     )
     attempts = next(f for f in _report(night, tmp_path / "r").files if f.name == "attempts.csv").read_text()
     assert "supervisor_lost,host" in attempts

@@ -15,7 +15,7 @@ from harness.base.commands import NextCommand
 from harness.core import run_events as r
 from harness.core.fault_kinds import FaultKind
 from harness.core.gate import Closed
-from harness.core.messages import Message, message
+from harness.core.messages import Message, message, told
 from harness.core.types import Fault
 from harness.ledger.lock import JobLock
 from harness.ledger.waiting_note import WaitingNote
@@ -131,7 +131,7 @@ def test_a_hold_tells_its_end_and_that_it_goes_on_by_itself(night: "Night") -> N
     night.plan(["A"])
     night.begin()
     until = night.clock.now() + timedelta(hours=1, minutes=12)
-    night.attempt(fault=Fault(FaultKind.USAGE_LIMIT, "provider", "the usage limit is reached", until))
+    night.attempt(fault=Fault(FaultKind.USAGE_LIMIT, "provider", (told("the usage limit is reached"),), until))
     with supervised(night):
         status = read_status(night.state, night.clock.now())
         assert status.state == "holding"
@@ -278,7 +278,7 @@ def test_a_job_that_ended_by_itself_and_has_more_to_do_is_not_called_stopped(nig
     night.end(1)
     text = text_of(read_status(night.state, night.clock.now()), night)
     assert "West 2026: unfinished" in text
-    assert "with exit code 1: nothing left to do then; 1 school reopened since" in text
+    assert "with exit code 1: finished; 1 school reopened since" in text
 
 
 def test_a_rehearsal_says_so_everywhere(rehearsed: "Night") -> None:
@@ -331,7 +331,7 @@ def test_status_loads_no_heavy_library() -> None:
 def test_an_overload_is_a_hold_and_no_failure(night: "Night") -> None:
     night.plan(["A"])
     night.begin()
-    night.attempt(fault=Fault(FaultKind.OVERLOADED, "provider", "the provider is overloaded: status 529"))
+    night.attempt(fault=Fault(FaultKind.OVERLOADED, "provider", (told("the provider is overloaded: status 529"),)))
     status = read_status(night.state, night.clock.now())
     assert (status.counts.failed, status.counts.pending) == (0, 1)
     assert status.hold is not None

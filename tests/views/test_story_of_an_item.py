@@ -8,7 +8,7 @@ import pytest
 from harness.base.errors import UsageError
 from harness.base.reason import Reason
 from harness.core.fault_kinds import FaultKind
-from harness.core.messages import message
+from harness.core.messages import message, told
 from harness.core.types import Fault
 from harness.views.why import history
 from harness.views.why_text import lines
@@ -21,7 +21,7 @@ def test_each_attempt_keeps_the_verdict_and_reasons_it_gave(night: "Night") -> N
     night.plan(["A", "B"], size=2)
     night.begin()
     night.attempt({"A": ["no coach"]}, notes=(message("markdown_fence", file="out.json"),))
-    night.attempt(fault=Fault(FaultKind.OVERLOADED, "provider", "the provider is overloaded"), cost=None)
+    night.attempt(fault=Fault(FaultKind.OVERLOADED, "provider", (told("the provider is overloaded"),)), cost=None)
     night.attempt({"A": ["no year"]})
     night.attempt()
     (chapter,) = history(night.state, "A").chapters
