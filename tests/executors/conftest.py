@@ -29,7 +29,7 @@ from harness.executors.guardian import Guardian
 from harness.executors.local import LocalExecutor
 from harness.executors.running_attempt import Tools
 from harness.executors.sandbox import Containment
-from harness.job.job import ItemsSpec, Job, OutputSpec, PhaseSpec, SessionSpec
+from harness.job.job import ItemsSpec, Job, KeysSpec, OutputSpec, PhaseSpec, SessionSpec
 from harness.workspaces.empty import EmptyWorkspace
 from tests.specs import altered
 
@@ -102,18 +102,19 @@ class Bench:
         credential: Credential | None = None,
         preview: Any = nothing_good,
         tools: Mapping[str, Any] = MappingProxyType({}),
+        keys: Mapping[str, str] = MappingProxyType({}),
         **job: Any,
     ) -> LocalExecutor:
-        """`tools` changes what its attempts are run with: `allowance`, `standstill_s`. Orphans come to us, as they come
-        to the command line."""
+        """`tools` changes what its attempts are run with: `allowance`, `standstill_s`; `keys` are set, and the job's.
+        Orphans come to us, as they come to the command line."""
         become_subreaper()
         return LocalExecutor(
-            job=self.job(**job),
+            job=self.job(**{"keys": KeysSpec(tuple(keys)), **job}),
             tools=Tools(self.store, SystemClock(), preview, EmptyWorkspace(), **tools),
             containment=containment or NoSandbox("off"),
             guardian=self.guardian,
             credential=credential,
-            environ={"PATH": os.environ["PATH"]},
+            environ={"PATH": os.environ["PATH"], **keys},
         )
 
     def program(self, text: str, ids: Sequence[str] = ("a",), **session: Any) -> AttemptSpec:

@@ -71,6 +71,18 @@ def test_the_last_words_of_a_program_that_failed_are_in_the_fault(bench: "Bench"
     assert fault_text(ending.fault.why) == "the process crashed: exit code 1: no luck"
 
 
+def test_I10_a_key_that_a_program_prints_is_in_no_file_of_its_attempt(bench: "Bench", quick: Containment) -> None:
+    spec = bench.program(
+        "import os, sys\nfor stream in (sys.stdout, sys.stderr):\n"
+        "    print('the key is', os.environ['MODEL_KEY'], file=stream, flush=True)\nsys.exit(1)\n"
+    )
+    secret = "made-up-key-for-a-model"
+    ending = asyncio.run(bench.run(spec, quick, keys={"MODEL_KEY": secret}))
+    kept = {path.name: path.read_text() for path in spec.folder.rglob("*") if path.is_file()}
+    assert "the key is [secret]" in kept["stderr.log"] and "the key is [secret]" in kept["stream.jsonl"]
+    assert secret not in "".join(kept.values()) and secret not in repr(ending)
+
+
 def test_S07_a_file_written_before_the_crash_is_kept(bench: "Bench", sandbox: Containment) -> None:
     ending = asyncio.run(bench.run(bench.stub("crash-after-file"), sandbox))
     assert ending.fault is not None

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -66,6 +67,16 @@ def test_H5_what_changed_after_planning_is_said_and_a_linked_folder_stops(
     assert says in (fault_text(ending.fault.why) if ending.fault else "")
     if not kind:
         assert message("input_changed", item="a") in ending.notes
+
+
+def test_a_program_finds_the_file_of_its_item_by_what_it_is_told(bench: "Bench") -> None:
+    (bench.folder / "a.txt").write_text("words")
+    read = "Path(json.loads(Path('items.json').read_text())[0]['file']).read_text()"
+    spec = bench.stub("python", read, ids=["a"])
+    item = replace(spec.items[0], file=bench.folder / "a.txt")
+    item = replace(item, sha=hash_of_input(item, "words"))
+    ending = asyncio.run(bench.run(altered(spec, items=(item,))))
+    assert json.loads(bench.content(ending))[0]["value"] == "words"
 
 
 @pytest.mark.linux

@@ -46,6 +46,15 @@ def test_L2_ten_tries_of_a_batch_take_the_room_of_one(tmp_path: Path) -> None:
     assert size_of(tmp_path) < 7 * MIB
 
 
+def test_what_earlier_runs_left_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[str] = []
+    monkeypatch.setattr(Keeping, "_measure", lambda keeping, running: measured.append(running))
+    kept = Keeping(tmp_path, EmptyWorkspace(), most_bytes=1 << 40)
+    for n in (1, 2, 3):
+        kept.ended(attempt(tmp_path, f"{n:06d}-p1-b007", 0))
+    assert len(measured) == 1
+
+
 def test_L2_above_the_bound_of_a_job_older_work_goes_and_the_newest_stays(tmp_path: Path) -> None:
     """Those of earlier tries first, then the oldest; one that was lost and is not settled is left alone."""
     old = [attempt(tmp_path, f"{n:06d}-p1-b{n:03d}", 3, is_over=n != 2) for n in range(1, 5)]

@@ -15,6 +15,7 @@ def swap(file: str, before: str, after: str) -> bool:
     if [old.co_qualname for old in olds] != [new.co_qualname for new in news]:
         return False
     changed = {old: new for old, new in zip(olds, news, strict=True) if old != new}
+    gc.unfreeze()  # tests/conftest.py froze what was collected, and frozen objects are not found
     found = [each for each in gc.get_objects() if isinstance(each, FunctionType) and each.__code__.co_filename == file]
     swapped = [each for each in found if each.__code__ in changed]
     for function in swapped:
