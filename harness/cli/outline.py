@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from harness.base.durations import in_words
+from harness.base.spelling import nearest_of
 from harness.base.texts import shown
 from harness.base.workbook import WorkbookError
 from harness.core.money import in_words as money
@@ -14,7 +15,6 @@ from harness.core.money import to_micro
 from harness.core.reserve import reservation
 from harness.job.bounds import Bounds, Deadline
 from harness.job.job import Job, PhaseSpec, WriteBackSpec
-from harness.job.pydantic_errors import nearest_of
 from harness.planning.batches import batches_of
 from harness.planning.earlier_outputs import not_in, not_in_as_json
 from harness.planning.pilot_batches import spread

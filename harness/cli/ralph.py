@@ -1,6 +1,5 @@
 """`harness ralph`: whether this machine can run a Ralph loop, and the command that starts it in Claude Code."""
 
-import asyncio
 import json
 import os
 import shlex
@@ -33,6 +32,8 @@ def ralph(
     `harness launch` needs no plugin and no loop; with session.backend: terminal it does the same on a plan that covers
     interactive use only.
     """
+    import asyncio
+
     from harness.base.errors import UsageError
     from harness.doctor.loop_needs import installed_plugin, missing_for
     from harness.planning.ralph_loop import PLUGINS, Loop

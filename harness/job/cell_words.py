@@ -17,7 +17,7 @@ class Cell(BaseModel):
     json_: bool = Field(default=False, alias="json")
     """Read the text in the cell as JSON; otherwise it stays text."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class WriteBack(BaseModel):
@@ -39,7 +39,7 @@ class WriteBack(BaseModel):
     in_place: bool = False
     """Write into the workbook itself. What it was before is kept beside it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 TEXT_TAG, CELL_TAG = "<text>", "<cell>"

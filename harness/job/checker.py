@@ -10,11 +10,11 @@ from harness.base.home import at_home
 from harness.base.instances import VAR, with_instance
 from harness.base.paths import is_plain, path_to
 from harness.base.sheet import Workbooks
+from harness.base.spelling import nearest
 from harness.base.texts import TextError, in_yaml, must_be_file, read_text
 from harness.evaluation.bounded import Bounded, BoundedError
 from harness.job.document import Document, dotted
 from harness.job.job import CellRead
-from harness.job.pydantic_errors import nearest
 from harness.job.yaml_text import Path as ValuePath
 
 MOST_PROMPT_BYTES = 1024 * 1024

@@ -1,12 +1,14 @@
 """What `session.env` may pass on to sessions: a closed list of names, each with the kind of its value."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from harness.base.spelling import nearest
 from harness.base.userinfo import userinfo
-from harness.job.checker import ManifestChecker
-from harness.job.pydantic_errors import nearest
-from harness.job.yaml_text import Path as ValuePath
+
+if TYPE_CHECKING:  # what reads the environment of a session reads no manifest
+    from harness.job.checker import ManifestChecker
+    from harness.job.yaml_text import Path as ValuePath
 
 Kind = Literal["word", "address", "file", "secret"]
 """word: anything; address: a URL or host list, literal unless it carries a password; file: shown to the session
@@ -58,7 +60,7 @@ def uses_cloud(env: Mapping[str, str]) -> bool:
     return any(env.get(name, "").lower() not in _OFF for name in CLOUDS)
 
 
-def resolve_env(checker: ManifestChecker, place: ValuePath, written: Mapping[str, Any]) -> dict[str, str]:
+def resolve_env(checker: "ManifestChecker", place: "ValuePath", written: Mapping[str, Any]) -> dict[str, str]:
     """Name -> a literal value, the absolute path of a file, or `$NAME`: that variable, as it is when a run starts."""
     found: dict[str, str] = {}
     for name, value in written.items():

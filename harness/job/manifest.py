@@ -218,7 +218,7 @@ class Check(Model):
     """What a `python` or `command` check needs beyond reading the job's folder: `network`, `write` (into that folder),
     `everything` (no sandbox at all)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class Output(Model):
@@ -253,7 +253,7 @@ class Output(Model):
     write_back: WriteBack | None = None
     """Statuses and results in columns of a copy of a workbook."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class Phase(Model):
@@ -272,7 +272,7 @@ class Phase(Model):
     output: Output = Output()
     """What a session of this phase must leave behind."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class Caps(Model):

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, ConfigDict, WithJsonSchema
 
 from harness.base.durations import parse_duration
 
-STRICT = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+STRICT = ConfigDict(extra="forbid", frozen=True)
 """Of their models: strict on keys, frozen, documented by docstrings (they become the JSON Schema's descriptions)."""
 
 

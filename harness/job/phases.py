@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.base.spelling import nearest
 from harness.job.batch_plan import BatchPlan
 from harness.job.chain import batch_size_of, join_of, plan_of
 from harness.job.checker import ManifestChecker
@@ -11,7 +12,6 @@ from harness.job.job import OutputSpec, PhaseSpec
 from harness.job.known_members import with_known_by_later
 from harness.job.manifest import DerivedItems, Manifest, Output, Phase
 from harness.job.outputs import resolve_output
-from harness.job.pydantic_errors import nearest
 from harness.job.select_rules import resolve_select
 from harness.job.sessions import (
     Layered,

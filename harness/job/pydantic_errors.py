@@ -2,15 +2,15 @@
 
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from harness.base.errors import Problem
+from harness.base.spelling import nearest, nearest_of
 from harness.job.cell_words import CELL_TAG, TEXT_TAG
 from harness.job.document import Document, dotted
 from harness.job.manifest import Manifest
@@ -103,19 +103,6 @@ def _brief(value: object) -> str:
         case _:
             text = repr(value)
             return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`, did you mean 'model'?`, or nothing."""
-    near = nearest_of(word, known)
-    return f", did you mean {near!r}?" if near else ""
-
-
-def nearest_of(word: str, known: Iterable[str]) -> str | None:
-    """The known word that is spelled nearly so."""
-    choices = {choice.casefold(): choice for choice in known}
-    near = get_close_matches(word.casefold(), choices, n=1, cutoff=0.6)
-    return choices[near[0]] if near else None
 
 
 def _path_in(document: Document, location: tuple[int | str, ...]) -> Path:

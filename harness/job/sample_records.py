@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from harness.base.errors import Problem
 from harness.base.paths import MISSING, read_path
+from harness.base.spelling import nearest
 from harness.base.texts import place_of
 from harness.job.checker import ManifestChecker, one_line
 from harness.job.job import OutputSpec, PhaseSpec, Samples
 from harness.job.manifest import Rehearsal
-from harness.job.pydantic_errors import nearest
 
 _PLACE: Final = ("rehearsal", "records")
 _MOST_BYTES: Final = 32 * 1024 * 1024

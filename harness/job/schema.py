@@ -1,6 +1,10 @@
 """The JSON Schema of a manifest, for editors and for people; made of the pydantic model alone."""
 
+import ast
+import inspect
 import re
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,6 +18,8 @@ _ISO_DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?")
 def manifest_schema() -> dict[str, Any]:
     """Draft 2020-12, with the descriptions of the model, always in the same order."""
     schema = Manifest.model_json_schema(by_alias=True, mode="validation")
+    for model in _models(Manifest):
+        _describe(model, schema if model is Manifest else schema["$defs"].get(model.__name__, {}))
     _name_none(Manifest, schema)
     for model in (Session, Caps):
         _name_none(model, schema["$defs"][model.__name__])
@@ -24,6 +30,37 @@ def manifest_schema() -> dict[str, Any]:
     }
     plain: dict[str, Any] = _tidied(schema)
     return {**head, **{key: part for key, part in plain.items() if key not in head}}
+
+
+def _models(model: type[BaseModel]) -> set[type[BaseModel]]:
+    """All models of the package; those of which this one consists are among them."""
+    below = [deeper for each in BaseModel.__subclasses__() for deeper in (each, *_below(each))]
+    return {each for each in below if each.__module__.startswith(__package__)} | {model}
+
+
+def _below(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for each in model.__subclasses__():
+        yield from (each, *_below(each))
+
+
+def _describe(model: type[BaseModel], part: dict[str, Any]) -> None:
+    """The text below a field is its description. Read from the source here and not by pydantic when a model is loaded,
+    which every command would pay for."""
+    properties = part.get("properties", {})
+    for owner in reversed([each for each in model.__mro__ if issubclass(each, BaseModel) and each is not BaseModel]):
+        for name, text in _texts_below_fields(owner):
+            field = model.model_fields.get(name)
+            if field is not None and (key := field.alias or name) in properties:
+                properties[key]["description"] = text
+
+
+def _texts_below_fields(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    (statement,) = ast.parse(inspect.getsource(model)).body
+    assert isinstance(statement, ast.ClassDef)
+    for pair in pairwise(statement.body):
+        match pair:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                yield name, inspect.cleandoc(text)
 
 
 def _name_none(model: type[BaseModel], part: dict[str, Any]) -> None:

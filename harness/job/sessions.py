@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from harness.base.errors import Problem
+from harness.base.spelling import nearest
 from harness.base.texts import TextError, must_be_file
 from harness.job.backend_kinds import KINDS
 from harness.job.cell_words import Cell
@@ -16,7 +17,6 @@ from harness.job.checker import ManifestChecker
 from harness.job.environment import resolve_env
 from harness.job.job import HelperSpec, SessionSpec
 from harness.job.manifest import Manifest, Session
-from harness.job.pydantic_errors import nearest
 from harness.job.template import complaints_about
 from harness.job.tools import BUILT_IN_TOOLS, RULES_REMEDY, WRITERS, why_not_by_rules
 from harness.job.vendors import CURE, other_vendor

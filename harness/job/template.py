@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from harness.base.instances import VAR
-from harness.job.pydantic_errors import nearest
+from harness.base.spelling import nearest
 
 if TYPE_CHECKING:
     from jinja2 import nodes

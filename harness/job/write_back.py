@@ -7,6 +7,7 @@ from typing import Final
 
 from harness.base.job_home import HARNESS
 from harness.base.paths import steps_of
+from harness.base.spelling import nearest
 from harness.base.workbook import SUFFIXES
 from harness.job.cell_words import WriteBack
 from harness.job.checker import ManifestChecker
@@ -14,7 +15,6 @@ from harness.job.items import BY_ROW
 from harness.job.job import ItemsSpec, PhaseSpec, WriteBackSpec
 from harness.job.manifest import Manifest, Output
 from harness.job.outputs import OF_A_FILE
-from harness.job.pydantic_errors import nearest
 from harness.job.yaml_text import Path as ValuePath
 
 OF_ITEMS: Final = ("state", "reason", "attempts", "id", "record")

@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.base.clock import from_text, from_text_or_none
 from harness.core.messages import Message, from_json
-from harness.job.fingerprint import Fingerprint
 from harness.ledger.store import opened_for_reading
+
+if TYPE_CHECKING:  # what reads a manifest is not loaded to look at a ledger
+    from harness.job.fingerprint import Fingerprint
 
 
 @contextmanager
@@ -40,7 +43,7 @@ def planned_source(db: sqlite3.Connection) -> str:
     return str(db.execute("SELECT source FROM job").fetchone()[0])
 
 
-def recorded_fingerprint(db: sqlite3.Connection) -> Fingerprint:
+def recorded_fingerprint(db: sqlite3.Connection) -> "Fingerprint":
     """What was planned, or kept last."""
     recorded: Fingerprint = json.loads(db.execute("SELECT fingerprint FROM job").fetchone()[0])
     return recorded

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.base.errors import UsageError
+from harness.base.spelling import nearest_of
 from harness.job.job import Job, SelectSpec
-from harness.job.pydantic_errors import nearest_of
 from harness.sources.earlier import earlier_files, records_in
 from harness.sources.rows import SourceError
 

@@ -12,6 +12,7 @@ from functools import partial
 from harness.base.commands import LAUNCH, NextCommand
 from harness.base.errors import Problem, UsageError
 from harness.base.ids import ItemId
+from harness.base.spelling import nearest
 from harness.base.texts import shown
 from harness.core.item_ids import folded
 from harness.core.money import in_words, to_micro
@@ -23,7 +24,6 @@ from harness.core.work import Work
 from harness.evaluation.bounded import Bounded
 from harness.job.job import Job
 from harness.job.load import ManifestError
-from harness.job.pydantic_errors import nearest
 from harness.ledger import item_queries
 from harness.ledger.job_queries import planned
 from harness.ledger.loss import refuse_lost

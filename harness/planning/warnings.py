@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
+from harness.base.spelling import nearest
 from harness.core.models import FALLS_BACK_TO, canonical
 from harness.core.prices import known_names, price_of
 from harness.core.types import Item
 from harness.job.job import Job
 from harness.job.old_words import old_words_of_scene
-from harness.job.pydantic_errors import nearest
 from harness.planning.earlier_outputs import unmatched_patterns
 from harness.planning.later_phases import problems_ahead
 from harness.planning.silent_prompts import silent_prompts

@@ -4,10 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from harness.job.job import Job
 from harness.job.prompt_names import Named, named_in
+
+if TYPE_CHECKING:  # the server knows no job
+    from harness.job.job import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Briefing:
     records: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, job: Job) -> Self:
+    def of(cls, job: "Job") -> Self:
         """What there is to know about `job`, as its manifest and its prompts are now."""
         phases = {
             phase.name: PhaseBriefing(

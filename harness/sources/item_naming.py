@@ -7,13 +7,13 @@ from typing import Any
 from harness.base.errors import Problem
 from harness.base.ids import ItemId
 from harness.base.paths import MISSING, path_to, read_path
+from harness.base.spelling import nearest_of
 from harness.base.texts import in_yaml
 from harness.core.input_hash import canonical
 from harness.core.item_ids import folded, problem_with
 from harness.core.types import Item, Json
 from harness.job.items import BY_ROW
 from harness.job.job import ItemsSpec, Job
-from harness.job.pydantic_errors import nearest_of
 from harness.sources.aliases import Aliases, UnknownNameError
 from harness.sources.json_file import kind_of
 from harness.sources.mojibake import mojibake_in
