@@ -3,14 +3,18 @@
 import asyncio
 import inspect
 import json
+from asyncio.subprocess import Process
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from claude_agent_sdk import Transport
 
+from harness.backends.session import Paths
 from harness.backends.session_record import Redactor
 from harness.backends.start_request import Launch, Starter
+from harness.backends.terminal import TerminalSession
 from harness.backends.transport import MOST_CONTROL, MOST_CONTROL_BYTES, RecordedTransport
 
 
@@ -20,9 +24,40 @@ def test_it_has_every_method_the_sdk_calls_with_the_same_parameters() -> None:
         assert inspect.signature(ours).parameters.keys() == inspect.signature(theirs).parameters.keys(), name
 
 
+SECRET = "a-key-of-somebody-0123"
+
+
 def transport(folder: Path) -> RecordedTransport:
     starter, launch = cast(Starter, None), cast(Launch, None)
-    return RecordedTransport(starter, launch, Redactor(()), folder / "out", folder / "err", lambda line: None)
+    return RecordedTransport(starter, launch, Redactor((SECRET,)), folder / "out", folder / "err", lambda line: None)
+
+
+def said(text: str) -> asyncio.StreamReader:
+    """A pipe in which this stands; to be called in a loop."""
+    pipe = asyncio.StreamReader()
+    pipe.feed_data(text.encode())
+    pipe.feed_eof()
+    return pipe
+
+
+def test_I10_no_secret_is_kept_of_what_a_session_prints_as_an_error(tmp_path: Path) -> None:
+    async def read() -> None:
+        session = transport(tmp_path)
+        await session._read_errors(said(f"denied: {SECRET}\n"))
+        await session.close()
+
+    asyncio.run(read())
+    assert (tmp_path / "err").read_text() == "denied: [secret]\n"
+
+
+def test_I10_no_secret_is_kept_of_the_errors_of_a_session_at_a_terminal(tmp_path: Path) -> None:
+    async def read() -> None:
+        session = TerminalSession.__new__(TerminalSession)  # of which only this is looked at
+        session._paths, session._redactor = Paths.of(tmp_path), Redactor((SECRET,))
+        await session._watch_errors(cast(Process, SimpleNamespace(stderr=said(f"denied: {SECRET}\n"))))
+
+    asyncio.run(read())
+    assert Paths.of(tmp_path).errors.read_text() == "denied: [secret]\n"
 
 
 def heard(folder: Path, *lines: dict[str, Any]) -> RecordedTransport:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.base.clock import SystemClock
+from harness.base.clock import SystemClock, to_text
 from harness.base.ids import AttemptId, ItemId
 from harness.base.reason import Reason
 from harness.core.events import (
@@ -20,10 +20,12 @@ from harness.core.events import (
     JobPlanned,
     PlannedPhase,
 )
-from harness.core.run_events import FingerprintKept, RunStarted
+from harness.core.messages import message
+from harness.core.run_events import FingerprintKept, HoldPlaced, RunStarted
 from harness.core.settle import NO_STRIKE_RETRIES
 from harness.ledger import cost_samples, group_queries, item_queries, past_attempts
 from harness.ledger.open_attempts import open_attempt
+from harness.ledger.run_queries import run_state
 from harness.ledger.store import Ledger
 from harness.ledger.verification import read_only
 
@@ -65,6 +67,15 @@ def test_only_what_a_person_put_back_runs_beside_the_plan(ledger: Ledger, why: s
     ledger.record(*_attempt(1, 1, why=why))
     group = group_queries.next_ready(ledger.db)
     assert group is not None and group.late is late
+
+
+@pytest.mark.parametrize("first", [1, 3], ids=["the shorter first", "the longer first"])
+def test_the_longer_of_two_holds_counts_in_either_order(ledger: Ledger, first: int) -> None:
+    untils = {hours: f"2026-11-20T2{hours}:00:00.000Z" for hours in (1, 3)}
+    for hours in (first, 4 - first):
+        ledger.record(HoldPlaced(1, "", untils[hours], message("provider_fault", fault=f"for {hours}")))
+    hold = run_state(ledger.db).hold
+    assert hold is not None and (to_text(hold[0]), hold[1].facts["fault"]) == (untils[3], "for 3")
 
 
 def test_a_group_says_what_it_waits_for(ledger: Ledger) -> None:
