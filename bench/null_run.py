@@ -34,7 +34,7 @@ from harness.job.job import PhaseSpec
 from harness.job.load import load
 from harness.supervisor import run
 from harness.supervisor.merger import Merger
-from harness.supervisor.run import RunOptions
+from harness.supervisor.run_options import RunOptions
 
 
 @dataclass(frozen=True, slots=True)

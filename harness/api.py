@@ -36,12 +36,14 @@ from harness.base.errors import (
     UsageError,
 )
 from harness.base.ids import ItemId
-from harness.base.instances import state_folder
+from harness.base.instances import state_folder as state_folder_of
 from harness.base.reason import Reason
 from harness.core.types import Item, SessionEvent
 from harness.evaluation.bounded import Bounded
-from harness.executors.containment import choose, in_words, scene_sandbox
+from harness.executors.containment import choose, choose_sandboxes, in_words, scene_sandbox
+from harness.job.change import Change
 from harness.job.job import Job
+from harness.job.key_values import keys_of, refuse_missing_keys
 from harness.job.load import load as load_manifest
 from harness.job.synthetic import refuse_synthetic
 from harness.ledger.job_queries import planned
@@ -51,15 +53,17 @@ from harness.ledger.past_attempts import Acceptance
 from harness.ledger.shared_holds import state_home
 from harness.ledger.spool import who_am_i
 from harness.ledger.withdrawal import Word
-from harness.planning import preconditions, queue
-from harness.planning.changes import Changes, changes_since
+from harness.planning import dry_run, preconditions, queue, state_folder
+from harness.planning.changes import Changes, changes_since, what_is_new
 from harness.planning.choice import Choice
+from harness.planning.dry_run import Tried
 from harness.planning.kept_settings import settings_of_instance
 from harness.planning.preconditions import EVERYTHING, NOTHING_SAID, Again, Look, problems_of
 from harness.planning.queue import Planned
 from harness.planning.renamed import refuse_renamed
 from harness.planning.select import Selection
 from harness.planning.selections import to_be_worked_on
+from harness.planning.state_folder import StartedOver
 from harness.planning.warnings import warnings_of
 from harness.rehearsal.brief import Briefing
 from harness.rehearsal.process import RehearsalServer
@@ -68,9 +72,9 @@ from harness.review.rejudge import Rejudged, rejudge_job
 from harness.review.selection import matching, parse
 from harness.review.withdraw import refuse_other_changes, withdraw_from_job
 from harness.supervisor.inbox import Inbox
-from harness.supervisor.key_values import refuse_missing_keys
 from harness.supervisor.outcome import Finished
-from harness.supervisor.run import RunOptions, run_job
+from harness.supervisor.run import run_job
+from harness.supervisor.run_options import RunOptions
 from harness.views.change_text import worded
 from harness.views.ledger_reading import is_planned, reading
 from harness.views.status import Status, new, read_status
@@ -91,15 +95,21 @@ __all__ = [
     "Rejudge",
     "Rejudged",
     "SessionEvent",
+    "StartedOver",
     "Status",
+    "Tried",
     "UsageError",
+    "changes",
     "check",
     "load",
     "mock_api",
     "plan",
+    "ready",
     "review",
     "run",
+    "start_over",
     "status",
+    "try_checks",
 ]
 
 
@@ -125,7 +135,8 @@ async def check(
     credential: Supply | None = None,
     starts_over: bool = False,
 ) -> list[Problem]:
-    """Every problem that would keep `run` from starting, in one order; empty when there is none. Starts nothing.
+    """Every problem that would keep `run` from starting, in one order; empty when there is none. Starts nothing. Of a
+    rehearsal, not that it needs the credential of `mock_api`.
 
     `starts_over`: what the job has written is moved away first. LedgerDamagedError for a ledger that was lost.
     """
@@ -138,7 +149,7 @@ async def check(
         mistakes: list[Callable[[], object]] = [
             partial(refuse_synthetic, job),
             partial(refuse_missing_keys, job),
-            partial(_supply, job, credential),
+            *([] if job.rehearsal else [partial(_supply, job, credential)]),
         ]
         return list(dict.fromkeys([*found, *(problem for each in mistakes for problem in problems_of(each))]))
 
@@ -179,8 +190,16 @@ def _planned(job: Job, choice: Choice, again: Again, in_full: bool) -> Plan:
     groups = queue.planned_groups(job, selection.chosen)
     if again.add:
         groups += queue.groups_to_add(job, looked.changes)
-    warnings = (*looked.warnings, *warnings_of(job, selection.chosen), *in_words(choose(job), job))
+    warnings = (*looked.warnings, *warnings_of(job, selection.chosen), *_weaknesses(job))
     return Plan(tuple(groups), looked.items, selection, looked.changes, looked.problems, warnings)
+
+
+def _weaknesses(job: Job) -> list[str]:
+    """What the sandbox of this machine does not hold; where there is none, that is a problem, not a warning."""
+    try:
+        return in_words(choose(job), job)
+    except UsageError:
+        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +226,36 @@ def _looked_at(job: Job, choice: Choice, again: Again, *, in_full: bool, starts_
     return _Looked(tuple(found.items), tuple(found.warnings), changes, tuple(map(worded, problems)))
 
 
+async def changes(job: Job) -> list[Change]:
+    """What has changed about a job since it was planned; empty when `run` goes on with it as it is. UsageError when the
+    items cannot be read."""
+    return await asyncio.to_thread(what_is_new, job)
+
+
+async def try_checks(job: Job, items: Sequence[Item]) -> list[Tried]:
+    """The checks of each phase on synthetic records of a few items, or on the user's samples; where they would run,
+    with the keys of the job. Nothing is written."""
+
+    def tried() -> list[Tried]:
+        with closing(Bounded(sandboxes=choose_sandboxes(job), variables=keys_of(job))) as bounded:
+            return list(dry_run.try_checks(job, items, bounded))
+
+    return await asyncio.to_thread(tried)
+
+
+async def start_over(job: Job) -> StartedOver | None:
+    """Move the job's ledger, attempts and outputs to a backup folder; None where there is nothing. JobHeldError."""
+    return await asyncio.to_thread(state_folder.start_over, job) if state_folder.has_state(job) else None
+
+
+async def ready(job: Job, *, credential: Supply | None = None) -> Supply | None:
+    """What sessions authenticate with; None when no phase needs it. Reads no items.
+
+    UsageError for a name, keys or a credential that keep `run` from starting; JobHeldError.
+    """
+    return await asyncio.to_thread(_ready, job, credential)
+
+
 def _ignore(event: SessionEvent) -> None:
     """Nobody looks on."""
 
@@ -231,7 +280,7 @@ async def run(
     newest ledger entry after each commit, and only wakes a reader that works elsewhere: the run waits for it. `inbox`:
     for other requests to stop.
     """
-    supply = await asyncio.to_thread(_ready, job, credential)
+    supply = await ready(job, credential=credential)
     shared = None if job.rehearsal else state_home(os.environ, Path.home())
     with _in_words():
         return await run_job(job, RunOptions(supply, choice, again, shared), on_event, inbox, on_commit)
@@ -287,7 +336,7 @@ async def status(job: Job | Path | str, *, instance: str | None = None, rehearsa
 
 def _status(job: Job | Path | str, instance: str | None, rehearsal: bool) -> Status:
     if not isinstance(job, Job):
-        state = state_folder(Path(job), instance, rehearsal=rehearsal)
+        state = state_folder_of(Path(job), instance, rehearsal=rehearsal)
         if is_planned(state):
             return read_status(state, datetime.now(UTC))
         job = _load(Path(job), (), instance, rehearsal)

@@ -23,9 +23,9 @@ def main(*, reset: bool) -> None:
     from harness.ledger.lock import JobLock
     from harness.planning.job_plan import plan_or_check
     from harness.planning.preconditions import Look
+    from harness.planning.state_folder import backup, make_state_folder
     from harness.sources.read import read
-    from harness.supervisor.backup import backup
-    from harness.supervisor.state_folder import make_state_folder, open_ledger
+    from harness.supervisor.held_state import open_ledger
     from harness.views.reason_words import reasons_text
 
     clock, job = SystemClock(), load(MANIFEST)

@@ -17,7 +17,7 @@ def main() -> None:
     """A run that may start nothing: it settles what was interrupted. HarnessError when there is nothing to resume."""
     from harness.cli.run_to_end import run_to_end
     from harness.job.load import load
-    from harness.supervisor.run import RunOptions
+    from harness.supervisor.run_options import RunOptions
 
     job = load(MANIFEST)
     interrupted = progress(job.state)["running"]

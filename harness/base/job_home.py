@@ -72,6 +72,11 @@ class JobHome:
     def attempts(self) -> Path:
         return self.root / _ATTEMPTS
 
+    def attempt(self, number: int, phase: int, batch: int, part: int = 0) -> Path:
+        """The folder of one attempt: `attempts/000123-p1-b007`."""
+        label = f"b{batch:03d}" + (f".{part}" if part else "")
+        return self.attempts / f"{number:06d}-p{phase}-{label}"
+
     @property
     def rehearsal(self) -> Path:
         return self.root / "rehearsal"
@@ -85,12 +90,6 @@ class JobHome:
 def mark_of(ledger: Path) -> Path:
     """The clean-shutdown mark beside a ledger."""
     return ledger.with_suffix(".seal")
-
-
-def attempt_folder(number: int, phase: int, batch: int, part: int = 0) -> str:
-    """The folder of an attempt, relative to the state folder: `attempts/000123-p1-b007`."""
-    label = f"b{batch:03d}" + (f".{part}" if part else "")
-    return f"{_ATTEMPTS}/{number:06d}-p{phase}-{label}"
 
 
 def is_attempt_folder(relative: str) -> bool:

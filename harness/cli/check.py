@@ -23,12 +23,12 @@ from harness.cli.output import print_json, print_lines, say
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Sequence
 
+    from harness.api import Plan
     from harness.core.types import Item
     from harness.core.work import Rendered
     from harness.doctor.examination import Finding
     from harness.job.job import Job
     from harness.planning.queue import Planned
-    from harness.sources.read import Reading
 
 _BROKEN_SETUP = 4
 
@@ -53,26 +53,30 @@ def check(
 
     Exit code 0: ready. 2: fix the manifest or the items. 4: fix the machine, a key or a check.
     """
+    import asyncio
+
+    from harness import api
     from harness.base.errors import UsageError
     from harness.doctor import readiness
-    from harness.planning.selections import to_be_worked_on
+    from harness.planning.preconditions import Again, loaded
     from harness.views.wording import clean, counted
 
     place = Place(manifest, rehearsal, instance)
     sections = _sections(only)
-    job, items = _read(place, settings, with_items="plan" in sections)
+    job = loaded(lambda: place.load(settings)) if "plan" in sections else place.load(settings)
     if live:
         _must_be_allowed(place, job, settings, yes=yes)
     told: dict[str, Any] = {}
     refused: UsageError | None = None
+    found: dict[str, list[Finding]] = {}
     if "plan" in sections:
         try:
-            told = _plan_section(place, job, items, settings, as_json=as_json)
+            again = Again(launch=again_at(place, list(settings or ())))
+            planned = asyncio.run(api.plan(job, again=again, in_full=True))
+            told = _plan_section(job, planned, as_json=as_json)
+            found["checks"] = list(_checks(job, planned.selection.chosen))
         except UsageError as error:
             refused = error
-    found: dict[str, list[Finding]] = {}
-    if told:
-        found["checks"] = list(_checks(job, to_be_worked_on(job, items.items).chosen))
     looks = {"machine": readiness.machine, "keys": readiness.keys}
     for section in [each for each in looks if each in sections]:
         found[section] = _found(looks[section](job))
@@ -96,7 +100,10 @@ def check(
 
 def _checks(job: "Job", items: "Sequence[Item]") -> "Iterator[Finding]":
     """The checks of each phase, tried as `launch --dry-run` tries them; programs only where the folder is trusted."""
-    from harness.cli.dry_run_text import checks_tried, tried_in_words
+    import asyncio
+
+    from harness import api
+    from harness.cli.dry_run_text import tried_in_words
     from harness.cli.trust import is_trusted
     from harness.doctor.examination import Finding
     from harness.views.wording import clean
@@ -106,7 +113,7 @@ def _checks(job: "Job", items: "Sequence[Item]") -> "Iterator[Finding]":
         cure = "`harness launch --dry-run` asks, then tries them"
         yield Finding("checks", "note", "not tried: the programs in this folder are not trusted yet", cure)
     elif each:
-        for tried in checks_tried(job, items):
+        for tried in asyncio.run(api.try_checks(job, items)):
             yield Finding(
                 "checks", "broken" if tried.broken else "ok", f"{clean(tried.phase)}: {tried_in_words(tried)}"
             )
@@ -155,46 +162,26 @@ def _must_be_allowed(place: Place, job: "Job", settings: "Sequence[str] | None",
         raise typer.Exit(0)
 
 
-def _read(place: Place, settings: list[str] | None, *, with_items: bool) -> "tuple[Job, Reading]":
-    """The job, and its items where they are looked at."""
-    from harness.cli.looks import items_here
-    from harness.planning.preconditions import loaded
-    from harness.sources.read import Reading
-
-    if not with_items:
-        return place.load(settings), Reading(())
-    job = loaded(lambda: place.load(settings))
-    return job, items_here(job)
-
-
-def _plan_section(
-    place: Place, job: "Job", found: "Reading", settings: "Sequence[str] | None", *, as_json: bool
-) -> "dict[str, Any]":
+def _plan_section(job: "Job", planned: "Plan", *, as_json: bool) -> "dict[str, Any]":
     """What would run, printed unless it is for programs. UsageError for what a launch would refuse."""
     from harness.base.errors import UsageError
-    from harness.cli.looks import problems_here, warnings_here
     from harness.cli.outline import outline, outline_as_json
     from harness.job.change import JobChanged
     from harness.job.synthetic import refuse_synthetic
-    from harness.planning.choice import Choice
-    from harness.planning.preconditions import Again, problems_of
-    from harness.planning.selections import to_be_worked_on
+    from harness.planning.preconditions import problems_of
     from harness.views.wording import clean
 
-    again = Again(launch=again_at(place, list(settings or ())))
-    problems = problems_here(job, found.items, Choice(), again, in_full=True)
+    problems = list(planned.problems)
     if any(not isinstance(problem, JobChanged) for problem in problems):
         raise UsageError(problems)
     problems += problems_of(lambda: refuse_synthetic(job))
-    selection = to_be_worked_on(job, found.items)
-    warnings = [*found.warnings, *warnings_here(job, selection.chosen)]
-    for warning in warnings:
+    for warning in planned.warnings:
         say(f"warning: {clean(warning)}")
     if not as_json:
-        print_lines(outline(job, selection, datetime.now(UTC)))
+        print_lines(outline(job, planned.selection, datetime.now(UTC)))
     if problems:
         raise UsageError(problems)
-    return outline_as_json(job, selection, warnings)
+    return outline_as_json(job, planned.selection, planned.warnings)
 
 
 def plan(
@@ -224,11 +211,11 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show what would run, why, and what it may cost. Starts nothing, except with `--by model`."""
-    from harness.cli.looks import changes_here, items_here, refusals
-    from harness.cli.plan_text import plan_as_json
-    from harness.planning import queue
+    import asyncio
+
+    from harness import api
+    from harness.cli.plan_text import plan_as_json, refusals
     from harness.planning.preconditions import Again, loaded
-    from harness.planning.selections import to_be_worked_on
 
     place = Place(manifest, rehearsal, instance)
     if write is not None or by != "rules" or model:
@@ -238,21 +225,20 @@ def plan(
     if mounts:
         _print_mounts(job, as_json=as_json)
         return
-    source = items_here(job).items
-    for line in refusals(job, source, Again(add=add, launch=again_at(place, settings))):
+    planned = asyncio.run(api.plan(job, again=Again(add=add, launch=again_at(place, settings))))
+    for line in refusals(job, planned):
         say(line)
-    items = to_be_worked_on(job, source).chosen
+    items = planned.selection.chosen
     if prompt or phase:
         told = _prompt_of(job, items, phase)
         if phase and phase != job.phases[0].name:
             say("its records are synthetic, derived from the earlier phases; real prompts are kept in attempts/")
         _print_prompt(told)
         return
-    groups = [*queue.planned_groups(job, items), *(queue.groups_to_add(job, changes_here(job, source)) if add else [])]
     if as_json:
-        print_json(plan_as_json(job, groups))
-        return
-    _print_plan(job, items, groups)
+        print_json(plan_as_json(job, planned.groups))
+    else:
+        _print_plan(job, items, planned.groups)
 
 
 def _print_plan(job: "Job", items: "Sequence[Item]", groups: "Sequence[Planned]") -> None:

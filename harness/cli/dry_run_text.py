@@ -1,47 +1,35 @@
 """What `launch --dry-run` prints: what a launch would do, with synthetic records in place of sessions."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from harness.cli.looks import items_here, problems_here, warnings_here
+from harness import api
 from harness.cli.outline import outline
 from harness.core.money import in_words as money
 from harness.core.money import to_micro
 from harness.core.reserve import reservation
 from harness.core.types import Item
-from harness.evaluation.bounded import Bounded
-from harness.executors.containment import choose_sandboxes
 from harness.job.job import Job
 from harness.planning.batches import batches_of
 from harness.planning.choice import Choice
-from harness.planning.dry_run import Tried, Untried, try_checks
+from harness.planning.dry_run import Tried, Untried
 from harness.planning.preconditions import Again, refuse
-from harness.planning.selections import to_be_worked_on
-from harness.supervisor.key_values import keys_of
 from harness.views.fault_words import fault_text
 from harness.views.reason_words import text_of
 from harness.views.wording import clean, counted
 
 
-def dry_run(job: Job, choice: Choice, again: Again) -> tuple[list[str], list[Tried]]:
+async def dry_run(job: Job, choice: Choice, again: Again) -> tuple[list[str], list[Tried]]:
     """Lines to print, and what came of the checks. UsageError for all that a launch would refuse."""
-    found = items_here(job).items
-    refuse(problems_here(job, found, choice, again, in_full=True))
-    selection = to_be_worked_on(job, found)
-    items = selection.chosen
-    tried = list(checks_tried(job, items))
-    lines = list(outline(job, selection, datetime.now(UTC)))
-    lines += [f"warning   {clean(warning)}" for warning in warnings_here(job, items)]
+    plan = await api.plan(job, choice=choice, again=again, in_full=True)
+    refuse(plan.problems)
+    items = plan.selection.chosen
+    tried = await api.try_checks(job, items)
+    lines = list(outline(job, plan.selection, datetime.now(UTC)))
+    lines += [f"warning   {clean(warning)}" for warning in plan.warnings]
     lines += [f"checks    {clean(each.phase)}: {tried_in_words(each)}" for each in tried]
     estimate = f"estimate  {_estimate(job, items)}"
     return [*lines, estimate, "dry run   no session was started, nothing was written"], tried
-
-
-def checks_tried(job: Job, items: Sequence[Item]) -> Iterator[Tried]:
-    """Where they would run: each in its sandbox, with the keys of the job."""
-    with closing(Bounded(sandboxes=choose_sandboxes(job), variables=keys_of(job))) as bounded:
-        yield from try_checks(job, items, bounded)
 
 
 def tried_in_words(tried: Tried) -> str:

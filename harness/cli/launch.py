@@ -30,14 +30,13 @@ from harness.cli.options import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
     from harness.backends.credentials import Supply
     from harness.job.job import Job
     from harness.planning.choice import Choice
     from harness.planning.preconditions import Again
     from harness.supervisor.outcome import Finished
-    from harness.supervisor.run import RunOptions
+    from harness.supervisor.run_options import RunOptions
 
 
 def launch(
@@ -65,14 +64,18 @@ def launch(
 
     Several jobs run in order; each starts when the previous one has finished.
     """
+    import asyncio
+
+    from harness import api
     from harness.base.commands import NextCommand
     from harness.cli.collected_errors import together
     from harness.cli.detach import Words, detach_and_wait
+    from harness.cli.reset import reset_now
     from harness.cli.trust import must_be_trusted
     from harness.job.synthetic import refuse_synthetic
     from harness.planning.preconditions import Again, loaded
     from harness.planning.renamed import refuse_renamed
-    from harness.supervisor.run import RunOptions
+    from harness.supervisor.run_options import RunOptions
 
     places = [Place(manifest, False, instance) for manifest in manifests or [DEFAULT_MANIFEST]]
     settings = _capped(settings, max_iterations)
@@ -87,34 +90,20 @@ def launch(
     together([partial(must_be_trusted, job, settings or (), wanted, trust=trust) for job in jobs])
     if dry_run:
         raise typer.Exit(_run_dry(jobs, choice, Again(keep, add, changed, again_at(places[0], settings))))
-    supplies, shared = _ready_to_start(jobs)
-    _refuse_new_ones(jobs, choice, reset=reset)
+    supplies = together([partial(asyncio.run, api.ready(job)) for job in jobs])
+    ready = list(zip(jobs, supplies, strict=True))
+    together([partial(_refuse_start, job, supply, choice, reset=reset) for job, supply in ready])
     if reset:
-        _start_over(jobs)
+        for job in jobs:
+            reset_now(job)
     if detach:
         _warn_of_weaknesses(jobs[0])
         raise typer.Exit(detach_and_wait(places[0], words))
     options = [
-        RunOptions(supply, choice, Again(keep, add, changed, again_at(place, settings)), shared_state=shared)
+        RunOptions(supply, choice, Again(keep, add, changed, again_at(place, settings)))
         for place, supply in zip(places, supplies, strict=True)
     ]
     raise typer.Exit(_in_turn(zip(places, jobs, options, strict=True), words_of(settings), plain=plain))
-
-
-def _ready_to_start(jobs: "list[Job]") -> "tuple[list[Supply | None], Path]":
-    """The credential of each, and where jobs see each other's holds. UsageError for what keeps one from starting."""
-    import os
-    from pathlib import Path
-
-    from harness.backends.supply import find_supply
-    from harness.cli.collected_errors import together
-    from harness.ledger.shared_holds import state_home
-    from harness.supervisor.key_values import refuse_missing_keys
-
-    shared = state_home(os.environ, Path.home())
-    supplies = together([partial(find_supply, job, os.environ, Path.home(), shared) for job in jobs])
-    together([partial(refuse_missing_keys, job) for job in jobs])
-    return supplies, shared
 
 
 def _refuse_for_several(places: list[Place], choice: "Choice", *, detach: bool) -> None:
@@ -142,34 +131,31 @@ def _capped(settings: list[str] | None, most: int | None) -> list[str] | None:
 
 def _run_dry(jobs: "list[Job]", choice: "Choice", again: "Again") -> int:
     """0, or 4 when a check is broken. UsageError for what a launch would refuse."""
+    import asyncio
+
     from harness.cli.collected_errors import together
     from harness.cli.dry_run_text import dry_run
     from harness.cli.output import print_lines
 
     is_broken = False
-    for lines, tried in together([partial(dry_run, job, choice, again) for job in jobs]):
+    for lines, tried in together([partial(asyncio.run, dry_run(job, choice, again)) for job in jobs]):
         print_lines(lines)
         is_broken |= any(each.broken for each in tried)
     return 4 if is_broken else 0
 
 
-def _refuse_new_ones(jobs: "list[Job]", choice: "Choice", *, reset: bool) -> None:
-    """UsageError for what keeps jobs from starting that have several phases, which is looked at in full once, or that
-    are to start over."""
-    from harness.cli.collected_errors import together
-    from harness.cli.reset import is_there_anything, must_be_able_to_start, must_start_anew
+def _refuse_start(job: "Job", supply: "Supply | None", choice: "Choice", *, reset: bool) -> None:
+    """UsageError for what keeps a job from starting that is to start over, or is new and has several phases: better now
+    than when its second phase begins, at night."""
+    import asyncio
 
-    old = [job for job in jobs if is_there_anything(job)]
-    looks = [partial(must_start_anew, job, choice) for job in old if reset]
-    together([*looks, *(partial(must_be_able_to_start, job, choice) for job in jobs if job not in old)])
+    from harness import api
+    from harness.planning.preconditions import refuse
+    from harness.planning.state_folder import has_state
 
-
-def _start_over(jobs: "list[Job]") -> None:
-    from harness.cli.reset import is_there_anything, reset_now
-
-    for job in jobs:
-        if is_there_anything(job):
-            reset_now(job)
+    is_known = has_state(job)
+    if (is_known and reset) or (not is_known and len(job.phases) > 1):
+        refuse(asyncio.run(api.check(job, choice=choice, credential=supply, starts_over=is_known)))
 
 
 def rehearse(
@@ -192,21 +178,19 @@ def rehearse(
     plain: Plain = False,
 ) -> None:
     """Play the whole job at no cost: real sessions against a local mock API; no model is called."""
-    from harness.cli.looks import why_anew
+    import asyncio
+
+    from harness import api
     from harness.cli.output import print_lines, say
     from harness.cli.rehearse import advice, aftermath, must_be_playable, nothing_played, serving, sessions_so_far
-    from harness.cli.reset import (
-        is_there_anything,
-        must_start_anew,
-        reset_now,
-        what_is_new,
-    )
+    from harness.cli.reset import reset_now
     from harness.cli.trust import must_be_trusted
     from harness.ledger.lock import refuse_if_held
-    from harness.planning.preconditions import Again, loaded
+    from harness.planning.preconditions import Again, loaded, refuse
+    from harness.planning.state_folder import has_state, make_state_folder
     from harness.rehearsal.fault_orders import parse_faults
-    from harness.supervisor.run import RunOptions
-    from harness.supervisor.state_folder import make_state_folder
+    from harness.supervisor.run_options import RunOptions
+    from harness.views.change_text import the_job_has_changed
 
     place, choice = Place(manifest, True, instance), _choice(first, only, batch, until)
     job = loaded(partial(place.load, settings))
@@ -214,11 +198,11 @@ def rehearse(
     asked = [*words_of(settings), *(["--faults", faults] if faults else []), *(["--seed", str(seed)] if seed else [])]
     must_be_trusted(job, settings or (), place.command("launch", *asked), trust=trust)
     refuse_if_held(job.state)
-    changes = [] if keep or add or reset else what_is_new(job)
-    if changes or (reset and is_there_anything(job)):
-        must_start_anew(job, choice)
+    changes = [] if keep or add or reset else asyncio.run(api.changes(job))
+    if changes or (reset and has_state(job)):
+        refuse(asyncio.run(api.check(job, choice=choice, starts_over=True)))
         must_be_playable(job, faults)
-        reset_now(job, why_anew(changes) if changes else "")
+        reset_now(job, the_job_has_changed(changes) if changes else "")
     make_state_folder(job)
     say("rehearsal: no model, no cost; nothing here counts as done")
     if ignored := [name for name in ("rate", "window", "deadline", "stop_at") if getattr(job.bounds, name) is not None]:

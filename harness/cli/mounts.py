@@ -14,7 +14,6 @@ from harness.executors.containment import choose
 from harness.executors.sandbox import Mount
 from harness.job.job import Job, PhaseSpec
 from harness.views.wording import clean
-from harness.workspaces.kinds import workspace_of
 
 _OWN = "its own folder"
 
@@ -33,7 +32,7 @@ def seen_by_phase(job: Job) -> tuple[str, list[Seen]]:
     containment = choose(job)
     if not containment.is_kernel_sandbox:
         return containment.describe(), []
-    folder = AttemptFolder(job.home.attempts / "NUMBER", workspace_of(job))
+    folder = AttemptFolder.of(job, job.home.attempts / "NUMBER")
     found = []
     for phase in job.phases:
         try:

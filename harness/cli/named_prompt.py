@@ -20,12 +20,12 @@ from harness.base.strict_json import document_of
 from harness.cli.launch import play
 from harness.cli.options import Place
 from harness.cli.output import say
-from harness.cli.reset import is_there_anything, reset_now
+from harness.cli.reset import reset_now
 from harness.job.vendors import CURE, other_vendor
 from harness.ledger.shared_holds import state_home
 from harness.planning.composer_job import ID, prompt_job
-from harness.supervisor.run import RunOptions
-from harness.supervisor.state_folder import make_state_folder
+from harness.planning.state_folder import has_state, make_state_folder
+from harness.supervisor.run_options import RunOptions
 
 _GRACE_S = 60.0
 
@@ -62,7 +62,7 @@ def main() -> int:
     try:
         job = prompt_job(folder, question["name"], question["variables"], question["model"])
         make_state_folder(job)
-        if is_there_anything(job):
+        if has_state(job):
             reset_now(job)
             make_state_folder(job)
         write_private(job.items.file or Path(), json.dumps([{"id": ID}]).encode())

@@ -17,7 +17,7 @@ from harness.cli.options import Place
 from harness.cli.output import say
 from harness.cli.plan_write import composed, rejections
 from harness.cli.rehearse import serving
-from harness.cli.reset import is_there_anything, reset_now, what_is_new
+from harness.cli.reset import reset_now
 from harness.cli.trust import must_be_trusted
 from harness.core.money import in_words
 from harness.core.types import Item, Json
@@ -28,9 +28,10 @@ from harness.ledger import money_queries
 from harness.ledger.item_queries import has_open_items
 from harness.ledger.lock import refuse_if_held
 from harness.ledger.shared_holds import state_home
+from harness.planning.changes import what_is_new
 from harness.planning.composer_job import ID, REQUEST, composer_job, request_of
-from harness.supervisor.run import RunOptions
-from harness.supervisor.state_folder import make_state_folder
+from harness.planning.state_folder import has_state, make_state_folder
+from harness.supervisor.run_options import RunOptions
 from harness.views.ledger_reading import is_planned, reading
 from harness.views.wording import clean, shorten
 
@@ -78,7 +79,7 @@ def _begin(asked: Job, request: Json) -> None:
     content = (json.dumps(request, ensure_ascii=False) + "\n").encode()
     make_state_folder(asked)
     write_private(asked.items.file or Path(), content)
-    if is_there_anything(asked) and (what_is_new(asked) or not _is_open(asked)):
+    if has_state(asked) and (what_is_new(asked) or not _is_open(asked)):
         reset_now(asked)
         make_state_folder(asked)
         write_private(asked.items.file or Path(), content)

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from harness.api import Plan
 from harness.cli.outline import cells_as_json
 from harness.core.money import to_micro, to_usd
 from harness.core.reserve import reservation
 from harness.job.job import Job
 from harness.planning.queue import Planned
-from harness.views.wording import clean, counted, listed
+from harness.views.change_text import the_job_has_changed
+from harness.views.wording import clean, clean_lines, counted, listed
 
 _MOST_LINES = 40
 
@@ -30,6 +32,15 @@ def plan_lines(job: Job, groups: Sequence[Planned]) -> Iterator[str]:
     for later in job.phases[1:]:
         before = job.phase(later.from_ or 1).name
         yield f"  {later.name}: batch N is planned when batch N of {before} is settled"
+
+
+def refusals(job: Job, planned: Plan) -> Iterator[str]:
+    """What a launch would say of a plan, which is shown nevertheless."""
+    if job.rehearsal and (changes := planned.changes.listed()):
+        yield f"the next rehearsal will start over: {the_job_has_changed(changes)}"
+    for problem in planned.problems:
+        hint = f"\n  hint: {problem.hint}" if problem.hint else ""
+        yield clean_lines(f"`launch` would refuse: {problem.message}{hint}")
 
 
 def plan_as_json(job: Job, groups: Sequence[Planned]) -> dict[str, Any]:

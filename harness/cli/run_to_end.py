@@ -9,7 +9,8 @@ from harness.core.types import SessionEvent
 from harness.job.job import Job
 from harness.supervisor.inbox import Inbox
 from harness.supervisor.outcome import Finished
-from harness.supervisor.run import RunOptions, as_refusal, run_job
+from harness.supervisor.run import as_refusal, run_job
+from harness.supervisor.run_options import RunOptions
 from harness.supervisor.signals import as_requests, stopped_whole
 
 
@@ -21,7 +22,7 @@ def to_end(job: Job, run: Callable[[Inbox], Coroutine[Any, Any, Finished]]) -> F
         with stopped_whole(), as_requests(inbox):
             return asyncio.run(run(inbox))
     except (OSError, RuntimeError) as error:  # this machine has no thread, or no descriptor, left for it
-        refusal = as_refusal(job, error)
+        refusal = as_refusal(job.home, error)
         if refusal is None:
             raise
         raise refusal from error

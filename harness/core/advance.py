@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Literal
 
-from harness.core.events import BatchPlanned, Event
+from harness.core.events import AttemptEnded, BatchPlanned, Event
 from harness.core.messages import Message, message
 
 
@@ -98,6 +98,14 @@ def broken_setup(tail: Tail) -> Message | None:
     if len(denied) == 3 and denied[0] and len(set(denied)) == 1 and len(set(tail.groups[:3])) == 3:
         return message("tool_denied", tool=denied[0], sessions=3)
     return None
+
+
+def stopped_by(ended: AttemptEnded, *, rehearsal: bool, instance: str | None) -> Message | None:
+    """Why an attempt showed the set-up to be broken, or None."""
+    if ended.outcome != "stopped":
+        return None
+    why = [each.as_json() for each in ended.messages]
+    return message("setup_broken", fault=ended.fault, why=why, rehearsal=rehearsal, instance=instance)
 
 
 BREAKDOWNS = 10

@@ -1,6 +1,6 @@
 """The seams between deciding and doing: what the supervisor asks of an executor, and an executor of a workspace."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -9,9 +9,12 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.ids import Token
 from harness.core.input_hash import INPUT_FOLDER
 from harness.core.messages import Message
-from harness.core.types import Artifact, Ending, OutputFault, SessionEvent
-from harness.core.work import AttemptSpec
+from harness.core.types import Artifact, Ending, Judgement, OutputFault, SessionEvent
+from harness.core.work import AttemptSpec, Identity, Produced, Work
 from harness.job.job import OutputSpec
+
+Judge = Callable[[ArtifactStore, Work, Produced], Awaitable[Judgement]]
+"""Judges what lies in that store; never raises for what a session wrote. HaltedError when its children are halted."""
 
 
 class Executor(Protocol):
@@ -28,7 +31,7 @@ class Executor(Protocol):
         """Ask a running attempt to end soon (`hard`: at once). Unknown tokens are no error."""
         ...
 
-    async def salvage(self, spec: AttemptSpec) -> Ending:
+    async def salvage(self, lost: Identity, work: Work) -> Ending:
         """The ending of an attempt whose supervisor was lost: leftovers are ended, its folder is frozen."""
         ...
 

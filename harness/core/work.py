@@ -57,18 +57,41 @@ class Caps:
 
 
 @dataclass(frozen=True, slots=True)
-class AttemptSpec:
-    """Everything that is needed to run one attempt at some work; summed up in the attempt's folder as spec.json."""
+class Identity:
+    """What distinguishes one attempt from all others; with its work, all that is needed to find what it left."""
 
     id: AttemptId
     token: Token
     session_id: str
     folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSpec:
+    """Everything that is needed to run one attempt at some work; summed up in the attempt's folder as spec.json."""
+
+    identity: Identity
     work: Work
     rendered: Rendered
     caps: Caps
     readable: tuple[Path, ...]
     rehearsal: bool
+
+    @property
+    def id(self) -> AttemptId:
+        return self.identity.id
+
+    @property
+    def token(self) -> Token:
+        return self.identity.token
+
+    @property
+    def session_id(self) -> str:
+        return self.identity.session_id
+
+    @property
+    def folder(self) -> Path:
+        return self.identity.folder
 
     @property
     def session(self) -> SessionSpec:

@@ -18,7 +18,7 @@ from harness.job.load import load
 from harness.ledger.recorded_attempts import newest_attempt
 from harness.ledger.shared_holds import state_home
 from harness.ledger.store import opened_for_reading
-from harness.supervisor.run import Play, RunOptions
+from harness.supervisor.run_options import Play, RunOptions
 from harness.views.fault_words import fault_text
 from harness.views.remedies import remedy
 from harness.views.wording import clean, shorten

@@ -15,8 +15,8 @@ from harness.doctor.examination import Finding, Grade
 from harness.executors.installations import needed_by
 from harness.job.job import Job
 from harness.job.load import load
-from harness.supervisor.run import Play, RunOptions
-from harness.supervisor.state_folder import make_state_folder
+from harness.planning.state_folder import make_state_folder
+from harness.supervisor.run_options import Play, RunOptions
 from harness.views.wording import clean
 
 Serving = Callable[[Job], AbstractContextManager[Supply | None]]

@@ -36,6 +36,8 @@ from harness.core.seam import CONTEXT_FILE, GIVEN, ITEMS_FILE, Workspace, Worksp
 from harness.core.types import Item
 from harness.core.work import AttemptSpec, Work
 from harness.executors.input_copies import copy_input
+from harness.job.job import Job
+from harness.workspaces.kinds import workspace_of
 
 _LAST_BYTES = 300
 
@@ -46,6 +48,11 @@ class AttemptFolder:
 
     root: Path
     workspace: Workspace
+
+    @staticmethod
+    def of(job: Job, root: Path) -> "AttemptFolder":
+        """With the workspace that the job's sessions get."""
+        return AttemptFolder(root, workspace_of(job))
 
     @property
     def spec(self) -> Path:
@@ -88,6 +95,11 @@ class AttemptFolder:
     def mounts(self) -> Sequence[WorkspaceMount]:
         """What the session sees of its workspace."""
         return self.workspace.mounts(self.work)
+
+    @property
+    def working_folder(self) -> Path:
+        """Where the session works, as its workspace says."""
+        return self.mounts[0].source
 
     @property
     def own_folders(self) -> list[Path]:

@@ -19,7 +19,6 @@ from harness.executors.installations import NEVER, forbidden_in
 from harness.executors.sandbox import Containment, Wrapped
 from harness.job.job import Job
 from harness.job.tools import RULES_REMEDY, why_not_by_rules
-from harness.workspaces.kinds import workspace_of
 
 
 class NoSandbox:
@@ -78,7 +77,7 @@ def choose(job: Job, *, search_path: str | None = None) -> Containment:
 
 def work_path(containment: Containment, job: Job, folder: Path) -> str:
     """The work folder of the attempt folder `folder`, as a session of this job sees it."""
-    return containment.view(AttemptFolder(folder, workspace_of(job))).work
+    return containment.view(AttemptFolder.of(job, folder)).work
 
 
 def choose_sandboxes(job: Job, *, search_path: str | None = None) -> JobSandboxes | None:

@@ -28,7 +28,7 @@ from harness.core.faults import classify
 from harness.core.messages import Message, message
 from harness.core.symptoms import Symptoms
 from harness.core.types import Ending, SessionEvent
-from harness.core.work import AttemptSpec
+from harness.core.work import AttemptSpec, Identity, Work
 from harness.executors.allowance import written
 from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.guardian import Guardian
@@ -37,6 +37,7 @@ from harness.executors.sandbox import Containment
 from harness.executors.starter import AttemptStarter
 from harness.executors.unauthorized_changes import changes, guarded, looks
 from harness.job.job import Job
+from harness.job.key_values import keys_of
 
 
 class LocalExecutor:
@@ -62,7 +63,7 @@ class LocalExecutor:
         self._guardian = guardian
         self._credential = credential
         self._environ = environ
-        self._keys = {} if job.rehearsal else job.keys.set_in(environ)
+        self._keys = keys_of(job, environ)
         self._marks = {STATE_MARK: state_digest(job.state), FOLDER_MARK: folder_identity(job.state)}
         self._running: dict[Token, LiveAttempt] = {}
 
@@ -80,7 +81,7 @@ class LocalExecutor:
         marks = {TOKEN_MARK: spec.token, **self._marks}
         starter = AttemptStarter(self._containment, self._guardian, folder, marks, self._tools.allowance)
         pulse = Pulse(spec.id, self._tools.clock.monotonic, on_event, spec.session.kind.speaks != "nothing")
-        live = LiveAttempt(spec, self._session(spec, folder, starter, pulse), starter, pulse, self._tools)
+        live = LiveAttempt(spec, folder, self._session(spec, folder, starter, pulse), starter, pulse, self._tools)
         self._running[spec.token] = live
         guarding = guarded(folder, spec, self._job, is_kernel_sandbox=self._containment.is_kernel_sandbox)
         before = looks(guarding)
@@ -102,15 +103,15 @@ class LocalExecutor:
         if live is not None:
             await live.interrupt(hard=hard)
 
-    async def salvage(self, spec: AttemptSpec) -> Ending:
+    async def salvage(self, lost: Identity, work: Work) -> Ending:
         """The ending of an attempt whose supervisor was lost: leftovers are ended, its folder is frozen.
 
         The cost is known only when the session had told it. In a copy of a job's folder the processes of the original
         carry the same token: they are not ours to end.
         """
-        await end_found(lambda: [pid for pid in of_job(self._job.state) if has_mark(pid, TOKEN_MARK, spec.token)], 0)
-        folder = self._folder(spec.folder)
-        frozen, failure = collected(spec, folder, self._tools.store)
+        await end_found(lambda: [pid for pid in of_job(self._job.state) if has_mark(pid, TOKEN_MARK, lost.token)], 0)
+        folder = self._folder(lost.folder)
+        frozen, failure = collected(work, folder, self._tools.store)
         left = folder.workspace.tidy(folder.work)
         folder.put_away()
         return Ending(
@@ -119,7 +120,7 @@ class LocalExecutor:
             fault=classify(
                 Symptoms(**of_the_disk(failure, self._tools.store.root)) if failure else Symptoms(lost=True)
             ),
-            facts=facts_left(spec.session, spec.session_id, folder.of_session),
+            facts=facts_left(work.phase.session, lost.session_id, folder.of_session),
             duration=timedelta(0),
             notes=(*frozen.notes, *left),
         )
@@ -129,7 +130,7 @@ class LocalExecutor:
         return await end_found(lambda: of_job(self._job.state), 0)
 
     def _folder(self, root: Path) -> AttemptFolder:
-        return AttemptFolder(root, self._tools.workspace)
+        return AttemptFolder.of(self._job, root)
 
     async def _prepared(self, spec: AttemptSpec, folder: AttemptFolder) -> list[Message]:
         top = self._job.items.top(self._job.folder)

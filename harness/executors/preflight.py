@@ -6,9 +6,10 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from harness.backends.registry import exposed
@@ -25,10 +26,9 @@ from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.bubblewrap import mounts_of
 from harness.executors.guardian import Guardian
 from harness.executors.probe_program import INSIDE
-from harness.executors.sandbox import Containment, Mount
+from harness.executors.sandbox import Containment
 from harness.executors.starter import AttemptStarter
-from harness.job.job import Job, PhaseSpec
-from harness.workspaces.kinds import workspace_of
+from harness.job.job import Job
 
 _PROBE_S = 30.0
 
@@ -43,55 +43,115 @@ async def preflight(
     BrokenSetupError when anything got out, when a program of the job could not be found inside, or when a session could
     not even write in its own folder. Without a kernel sandbox only starting and writing is tested.
     """
-    root = job.state / f"preflight-{secrets.token_hex(4)}"
+    folder = AttemptFolder.of(job, job.state / f"preflight-{secrets.token_hex(4)}")
+    launch = replace(_launch(job, environ), stdin=folder.prompt)
+    trial = _Trial(containment, folder, launch, (job.state, job.folder, _home()), job.home.ledger)
     try:
-        return await _probe(containment, job, root, guardian, _launch(job, environ))
+        trial.lay_out()
+        return trial.judged(*await trial.run(guardian))
     finally:
-        remove_tree(root)
+        remove_tree(folder.root)
 
 
-async def _probe(containment: Containment, job: Job, root: Path, guardian: Guardian, launch: Launch) -> tuple[str, ...]:
-    folder = AttemptFolder(root, workspace_of(job))
-    launch = replace(launch, stdin=folder.prompt)
-    for path in (folder.root, folder.tmp, folder.config):
-        make_folder(path)
-    folder.workspace.prepare(folder.work, ())
-    secret, door = secrets.token_hex(16), f"harness-{os.getpid()}-{root.name}"
-    write_private(root / "secret", secret.encode())
-    outside = [folder.root / "unauthorized", *_places(job, root.name)]
-    targets: dict[str, object] = {"inside": f"{containment.view(folder).work}/inside"}
-    if containment.is_kernel_sandbox:
-        targets |= {
-            "outside": list(map(str, outside)),
-            "secret": str(root / "secret"),
-            "ledger": str(_ledger(job, root)),
-            "folders": _folders(job, mounts_of(containment.wrap(folder, launch).argv)),
-            "programs": list(map(str, launch.programs)),
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """The probe in a folder of its own, and what must be out of its reach. `ours`: folders of the job and the user."""
+
+    containment: Containment
+    folder: AttemptFolder
+    launch: Launch
+    ours: tuple[Path, ...]
+    ledger: Path
+    secret: str = field(default_factory=partial(secrets.token_hex, 16))
+
+    @property
+    def door(self) -> str:
+        """The name of a socket of ours."""
+        return f"harness-{os.getpid()}-{self.folder.root.name}"
+
+    def outside(self) -> list[Path]:
+        """Files that a session must not be able to make."""
+        places = (*self.ours, *map(Path, ("/usr", "/etc", "/var/tmp")))  # noqa: S108
+        return [self.folder.root / "unauthorized", *(place / f".{self.folder.root.name}" for place in places)]
+
+    def lay_out(self) -> None:
+        """Its folder, with what it is to try."""
+        for path in (self.folder.root, self.folder.tmp, self.folder.config):
+            make_folder(path)
+        self.folder.workspace.prepare(self.folder.work, ())
+        write_private(self.folder.root / "secret", self.secret.encode())
+        ledger = self.ledger
+        if not ledger.exists():
+            ledger = JobHome(self.folder.root).ledger
+            write_private(ledger, b"")
+        write_private(self.folder.prompt, json.dumps(self._targets(ledger)).encode())
+
+    def _targets(self, ledger: Path) -> dict[str, object]:
+        inside = {"inside": f"{self.containment.view(self.folder).work}/inside"}
+        if not self.containment.is_kernel_sandbox:
+            return {**inside}
+        return {
+            **inside,
+            "outside": list(map(str, self.outside())),
+            "secret": str(self.folder.root / "secret"),
+            "ledger": str(ledger),
+            "folders": self._folders(),
+            "programs": list(map(str, self.launch.programs)),
             "pid": os.getpid(),
             "started": _started(),
-            "socket": door,
-            "tool_shell": containment.tool_shell,
+            "socket": self.door,
+            "tool_shell": self.containment.tool_shell,
             "memory": MEMORY_FOLDER_BYTES,
         }
-    write_private(folder.prompt, json.dumps(targets).encode())
-    with _listening(door):
-        said, errors = await _run(containment, folder, guardian, launch)
-    unauthorized = [path for path in outside if _remove(path)]
-    wrote = (folder.work / "inside").is_file()
-    try:
-        outcomes: dict[str, probe_program.Outcome] = json.loads(said)
-    except ValueError:
-        raise _broken(containment, f"a program could not be run in it: {errors or said!r}") from None
-    if not wrote:
-        raise _broken(containment, f"a session could not write in its own folder: {outcomes[INSIDE]['says']}")
-    if lost := [name for name, outcome in outcomes.items() if outcome["kind"] == "find" and outcome["refused"]]:
-        raise _broken(containment, f"a session could not {', '.join(lost)}")
-    known = {INSIDE, *containment.weaknesses()}
-    possible = [name for name, outcome in outcomes.items() if name not in known and _got_out(outcome)]
-    possible += [f"write {path}" for path in unauthorized]
-    if possible or secret in said:
-        raise _broken(containment, f"a session could {', '.join(possible) or 'read a secret'}")
-    return tuple(name for name, outcome in outcomes.items() if name not in known and outcome["kind"] != "find")
+
+    def _folders(self) -> dict[str, list[str]]:
+        """Folders to look into, each with the names in it on the way to what is meant to be seen."""
+        paths = [Path(mount.path) for mount in mounts_of(self.containment.wrap(self.folder, self.launch).argv)]
+        return {
+            str(folder): [path.relative_to(folder).parts[0] for path in paths if folder in path.parents]
+            for folder in self.ours
+        }
+
+    async def run(self, guardian: Guardian) -> tuple[str, str]:
+        """What the probe says, and its errors."""
+        marks = {TOKEN_MARK: secrets.token_hex(16)}
+        starter = AttemptStarter(self.containment, guardian, self.folder, marks, Allowance())
+        with _listening(self.door):
+            try:
+                async with asyncio.timeout(_PROBE_S):
+                    process = await starter.start(self.launch)
+                    said, errors = await process.communicate()
+            except (OSError, TimeoutError) as error:
+                return "", str(error) or type(error).__name__
+            finally:
+                await starter.end(0)
+        return said.decode(errors="replace"), errors.decode(errors="replace").strip()[:300]
+
+    def judged(self, said: str, errors: str) -> tuple[str, ...]:
+        """What was refused. BrokenSetupError for what got out, or could not be done."""
+        unauthorized = [path for path in self.outside() if _remove(path)]
+        wrote = (self.folder.work / "inside").is_file()
+        try:
+            outcomes: dict[str, probe_program.Outcome] = json.loads(said)
+        except ValueError:
+            raise self._broken(f"a program could not be run in it: {errors or said!r}") from None
+        if not wrote:
+            raise self._broken(f"a session could not write in its own folder: {outcomes[INSIDE]['says']}")
+        if lost := [name for name, outcome in outcomes.items() if outcome["kind"] == "find" and outcome["refused"]]:
+            raise self._broken(f"a session could not {', '.join(lost)}")
+        known = {INSIDE, *self.containment.weaknesses()}
+        possible = [name for name, outcome in outcomes.items() if name not in known and _got_out(outcome)]
+        possible += [f"write {path}" for path in unauthorized]
+        if possible or self.secret in said:
+            raise self._broken(f"a session could {', '.join(possible) or 'read a secret'}")
+        return tuple(name for name, outcome in outcomes.items() if name not in known and outcome["kind"] != "find")
+
+    def _broken(self, message: str) -> BrokenSetupError:
+        return BrokenSetupError(
+            f"the preflight of {self.containment.name} failed: {message}",
+            hint="nothing was started; see `harness doctor`, or choose another sandbox in the manifest "
+            '(`sandbox: "off"` turns it off)',
+        )
 
 
 @contextmanager
@@ -114,7 +174,7 @@ def _got_out(outcome: probe_program.Outcome) -> bool:
 def _launch(job: Job, environ: Mapping[str, str]) -> Launch:
     """The probe, with all before it that sessions of any phase have before them."""
     program = Path(probe_program.__file__)
-    found = [exposed(job, phase, environ) for phase in job.phases if _is_there(job, phase, environ)]
+    found = list(_exposed(job, environ))
     shown = tuple(dict.fromkeys(pair for launch in found for pair in launch.shown))
     programs = [Path(launch.argv[0]) for launch in found]
     readable = dict.fromkeys((program, *(path for launch in found for path in launch.readable)))
@@ -127,51 +187,15 @@ def _launch(job: Job, environ: Mapping[str, str]) -> Launch:
     )
 
 
-def _is_there(job: Job, phase: PhaseSpec, environ: Mapping[str, str]) -> bool:
-    try:
-        exposed(job, phase, environ)
-    except FileNotFoundError:  # each of its sessions will say so
-        return False
-    return True
+def _exposed(job: Job, environ: Mapping[str, str]) -> Iterator[Launch]:
+    """Of each phase whose program is there; of another each of its sessions will say so."""
+    for phase in job.phases:
+        with suppress(FileNotFoundError):
+            yield exposed(job, phase, environ)
 
 
-async def _run(containment: Containment, folder: AttemptFolder, guardian: Guardian, launch: Launch) -> tuple[str, str]:
-    starter = AttemptStarter(containment, guardian, folder, {TOKEN_MARK: secrets.token_hex(16)}, Allowance())
-    try:
-        async with asyncio.timeout(_PROBE_S):
-            process = await starter.start(launch)
-            said, errors = await process.communicate()
-    except (OSError, TimeoutError) as error:
-        return "", str(error) or type(error).__name__
-    finally:
-        await starter.end(0)
-    return said.decode(errors="replace"), errors.decode(errors="replace").strip()[:300]
-
-
-def _places(job: Job, name: str) -> list[Path]:
-    """Files that a session must not be able to make."""
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111  Path.home() raises where there is no home
-    return [Path(folder, f".{name}") for folder in (job.state, job.folder, home, "/usr", "/etc", "/var/tmp")]  # noqa: S108
-
-
-def _folders(job: Job, mounts: Sequence[Mount]) -> dict[str, list[str]]:
-    """Folders to look into, each with the names in it on the way to what is meant to be seen."""
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111  Path.home() raises where there is no home
-    paths = [Path(mount.path) for mount in mounts]
-    folders = (job.folder, job.state, home)
-    return {
-        str(folder): [path.relative_to(folder).parts[0] for path in paths if folder in path.parents]
-        for folder in folders
-    }
-
-
-def _ledger(job: Job, root: Path) -> Path:
-    """The ledger itself when it is there; a file in its place otherwise."""
-    ledger = job.home.ledger
-    if ledger.exists():
-        return ledger
-    write_private(JobHome(root).ledger, b"")
-    return JobHome(root).ledger
+def _home() -> Path:
+    return Path(os.path.expanduser("~"))  # noqa: PTH111  Path.home() raises where there is no home
 
 
 def _started() -> str:
@@ -188,11 +212,3 @@ def _remove(path: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def _broken(containment: Containment, message: str) -> BrokenSetupError:
-    return BrokenSetupError(
-        f"the preflight of {containment.name} failed: {message}",
-        hint='nothing was started; see `harness doctor`, or choose another sandbox in the manifest (`sandbox: "off"` '
-        "turns it off)",
-    )

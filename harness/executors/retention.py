@@ -9,7 +9,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock, Thread
@@ -17,7 +17,7 @@ from typing import Final
 
 from harness.core.messages import Message, message
 from harness.core.names import file_name_for
-from harness.core.seam import CONTEXT_FILE, ITEMS_FILE, Workspace
+from harness.core.seam import CONTEXT_FILE, ITEMS_FILE
 from harness.executors.attempt_folder import AttemptFolder
 
 MOST_BYTES: Final = 20 << 30
@@ -31,9 +31,11 @@ _NAME: Final = re.compile(r"(\d+)-(p\d+-b.+)")
 class Keeping:
     """The attempts of one job, for the length of a run. Its methods may be called from several threads."""
 
-    def __init__(self, attempts: Path, workspace: Workspace, most_bytes: int | None = None) -> None:
+    def __init__(
+        self, attempts: Path, folder_at: Callable[[Path], AttemptFolder], most_bytes: int | None = None
+    ) -> None:
         self._attempts = attempts
-        self._workspace = workspace
+        self._folder_at = folder_at
         self._most = most_bytes
         self._sizes: dict[str, int] = {}
         self._total = 0
@@ -97,7 +99,7 @@ class Keeping:
         """True when that made it smaller."""
         before, folder = self._sizes[name], self._attempts / name
         try:
-            is_reduced = reduce(AttemptFolder(folder, self._workspace))
+            is_reduced = reduce(self._folder_at(folder))
         except OSError:
             return False
         self._note(name, size_of(folder))

@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import os
-from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -20,10 +19,11 @@ from harness.base.host_errors import in_words, is_full
 from harness.base.removal import remove_tree
 from harness.core.faults import classify
 from harness.core.messages import Message, message
-from harness.core.seam import Collected, Workspace
+from harness.core.seam import Collected, Judge
 from harness.core.symptoms import Symptoms
 from harness.core.types import Ending, SessionFacts
 from harness.core.work import AttemptSpec, Produced, Work
+from harness.evaluation.cancellation import HaltedError
 from harness.executors.allowance import Allowance, until_excess, written
 from harness.executors.attempt_folder import AttemptFolder
 from harness.executors.clocks import STANDSTILL_S, Expired, Standstill, until_expired, until_quiet
@@ -31,9 +31,6 @@ from harness.executors.memory import Neighbours
 from harness.executors.retention import Keeping
 from harness.executors.starter import AttemptStarter
 from harness.outputs.watch import changes
-
-Preview = Callable[[ArtifactStore, Work, Produced], Awaitable[bool]]
-"""Whether every item of the group is there and accepted, in what was just frozen in that store."""
 
 _POLITE_S = 10.0
 """What an interrupted session gets to end by itself before its processes are told to."""
@@ -51,8 +48,7 @@ class Tools:
 
     store: ArtifactStore
     clock: Clock
-    preview: Preview
-    workspace: Workspace
+    judge: Judge
     allowance: Allowance = field(default_factory=Allowance)
     keeping: Keeping | None = None
     """What bounds the attempts of a job together; None = nothing does."""
@@ -64,10 +60,16 @@ class LiveAttempt:
     """Runs one session to its end, whatever ends it."""
 
     def __init__(
-        self, spec: AttemptSpec, session: Session, starter: AttemptStarter, pulse: Pulse, tools: Tools
+        self,
+        spec: AttemptSpec,
+        folder: AttemptFolder,
+        session: Session,
+        starter: AttemptStarter,
+        pulse: Pulse,
+        tools: Tools,
     ) -> None:
         self._spec = spec
-        self._folder = AttemptFolder(spec.folder, tools.workspace)
+        self._folder = folder
         self._session = session
         self._starter = starter
         self._pulse = pulse
@@ -122,7 +124,7 @@ class LiveAttempt:
                 return "excess"
             if expiry.done():
                 return expiry.result()
-            idle.result()  # an error of the preview is ours: it must not pass for a good end
+            idle.result()  # an error of the judge is ours: it must not pass for a good end
             return "good"
         finally:
             for watching in (expiry, excess, idle):
@@ -136,7 +138,7 @@ class LiveAttempt:
         """
         spec, clock = self._spec, self._tools.clock
         await until_quiet(spec.session.idle_after_output, self._pulse, clock)
-        async with aclosing(changes(self._folder.work, spec.output, asyncio.Event())) as changed:
+        async with aclosing(changes(self._folder.working_folder, spec.output, asyncio.Event())) as changed:
             async for _ in changed:
                 self._pulse.event("output")
                 await until_quiet(spec.session.idle_after_output, self._pulse, clock)
@@ -149,14 +151,15 @@ class LiveAttempt:
         spec = self._spec
         try:
             glance = ArtifactStore(self._folder.glance, MemoryStore())
-            frozen, failure = collected(spec, self._folder, glance)
+            frozen, failure = collected(spec.work, self._folder, glance)
             if failure or not frozen.artifacts:
                 return False
-            is_good = await self._tools.preview(
-                glance, spec.work, Produced(frozen.artifacts, frozen.output_faults, spec.folder)
-            )
+            produced = Produced(frozen.artifacts, frozen.output_faults, spec.folder)
+            judgement = await self._tools.judge(glance, spec.work, produced)
             self._pulse.beat()
-            return is_good
+            return judgement.is_complete()
+        except HaltedError:
+            return False
         finally:
             remove_tree(self._folder.glance)
 
@@ -176,7 +179,7 @@ class LiveAttempt:
         """All that is to be done with files when the session is over; in one go, for each way to a thread costs."""
         self._excess = self._excess or written(self._tools.allowance, self._folder.writable)
         folder = self._folder
-        kept = collected(self._spec, folder, self._tools.store)
+        kept = collected(self._spec.work, folder, self._tools.store)
         self._left = tuple(folder.workspace.tidy(folder.work))
         folder.tidy()
         if self._tools.keeping is not None:
@@ -222,10 +225,10 @@ Kept = tuple[Collected, OSError | None]
 """What was collected; the error, when the store could not take it."""
 
 
-def collected(spec: AttemptSpec, folder: AttemptFolder, store: ArtifactStore) -> Kept:
+def collected(work: Work, folder: AttemptFolder, store: ArtifactStore) -> Kept:
     """What lies in an attempt's workspace now; with the error, when the store cannot take it."""
     try:
-        return folder.workspace.collect(folder.work, spec.output, [item.id for item in spec.items], store), None
+        return folder.workspace.collect(folder.work, work.output, [item.id for item in work.items], store), None
     except OSError as error:
         return Collected((), (), (message("output_not_kept", error=str(error)),)), error
 

@@ -10,9 +10,8 @@ from datetime import datetime
 
 from harness.base.clock import from_text
 from harness.base.ids import AttemptId, Token
-from harness.base.instances import VAR
 from harness.core.advance import Ended, Tail
-from harness.core.messages import Message, message
+from harness.core.messages import Message
 from harness.ledger.group_queries import ReadyGroup, ready_group
 from harness.ledger.recorded_attempts import messages_in
 from harness.ledger.shapes import inside
@@ -72,17 +71,6 @@ def newest_ended(db: sqlite3.Connection) -> list[Ended]:
         Ended(started, ended, bool(is_breakdown), fault, why or "[]")
         for started, ended, is_breakdown, fault, why in rows
     ]
-
-
-def stopped_by(db: sqlite3.Connection, attempt: AttemptId) -> Message | None:
-    """Why this attempt showed the set-up to be broken, or None."""
-    row = db.execute("SELECT why, fault FROM attempts WHERE id = ? AND outcome = 'stopped'", (attempt,)).fetchone()
-    if row is None:
-        return None
-    rehearsal, asked = db.execute("SELECT rehearsal, fingerprint FROM job").fetchone()
-    name = json.loads(asked).get(f"vars.{VAR}")
-    instance = json.loads(name) if name else None
-    return message("setup_broken", fault=row[1], why=json.loads(row[0]), rehearsal=bool(rehearsal), instance=instance)
 
 
 def number_of_open(db: sqlite3.Connection) -> int:

@@ -67,7 +67,10 @@ class Transaction:
 
 
 class Ledger:
-    """The writer's side. Exactly one process writes, holding the job's lock (ledger.lock), on one connection."""
+    """The writer's side. Exactly one process writes, holding the job's lock (ledger.lock), on one connection.
+
+    For one thread at a time: a run is planned in another thread than it is played in.
+    """
 
     def __init__(
         self,
@@ -103,7 +106,7 @@ class Ledger:
             if not path.exists():
                 _create_file(path)
             examined = examine(path)
-            db = sqlite3.connect(path, isolation_level=None)
+            db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             harden(db)
             db.execute("PRAGMA journal_mode=WAL")
             db.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")

@@ -17,8 +17,9 @@ from harness.job.job import Job
 from harness.ledger import spool
 from harness.ledger.edits import Row
 from harness.ledger.item_queries import planned_data, planned_rows
-from harness.ledger.job_queries import planned_source, recorded_fingerprint
+from harness.ledger.job_queries import name_of, planned, planned_source, recorded_fingerprint
 from harness.ledger.past_attempts import extensions, kept_rows, kept_source
+from harness.planning.selections import read_items
 from harness.sources.read import hash_of
 
 CHECKS = re.compile(r"(phases\.[^.]+\.)?(output\.(check\[\d+\]|schema|fields\..+)|items\.made)")
@@ -229,3 +230,13 @@ def _ways(changes: Changes, launch: NextCommand) -> Iterator[Way]:
 def is_of_a_check(change: Change) -> bool:
     """Of a field by which artifacts can be judged again."""
     return CHECKS.fullmatch(change.field) is not None
+
+
+def what_is_new(job: Job) -> list[Change]:
+    """What has changed about a job since it was planned, its name too; empty when it goes on as it is."""
+    with planned(job.home.ledger) as db:
+        if db is None:
+            return []
+        name = name_of(db)
+        renamed = [] if name == job.name else [Change("job_renamed", before=repr(name), now=repr(job.name))]
+        return [*renamed, *changes_since(job, db, read_items(job).items).listed()]

@@ -9,7 +9,6 @@ from pathlib import Path
 from harness.base.artifacts import ArtifactStore
 from harness.base.errors import Problem, UsageError
 from harness.base.ids import AttemptId
-from harness.base.job_home import attempt_folder
 from harness.core.types import Item
 from harness.core.work import Rendered, Work
 from harness.job.job import Job
@@ -55,6 +54,6 @@ def _next_prompt(job: Job, db: sqlite3.Connection, work_path: WorkPath) -> Rende
 
 
 def _rendered(job: Job, work: Work, attempt: AttemptId, work_path: WorkPath) -> Rendered:
-    folder = job.state / attempt_folder(attempt, work.batch.phase, work.batch.number, work.batch.part)
+    folder = job.home.attempt(attempt, work.batch.phase, work.batch.number, work.batch.part)
     path = f"{work_path(folder)}/{work.output.file}"
     return render(work, job.vars, path, job.derived_from(work.phase.number))

@@ -13,6 +13,7 @@ from harness.base.errors import UsageError
 from harness.base.host_errors import in_words, is_of_the_machine
 from harness.core.run_events import FingerprintKept
 from harness.evaluation.bounded import Bounded
+from harness.executors.host import checks_alone
 from harness.job.change import Way
 from harness.job.fingerprint import Fingerprint, differences, fingerprint, fingerprint_like
 from harness.job.job import Job
@@ -21,14 +22,13 @@ from harness.ledger.lock import JobLock
 from harness.ledger.store import Ledger
 from harness.planning.changes import Changes, changed_items, refusal
 from harness.sources.read import read
-from harness.supervisor.checks_alone import checks_alone
 from harness.supervisor.duplicate_ids import DuplicateIds
-from harness.supervisor.housekeeping import errors_path, progress_path
-from harness.supervisor.judgement import judge_with
+from harness.supervisor.held_state import open_ledger
+from harness.supervisor.judgement import judge_of
 from harness.supervisor.merger import Merger
+from harness.supervisor.progress_paths import ProgressPaths
 from harness.supervisor.progress_writer import ProgressWriter
 from harness.supervisor.run_context import JobContext
-from harness.supervisor.state_folder import open_ledger
 
 
 @asynccontextmanager
@@ -39,7 +39,7 @@ async def held(job: Job, expected: re.Pattern[str]) -> AsyncIterator[tuple[JobCo
         with JobLock(job.home.lock, clock), open_ledger(job, clock) as ledger:
             async with checks_alone(job) as bounded:
                 store = ArtifactStore(job.home.artifacts, ledger.contents)
-                judge = judge_with(job, store, bounded)
+                judge = judge_of(job, bounded)
                 run = JobContext(job, ledger, store, clock, judge, DuplicateIds(job, ledger))
                 yield run, _as_expected(job, ledger, bounded, expected)
     except (OSError, sqlite3.DatabaseError) as error:
@@ -70,7 +70,7 @@ async def bring_up_to_date(job: Job) -> None:
     with JobLock(job.home.lock, clock), open_ledger(job, clock) as ledger:
         store = ArtifactStore(job.home.artifacts, ledger.contents)
         with closing(Bounded()) as bounded:
-            judge = judge_with(job, store, bounded)
+            judge = judge_of(job, bounded)
             run = JobContext(job, ledger, store, clock, judge, DuplicateIds(job, ledger))
             await write_outputs(run)
 
@@ -78,5 +78,5 @@ async def bring_up_to_date(job: Job) -> None:
 async def write_outputs(run: JobContext) -> None:
     """Merged files and the progress file, as the ledger has them."""
     await Merger(run).merge_all()
-    job = run.job
-    ProgressWriter(progress_path(job), run.ledger, run.clock, errors_path=errors_path(job)).write_now()
+    paths = ProgressPaths.of(run.job)
+    ProgressWriter(paths.progress, run.ledger, run.clock, errors_path=paths.errors).write_now()

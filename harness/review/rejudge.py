@@ -158,7 +158,7 @@ async def _doubts(run: JobContext, wanted: Sequence[ItemId] | None) -> AsyncIter
     for attempt, items in members.items():
         past = past_attempts.past_attempt(db, attempt, tuple(items))
         work = _work(run, past, past.started_seq)
-        judgement = await run.judge(work, _produced(run, past))
+        judgement = await run.judge(run.store, work, _produced(run, past))
         _refuse_broken_check(judgement)
         for item, verdict in judgement.verdicts.items():
             if not isinstance(verdict, Accepted):

@@ -10,7 +10,7 @@ from harness.ledger.past_attempts import Acceptance
 from harness.ledger.withdrawal import Word, derived_from_all, is_busy, withdraw
 from harness.planning.changes import CHECKS
 from harness.review.held_job import held, write_outputs
-from harness.supervisor.attempt import settle_unjudgeable
+from harness.supervisor.lost_attempts import settle_unjudgeable
 
 ASKED = re.compile(rf"(phases\.[^.]+\.)?session\..*|{CHECKS.pattern}")
 """What may have changed when items are done again."""

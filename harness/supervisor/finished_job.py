@@ -7,9 +7,9 @@ from harness.ledger import attempt_queries, group_queries, item_queries, progres
 from harness.ledger.job_queries import head
 from harness.ledger.store import Ledger
 from harness.planning.choice import Choice, chosen_roots
-from harness.supervisor.housekeeping import progress_path
 from harness.supervisor.merger import is_merged
 from harness.supervisor.outcome import Finished, how_it_ended
+from harness.supervisor.progress_paths import ProgressPaths
 from harness.supervisor.workbook_writer import late
 
 
@@ -28,7 +28,7 @@ def at_rest(job: Job, ledger: Ledger, choice: Choice) -> Finished | None:
         return None
     if late(job, db) or not all(is_merged(ledger, phase) for phase in job.phases):
         return None
-    beside = progress_path(job)
-    if not beside.exists() or progress_file.was_edited(beside):
+    progress = ProgressPaths.of(job).progress
+    if not progress.exists() or progress_file.was_edited(progress):
         return None
     return how_it_ended(db, Stop("finished", message("nothing_left")), 0, chosen_roots(db, choice))

@@ -64,6 +64,10 @@ class Gatekeeper:
         """The one that would start now."""
         return self._reader.read().group
 
+    def next_attempt(self) -> AttemptId:
+        """The number that it would have."""
+        return self._reader.read().state.next_attempt
+
     def snapshot(self, running: Running, stop: Stop | None, deadline: datetime | None) -> Snapshot:
         """All that the next step depends on. `deadline`: of this run."""
         job, read, now = self._run.job, self._reader.read(), self._run.clock.now()

@@ -1,7 +1,7 @@
 """From what an attempt left to verdicts and stored records: the same for a normal end and for a review."""
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -14,6 +14,7 @@ from harness.base.ids import GroupId, ItemId
 from harness.base.slices import Slice
 from harness.base.state import open_state
 from harness.core.evidence import Fetches, fetches_in
+from harness.core.seam import Judge
 from harness.core.types import Accepted, Json, Judgement
 from harness.core.work import Produced, Work
 from harness.evaluation.bounded import Bounded
@@ -28,19 +29,12 @@ from harness.outputs.judge import for_checks, judge
 from harness.outputs.merge import fragment
 from harness.outputs.suspects import Known
 from harness.sources.read import joined_rows
-from harness.supervisor.run_context import JobContext, Judge
-
-JudgeIn = Callable[[ArtifactStore, Work, Produced], Awaitable[Judgement]]
-"""A judge of what lies in that store."""
+from harness.supervisor.run_context import JobContext
 
 
-def judge_with(job: Job, store: ArtifactStore, bounded: Bounded) -> Judge:
-    """The judge of a job: its checks, in bounded children. HaltedError when those are halted."""
-    return partial(judge_in(job, bounded), store)
-
-
-def judge_in(job: Job, bounded: Bounded) -> JudgeIn:
-    """The same, wherever what it judges lies. Reads the sources that phases join; UsageError with all that is wrong."""
+def judge_of(job: Job, bounded: Bounded) -> Judge:
+    """The judge of a job: its checks, in bounded children. Reads the sources that phases join; UsageError with all that
+    is wrong."""
     planning = {phase.number: as_planned_by(phase) for phase in job.phases if phase.plans is not None}
     breakdowns, joined = Breakdowns(), joined_rows(replace(job, phases=(*job.phases, *planning.values())), bounded)
 
@@ -99,7 +93,7 @@ def accepted_before(job: Job, phase: int) -> Known | None:
 
 async def verdicts_on(run: JobContext, work: Work, produced: Produced) -> Judgement:
     """The judgement, with what only the ledger knows: whose derived items exist already."""
-    return run.duplicate_ids.rejected_in(await run.judge(work, produced))
+    return run.duplicate_ids.rejected_in(await run.judge(run.store, work, produced))
 
 
 def store_accepted(store: ArtifactStore, work: Work, judgement: Judgement) -> Mapping[ItemId, Slice]:

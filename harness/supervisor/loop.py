@@ -15,9 +15,10 @@ from harness.core.types import SessionEvent
 from harness.ledger import group_queries, spool
 from harness.planning.choice import choose
 from harness.planning.job_plan import Agreed
-from harness.supervisor.beginning import Beginning, salvage_all, take_over
+from harness.supervisor.beginning import Beginning, take_over
 from harness.supervisor.gatekeeper import Gatekeeper
 from harness.supervisor.inbox import Asked, Due, Ended, Heard, Inbox
+from harness.supervisor.lost_attempts import salvage_all
 from harness.supervisor.outcome import Finished, how_it_ended
 from harness.supervisor.output_files import OutputFiles
 from harness.supervisor.requests import Requests

@@ -1,21 +1,16 @@
 """What every part of a run, or of a review, works with: values only."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from harness.backends.credentials import Supply
 from harness.base.artifacts import ArtifactStore
 from harness.base.clock import Clock
-from harness.core.seam import Executor
-from harness.core.types import Judgement
-from harness.core.work import Produced, Work
+from harness.core.seam import Executor, Judge
 from harness.job.job import Job
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
 from harness.supervisor.duplicate_ids import DuplicateIds
-
-Judge = Callable[[Work, Produced], Awaitable[Judgement]]
-"""Judges what an attempt left behind; never raises for what a session wrote."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,9 +48,9 @@ class Sessions:
             is_rejected=any(each.is_rejected for each in self._open.values()),
         )
 
-    def start(self, group: ReadyGroup, *, is_lead: bool, others_wait: bool) -> AttemptSpec:
+    def start(self, attempt: AttemptId, group: ReadyGroup, *, is_lead: bool, others_wait: bool) -> AttemptSpec:
         """Record the start; the session begins by `begin`. UsageError when there is no prompt for these items."""
-        spec = start(self._run, group, lead=others_wait)
+        spec = start(self._run, attempt, group, lead=others_wait)
         self._open[spec.id] = Session(spec, is_lead)
         return spec
 
@@ -86,7 +86,7 @@ class Sessions:
             ending = ending_of_a_broken_executor(error)
         try:
             produced = Produced(ending.artifacts, ending.output_faults, spec.folder)
-            judgement = await self._run.judge(spec.work, produced)
+            judgement = await self._run.judge(self._run.store, spec.work, produced)
         except HaltedError:
             judgement = None
         self._inbox.put(Ended(spec.id, ending, judgement))

@@ -4,8 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from harness.base.errors import LedgerDamagedError, UsageError
-from harness.base.ids import AttemptId
-from harness.core.advance import broken_machine
+from harness.core.advance import broken_machine, stopped_by
 from harness.core.decide import Snapshot, Start, Stop, Wait, decide
 from harness.core.events import AttemptEnded
 from harness.core.gate import Closed
@@ -68,7 +67,7 @@ class Steps:
         step = None
         with self._run.ledger.joined():
             judgement = self._run.duplicate_ids.rejected_in(ended.judgement)
-            recorded = settle_as_judged(self._run, session.spec, ended.ending, judgement)
+            recorded = settle_as_judged(self._run, ended.attempt, session.spec.work, ended.ending, judgement)
             self._follow(session, recorded)
             with suppress(LedgerDamagedError):  # of what the next one needs: raised again when this end is committed
                 step = self.next()
@@ -86,12 +85,12 @@ class Steps:
             self._stopping.because(Stop("late", message("pilot_failed", accepted=judged.accepted, of=judged.of)))
 
     def _start(self, *, is_lead: bool) -> AttemptSpec | None:
-        group = self._gatekeeper.next_group()
+        attempt, group = self._gatekeeper.next_attempt(), self._gatekeeper.next_group()
         assert group is not None, "decided to start a group that is not there"
-        is_another = group_queries.is_another_ready(self._run.ledger.db, self._run.until)
-        others_wait = is_lead and self._gatekeeper.gate.parallel > 1 and is_another
+        others_wait = is_lead and self._gatekeeper.gate.parallel > 1
+        others_wait = others_wait and group_queries.is_another_ready(self._run.ledger.db, self._run.until)
         try:
-            spec = self._sessions.start(group, is_lead=is_lead, others_wait=others_wait)
+            spec = self._sessions.start(attempt, group, is_lead=is_lead, others_wait=others_wait)
         except UsageError as error:  # the template asks for what these items do not have
             self._stopping.because(Stop("broken", message("prompt_broken", detail=error.message)))
             return None
@@ -100,12 +99,12 @@ class Steps:
 
     def _follow(self, session: Session, ended: AttemptEnded) -> None:
         """What follows from what was recorded, never from what the session itself said."""
-        db, attempt = self._run.ledger.db, AttemptId(ended.attempt)
+        job = self._run.job
         self._gatekeeper.ended(session.spec, ended, has_answered=session.has_answered)
-        stopped_by = attempt_queries.stopped_by(db, attempt)
-        if stopped_by is not None and not self._gatekeeper.is_probed_once_more(ended, self._sessions):
-            self._stopping.because(Stop("broken", stopped_by))
-        if ended.blame == "host" and (broken := broken_machine(attempt_queries.newest_ended(db))):
+        reason = stopped_by(ended, rehearsal=job.rehearsal, instance=job.instance)
+        if reason is not None and not self._gatekeeper.is_probed_once_more(ended, self._sessions):
+            self._stopping.because(Stop("broken", reason))
+        if ended.blame == "host" and (broken := broken_machine(attempt_queries.newest_ended(self._run.ledger.db))):
             self._stopping.because(Stop("broken", broken))
         self.selections.make()
         self._files.note([session.spec.work.batch.phase])

@@ -7,6 +7,7 @@ from typing import Final
 from harness.base.errors import Problem
 from harness.core.run_events import FingerprintKept
 from harness.job.change import Change, ChangeKind, JobChanged, Way, WayKind
+from harness.views.wording import clean, listed
 
 _MOST_LISTED = 12
 
@@ -79,6 +80,11 @@ def change_line(change: Change) -> str:
 def kept_lines(event: FingerprintKept) -> tuple[str, ...]:
     """What a person went on with; older ledgers have sentences."""
     return (*event.differences, *map(change_line, event.changes))
+
+
+def the_job_has_changed(changes: Sequence[Change]) -> str:
+    """`the job has changed (session.prompt has changed)`."""
+    return f"the job has changed ({clean(listed([change_line(each) for each in changes]))})"
 
 
 def worded(problem: Problem) -> Problem:

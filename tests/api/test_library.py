@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import signal
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from harness import api
 from harness.base.marks import of_job
 from harness.base.processes import is_subreaper
 from harness.core.types import SessionEvent
+from harness.ledger.lock import is_held
+from harness.planning.job_plan import plan_or_check
 from tests.api.conftest import MakeJob
 from tests.checker.laws import broken_laws
 from tests.checker.record import Record
@@ -294,3 +297,58 @@ def test_the_page_names_what_is_public() -> None:
     named = set(re.findall(r"`(\w+)[(`]", PAGE.read_text()))
     assert set(api.__all__) <= named
     assert all(hasattr(api, name) for name in api.__all__)
+
+
+class SlowPlanning:
+    """Planning that has begun and goes on until it is told to end; it must be told within 20 s."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.begun, self._loop = asyncio.Event(), asyncio.get_running_loop()
+        self._may_end = threading.Event()
+        patch.setattr("harness.supervisor.opening.plan_or_check", self._planned)
+
+    def _planned(self, *job: Any) -> Any:
+        self._loop.call_soon_threadsafe(self.begun.set)
+        assert self._may_end.wait(20), "no other task of the loop had a turn"
+        return plan_or_check(*job)
+
+    def end(self) -> None:
+        self._may_end.set()
+
+
+def test_other_tasks_of_the_loop_go_on_while_a_job_is_planned(make: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        planning = SlowPlanning(monkeypatch)
+        running = asyncio.create_task(api.run(await api.load(manifest)))
+        await planning.begun.wait()
+        planning.end()
+        assert (await running).exit_code == 0
+
+    manifest = make("one", WORKER)
+    asyncio.run(main())
+
+
+def test_the_lock_is_held_until_planning_is_over_however_the_loop_is_ended(
+    make: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Ctrl-C ends it: each of its tasks is cancelled, and once more."""
+
+    async def main() -> None:
+        job, planning = await api.load(manifest), SlowPlanning(monkeypatch)
+        before = asyncio.all_tasks()
+        running = asyncio.create_task(api.run(job))
+        await planning.begun.wait()
+        for _ in range(2):
+            for task in asyncio.all_tasks() - before:
+                task.cancel()
+            await asyncio.sleep(0.05)
+            assert is_held(job.home.lock)
+        planning.end()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert not is_held(job.home.lock)
+        assert (await api.run(job)).exit_code == 0
+        laws_hold(job)
+
+    manifest = make("one", WORKER)
+    asyncio.run(main())

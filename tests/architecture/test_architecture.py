@@ -202,7 +202,7 @@ def test_no_decision_is_made_by_the_name_of_a_backend() -> None:
 
 BUILDS_EXECUTORS = {
     "harness/supervisor/run.py": "the composition root of a run",
-    "harness/supervisor/checks_alone.py": "that of checks without a run",
+    "harness/review/held_job.py": "that of a review: checks without a run",
 }
 
 

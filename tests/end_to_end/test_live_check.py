@@ -11,9 +11,9 @@ from harness.cli.run_to_end import run_to_end
 from harness.doctor import live_check as live_check
 from harness.job.job import Job
 from harness.job.load import load
+from harness.planning.state_folder import make_state_folder
 from harness.supervisor.outcome import Finished
-from harness.supervisor.run import Play, RunOptions
-from harness.supervisor.state_folder import make_state_folder
+from harness.supervisor.run_options import Play, RunOptions
 
 SECRET = "sk-ant-api03-a-made-up-secret-0123456789"
 

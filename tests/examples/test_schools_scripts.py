@@ -49,7 +49,7 @@ import sys
 from pathlib import Path
 from harness.job.load import load
 from harness.cli.run_to_end import run_to_end
-from harness.supervisor.run import RunOptions
+from harness.supervisor.run_options import RunOptions
 sys.exit(run_to_end(load(Path("job.yaml")), RunOptions(None), lambda event: print(event.kind, flush=True)).exit_code)
 """
 

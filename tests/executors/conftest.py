@@ -22,15 +22,15 @@ from harness.base.artifacts import ArtifactStore
 from harness.base.clock import SystemClock
 from harness.base.ids import AttemptId, ItemId, Sha, Token
 from harness.base.processes import become_subreaper
-from harness.core.types import BatchRef, Ending, Item, SessionEvent
-from harness.core.work import AttemptSpec, Caps, Rendered, Work
+from harness.core.seam import Judge
+from harness.core.types import BatchRef, Ending, Item, Judgement, Rejected, SessionEvent
+from harness.core.work import AttemptSpec, Caps, Identity, Produced, Rendered, Work
 from harness.executors.containment import NoSandbox
 from harness.executors.guardian import Guardian
 from harness.executors.local import LocalExecutor
 from harness.executors.running_attempt import Tools
 from harness.executors.sandbox import Containment
 from harness.job.job import ItemsSpec, Job, KeysSpec, OutputSpec, PhaseSpec, SessionSpec
-from harness.workspaces.empty import EmptyWorkspace
 from tests.specs import altered
 
 STUB = Path(__file__).parent.parent / "stubs" / "session.py"
@@ -53,8 +53,8 @@ SESSION = SessionSpec(
 )
 
 
-async def nothing_good(*_: object) -> bool:
-    return False
+async def nothing_good(store: ArtifactStore, work: Work, produced: Produced) -> Judgement:
+    return Judgement({item.id: Rejected((), missing=True) for item in work.items}, usable=False)
 
 
 @dataclass
@@ -100,7 +100,7 @@ class Bench:
         self,
         containment: Containment | None = None,
         credential: Credential | None = None,
-        preview: Any = nothing_good,
+        judge: Judge = nothing_good,
         tools: Mapping[str, Any] = MappingProxyType({}),
         keys: Mapping[str, str] = MappingProxyType({}),
         **job: Any,
@@ -110,7 +110,7 @@ class Bench:
         become_subreaper()
         return LocalExecutor(
             job=self.job(**{"keys": KeysSpec(tuple(keys)), **job}),
-            tools=Tools(self.store, SystemClock(), preview, EmptyWorkspace(), **tools),
+            tools=Tools(self.store, SystemClock(), judge, **tools),
             containment=containment or NoSandbox("off"),
             guardian=self.guardian,
             credential=credential,
@@ -133,10 +133,12 @@ class Bench:
         self.attempts += 1
         phase = PhaseSpec(1, "main", "item", None, "own", None, None, 20, session, OUTPUT)
         spec = AttemptSpec(
-            id=AttemptId(self.attempts),
-            token=Token(secrets.token_hex(16)),
-            session_id=str(uuid.uuid4()),
-            folder=self.job().state / "attempts" / f"{self.attempts:06d}-p1-b007",
+            identity=Identity(
+                AttemptId(self.attempts),
+                Token(secrets.token_hex(16)),
+                str(uuid.uuid4()),
+                self.job().state / "attempts" / f"{self.attempts:06d}-p1-b007",
+            ),
             work=Work(phase, BatchRef(1, 7), tuple(Item(ItemId(id_), {"id": id_}) for id_ in ids)),
             rendered=Rendered(session.prompt, session.instructions, Sha("")),
             caps=Caps(Decimal(1), session.max_turns, 16000),

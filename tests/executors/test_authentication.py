@@ -25,7 +25,7 @@ from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.local import LocalExecutor
 from harness.executors.running_attempt import Tools
 from harness.rehearsal.process import RehearsalServer
-from harness.workspaces.empty import EmptyWorkspace
+from tests.executors.conftest import nothing_good
 
 if TYPE_CHECKING:
     from tests.executors.conftest import Bench
@@ -76,12 +76,9 @@ def a_session(bench: "Bench", *ids: str, **session: Any) -> AttemptSpec:
 
 
 def executor(bench: "Bench", supply: LoginSupply | None, environ: dict[str, str]) -> LocalExecutor:
-    async def nothing_good(*_: object) -> bool:
-        return False
-
     return LocalExecutor(
         job=bench.job(),
-        tools=Tools(bench.store, SystemClock(), nothing_good, EmptyWorkspace()),
+        tools=Tools(bench.store, SystemClock(), nothing_good),
         containment=Bubblewrap("bwrap"),
         guardian=bench.guardian,
         credential=supply,

@@ -62,7 +62,7 @@ def test_every_line_is_on_disk_and_can_be_read_again(stage: Stage) -> None:
     ending = asyncio.run(stage.run(spec))
     lines = [json.loads(line) for line in (spec.folder / "stream.jsonl").read_text().splitlines()]
     assert {"system", "assistant", "user", "result"} <= {line["type"] for line in lines}
-    salvaged = asyncio.run(stage.bench.executor(stage.sandbox).salvage(spec))
+    salvaged = asyncio.run(stage.bench.executor(stage.sandbox).salvage(spec.identity, spec.work))
     assert salvaged.facts == ending.facts
     assert salvaged.artifacts == ending.artifacts
 

@@ -18,7 +18,7 @@ from harness.base.ids import ItemId
 from harness.base.marks import TOKEN_MARK, marked
 from harness.base.processes import identity_of
 from harness.core.messages import message
-from harness.core.types import Ending, Item, SessionEvent
+from harness.core.types import Accepted, Ending, Item, Judgement, SessionEvent
 from harness.core.work import Produced, Work
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.containment import NoSandbox
@@ -215,14 +215,14 @@ def test_a_session_that_stays_idle_with_everything_good_is_ended_without_a_fault
 ) -> None:
     looked: list[tuple[str, ...]] = []
 
-    async def good(glance: ArtifactStore, work: Work, produced: Produced) -> bool:
+    async def good(glance: ArtifactStore, work: Work, produced: Produced) -> Judgement:
         looked.append(tuple(artifact.name for artifact in produced.artifacts))
         assert glance.get(produced.artifacts[0].sha)
         assert not bench.store.path(produced.artifacts[0].sha).exists(), "what is only looked at is not kept"
-        return True
+        return Judgement({item.id: Accepted(({},)) for item in work.items}, usable=True)
 
     spec = bench.stub("hang-after-file", idle_after_output=timedelta(seconds=0.3))
-    ending = asyncio.run(bench.run(spec, quick, preview=good))
+    ending = asyncio.run(bench.run(spec, quick, judge=good))
     assert ending.fault is None
     assert looked == [("output.json",)]
     assert message("idle_after_output") in ending.notes

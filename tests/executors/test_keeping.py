@@ -1,6 +1,7 @@
 """Laws of what a job keeps: bounded in sum, the last try of a batch whole, of older ones what people ask for."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ WHOLE = REDUCED | {"work/rubbish"}
 
 
 def test_L2_ten_tries_of_a_batch_take_the_room_of_one(tmp_path: Path) -> None:
-    kept = Keeping(tmp_path, EmptyWorkspace(), most_bytes=1 << 40)
+    kept = Keeping(tmp_path, partial(AttemptFolder, workspace=EmptyWorkspace()), most_bytes=1 << 40)
     tries = [attempt(tmp_path, f"{n:06d}-p1-b007", 3, shape="files" if n % 2 else "array") for n in range(1, 11)]
     other = attempt(tmp_path, "000011-p1-b007.1", 3)
     for folder in (*tries, other):
@@ -60,7 +61,7 @@ def test_L2_above_the_bound_of_a_job_older_work_goes_and_the_newest_stays(tmp_pa
     old = [attempt(tmp_path, f"{n:06d}-p1-b{n:03d}", 3, is_over=n != 2) for n in range(1, 5)]
     (old[0] / "input").mkdir()
     (old[0] / "input" / "scan.pdf").write_bytes(b"x" * MIB)
-    kept = Keeping(tmp_path, EmptyWorkspace(), most_bytes=10 * MIB)
+    kept = Keeping(tmp_path, partial(AttemptFolder, workspace=EmptyWorkspace()), most_bytes=10 * MIB)
     kept._is_measured = True
     kept._measure("none")
     newest = attempt(tmp_path, "000005-p1-b005", 3)
@@ -89,7 +90,7 @@ def test_an_end_looks_at_the_tries_of_its_own_batch_only(tmp_path: Path, monkeyp
         return name[7:]
 
     monkeypatch.setattr("harness.executors.retention._label", label)
-    kept = Keeping(tmp_path, EmptyWorkspace(), most_bytes=1 << 40)
+    kept = Keeping(tmp_path, partial(AttemptFolder, workspace=EmptyWorkspace()), most_bytes=1 << 40)
     for number in range(1, 41):
         (folder := tmp_path / f"{number:06d}-p1-b{number:03d}").mkdir()
         kept.ended(folder)

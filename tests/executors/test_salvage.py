@@ -32,7 +32,7 @@ def test_T09_salvage_ends_what_is_left_and_freezes_it(bench: "Bench") -> None:
         )
         assert orphan.stdout is not None
         assert await orphan.stdout.readline() == b"written\n"
-        ending = await executor.salvage(spec)
+        ending = await executor.salvage(spec.identity, spec.work)
         await orphan.wait()
         return ending
 
@@ -50,7 +50,7 @@ def test_salvage_leaves_alone_what_belongs_to_the_folder_that_this_one_is_a_copy
     async def salvage_beside() -> int | None:
         marks = {TOKEN_MARK: spec.token, STATE_MARK: state_digest(bench.folder / "the original"), FOLDER_MARK: "1:2"}
         theirs = await asyncio.create_subprocess_exec("sleep", "3600", env={"PATH": os.environ["PATH"], **marks})
-        await bench.executor().salvage(spec)
+        await bench.executor().salvage(spec.identity, spec.work)
         alive = theirs.returncode
         theirs.kill()
         await theirs.wait()
@@ -66,14 +66,15 @@ def test_salvage_finds_the_processes_of_a_folder_that_was_moved(bench: "Bench") 
     async def move_and_salvage() -> int:
         marks = {TOKEN_MARK: spec.token, FOLDER_MARK: folder_identity(bench.job().state)}
         orphan = await asyncio.create_subprocess_exec("sleep", "3600", env={"PATH": os.environ["PATH"], **marks})
-        await bench.executor().salvage(spec)
+        await bench.executor().salvage(spec.identity, spec.work)
         return await orphan.wait()
 
     assert asyncio.run(move_and_salvage()) == -signal.SIGKILL
 
 
 def test_salvage_of_an_attempt_that_never_got_its_folder_is_empty(bench: "Bench") -> None:
-    ending = asyncio.run(bench.executor().salvage(bench.stub("ok")))
+    spec = bench.stub("ok")
+    ending = asyncio.run(bench.executor().salvage(spec.identity, spec.work))
     assert ending.artifacts == ()
     assert ending.fault is not None
     assert ending.fault.kind == "supervisor_lost"

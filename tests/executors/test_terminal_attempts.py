@@ -72,7 +72,7 @@ def test_a_session_at_a_terminal_does_what_one_in_json_does(stage: Stage) -> Non
     (sent,) = (line["message"]["content"] for line in lines if isinstance(line.get("message", {}).get("content"), str))
     assert sent == f"\n{prompt}"
     assert not (spec.folder / terminal.SCREEN_FILE).exists()
-    salvaged = asyncio.run(stage.bench.executor(stage.sandbox).salvage(spec))
+    salvaged = asyncio.run(stage.bench.executor(stage.sandbox).salvage(spec.identity, spec.work))
     assert (salvaged.facts, salvaged.artifacts) == (facts, ending.artifacts)
     assert marked(TOKEN_MARK, spec.token) == []
 

@@ -43,19 +43,17 @@ class SimulatedJudge:
 
     def __init__(
         self,
-        store: ArtifactStore,
         making: Callable[[int], Sequence[PhaseSpec]],
         has_accepted: Callable[[int], bool] = lambda phase: True,
         pace: Pace = NO_PACE,
     ) -> None:
         """`pace` is that of the plan in every record."""
         self._pace = pace
-        self._store = store
         self._making = making
         self._has_accepted = has_accepted
 
-    async def __call__(self, work: Work, produced: Produced) -> Judgement:
-        matched = self._matched(work, produced.artifacts)
+    async def __call__(self, store: ArtifactStore, work: Work, produced: Produced) -> Judgement:
+        matched = self._matched(store, work, produced.artifacts)
         verdicts = {item.id: self._verdict(work, matched.records.get(item.id)) for item in work.items}
         usable = bool(matched.records or matched.rejected)
         return Judgement(verdicts, usable, matched.invented, raised_check=self._doubt(work, matched, verdicts))
@@ -68,10 +66,8 @@ class SimulatedJudge:
             return None
         return Fault(FaultKind.CHECK_RAISED, "config", (told("the check raised"),))
 
-    def _matched(self, work: Work, artifacts: Sequence[Artifact]) -> Matched:
-        parsed = (
-            parse(self._store.get(artifacts[0].sha), work.output) if artifacts else Unparsed(Reason("file_missing"))
-        )
+    def _matched(self, store: ArtifactStore, work: Work, artifacts: Sequence[Artifact]) -> Matched:
+        parsed = parse(store.get(artifacts[0].sha), work.output) if artifacts else Unparsed(Reason("file_missing"))
         if isinstance(parsed, Unparsed):
             return Matched()
         return match(parsed.found, [item.id for item in work.items], work.output)

@@ -103,8 +103,8 @@ def _nothing_looks_into_a_claim(patch: pytest.MonkeyPatch) -> None:
 def _the_gate_follows_what_a_session_says(patch: pytest.MonkeyPatch) -> None:
     settled = attempting.settle_as_judged
 
-    def as_told(run: Any, spec: Any, ending: Any, judgement: Any) -> Any:
-        ended = settled(run, spec, ending, judgement)
+    def as_told(run: Any, attempt: Any, work: Any, ending: Any, judgement: Any) -> Any:
+        ended = settled(run, attempt, work, ending, judgement)
         return replace(ended, blame=ending.fault.blame if ending.fault else None, evidence={})
 
     patch.setattr(steps, "settle_as_judged", as_told)
@@ -115,8 +115,8 @@ def _the_gate_closes_for_what_was_found_to_be_the_session_s_own(patch: pytest.Mo
     """The narrow case: a fault of the provider that was believed before, and is doubted now."""
     settled = attempting.settle_as_judged
 
-    def as_told(run: Any, spec: Any, ending: Any, judgement: Any) -> Any:
-        ended = settled(run, spec, ending, judgement)
+    def as_told(run: Any, attempt: Any, work: Any, ending: Any, judgement: Any) -> Any:
+        ended = settled(run, attempt, work, ending, judgement)
         is_suspected = ended.blame == "session" and ending.fault is not None and ending.fault.blame == "provider"
         return replace(ended, blame="provider", evidence={}) if is_suspected else ended
 

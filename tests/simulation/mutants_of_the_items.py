@@ -15,10 +15,12 @@ from harness.core.advance import Waiting, plan_parts
 from harness.core.events import Event, ItemFailed, ItemStruck
 from harness.core.settle import settle
 from harness.core.types import Ending
+from harness.core.work import Work
 from harness.ledger import apply, apply_items, attempt_queries, flow, group_queries, pieces
+from harness.ledger.attempt_queries import Unsettled
 from harness.supervisor import attempt as attempting
 from harness.supervisor import loop as supervising
-from harness.supervisor import merger
+from harness.supervisor import lost_attempts, merger
 from harness.supervisor import snapshot as seeing
 from harness.supervisor.run_context import RunContext
 from tests.simulation.mutant import Mutant, Plant, listed_in
@@ -116,20 +118,21 @@ def _salvage(change: Callable[[RunContext, Any], Any]) -> Plant:
 
     async def salvage(run: RunContext, files: Any, stopping: Any) -> None:
         for lost in attempt_queries.unsettled(run.ledger.db):
-            spec = attempting.spec_of_lost(run, lost)
-            await attempting.judge_and_settle(run, spec, await change(run, spec))
+            work, ending = await change(run, lost)
+            await lost_attempts.judge_and_settle(run, lost, work, ending)
 
     return lambda patch: patch.setattr(supervising, "salvage_all", salvage)
 
 
-async def _believe_nothing(run: RunContext, spec: Any) -> Ending:
-    return replace(await run.executor.salvage(spec), artifacts=())
+async def _believe_nothing(run: RunContext, lost: Unsettled) -> tuple[Work, Ending]:
+    work, ending = await lost_attempts.salvage(run, lost)
+    return work, replace(ending, artifacts=())
 
 
-async def _end_nothing(run: RunContext, spec: Any) -> Ending:
+async def _end_nothing(run: RunContext, lost: Unsettled) -> tuple[Work, Ending]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(World, "_end_orphan", lambda world, session: None)
-        return await run.executor.salvage(spec)
+        return await lost_attempts.salvage(run, lost)
 
 
 MUTANTS.append(Mutant("salvage trusts nothing", _salvage(_believe_nothing), ("V2",)))

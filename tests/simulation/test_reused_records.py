@@ -22,12 +22,13 @@ from harness.ledger import reuse_queries as offering
 from harness.ledger.store import Ledger, rebuild, state_of
 from harness.planning.job_plan import plan_or_check
 from harness.planning.preconditions import Look
+from harness.planning.state_folder import make_state_folder
 from harness.sources.read import read
 from harness.supervisor import record_reuse
 from harness.supervisor.duplicate_ids import DuplicateIds
-from harness.supervisor.judgement import judge_with
+from harness.supervisor.held_state import open_ledger
+from harness.supervisor.judgement import judge_of
 from harness.supervisor.run_context import JobContext
-from harness.supervisor.state_folder import make_state_folder, open_ledger
 from tests.commits import around_commits
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
@@ -159,7 +160,7 @@ def _take_over(job: Job, bounded: Bounded, die_at: int | None = None) -> int:
     ledger = _open(job, NOW, bounded)
     around_commits(ledger, around)
     store = ArtifactStore(job.state / "artifacts", ledger.contents)
-    run = JobContext(job, ledger, store, _At(NOW), judge_with(job, store, bounded), DuplicateIds(job, ledger))
+    run = JobContext(job, ledger, store, _At(NOW), judge_of(job, bounded), DuplicateIds(job, ledger))
     try:
         asyncio.run(record_reuse.reuse(run, None))
     finally:

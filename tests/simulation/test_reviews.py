@@ -189,7 +189,7 @@ class _Doubting(Universe):
     def _judge_again(self) -> None:
         self.disk.is_dead = False
         ledger = self._open_ledger()
-        judge = _MendedJudge(self.store, self._making)
+        judge = _MendedJudge(self._making)
         run = JobContext(self.job, ledger, self.store, self.clock, judge, DuplicateIds(self.job, ledger))
         try:
             self.clock.run(lambda: rejudge(run, None))

@@ -16,7 +16,7 @@ from harness.core.fault_kinds import FaultKind
 from harness.core.messages import message
 from harness.core.run_events import HoldPlaced, RunStarted
 from harness.core.types import Artifact, Ending, Fault, Item, SessionEvent, SessionFacts
-from harness.core.work import AttemptSpec
+from harness.core.work import AttemptSpec, Identity, Work
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger, entries
 from harness.planning.job_plan import plan_job
@@ -84,7 +84,7 @@ class Sessions:
     async def interrupt(self, token: Token, *, hard: bool = False) -> None:
         raise AssertionError("nobody asks for that")
 
-    async def salvage(self, spec: AttemptSpec) -> Ending:
+    async def salvage(self, lost: Identity, work: Work) -> Ending:
         raise AssertionError("there is nothing to salvage")
 
     async def sweep(self) -> int:
@@ -98,7 +98,7 @@ async def _played_by(name: str, account: Account, home: Path, ledger: Ledger, it
     job = job_of(Script(parallel=3), home / name)
     store = ArtifactStore(job.state / "artifacts", ledger.contents)
     holds = SharedHolds(home, "key", name)
-    judge, sessions = SimulatedJudge(store, lambda _: ()), Sessions(name, account, store)
+    judge, sessions = SimulatedJudge(lambda _: ()), Sessions(name, account, store)
     run = RunContext(job, ledger, store, account.clock, judge, DuplicateIds(job, ledger), sessions, holds)
     plan_job(job, ledger, [Item(ItemId(f"i{number:03d}"), {}) for number in range(items)], {})
     writer = ProgressWriter(job.state / "progress.json", ledger, account.clock, slowly)

@@ -32,9 +32,9 @@ from harness.planning.job_plan import add_items, plan_job
 from harness.supervisor import merger, progress_writer
 from harness.supervisor.beginning import Beginning
 from harness.supervisor.duplicate_ids import DuplicateIds
-from harness.supervisor.housekeeping import give_up
 from harness.supervisor.inbox import Due, Inbox
 from harness.supervisor.loop import Loop
+from harness.supervisor.lost_attempts import give_up
 from harness.supervisor.merger import Merger
 from harness.supervisor.outcome import Finished
 from harness.supervisor.output_files import OutputFiles
@@ -196,7 +196,6 @@ class Universe:
         holds = _HeardHolds(self.job.state, "key", "simulated")
         holds.tells = self.watcher.tells_others
         judge = SimulatedJudge(
-            self.store,
             self._making,
             lambda phase: item_queries.newest_accepted(ledger.db, phase) is not None,
             self.script.pace(),

@@ -16,7 +16,7 @@ from harness.core.fault_kinds import FaultKind
 from harness.core.messages import told as said
 from harness.core.prices import worst_response_usd
 from harness.core.types import Artifact, Ending, Fault, SessionEvent, SessionFacts
-from harness.core.work import AttemptSpec
+from harness.core.work import AttemptSpec, Identity, Work
 from tests.simulation.answers import Came, came_of
 from tests.simulation.judging import made_of
 from tests.simulation.script import Script, Span
@@ -80,10 +80,10 @@ class World:
             self._asked[token].hard |= hard
             self._asked[token].event.set()
 
-    async def salvage(self, spec: AttemptSpec) -> Ending:
+    async def salvage(self, lost: Identity, work: Work) -> Ending:
         """The supervisor was killed: what is left of the session is ended, and what it had written is what there is."""
-        items = tuple(item.id for item in spec.items)
-        session = self.sessions.setdefault(spec.id, Session(spec.id, spec.work.batch.phase, items, Plan(), 0.0, 0.0))
+        items = tuple(item.id for item in work.items)
+        session = self.sessions.setdefault(lost.id, Session(lost.id, work.batch.phase, items, Plan(), 0.0, 0.0))
         self._end_orphan(session)
         if session.written is None:
             session.plan = Plan(cost=session.cost)

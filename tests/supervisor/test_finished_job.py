@@ -9,7 +9,7 @@ from harness.core.run_events import RunEnded, RunStarted
 from harness.ledger.spool import Request, post
 from harness.planning.choice import Choice
 from harness.supervisor.finished_job import at_rest
-from harness.supervisor.housekeeping import progress_path
+from harness.supervisor.progress_paths import ProgressPaths
 from harness.supervisor.progress_writer import ProgressWriter
 from harness.supervisor.run_context import RunContext
 from tests.simulation.script import Script
@@ -22,13 +22,13 @@ def _accepts(run: RunContext) -> None:
 
 
 def _edits(run: RunContext) -> None:
-    path = progress_path(run.job)
+    path = ProgressPaths.of(run.job).progress
     path.write_text(path.read_text().replace('"finished"', '"processing"'))
 
 
 CHANGES: dict[str, Callable[[RunContext], object]] = {
     "accepted since": _accepts,
-    "progress gone": lambda run: progress_path(run.job).unlink(),
+    "progress gone": lambda run: ProgressPaths.of(run.job).progress.unlink(),
     "progress edited": _edits,
     "asked for": lambda run: post(run.job.home.control, Request("retry", "anna")),
     "another run": lambda run: run.ledger.record(RunStarted(1, "host", "0", 1, None, "off", "none")),
@@ -40,7 +40,7 @@ CHANGES: dict[str, Callable[[RunContext], object]] = {
 def finished(a_run: MakeRun) -> RunContext:
     run = a_run(Script(items=0))
     run.ledger.record(RunStarted(1, "host", "0", 1, None, "off", "none"), RunEnded(0, why=message("nothing_left")))
-    ProgressWriter(progress_path(run.job), run.ledger, run.clock).write_now()
+    ProgressWriter(ProgressPaths.of(run.job).progress, run.ledger, run.clock).write_now()
     return run
 
 

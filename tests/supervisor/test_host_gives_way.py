@@ -17,11 +17,12 @@ from harness.core.types import Artifact, Ending, SessionFacts
 from harness.ledger import attempt_queries
 from harness.ledger.lock import JobLock
 from harness.ledger.store import entries
-from harness.supervisor import housekeeping, run
-from harness.supervisor.housekeeping import give_up, progress_path
+from harness.supervisor import lost_attempts, run
 from harness.supervisor.inbox import Inbox
+from harness.supervisor.lost_attempts import give_up
 from harness.supervisor.merger import Merger
 from harness.supervisor.outcome import Finished
+from harness.supervisor.progress_paths import ProgressPaths
 from harness.supervisor.run_context import RunContext
 from tests.simulation.virtual import slowly
 from tests.supervisor.conftest import MakeRun
@@ -73,13 +74,13 @@ def test_what_a_session_left_is_given_up_where_the_disk_has_no_room_for_it(
     async def salvage(*_: Any) -> tuple[Any, Ending]:
         return None, left
 
-    async def settle(_: RunContext, spec: Any, ending: Ending) -> None:
+    async def settle(_: RunContext, lost: Any, work: Any, ending: Ending) -> None:
         settled.append(ending)
         if ending.artifacts:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(housekeeping, "salvage", salvage)
-    monkeypatch.setattr(housekeeping, "judge_and_settle", settle)
+    monkeypatch.setattr(lost_attempts, "salvage", salvage)
+    monkeypatch.setattr(lost_attempts, "judge_and_settle", settle)
     monkeypatch.setattr(attempt_queries, "unsettled", lambda db: [None])
     context.job.home.reserve_file.write_bytes(b"reserved")
     asyncio.run(give_up(context, Merger(context, slowly), BROKEN))
@@ -93,10 +94,10 @@ def test_what_a_session_left_is_given_up_where_the_disk_has_no_room_for_it(
 
 def test_the_progress_file_lies_beside_the_manifest_unless_another_job_writes_there(a_run: MakeRun) -> None:
     job = a_run().job
-    assert progress_path(job) == job.folder / "batch_progress.json"
-    assert progress_path(replace(job, rehearsal=True)).parent == job.state
-    assert progress_path(replace(job, instance="north")).parent == job.state
+    assert ProgressPaths.of(job).progress == job.folder / "batch_progress.json"
+    assert ProgressPaths.of(replace(job, rehearsal=True)).progress.parent == job.state
+    assert ProgressPaths.of(replace(job, instance="north")).progress.parent == job.state
     other: Path = job.state.parent / "other" / "ledger.db"
     other.parent.mkdir()
     other.touch()
-    assert progress_path(job).parent == job.state
+    assert ProgressPaths.of(job).progress.parent == job.state
