@@ -19,7 +19,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -46,25 +46,20 @@ from harness.job.job import Job
 from harness.job.key_values import keys_of, refuse_missing_keys
 from harness.job.load import load as load_manifest
 from harness.job.synthetic import refuse_synthetic
-from harness.ledger.job_queries import planned
 from harness.ledger.lock import refuse_if_held
-from harness.ledger.loss import refuse_lost
 from harness.ledger.past_attempts import Acceptance
 from harness.ledger.shared_holds import state_home
 from harness.ledger.spool import who_am_i
 from harness.ledger.withdrawal import Word
-from harness.planning import dry_run, preconditions, queue, state_folder
-from harness.planning.changes import Changes, changes_since, what_is_new
+from harness.planning import dry_run, preconditions, state_folder
+from harness.planning.changes import what_is_new
 from harness.planning.choice import Choice
 from harness.planning.dry_run import Tried
 from harness.planning.kept_settings import settings_of_instance
-from harness.planning.preconditions import EVERYTHING, NOTHING_SAID, Again, Look, problems_of
-from harness.planning.queue import Planned
+from harness.planning.overview import Plan, plan_of, problems_of_job
+from harness.planning.preconditions import EVERYTHING, NOTHING_SAID, Again, problems_of
 from harness.planning.renamed import refuse_renamed
-from harness.planning.select import Selection
-from harness.planning.selections import to_be_worked_on
 from harness.planning.state_folder import StartedOver
-from harness.planning.warnings import warnings_of
 from harness.rehearsal.brief import Briefing
 from harness.rehearsal.process import RehearsalServer
 from harness.review.chosen_items import done_items, refuse_unrejected
@@ -135,42 +130,22 @@ async def check(
     credential: Supply | None = None,
     starts_over: bool = False,
 ) -> list[Problem]:
-    """Every problem that would keep `run` from starting, in one order; empty when there is none. Starts nothing. Of a
-    rehearsal, not that it needs the credential of `mock_api`.
+    """Every problem that would keep `run` from starting, in one order; empty when there is none. Starts nothing.
 
     `starts_over`: what the job has written is moved away first. LedgerDamagedError for a ledger that was lost.
     """
 
     def problems() -> list[Problem]:
-        try:
-            found = _looked_at(job, choice, again, in_full=True, starts_over=starts_over).problems
-        except UsageError as error:
-            found = error.problems
+        found = problems_of_job(job, choice, again, partial(_weaknesses, job), starts_over=starts_over)
         mistakes: list[Callable[[], object]] = [
             partial(refuse_synthetic, job),
             partial(refuse_missing_keys, job),
-            *([] if job.rehearsal else [partial(_supply, job, credential)]),
+            partial(_supply, job, credential),
         ]
-        return list(dict.fromkeys([*found, *(problem for each in mistakes for problem in problems_of(each))]))
+        found += [problem for each in mistakes for problem in problems_of(each)]
+        return list(dict.fromkeys(map(worded, found)))
 
     return await asyncio.to_thread(problems)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What would run, and what speaks against it."""
-
-    groups: tuple[Planned, ...]
-    """In their order; those of a job that was planned before come from its ledger."""
-    items: tuple[Item, ...]
-    """Of the source, in order."""
-    selection: Selection
-    """Which of them are worked on, and why the others are not."""
-    changes: Changes
-    """Since the job was planned."""
-    problems: tuple[Problem, ...]
-    """What `run` would refuse, but for keys and credential."""
-    warnings: tuple[str, ...]
 
 
 async def plan(job: Job, *, choice: Choice = EVERYTHING, again: Again = NOTHING_SAID, in_full: bool = False) -> Plan:
@@ -178,52 +153,13 @@ async def plan(job: Job, *, choice: Choice = EVERYTHING, again: Again = NOTHING_
 
     UsageError when the items cannot be read or selected: there is nothing to plan then.
     """
-    return await asyncio.to_thread(_planned, job, choice, again, in_full)
-
-
-def _planned(job: Job, choice: Choice, again: Again, in_full: bool) -> Plan:
-    looked = _looked_at(job, choice, again, in_full=in_full)
-    try:
-        selection = to_be_worked_on(job, looked.items)
-    except UsageError as error:
-        raise UsageError(list(dict.fromkeys([*looked.problems, *error.problems]))) from None
-    groups = queue.planned_groups(job, selection.chosen)
-    if again.add:
-        groups += queue.groups_to_add(job, looked.changes)
-    warnings = (*looked.warnings, *warnings_of(job, selection.chosen), *_weaknesses(job))
-    return Plan(tuple(groups), looked.items, selection, looked.changes, looked.problems, warnings)
+    planned = partial(plan_of, job, choice, again, partial(_weaknesses, job), in_full=in_full)
+    found = await asyncio.to_thread(planned)
+    return replace(found, problems=tuple(map(worded, found.problems)))
 
 
 def _weaknesses(job: Job) -> list[str]:
-    """What the sandbox of this machine does not hold; where there is none, that is a problem, not a warning."""
-    try:
-        return in_words(choose(job), job)
-    except UsageError:
-        return []
-
-
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    items: tuple[Item, ...]
-    warnings: tuple[str, ...]
-    changes: Changes
-    problems: tuple[Problem, ...]
-
-
-def _looked_at(job: Job, choice: Choice, again: Again, *, in_full: bool, starts_over: bool = False) -> _Looked:
-    """With the clock and the sandbox of this machine. UsageError when the items cannot be read, with what can be said
-    without them."""
-    with closing(Bounded()) as bounded:
-        look = Look(datetime.now(UTC), bounded, in_full=in_full, starts_over=starts_over, sandbox=partial(choose, job))
-        found = preconditions.reading(job, look)
-        if starts_over:
-            problems = preconditions.check(job, found.items, choice, look)
-            return _Looked(tuple(found.items), tuple(found.warnings), Changes(), tuple(problems))
-        problems = preconditions.check_before(job, found.items, choice, again, look)
-    refuse_lost(job.state)
-    with planned(job.home.ledger) as db:
-        changes = changes_since(job, db, found.items) if db is not None else Changes()
-    return _Looked(tuple(found.items), tuple(found.warnings), changes, tuple(map(worded, problems)))
+    return in_words(choose(job), job)
 
 
 async def changes(job: Job) -> list[Change]:
@@ -248,12 +184,12 @@ async def start_over(job: Job) -> StartedOver | None:
     return await asyncio.to_thread(state_folder.start_over, job) if state_folder.has_state(job) else None
 
 
-async def ready(job: Job, *, credential: Supply | None = None) -> Supply | None:
+async def ready(job: Job, *, credential: Supply | None = None, starts_over: bool = False) -> Supply | None:
     """What sessions authenticate with; None when no phase needs it. Reads no items.
 
     UsageError for a name, keys or a credential that keep `run` from starting; JobHeldError.
     """
-    return await asyncio.to_thread(_ready, job, credential)
+    return await asyncio.to_thread(_ready, job, credential, starts_over)
 
 
 def _ignore(event: SessionEvent) -> None:
@@ -295,9 +231,10 @@ def _in_words() -> Iterator[None]:
         raise UsageError([worded(problem) for problem in error.problems]) from None
 
 
-def _ready(job: Job, credential: Supply | None) -> Supply | None:
+def _ready(job: Job, credential: Supply | None, starts_over: bool) -> Supply | None:
     refuse_if_held(job.state)
-    looks = [partial(refuse_synthetic, job), partial(refuse_renamed, job), partial(refuse_missing_keys, job)]
+    looks = [partial(refuse_synthetic, job), partial(refuse_missing_keys, job)]
+    looks += [] if starts_over else [partial(refuse_renamed, job)]
     preconditions.refuse([problem for look in looks for problem in problems_of(look)])
     return _supply(job, credential)
 

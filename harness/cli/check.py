@@ -59,7 +59,6 @@ def check(
     from harness.base.errors import UsageError
     from harness.doctor import readiness
     from harness.planning.preconditions import Again, loaded
-    from harness.views.wording import clean, counted
 
     place = Place(manifest, rehearsal, instance)
     sections = _sections(only)
@@ -91,10 +90,16 @@ def check(
         print_lines(line for findings in found.values() for each in findings for line in each.lines())
     if refused is not None:
         raise refused
+    _say_whether_ready(manifest, sections if only else (), [each.what for each in broken])
+
+
+def _say_whether_ready(manifest: Path, sections: "Sequence[str]", broken: "Sequence[str]") -> None:
+    from harness.views.wording import clean, counted
+
     if broken:
-        say(f"not ready: {counted(len(broken), 'problem')} to fix ({', '.join(each.what for each in broken)})")
+        say(f"not ready: {counted(len(broken), 'problem')} to fix ({', '.join(broken)})")
         raise typer.Exit(_BROKEN_SETUP)
-    part = f": {', '.join(sections)}" if only else ""
+    part = f": {', '.join(sections)}" if sections else ""
     say(f"{clean(str(manifest))} is ready{part}")
 
 

@@ -64,13 +64,9 @@ def launch(
 
     Several jobs run in order; each starts when the previous one has finished.
     """
-    import asyncio
-
-    from harness import api
     from harness.base.commands import NextCommand
     from harness.cli.collected_errors import together
     from harness.cli.detach import Words, detach_and_wait
-    from harness.cli.reset import reset_now
     from harness.cli.trust import must_be_trusted
     from harness.job.synthetic import refuse_synthetic
     from harness.planning.preconditions import Again, loaded
@@ -90,12 +86,7 @@ def launch(
     together([partial(must_be_trusted, job, settings or (), wanted, trust=trust) for job in jobs])
     if dry_run:
         raise typer.Exit(_run_dry(jobs, choice, Again(keep, add, changed, again_at(places[0], settings))))
-    supplies = together([partial(asyncio.run, api.ready(job)) for job in jobs])
-    ready = list(zip(jobs, supplies, strict=True))
-    together([partial(_refuse_start, job, supply, choice, reset=reset) for job, supply in ready])
-    if reset:
-        for job in jobs:
-            reset_now(job)
+    supplies = _ready_to_start(jobs, choice, reset=reset)
     if detach:
         _warn_of_weaknesses(jobs[0])
         raise typer.Exit(detach_and_wait(places[0], words))
@@ -104,6 +95,22 @@ def launch(
         for place, supply in zip(places, supplies, strict=True)
     ]
     raise typer.Exit(_in_turn(zip(places, jobs, options, strict=True), words_of(settings), plain=plain))
+
+
+def _ready_to_start(jobs: "list[Job]", choice: "Choice", *, reset: bool) -> "list[Supply | None]":
+    """The credential of each; what is to start over is moved away when nothing keeps any of them from starting."""
+    import asyncio
+
+    from harness import api
+    from harness.cli.collected_errors import together
+    from harness.cli.reset import reset_now
+
+    supplies = together([partial(asyncio.run, api.ready(job, starts_over=reset)) for job in jobs])
+    ready = list(zip(jobs, supplies, strict=True))
+    together([partial(_refuse_start, job, supply, choice, reset=reset) for job, supply in ready])
+    for job in jobs if reset else ():
+        reset_now(job)
+    return supplies
 
 
 def _refuse_for_several(places: list[Place], choice: "Choice", *, detach: bool) -> None:
@@ -181,6 +188,7 @@ def rehearse(
     import asyncio
 
     from harness import api
+    from harness.backends.credentials import rehearsal_credential
     from harness.cli.output import print_lines, say
     from harness.cli.rehearse import advice, aftermath, must_be_playable, nothing_played, serving, sessions_so_far
     from harness.cli.reset import reset_now
@@ -200,7 +208,8 @@ def rehearse(
     refuse_if_held(job.state)
     changes = [] if keep or add or reset else asyncio.run(api.changes(job))
     if changes or (reset and has_state(job)):
-        refuse(asyncio.run(api.check(job, choice=choice, starts_over=True)))
+        to_come = rehearsal_credential("")
+        refuse(asyncio.run(api.check(job, choice=choice, credential=to_come, starts_over=True)))
         must_be_playable(job, faults)
         reset_now(job, the_job_has_changed(changes) if changes else "")
     make_state_folder(job)
