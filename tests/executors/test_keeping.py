@@ -50,7 +50,7 @@ def test_L2_ten_tries_of_a_batch_take_the_room_of_one(tmp_path: Path) -> None:
 def test_what_earlier_runs_left_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[str] = []
     monkeypatch.setattr(Keeping, "_measure", lambda keeping, running: measured.append(running))
-    kept = Keeping(tmp_path, EmptyWorkspace(), most_bytes=1 << 40)
+    kept = Keeping(tmp_path, partial(AttemptFolder, workspace=EmptyWorkspace()), most_bytes=1 << 40)
     for n in (1, 2, 3):
         kept.ended(attempt(tmp_path, f"{n:06d}-p1-b007", 0))
     assert len(measured) == 1
