@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from harness.backends import model_switches
 from harness.backends.cli_start import Outfit
-from harness.backends.cli_stream import Reading
+from harness.backends.cli_stream import StreamReading
 from harness.backends.lean_sdk import load_sdk
 from harness.backends.session import SessionStart
 from harness.backends.session_record import Redactor
@@ -38,7 +38,7 @@ class ClaudeSession:
         self._starter = start.starter
         self._outfit = Outfit.of(start)
         self._count = Count.of(start.spec)
-        self._reading = Reading.of(start.spec, start.pulse, self._count)
+        self._reading = StreamReading.of(start.spec, start.pulse, self._count)
         self._spent: asyncio.Task[None] | None = None
         """Ends the session at its cap, which it has reached with answers that the CLI leaves out."""
         self._client: ClaudeSDKClient | None = None

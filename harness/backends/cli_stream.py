@@ -14,13 +14,13 @@ from harness.backends.activity import Pulse
 from harness.backends.session import MOST_COST_USD
 from harness.backends.usage_count import Count
 from harness.base.texts import whole
-from harness.core.models import Asked, asked_by
+from harness.core.models import AskedModels, asked_by
 from harness.core.symptoms import RateLimit, Symptoms
 from harness.core.types import SessionEvent, SessionFacts
 from harness.core.work import AttemptSpec
 
 _SYNTHETIC = "<synthetic>"
-_ANY = Asked((), is_open=True)
+_ANY = AskedModels((), is_open=True)
 _MOST_ANSWERS = 4096
 _MOST_MODELS = 16
 _MOST_MODEL = 100
@@ -51,14 +51,14 @@ class _Tokens:
         )
 
 
-class Reading:
+class StreamReading:
     """Takes the stream's lines, in order; `pulse` is told what they mean for the clocks (None when read afterwards).
 
     `count` counts what the session's requests come to; None when that need not be known. `asked`: who may answer.
     """
 
     def __init__(
-        self, session_id: str, pulse: Pulse | None = None, count: Count | None = None, asked: Asked = _ANY
+        self, session_id: str, pulse: Pulse | None = None, count: Count | None = None, asked: AskedModels = _ANY
     ) -> None:
         self._asked = asked
         self._models = _Models()
@@ -72,7 +72,7 @@ class Reading:
         self._result: Mapping[str, Any] | None = None
 
     @classmethod
-    def of(cls, spec: AttemptSpec, pulse: Pulse, count: Count) -> "Reading":
+    def of(cls, spec: AttemptSpec, pulse: Pulse, count: Count) -> "StreamReading":
         return cls(spec.session_id, pulse, count, asked_by(spec.session))
 
     @property

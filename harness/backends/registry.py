@@ -9,7 +9,7 @@ from typing import Final
 
 from harness.backends.claude import ClaudeSession
 from harness.backends.cli_start import shown_cli
-from harness.backends.cli_stream import Reading
+from harness.backends.cli_stream import StreamReading
 from harness.backends.command import CommandSession, shown_program, told_cost
 from harness.backends.session import Paths, Session, SessionStart
 from harness.backends.start_request import Launch
@@ -54,7 +54,7 @@ def exposed(job: Job, phase: PhaseSpec, environ: Mapping[str, str]) -> Launch:
 def _told_in_stream(session: SessionSpec, session_id: str, paths: Paths) -> SessionFacts:
     """How much had come of a broken answer is not kept: its cost is unknown."""
     count = Count(hears_begins=session.kind.speaks == "stream-json")
-    reading = Reading(session_id, count=count, asked=asked_by(session))
+    reading = StreamReading(session_id, count=count, asked=asked_by(session))
     with suppress(OSError), paths.stream.open("rb") as lines:
         for line in lines:
             with suppress(ValueError, RecursionError):

@@ -24,7 +24,7 @@ from typing import Final
 
 from harness.backends import model_switches
 from harness.backends.cli_start import Outfit
-from harness.backends.cli_stream import Reading
+from harness.backends.cli_stream import StreamReading
 from harness.backends.passed_environment import Passed
 from harness.backends.screen import COLUMNS, ROWS, Screen
 from harness.backends.session import SessionStart
@@ -78,7 +78,7 @@ class TerminalSession:
         self._pulse = start.pulse
         self._outfit = Outfit.of(start)
         self._count = Count.of(spec)
-        self._reading = Reading.of(spec, start.pulse, self._count)
+        self._reading = StreamReading.of(spec, start.pulse, self._count)
         self._translation = Translation(spec.session_id, full_name(spec.session.model) if spec.session.model else None)
         self._transcript = Transcript(start.paths.config, spec.session_id)
         self._symptoms = Symptoms()

@@ -56,7 +56,7 @@ class _Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class _LastRequest:
     """The last request. `is_streamed`: it is heard of as soon as its answer begins."""
 
     at: float = 0.0
@@ -86,7 +86,7 @@ class Count:
         self._charges = Charges()
         self._conversation = Conversation(prompt_bytes)
         self._open: _Answer | None = None
-        self._request = _Request()
+        self._request = _LastRequest()
         self._is_asked = False
         """The last request is under way, and no answer to it has begun."""
         self._asks_no_more = False
@@ -191,7 +191,7 @@ class Count:
             case "status" if line.get("status") in ("requesting", "compacting"):
                 self._break_off()
                 is_streamed = self._hears_begins and line.get("status") == "requesting"
-                self._request = _Request(self._monotonic(), is_streamed)
+                self._request = _LastRequest(self._monotonic(), is_streamed)
                 self._is_asked = self.goes_on = True
             case "status" if "compact_result" in line:
                 self._is_asked = False  # what a summary costs is told by the CLI

@@ -26,7 +26,7 @@ _COMPLAINT_S = 1.0
 
 Stream = int | IO[bytes] | None
 """What one of the three standard streams is: a descriptor, a file, PIPE, DEVNULL; None = ours."""
-Wait = Callable[[int, int, float], None]
+Waiter = Callable[[int, int, float], None]
 """Until poll reports an event of a descriptor. TimeoutError after the deadline (monotonic); may raise what it likes."""
 
 
@@ -119,7 +119,7 @@ def end_group(process: "subprocess.Popen[bytes]") -> int:
     return process.wait()
 
 
-def has_ended(process: "subprocess.Popen[bytes]", timeout_s: float, wait: Wait) -> bool:
+def has_ended(process: "subprocess.Popen[bytes]", timeout_s: float, wait: Waiter) -> bool:
     """Wait without reaping, so that its group can still be named; Popen.wait would poll."""
     try:
         descriptor = exit_descriptor(process.pid)
@@ -135,7 +135,7 @@ def has_ended(process: "subprocess.Popen[bytes]", timeout_s: float, wait: Wait) 
 
 
 def until_ready(descriptor: int, event: int, deadline: float) -> None:
-    """The plain `Wait`."""
+    """The plain `Waiter`."""
     poll = select.poll()
     poll.register(descriptor, event)
     if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
@@ -145,7 +145,7 @@ def until_ready(descriptor: int, event: int, deadline: float) -> None:
 class PipedChild:
     """A process that reads questions and writes answers. What comes from it may be anything, and may never come."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", wait: Wait = until_ready) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", wait: Waiter = until_ready) -> None:
         """`process` was started with pipes as its standard input and output."""
         self.process = process
         self._wait = wait

@@ -23,7 +23,7 @@ def filled(words: Words, kind: str, facts: Mapping[str, Any], formats: Formats |
     template = words.get(kind)
     if template is not None:
         try:
-            return template(_Facts(facts)) if callable(template) else _filled(template, facts, formats)
+            return template(_FactFormatter(facts)) if callable(template) else _filled(template, facts, formats)
         except (LookupError, TypeError, ValueError, AttributeError):
             pass  # of another version: what it says is shown all the same
     return f"{kind} {quoted(dict(facts))}" if facts else kind
@@ -41,10 +41,10 @@ def more(number: int) -> str:
 
 
 def _filled(template: str, facts: Mapping[str, Any], formats: Formats | None) -> str:
-    return _Filling(formats).vformat(template, (), _Facts(facts))
+    return _Filling(formats).vformat(template, (), _FactFormatter(facts))
 
 
-class _Facts(dict[str, Any]):
+class _FactFormatter(dict[str, Any]):
     """What an older entry lacks is `?`."""
 
     def __missing__(self, name: str) -> str:

@@ -23,7 +23,7 @@ _OF_AN_INSTANCE = re.compile(r"(.+?)@([\w-]+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class StateOrigin:
     """What a state folder belongs to. `manifest` need not exist any more."""
 
     manifest: Path
@@ -51,15 +51,15 @@ def with_instance(path: Path, instance: str) -> Path:
     return path.with_name(f"{path.stem}@{instance}{path.suffix}")
 
 
-def origin_of(state: Path) -> Origin:
+def origin_of(state: Path) -> StateOrigin:
     """Of a state folder. One that is called like a manifest that is there belongs to that, whatever its name."""
     name, folder = state.name.removesuffix(_REHEARSAL), state.absolute().parent.parent
     rehearsal = state.name != name
     found, split = _manifest(folder, name), _OF_AN_INSTANCE.fullmatch(name)
     if found is None and split is not None:
         stem, instance = split.groups()
-        return Origin(_manifest(folder, stem) or folder / f"{stem}.yaml", instance, rehearsal)
-    return Origin(found or folder / f"{name}.yaml", None, rehearsal)
+        return StateOrigin(_manifest(folder, stem) or folder / f"{stem}.yaml", instance, rehearsal)
+    return StateOrigin(found or folder / f"{name}.yaml", None, rehearsal)
 
 
 def instances_of(manifest: Path, *, rehearsal: bool = False) -> list[str]:

@@ -30,7 +30,7 @@ _TAIL_LINES = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class LaunchWords:
     """The options of a launch that its detached twin gets."""
 
     settings: tuple[str, ...]
@@ -51,7 +51,7 @@ class Words:
         return [*which, *settings, *chosen, *switches]
 
 
-def detach_and_wait(place: Place, words: Words) -> int:
+def detach_and_wait(place: Place, words: LaunchWords) -> int:
     """Start the launch in a session of its own and wait until its run has begun, or it is over.
 
     0 when it runs; else the exit code it ended with, after what it said.
@@ -72,7 +72,7 @@ def detach_and_wait(place: Place, words: Words) -> int:
     return 0
 
 
-def _start(place: Place, words: Words, out: int) -> "subprocess.Popen[bytes]":
+def _start(place: Place, words: LaunchWords, out: int) -> "subprocess.Popen[bytes]":
     """SIGHUP is ignored from before the first instruction: the end of the terminal is no reason to stop.
 
     `-P`: a module of the job's folder is not taken for one of ours. `--trust`: a person was asked, here.

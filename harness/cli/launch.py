@@ -66,7 +66,7 @@ def launch(
     """
     from harness.base.commands import NextCommand
     from harness.cli.collected_errors import together
-    from harness.cli.detach import Words, detach_and_wait
+    from harness.cli.detach import LaunchWords, detach_and_wait
     from harness.cli.trust import must_be_trusted
     from harness.job.synthetic import refuse_synthetic
     from harness.planning.preconditions import Again, loaded
@@ -77,7 +77,7 @@ def launch(
     settings = _capped(settings, max_iterations)
     choice = _choice(first, only, batch, until)
     _refuse_for_several(places, choice, detach=detach)
-    words = Words(tuple(settings or ()), instance, choice, Again(keep, add, changed))
+    words = LaunchWords(tuple(settings or ()), instance, choice, Again(keep, add, changed))
     jobs = together([partial(loaded, partial(place.load, settings)) for place in places])
     together([partial(refuse, job) for job in jobs for refuse in (refuse_synthetic, refuse_renamed)[: 2 - reset]])
     asked = [*words.as_arguments(), *(["--reset"] if reset else [])]

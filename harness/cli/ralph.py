@@ -36,7 +36,7 @@ def ralph(
 
     from harness.base.errors import UsageError
     from harness.doctor.loop_needs import installed_plugin, missing_for
-    from harness.planning.ralph_loop import PLUGINS, Loop
+    from harness.planning.ralph_loop import PLUGINS, RalphLoop
 
     plugin = asyncio.run(installed_plugin())
     missing = list(missing_for(plugin))
@@ -44,7 +44,7 @@ def ralph(
     pending, prompt = _pending(manifest, problems), _prompt(manifest, steps, problems)
     if problems:
         raise UsageError([*problems, *missing])
-    loop = Loop(pending, plugin or PLUGINS[0], prompt)
+    loop = RalphLoop(pending, plugin or PLUGINS[0], prompt)
     if as_json:
         told = {"pending": pending, "iterations": loop.iterations, "start": _start(), "command": loop.command}
         print_json({**told, "missing": [problem.where for problem in missing]})

@@ -9,7 +9,7 @@ from harness.cli.options import DEFAULT_MANIFEST, As, AsJson, Manifest, OfRehear
 from harness.cli.output import print_json, print_lines, say
 
 if TYPE_CHECKING:
-    from harness.views.report import Asked
+    from harness.views.report import JobToday
 
 _NO_FILE = {"<prompt>": "its prompt in the manifest"}
 
@@ -109,20 +109,20 @@ def _bring_up_to_date(place: Place, settings: list[str]) -> None:
                 say(clean(f"written: {book.target}, {counted(book.rows, 'row')} with statuses and results"))
 
 
-def _asked(place: Place, settings: list[str]) -> "Asked":
+def _asked(place: Place, settings: list[str]) -> "JobToday":
     """From the manifest as it is now; a manifest that cannot be read any more is no reason to withhold the report."""
     from harness.base.errors import UsageError
     from harness.cli.outline import checks_line
     from harness.cli.plan_write import asked_of_a_composer, is_composer, origin_of_plan
-    from harness.views.report import Asked
+    from harness.views.report import JobToday
 
     try:
         job = place.load(settings)
     except UsageError as error:
         if is_composer(place.manifest):
-            return Asked(tuple(asked_of_a_composer(place.state)), ())
+            return JobToday(tuple(asked_of_a_composer(place.state)), ())
         note = f"can no longer be read: {error.problems[0].message}"
-        return Asked((("manifest", note),), ())
+        return JobToday((("manifest", note),), ())
     several = len(job.phases) > 1
     lines = [("manifest", place.named), ("items", f"{job.noun}, from {job.items.file or job.items.files}")]
     if job.plan_file is not None:
@@ -135,4 +135,4 @@ def _asked(place: Place, settings: list[str]) -> "Asked":
         prompt = "" if not session.prompt else f"; {_NO_FILE.get(session.prompt_name, session.prompt_name)}"
         lines.append((name, f"{who}{tools}{prompt}; {checks_line(phase)}"))
     bare = [phase.name for phase in job.phases if phase.output.schema is None and not phase.output.checks]
-    return Asked(tuple(lines), tuple(bare if several else ["this job"] if bare else []))
+    return JobToday(tuple(lines), tuple(bare if several else ["this job"] if bare else []))

@@ -113,7 +113,7 @@ BREAKDOWNS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedAttempt:
     """One ended attempt of this run: the entries of its start and end, and whether the host was to blame."""
 
     started_seq: int
@@ -124,7 +124,7 @@ class Ended:
     """Of the fault, as JSON; read only when it stops the run."""
 
 
-def broken_machine(newest_first: Sequence[Ended]) -> Message | None:
+def broken_machine(newest_first: Sequence[EndedAttempt]) -> Message | None:
     """Why this machine must be broken, or None: ten breakdowns in a row, each started after the one before had ended.
 
     So sessions that are lost together count once, however many there were. Without this bound nothing would ever stop
@@ -141,5 +141,5 @@ def broken_machine(newest_first: Sequence[Ended]) -> Message | None:
     return None
 
 
-def _host_broken(newest: Ended) -> Message:
+def _host_broken(newest: EndedAttempt) -> Message:
     return message("host_broken", sessions=BREAKDOWNS, fault=newest.fault, why=json.loads(newest.why))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.base.reason import Reason
-from harness.core.item_rounds import ItemEnd, ItemRow, ReopenedKind
+from harness.core.item_rounds import ItemEnd, ReopenedKind, SourceRow
 from harness.core.messages import Message, told
 from harness.core.rejections import ItemError
 from harness.core.run_events import (
@@ -272,7 +272,7 @@ class ItemReopened:
     kind: ReopenedKind = "retry"
     why: str = ""
     rejections: tuple[Reason, ...] | None = None
-    row: ItemRow | None = None
+    row: SourceRow | None = None
 
 
 @dataclass(frozen=True, slots=True)

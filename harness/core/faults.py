@@ -47,7 +47,7 @@ def _never(_: Symptoms) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FaultRule:
     """One row. It is the one when `when` holds and no row above it does."""
 
     kind: Kind
@@ -98,71 +98,71 @@ def _is_killed(s: Symptoms) -> bool:
 
 
 # fmt: off
-TABLE: Final[tuple[Row, ...]] = (
+TABLE: Final[tuple[FaultRule, ...]] = (
     # What we or the operator did ourselves.
-    Row(Kind.SUPERVISOR_LOST, "host", "again", "supervisor_lost", lambda s: s.lost),
-    Row(Kind.CUT_OFF, "operator", "resume", "cut_off", lambda s: s.operator == "cut"),
-    Row(Kind.CANCELLED, "operator", "resume", "cancelled", lambda s: s.operator == "cancel"),
-    Row(Kind.NO_INPUT_FOLDER, "config", "stop", "no_input_folder", lambda s: bool(s.missing_folder)),
-    Row(Kind.NO_INPUT, "operator", "fail", "no_input", lambda s: bool(s.missing_input)),
-    Row(Kind.DISK, "host", "stop", "disk", lambda s: s.errno in _NO_ROOM | _NO_PROCESS),
-    Row(Kind.CLI_MISSING, "config", "stop", "cli_missing", _is_no_program),
-    Row(Kind.UNKNOWN_QUESTION, "config", "stop", "unknown_question", lambda s: bool(s.question)),
-    Row(Kind.TOO_BIG, "session", "whole", "too_big", _is_too_big),
-    Row(Kind.SUSPENDED, "host", "again", "suspended", lambda s: s.suspended),
+    FaultRule(Kind.SUPERVISOR_LOST, "host", "again", "supervisor_lost", lambda s: s.lost),
+    FaultRule(Kind.CUT_OFF, "operator", "resume", "cut_off", lambda s: s.operator == "cut"),
+    FaultRule(Kind.CANCELLED, "operator", "resume", "cancelled", lambda s: s.operator == "cancel"),
+    FaultRule(Kind.NO_INPUT_FOLDER, "config", "stop", "no_input_folder", lambda s: bool(s.missing_folder)),
+    FaultRule(Kind.NO_INPUT, "operator", "fail", "no_input", lambda s: bool(s.missing_input)),
+    FaultRule(Kind.DISK, "host", "stop", "disk", lambda s: s.errno in _NO_ROOM | _NO_PROCESS),
+    FaultRule(Kind.CLI_MISSING, "config", "stop", "cli_missing", _is_no_program),
+    FaultRule(Kind.UNKNOWN_QUESTION, "config", "stop", "unknown_question", lambda s: bool(s.question)),
+    FaultRule(Kind.TOO_BIG, "session", "whole", "too_big", _is_too_big),
+    FaultRule(Kind.SUSPENDED, "host", "again", "suspended", lambda s: s.suspended),
     # Clocks of ours, charged to what was waited for.
-    Row(Kind.NO_FIRST_EVENT, "host", "again", "no_first_event", lambda s: s.clock == "first_event"),
-    Row(Kind.SILENT, "provider", "hold", "model_silent", lambda s: s.clock == "silence" and s.waited_for == "model"),
-    Row(Kind.SILENT, "host", "again", "session_silent", lambda s: s.clock == "silence"),
-    Row(Kind.NO_RESPONSE, "provider", "hold", "model_timed_out", lambda s: s.clock == "timeout" and s.waited_for == "model"),
-    Row(Kind.NO_FIRST_EVENT, "host", "again", "start_timed_out", lambda s: s.clock == "timeout" and s.waited_for == "init"),
-    Row(Kind.TIME_LIMIT, "session", "whole", "time_limit", lambda s: s.clock == "timeout"),
+    FaultRule(Kind.NO_FIRST_EVENT, "host", "again", "no_first_event", lambda s: s.clock == "first_event"),
+    FaultRule(Kind.SILENT, "provider", "hold", "model_silent", lambda s: s.clock == "silence" and s.waited_for == "model"),
+    FaultRule(Kind.SILENT, "host", "again", "session_silent", lambda s: s.clock == "silence"),
+    FaultRule(Kind.NO_RESPONSE, "provider", "hold", "model_timed_out", lambda s: s.clock == "timeout" and s.waited_for == "model"),
+    FaultRule(Kind.NO_FIRST_EVENT, "host", "again", "start_timed_out", lambda s: s.clock == "timeout" and s.waited_for == "init"),
+    FaultRule(Kind.TIME_LIMIT, "session", "whole", "time_limit", lambda s: s.clock == "timeout"),
     # Bounds of the session itself.
-    Row(Kind.TURN_LIMIT, "session", "whole", "turn_limit", lambda s: s.subtype == "error_max_turns" or s.terminal_reason == "max_turns"),
-    Row(Kind.SESSION_BUDGET, "session", "whole", "session_budget", lambda s: s.subtype == "error_max_budget_usd" or s.terminal_reason == "budget_exhausted"),
-    Row(Kind.TOO_LONG, "session", "halve", "too_long", lambda s: s.terminal_reason in _NO_PROMPT or s.api_error_status == 413),
-    Row(Kind.REFUSED, "session", "halve", "refused", lambda s: s.stop_reason == "refusal"),
-    Row(Kind.OUTPUT_LIMIT, "session", "halve", "output_limit", lambda s: s.api_error in _LONG_ANSWER or s.assistant_error == "max_output_tokens"),
+    FaultRule(Kind.TURN_LIMIT, "session", "whole", "turn_limit", lambda s: s.subtype == "error_max_turns" or s.terminal_reason == "max_turns"),
+    FaultRule(Kind.SESSION_BUDGET, "session", "whole", "session_budget", lambda s: s.subtype == "error_max_budget_usd" or s.terminal_reason == "budget_exhausted"),
+    FaultRule(Kind.TOO_LONG, "session", "halve", "too_long", lambda s: s.terminal_reason in _NO_PROMPT or s.api_error_status == 413),
+    FaultRule(Kind.REFUSED, "session", "halve", "refused", lambda s: s.stop_reason == "refusal"),
+    FaultRule(Kind.OUTPUT_LIMIT, "session", "halve", "output_limit", lambda s: s.api_error in _LONG_ANSWER or s.assistant_error == "max_output_tokens"),
     # What a person has to repair.
-    Row(Kind.CREDIT, "config", "stop", "credit", lambda s: s.assistant_error == "billing_error" or s.api_error_status == 402),
-    Row(Kind.FORBIDDEN, "config", "stop", "forbidden", lambda s: s.api_error_status == 403),
-    Row(Kind.AUTH, "config", "stop", "auth", lambda s: s.api_error_status == 401 or s.assistant_error == "authentication_failed"),
-    Row(Kind.UNKNOWN_MODEL, "config", "stop", "unknown_model", lambda s: s.assistant_error == "model_not_found" or s.api_error_status == 404),
-    Row(Kind.BROKEN_SCENE, "config", "stop", "broken_scene", lambda s: s.api_error_status == STATUS_OF_A_BROKEN_SCENE),
-    Row(Kind.UNTOLD, "config", "stop", "untold", lambda s: s.api_error_status == STATUS_OF_AN_UNTOLD_ITEM),
+    FaultRule(Kind.CREDIT, "config", "stop", "credit", lambda s: s.assistant_error == "billing_error" or s.api_error_status == 402),
+    FaultRule(Kind.FORBIDDEN, "config", "stop", "forbidden", lambda s: s.api_error_status == 403),
+    FaultRule(Kind.AUTH, "config", "stop", "auth", lambda s: s.api_error_status == 401 or s.assistant_error == "authentication_failed"),
+    FaultRule(Kind.UNKNOWN_MODEL, "config", "stop", "unknown_model", lambda s: s.assistant_error == "model_not_found" or s.api_error_status == 404),
+    FaultRule(Kind.BROKEN_SCENE, "config", "stop", "broken_scene", lambda s: s.api_error_status == STATUS_OF_A_BROKEN_SCENE),
+    FaultRule(Kind.UNTOLD, "config", "stop", "untold", lambda s: s.api_error_status == STATUS_OF_AN_UNTOLD_ITEM),
     # The provider.
-    Row(Kind.USAGE_LIMIT, "provider", "wait", "usage_limit", _is_limit),
-    Row(Kind.OVERLOADED, "provider", "hold", "overloaded", lambda s: s.api_error_status == 529),
-    Row(Kind.THROTTLED, "provider", "hold", "throttled", _is_throttle),
-    Row(Kind.NETWORK, "provider", "hold", "network", lambda s: s.api_error == "connection_failed"),
-    Row(Kind.NO_RESPONSE, "provider", "hold", "no_response", lambda s: s.api_error in _NO_ANSWER or s.api_error_status in (408, 504)),
-    Row(Kind.SERVER_ERROR, "provider", "hold", "server_error", _is_server_error),
+    FaultRule(Kind.USAGE_LIMIT, "provider", "wait", "usage_limit", _is_limit),
+    FaultRule(Kind.OVERLOADED, "provider", "hold", "overloaded", lambda s: s.api_error_status == 529),
+    FaultRule(Kind.THROTTLED, "provider", "hold", "throttled", _is_throttle),
+    FaultRule(Kind.NETWORK, "provider", "hold", "network", lambda s: s.api_error == "connection_failed"),
+    FaultRule(Kind.NO_RESPONSE, "provider", "hold", "no_response", lambda s: s.api_error in _NO_ANSWER or s.api_error_status in (408, 504)),
+    FaultRule(Kind.SERVER_ERROR, "provider", "hold", "server_error", _is_server_error),
     # Ends of the process without a result.
-    Row(Kind.KILLED, "host", "again", "killed", _is_killed),
-    Row(Kind.CRASHED, "host", "again", "crashed", lambda s: s.is_error is None),
+    FaultRule(Kind.KILLED, "host", "again", "killed", _is_killed),
+    FaultRule(Kind.CRASHED, "host", "again", "crashed", lambda s: s.is_error is None),
     # Text, last: the CLI's own synthetic result where it gave no field.
-    Row(Kind.OVERLOADED, "provider", "hold", "overloaded", _text(r"\b529\b|overloaded")),
-    Row(Kind.USAGE_LIMIT, "provider", "wait", "usage_limit", _LIMIT_IN_WORDS),
-    Row(Kind.TOO_LONG, "session", "halve", "too_long", _text(r"prompt is too long")),
-    Row(Kind.CREDIT, "config", "stop", "credit", _text(r"credit balance is too low")),
-    Row(Kind.AUTH, "config", "stop", "auth", _text(r"invalid api key|please run /login")),
-    Row(Kind.OUTPUT_LIMIT, "session", "halve", "output_limit", _text(r"exceeded the .*output token maximum")),
-    Row(Kind.NETWORK, "provider", "hold", "network", _NO_CONNECTION),
-    Row(Kind.BAD_REQUEST, "session", "halve", "bad_request", lambda s: s.api_error_status == 400),
+    FaultRule(Kind.OVERLOADED, "provider", "hold", "overloaded", _text(r"\b529\b|overloaded")),
+    FaultRule(Kind.USAGE_LIMIT, "provider", "wait", "usage_limit", _LIMIT_IN_WORDS),
+    FaultRule(Kind.TOO_LONG, "session", "halve", "too_long", _text(r"prompt is too long")),
+    FaultRule(Kind.CREDIT, "config", "stop", "credit", _text(r"credit balance is too low")),
+    FaultRule(Kind.AUTH, "config", "stop", "auth", _text(r"invalid api key|please run /login")),
+    FaultRule(Kind.OUTPUT_LIMIT, "session", "halve", "output_limit", _text(r"exceeded the .*output token maximum")),
+    FaultRule(Kind.NETWORK, "provider", "hold", "network", _NO_CONNECTION),
+    FaultRule(Kind.BAD_REQUEST, "session", "halve", "bad_request", lambda s: s.api_error_status == 400),
     # Never classified from a session: made by the judgement of its records.
-    Row(Kind.REJECTED, "item", "strike", "rejected"),
-    Row(Kind.MISSING, "item", "strike", "missing"),
-    Row(Kind.BROKEN_CHECK, "config", "stop", "check_broken"),
-    Row(Kind.CHECK_RAISED, "config", "again", "check_raised"),
+    FaultRule(Kind.REJECTED, "item", "strike", "rejected"),
+    FaultRule(Kind.MISSING, "item", "strike", "missing"),
+    FaultRule(Kind.BROKEN_CHECK, "config", "stop", "check_broken"),
+    FaultRule(Kind.CHECK_RAISED, "config", "again", "check_raised"),
     # Made of the models that answered (core.claims).
-    Row(Kind.WRONG_MODEL, "config", "stop", "unasked_models"),
-    Row(Kind.UNASKED_MODEL, "session", "halve", "unasked_models"),
+    FaultRule(Kind.WRONG_MODEL, "config", "stop", "unasked_models"),
+    FaultRule(Kind.UNASKED_MODEL, "session", "halve", "unasked_models"),
 )
 # fmt: on
 
-_DENIED: Final = Row(Kind.DENIED, "session", "whole", "denied")
-_UNKNOWN: Final = Row(Kind.UNKNOWN, "host", "again", "unknown")
-ALL_ROWS: Final[tuple[Row, ...]] = (*TABLE, _DENIED, _UNKNOWN)
+_DENIED: Final = FaultRule(Kind.DENIED, "session", "whole", "denied")
+_UNKNOWN: Final = FaultRule(Kind.UNKNOWN, "host", "again", "unknown")
+ALL_ROWS: Final[tuple[FaultRule, ...]] = (*TABLE, _DENIED, _UNKNOWN)
 """Every kind, for people; classify looks at the last two by other means than `when`."""
 _EPOCH = re.compile(r"limit reached\|(\d{9,11})\b")
 _MOST_CHARACTERS = 300
@@ -188,12 +188,12 @@ def halves_at_once(kind: str) -> bool:
     return consequence(kind) == "halve"
 
 
-def _fault(row: Row, symptoms: Symptoms) -> Fault:
+def _fault(row: FaultRule, symptoms: Symptoms) -> Fault:
     why = Message(row.sign, _facts(row, symptoms))
     return Fault(row.kind, row.blame, (why,), _until(row, symptoms), evidence(symptoms))
 
 
-def _facts(row: Row, symptoms: Symptoms) -> dict[str, Json]:
+def _facts(row: FaultRule, symptoms: Symptoms) -> dict[str, Json]:
     """What was seen, as far as it says something to people; texts of others are cut."""
     status, text = symptoms.api_error_status, symptoms.text
     is_ours = status in (STATUS_OF_A_BROKEN_SCENE, STATUS_OF_AN_UNTOLD_ITEM)  # and no error of any API
@@ -217,7 +217,7 @@ def _line(text: str) -> str:
     return cut_text(" ".join(text.split()), _MOST_CHARACTERS)
 
 
-def _until(row: Row, symptoms: Symptoms) -> datetime | None:
+def _until(row: FaultRule, symptoms: Symptoms) -> datetime | None:
     if row.kind != Kind.USAGE_LIMIT:
         return None
     if symptoms.rate_limit and symptoms.rate_limit.resets_at:

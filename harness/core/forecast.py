@@ -114,7 +114,7 @@ def left_over(room: float, needed: Range, items: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PilotVerdict:
     """What a pilot says: go on, or what to mend first."""
 
     is_good: bool
@@ -122,6 +122,6 @@ class Verdict:
     of: int
 
 
-def judge_pilot(accepted: int, of: int) -> Verdict:
+def judge_pilot(accepted: int, of: int) -> PilotVerdict:
     """Below 80 % accepted something should be mended before the night."""
-    return Verdict(of == 0 or accepted * 5 >= of * 4, accepted, of)
+    return PilotVerdict(of == 0 or accepted * 5 >= of * 4, accepted, of)

@@ -38,7 +38,7 @@ ReopenedKind = Literal["retry", "edited", "reject", "redo"]
 
 
 @dataclass(frozen=True, slots=True)
-class ItemRow:
+class SourceRow:
     """The row of a first-phase item as the source has it today; `sha` and `file` as in ItemAdded."""
 
     data: Json

@@ -57,7 +57,7 @@ def full_name(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedModels:
     """The models that may answer a session. `names` as they were written, the one that is asked first."""
 
     names: tuple[str, ...]
@@ -77,12 +77,12 @@ class Asked:
         return tuple(model for model in answered if not self.is_answered_by(model))
 
 
-def asked_by(session: SessionSpec) -> Asked:
+def asked_by(session: SessionSpec) -> AskedModels:
     """What a session asks for: its model, as aliases are set in its `env`, and the fallbacks that are named."""
     if session.model is None:
-        return Asked(session.fallback, is_open=True)
+        return AskedModels(session.fallback, is_open=True)
     aliases = _SWITCHED.get(session.model, (session.model,))
     named = tuple(session.env.get(_DEFAULTS.get(alias, ""), alias) for alias in aliases)
     families = tuple(alias for alias in named if alias in ALIASES and uses_cloud(session.env))
     is_open = any(not canonical(name).startswith("claude-") for name in named)
-    return Asked((*named, *session.fallback), families, is_open)
+    return AskedModels((*named, *session.fallback), families, is_open)

@@ -47,7 +47,7 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True)
-class Caps:
+class SessionCaps:
     """What one session may use at most; None = nothing caps it."""
 
     cost_usd: Decimal | None
@@ -73,7 +73,7 @@ class AttemptSpec:
     identity: Identity
     work: Work
     rendered: Rendered
-    caps: Caps
+    caps: SessionCaps
     readable: tuple[Path, ...]
     rehearsal: bool
 

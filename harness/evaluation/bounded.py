@@ -26,7 +26,7 @@ from harness.base.descriptors import passed_as_descriptors
 from harness.base.key_redaction import without_values
 from harness.base.reason import MOST_FIELD_CHARACTERS, Reason, cut_text
 from harness.evaluation.cancellation import Halt
-from harness.evaluation.check_sandbox import NOTHING, Allowed, Missing, SandboxCommand, Sandboxes
+from harness.evaluation.check_sandbox import NOTHING, Allowed, MissingFreedom, SandboxCommand, Sandboxes
 from harness.evaluation.denials import denied
 
 Json = Any
@@ -51,7 +51,7 @@ class BoundedError(Exception):
     `error`: it is wrong or raised; `timeout`, `memory`, `too_big`: it passed a limit; `crashed`: its process ended.
     """
 
-    def __init__(self, kind: Kind, message: str, denied: Missing | None = None) -> None:
+    def __init__(self, kind: Kind, message: str, denied: MissingFreedom | None = None) -> None:
         super().__init__(message)
         self.kind: Kind = kind
         self.message = message
@@ -93,7 +93,7 @@ class Bounded:
         self.lock_limit = lock_limit
         """What marks its processes as those of a job (`processes.lock_limit`); 0 = none."""
         self._lock = threading.Lock()
-        self._child: _Child | None = None
+        self._child: _CheckChild | None = None
         self._others: dict[Allowed | None, Bounded] = {}
         """A child for each kind of sandbox, and one, None, that reads files of ours."""
         self.halt = halt or Halt()
@@ -232,21 +232,21 @@ class Bounded:
             raise BoundedError(answer["kind"], answer["message"], self._denied(answer.get("cause"), question))
         return answer["ok"]
 
-    def _start(self) -> "_Child":
+    def _start(self) -> "_CheckChild":
         sandbox = (
             None
             if self.sandboxes is None
             else self.sandboxes.sandbox(self._allowed, (Path(sys.executable),), (_CHILD.parents[1],))
         )
-        return _Child(self._memory_bytes, self.lock_limit, self.halt, sandbox, self.variables)
+        return _CheckChild(self._memory_bytes, self.lock_limit, self.halt, sandbox, self.variables)
 
-    def _denied(self, cause: Mapping[str, Json] | None, question: Mapping[str, Json]) -> Missing | None:
+    def _denied(self, cause: Mapping[str, Json] | None, question: Mapping[str, Json]) -> MissingFreedom | None:
         """What the sandbox kept the user's Python from; not of a path that a record names, which is its own doing."""
         if cause is None or _is_named(cause.get("path"), question.get("records")):
             return None
         return denied(cause, self._allowed, self.sandboxes.folder if self.sandboxes else None)
 
-    def _exchange(self, child: "_Child", body: bytes, timeout_s: float, slack_s: float) -> dict[str, Any]:
+    def _exchange(self, child: "_CheckChild", body: bytes, timeout_s: float, slack_s: float) -> dict[str, Any]:
         kept = False
         try:
             answer = child.exchange(body, time.monotonic() + timeout_s + slack_s)
@@ -266,7 +266,7 @@ class Bounded:
             self._child = None
 
 
-class _Child:
+class _CheckChild:
     """The process and its three pipes: questions, answers, and the lifeline whose end here tells it that we live."""
 
     def __init__(

@@ -22,18 +22,18 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NO_SCHEMAS = {"enum", "const", "default", "examples"}
 
 
-Complaint = tuple[str, str, str]
+SchemaComplaint = tuple[str, str, str]
 """Where the error stands, `$.coaches[0]`; the field that it is about, `.coaches[0].name`; and what is wrong."""
 
 
-def complaints(schema: Any, texts: Sequence[str]) -> list[list[Complaint]]:
+def complaints(schema: Any, texts: Sequence[str]) -> list[list[SchemaComplaint]]:
     """For each record, a JSON text, what is wrong with it, by path."""
     text = json.dumps(schema)
     validator = _validator(text)
     return [_judged(validator, record, _originals(text)) for record in texts]
 
 
-def _judged(validator: Any, record: str, originals: dict[str, str]) -> list[Complaint]:
+def _judged(validator: Any, record: str, originals: dict[str, str]) -> list[SchemaComplaint]:
     """What a record does to the validator is a fault of this record, not of the check."""
     try:
         return _complaints(validator, json.loads(record), originals)
@@ -43,8 +43,8 @@ def _judged(validator: Any, record: str, originals: dict[str, str]) -> list[Comp
         return [("$", ".", "is nested too deep to be checked")]
 
 
-def _complaints(validator: Any, record: Any, originals: dict[str, str]) -> list[Complaint]:
-    found: list[Complaint] = []
+def _complaints(validator: Any, record: Any, originals: dict[str, str]) -> list[SchemaComplaint]:
+    found: list[SchemaComplaint] = []
     absent: dict[tuple[Any, ...], Iterator[str]] = {}
     for error in validator.iter_errors(record):
         message = error.message

@@ -16,7 +16,7 @@ from harness.base.processes import IS_LINUX
 from harness.base.reason import Reason
 from harness.evaluation.bounded import Bounded
 from harness.evaluation.check_answers import OBJECT, reasons_in
-from harness.evaluation.check_sandbox import NOTHING, Allowed, Missing, SandboxCommand
+from harness.evaluation.check_sandbox import NOTHING, Allowed, MissingFreedom, SandboxCommand
 
 MOST_BYTES: Final = 1024 * 1024
 _FILE_BLOCKS: Final = 131072
@@ -28,7 +28,7 @@ _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 class CommandError(Exception):
     """The program did not do what a check does; `kind` is one of the words of BoundedError, or `not_run`."""
 
-    def __init__(self, message: str, kind: str = "error", denied: Missing | None = None) -> None:
+    def __init__(self, message: str, kind: str = "error", denied: MissingFreedom | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.kind = kind
@@ -60,7 +60,7 @@ def run_command(
     complained = complained.removeprefix(STARTED)
     if code != 1 or (not said.strip() and b"Traceback (most recent call last)" in complained):
         kind = _kind(code)
-        denied: Missing | None = "everything" if sandbox is not None and kind == "not_run" else None
+        denied: MissingFreedom | None = "everything" if sandbox is not None and kind == "not_run" else None
         raise CommandError(f"{_how(code)}{_last_line(complained)}", kind, denied)
     return _reasons(said)
 

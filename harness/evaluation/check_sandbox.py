@@ -19,7 +19,7 @@ Allowed = frozenset[Freedom]
 FREEDOMS: Final[tuple[Freedom, ...]] = get_args(Freedom)
 NOTHING: Final[Allowed] = frozenset()
 
-Missing = Freedom | Literal["place"]
+MissingFreedom = Freedom | Literal["place"]
 """What a program would have needed; `place`: a relative path led nowhere, for it runs in another folder."""
 
 WHAT_IS_MISSING: Final[dict[Freedom, str]] = {
@@ -74,7 +74,7 @@ OF_A_SANDBOX: Final = (
 )
 
 
-def cure(freedom: Missing) -> str:
+def cure(freedom: MissingFreedom) -> str:
     """What a person is told of a check or a scene that the sandbox, or the folder it runs in, kept from something."""
     if freedom == "place":
         return "it runs in /, not in its own folder: begin a path with Path(__file__).parent"

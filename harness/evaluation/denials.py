@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from harness.evaluation.check_sandbox import Allowed, Missing
+from harness.evaluation.check_sandbox import Allowed, MissingFreedom
 
 NAME_NOT_FOUND: Final = "name"
 """What stands for a name of a machine that could not be looked up, which has no errno."""
@@ -22,7 +22,7 @@ _OF_THE_NETWORK = (
 _OF_FILES = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 
 
-def denied(cause: Mapping[str, Any], allowed: Allowed, folder: Path | None) -> Missing | None:
+def denied(cause: Mapping[str, Any], allowed: Allowed, folder: Path | None) -> MissingFreedom | None:
     """What the program would have to be allowed, so that this does not happen; None when where it runs had no part in
     it. `folder` is the job's, None for a program that runs in no sandbox.
 

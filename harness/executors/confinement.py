@@ -29,7 +29,7 @@ exec {_CONFINE_TOOL} /bin/bash -c "$1"
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ConfinementArguments:
     """Arguments for bubblewrap; those in `contents` stand for descriptors with these bytes."""
 
     before: tuple[str, ...] = ()
@@ -46,19 +46,19 @@ class Confinement:
     processor: Processor | None
     landlock: int
 
-    def given(self, writable: tuple[str, ...], own: tuple[str, ...] = ()) -> Given:
+    def given(self, writable: tuple[str, ...], own: tuple[str, ...] = ()) -> ConfinementArguments:
         """For one start. Files can be changed beneath `writable`, which must be there; in `own` by the program that is
         started, and by nothing that its tools start."""
         return _given(self, writable, own)
 
-    def made(self, writable: tuple[str, ...], own: tuple[str, ...]) -> Given:
+    def made(self, writable: tuple[str, ...], own: tuple[str, ...]) -> ConfinementArguments:
         """The same, made anew."""
         if self.processor is None:
-            return Given()
+            return ConfinementArguments()
         contents = [("\0filter", self._filter)]
         before = ["--seccomp", "\0filter"]
         if not self.landlock:
-            return Given(tuple(before), (), tuple(contents))
+            return ConfinementArguments(tuple(before), (), tuple(contents))
         files = {
             CONFINE: _program(self.processor, self.landlock, (*writable, *own)),
             _CONFINE_TOOL: _program(self.processor, self.landlock, writable),
@@ -68,7 +68,7 @@ class Confinement:
             word = f"\0{path}"
             before += ["--perms", "0555", "--ro-bind-data", word, path]
             contents.append((word, content))
-        return Given(tuple(before), (CONFINE,), tuple(contents))
+        return ConfinementArguments(tuple(before), (CONFINE,), tuple(contents))
 
     @property
     def tool_shell(self) -> str | None:
@@ -105,7 +105,7 @@ class Confinement:
 
 
 @lru_cache
-def _given(confinement: Confinement, writable: tuple[str, ...], own: tuple[str, ...]) -> Given:
+def _given(confinement: Confinement, writable: tuple[str, ...], own: tuple[str, ...]) -> ConfinementArguments:
     """The same in every start of a run."""
     return confinement.made(writable, own)
 

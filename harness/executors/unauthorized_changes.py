@@ -10,7 +10,7 @@ from harness.core.work import AttemptSpec
 from harness.executors.attempt_folder import AttemptFolder
 from harness.job.job import Job
 
-Look = tuple[int, int, int] | None
+FileStamp = tuple[int, int, int] | None
 """Inode, size, time of the last change (which, other than the time of writing, nobody can set); None = not there."""
 
 
@@ -43,12 +43,12 @@ def guarded(folder: AttemptFolder, spec: AttemptSpec, job: Job, *, is_kernel_san
     }
 
 
-def looks(paths: Mapping[Guarded, Path]) -> dict[Guarded, Look]:
+def looks(paths: Mapping[Guarded, Path]) -> dict[Guarded, FileStamp]:
     """How each of them looks now; links are not followed. About 2 µs each."""
     return {name: _look(path) for name, path in paths.items()}
 
 
-def changes(before: Mapping[Guarded, Look], after: Mapping[Guarded, Look]) -> Iterator[Message]:
+def changes(before: Mapping[Guarded, FileStamp], after: Mapping[Guarded, FileStamp]) -> Iterator[Message]:
     """One note for each change."""
     for each, look in before.items():
         if after[each] != look:
@@ -56,7 +56,7 @@ def changes(before: Mapping[Guarded, Look], after: Mapping[Guarded, Look]) -> It
             yield message("unauthorized_change", path=each.path, is_own=each.is_own, change=change)
 
 
-def _look(path: Path) -> Look:
+def _look(path: Path) -> FileStamp:
     try:
         seen = os.lstat(path)
     except OSError:

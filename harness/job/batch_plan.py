@@ -19,7 +19,7 @@ from harness.base.reason import cut_text
 from harness.job.bounds import Rate
 from harness.job.plan_flaws import Flaw, FlawKind, shown
 
-Path = tuple[str | int, ...]
+PlanPath = tuple[str | int, ...]
 """Where something is within the plan, from the top of the JSON that was given."""
 
 TOP: Final = "batch_plan"
@@ -53,9 +53,9 @@ class BatchPlan:
 
     batches: tuple[tuple[str, ...], ...]
     pace: Pace = NO_PACE
-    places: Mapping[str, Path] = field(default_factory=dict)
+    places: Mapping[str, PlanPath] = field(default_factory=dict)
     """Id -> where it stands."""
-    top: Path = ()
+    top: PlanPath = ()
     """Where `batches` stands."""
 
     @property
@@ -74,11 +74,11 @@ def read_plan(value: Any, noun: str = "lead") -> tuple[BatchPlan, list[Flaw]]:
     `value` is the object with `batches`, or one that has it at `batch_plan`. Its items may be called after the job's
     noun: `schools` and `total_schools` beside the document's `leads` and `total_leads`, or `items`.
     """
-    top: Path = (TOP,) if isinstance(value, dict) and TOP in value else ()
+    top: PlanPath = (TOP,) if isinstance(value, dict) and TOP in value else ()
     plan = value[TOP] if top else value
     if not isinstance(plan, dict) or not isinstance(plan.get("batches"), list):
         return BatchPlan((), top=top), [Flaw(top, "no_batches", {"got": shown(plan)})]
-    return _Reading(top, noun).read(plan)
+    return _PlanReading(top, noun).read(plan)
 
 
 def against(plan: BatchPlan, ids: Sequence[str], noun: str, *, all_of_them: bool = True) -> list[Flaw]:
@@ -106,14 +106,14 @@ def _meant(word: str, known: Sequence[str]) -> str | None:
     return near[0] if near else None
 
 
-class _Reading:
+class _PlanReading:
     """One plan that is read, and what is wrong with it."""
 
-    def __init__(self, top: Path, noun: str) -> None:
+    def __init__(self, top: PlanPath, noun: str) -> None:
         self._top = top
         self._names = tuple(dict.fromkeys(("leads", snake(plural(noun)), f"{snake(noun)}s", "items")))
         self._flaws: list[Flaw] = []
-        self._places: dict[str, Path] = {}
+        self._places: dict[str, PlanPath] = {}
         self._batch_of: dict[str, int] = {}
         self._written = 0
 
@@ -132,7 +132,7 @@ class _Reading:
         return BatchPlan(batches, self._pace(plan.get("throttling")), self._places, self._top), self._flaws
 
     def _batch(self, number: int, batch: Any, size: int | None) -> tuple[str, ...]:
-        at: Path = ("batches", number - 1)
+        at: PlanPath = ("batches", number - 1)
         if not isinstance(batch, dict):
             self._flaw(at, "not_a_batch", ids=self._names[0], got=shown(batch))
             return ()
@@ -150,7 +150,7 @@ class _Reading:
             self._flaw((*at, name), "too_many", number=number, count=len(ids), most=most, bound=bound)
         return ids
 
-    def _ids(self, at: Path, ids: Any, number: int) -> Iterator[str]:
+    def _ids(self, at: PlanPath, ids: Any, number: int) -> Iterator[str]:
         if not isinstance(ids, list) or not ids:
             self._flaw(at, "not_a_list", got=shown(ids))
             return
@@ -172,7 +172,7 @@ class _Reading:
             if total is not None and total != self._written:
                 self._flaw((name,), "wrong_total", count=self._written, total=total)
 
-    def _check_time(self, at: Path, text: Any) -> None:
+    def _check_time(self, at: PlanPath, text: Any) -> None:
         if text is None:
             return
         try:
@@ -181,7 +181,7 @@ class _Reading:
             self._flaw(at, "not_a_duration", got=shown(text))
 
     def _pace(self, throttling: Any) -> Pace:
-        at: Path = ("throttling",)
+        at: PlanPath = ("throttling",)
         if throttling is None:
             return NO_PACE
         if not isinstance(throttling, dict):
@@ -191,7 +191,7 @@ class _Reading:
         calls = self._whole((*at, CALLS), throttling.get(CALLS), MOST_CALLS)
         return Pace(calls, self._whole((*at, AT_ONCE), throttling.get(AT_ONCE), MOST_AT_ONCE))
 
-    def _whole(self, at: Path, value: Any, most: int | None, *, least: int = 1) -> int | None:
+    def _whole(self, at: PlanPath, value: Any, most: int | None, *, least: int = 1) -> int | None:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int) or value < least or (most and value > most):
@@ -199,11 +199,11 @@ class _Reading:
             return None
         return value
 
-    def _know(self, at: Path, given: Mapping[str, Any], known: Sequence[str], *, is_strict: bool) -> None:
+    def _know(self, at: PlanPath, given: Mapping[str, Any], known: Sequence[str], *, is_strict: bool) -> None:
         """A misspelled key would have no effect; any other unknown key is a note of its author."""
         for name in given:
             if name not in known and (is_strict or get_close_matches(str(name), known, n=1, cutoff=0.8)):
                 self._flaw((*at, name), "unknown_key", meant=_meant(str(name), known))
 
-    def _flaw(self, at: Path, kind: FlawKind, **facts: Any) -> None:
+    def _flaw(self, at: PlanPath, kind: FlawKind, **facts: Any) -> None:
         self._flaws.append(Flaw((*self._top, *at), kind, facts))

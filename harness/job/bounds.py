@@ -111,7 +111,7 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
-class Caps:
+class JobCaps:
     """Hard caps over the whole job; None = none. On a plan, where dollars are estimates, these are what holds."""
 
     sessions: int | None = None
@@ -129,7 +129,7 @@ class Bounds:
     stop_at: float | None = None
     """Share of the plan's window, 0 to 1, above which nothing starts: the rest is left to people."""
     overage: Literal["stop", "allow"] = "stop"
-    caps: Caps = Caps()
+    caps: JobCaps = JobCaps()
 
 
 def parse_rate(text: str) -> Rate:

@@ -15,7 +15,7 @@ from harness.job.checker import ManifestChecker
 from harness.job.document import dotted
 from harness.job.job import CellRead
 from harness.job.pydantic_errors import problem_of
-from harness.job.yaml_text import Path as ValuePath
+from harness.job.yaml_text import ValuePath
 
 NOTHING: Final = object()
 """In place of a value that was complained about."""

@@ -6,7 +6,7 @@ from harness.job.checker import ManifestChecker
 from harness.job.items import resolve_items
 from harness.job.job import ItemsSpec
 from harness.job.manifest import Batch, DerivedItems, Manifest, Phase
-from harness.job.yaml_text import Path as ValuePath
+from harness.job.yaml_text import ValuePath
 
 
 def batch_size_of(manifest: Manifest, phase: Phase, number: int, given: BatchPlan | None) -> int:

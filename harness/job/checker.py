@@ -15,7 +15,7 @@ from harness.base.texts import TextError, in_yaml, must_be_file, read_text
 from harness.evaluation.bounded import Bounded, BoundedError
 from harness.job.document import Document, dotted
 from harness.job.job import CellRead
-from harness.job.yaml_text import Path as ValuePath
+from harness.job.yaml_text import ValuePath
 
 MOST_PROMPT_BYTES = 1024 * 1024
 MOST_SCHEMA_BYTES = 4 * 1024 * 1024

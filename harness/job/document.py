@@ -9,8 +9,7 @@ from typing import Any
 from harness.base.errors import Problem
 from harness.base.texts import TextError, read_text, shown
 from harness.job.old_words import in_todays_words, key_of_today
-from harness.job.yaml_text import MOST_BYTES, Node, Place, parse
-from harness.job.yaml_text import Path as ValuePath
+from harness.job.yaml_text import MOST_BYTES, Node, TextPlace, ValuePath, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,5 +135,5 @@ def _holds(value: Any, step: str | int) -> bool:
     return isinstance(value, dict) and step in value
 
 
-def _line_and_column(place: Place) -> str:
+def _line_and_column(place: TextPlace) -> str:
     return f"{place.line}:{place.column}"

@@ -8,7 +8,7 @@ from harness.base.userinfo import userinfo
 
 if TYPE_CHECKING:  # what reads the environment of a session reads no manifest
     from harness.job.checker import ManifestChecker
-    from harness.job.yaml_text import Path as ValuePath
+    from harness.job.yaml_text import ValuePath
 
 Kind = Literal["word", "address", "file", "secret"]
 """word: anything; address: a URL or host list, literal unless it carries a password; file: shown to the session

@@ -5,7 +5,7 @@ import re
 from harness.job.checker import ManifestChecker
 from harness.job.job import KeysSpec
 from harness.job.select_words import Keys
-from harness.job.yaml_text import Path as ValuePath
+from harness.job.yaml_text import ValuePath
 
 _NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,99}")
 """No small letters: a key that stands here in place of its name is neither taken for one nor ever printed."""

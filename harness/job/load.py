@@ -13,7 +13,7 @@ from harness.base.instances import VAR, state_folder
 from harness.evaluation.bounded import Bounded
 from harness.evaluation.check_sandbox import Allowed
 from harness.job.batch_plan import BatchPlan
-from harness.job.bounds import Bounds, Caps, parse_deadline, parse_rate, parse_share, parse_window
+from harness.job.bounds import Bounds, JobCaps, parse_deadline, parse_rate, parse_share, parse_window
 from harness.job.cells import NOTHING, is_cell, var_of
 from harness.job.checker import ManifestChecker
 from harness.job.document import Document, read_document
@@ -36,7 +36,7 @@ from harness.job.reuse_sources import resolve_reuse
 from harness.job.sample_records import resolve_samples
 from harness.job.sessions import files_of, resolve_helper
 from harness.job.write_back import with_write_backs
-from harness.job.yaml_text import Path as ValuePath
+from harness.job.yaml_text import ValuePath
 
 
 class ManifestError(UsageError):
@@ -285,7 +285,7 @@ def _bounds(manifest: Manifest) -> Bounds:
         deadline=parse_deadline(manifest.deadline) if manifest.deadline else None,
         stop_at=parse_share(manifest.stop_at) if manifest.stop_at else None,
         overage=manifest.overage,
-        caps=Caps(caps.sessions, caps.turns, caps.tokens),
+        caps=JobCaps(caps.sessions, caps.turns, caps.tokens),
     )
 
 

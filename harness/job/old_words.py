@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.base.texts import TextError, read_text, shown
-from harness.job.yaml_text import Entry, Node
+from harness.job.yaml_text import KeyEntry, Node
 
 _SESSIONS = (("session",), ("rehearsal", "session"), ("phases", None, "session"))
 """Where a manifest describes a session; None = any key."""
@@ -23,7 +23,7 @@ def in_todays_words(root: Node, name: str) -> tuple[Node, tuple[str, ...]]:
     def session(node: Node) -> Node:
         if not isinstance(node.content, Mapping) or _OLD_KEY not in node.content or _NEW_KEY in node.content:
             return node
-        entries: Mapping[str, Entry] = node.content
+        entries: Mapping[str, KeyEntry] = node.content
         lines.append(_line(f"{name}:{entries[_OLD_KEY].place.line}", _OLD_KEY, _NEW_KEY))
         return replace(node, content={_NEW_KEY if key == _OLD_KEY else key: each for key, each in entries.items()})
 
@@ -69,7 +69,7 @@ def _changed(node: Node, path: Sequence[str | None], change: Callable[[Node], No
         return change(node)
     if not isinstance(node.content, Mapping):
         return node
-    entries: Mapping[str, Entry] = node.content
+    entries: Mapping[str, KeyEntry] = node.content
     content = {
         key: replace(each, node=_changed(each.node, path[1:], change)) if path[0] in (None, key) else each
         for key, each in entries.items()

@@ -16,7 +16,7 @@ from harness.job.known_members import known_members
 from harness.job.manifest import Check, Output
 from harness.job.room_for_keys import refuses_text_at
 from harness.job.sessions import check_program, words_of
-from harness.job.yaml_text import Path as ValuePath
+from harness.job.yaml_text import ValuePath
 
 MERGE_SUFFIXES = (".json", ".jsonl", ".csv")
 RESERVED_FILES = frozenset({"items.json", "context.json", "usage.json"})

@@ -21,14 +21,14 @@ from harness.job.sessions import (
     lay,
     resolve_session,
 )
-from harness.job.yaml_text import Path as ValuePath
+from harness.job.yaml_text import ValuePath
 
 ONLY_PHASE = "main"
 """The name of the one phase of a job without `phases`."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
+class _WrittenPhase:
     """One phase as written: `place` is where its fields stand, () for a job of one phase."""
 
     name: str
@@ -66,14 +66,14 @@ def resolve_phases(
     return with_known_by_later(checker, specs)
 
 
-def _written(checker: ManifestChecker, manifest: Manifest) -> list[_Written]:
+def _written(checker: ManifestChecker, manifest: Manifest) -> list[_WrittenPhase]:
     if not manifest.phases:
         if manifest.output is None:
             checker.complain(
                 ("output",), "missing: what must a session leave behind?", "for instance output: {key: .id}"
             )
         phase = Phase(output=manifest.output or Output())
-        return [_Written(ONLY_PHASE, (), phase, manifest.output is not None)]
+        return [_WrittenPhase(ONLY_PHASE, (), phase, manifest.output is not None)]
     if manifest.output is not None:
         checker.complain(("output",), "is for a job of one phase; with phases each has its own", of_key=True)
     written = []
@@ -82,11 +82,11 @@ def _written(checker: ManifestChecker, manifest: Manifest) -> list[_Written]:
         has_output = "output" in phase.model_fields_set
         if not has_output:
             checker.complain((*place, "output"), "missing: what must a session leave behind?", of_key=True)
-        written.append(_Written(name, place, phase, has_output))
+        written.append(_WrittenPhase(name, place, phase, has_output))
     return written
 
 
-def _levels(manifest: Manifest, phase: _Written) -> list[Level]:
+def _levels(manifest: Manifest, phase: _WrittenPhase) -> list[Level]:
     job: Level = (("session",), manifest.session)
     return [job, ((*phase.place, "session"), phase.phase.session)] if phase.place else [job]
 
@@ -98,7 +98,7 @@ def _rehearsal_level(manifest: Manifest) -> Level:
 def _phase(
     checker: ManifestChecker,
     manifest: Manifest,
-    written: list[_Written],
+    written: list[_WrittenPhase],
     number: int,
     session: tuple[Layered, int],
     *,
@@ -151,12 +151,12 @@ def _check_evidence(checker: ManifestChecker, place: ValuePath, spec: PhaseSpec)
 
 
 def _output(
-    checker: ManifestChecker, written: _Written, batch_size: int, target_of: Callable[[Path], Path]
+    checker: ManifestChecker, written: _WrittenPhase, batch_size: int, target_of: Callable[[Path], Path]
 ) -> OutputSpec:
     return resolve_output(checker, (*written.place, "output"), written.phase.output, batch_size, target_of)
 
 
-def _noun(manifest: Manifest, written: list[_Written], name: str) -> str:
+def _noun(manifest: Manifest, written: list[_WrittenPhase], name: str) -> str:
     """What an item of the phase is called: as in the nearest phase above that makes its own."""
     by_name = {phase.name: phase.phase for phase in written}
     seen: set[str] = set()
@@ -170,7 +170,7 @@ def _noun(manifest: Manifest, written: list[_Written], name: str) -> str:
     return manifest.noun
 
 
-def _check_order(checker: ManifestChecker, written: list[_Written]) -> None:
+def _check_order(checker: ManifestChecker, written: list[_WrittenPhase]) -> None:
     """Every phase comes from an earlier one, but the first; no cycles."""
     names = [phase.name for phase in written]
     origins = {phase.name: phase.phase.from_ for phase in written}
@@ -197,7 +197,9 @@ def _check_order(checker: ManifestChecker, written: list[_Written]) -> None:
         checker.complain((*written[0].place, "from"), "the first phase cannot have one")
 
 
-def _check_cycles(checker: ManifestChecker, written: list[_Written], origins: Mapping[str, str | None]) -> set[str]:
+def _check_cycles(
+    checker: ManifestChecker, written: list[_WrittenPhase], origins: Mapping[str, str | None]
+) -> set[str]:
     """The names of all phases that lie on a cycle; each cycle is told once, at its first phase."""
     in_cycle: set[str] = set()
     for each in written:
@@ -211,7 +213,7 @@ def _check_cycles(checker: ManifestChecker, written: list[_Written], origins: Ma
     return in_cycle
 
 
-def _check_merges(checker: ManifestChecker, written: list[_Written], specs: list[PhaseSpec]) -> None:
+def _check_merges(checker: ManifestChecker, written: list[_WrittenPhase], specs: list[PhaseSpec]) -> None:
     taken: dict[str, str] = {}
     for each, spec in zip(written, specs, strict=True):
         if spec.output.merge is None:

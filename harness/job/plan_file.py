@@ -13,7 +13,7 @@ from harness.job.bounds import Bounds, Rate
 from harness.job.checker import ManifestChecker
 from harness.job.manifest import Manifest
 from harness.job.plan_flaws import Flaw
-from harness.job.yaml_text import Path as ValuePath
+from harness.job.yaml_text import ValuePath
 
 _MOST_BYTES = 16 * 1024 * 1024
 

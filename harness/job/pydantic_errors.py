@@ -14,7 +14,7 @@ from harness.base.spelling import nearest, nearest_of
 from harness.job.cell_words import CELL_TAG, TEXT_TAG
 from harness.job.document import Document, dotted
 from harness.job.manifest import Manifest
-from harness.job.yaml_text import Path
+from harness.job.yaml_text import ValuePath
 
 _EXPECTED = {
     "string_type": "text",
@@ -37,31 +37,33 @@ _EXPECTED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundProblem:
     """A problem, the path it is about, and for an unknown key the path that was probably meant."""
 
-    path: Path
+    path: ValuePath
     problem: Problem
-    meant: Path | None = None
+    meant: ValuePath | None = None
 
 
-def problem_of(error: ErrorDetails, document: Document) -> Found:
+def problem_of(error: ErrorDetails, document: Document) -> FoundProblem:
     """Where the error is in the document, and how to say it."""
     path = _path_in(document, error["loc"])
     kind = error["type"]
     if kind == "extra_forbidden":
         meant = _what_was_meant(path)
         hint = f", did you mean {_meant_in_words(path, meant)}?" if meant else ""
-        return Found(path, Problem(document.where(path, of_key=True), f"{dotted(path)}: unknown key{hint}"), meant)
+        return FoundProblem(
+            path, Problem(document.where(path, of_key=True), f"{dotted(path)}: unknown key{hint}"), meant
+        )
     if kind == "missing":
-        return Found(path, Problem(document.where(path[:-1], of_key=True), f"{dotted(path)}: missing"))
+        return FoundProblem(path, Problem(document.where(path[:-1], of_key=True), f"{dotted(path)}: missing"))
     if error["loc"] and error["loc"][-1] == "[key]":
         message = f"{dotted(path)}: {path[-1]!r} cannot name a phase; expected a letter, then letters, digits, - or _"
-        return Found(path, Problem(document.where(path, of_key=True), message))
-    return Found(path, Problem(document.where(path), f"{dotted(path)}: {_message(error)}", _hint(error)))
+        return FoundProblem(path, Problem(document.where(path, of_key=True), message))
+    return FoundProblem(path, Problem(document.where(path), f"{dotted(path)}: {_message(error)}", _hint(error)))
 
 
-def _meant_in_words(path: Path, meant: Path) -> str:
+def _meant_in_words(path: ValuePath, meant: ValuePath) -> str:
     """In quotes, with where it belongs."""
     beside = meant[:-1] == path[:-1]
     top_level = " at the top level" if len(meant) == 1 and not beside else ""
@@ -105,9 +107,9 @@ def _brief(value: object) -> str:
             return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _path_in(document: Document, location: tuple[int | str, ...]) -> Path:
+def _path_in(document: Document, location: tuple[int | str, ...]) -> ValuePath:
     """The location without the parts that pydantic puts in (`[key]`, names of validators and of union members)."""
-    path: Path = ()
+    path: ValuePath = ()
     location = tuple(step for step in location if step not in (TEXT_TAG, CELL_TAG))
     for number, step in enumerate(location):
         if document.has((*path, step)) or (number == len(location) - 1 and step != "[key]"):
@@ -115,7 +117,7 @@ def _path_in(document: Document, location: tuple[int | str, ...]) -> Path:
     return path
 
 
-def _what_was_meant(path: Path) -> Path | None:
+def _what_was_meant(path: ValuePath) -> ValuePath | None:
     """The same key one level further in or at the top, or a key beside it that is spelled nearly so."""
     word = str(path[-1])
     if len(path) == 1:
@@ -128,7 +130,7 @@ def _what_was_meant(path: Path) -> Path | None:
     return (*path[:-1], near) if near else None
 
 
-def _model_at(path: Path) -> Any:
+def _model_at(path: ValuePath) -> Any:
     annotation: Any = Manifest
     for step in path:
         annotation = _inside(annotation)

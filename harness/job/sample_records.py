@@ -41,7 +41,7 @@ def resolve_samples(checker: ManifestChecker, rehearsal: Rehearsal, phases: Sequ
     text = checker.text(_PLACE, file, most_bytes=_MOST_BYTES) if file is not None else None
     if file is None or text is None:
         return None
-    reading = _Reading(checker, file, text)
+    reading = _SampleReading(checker, file, text)
     by_phase = reading.by_phase(phases)
     for phase in phases:
         reading.judge(phase, by_phase.get(phase.name, []))
@@ -49,7 +49,7 @@ def resolve_samples(checker: ManifestChecker, rehearsal: Rehearsal, phases: Sequ
     return Samples(file, {name: tuple(sample.value for sample in samples) for name, samples in by_phase.items()})
 
 
-class _Reading:
+class _SampleReading:
     """One file of samples, and what is wrong with it."""
 
     def __init__(self, checker: ManifestChecker, file: Path, text: str) -> None:

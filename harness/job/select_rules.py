@@ -5,7 +5,7 @@ from pathlib import Path
 from harness.job.checker import ManifestChecker
 from harness.job.job import CategorySpec, SelectSpec
 from harness.job.select_words import Category, Select
-from harness.job.yaml_text import Path as ValuePath
+from harness.job.yaml_text import ValuePath
 
 
 def resolve_select(checker: ManifestChecker, place: ValuePath, select: Select | None) -> SelectSpec | None:

@@ -20,7 +20,7 @@ from harness.job.manifest import Manifest, Session
 from harness.job.template import complaints_about
 from harness.job.tools import BUILT_IN_TOOLS, RULES_REMEDY, WRITERS, why_not_by_rules
 from harness.job.vendors import CURE, other_vendor
-from harness.job.yaml_text import Path as ValuePath
+from harness.job.yaml_text import ValuePath
 
 _INTERPRETER = re.compile(r"(python|pypy)[0-9.]*|(ba|da|z|k|a)?sh|node|perl|ruby|php|Rscript")
 _PROMPT_SUFFIXES = (".md", ".markdown", ".txt", ".j2", ".jinja", ".jinja2", ".prompt", ".tmpl", ".template")

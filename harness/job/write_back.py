@@ -15,7 +15,7 @@ from harness.job.items import BY_ROW
 from harness.job.job import ItemsSpec, PhaseSpec, WriteBackSpec
 from harness.job.manifest import Manifest, Output
 from harness.job.outputs import OF_A_FILE
-from harness.job.yaml_text import Path as ValuePath
+from harness.job.yaml_text import ValuePath
 
 OF_ITEMS: Final = ("state", "reason", "attempts", "id", "record")
 """What a column may take of an item; `.record.x` is the record's own member x, as `.x` is for any other name."""

@@ -29,12 +29,12 @@ _HEX = re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NO_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
-Path = tuple[str | int, ...]
+ValuePath = tuple[str | int, ...]
 """Where a value is: the keys and indexes that lead to it from the top."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TextPlace:
     """Line and column, both from 1."""
 
     line: int
@@ -42,10 +42,10 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class KeyEntry:
     """One key of a mapping, with the place of the key, and its value."""
 
-    place: Place
+    place: TextPlace
     node: "Node"
 
 
@@ -53,8 +53,8 @@ class Entry:
 class Node:
     """A value and the place where it starts. An alias is the very node that it names."""
 
-    place: Place
-    content: "bool | int | float | str | Mapping[str, Entry] | Sequence[Node] | None"
+    place: TextPlace
+    content: "bool | int | float | str | Mapping[str, KeyEntry] | Sequence[Node] | None"
     weight: int = 1
     """How many nodes it is when every alias below it is written out."""
     height: int = 0
@@ -71,7 +71,7 @@ class Node:
             case scalar:
                 return scalar
 
-    def place_at(self, path: Path, *, of_key: bool = False) -> Place:
+    def place_at(self, path: ValuePath, *, of_key: bool = False) -> TextPlace:
         """The place of the value at `path`, or of its key; of the nearest thing around it when it is not there."""
         node, key_place = self, self.place
         for step in path:
@@ -106,7 +106,7 @@ def parse(text: str, name: str) -> YamlText:
         root = None
     except yaml.reader.ReaderError as error:
         line, column = place_of(text, error.position)
-        builder.complain(Place(line, column), f"the character {chr(int(error.character))!r} may not stand in YAML")
+        builder.complain(TextPlace(line, column), f"the character {chr(int(error.character))!r} may not stand in YAML")
         root = None
     except yaml.MarkedYAMLError as error:
         builder.complain(_place(error.problem_mark or error.context_mark), _syntax_in_words(error))
@@ -134,7 +134,7 @@ class _Builder:
         next(events)
         event = next(events)
         if isinstance(event, yaml.StreamEndEvent):
-            return Node(Place(1, 1), {})
+            return Node(TextPlace(1, 1), {})
         root = self._node(next(events), 0)
         next(events)
         after = next(events)
@@ -142,7 +142,7 @@ class _Builder:
             self._stop(after, "a second document starts here, expected one")
         return Node(root.place, {}) if root.content is None else root
 
-    def complain(self, place: Place, message: str, hint: str | None = None) -> None:
+    def complain(self, place: TextPlace, message: str, hint: str | None = None) -> None:
         self.problems.append(Problem(f"{self._name}:{place.line}:{place.column}", message, hint))
 
     def _stop(self, event: Any, message: str, hint: str | None = None) -> NoReturn:
@@ -197,7 +197,7 @@ class _Builder:
         return _container(start, nodes, nodes)
 
     def _mapping(self, start: Any, depth: int) -> Node:
-        entries: dict[str, Entry] = {}
+        entries: dict[str, KeyEntry] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             place = _place(event.start_mark)
             key = self._key(event, depth)
@@ -206,7 +206,7 @@ class _Builder:
                 first = entries[key].place
                 self.complain(place, f"duplicate key {key!r}, first at line {first.line}")
             else:
-                entries[key] = Entry(place, node)
+                entries[key] = KeyEntry(place, node)
         return _container(start, entries, [entry.node for entry in entries.values()])
 
     def _key(self, event: Any, depth: int) -> str:
@@ -272,8 +272,8 @@ def _container(start: Any, content: Any, below: Sequence[Node]) -> Node:
     )
 
 
-def _place(mark: Any) -> Place:
-    return Place(mark.line + 1, mark.column + 1) if mark is not None else Place(1, 1)
+def _place(mark: Any) -> TextPlace:
+    return TextPlace(mark.line + 1, mark.column + 1) if mark is not None else TextPlace(1, 1)
 
 
 def _syntax_in_words(error: yaml.MarkedYAMLError) -> str:

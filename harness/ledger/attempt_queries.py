@@ -10,7 +10,7 @@ from datetime import datetime
 
 from harness.base.clock import from_text
 from harness.base.ids import AttemptId, Token
-from harness.core.advance import Ended, Tail
+from harness.core.advance import EndedAttempt, Tail
 from harness.core.messages import Message
 from harness.ledger.group_queries import ReadyGroup, ready_group
 from harness.ledger.recorded_attempts import messages_in
@@ -59,7 +59,7 @@ def tail(db: sqlite3.Connection) -> Tail:
     return Tail([row[0] for row in rows], [row[1] for row in rows], denials)
 
 
-def newest_ended(db: sqlite3.Connection) -> list[Ended]:
+def newest_ended(db: sqlite3.Connection) -> list[EndedAttempt]:
     """The ended ones among the last 300 attempts, if they are of this run; newest end first."""
     rows = db.execute(
         """SELECT started_seq, ended_seq, outcome = 'no_strike' AND blame = 'host', fault, why
@@ -68,7 +68,7 @@ def newest_ended(db: sqlite3.Connection) -> list[Ended]:
            ORDER BY ended_seq DESC"""
     ).fetchall()
     return [
-        Ended(started, ended, bool(is_breakdown), fault, why or "[]")
+        EndedAttempt(started, ended, bool(is_breakdown), fault, why or "[]")
         for started, ended, is_breakdown, fault, why in rows
     ]
 
@@ -79,17 +79,17 @@ def number_of_open(db: sqlite3.Connection) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class ModelOrigin:
     """Which model made something, and what the job asked for then (a fingerprint, as JSON)."""
 
     model: str | None
     fingerprint: str
 
 
-def origins(db: sqlite3.Connection) -> dict[int, Origin]:
+def origins(db: sqlite3.Connection) -> dict[int, ModelOrigin]:
     """Of each attempt."""
     rows = db.execute("SELECT id, model, fingerprint FROM attempts")
-    return {attempt: Origin(model, asked) for attempt, model, asked in rows}
+    return {attempt: ModelOrigin(model, asked) for attempt, model, asked in rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.core.item_rounds import ItemRow
+from harness.core.item_rounds import SourceRow
 from harness.core.types import BatchRef, Json
 from harness.ledger.item_queries import ItemOfBatch
 from harness.ledger.new_round import Cause, Returning, put_back
@@ -16,7 +16,7 @@ _FIRST = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class EditedRow:
     """The row of a first-phase item as the source has it today; `sha` and `file` as in ItemAdded."""
 
     item: str
@@ -25,7 +25,7 @@ class Row:
     file: str | None = None
 
 
-def edit_rows(transaction: Transaction, rows: Sequence[Row], who: str, *, again: bool) -> set[int]:
+def edit_rows(transaction: Transaction, rows: Sequence[EditedRow], who: str, *, again: bool) -> set[int]:
     """Record the rows that differ for items that wait. `again`: failed items are reopened for theirs, and done ones are
     taken back with what was made of them; no session may be running then. Returns the phases that lost records."""
     db = transaction.db
@@ -42,7 +42,7 @@ def reopen(transaction: Transaction, failed: Sequence[ItemOfBatch], who: str) ->
     put_back(transaction, [Returning(each.batch, each.item) for each in failed], Cause(who, "retry"))
 
 
-def _returning(db: sqlite3.Connection, row: Row, states: Sequence[str]) -> Returning | None:
+def _returning(db: sqlite3.Connection, row: EditedRow, states: Sequence[str]) -> Returning | None:
     """The item as it is put back with this row; None when it has it already, or is in none of these states."""
     found = db.execute(
         "SELECT sha, state, number, part FROM items WHERE phase = ? AND item = ?", (_FIRST, row.item)
@@ -50,4 +50,4 @@ def _returning(db: sqlite3.Connection, row: Row, states: Sequence[str]) -> Retur
     if found is None or found[0] == row.sha or found[1] not in states:
         return None
     batch = BatchRef(_FIRST, found[2], found[3] or 0)
-    return Returning(batch, row.item, acceptance(db, _FIRST, row.item), ItemRow(dict(row.data), row.sha, row.file))
+    return Returning(batch, row.item, acceptance(db, _FIRST, row.item), SourceRow(dict(row.data), row.sha, row.file))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.base.reason import Reason
 from harness.core.events import Event, GroupQueued, ItemRemoved, ItemReopened, ItemWithdrawn
-from harness.core.item_rounds import ItemRow, ReopenedKind
+from harness.core.item_rounds import ReopenedKind, SourceRow
 from harness.core.types import BatchRef
 from harness.ledger.past_attempts import Acceptance, Descendant, acceptance, derived_from
 from harness.ledger.run_queries import run_state
@@ -30,7 +30,7 @@ class Returning:
     batch: BatchRef
     item: str
     taken: Acceptance | None = None
-    row: ItemRow | None = None
+    row: SourceRow | None = None
 
 
 def put_back(transaction: Transaction, items: Sequence[Returning], cause: Cause) -> None:

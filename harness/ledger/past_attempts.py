@@ -38,7 +38,7 @@ class Descendant:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RejectedItem:
     """An item that failed, or waits for another try because its records were rejected or a check was broken."""
 
     batch: BatchRef
@@ -129,7 +129,7 @@ def derived_from(db: sqlite3.Connection, phase: int, item: str) -> list[Descenda
     return found
 
 
-def rejected_items(db: sqlite3.Connection, wanted: Sequence[ItemId] | None) -> list[Rejected]:
+def rejected_items(db: sqlite3.Connection, wanted: Sequence[ItemId] | None) -> list[RejectedItem]:
     """In phase and item order; `wanted` names items or first-phase items, None means all."""
     rows = db.execute(
         """SELECT phase, number, part, item, root FROM items i
@@ -139,13 +139,13 @@ def rejected_items(db: sqlite3.Connection, wanted: Sequence[ItemId] | None) -> l
            ORDER BY phase, place"""
     )
     return [
-        Rejected(BatchRef(phase, number, part), ItemId(item))
+        RejectedItem(BatchRef(phase, number, part), ItemId(item))
         for phase, number, part, item, root in rows
         if wanted is None or item in wanted or root in wanted
     ]
 
 
-def past_attempts(db: sqlite3.Connection, items: Iterable[Rejected]) -> list[PastAttempt]:
+def past_attempts(db: sqlite3.Connection, items: Iterable[RejectedItem]) -> list[PastAttempt]:
     """The ended attempts of these items that left something, batch by batch, the newest first.
 
     What an attempt left before its item was withdrawn, edited or made anew is not asked about: a person said so.

@@ -89,7 +89,7 @@ def _names(db: sqlite3.Connection) -> dict[str, list[str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class FailedInProgress:
     """A failed item; `settled_at` as the ledger has it."""
 
     item: str
@@ -99,7 +99,7 @@ class Failed:
     settled_at: str
 
 
-def failed_items(db: sqlite3.Connection) -> list[Failed]:
+def failed_items(db: sqlite3.Connection) -> list[FailedInProgress]:
     """In phase and item order."""
     rows = db.execute(
         """SELECT i.item, p.name, i.reasons, i.errors, i.attempts, i.settled_at
@@ -107,7 +107,7 @@ def failed_items(db: sqlite3.Connection) -> list[Failed]:
            WHERE i.state = 'failed' ORDER BY i.phase, i.place"""
     )
     return [
-        Failed(item, phase, reasons_of_row(reasons, errors), attempts, settled_at)
+        FailedInProgress(item, phase, reasons_of_row(reasons, errors), attempts, settled_at)
         for item, phase, reasons, errors, attempts, settled_at in rows
     ]
 

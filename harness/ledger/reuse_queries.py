@@ -11,7 +11,7 @@ from harness.base.clock import from_text
 from harness.base.ids import AttemptId, ItemId, Sha
 from harness.base.job_home import is_attempt_folder
 from harness.core.types import Artifact, BatchRef, Json
-from harness.ledger.attempt_queries import Origin
+from harness.ledger.attempt_queries import ModelOrigin
 from harness.ledger.item_queries import records_of
 
 
@@ -107,7 +107,7 @@ def _bodies(db: sqlite3.Connection) -> Iterator[str]:
         yield str(body)
 
 
-def origin_of_reused(db: sqlite3.Connection, seq: int) -> Origin:
+def origin_of_reused(db: sqlite3.Connection, seq: int) -> ModelOrigin:
     """Of what was taken over with this entry: it was asked what the job asked for when it took it."""
     (model,) = db.execute("SELECT json_extract(body, '$.model') FROM entries WHERE seq = ?", (seq,)).fetchone()
     (asked,) = db.execute(
@@ -115,7 +115,7 @@ def origin_of_reused(db: sqlite3.Connection, seq: int) -> Origin:
            WHERE kind IN ('JobPlanned', 'FingerprintKept') AND seq < ? ORDER BY seq DESC LIMIT 1""",
         (seq,),
     ).fetchone()
-    return Origin(model or None, str(asked))
+    return ModelOrigin(model or None, str(asked))
 
 
 @dataclass(frozen=True, slots=True)

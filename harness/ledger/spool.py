@@ -23,7 +23,7 @@ from harness.base.errors import BrokenSetupError
 from harness.base.files import make_folder, write_atomic
 from harness.base.folder_watch import FolderWatch
 from harness.base.state import open_state
-from harness.ledger.edits import Row
+from harness.ledger.edits import EditedRow
 
 _MOST_BYTES = 16 * 1024 * 1024
 _REQUEST = re.compile(r"[0-9].*\.json")
@@ -47,7 +47,7 @@ class Request:
     phase: Annotated[int, pydantic.Field(ge=0, le=10_000)] = 0
     seen: int = 0
     why: str = ""
-    rows: tuple[Row, ...] = ()
+    rows: tuple[EditedRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

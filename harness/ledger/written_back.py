@@ -88,7 +88,7 @@ def changes_since(db: sqlite3.Connection, reflects: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class ItemState:
+class WrittenItem:
     """What a workbook says of an item."""
 
     state: str
@@ -96,11 +96,11 @@ class ItemState:
     attempts: int
 
 
-def states_of(db: sqlite3.Connection, phase: int) -> dict[str, ItemState]:
+def states_of(db: sqlite3.Connection, phase: int) -> dict[str, WrittenItem]:
     """By id, of the items that the phase has by now. What runs is pending: nothing in a workbook ends it."""
     rows = db.execute("SELECT item, state, reasons, errors, attempts, left_out FROM items WHERE phase = ?", (phase,))
     return {
-        item: ItemState("pending" if state == "running" else state, _reasons(reasons, errors, left_out), attempts)
+        item: WrittenItem("pending" if state == "running" else state, _reasons(reasons, errors, left_out), attempts)
         for item, state, reasons, errors, attempts, left_out in rows
     }
 

@@ -25,7 +25,15 @@ from harness.core.work import Work
 from harness.evaluation.bounded import Bounded, BoundedError
 from harness.evaluation.check_program import CommandError, run_command
 from harness.job.job import CheckSpec
-from harness.outputs.suspects import BrokenCheckError, Known, Raised, RaisedCheckError, Reasons, Records, suspects
+from harness.outputs.suspects import (
+    BrokenCheckError,
+    ItemRecords,
+    KnownGood,
+    Raised,
+    RaisedCheckError,
+    Reasons,
+    suspects,
+)
 
 JQ_S: Final = 10.0
 SCHEMA_S: Final = 10.0
@@ -34,7 +42,7 @@ COMMAND_S: Final = 120.0
 _MOST_SAID: Final = 1000
 
 
-def _nothing_known() -> Known | None:
+def _nothing_known() -> KnownGood | None:
     return None
 
 
@@ -45,7 +53,7 @@ class Breakdowns:
         self._turn = threading.Lock()
         self._broken: dict[tuple[int, int], Fault] = {}
         self._slow: Counter[tuple[int, int]] = Counter()
-        self._passed: dict[tuple[int, int], Known] = {}
+        self._passed: dict[tuple[int, int], KnownGood] = {}
         self.big = asyncio.Lock()
         """Who holds it judges a big file."""
 
@@ -60,12 +68,12 @@ class Breakdowns:
                 raise BrokenCheckError(self._broken[place])
             yield
 
-    def passed(self, place: tuple[int, int], known: Known) -> None:
+    def passed(self, place: tuple[int, int], known: KnownGood) -> None:
         """The check let these records pass."""
         self._passed[place] = known
         self._slow.pop(place, None)
 
-    def known(self, place: tuple[int, int]) -> Known | None:
+    def known(self, place: tuple[int, int]) -> KnownGood | None:
         """Records that the check let pass in this run."""
         return self._passed.get(place)
 
@@ -88,7 +96,7 @@ class Checker:
     variables: Mapping[str, Json]
     breakdowns: Breakdowns = field(default_factory=Breakdowns)
     """The same for all attempts of a run."""
-    accepted: Callable[[], Known | None] = _nothing_known
+    accepted: Callable[[], KnownGood | None] = _nothing_known
     """An item of this phase that was accepted before; asked only when a check raises."""
     fetches: Callable[[], Fetches] = Fetches
     """What the session has fetched; asked only where evidence is."""
@@ -116,10 +124,10 @@ class Checker:
                     rejected[item] = [*rejected.get(item, ()), *reasons]
         return rejected
 
-    def _answer(self, place: tuple[int, int], check: CheckSpec, shown: Records, rejected: Reasons) -> Reasons:
+    def _answer(self, place: tuple[int, int], check: CheckSpec, shown: ItemRecords, rejected: Reasons) -> Reasons:
         """Why items are rejected; where the check raises, at which of them it does (outputs/suspects.py)."""
 
-        def ask(records: Records) -> Reasons:
+        def ask(records: ItemRecords) -> Reasons:
             return self._one(check, records, rejected)
 
         try:
@@ -133,7 +141,7 @@ class Checker:
             if not passed:
                 self._must_work(place, check, error, rejected | found)
         for item in passed[:1]:
-            self.breakdowns.passed(place, Known(self._item(item), shown[item]))
+            self.breakdowns.passed(place, KnownGood(self._item(item), shown[item]))
         return found
 
     def _must_load(self, place: tuple[int, int], check: CheckSpec) -> None:

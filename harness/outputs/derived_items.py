@@ -18,7 +18,7 @@ from harness.job.batch_plan import NO_PACE, Pace
 from harness.job.job import PhaseSpec
 from harness.outputs.checks import JQ_S
 from harness.outputs.parse import canonical
-from harness.outputs.plan_records import Given, plan_in
+from harness.outputs.plan_records import GivenPlan, plan_in
 from harness.outputs.suspects import BrokenCheckError, Reasons
 
 _MOST_COMPARED: Final = 2000
@@ -140,7 +140,7 @@ def _plain_rows(phase: PhaseSpec, record: Json, path: str) -> list[_Row | Reason
 
 
 def _items(
-    phase: PhaseSpec, rows: Sequence[_Row | Reason], given: Given | None, joined: Mapping[str, Item]
+    phase: PhaseSpec, rows: Sequence[_Row | Reason], given: GivenPlan | None, joined: Mapping[str, Item]
 ) -> tuple[tuple[Item, ...], list[Reason]]:
     made: list[Item] = []
     reasons: list[Reason] = list(given.reasons) if given else []
@@ -204,7 +204,7 @@ def _left_out(phase: PhaseSpec, joined: Mapping[str, Item], made: Sequence[Item]
     return [Reason("rows_left_out", facts)] if left else []
 
 
-def _unplanned(phase: PhaseSpec, given: Given | None, made: Sequence[Item]) -> list[Reason]:
+def _unplanned(phase: PhaseSpec, given: GivenPlan | None, made: Sequence[Item]) -> list[Reason]:
     """Rows that the plan knows nothing of: `rows` and `batch.plan` speak of different things."""
     if given is None or given.reasons:
         return []

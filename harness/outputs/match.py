@@ -17,7 +17,7 @@ from harness.core.id_forms import Ids, is_id
 from harness.core.messages import Message, message
 from harness.core.types import Json
 from harness.job.job import OutputSpec
-from harness.outputs.parse import Found, canonical
+from harness.outputs.parse import FoundRecord, canonical
 
 _MOST_INVENTED: Final = 100
 _MOST_NAMED: Final = 8
@@ -39,7 +39,7 @@ class Matched:
     notes: list[Message] = field(default_factory=list)
 
 
-def match(found: Sequence[Found], ids: Sequence[ItemId], output: OutputSpec) -> Matched:
+def match(found: Sequence[FoundRecord], ids: Sequence[ItemId], output: OutputSpec) -> Matched:
     """Compare what came back with what was asked for."""
     matcher = _Matcher(Ids(ids), output)
     for one in found:
@@ -63,7 +63,7 @@ class _Matcher:
         self._respelled: dict[ItemId, Json] = {}
         self._dropped: Counter[str] = Counter()
 
-    def take(self, one: Found) -> None:
+    def take(self, one: FoundRecord) -> None:
         id_ = read_path(one.record, self._output.item)
         if not is_id(id_):
             self._nameless += 1
@@ -73,19 +73,19 @@ class _Matcher:
             known = self._known(one)
             self._take_for(item, known if id_ == item else self._as_planned(known, item, id_))
 
-    def _known(self, one: Found) -> Found:
+    def _known(self, one: FoundRecord) -> FoundRecord:
         """Without members that nobody asked for: no check is written for what may be in them."""
         known = self._output.known
         if known is None or not isinstance(one.record, dict) or one.record.keys() <= known:
             return one
         self._dropped.update(sorted(one.record.keys() - known))
-        return Found({name: value for name, value in one.record.items() if name in known}, one.problem)
+        return FoundRecord({name: value for name, value in one.record.items() if name in known}, one.problem)
 
-    def _as_planned(self, one: Found, item: ItemId, id_: Json) -> Found:
+    def _as_planned(self, one: FoundRecord, item: ItemId, id_: Json) -> FoundRecord:
         self._respelled[item] = id_
-        return Found(put_at(one.record, self._output.item, str(item)), one.problem)
+        return FoundRecord(put_at(one.record, self._output.item, str(item)), one.problem)
 
-    def _take_for(self, item: ItemId, one: Found) -> None:
+    def _take_for(self, item: ItemId, one: FoundRecord) -> None:
         self._records.setdefault(item, [])
         key = read_path(one.record, self._output.key)
         if one.problem is not None:

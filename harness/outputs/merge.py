@@ -176,19 +176,19 @@ class _Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
+class _WrittenMerge:
     sha: Sha
     size_bytes: int
 
 
-def _write(file: IO[bytes], content: Iterable[bytes]) -> _Written:
+def _write(file: IO[bytes], content: Iterable[bytes]) -> _WrittenMerge:
     digest = hashlib.sha256()
     size = 0
     for piece in content:
         file.write(piece)
         digest.update(piece)
         size += len(piece)
-    return _Written(Sha(digest.hexdigest()), size)
+    return _WrittenMerge(Sha(digest.hexdigest()), size)
 
 
 @contextmanager

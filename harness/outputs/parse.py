@@ -16,7 +16,7 @@ NO_BOUND: Final = 2**63
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundRecord:
     """One record of a file, in the order of the file. `problem` says why it may not be used."""
 
     record: Json
@@ -27,7 +27,7 @@ class Found:
 class Parsed:
     """A file that could be read. `odd` is what was read over: a fence, a BOM, CRLF."""
 
-    found: tuple[Found, ...]
+    found: tuple[FoundRecord, ...]
     odd: tuple[Oddity, ...] = ()
 
 
@@ -70,36 +70,36 @@ def canonical(record: Json) -> str:
 # --- one JSON value to records ----------------------------------------------------------------------------------------
 
 
-def _found(document: Json, output: OutputSpec) -> tuple[Found, ...] | None:
+def _found(document: Json, output: OutputSpec) -> tuple[FoundRecord, ...] | None:
     """None for a value of another shape."""
     match output.shape:
         case "array":
-            return tuple(map(Found, document)) if isinstance(document, list) else None
+            return tuple(map(FoundRecord, document)) if isinstance(document, list) else None
         case "object":
             if not isinstance(document, dict):
                 return None
             return tuple(_member(name, value, output.key) for name, value in document.items())
         case "one":
-            return (Found(document),) if isinstance(document, list if is_array(output.key) else dict) else None
+            return (FoundRecord(document),) if isinstance(document, list if is_array(output.key) else dict) else None
         case "files":
             raise AssertionError("for shape files the bytes are the record; nothing is parsed")
 
 
-def _member(name: str, value: Json, key: str) -> Found:
+def _member(name: str, value: Json, key: str) -> FoundRecord:
     """The value with its name at `key`. One that says another name is kept under the name it is filed under."""
     record = value if isinstance(value, dict) else {"value": value}
     inside = read_path(record, key)
     if inside == name and isinstance(inside, str):
-        return Found(record)
+        return FoundRecord(record)
     if not steps_of(key):
-        return Found(record, Reason("key_has_no_place", {"name": name, "path": key}))
+        return FoundRecord(record, Reason("key_has_no_place", {"name": name, "path": key}))
     try:
         filed = put_at(record, key, name)
     except ValueError:
-        return Found(record, Reason("key_has_no_place", {"name": name, "path": key}))
+        return FoundRecord(record, Reason("key_has_no_place", {"name": name, "path": key}))
     if inside is MISSING or are_one(name, inside):
-        return Found(filed)
-    return Found(
+        return FoundRecord(filed)
+    return FoundRecord(
         filed, Reason("key_differs", {"name": name, "path": key, "got": cut_text(canonical(inside), 100)}, key)
     )
 

@@ -13,7 +13,7 @@ from harness.job.plan_flaws import Flaw
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GivenPlan:
     """What the plans in one item's records say. `number_of`: id -> batch, from 1; `places`: id -> place in order."""
 
     number_of: Mapping[ItemId, int]
@@ -22,7 +22,7 @@ class Given:
     reasons: tuple[Reason, ...]
 
 
-def plan_in(phase: PhaseSpec, records: Sequence[Json]) -> Given:
+def plan_in(phase: PhaseSpec, records: Sequence[Json]) -> GivenPlan:
     """The plans at `phase.plan` of these records, one behind the other; of several paces the slower one."""
     number_of: dict[ItemId, int] = {}
     reasons: list[Reason] = []
@@ -38,7 +38,7 @@ def plan_in(phase: PhaseSpec, records: Sequence[Json]) -> Given:
             number_of.setdefault(ItemId(id_), before + number)
         before += len(plan.batches)
         pace = slower(pace, plan.pace)
-    return Given(number_of, {id_: place for place, id_ in enumerate(number_of)}, pace, tuple(reasons))
+    return GivenPlan(number_of, {id_: place for place, id_ in enumerate(number_of)}, pace, tuple(reasons))
 
 
 def slower(one: Pace, other: Pace) -> Pace:

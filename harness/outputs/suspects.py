@@ -21,14 +21,14 @@ _MOST_TIMEOUTS: Final = 2
 _FEW: Final = 8
 
 Raised = BoundedError | CommandError
-Records = Mapping[ItemId, Sequence[Json]]
+ItemRecords = Mapping[ItemId, Sequence[Json]]
 Reasons = dict[ItemId, list[Reason]]
-Ask = Callable[[Records], Reasons]
+AskCheck = Callable[[ItemRecords], Reasons]
 """Shows records to a check; raises BoundedError or CommandError when that does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownGood:
     """An item whose records were good, as checks are shown them."""
 
     item: Item
@@ -68,7 +68,7 @@ class Suspects:
         }
 
 
-def suspects(records: Records, ask: Ask, together: Raised, *, sees_all: bool) -> Suspects:
+def suspects(records: ItemRecords, ask: AskCheck, together: Raised, *, sees_all: bool) -> Suspects:
     """Find the items at which a check raises, which it did at all of them `together`.
 
     `sees_all`: what it says of several items may be more than what it says of each, so the rest is shown once more.
@@ -85,7 +85,7 @@ def suspects(records: Records, ask: Ask, together: Raised, *, sees_all: bool) ->
     return found
 
 
-def _search(records: Records, ask: Ask, raised: Raised, found: Suspects) -> None:
+def _search(records: ItemRecords, ask: AskCheck, raised: Raised, found: Suspects) -> None:
     """By halves, down to eight: a Python check costs a process each time. Half a timeout is none: then one by one."""
     if len(records) == 1:
         found.raised |= dict.fromkeys(records, raised)

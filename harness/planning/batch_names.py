@@ -11,7 +11,7 @@ _MOST_PARTS_TOLD = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Batches:
+class BatchRange:
     """From `first` to `last` with all their parts, or one `part` of one of them; the same in all phases."""
 
     first: int
@@ -27,9 +27,9 @@ class Batches:
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
 
-def read_batches(texts: Sequence[str]) -> tuple[Batches, ...]:
+def read_batches(texts: Sequence[str]) -> tuple[BatchRange, ...]:
     """`["2,4-6", "7.1"]`. UsageError with everything that names no batch."""
-    found: list[Batches] = []
+    found: list[BatchRange] = []
     problems: list[Problem] = []
     for word in (word.strip() for text in texts for word in text.split(",")):
         match = _NAME.fullmatch(word)
@@ -37,13 +37,13 @@ def read_batches(texts: Sequence[str]) -> tuple[Batches, ...]:
         if not first or part == 0 or (last is not None and last < first):
             problems.append(Problem("--batch", f"expected a batch such as 2, 2,4-6 or 2.1, got {word!r:.80}"))
         else:
-            found.append(Batches(first, last or first, part))
+            found.append(BatchRange(first, last or first, part))
     if problems:
         raise UsageError(problems)
     return tuple(found)
 
 
-def refuse_unknown_batches(asked: Sequence[Batches], known: Collection[tuple[int, int]]) -> None:
+def refuse_unknown_batches(asked: Sequence[BatchRange], known: Collection[tuple[int, int]]) -> None:
     """UsageError for all that are not among the planned ones; `known` are numbers and parts, 0 where there are none."""
     most = max((number for number, _ in known), default=0)
     problems = []

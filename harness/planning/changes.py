@@ -15,7 +15,7 @@ from harness.job.change import Change, Column, JobChanged, Way
 from harness.job.fingerprint import differences, fingerprint_like
 from harness.job.job import Job
 from harness.ledger import spool
-from harness.ledger.edits import Row
+from harness.ledger.edits import EditedRow
 from harness.ledger.item_queries import planned_data, planned_rows
 from harness.ledger.job_queries import name_of, planned, planned_source, recorded_fingerprint
 from harness.ledger.past_attempts import extensions, kept_rows, kept_source
@@ -64,7 +64,7 @@ class Changes:
 class Edited:
     """An item whose row of today is not the planned one. `state` is that of the item in the first phase."""
 
-    row: Row
+    row: EditedRow
     state: str
     change: Change
 
@@ -168,13 +168,13 @@ def may_edit(job: Job, db: sqlite3.Connection) -> bool:
     return old == new
 
 
-def row_of(job: Job, item: Item) -> Row:
+def row_of(job: Job, item: Item) -> EditedRow:
     """The row as an entry holds it."""
     file = None
     if item.file is not None:  # a folder that is moved takes its files along
         inside = item.file.is_relative_to(job.folder)
         file = (item.file.relative_to(job.folder) if inside else item.file).as_posix()
-    return Row(str(item.id), dict(item.data), hash_of(item), file)
+    return EditedRow(str(item.id), dict(item.data), hash_of(item), file)
 
 
 def _edit(item: str, before: Json, now: Json) -> Change:

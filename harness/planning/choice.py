@@ -13,7 +13,7 @@ from harness.job.job import Job
 from harness.ledger import group_queries, item_queries, run_queries
 from harness.ledger.batch_queries import planned_batches, roots_in
 from harness.ledger.store import Ledger
-from harness.planning.batch_names import Batches, refuse_unknown_batches
+from harness.planning.batch_names import BatchRange, refuse_unknown_batches
 from harness.planning.batches import batches_of
 
 
@@ -24,7 +24,7 @@ class Choice:
 
     first: int | None = None
     only: tuple[str, ...] = ()
-    batches: tuple[Batches, ...] = ()
+    batches: tuple[BatchRange, ...] = ()
     until: str | None = None
 
 

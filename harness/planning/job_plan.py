@@ -17,7 +17,7 @@ from harness.core.types import Item
 from harness.job.fingerprint import Fingerprint, fingerprint
 from harness.job.job import Job
 from harness.ledger import batch_queries, item_queries, run_queries
-from harness.ledger.edits import Row, edit_rows
+from harness.ledger.edits import EditedRow, edit_rows
 from harness.ledger.store import Ledger, Transaction
 from harness.planning.batches import batches_of
 from harness.planning.changes import changes_since, is_the_same, row_of
@@ -26,7 +26,7 @@ from harness.planning.preconditions import (
     EVERYTHING,
     NOTHING_SAID,
     Again,
-    Known,
+    KnownJob,
     Look,
     check,
     refuse,
@@ -43,7 +43,7 @@ class Agreed:
     """What a person agreed to when a changed job goes on; recorded when what a lost run left open is settled."""
 
     kept: FingerprintKept | None = None
-    rows: tuple[Row, ...] = ()
+    rows: tuple[EditedRow, ...] = ()
     again: bool = False
     """Failed and done items are made again with these rows, too."""
 
@@ -65,7 +65,7 @@ def plan_or_check(
     """
     source = digest_of_source(job)  # before the items are read: a file that changes meanwhile is read again next time
     if ledger.is_planned() and is_the_same(job, ledger.db, source):
-        refuse(check(job, None, choice, replace(look, known=Known(ledger.db))))
+        refuse(check(job, None, choice, replace(look, known=KnownJob(ledger.db))))
         return Agreed()
     items = read(job, look.bounded).items
     if not ledger.is_planned():
@@ -73,7 +73,7 @@ def plan_or_check(
         selection = selected(job, items)
         plan_job(job, ledger, selection.chosen, fingerprint(job), source, selection)
         return Agreed()
-    known = Known(ledger.db, changes_since(job, ledger.db, items), again)
+    known = KnownJob(ledger.db, changes_since(job, ledger.db, items), again)
     refuse(check(job, items, choice, replace(look, known=known)))
     if again.add and known.unplanned(items):
         extension = known.extension(job, items)
@@ -81,7 +81,7 @@ def plan_or_check(
     return _agreed(job, items, known)
 
 
-def _agreed(job: Job, items: Sequence[Item], known: Known) -> Agreed:
+def _agreed(job: Job, items: Sequence[Item], known: KnownJob) -> Agreed:
     """What was said to the changes; none is left out, and the edited rows are those of today."""
     changes, again = known.changes, known.again
     left_out = () if again.add else known.unplanned(items)

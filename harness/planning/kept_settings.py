@@ -11,22 +11,22 @@ from harness.ledger.past_attempts import kept_settings
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptSettings:
     """`is_of_the_other`: a rehearsal takes those of its job, or a job those of its rehearsal."""
 
     settings: tuple[str, ...] = ()
     is_of_the_other: bool = False
 
 
-def settings_of_instance(manifest: Path, instance: str | None, *, rehearsal: bool) -> Kept:
+def settings_of_instance(manifest: Path, instance: str | None, *, rehearsal: bool) -> KeptSettings:
     """Of the instance; before it is planned, of its rehearsal, or a rehearsal's of the instance: else what was
     rehearsed with one client's file would be launched with another's. LedgerDamagedError for a lost ledger."""
     if instance is None:
-        return Kept()
+        return KeptSettings()
     for of_rehearsal in (rehearsal, not rehearsal):
         home = JobHome(state_folder(manifest, instance, rehearsal=of_rehearsal))
         refuse_lost(home.root)
         with planned(home.ledger) as db:
             if db is not None:
-                return Kept(kept_settings(db), is_of_the_other=of_rehearsal != rehearsal)
-    return Kept()
+                return KeptSettings(kept_settings(db), is_of_the_other=of_rehearsal != rehearsal)
+    return KeptSettings()

@@ -13,7 +13,7 @@ from harness.evaluation.bounded import Bounded
 from harness.job.job import Job, PhaseSpec
 from harness.outputs.derived_items import make
 from harness.outputs.suspects import BrokenCheckError
-from harness.prompts.render import UnknownNameError, render
+from harness.prompts.render import UnknownTemplateNameError, render
 from harness.samples.records import SampleError, SampleSpec, synthetic
 from harness.sources.read import joined_rows
 
@@ -100,7 +100,7 @@ def _problems(job: Job, ahead: LaterPhase) -> Iterator[Problem]:
         for context in ahead.contexts:
             try:
                 render(_work(ahead, group, context), job.vars, f"/{ahead.phase.output.file}")
-            except UnknownNameError as error:
+            except UnknownTemplateNameError as error:
                 hint = f"records of the phases before are as their fields or schema say: {_before(job, ahead.phase)}"
                 yield from (replace(problem, hint=hint) for problem in error.problems)
             except UsageError as error:

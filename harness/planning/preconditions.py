@@ -40,7 +40,7 @@ from harness.planning.select import Selection
 from harness.planning.selections import read_items, selected
 from harness.planning.workbook_layout import refuse_bad_write_backs, refuse_foreign_copies
 from harness.prompts import render
-from harness.sources.read import Reading, joined_rows
+from harness.sources.read import SourceReading, joined_rows
 
 EVERYTHING = Choice()
 
@@ -68,7 +68,7 @@ NOTHING_SAID = Again()
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownJob:
     """A job that was planned before: its ledger, what has changed since, and what a person said to that."""
 
     db: sqlite3.Connection
@@ -97,7 +97,7 @@ class Look:
 
     now: datetime
     bounded: Bounded
-    known: Known | None = None
+    known: KnownJob | None = None
     in_full: bool = False
     """Also what takes long: the prompts of all items and of later phases, and the sources that phases join."""
     starts_over: bool = False
@@ -129,7 +129,7 @@ def check_before(job: Job, items: Sequence[Item], choice: Choice, again: Again, 
     starts over. LedgerDamagedError for a lost ledger."""
     refuse_lost(job.state)
     with planned(job.home.ledger) as db:
-        known = Known(db, changes_since(job, db, items), again) if db is not None else None
+        known = KnownJob(db, changes_since(job, db, items), again) if db is not None else None
         if job.rehearsal and known is not None and known.changes.listed():
             look, known = replace(look, starts_over=True), None
         return [*problems_of(partial(refuse_renamed, job)), *check(job, items, choice, replace(look, known=known))]
@@ -160,7 +160,7 @@ def loaded(load: Callable[[], Job]) -> Job:
         raise ManifestError([*error.problems, *of_items], error.job) from None
 
 
-def reading(job: Job, look: Look) -> Reading:
+def reading(job: Job, look: Look) -> SourceReading:
     """The items. UsageError with what is wrong with them, and with what can be said without them."""
     try:
         return read_items(job)
@@ -241,7 +241,7 @@ def _refuse_bad_choice(job: Job, items: Sequence[Item], choice: Choice) -> None:
     refuse_unknown(job, selection.ids(), choice, batches, [str(item.id) for item in items])
 
 
-def _refuse_bad_extension(job: Job, items: Sequence[Item], choice: Choice, known: Known) -> None:
+def _refuse_bad_extension(job: Job, items: Sequence[Item], choice: Choice, known: KnownJob) -> None:
     """Words that name nothing, and new items whose ids or files are too like those of old ones."""
     extension = known.extension(job, items)
     before = item_queries.selected_items(known.db)

@@ -20,7 +20,7 @@ _PLAIN = " .,/-_"
 
 
 @dataclass(frozen=True, slots=True)
-class Loop:
+class RalphLoop:
     """`pending` counts the one that was under way, too."""
 
     pending: int

@@ -20,11 +20,11 @@ from harness.ledger.selection_queries import candidates, due
 from harness.ledger.store import Ledger
 from harness.planning.select import LeftOut, NoCategoriesError, Selection, SelectionError, TooFewCategoriesError, select
 from harness.sources.earlier import earlier_names
-from harness.sources.read import Reading, read
+from harness.sources.read import SourceReading, read
 from harness.sources.rows import SourceError
 
 
-def read_items(job: Job) -> Reading:
+def read_items(job: Job) -> SourceReading:
     """The items of the job. UsageError with every problem."""
     with closing(Bounded()) as bounded:
         return read(job, bounded)

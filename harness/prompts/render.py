@@ -35,7 +35,7 @@ class UnknownName(Problem):
     names_all: bool = True
 
 
-class UnknownNameError(UsageError):
+class UnknownTemplateNameError(UsageError):
     """The template asks for something that is not there."""
 
 
@@ -142,7 +142,7 @@ def _filled(phase: PhaseSpec, batch: BatchView, values: Mapping[str, Json], boun
     where = f"{session.prompt_name}:{outcome.line}:{_column(session.prompt, outcome.line, outcome.problem)}"
     if outcome.is_undefined:
         hint = _names_of(values["items"][0]) + _names_written(phase)
-        raise UnknownNameError([_unknown(where, outcome.problem, values, hint)])
+        raise UnknownTemplateNameError([_unknown(where, outcome.problem, values, hint)])
     if outcome.is_too_much:
         said = f"the prompt of batch {batch.label} {outcome.problem}"
         raise TooMuchToFillError([Problem(where, said, "make batch.size smaller, or the template simpler")])

@@ -16,7 +16,7 @@ from harness.rehearsal.cache import PromptCache, tokens
 from harness.rehearsal.delivery import Channel, LiveConnections
 from harness.rehearsal.play import Vanish
 from harness.rehearsal.refusals import Refuse, plan_headers
-from harness.rehearsal.rehearsal import Rehearsal, Speech
+from harness.rehearsal.rehearsal import RehearsalState, Speech
 
 SERVER_ERROR = "rehearsal_server_error"
 SESSION_HEADER = "x-claude-code-session-id"
@@ -25,7 +25,7 @@ SESSION_HEADER = "x-claude-code-session-id"
 class Messages:
     """POST /v1/messages, streaming and not."""
 
-    def __init__(self, rehearsal: Rehearsal, live: LiveConnections) -> None:
+    def __init__(self, rehearsal: RehearsalState, live: LiveConnections) -> None:
         self._rehearsal = rehearsal
         self._live = live
 

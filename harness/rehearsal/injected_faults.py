@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
-Counts = Literal["requests", "sessions"]
+CountedBy = Literal["requests", "sessions"]
 """What `times` counts: single requests (the CLI's own retries included), or whole sessions. A session that was
 chosen stays chosen, or the CLI's automatic second try would heal what was meant for the session."""
 
@@ -17,7 +17,7 @@ class InjectedFaultKind:
 
     name: str
     says: str
-    counts: Counts
+    counts: CountedBy
     params: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     streaming_only: bool = False
     """Only a streamed answer can have it; the CLI's non-streaming second try is answered properly."""

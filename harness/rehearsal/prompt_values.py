@@ -38,7 +38,7 @@ class UntoldError(LookupError):
         self.place = place
 
 
-class Told(dict[str, Any]):
+class ToldValue(dict[str, Any]):
     """An object as far as it was told; what is withheld raises UntoldError when it is looked up."""
 
     def __init__(self, told: Mapping[str, Any], withheld: Iterable[str], place: str) -> None:
@@ -94,7 +94,7 @@ class Telling:
             case dict() if value:
                 parts = {key: self.part_told(part, f"{place}.{key}", named=named) for key, part in value.items()}
                 told = {key: part for key, part in parts.items() if not isinstance(part, Untold)}
-                return Told(told, value.keys() - told.keys(), place) if told else Untold(place)
+                return ToldValue(told, value.keys() - told.keys(), place) if told else Untold(place)
             case list() | tuple() if value:
                 elements = [self.part_told(part, f"{place}[{at}]", named=named) for at, part in enumerate(value)]
                 return Untold(place) if all(isinstance(part, Untold) for part in elements) else elements

@@ -9,9 +9,9 @@ from harness.job.template import CONTRACT_HEADING
 from harness.rehearsal.brief import Briefing
 from harness.rehearsal.cache import as_blocks
 from harness.rehearsal.prompt_values import Telling
-from harness.rehearsal.scene import Ask, History
+from harness.rehearsal.scene import Ask, RequestCounts
 from harness.rehearsal.script import writes_output
-from harness.rehearsal.strictness import Asked, asked
+from harness.rehearsal.strictness import CheckedValues, asked
 
 Purpose = Literal["work", "search", "page"]
 """What a request is for: the session's own work, or one that a tool of its makes on the side (WebSearch, WebFetch)."""
@@ -60,7 +60,7 @@ def question_of(
     spec: Mapping[str, Any] | None,
     session: str | None,
     seed: int,
-    history: History,
+    history: RequestCounts,
     briefing: Briefing = _LENIENT,
 ) -> Question:
     """`spec` is the attempt's spec.json; None for a session that no attempt owns.
@@ -124,11 +124,11 @@ def _about(prompt: str) -> str:
     return " ".join(prompt.split())[:_MOST_ABOUT]
 
 
-def _told(body: Mapping[str, Any], own: Mapping[str, Any], briefing: Briefing) -> Asked:
+def _told(body: Mapping[str, Any], own: Mapping[str, Any], briefing: Briefing) -> CheckedValues:
     """What the session was told of its items; everything where nobody is strict."""
     phase = briefing.phases.get(own["phase"])
     if phase is None or not briefing.strict:
-        return Asked(
+        return CheckedValues(
             items=list(own.get("items", ())), vars=dict(own.get("vars") or {}), context=dict(own.get("context") or {})
         )
     messages = body.get("messages") or []

@@ -24,7 +24,7 @@ from harness.rehearsal.request_log import LoggedRequest
 from harness.rehearsal.script import ReplyError
 from harness.rehearsal.side_requests import side_turn
 from harness.rehearsal.stage import SceneError, Stage
-from harness.rehearsal.wire import Message, message_of
+from harness.rehearsal.wire import WireMessage, message_of
 from harness.samples.records import SampleError
 
 SCENE_ERROR = "rehearsal_scene_error"
@@ -44,7 +44,7 @@ _BREAKING: Final = ("cut", "stall", "garbage", "sse_error")
 class Speech:
     """A message and what happens to its stream. One that is late has waited already."""
 
-    message: Message
+    message: WireMessage
     manner: Manner
     seconds: float
     logged: LoggedRequest
@@ -53,7 +53,7 @@ class Speech:
 Answer = Speech | Refuse | Vanish
 
 
-class Rehearsal:
+class RehearsalState:
     """Everything the server knows. Requests are decided one after the other, so that counts are exact."""
 
     def __init__(
@@ -155,7 +155,7 @@ class Rehearsal:
         *,
         played: Played,
         status: int | None,
-        message: Message | None = None,
+        message: WireMessage | None = None,
         **remarks: str | None,
     ) -> LoggedRequest:
         ask = question.ask

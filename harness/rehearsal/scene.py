@@ -25,10 +25,10 @@ from typing import Any, Literal, Protocol
 from harness.rehearsal.injected_faults import INJECTED_FAULTS, closest
 from harness.samples.seed import rng_of
 
-Stop = Literal["tool_use", "end_turn", "refusal", "max_tokens"]
+StopReason = Literal["tool_use", "end_turn", "refusal", "max_tokens"]
 
 
-class History(Protocol):
+class RequestCounts(Protocol):
     """What the request log says about the requests before this one."""
 
     def count(self, name: str, match: Mapping[str, object]) -> int: ...
@@ -68,7 +68,7 @@ class Ask:
     model: str = ""
     tools: list[str] = field(default_factory=list)
     """Names of the tools that the request offers."""
-    history: History | None = field(default=None, repr=False, compare=False)
+    history: RequestCounts | None = field(default=None, repr=False, compare=False)
     rng: random.Random = field(init=False, repr=False, compare=False)
     """Seeded by seed, phase, batch and ids: the same for every attempt at the same group."""
 
@@ -107,7 +107,7 @@ class Turn:
     """One answer of the model, exactly. `stop` may be left out: it follows from the blocks."""
 
     blocks: Sequence[Text | Tool]
-    stop: Stop | None = None
+    stop: StopReason | None = None
     tag: str | None = None
     """A name to count this request by, later (`ask.count`)."""
     cost: float | Decimal | None = None

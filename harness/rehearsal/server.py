@@ -37,7 +37,7 @@ from harness.rehearsal.endpoints import CountTokens, Hello, Messages, Models, no
 from harness.rehearsal.fault_orders import parse_faults
 from harness.rehearsal.pages import Web
 from harness.rehearsal.proxy import WebProxy
-from harness.rehearsal.rehearsal import Rehearsal
+from harness.rehearsal.rehearsal import RehearsalState
 from harness.rehearsal.request_history import RequestHistory
 from harness.rehearsal.stage import SceneError, SceneStage
 
@@ -53,7 +53,7 @@ def main() -> None:
     except UsageError as error:
         _give_up("--faults", error.message)
     web = scene.web if scene else Web()
-    rehearsal = Rehearsal(
+    rehearsal = RehearsalState(
         attempts=Attempts(arguments.state),
         history=RequestHistory(arguments.log),
         scene=scene,
@@ -87,7 +87,7 @@ def _give_up(where: str, problem: str, trace: str = "") -> NoReturn:
     raise SystemExit(2)
 
 
-def _serve(rehearsal: Rehearsal, port_file: Path, proxy: WebProxy, secret: str) -> None:
+def _serve(rehearsal: RehearsalState, port_file: Path, proxy: WebProxy, secret: str) -> None:
     listener, to_web = _listen(), _listen()
     live = LiveConnections()
     path = f"/{secrets.token_urlsafe(24)}"
@@ -116,7 +116,7 @@ def _listen() -> socket.socket:
     return listener
 
 
-def application(rehearsal: Rehearsal, live: LiveConnections) -> Starlette:
+def application(rehearsal: RehearsalState, live: LiveConnections) -> Starlette:
     """The routes of the Messages API that Claude Code and the anthropic client use."""
     return Starlette(
         routes=[

@@ -19,7 +19,7 @@ class ServerTool(Tool):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SideResult:
     """What that call brought; stands right behind it in a turn."""
 
     results: Results
@@ -37,7 +37,11 @@ def side_turn(question: Question, web: Web) -> SideTurn:
     """The answer to a request that a tool makes. WebError when what the scene declares is of another form."""
     if question.purpose == "search":
         query = query_of(question.ask.prompt)
-        blocks = [ServerTool("web_search", {"query": query}), Found(web.search(query)), Text(f"Results for {query!r}.")]
+        blocks = [
+            ServerTool("web_search", {"query": query}),
+            SideResult(web.search(query)),
+            Text(f"Results for {query!r}."),
+        ]
         return SideTurn(blocks, "end_turn", searches=1)  # type: ignore[arg-type]  # Found is for the wire alone
     return SideTurn([Text(f"rehearsal: the page says: {_content(question.ask.prompt)}")], "end_turn")
 

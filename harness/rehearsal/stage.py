@@ -66,7 +66,7 @@ class SceneStage:
             raise SceneError(path.name, "no such file")
         self._turn = threading.Lock()
         """One question at a time."""
-        self._child: _Child | None = self._started()
+        self._child: _SceneChild | None = self._started()
         self.web = Web(self._page, self._search)
         """What the file declares of the web; to be asked in threads."""
 
@@ -91,8 +91,8 @@ class SceneStage:
             self._child.kill()
             self._child = None
 
-    def _started(self) -> "_Child":
-        child = _Child(self._path, self._longest_s, self._sandbox)
+    def _started(self) -> "_SceneChild":
+        child = _SceneChild(self._path, self._longest_s, self._sandbox)
         try:
             frame = child.read(time.monotonic() + _START_S)
         except (TimeoutError, EOFError):
@@ -125,7 +125,7 @@ class SceneStage:
         return frame
 
     def _asked(
-        self, child: "_Child", what: str, asked: object, count: Callable[..., int] = lambda *_, **__: 0
+        self, child: "_SceneChild", what: str, asked: object, count: Callable[..., int] = lambda *_, **__: 0
     ) -> Mapping[str, Any]:
         """Blocking; a scene's questions about the past are answered meanwhile."""
         with self._turn:
@@ -159,7 +159,7 @@ class SceneStage:
         raise SceneError(where, message, trace, is_untold=told.get("is_untold") is True)
 
 
-class _Child:
+class _SceneChild:
     """The process and its two pipes. Everything that comes from it may be anything."""
 
     def __init__(self, path: Path, longest_s: float, sandbox: SandboxCommand | None) -> None:

@@ -6,13 +6,13 @@ from typing import Any
 
 from harness.base.paths import steps_of
 from harness.rehearsal.brief import PhaseBriefing
-from harness.rehearsal.prompt_values import Telling, Told, Untold, leaves, unescaped
+from harness.rehearsal.prompt_values import Telling, ToldValue, Untold, leaves, unescaped
 
 _MOST_NAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CheckedValues:
     """`items`, `vars` and `context` of an Ask."""
 
     items: list[dict[str, Any]]
@@ -22,7 +22,7 @@ class Asked:
     """Why an item cannot be worked on, in words; None when each can."""
 
 
-def asked(spec: Mapping[str, Any], phase: PhaseBriefing, telling: Telling, contract: str | None) -> Asked:
+def asked(spec: Mapping[str, Any], phase: PhaseBriefing, telling: Telling, contract: str | None) -> CheckedValues:
     """What of the attempt `spec` the request tells.
 
     `contract` is the end of the prompt, which names the ids and the output; None for a request without one, a
@@ -36,7 +36,7 @@ def asked(spec: Mapping[str, Any], phase: PhaseBriefing, telling: Telling, contr
         untold = next((why for item, part in pairs if (why := _why_unknown(item, part, phase))), None)
     vars_ = _object_told(spec.get("vars") or {}, "vars", telling, phase.named.has_var)
     context = _object_told(spec.get("context") or {}, "context", telling, phase.named.has_context)
-    return Asked(told, vars_, context, untold)
+    return CheckedValues(told, vars_, context, untold)
 
 
 def _is_told(id_: str, contract: str, telling: Telling) -> bool:
@@ -52,10 +52,10 @@ def _item_told(item: Mapping[str, Any], phase: PhaseBriefing, telling: Telling) 
     part = telling.part_told(records, f"{place}: records", named=phase.named.has_field("records"))
     if not records or not isinstance(part, Untold):
         told["records"] = records if not records else part
-    return Told(told, item.keys() - told.keys(), place)
+    return ToldValue(told, item.keys() - told.keys(), place)
 
 
-def _row_told(item: Mapping[str, Any], phase: PhaseBriefing, telling: Telling, place: str) -> Told:
+def _row_told(item: Mapping[str, Any], phase: PhaseBriefing, telling: Telling, place: str) -> ToldValue:
     first = _id_field(phase)
 
     def is_named(name: str) -> bool:
@@ -64,10 +64,10 @@ def _row_told(item: Mapping[str, Any], phase: PhaseBriefing, telling: Telling, p
     return _object_told(item.get("data") or {}, place, telling, is_named)
 
 
-def _object_told(value: Mapping[str, Any], place: str, telling: Telling, is_named: Callable[[str], bool]) -> Told:
+def _object_told(value: Mapping[str, Any], place: str, telling: Telling, is_named: Callable[[str], bool]) -> ToldValue:
     parts = {name: telling.part_told(part, f"{place}.{name}", named=is_named(name)) for name, part in value.items()}
     told = {name: part for name, part in parts.items() if not isinstance(part, Untold)}
-    return Told(told, value.keys() - told.keys(), place)
+    return ToldValue(told, value.keys() - told.keys(), place)
 
 
 def _id_field(phase: PhaseBriefing) -> str | None:

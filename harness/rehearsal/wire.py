@@ -9,8 +9,8 @@ from typing import Any, Final
 from harness.core.prices import cost_of
 from harness.rehearsal.cache import Lookup, tokens
 from harness.rehearsal.question import SCRIPTED_ID
-from harness.rehearsal.scene import Stop, Text, Tool, Turn
-from harness.rehearsal.side_requests import Found, ServerTool, SideTurn
+from harness.rehearsal.scene import StopReason, Text, Tool, Turn
+from harness.rehearsal.side_requests import ServerTool, SideResult, SideTurn
 
 _REFUSED: Final = {"type": "refusal", "category": "cyber", "explanation": "a rehearsal: the model refuses"}
 """With a category the CLI goes on with another model by itself, unless it is kept from that."""
@@ -19,17 +19,17 @@ _PIECE_CHARS: Final = 2000
 """Of text or tool input in one event."""
 
 
-Block = Text | Tool | Found
+Block = Text | Tool | SideResult
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class WireMessage:
     """One answer, ready to be sent. `number` is the request's; it makes the ids unique in a conversation."""
 
     number: int
     model: str
     blocks: tuple[Block, ...]
-    stop: Stop
+    stop: StopReason
     usage: Mapping[str, Any]
     cost_usd: Decimal | None
     is_script: bool = False
@@ -50,7 +50,7 @@ class Message:
         yield event("message_start", message=start)
         for index, block in enumerate(self.blocks):
             empty: dict[str, Any] = {"text": ""} if isinstance(block, Text) else {"input": {}}
-            empty = {} if isinstance(block, Found) else empty
+            empty = {} if isinstance(block, SideResult) else empty
             yield event("content_block_start", index=index, content_block={**self._block(index, block), **empty})
             for delta in _deltas(block):
                 yield event("content_block_delta", index=index, delta=delta)
@@ -65,7 +65,7 @@ class Message:
         deltas = [index for index, one in enumerate(events) if one.startswith(b"event: content_block_delta")]
         return events[: deltas[len(deltas) // 2]] if deltas else events[:1]
 
-    def broken_off(self, share: float) -> "Message":
+    def broken_off(self, share: float) -> "WireMessage":
         """What is billed of it when no more than this share of its pieces is sent: its input, and what was said."""
         deltas = [delta for block in self.blocks for delta in _deltas(block)]
         pieces = [len(delta.get("text") or delta.get("partial_json") or "") for delta in deltas]
@@ -82,7 +82,7 @@ class Message:
     def _block(self, index: int, block: Block) -> dict[str, Any]:
         if isinstance(block, Text):
             return {"type": "text", "text": block.text}
-        if isinstance(block, Found):
+        if isinstance(block, SideResult):
             own = {"type": "web_search_result", "encrypted_content": "", "page_age": None}
             results = [{**own, "title": title, "url": url} for title, url in block.results]
             return {"type": "web_search_tool_result", "tool_use_id": self._server_id(index - 1), "content": results}
@@ -96,7 +96,7 @@ class Message:
         return f"srvtoolu_rehearsal_{self.number:08d}_{index}"
 
 
-def message_of(turn: Turn, number: int, model: str, lookup: Lookup, most_tokens: int) -> tuple[Message, str | None]:
+def message_of(turn: Turn, number: int, model: str, lookup: Lookup, most_tokens: int) -> tuple[WireMessage, str | None]:
     """The message, and a note when the answer had to be cut at the request's `max_tokens`, as the real API does."""
     needed = _output_tokens(turn.blocks)
     note, blocks = None, tuple[Block, ...](turn.blocks)
@@ -111,7 +111,7 @@ def message_of(turn: Turn, number: int, model: str, lookup: Lookup, most_tokens:
     if turn.cost is not None:
         usage["output_tokens"] = _tokens_for(Decimal(str(turn.cost)), model, usage)
     stop = turn.stop or ("tool_use" if any(type(block) is Tool for block in blocks) else "end_turn")
-    return Message(number, model, blocks, stop, usage, cost_of(model, usage)), note
+    return WireMessage(number, model, blocks, stop, usage, cost_of(model, usage)), note
 
 
 def event(type_: str, **fields: Any) -> bytes:
@@ -120,7 +120,7 @@ def event(type_: str, **fields: Any) -> bytes:
 
 
 def _deltas(block: Block) -> Iterator[dict[str, str]]:
-    if isinstance(block, Found):
+    if isinstance(block, SideResult):
         return
     kind, key = ("text_delta", "text") if isinstance(block, Text) else ("input_json_delta", "partial_json")
     whole = _content(block)
@@ -130,7 +130,7 @@ def _deltas(block: Block) -> Iterator[dict[str, str]]:
 
 
 def _content(block: Block) -> str:
-    if isinstance(block, Found):
+    if isinstance(block, SideResult):
         return ""
     return block.text if isinstance(block, Text) else json.dumps(dict(block.input), ensure_ascii=False)
 

@@ -13,7 +13,7 @@ from harness.job.job import Job
 from harness.ledger import entry_queries, past_attempts
 from harness.ledger.flow import follow
 from harness.ledger.open_attempts import member_of
-from harness.ledger.past_attempts import PastAttempt, Rejected
+from harness.ledger.past_attempts import PastAttempt, RejectedItem
 from harness.planning.changes import CHECKS
 from harness.planning.work import work_to_judge
 from harness.review.held_job import held, write_outputs
@@ -128,7 +128,7 @@ def _take_off(left: dict[tuple[int, ItemId], NotGood], again: _Again) -> None:
             left[key] = NotGood(*key, verdict.reasons)
 
 
-async def _judged_again(run: JobContext, rejected: Sequence[Rejected]) -> AsyncIterator[_Again]:
+async def _judged_again(run: JobContext, rejected: Sequence[RejectedItem]) -> AsyncIterator[_Again]:
     """Attempt by attempt, items that are not good yet; each sees what the ones before gave, if that was recorded."""
     open_ = {(each.batch.phase, each.item) for each in rejected}
     queue = [(whole, True) for whole in past_attempts.past_attempts(run.ledger.db, rejected)]

@@ -23,7 +23,7 @@ _PROMPT = ("session.prompt", "session.instructions")
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class RecordOrigin:
     """Where the records of one phase and attempt came from."""
 
     phase: str
@@ -43,7 +43,7 @@ class Condition:
     field: str
     value: str
 
-    def holds(self, origin: Origin) -> bool:
+    def holds(self, origin: RecordOrigin) -> bool:
         match self.field:
             case "prompt":
                 return any(origin.asked.get(name) != origin.today.get(name) for name in _PROMPT)
@@ -133,7 +133,7 @@ def matching(db: sqlite3.Connection, job: Job, conditions: Sequence[Condition]) 
         if key not in wanted:
             if (phase, asked) not in read:
                 read[phase, asked] = _then_and_now(json.loads(asked), job, phase)
-            origin = Origin(job.phase(phase).name, each.attempt, model, *read[phase, asked])
+            origin = RecordOrigin(job.phase(phase).name, each.attempt, model, *read[phase, asked])
             wanted[key] = all(condition.holds(origin) for condition in conditions)
         if wanted[key]:
             found.append(each)

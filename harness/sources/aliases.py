@@ -20,7 +20,7 @@ _TYPOGRAPHY = str.maketrans(
 )
 
 
-class UnknownNameError(ValueError):
+class UnknownAliasError(ValueError):
     """No canonical name, or more than one, goes by this name; the message lists candidates."""
 
 
@@ -48,9 +48,9 @@ class Aliases:
         if len(candidates) == 1:
             return candidates[0]
         if candidates:
-            raise UnknownNameError(f"{name!r} is ambiguous: it may be {_listed(candidates, 'or')}")
+            raise UnknownAliasError(f"{name!r} is ambiguous: it may be {_listed(candidates, 'or')}")
         near = self._near(plain)
-        raise UnknownNameError(
+        raise UnknownAliasError(
             f"{name!r} is not among the known names" + (f"; close are {_listed(near)}" if near else "")
         )
 

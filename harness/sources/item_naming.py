@@ -14,7 +14,7 @@ from harness.core.item_ids import folded, problem_with
 from harness.core.types import Item, Json
 from harness.job.items import BY_ROW
 from harness.job.job import ItemsSpec, Job
-from harness.sources.aliases import Aliases, UnknownNameError
+from harness.sources.aliases import Aliases, UnknownAliasError
 from harness.sources.json_file import kind_of
 from harness.sources.mojibake import mojibake_in
 from harness.sources.rows import MOST_ITEM_CHARACTERS, Rows
@@ -170,7 +170,7 @@ def _named_by(aliases: Aliases | None, name: str) -> str:
         return name
     try:
         return aliases.name_of(name)
-    except UnknownNameError as error:
+    except UnknownAliasError as error:
         raise _HintedError(
             str(error), "use the canonical name, or add an alias to the file that items.match names"
         ) from None

@@ -31,14 +31,14 @@ _MOST_PROBLEMS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SourceReading:
     """The items of the first phase in their final order, and what was noticed on the way."""
 
     items: tuple[Item, ...]
     warnings: tuple[str, ...] = ()
 
 
-def read(job: Job, bounded: Bounded) -> Reading:
+def read(job: Job, bounded: Bounded) -> SourceReading:
     """Read the items of a job. UsageError with all problems when there are none, or any of them may not be used."""
     aliases, problems = _aliases(job)
     try:
@@ -64,7 +64,7 @@ def read(job: Job, bounded: Bounded) -> Reading:
         left = len(problems) - _MOST_PROBLEMS
         rest = [Problem(_source(job), f"and {left:,} more problems like these")] if left > 0 else []
         raise UsageError([*problems[:_MOST_PROBLEMS], *rest])
-    return Reading(tuple(items), tuple(warnings))
+    return SourceReading(tuple(items), tuple(warnings))
 
 
 def joined_rows(job: Job, bounded: Bounded) -> Mapping[int, Mapping[str, Item]]:

@@ -15,7 +15,7 @@ from harness.core.messages import Message, message
 from harness.core.reserve import cost_cap, most_cost, reservation, turns_cap
 from harness.core.settle import settle
 from harness.core.types import BatchRef, Ending, Fault, Judgement, SessionFacts
-from harness.core.work import AttemptSpec, Caps, Identity, Work
+from harness.core.work import AttemptSpec, Identity, SessionCaps, Work
 from harness.job.job import Job
 from harness.ledger import entry_queries
 from harness.ledger.flow import follow
@@ -55,7 +55,7 @@ def spec_of(run: RunContext, work: Work, identity: Identity) -> AttemptSpec:
         identity=identity,
         work=work,
         rendered=render(work, job.vars, path, job.derived_from(work.phase.number)),
-        caps=Caps(cost_cap(job), turns_cap(job, work.phase), job.max_output),
+        caps=SessionCaps(cost_cap(job), turns_cap(job, work.phase), job.max_output),
         readable=job.readable,
         rehearsal=job.rehearsal,
     )

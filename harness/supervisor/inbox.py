@@ -19,7 +19,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class SessionEnded:
     """A session ended. Without a judgement, judging was halted: the attempt stays open until the next start."""
 
     attempt: AttemptId
@@ -28,7 +28,7 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StopAsked:
     """A person asks to stop: `now` = end running sessions at once; `exit_code`: of the run, if it ends them at once."""
 
     why: Message
@@ -43,7 +43,7 @@ class Due:
     what: Literal["look", "interrupt", "terminate", "halt_judging"] = "look"
 
 
-Received = Heard | Ended | Asked | Due
+Received = Heard | SessionEnded | StopAsked | Due
 
 
 class Inbox:

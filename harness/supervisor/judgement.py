@@ -27,7 +27,7 @@ from harness.ledger.store import opened_for_reading
 from harness.outputs.checks import Breakdowns, Checker
 from harness.outputs.judge import for_checks, judge
 from harness.outputs.merge import fragment
-from harness.outputs.suspects import Known
+from harness.outputs.suspects import KnownGood
 from harness.sources.read import joined_rows
 from harness.supervisor.run_context import JobContext
 
@@ -77,7 +77,7 @@ def _making_nothing(judgement: Judgement) -> Judgement:
     return replace(judgement, verdicts=verdicts)
 
 
-def accepted_before(job: Job, phase: int) -> Known | None:
+def accepted_before(job: Job, phase: int) -> KnownGood | None:
     """The item of a phase that was accepted last, as checks are shown it; for any thread. None when there is none."""
     ledger = job.home.ledger
     with opened_for_reading(ledger) as db, closing(contents_of(ledger)) as contents:
@@ -88,7 +88,7 @@ def accepted_before(job: Job, phase: int) -> Known | None:
         group = ReadyGroup(GroupId(0), newest.batch, (newest.item,), 0, late=True)
         (item,) = item_queries.items_of(db, group, store, job.folder)
         records = item_queries.records_of(db, phase, newest.item, store)
-        return Known(item, for_checks(job.phase(phase).output, {newest.item: records}, store)[newest.item])
+        return KnownGood(item, for_checks(job.phase(phase).output, {newest.item: records}, store)[newest.item])
 
 
 async def verdicts_on(run: JobContext, work: Work, produced: Produced) -> Judgement:

@@ -17,7 +17,7 @@ from harness.planning.choice import choose
 from harness.planning.job_plan import Agreed
 from harness.supervisor.beginning import Beginning, take_over
 from harness.supervisor.gatekeeper import Gatekeeper
-from harness.supervisor.inbox import Asked, Due, Ended, Heard, Inbox
+from harness.supervisor.inbox import Due, Heard, Inbox, SessionEnded, StopAsked
 from harness.supervisor.lost_attempts import salvage_all
 from harness.supervisor.outcome import Finished, how_it_ended
 from harness.supervisor.output_files import OutputFiles
@@ -146,15 +146,15 @@ class Loop:
                     await asyncio.sleep(0)
                     await self._nap(until)
 
-    def _take_in(self) -> Ended | None:
+    def _take_in(self) -> SessionEnded | None:
         """Everything that has come in, up to the next end of an attempt."""
         while (received := self._inbox.take()) is not None:
             match received:
-                case Ended():
+                case SessionEnded():
                     return received
                 case Heard(event):
                     self._heard(event)
-                case Asked():
+                case StopAsked():
                     with suppress(sqlite3.OperationalError):  # it stops, although a full disk takes no entry of it
                         self._stopping.ask(received)
                 case Due():

@@ -12,7 +12,7 @@ from harness.ledger.past_attempts import acceptance
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
 from harness.ledger.withdrawal import Word, derived_from_all, is_busy, withdraw
-from harness.supervisor.inbox import Asked
+from harness.supervisor.inbox import StopAsked
 from harness.supervisor.stopping import Stopping
 
 
@@ -43,7 +43,7 @@ class Requests:
     def _carry_out(self, request: spool.Request, stopping: Stopping) -> None:
         match request.verb:
             case "cancel":
-                stopping.ask(Asked(message("stopped_by", who=request.who), now=request.now))
+                stopping.ask(StopAsked(message("stopped_by", who=request.who), now=request.now))
             case "pause":
                 self._ledger.record(Paused(request.who))
             case "resume":

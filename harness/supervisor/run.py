@@ -31,7 +31,7 @@ from harness.ledger.verification import refused
 from harness.supervisor.beginning import Beginning
 from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.held_state import HeldState
-from harness.supervisor.inbox import Asked, Due, Inbox
+from harness.supervisor.inbox import Due, Inbox, StopAsked
 from harness.supervisor.loop import Loop
 from harness.supervisor.lost_attempts import give_up
 from harness.supervisor.merger import Merger
@@ -77,7 +77,7 @@ async def _asked_to_stop_when_cancelled(playing: asyncio.Task[Finished], inbox: 
             await asyncio.wait({playing})
         except asyncio.CancelledError as error:
             cancelled = error
-            inbox.put(Asked(message("stopped_by", who="the program that ran it")))
+            inbox.put(StopAsked(message("stopped_by", who="the program that ran it")))
     if cancelled is not None:
         raise cancelled from (None if playing.cancelled() else playing.exception())
     return playing.result()

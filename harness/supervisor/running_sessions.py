@@ -10,13 +10,13 @@ from harness.core.work import AttemptSpec, Produced
 from harness.evaluation.cancellation import HaltedError
 from harness.ledger.group_queries import ReadyGroup
 from harness.supervisor.attempt import ending_of_a_broken_executor, start
-from harness.supervisor.inbox import Ended, Heard, Inbox
+from harness.supervisor.inbox import Heard, Inbox, SessionEnded
 from harness.supervisor.run_context import RunContext
 from harness.supervisor.snapshot import Running
 
 
 @dataclass(slots=True)
-class Session:
+class RunningSession:
     """One that was started and has not been settled."""
 
     spec: AttemptSpec
@@ -34,7 +34,7 @@ class Sessions:
         self._run = run
         self._inbox = inbox
         self._tasks = tasks
-        self._open: dict[AttemptId, Session] = {}
+        self._open: dict[AttemptId, RunningSession] = {}
         self._interrupting: set[asyncio.Future[None]] = set()
 
     def __iter__(self) -> Iterator[AttemptId]:
@@ -51,14 +51,14 @@ class Sessions:
     def start(self, attempt: AttemptId, group: ReadyGroup, *, is_lead: bool, others_wait: bool) -> AttemptSpec:
         """Record the start; the session begins by `begin`. UsageError when there is no prompt for these items."""
         spec = start(self._run, attempt, group, lead=others_wait)
-        self._open[spec.id] = Session(spec, is_lead)
+        self._open[spec.id] = RunningSession(spec, is_lead)
         return spec
 
     def begin(self, spec: AttemptSpec) -> None:
         """Only when its start is committed: a task that was made takes its first step whatever becomes of that."""
         self._tasks.create_task(self._play(spec), name=f"attempt {spec.id}")
 
-    def heard(self, event: SessionEvent) -> Session | None:
+    def heard(self, event: SessionEvent) -> RunningSession | None:
         """Take note of a sign of life; the session, when it was its first answer."""
         session = self._open.get(event.attempt)
         if session is None:
@@ -68,7 +68,7 @@ class Sessions:
         session.has_answered |= is_first
         return session if is_first else None
 
-    def ended(self, attempt: AttemptId) -> Session:
+    def ended(self, attempt: AttemptId) -> RunningSession:
         """It runs no more."""
         return self._open.pop(attempt)
 
@@ -89,4 +89,4 @@ class Sessions:
             judgement = await self._run.judge(self._run.store, spec.work, produced)
         except HaltedError:
             judgement = None
-        self._inbox.put(Ended(spec.id, ending, judgement))
+        self._inbox.put(SessionEnded(spec.id, ending, judgement))

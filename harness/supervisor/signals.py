@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 from harness.core.messages import message
-from harness.supervisor.inbox import Asked, Inbox
+from harness.supervisor.inbox import Inbox, StopAsked
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -28,7 +28,7 @@ def as_requests(inbox: Inbox) -> Iterator[None]:
         elif number != signal.SIGHUP or not hung_up:  # a closed terminal sends two, the shell's and the kernel's
             hung_up |= number == signal.SIGHUP
             who = "Ctrl-C" if number == signal.SIGINT else asking.name
-            inbox.put_from_signal(Asked(message("stopped_by", who=who), exit_code=128 + number))
+            inbox.put_from_signal(StopAsked(message("stopped_by", who=who), exit_code=128 + number))
 
     # nohup and --detach ignore SIGHUP on purpose
     before = {each: signal.getsignal(each) for each in _STOPPING if signal.getsignal(each) is not signal.SIG_IGN}

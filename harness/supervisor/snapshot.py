@@ -25,7 +25,7 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class LedgerReading:
     """The group that is next, what earlier runs left, the money, and why the set-up is broken, if it is."""
 
     group: ReadyGroup | None
@@ -43,14 +43,14 @@ class SnapshotReader:
         self._until = until
         self._is_synthetic = is_synthetic
         self._transactions = -1
-        self._reading: Reading | None = None
+        self._reading: LedgerReading | None = None
 
-    def read(self) -> Reading:
+    def read(self) -> LedgerReading:
         if self._reading is None or self._transactions != self._ledger.transactions:
             db = self._ledger.db
             fruitless = phase_queries.fruitless_phase(db)
             broken = self._fruitless(fruitless) if fruitless else broken_setup(attempt_queries.tail(db))
-            self._reading = Reading(
+            self._reading = LedgerReading(
                 group_queries.next_ready(db, self._until), run_queries.run_state(db), money_queries.money(db), broken
             )
             self._transactions = self._ledger.transactions

@@ -14,11 +14,11 @@ from harness.ledger import attempt_queries, group_queries
 from harness.planning.selections import Selections
 from harness.supervisor.attempt import settle_as_judged
 from harness.supervisor.gatekeeper import Gatekeeper
-from harness.supervisor.inbox import Ended
+from harness.supervisor.inbox import SessionEnded
 from harness.supervisor.output_files import OutputFiles
 from harness.supervisor.pilot import Pilot
 from harness.supervisor.run_context import RunContext
-from harness.supervisor.running_sessions import Session, Sessions
+from harness.supervisor.running_sessions import RunningSession, Sessions
 from harness.supervisor.stopping import Stopping
 
 
@@ -59,7 +59,7 @@ class Steps:
             return Step(Wait(elsewhere.until, elsewhere.why), elsewhere, None)
         return Step(decision, snapshot.closed, self._start(is_lead=decision.lead))
 
-    def settle_and_next(self, ended: Ended) -> Step:
+    def settle_and_next(self, ended: SessionEnded) -> Step:
         """Settle an attempt; the start that takes its place is in the same transaction: a sync less for each."""
         session = self._sessions.ended(ended.attempt)
         if ended.judgement is None:
@@ -97,7 +97,7 @@ class Steps:
         self._gatekeeper.started()
         return spec
 
-    def _follow(self, session: Session, ended: AttemptEnded) -> None:
+    def _follow(self, session: RunningSession, ended: AttemptEnded) -> None:
         """What follows from what was recorded, never from what the session itself said."""
         job = self._run.job
         self._gatekeeper.ended(session.spec, ended, has_answered=session.has_answered)

@@ -8,7 +8,7 @@ from harness.base.clock import to_text
 from harness.core.decide import Stop
 from harness.core.messages import message
 from harness.core.run_events import CancelAsked
-from harness.supervisor.inbox import Asked, Due, Inbox
+from harness.supervisor.inbox import Due, Inbox, StopAsked
 from harness.supervisor.run_context import RunContext
 
 _LAST_VERDICTS_S = 2.0
@@ -48,7 +48,7 @@ class Stopping:
         """The run stops, as soon as running sessions have ended by themselves."""
         self.reason = self.reason or stop
 
-    def ask(self, asked: Asked) -> None:
+    def ask(self, asked: StopAsked) -> None:
         """Start nothing more and give sessions the grace; asked again, or `now`: end them at once."""
         was_ending = self.extent >= Extent.SESSIONS
         self.extent = Extent.JUDGING if was_ending else Extent.SESSIONS if asked.now or self.extent else Extent.STARTS
@@ -68,7 +68,7 @@ class Stopping:
         if self.deadline is not None and self._run.clock.now() >= self.deadline and self.reason is None:
             asked = self._run.job.gate.deadline
             is_date = asked is not None and asked.is_date
-            self.ask(Asked(message("deadline", deadline=to_text(self.deadline), is_date=is_date)))
+            self.ask(StopAsked(message("deadline", deadline=to_text(self.deadline), is_date=is_date)))
 
     @property
     def exit_code(self) -> int:

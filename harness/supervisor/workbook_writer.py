@@ -23,14 +23,14 @@ from harness.job.job import Job, PhaseSpec, WriteBackSpec
 from harness.ledger import pieces, written_back
 from harness.ledger.entry_queries import last_seq
 from harness.ledger.store import opened_for_reading
-from harness.ledger.written_back import ItemState, WriteProblem, WrittenBack
+from harness.ledger.written_back import WriteProblem, WrittenBack, WrittenItem
 from harness.outputs.merge import keep_aside
 from harness.planning.workbook_layout import Layout, has_items_of_the_job, hash_of_file, layout_of, workbook_problem
 from harness.sources.rows import SourceError
 from harness.views.reason_words import reasons_text
 
 _SIGNATURES: Final = "_xmlsignatures/"
-_NOT_YET: Final = ItemState("pending", (), 0)
+_NOT_YET: Final = WrittenItem("pending", (), 0)
 
 
 class WriteBacks:
@@ -179,7 +179,7 @@ def _is_current(db: sqlite3.Connection, spec: WriteBackSpec, note: WrittenBack) 
     return is_same and not written_back.changes_since(db, note.reflects) and hash_of_file(spec.to) == note.known[-1]
 
 
-def value_of(path: str, id_: str, state: ItemState, records: Sequence[Json]) -> Value:
+def value_of(path: str, id_: str, state: WrittenItem, records: Sequence[Json]) -> Value:
     """What goes into a column for an item: of several records their different values, with semicolons between."""
     own = {"id": id_, "state": state.state, "reason": reasons_text(state.reasons), "attempts": state.attempts}
     found = []

@@ -38,7 +38,7 @@ class BatchName:
         return f"{batch} {self.label}/{self.total} ({who})"
 
 
-class Batches:
+class BatchNames:
     """Names batches; reads phases and totals once."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
@@ -55,7 +55,7 @@ class Batches:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ItemVerdict:
     """What an attempt said of one item."""
 
     said: Said
@@ -80,15 +80,15 @@ def attempts_of(db: sqlite3.Connection, phase: int, item: str) -> list[AttemptVi
 
 
 def attempt(db: sqlite3.Connection, id_: int) -> AttemptView:
-    return _view(recorded_attempts.attempt(db, id_), Batches(db))
+    return _view(recorded_attempts.attempt(db, id_), BatchNames(db))
 
 
 def _views(db: sqlite3.Connection, rows: Iterable[AttemptRow]) -> Iterator[AttemptView]:
-    batches = Batches(db)
+    batches = BatchNames(db)
     return (_view(row, batches) for row in rows)
 
 
-def _view(row: AttemptRow, batches: Batches) -> AttemptView:
+def _view(row: AttemptRow, batches: BatchNames) -> AttemptView:
     values = {field.name: getattr(row, field.name) for field in fields(row)}
     values["duration_s"] = known_duration(row.fault, row.duration_s)
     return AttemptView(**values, batch=batches.of_attempt(row))
@@ -110,26 +110,26 @@ def made_by(db: sqlite3.Connection, of: AttemptView) -> list[str]:
     return [counted(number, clean(noun)) for noun, number in named]
 
 
-def verdicts(db: sqlite3.Connection, of: AttemptView) -> dict[str, Verdict]:
+def verdicts(db: sqlite3.Connection, of: AttemptView) -> dict[str, ItemVerdict]:
     """Item -> what this attempt said of it; one for each item of its group, none while it runs.
 
     The entries of one settling stand together, right before its AttemptEnded; they are read backwards from there.
     """
     if of.ended_seq is None:
         return {}
-    found: dict[str, Verdict] = {}
+    found: dict[str, ItemVerdict] = {}
     for event in _settling(db, of):
         match event:
             case e.ItemAccepted():
-                found[event.item] = Verdict("accepted")
+                found[event.item] = ItemVerdict("accepted")
             case e.ItemFailed():
-                found[event.item] = Verdict("failed", reasons_of_event(event))
+                found[event.item] = ItemVerdict("failed", reasons_of_event(event))
             case e.ItemStruck():
                 is_last = event.item in found
-                found[event.item] = Verdict("failed" if is_last else "struck", reasons_of_event(event))
+                found[event.item] = ItemVerdict("failed" if is_last else "struck", reasons_of_event(event))
             case e.ItemReturned():
-                found.setdefault(event.item, Verdict("returned", reasons_of_event(event)))
-    return {item: found.get(item, Verdict("again")) for item in of.batch.items}
+                found.setdefault(event.item, ItemVerdict("returned", reasons_of_event(event)))
+    return {item: found.get(item, ItemVerdict("again")) for item in of.batch.items}
 
 
 def _settling(db: sqlite3.Connection, of: AttemptView) -> Iterator[e.Event]:

@@ -39,7 +39,7 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptChange:
     """A person went on although the job had changed."""
 
     at: datetime
@@ -73,15 +73,15 @@ def pilot(db: sqlite3.Connection) -> r.PilotJudged | None:
     return verdicts[-1] if verdicts else None
 
 
-def kept(db: sqlite3.Connection) -> list[Kept]:
+def kept(db: sqlite3.Connection) -> list[KeptChange]:
     """Each time a changed job was kept, or new items of its source were planned; oldest first."""
     told = []
     for entry in entries_of(db, "FingerprintKept", "JobExtended"):
         match entry.event:
             case e.JobExtended(items=items):
-                told.append(Kept(from_text(entry.time), (f"{items:,} more items were planned",)))
+                told.append(KeptChange(from_text(entry.time), (f"{items:,} more items were planned",)))
             case r.FingerprintKept() as event:
-                told.append(Kept(from_text(entry.time), _kept(event)))
+                told.append(KeptChange(from_text(entry.time), _kept(event)))
     return told
 
 

@@ -46,7 +46,7 @@ class Display(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class DisplayHooks:
     """What a run of this process calls, on its loop; both only take note, and a thread of the display does the rest."""
 
     heard: Callable[[SessionEvent], None]
@@ -58,12 +58,12 @@ class Shown:
 @contextmanager
 def showing(
     state: Path, *, plain: bool = False, stream: TextIO | None = None, bounds: Bounds | None = None
-) -> Iterator[Shown]:
+) -> Iterator[DisplayHooks]:
     """A display of a run of this process, for the length of the block, on standard error: live on a terminal, else one
     line per event. The run wakes it at each commit. `bounds` of the job that runs say when it ends.
     """
     with _display(state, plain, stream or sys.stderr, bounds) as display, looking_when_woken(display.look) as committed:
-        yield Shown(display.heard, committed)
+        yield DisplayHooks(display.heard, committed)
 
 
 @contextmanager

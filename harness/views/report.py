@@ -27,7 +27,7 @@ from harness.views.ledger_reading import reading
 from harness.views.messages import text_of
 from harness.views.pilot_text import pilot_lines
 from harness.views.reason_words import reasons_text
-from harness.views.report_tables import Cell, as_csv, tables
+from harness.views.report_tables import CellValue, as_csv, tables
 from harness.views.report_workbook import as_workbook
 from harness.views.selection_text import kind_left_out
 from harness.views.status import Status, status_of
@@ -43,7 +43,7 @@ _MARKED = re.compile(r"\\(.)")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class JobToday:
     """What the manifest asks for today: `lines` are name and value; `unchecked` names phases without any check."""
 
     lines: tuple[tuple[str, str], ...]
@@ -64,7 +64,7 @@ class Written:
         return _MARKED.sub(r"\1", self.markdown)
 
 
-def write_report(state: Path, folder: Path, asked: Asked, now: datetime) -> Written:
+def write_report(state: Path, folder: Path, asked: JobToday, now: datetime) -> Written:
     """Write report.md, items.csv, attempts.csv, failures.csv, costs.csv and report.xlsx into `folder`, which is there.
 
     One view of the ledger for all of them. UsageError when nothing is planned yet.
@@ -95,7 +95,7 @@ def headline(status: Status) -> str:
     return f"{over}. {counts_line(status)}."
 
 
-def _summary(status: Status, asked: Asked, now: datetime) -> Iterator[tuple[str, Cell]]:
+def _summary(status: Status, asked: JobToday, now: datetime) -> Iterator[tuple[str, CellValue]]:
     if status.rehearsal:
         yield "rehearsal", "everything in this file comes from a rehearsal; no model was called"
     yield "job", clean(status.job)
@@ -112,7 +112,7 @@ def _summary(status: Status, asked: Asked, now: datetime) -> Iterator[tuple[str,
         yield "unchecked", clean(phase)
 
 
-def _markdown(db: sqlite3.Connection, status: Status, asked: Asked, now: datetime) -> Iterator[str]:
+def _markdown(db: sqlite3.Connection, status: Status, asked: JobToday, now: datetime) -> Iterator[str]:
     yield f"# {mark(status.job)}{': rehearsal' if status.rehearsal else ''}"
     yield ""
     if status.rehearsal:

@@ -18,7 +18,7 @@ from harness.views.reason_words import reasons_text
 from harness.views.selection_text import why_left_out
 from harness.views.wording import clean
 
-Cell = str | int | float | None
+CellValue = str | int | float | None
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -28,7 +28,7 @@ class Table:
 
     name: str
     columns: tuple[str, ...]
-    rows: Iterable[tuple[Cell, ...]]
+    rows: Iterable[tuple[CellValue, ...]]
 
 
 def tables(db: sqlite3.Connection, *, rehearsal: bool) -> Iterator[Table]:
@@ -41,7 +41,7 @@ def tables(db: sqlite3.Connection, *, rehearsal: bool) -> Iterator[Table]:
             yield table
 
 
-def _text(value: object) -> Cell:
+def _text(value: object) -> CellValue:
     return clean(value) if isinstance(value, str) else value if isinstance(value, int | float) else None
 
 
@@ -51,7 +51,7 @@ def _items(db: sqlite3.Connection) -> Table:
     return Table("items", (*columns, "settled_at", "accepted_from_attempt", "fragment"), rows)
 
 
-def _item_row(row: ItemRow) -> tuple[Cell, ...]:
+def _item_row(row: ItemRow) -> tuple[CellValue, ...]:
     made_from = row.parent if row.parent != row.item else None
     why = "" if row.attempt is not None else reasons_text(row.reasons)
     values = (row.phase, row.item, made_from, row.batch, row.state, row.strikes, row.round, row.attempts, row.records)
@@ -72,7 +72,7 @@ def _attempts(db: sqlite3.Connection) -> Table:
     )
 
 
-def _attempt_row(view: AttemptView, cost: CostSources) -> tuple[Cell, ...]:
+def _attempt_row(view: AttemptView, cost: CostSources) -> tuple[CellValue, ...]:
     notes = [*map(text_of, view.notes)]
     notes += [f"ids that were not requested: {', '.join(view.invented)}"] if view.invented else []
     values: tuple[object, ...] = (
@@ -140,5 +140,5 @@ def as_csv(table: Table) -> bytes:
     return out.getvalue().encode()
 
 
-def _harmless(cell: Cell) -> Cell:
+def _harmless(cell: CellValue) -> CellValue:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.base.sheet_edit import cut_to_cell
-from harness.views.report_tables import Cell, Table
+from harness.views.report_tables import CellValue, Table
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -14,7 +14,7 @@ _MOST_ROWS = 1_048_575
 _MOST_WIDTH = 60
 
 
-def as_workbook(summary: Sequence[tuple[str, Cell]], tables: Iterable[Table]) -> bytes:
+def as_workbook(summary: Sequence[tuple[str, CellValue]], tables: Iterable[Table]) -> bytes:
     """An .xlsx file: a sheet `summary` of names and values, then one sheet per table, filtered and frozen."""
     import xlsxwriter
 
@@ -48,7 +48,7 @@ def _sheet(book: "Workbook", table: Table) -> None:
     sheet.autofilter(0, 0, max(1, min(last, _MOST_ROWS)), len(table.columns) - 1)
 
 
-def _write(sheet: Any, row: int, column: int, cell: Cell) -> None:
+def _write(sheet: Any, row: int, column: int, cell: CellValue) -> None:
     if isinstance(cell, str):
         sheet.write_string(row, column, cut_to_cell(cell))
     elif cell is not None:

@@ -44,7 +44,7 @@ def results(db: sqlite3.Connection) -> tuple[Result, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Workbook:
+class WorkbookStatus:
     """A workbook with statuses and results in it. `behind`: entries about items since it was written."""
 
     target: str
@@ -58,10 +58,10 @@ class Workbook:
         return not self.behind and self.problem is None
 
 
-def workbooks(db: sqlite3.Connection, state: Path) -> tuple[Workbook, ...]:
+def workbooks(db: sqlite3.Connection, state: Path) -> tuple[WorkbookStatus, ...]:
     """One for each phase that writes back, in order."""
     return tuple(
-        Workbook(note.target, note.rows, changes_since(db, note.reflects), note.problem)
+        WorkbookStatus(note.target, note.rows, changes_since(db, note.reflects), note.problem)
         for _, note in sorted(read(state).items())
     )
 

@@ -20,11 +20,11 @@ from harness.ledger.progress_file import edited_copies, failed_items
 from harness.ledger.recorded_attempts import open_attempts
 from harness.ledger.reuse_queries import reused
 from harness.ledger.waiting_note import what_is_waited_for
-from harness.views.attempt_rows import Batches, BatchName
+from harness.views.attempt_rows import BatchName, BatchNames
 from harness.views.ledger_reading import reading
 from harness.views.messages import text_of
 from harness.views.reason_words import as_error, reasons_text
-from harness.views.results import Result, Workbook, results, workbooks
+from harness.views.results import Result, WorkbookStatus, results, workbooks
 
 SCHEMA_VERSION = 1
 
@@ -41,7 +41,7 @@ class Current:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class FailedItem:
     """A failed item, in whatever phase it failed."""
 
     id: str
@@ -64,7 +64,7 @@ class Status:
     phases: tuple[PhaseCounts, ...]
     reserved_microusd: int
     current: tuple[Current, ...]
-    failed: tuple[Failed, ...]
+    failed: tuple[FailedItem, ...]
     hold: tuple[datetime, Message] | None
     estimated_completion: datetime | None
     waiting_requests: int
@@ -72,7 +72,7 @@ class Status:
     reopened: int = 0
     """Items that a person has reopened, and that wait for their first session since."""
     results: tuple[Result, ...] = ()
-    workbooks: tuple[Workbook, ...] = ()
+    workbooks: tuple[WorkbookStatus, ...] = ()
     edited: tuple[str, ...] = ()
     """Names of copies of batch_progress.json that people have changed, in the state folder."""
     taken_over: tuple[tuple[str, int], ...] = ()
@@ -176,7 +176,7 @@ def status_of(
         reserved_microusd=money_queries.money(db).reserved,
         current=current,
         failed=tuple(
-            Failed(f.item, f.phase, reasons_text(f.reasons), f.attempts, tuple(map(as_error, f.reasons)))
+            FailedItem(f.item, f.phase, reasons_text(f.reasons), f.attempts, tuple(map(as_error, f.reasons)))
             for f in failed_items(db)
         ),
         hold=hold,
@@ -206,7 +206,7 @@ def _phase_at_rest(phase: PhaseCounts) -> PhaseCounts:
 
 
 def _current(db: sqlite3.Connection) -> list[Current]:
-    batches = Batches(db)
+    batches = BatchNames(db)
     return [Current(row.id, batches.of_attempt(row), row.started_at) for row in open_attempts(db)]
 
 

@@ -17,7 +17,7 @@ from harness.ledger.lock import is_held
 from harness.views import facts
 from harness.views.change_text import kept_lines
 from harness.views.ledger_reading import reading
-from harness.views.report import Asked, headline, mark
+from harness.views.report import JobToday, headline, mark
 from harness.views.results import results
 from harness.views.selection_text import selection_line
 from harness.views.status import Status, status_of
@@ -36,7 +36,7 @@ class Summary:
     sections: Mapping[str, Sequence[str]]
 
 
-def summary(state: Path, asked: Asked, now: datetime) -> Summary:
+def summary(state: Path, asked: JobToday, now: datetime) -> Summary:
     """Of the job so far. UsageError when nothing is planned yet."""
     held = is_held(JobHome(state).lock)
     with reading(state) as db:

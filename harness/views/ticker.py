@@ -21,11 +21,11 @@ from harness.ledger.entry_queries import entries_of, last_kind_before, last_seq
 from harness.ledger.job_queries import head
 from harness.ledger.reuse_queries import taken_over
 from harness.ledger.store import Entry
-from harness.views.attempt_rows import AttemptView, Verdict, attempt, made_by, verdicts
+from harness.views.attempt_rows import AttemptView, ItemVerdict, attempt, made_by, verdicts
 from harness.views.fault_words import fault_text
 from harness.views.ledger_reading import is_planned, reading
 from harness.views.reason_words import reasons_text
-from harness.views.timeline import Words, stop_request
+from harness.views.timeline import EventWords, stop_request
 from harness.views.wording import at_moment, clean, clock_time, counted, shorten, shorten_id
 
 _KINDS = (
@@ -83,7 +83,7 @@ class Ticker:
 
 
 def _ticks(db: sqlite3.Connection, after: int, bounds: Bounds | None, state: Path) -> Iterator[Tick]:
-    words, resumed_by = Words(db), ""
+    words, resumed_by = EventWords(db), ""
     yield from _taken_over(db, after)
     until_resumed = f"no new sessions until `{clean(str(command_at(state, 'resume')))}`"
     for entry in entries_of(db, *_KINDS, after=after):
@@ -106,7 +106,7 @@ def _taken_over(db: sqlite3.Connection, after: int) -> Iterator[Tick]:
         yield Tick(f"{clock_time(each.last_at)}  {number} reused from {clean(each.source)}", starts=False)
 
 
-def _text(db: sqlite3.Connection, words: Words, entry: Entry, bounds: Bounds | None) -> str:
+def _text(db: sqlite3.Connection, words: EventWords, entry: Entry, bounds: Bounds | None) -> str:
     """What is said of an entry, without its time; "" for nothing."""
     match entry.event:
         case e.AttemptStarted() as started:
@@ -148,7 +148,7 @@ def _start_line(started: AttemptView, *, leads: bool) -> str:
     return f"{started.batch}  started, attempt {started.id}{again}{lead}"
 
 
-def outcome_line(ended: AttemptView, said: dict[str, Verdict], made: Sequence[str] = ()) -> str:
+def outcome_line(ended: AttemptView, said: dict[str, ItemVerdict], made: Sequence[str] = ()) -> str:
     """`Batch 7/34 (20 seeds)  accepted 19 (19 seeds, 58 LEGOs), 1 to retry: S0121 tiling: ...  34s $0.07`."""
     parts = []
     if accepted := sum(verdict.said == "accepted" for verdict in said.values()):
@@ -187,12 +187,12 @@ def _grace_ends(entry: Entry) -> datetime | None:
     return from_text(entry.time) + timedelta(seconds=asked.grace_s)
 
 
-def _is_told(fault: str, said: dict[str, Verdict]) -> bool:
+def _is_told(fault: str, said: dict[str, ItemVerdict]) -> bool:
     """An item that was alone carries the fault in its reasons."""
     return any(reason.facts.get("fault") == fault for verdict in said.values() for reason in verdict.reasons)
 
 
-def _named(word: str, which: dict[str, Verdict], *, is_alone: bool) -> str:
+def _named(word: str, which: dict[str, ItemVerdict], *, is_alone: bool) -> str:
     """`2 to retry: S0121 tiling failure; ...`; `to retry: tiling failure` where the batch has the name already.
 
     Without reasons, which the fault tells then, only how many.

@@ -15,7 +15,7 @@ from harness.core.money import in_words as money
 from harness.ledger.item_reasons import RejectionEvent, reasons_of_event
 from harness.ledger.phase_queries import phase_names
 from harness.ledger.store import Entry, entries
-from harness.views.attempt_rows import Batches, BatchName, known_duration
+from harness.views.attempt_rows import BatchName, BatchNames, known_duration
 from harness.views.change_text import kept_lines
 from harness.views.fault_words import fault_text
 from harness.views.item_words import end_words, reopened_words
@@ -52,7 +52,7 @@ class Timeline:
 
     def _read(self) -> list[tuple[Entry, str]]:
         with reading(self._state) as db:
-            words = Words(db)
+            words = EventWords(db)
             found: list[tuple[Entry, str]] = []
             for entry in entries(db, self._seq):
                 found.append((entry, "" if self._as_json else words.line(entry)))
@@ -70,12 +70,12 @@ def line_as_json(entry: Entry) -> str:
     return as_json({"seq": entry.seq, "time": entry.time, "event": type(entry.event).__name__, **fields})
 
 
-class Words:
+class EventWords:
     """Puts events into words."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._batches = Batches(db)
+        self._batches = BatchNames(db)
         self._phases = phase_names(db)
 
     def line(self, entry: Entry) -> str:

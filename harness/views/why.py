@@ -24,7 +24,7 @@ from harness.ledger.entry_queries import event_at, withdrawals
 from harness.ledger.item_queries import Relative, item_row, known_ids, relatives, states_of
 from harness.ledger.job_queries import head
 from harness.ledger.past_attempts import acceptance
-from harness.views.attempt_rows import AttemptView, Verdict, attempts_of, verdicts
+from harness.views.attempt_rows import AttemptView, ItemVerdict, attempts_of, verdicts
 from harness.views.ledger_reading import reading
 from harness.views.messages import text_of as message_text
 from harness.views.reason_words import as_error, text_of
@@ -33,7 +33,7 @@ from harness.views.wording import listed
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptRecords:
     """Where accepted records lie: bytes of a fragment in the store, and the records themselves.
 
     `rejudged`: the attempt's output was rejected first, and accepted by later checks.
@@ -54,18 +54,18 @@ class Kept:
 class Withdrawn:
     """Records that were accepted once, until a person took them back."""
 
-    kept: Kept
+    kept: KeptRecords
     at: datetime
     who: str
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AttemptStory:
     """One attempt, and what it said of the item."""
 
     attempt: AttemptView
-    verdict: Verdict | None
+    verdict: ItemVerdict | None
     """None while it runs."""
     wrote: str | None = None
     """The beginning of what it wrote about the item, where that was not accepted."""
@@ -83,15 +83,15 @@ class Chapter:
     strikes: int
     round: int
     reasons: tuple[Reason, ...]
-    attempts: tuple[Told, ...]
-    kept: Kept | None
+    attempts: tuple[AttemptStory, ...]
+    kept: KeptRecords | None
     withdrawn: tuple[Withdrawn, ...] = ()
     left_out: dict[str, Any] | None = None
     """Of one that is skipped: `why`, and the facts that belong to it."""
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class ItemHistory:
     """Chapters in phase order: what the item came from, itself, and what was made of it."""
 
     item: str
@@ -150,7 +150,7 @@ def _chapter_as_json(chapter: Chapter, state: Path) -> dict[str, Any]:
     }
 
 
-def _kept_as_json(kept: Kept) -> dict[str, Any]:
+def _kept_as_json(kept: KeptRecords) -> dict[str, Any]:
     return {
         "attempt": kept.attempt,
         "fragment": kept.fragment,
@@ -163,7 +163,7 @@ def _kept_as_json(kept: Kept) -> dict[str, Any]:
     }
 
 
-def _told_as_json(told: Told, state: Path) -> dict[str, Any]:
+def _told_as_json(told: AttemptStory, state: Path) -> dict[str, Any]:
     view = told.attempt
     fields = asdict(view)
     for name in ("reserved_microusd", "charged_microusd", "fingerprint", "phase", "phase_name", "started_seq"):
@@ -183,7 +183,7 @@ def _told_as_json(told: Told, state: Path) -> dict[str, Any]:
     }
 
 
-def history(state: Path, item: str) -> History:
+def history(state: Path, item: str) -> ItemHistory:
     """UsageError with near ids when no item is called so."""
     with reading(state) as db, closing(contents_of(JobHome(state).ledger)) as contents:
         rows = relatives(db, item)
@@ -191,7 +191,7 @@ def history(state: Path, item: str) -> History:
             raise UsageError([Problem(repr(item), *unknown_in_words(db, item))])
         store = ArtifactStore(JobHome(state).artifacts, contents)
         chapters = tuple(_chapter(db, store, phase, name) for phase, name in _family(rows, item))
-        return History(item, head(db).rehearsal, state, chapters)
+        return ItemHistory(item, head(db).rehearsal, state, chapters)
 
 
 def _family(relatives: list[Relative], item: str) -> Iterator[tuple[int, str]]:
@@ -232,12 +232,12 @@ def _chapter(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: str
     )
 
 
-def _told(store: ArtifactStore, view: AttemptView, verdict: Verdict | None, item: str) -> Told:
+def _told(store: ArtifactStore, view: AttemptView, verdict: ItemVerdict | None, item: str) -> AttemptStory:
     is_open = verdict is None or verdict.said == "accepted"
-    return Told(view, verdict, None if is_open else wrote(store, view, item))
+    return AttemptStory(view, verdict, None if is_open else wrote(store, view, item))
 
 
-def _kept(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: str) -> Kept | None:
+def _kept(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: str) -> KeptRecords | None:
     found = acceptance(db, phase, item)
     return _read(store, event_at(db, found.seq)) if found is not None else None
 
@@ -250,12 +250,12 @@ def _withdrawn(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: s
         yield Withdrawn(_read(store, event), from_text(entry.time), event.who, event.why)
 
 
-def _read(store: ArtifactStore, event: Event) -> Kept:
+def _read(store: ArtifactStore, event: Event) -> KeptRecords:
     assert isinstance(event, ItemAccepted | ItemWithdrawn)
     content = store.get(Sha(event.sha))[event.offset : event.offset + event.length_bytes]
     records = tuple(json.loads(line) for line in content.splitlines())
     rejudged = isinstance(event, ItemAccepted) and event.rejudged
-    kept = Kept(event.attempt, Sha(event.sha), event.offset, event.length_bytes, records, rejudged)
+    kept = KeptRecords(event.attempt, Sha(event.sha), event.offset, event.length_bytes, records, rejudged)
     if isinstance(event, ItemAccepted) and event.source:
         return replace(kept, attempt=event.source_attempt, rejudged=False, source=event.source, made_at=event.made_at)
     return kept

@@ -8,12 +8,12 @@ from harness.base.clock import from_text
 from harness.base.commands import NextCommand, command_at
 from harness.base.durations import in_words
 from harness.core.money import in_words as money
-from harness.views.attempt_rows import AttemptView, Verdict
+from harness.views.attempt_rows import AttemptView, ItemVerdict
 from harness.views.fault_words import fault_text
 from harness.views.messages import text_of
 from harness.views.reason_words import reasons_text
 from harness.views.selection_text import why_left_out
-from harness.views.why import Chapter, History, Kept, Told
+from harness.views.why import AttemptStory, Chapter, ItemHistory, KeptRecords
 from harness.views.wording import clean, counted, date_time, shorten
 
 _MOST_WROTE = 600
@@ -27,7 +27,7 @@ _SAID = {
 }
 
 
-def lines(story: History) -> Iterator[str]:
+def lines(story: ItemHistory) -> Iterator[str]:
     """Line by line, safe to print."""
     if story.rehearsal:
         yield "(rehearsal)"
@@ -37,7 +37,7 @@ def lines(story: History) -> Iterator[str]:
         yield from _chapter(chapter, story)
 
 
-def _chapter(chapter: Chapter, story: History) -> Iterator[str]:
+def _chapter(chapter: Chapter, story: ItemHistory) -> Iterator[str]:
     made = f", made from {clean(chapter.parent)}" if chapter.parent not in (None, chapter.item) else ""
     again = f", round {chapter.round}" if chapter.round > 1 else ""
     strikes = f", {counted(chapter.strikes, 'strike')}" if chapter.strikes else ""
@@ -53,7 +53,7 @@ def _chapter(chapter: Chapter, story: History) -> Iterator[str]:
     yield from _records(chapter, story)
 
 
-def _attempt(told: Told, story: History) -> Iterator[str]:
+def _attempt(told: AttemptStory, story: ItemHistory) -> Iterator[str]:
     view = told.attempt
     yield f"  attempt {view.id}, {view.batch}, {date_time(view.started_at)}{_took(view)}"
     if view.ended_at is None:
@@ -89,12 +89,12 @@ def _cost(view: AttemptView) -> str:
     return f", {cost}, {tokens}, {view.output_tokens:,} output tokens"
 
 
-def _verdict(verdict: Verdict) -> str:
+def _verdict(verdict: ItemVerdict) -> str:
     reasons = f": {clean(reasons_text(verdict.reasons))}" if verdict.reasons else ""
     return f"{_SAID[verdict.said]}{reasons}"
 
 
-def _records(chapter: Chapter, story: History) -> Iterator[str]:
+def _records(chapter: Chapter, story: ItemHistory) -> Iterator[str]:
     for each in chapter.withdrawn:
         told = f"withdrawn {date_time(each.at)} by {clean(each.who)}: {clean(each.why)}"
         yield f"  {counted(len(each.kept.records), 'record')} of attempt {each.kept.attempt} {told}"
@@ -110,7 +110,7 @@ def _records(chapter: Chapter, story: History) -> Iterator[str]:
         yield from _lying(chapter.kept, command_at(story.state, "show", chapter.item))
 
 
-def _lying(kept: Kept, all_of_it: NextCommand) -> Iterator[str]:
+def _lying(kept: KeptRecords, all_of_it: NextCommand) -> Iterator[str]:
     """Where the records lie, and the beginning of them; `all_of_it` is the command that prints them whole."""
     yield f"    bytes {kept.offset}-{kept.offset + kept.length_bytes} of fragment {kept.fragment[:12]}"
     whole = [clean(json.dumps(record, ensure_ascii=False)) for record in kept.records]

@@ -1,4 +1,4 @@
-"""What has one place in the house: SQL, the paths of the state folder, the start of a process; and no module twice."""
+"""What has one place in the house: SQL, the state folder's paths, the start of a process; names that stand once."""
 
 import ast
 import re
@@ -49,9 +49,13 @@ MAY_SHARE_A_NAME = {
     "work": "core has what is asked for, planning puts it together",
 }
 """Module names that stand twice, each with the reason."""
+CLASSES_MAY_SHARE_A_NAME = {
+    "Session": "backends have one that runs, a manifest describes one; the name is part of the manifest's JSON Schema",
+}
+"""Class names that stand twice, each with the reason."""
 MOST_LINES_OF_A_CLASS, MOST_ATTRIBUTES = 170, 12
 LARGE_CLASSES = {
-    "harness/backends/cli_stream.py:Reading": "seams",
+    "harness/backends/cli_stream.py:StreamReading": "seams",
     "harness/backends/terminal.py:TerminalSession": "seams",
     "harness/backends/usage_count.py:Count": "seams",
     "harness/evaluation/bounded.py:Bounded": "base",
@@ -130,6 +134,12 @@ def test_no_module_name_stands_twice_but_where_it_means_the_same() -> None:
 @cache
 def _modules() -> dict[str, Source]:
     return {source.name.removesuffix(".py").replace("/", "."): source for source in SOURCES}
+
+
+def test_no_class_name_stands_twice() -> None:
+    nodes = [node for source in SOURCES for node in ast.walk(source.tree) if isinstance(node, ast.ClassDef)]
+    twice = {name for name, count in Counter(node.name for node in nodes).items() if count > 1}
+    assert twice == set(CLASSES_MAY_SHARE_A_NAME), sorted(twice ^ set(CLASSES_MAY_SHARE_A_NAME))
 
 
 def test_modules_do_not_import_each_other_in_a_circle() -> None:

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.backends.activity import Pulse
-from harness.backends.cli_stream import Reading
+from harness.backends.cli_stream import StreamReading
 from harness.base.ids import AttemptId
 from harness.core.faults import classify
-from harness.core.models import Asked
+from harness.core.models import AskedModels
 from harness.core.types import SessionEvent
 
 INIT = {"type": "system", "subtype": "init", "model": "claude-x", "session_id": "s", "claude_code_version": "2.1.329"}
@@ -45,15 +45,15 @@ def tool_result(id_: str) -> dict[str, Any]:
     return {"type": "user", "message": {"content": [{"type": "tool_result", "tool_use_id": id_}]}}
 
 
-def watched() -> tuple[Reading, Pulse, list[SessionEvent]]:
+def watched() -> tuple[StreamReading, Pulse, list[SessionEvent]]:
     events: list[SessionEvent] = []
     ticks = itertools.count()
     pulse = Pulse(AttemptId(1), lambda: float(next(ticks)), events.append)
-    return Reading("s", pulse), pulse, events
+    return StreamReading("s", pulse), pulse, events
 
 
-def asked(*names: str) -> Reading:
-    return Reading("s", asked=Asked(names))
+def asked(*names: str) -> StreamReading:
+    return StreamReading("s", asked=AskedModels(names))
 
 
 def answer(model: str, uuid: str, *blocks: dict[str, Any], **line: Any) -> dict[str, Any]:
@@ -169,19 +169,19 @@ def test_it_waits_for_a_tool_while_one_runs_and_else_for_the_model() -> None:
 
 @pytest.mark.parametrize("cost", [None, "0.1", -1, float("nan"), float("inf"), True, 10**400])
 def test_P17_a_cost_that_is_no_cost_is_not_known(cost: object) -> None:
-    reading = Reading("s")
+    reading = StreamReading("s")
     reading.take(RESULT | {"total_cost_usd": cost})
     assert reading.facts().cost_usd is None
 
 
 def test_P17_nothing_charged_for_answers_that_came_is_not_known() -> None:
-    reading = Reading("s")
+    reading = StreamReading("s")
     reading.take(RESULT | {"total_cost_usd": 0})
     assert reading.facts().cost_usd is None
 
 
 def test_a_session_cut_off_before_its_result_has_tokens_and_no_cost() -> None:
-    reading = Reading("s")
+    reading = StreamReading("s")
     for line in (INIT, assistant(tool("a")), assistant(tool("b")), assistant(tool("c"), id_="m2")):
         reading.take(line)
     facts = reading.facts()
@@ -222,7 +222,7 @@ def test_the_status_of_a_retry_that_never_ended_is_kept() -> None:
 
 
 def test_denials_are_named_with_what_they_were_for() -> None:
-    reading = Reading("s")
+    reading = StreamReading("s")
     denial = {"tool_name": "Write", "tool_input": {"file_path": "/etc/x", "content": "..."}}
     reading.take(RESULT | {"permission_denials": [denial, {"tool_name": "Bash"}]})
     assert reading.facts().denials == ("Write(/etc/x)", "Bash")

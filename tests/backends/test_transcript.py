@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from harness.backends.cli_stream import Reading
+from harness.backends.cli_stream import StreamReading
 from harness.backends.transcript import Transcript, Translation, account_of
 from harness.backends.usage_count import Count
 from harness.core.faults import classify
@@ -38,9 +38,9 @@ CALL = {"type": "tool_use", "id": "t1", "name": "Write", "input": {"file_path": 
 RESULT = {"type": "tool_result", "tool_use_id": "t1", "content": "done"}
 
 
-def read(*entries: dict[str, Any]) -> tuple[Reading, Count, Translation]:
+def read(*entries: dict[str, Any]) -> tuple[StreamReading, Count, Translation]:
     count = Count(MODEL, 16000, 100, hears_begins=False)
-    reading, translation = Reading("s", count=count), Translation("s", MODEL)
+    reading, translation = StreamReading("s", count=count), Translation("s", MODEL)
     for entry in entries:
         for line in translation.lines(entry):
             reading.take(json.loads(json.dumps(line)))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.base.instances import Origin, complaint_about, instances_of, origin_of, state_folder, with_instance
+from harness.base.instances import StateOrigin, complaint_about, instances_of, origin_of, state_folder, with_instance
 
 
 @pytest.mark.parametrize("name", ["acme", "2026-w49", "Müller_und_Sohn", "木", "a" * 60])
@@ -12,7 +12,7 @@ def test_a_name_is_a_word_of_any_script(name: str, tmp_path: Path) -> None:
     assert complaint_about(name) is None
     for rehearsal in (False, True):
         state = state_folder(tmp_path / "job.yaml", name, rehearsal=rehearsal)
-        assert origin_of(state) == Origin(tmp_path / "job.yaml", name, rehearsal)
+        assert origin_of(state) == StateOrigin(tmp_path / "job.yaml", name, rehearsal)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_what_could_be_another_path_or_state_is_no_name(name: str) -> None:
 def test_a_manifest_with_an_at_in_its_name_keeps_its_own_state(tmp_path: Path) -> None:
     (tmp_path / "job@acme.yaml").touch()
     state = state_folder(tmp_path / "job@acme.yaml", None, rehearsal=False)
-    assert origin_of(state) == Origin(tmp_path / "job@acme.yaml", None, False)
+    assert origin_of(state) == StateOrigin(tmp_path / "job@acme.yaml", None, False)
     (tmp_path / "job.yaml").touch()
     state.mkdir(parents=True)
     (state / "ledger.db").touch()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.base import processes
-from harness.base.processes import Identity, identity_of, is_alive
+from harness.base.processes import ProcessIdentity, identity_of, is_alive
 from harness.base.termination import end_tree, wait_gone
 from tests.base.family import tree
 from tests.covers import covers
@@ -37,7 +37,7 @@ def test_T10_a_number_alone_is_no_identity() -> None:
     assert mine is not None
     assert is_alive(mine)
     assert not is_alive(replace(mine, started=mine.started - 60))
-    assert not is_alive(Identity(2**22 - 3, 0.0))
+    assert not is_alive(ProcessIdentity(2**22 - 3, 0.0))
 
 
 def test_a_zombie_is_nobody() -> None:

@@ -16,7 +16,7 @@ from harness.ledger import item_queries
 from harness.ledger.store import Ledger, rebuild, state_of
 from harness.planning import job_plan
 from harness.planning.job_plan import add_items
-from harness.sources.read import Reading
+from harness.sources.read import SourceReading
 from tests.checker.laws import broken_laws
 from tests.commits import around_commits
 from tests.covers import covers
@@ -259,7 +259,7 @@ def test_a_source_that_is_the_same_bytes_is_not_read_again_and_every_other_is(
     reads: list[str] = []
     read = job_plan.read  # type: ignore[attr-defined]  # what it imports is what is replaced
 
-    def noted(job: Job, bounded: Bounded) -> Reading:
+    def noted(job: Job, bounded: Bounded) -> SourceReading:
         reads.append("read")
         return read(job, bounded)
 

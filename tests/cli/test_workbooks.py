@@ -244,7 +244,7 @@ def test_a_column_of_formulas_is_refused_and_a_signed_workbook_too(desk: "Desk")
 
 
 def test_the_values_of_an_item_with_several_records_stand_side_by_side() -> None:
-    state = written_back.ItemState("done", (), 2)
+    state = written_back.WrittenItem("done", (), 2)
     records = [{"score": 3, "state": "CA"}, {"score": 5, "state": "NV"}, {"score": 3}]
     assert value_of(".score", "a", state, records) == "3; 5"
     assert value_of(".state", "a", state, records) == "done"

@@ -2,15 +2,15 @@
 
 from dataclasses import replace
 
-from harness.core.advance import BREAKDOWNS, FRUITLESS, Ended, Tail, broken_machine, broken_setup
+from harness.core.advance import BREAKDOWNS, FRUITLESS, EndedAttempt, Tail, broken_machine, broken_setup
 from harness.core.messages import message
 
 WHY = '[{"kind": "killed", "facts": {"signal": 9}}]'
 
 
-def one_by_one(number: int) -> list[Ended]:
+def one_by_one(number: int) -> list[EndedAttempt]:
     """Breakdowns that followed each other, newest first."""
-    return [Ended(2 * at, 2 * at + 1, True, "killed", WHY) for at in reversed(range(number))]
+    return [EndedAttempt(2 * at, 2 * at + 1, True, "killed", WHY) for at in reversed(range(number))]
 
 
 def test_ten_breakdowns_one_after_the_other_are_enough_and_nine_are_not() -> None:
@@ -20,13 +20,13 @@ def test_ten_breakdowns_one_after_the_other_are_enough_and_nine_are_not() -> Non
 
 
 def test_sessions_that_were_lost_together_count_once() -> None:
-    together = [Ended(at, 1000 + at, True, "killed", WHY) for at in reversed(range(250))]
+    together = [EndedAttempt(at, 1000 + at, True, "killed", WHY) for at in reversed(range(250))]
     assert broken_machine(together) is None
 
 
 def test_one_session_that_ended_otherwise_is_reason_to_go_on() -> None:
     ended = one_by_one(BREAKDOWNS)
-    well = Ended(ended[-1].started_seq, ended[-1].ended_seq, False, None, "[]")
+    well = EndedAttempt(ended[-1].started_seq, ended[-1].ended_seq, False, None, "[]")
     assert broken_machine([*ended[:-1], well, *one_by_one(3)]) is None
 
 

@@ -5,12 +5,12 @@ from decimal import Decimal
 
 import pytest
 
-from harness.core.models import Asked, asked_by, canonical, full_name
+from harness.core.models import AskedModels, asked_by, canonical, full_name
 from harness.core.prices import price_of
 from tests.core.sessions import SESSION
 
 
-def asked(model: str | None, *fallback: str, **env: str) -> Asked:
+def asked(model: str | None, *fallback: str, **env: str) -> AskedModels:
     return asked_by(replace(SESSION, model=model, fallback=fallback, env=env))
 
 

@@ -24,7 +24,7 @@ from harness.base.ids import AttemptId, ItemId, Sha, Token
 from harness.base.processes import become_subreaper
 from harness.core.seam import Judge
 from harness.core.types import BatchRef, Ending, Item, Judgement, Rejected, SessionEvent
-from harness.core.work import AttemptSpec, Caps, Identity, Produced, Rendered, Work
+from harness.core.work import AttemptSpec, Identity, Produced, Rendered, SessionCaps, Work
 from harness.executors.containment import NoSandbox
 from harness.executors.guardian import Guardian
 from harness.executors.local import LocalExecutor
@@ -141,7 +141,7 @@ class Bench:
             ),
             work=Work(phase, BatchRef(1, 7), tuple(Item(ItemId(id_), {"id": id_}) for id_ in ids)),
             rendered=Rendered(session.prompt, session.instructions, Sha("")),
-            caps=Caps(Decimal(1), session.max_turns, 16000),
+            caps=SessionCaps(Decimal(1), session.max_turns, 16000),
             readable=(STUB,),
             rehearsal=False,
         )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.supervisor.inbox import Asked, Inbox
+from harness.supervisor.inbox import Inbox, StopAsked
 from harness.supervisor.signals import as_requests
 
 _STOPS = """
@@ -57,7 +57,7 @@ def _told(*numbers: signal.Signals) -> list[int]:
         for number in numbers:
             os.kill(os.getpid(), number)
             await asyncio.sleep(0)
-            while isinstance(asked := inbox.take(), Asked):
+            while isinstance(asked := inbox.take(), StopAsked):
                 codes.append(asked.exit_code)
 
     with as_requests(inbox):

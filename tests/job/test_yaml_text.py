@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.job.yaml_text import MOST_DEPTH, Node, Place, parse
+from harness.job.yaml_text import MOST_DEPTH, Node, TextPlace, parse
 
 
 def plain(text: str) -> Any:
@@ -195,9 +195,9 @@ def test_no_text_breaks_the_reader(text: str) -> None:
 def test_places_of_keys_and_values() -> None:
     root = parse("session:\n  model: sonnet\n  tools: [Read, Wirte]\n", "job.yaml").root
     assert root is not None
-    assert root.place_at(("session", "tools", 1)) == Place(3, 17)
-    assert root.place_at(("session", "tools"), of_key=True) == Place(3, 3)
-    assert root.place_at(("session", "prompt", "x")) == Place(2, 3)
+    assert root.place_at(("session", "tools", 1)) == TextPlace(3, 17)
+    assert root.place_at(("session", "tools"), of_key=True) == TextPlace(3, 3)
+    assert root.place_at(("session", "prompt", "x")) == TextPlace(2, 3)
 
 
 def test_a_question_mark_inside_braces_is_told_its_quotes() -> None:

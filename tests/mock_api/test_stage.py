@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.rehearsal.prompt_values import Told, Untold
+from harness.rehearsal.prompt_values import ToldValue, Untold
 from harness.rehearsal.scene import InjectedFault, Text, Tool, Turn
 from harness.rehearsal.script import ReplyError
 from harness.rehearsal.stage import SceneError, SceneStage
@@ -82,7 +82,7 @@ def test_a_scene_in_its_own_process_asks_and_answers_as_in_ours(tmp_path: Path, 
             return 7 if (name, match) == ("529", {"phase": "main"}) else 0
 
     async def play(want: str) -> Any:
-        given = replace(ask, vars=Told({"want": want}, ["secret"], "vars"), history=Past())
+        given = replace(ask, vars=ToldValue({"want": want}, ["secret"], "vars"), history=Past())
         return await stage.answer(replace(given, context={"before": [Untold("context.before[0]")]}))
 
     ask = asking("A1").ask

@@ -22,7 +22,7 @@ from harness.rehearsal.attempt_index import Attempts
 from harness.rehearsal.brief import Briefing, PhaseBriefing
 from harness.rehearsal.delivery import LiveConnections
 from harness.rehearsal.process import RehearsalServer
-from harness.rehearsal.rehearsal import Rehearsal
+from harness.rehearsal.rehearsal import RehearsalState
 from harness.rehearsal.request_history import RequestHistory
 from harness.rehearsal.request_log import account, read_log
 from harness.rehearsal.server import application
@@ -79,10 +79,10 @@ def test_a_fault_of_the_server_is_its_own_and_neither_the_requests_nor_the_provi
     def has_a_bug(*_: Any) -> None:
         raise KeyError("a bug of ours")
 
-    monkeypatch.setattr(Rehearsal, "_answered", has_a_bug)
+    monkeypatch.setattr(RehearsalState, "_answered", has_a_bug)
     add_attempt("A1")
     briefing = Briefing(strict=False)
-    rehearsal = Rehearsal(Attempts(state), RequestHistory(state / "requests.jsonl"), None, [], 0, briefing)
+    rehearsal = RehearsalState(Attempts(state), RequestHistory(state / "requests.jsonl"), None, [], 0, briefing)
 
     async def ask() -> httpx2.Response:
         served = httpx2.ASGITransport(application(rehearsal, LiveConnections()))

@@ -20,7 +20,7 @@ from harness.evaluation.bounded import Bounded
 from harness.job.job import CheckSpec, OutputSpec, PhaseSpec, SessionSpec, Shape
 from harness.outputs.checks import Breakdowns, Checker
 from harness.outputs.judge import judge
-from harness.outputs.suspects import Known
+from harness.outputs.suspects import KnownGood
 from harness.workspaces.freeze import freeze
 
 SESSION = SessionSpec(
@@ -48,7 +48,7 @@ class Court:
         self.output = OutputSpec("out.json", "array", ".id", ".id", (), None, None)
         self.making: Sequence[PhaseSpec] = ()
         self.breakdowns = Breakdowns()
-        self.accepted: Known | None = None
+        self.accepted: KnownGood | None = None
         self.fetches = Fetches()
         self.context: Mapping[str, Sequence[Any]] = {}
 

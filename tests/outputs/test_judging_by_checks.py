@@ -16,7 +16,7 @@ from harness.core.messages import message
 from harness.core.types import Accepted, Item, Judgement
 from harness.evaluation.bounded import Bounded
 from harness.evaluation.cancellation import HaltedError
-from harness.outputs.suspects import Known
+from harness.outputs.suspects import KnownGood
 from harness.views.fault_words import fault_text
 from tests.covers import covers
 from tests.ended import goes
@@ -159,7 +159,7 @@ def test_O12_a_check_that_raises_is_doubted_and_broken_when_it_raises_at_a_good_
     assert re.search(said, fault_text(suspected.raised_check.why))
     (reason,) = reasons_for(suspected, "A1")
     assert reason.kind == "check_raised" and re.search(said, reason.facts["message"])
-    court.accepted = Known(Item(ItemId("A9"), {}), [{"id": "A9"}])
+    court.accepted = KnownGood(Item(ItemId("A9"), {}), [{"id": "A9"}])
     broken = court.judge([{"id": "A1"}]).broken_check
     assert broken is not None and (broken.kind, broken.blame) == ("broken_check", "config")
     assert re.search(said, fault_text(broken.why))

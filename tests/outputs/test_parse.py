@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.base.strict_json import Oddity
 from harness.job.job import OutputSpec, Shape
-from harness.outputs.parse import Found, Parsed, Unparsed, canonical, parse
+from harness.outputs.parse import FoundRecord, Parsed, Unparsed, canonical, parse
 from tests.outputs.conftest import why
 
 JSON = st.recursive(
@@ -86,7 +86,7 @@ def test_O08_integers_beyond_2_53_are_kept() -> None:
 )
 def test_O03_a_fence_a_bom_and_crlf_are_accepted_and_noted(content: bytes, odd: Oddity) -> None:
     parsed = parse(content, _spec())
-    assert parsed == Parsed((Found(1),), (odd,))
+    assert parsed == Parsed((FoundRecord(1),), (odd,))
 
 
 def test_O03_a_fence_inside_a_text_is_no_fence() -> None:
@@ -189,7 +189,7 @@ def test_an_object_gives_records_that_carry_their_names() -> None:
 
 def test_a_record_filed_under_another_name_is_a_problem_of_that_name() -> None:
     parsed = parse(b'{"A1": {"id": "A2"}}', _spec("object"))
-    assert parsed == Parsed((Found({"id": "A1"}, why("key_differs", ".id", name="A1", path=".id", got='"A2"')),))
+    assert parsed == Parsed((FoundRecord({"id": "A1"}, why("key_differs", ".id", name="A1", path=".id", got='"A2"')),))
 
 
 def test_one_record_may_be_an_array_when_its_key_is_an_index() -> None:

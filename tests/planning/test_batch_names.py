@@ -3,12 +3,12 @@
 import pytest
 
 from harness.base.errors import UsageError
-from harness.planning.batch_names import Batches, read_batches, refuse_unknown_batches
+from harness.planning.batch_names import BatchRange, read_batches, refuse_unknown_batches
 
 
 def test_a_batch_a_part_and_a_range_are_named_together() -> None:
     asked = read_batches(["2,4-6", " 7.1 "])
-    assert asked == (Batches(2, 2), Batches(4, 6), Batches(7, 7, 1))
+    assert asked == (BatchRange(2, 2), BatchRange(4, 6), BatchRange(7, 7, 1))
     assert [str(each) for each in asked] == ["2", "4-6", "7.1"]
     held = [(number, part) for number in range(1, 9) for part in (0, 1, 2) if any(b.holds(number, part) for b in asked)]
     assert held == [(number, part) for number in (2, 4, 5, 6) for part in (0, 1, 2)] + [(7, 1)]

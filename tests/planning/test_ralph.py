@@ -4,20 +4,20 @@ import json
 
 import pytest
 
-from harness.planning.ralph_loop import Loop, pending_in, plugin_in, prompt_for
+from harness.planning.ralph_loop import RalphLoop, pending_in, plugin_in, prompt_for
 from tests.covers import covers
 
 
 @covers("F64")
 @pytest.mark.parametrize(("pending", "iterations"), [(0, 20), (3, 44), (24, 212), (60, 500), (147, 500)])
 def test_a_loop_gets_eight_iterations_a_school_and_twenty_but_at_most_500(pending: int, iterations: int) -> None:
-    command = Loop(pending, "ralph-loop", "Do it").command
+    command = RalphLoop(pending, "ralph-loop", "Do it").command
     expected = f'/ralph-loop:ralph-loop "Do it" --max-iterations {iterations} --completion-promise "BATCH_COMPLETE"'
     assert command == expected
 
 
 def test_the_command_is_that_of_the_plugin_that_is_there() -> None:
-    assert Loop(1, "ralph-wiggum", "Do it").command.startswith('/ralph-wiggum:ralph-loop "Do it"')
+    assert RalphLoop(1, "ralph-wiggum", "Do it").command.startswith('/ralph-wiggum:ralph-loop "Do it"')
 
 
 @pytest.mark.parametrize("file", ["", "a b.md", "x;rm.md", "$(id).md", "it's.md", 'a".md', "a`b`.md", "a&b"])

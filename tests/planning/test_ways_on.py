@@ -11,7 +11,7 @@ from harness.core.types import Item
 from harness.job.change import Change
 from harness.job.job import Job
 from harness.job.load import load
-from harness.ledger.edits import Row
+from harness.ledger.edits import EditedRow
 from harness.planning.changes import Changes, Edited, refusal
 
 MANIFEST = """
@@ -27,7 +27,7 @@ MODEL = Change("field_changed", "session.model", before='"sonnet"', now='"haiku"
 GONE = Change("item_removed", item="output.check[0]")
 NEW = cast("Item", type("Stub", (), {"id": ItemId("B")})())
 EDITED = tuple(
-    Edited(Row(item, {}, "0", None), state, Change("item_edited", item=item))
+    Edited(EditedRow(item, {}, "0", None), state, Change("item_edited", item=item))
     for item, state in (("A", "done"), ("C", "failed"))
 )
 

@@ -98,7 +98,7 @@ def _an_old_look_at_the_ledger(patch: pytest.MonkeyPatch) -> None:
     """What the ledger said is believed after it has said something else."""
     look = seeing.SnapshotReader.read
 
-    def read(self: seeing.SnapshotReader) -> seeing.Reading:
+    def read(self: seeing.SnapshotReader) -> seeing.LedgerReading:
         if self._transactions != self._ledger.transactions and self._ledger.transactions % 2:
             self._transactions = self._ledger.transactions
         return look(self)

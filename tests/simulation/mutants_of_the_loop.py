@@ -22,7 +22,7 @@ from harness.supervisor import attempt, gatekeeper, judgement, steps
 from harness.supervisor import loop as supervising
 from harness.supervisor import outcome as finishing
 from harness.supervisor.gatekeeper import Gatekeeper
-from harness.supervisor.inbox import Asked, Ended, Inbox
+from harness.supervisor.inbox import Inbox, SessionEnded, StopAsked
 from harness.supervisor.loop import Loop
 from harness.supervisor.outcome import Finished
 from harness.supervisor.stopping import Stopping
@@ -48,7 +48,7 @@ def _ends_lost(patch: pytest.MonkeyPatch) -> None:
     number = count()
 
     def careless(self: Inbox, received: Any) -> None:
-        if not isinstance(received, Ended) or next(number) % 10:
+        if not isinstance(received, SessionEnded) or next(number) % 10:
             put(self, received)
 
     patch.setattr(Inbox, "put", careless)
@@ -120,7 +120,7 @@ def _a_stop_at_a_cap_is_recorded_as_one_for_the_budget(patch: pytest.MonkeyPatch
 def _the_deadline_is_recorded_as_a_person(patch: pytest.MonkeyPatch) -> None:
     ask = Stopping.ask
 
-    def by_somebody(self: Stopping, asked: Asked) -> None:
+    def by_somebody(self: Stopping, asked: StopAsked) -> None:
         ask(self, replace(asked, why=message("stopped_by", who="the clock")) if asked.why.kind == "deadline" else asked)
 
     patch.setattr(Stopping, "ask", by_somebody)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 from harness.job.batch_plan import NO_PACE, Pace
-from harness.job.bounds import Bounds, Caps, Deadline, Rate, Window
+from harness.job.bounds import Bounds, Deadline, JobCaps, Rate, Window
 
 Poison = Literal["rejected", "refused", "silent", "dear", "deadly", "odd", "liar"]
 """An item whose record is always wrong; one that the model refuses in any company; one that makes the output empty;
@@ -96,7 +96,7 @@ class Script:
             window=Window(*(time.fromisoformat(text) for text in self.window)) if self.window else None,
             deadline=Deadline(timedelta(seconds=self.deadline_s)) if self.deadline_s else None,
             stop_at=self.stop_at,
-            caps=Caps(sessions=self.most_sessions),
+            caps=JobCaps(sessions=self.most_sessions),
         )
 
     def pace(self) -> Pace:

@@ -23,7 +23,7 @@ from harness.ledger import (
     pieces,
     spool,
 )
-from harness.ledger.edits import Row
+from harness.ledger.edits import EditedRow
 from harness.ledger.store import Entry, Ledger
 from harness.planning.job_plan import Agreed
 from harness.review.rejudge import rejudge
@@ -116,7 +116,7 @@ class _Doubting(Universe):
         self.watcher.withdrawn = {}
         self._doubts = random.Random(f"doubts {seed}")
         self._rounds = 3
-        self._edits: tuple[Row, ...] = ()
+        self._edits: tuple[EditedRow, ...] = ()
         """Rows that are in the source now, and of which a launch says that items are to be made again with them."""
 
     def _heard(self, event: SessionEvent) -> None:
@@ -142,12 +142,12 @@ class _Doubting(Universe):
             self._edits = self._rows_of_today()
         return is_the_end
 
-    def _rows_of_today(self) -> tuple[Row, ...]:
+    def _rows_of_today(self) -> tuple[EditedRow, ...]:
         """Some rows of the source were edited just now."""
         items = item_queries.first_phase_items(self._db)
         edited = self._doubts.sample(items, min(len(items), self._doubts.randint(1, 4)))
         number = self._doubts.randrange(1_000_000)
-        return tuple(Row(item, {"row": number}, f"row {number}") for item in edited)
+        return tuple(EditedRow(item, {"row": number}, f"row {number}") for item in edited)
 
     def _beginning(self) -> Beginning:
         if not self._edits:

@@ -25,7 +25,7 @@ from harness.core.run_events import RunEnded, RunStarted
 from harness.core.types import Item, SessionEvent
 from harness.job.job import PhaseSpec
 from harness.ledger import item_queries, spool
-from harness.ledger.edits import Row
+from harness.ledger.edits import EditedRow
 from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger, entries
 from harness.planning.job_plan import add_items, plan_job
@@ -262,7 +262,7 @@ class Universe:
         with self.disk.of_another_process():
             spool.post(self.job.state / "control", request)
 
-    def _rows_of_today(self) -> tuple[Row, ...]:
+    def _rows_of_today(self) -> tuple[EditedRow, ...]:
         """What `retry` finds in the source; here nobody edits it."""
         return ()
 

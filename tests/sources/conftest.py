@@ -10,7 +10,7 @@ from harness.base.errors import UsageError
 from harness.evaluation.bounded import Bounded
 from harness.job.job import Job
 from harness.job.load import load
-from harness.sources.read import Reading, read
+from harness.sources.read import SourceReading, read
 
 REST = """
 session: {model: sonnet, prompt: "work on {{ item.id }}"}
@@ -38,7 +38,7 @@ def job_of(items: str, **more: object) -> Job:
     return load(Path("job.yaml"))
 
 
-def reading(bounded: Bounded, content: str | bytes, name: str, spec: str = "", **more: object) -> Reading:
+def reading(bounded: Bounded, content: str | bytes, name: str, spec: str = "", **more: object) -> SourceReading:
     Path(name).write_bytes(content if isinstance(content, bytes) else content.encode())
     return read(job_of(f"{{file: {name}{spec}}}", **more), bounded)
 
@@ -50,5 +50,5 @@ def refusals(bounded: Bounded, content: str | bytes, name: str, spec: str = "", 
     return [f"{problem.where}: {problem.message}" for problem in caught.value.problems]
 
 
-def ids(found: Reading) -> list[str]:
+def ids(found: SourceReading) -> list[str]:
     return [item.id for item in found.items]

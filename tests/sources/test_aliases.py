@@ -7,7 +7,7 @@ import pytest
 
 from harness.base.errors import UsageError
 from harness.evaluation.bounded import Bounded
-from harness.sources.read import Reading
+from harness.sources.read import SourceReading
 from tests.covers import covers
 from tests.sources.conftest import ids, reading
 
@@ -21,7 +21,7 @@ ALIASES = {
 }
 
 
-def matched(bounded: Bounded, *names: str) -> Reading:
+def matched(bounded: Bounded, *names: str) -> SourceReading:
     Path("aliases.json").write_text(json.dumps(ALIASES))
     return reading(bounded, json.dumps([{"id": name} for name in names]), "i.json", ", match: aliases.json")
 

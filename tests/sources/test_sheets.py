@@ -12,7 +12,7 @@ import xlsxwriter
 
 from harness.base.errors import UsageError
 from harness.evaluation.bounded import Bounded
-from harness.sources.read import Reading, read
+from harness.sources.read import SourceReading, read
 from harness.sources.sheet_rows import SheetSource, rows_of_sheet
 from tests.sources.conftest import ids, job_of
 
@@ -45,7 +45,7 @@ def with_part(name: str, change: Callable[[str], str]) -> None:
 SHEET = "xl/worksheets/sheet1.xml"
 
 
-def reading(bounded: Bounded, spec: str = "", id_: str = ".lead_id") -> Reading:
+def reading(bounded: Bounded, spec: str = "", id_: str = ".lead_id") -> SourceReading:
     return read(job_of(f"{{xlsx: leads.xlsx, id: {id_}{spec}}}"), bounded)
 
 
@@ -55,7 +55,7 @@ def refused(bounded: Bounded, spec: str = "", id_: str = ".lead_id") -> list[str
     return [str(problem) for problem in caught.value.problems]
 
 
-def data_of(found: Reading) -> list[dict[str, Any]]:
+def data_of(found: SourceReading) -> list[dict[str, Any]]:
     return [dict(item.data) for item in found.items]
 
 

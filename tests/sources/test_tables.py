@@ -7,13 +7,13 @@ import pytest
 
 from harness.base.errors import UsageError
 from harness.evaluation.bounded import Bounded
-from harness.sources.read import Reading
+from harness.sources.read import SourceReading
 from tests.sources.conftest import ids, job_of, reading, refusals
 
 TWO = [{"id": "1", "firma": "Alpha GmbH", "umsatz": "1.200,50"}, {"id": "2", "firma": "Beta AG", "umsatz": "3,0"}]
 
 
-def data_of(found: Reading) -> list[object]:
+def data_of(found: SourceReading) -> list[object]:
     return [dict(item.data) for item in found.items]
 
 

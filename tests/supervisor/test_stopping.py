@@ -4,16 +4,16 @@ import asyncio
 from datetime import timedelta
 
 from harness.core.messages import message
-from harness.supervisor.inbox import Asked, Due, Inbox
+from harness.supervisor.inbox import Due, Inbox, StopAsked
 from harness.supervisor.run_context import RunContext
 from harness.supervisor.stopping import Stopping
 from tests.simulation.virtual import VirtualClock
 from tests.supervisor.conftest import MakeRun
 
-ASKED = Asked(message("stopped_by", who="anna"))
+ASKED = StopAsked(message("stopped_by", who="anna"))
 
 
-def _received(run: RunContext, *asked: Asked, waits_s: float, ends: bool = False) -> list[str]:
+def _received(run: RunContext, *asked: StopAsked, waits_s: float, ends: bool = False) -> list[str]:
     """What is due within `waits_s` seconds after these requests."""
     inbox = Inbox()
     assert isinstance(run.clock, VirtualClock)

@@ -10,7 +10,7 @@ from harness.base.clock import SystemClock
 from harness.base.errors import HarnessError, LedgerDamagedError
 from harness.ledger.store import Ledger
 from harness.views.ledger_reading import reading
-from harness.views.report import Asked, write_report
+from harness.views.report import JobToday, write_report
 from harness.views.status import read_status
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden/ledgers/0.1.0/ledger.db"
@@ -31,7 +31,7 @@ def _look(state: Path, folder: Path) -> bool:
     """True when status and report can be read; False when that is refused in words."""
     try:
         read_status(state, NOW)
-        write_report(state, folder, Asked((), ()), NOW)
+        write_report(state, folder, JobToday((), ()), NOW)
     except HarnessError:
         return False
     return True

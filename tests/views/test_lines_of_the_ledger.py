@@ -21,7 +21,7 @@ from harness.ledger.lock import JobLock
 from harness.ledger.store import Entry
 from harness.views.live_display import LiveDisplay, showing, showing_another
 from harness.views.ticker import Ticker
-from harness.views.timeline import Timeline, Words, of_another_kind
+from harness.views.timeline import EventWords, Timeline, of_another_kind
 from tests.covers import covers
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _one_of_each(now: str) -> list[e.Event]:
 
 def test_every_kind_of_event_has_words_of_its_own(night: "Night") -> None:
     night.plan(["A"])
-    words, now = Words(night.ledger.db), to_text(night.clock.now())
+    words, now = EventWords(night.ledger.db), to_text(night.clock.now())
     samples = _one_of_each(now)
     assert {type(sample) for sample in samples} <= set(get_args(e.Event))
     texts = [words.of_event(sample) for sample in samples]
@@ -100,7 +100,7 @@ def test_a_session_of_a_lost_supervisor_has_no_duration(night: "Night") -> None:
 
 def test_a_cost_that_was_not_told_is_charged_only_where_something_was_reserved(night: "Night") -> None:
     night.plan(["A"])
-    words = Words(night.ledger.db)
+    words = EventWords(night.ledger.db)
     charged = words.of_event(e.UsageSettled(1, 70_000, False, 1, 2, 3, 4, 5))
     assert charged == "attempt 1 cost $0.07 (not reported: charged at its reservation)"
     assert words.of_event(e.UsageSettled(1, 0, False, 1, 2, 3, 4, 5)) == "attempt 1 reported no cost"
@@ -109,7 +109,7 @@ def test_a_cost_that_was_not_told_is_charged_only_where_something_was_reserved(n
 
 def test_a_charge_beyond_what_was_told_says_why(night: "Night") -> None:
     night.plan(["A"])
-    said = Words(night.ledger.db).of_event(e.UsageSettled(1, 70_000, True, 1, 2, 3, 4, 5, 30_000, 70_000))
+    said = EventWords(night.ledger.db).of_event(e.UsageSettled(1, 70_000, True, 1, 2, 3, 4, 5, 30_000, 70_000))
     assert said == "attempt 1 cost $0.07 ($0.03 reported; interrupted responses are billed too)"
 
 

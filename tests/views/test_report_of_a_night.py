@@ -20,7 +20,7 @@ from harness.core.run_events import RunStarted
 from harness.core.types import Fault
 from harness.job.change import Change
 from harness.views.messages import text_of
-from harness.views.report import Asked, Written, write_report
+from harness.views.report import JobToday, Written, write_report
 from harness.views.report_tables import Table, as_csv
 from harness.views.report_workbook import as_workbook
 from harness.views.why import history
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
     from tests.views.conftest import Night
 
-ASKED = Asked((("items", "school, from data/schools.json"), ("session", "sonnet; checks: schema")), ())
+ASKED = JobToday((("items", "school, from data/schools.json"), ("session", "sonnet; checks: schema")), ())
 EVIL = "=cmd|'/c calc'!A1"
 
 
-def _report(night: "Night", folder: Path, asked: Asked = ASKED) -> Written:
+def _report(night: "Night", folder: Path, asked: JobToday = ASKED) -> Written:
     folder.mkdir(exist_ok=True)
     return write_report(night.state, folder, asked, night.clock.now())
 
@@ -148,7 +148,7 @@ def test_the_backslashes_of_markdown_are_only_in_the_file(night: "Night", tmp_pa
     night.plan(["A\\*b*"])
     night.begin()
     night.ledger.record(r.FingerprintKept({}, ("output.check[0] was .a | .b, is now .c",)))
-    told = _report(night, tmp_path / "r", Asked((("session", "C:\\new"),), ()))
+    told = _report(night, tmp_path / "r", JobToday((("session", "C:\\new"),), ()))
     assert "output.check[0] was .a | .b, is now .c" in told.text
     assert "C:\\new" in told.text
     assert "output.check\\[0\\] was .a \\| .b, is now .c" in told.files[0].read_text() == told.markdown
@@ -185,7 +185,7 @@ def test_a_job_without_checks_is_called_unchecked(night: "Night", tmp_path: Path
     night.plan(["A"])
     night.begin()
     night.attempt()
-    written = _report(night, tmp_path / "r", Asked((), ("this job",)))
+    written = _report(night, tmp_path / "r", JobToday((), ("this job",)))
     assert "**unchecked**" in written.markdown
 
 
