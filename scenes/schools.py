@@ -108,7 +108,7 @@ def _session(ask: Ask, school: str) -> Turn:
         return Turn([Text(f"[{school}] 2/4 reading the careers of {len(urls)} coaches."), *fetches])
     if ask.turn == _WROTE:
         written = json.dumps(report(ask, school), ensure_ascii=False, indent=2)
-        again = " Mending what was rejected." if ask.reasons.get(school) else ""
+        again = " Fixing what was rejected." if ask.reasons.get(school) else ""
         said = f"[{school}] 3/4 overlaps compared, writing the report.{again}"
         return Turn([Text(said), Tool("Write", {"file_path": path, "content": written})], stop="tool_use")
     if ask.turn == _READ:

@@ -1,7 +1,7 @@
 """Plan the schools job: every school of the list pending. Starts no session and spends nothing.
 
     cd scripts && python3 batch_init.py            # asks, when there is progress: resume or reset?
-    cd scripts && python3 batch_init.py --reset    # start anew; ledger and outputs are moved to a backup
+    cd scripts && python3 batch_init.py --reset    # start over; ledger and outputs are moved to a backup
 
 Exits 0 when the job is planned, 2 when the list is wrong or there is progress and nobody to ask, 5 while it runs.
 """
@@ -51,7 +51,7 @@ def wants_reset(progress: str) -> bool:
     from harness.base.errors import Problem, UsageError
 
     if not sys.stdin.isatty():
-        hint = f"--reset starts anew and keeps a backup; to resume, {START}"
+        hint = f"--reset starts over and keeps a backup; to resume, {START}"
         raise UsageError([Problem("batch_init.py", f"there is progress already: {progress}", hint)])
     while True:
         answer = input(f"There is progress already: {progress}. Type resume or reset [resume]: ").strip().lower()
@@ -61,7 +61,7 @@ def wants_reset(progress: str) -> bool:
 
 def reset_is_asked_for() -> bool:
     parser = argparse.ArgumentParser(description="Plan the schools job.")
-    parser.add_argument("--reset", action="store_true", help="start anew; what is there is moved to a backup")
+    parser.add_argument("--reset", action="store_true", help="start over; existing files are moved to a backup")
     return bool(parser.parse_args().reset)
 
 

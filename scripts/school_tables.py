@@ -104,7 +104,7 @@ def _table(file: Path, geography: Geography, problems: list[Problem]) -> Table |
         if len(problems) == before:
             rows = [row for row in _rows(file, header, reader, problems)]  # noqa: C416  (up to where it breaks)
     except csv.Error as error:
-        problems.append(Problem(f"{file}:{reader.line_num}", f"is no CSV: {error}"))
+        problems.append(Problem(f"{file}:{reader.line_num}", f"is not valid CSV: {error}"))
     if len(problems) > before:
         return None
     schools = {row["School Searched"]: None for row in rows}

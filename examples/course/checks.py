@@ -228,7 +228,7 @@ def _collisions(earlier: list[Any], batch: dict[str, list[Any]]) -> list[tuple[s
 
 def _collision(row: list[Any], met: list[Any], side: int, other: int) -> Reason:
     kind = "fd_violation" if side == 3 else "fcfs_violation"
-    advice = "put it together with its neighbours into a composite" if side == 3 else "keep the first known"
+    advice = "put it together with its neighbors into a composite" if side == 3 else "keep the first known"
     return wrong(kind, f"{row[side]!r} is {met[other]!r} in {met[0]}, here ({row[0]}) it is {row[other]!r}: {advice}")
 
 

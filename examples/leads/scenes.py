@@ -66,7 +66,7 @@ def _dossier(lead: dict[str, Any]) -> str:
 
 Contact: {lead["contact"]}. Industry: {lead["industry"]}, {lead["employees"]} employees.
 
-Signal: {lead["signal"]} (strength {lead["signal_strength"]} of 100). Whoever does that has to answer more customers,
+Signal: {lead["signal"]} (strength {lead["signal_strength"]} of 100). That company has to answer more customers,
 and has not chosen how. That is the moment to call.
 
 Open with: how many mails does your team answer in a day?

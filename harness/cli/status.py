@@ -107,7 +107,7 @@ def show(
     settings: UnusedSettings = None,
     instance: As = None,
     rehearsal: OfRehearsal = False,
-    as_json: Annotated[bool, typer.Option("--json", help="It always is JSON.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", hidden=True)] = True,
     phase: Annotated[str | None, typer.Option("--phase", metavar="NAME", help="Only this phase.")] = None,
 ) -> None:
     """Print the accepted records of one item as JSON. For rejected output, see `harness why`."""

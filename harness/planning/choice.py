@@ -78,7 +78,7 @@ def refuse_unknown(
     if choice.until is not None and choice.until not in names:
         near_by = get_close_matches(choice.until, names, n=1)
         hint = f"did you mean {near_by[0]!r}?" if near_by else f"its phases: {', '.join(names)}"
-        raise UsageError([Problem("--until", f"there is no phase {choice.until!r}", hint)])
+        raise UsageError([Problem("--until", f"unknown phase {choice.until!r}", hint)])
     if choice.batches:
         refuse_unknown_batches(choice.batches, batches())
     if unknown := set(choice.only) - set(known):

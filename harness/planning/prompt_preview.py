@@ -31,7 +31,7 @@ def prompt_of(job: Job, items: Sequence[Item], phase: str, work_path: WorkPath) 
         names = [each.name for each in job.phases]
         near = get_close_matches(phase, names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-        raise UsageError([Problem("--phase", f"there is no phase {phase!r}", hint)])
+        raise UsageError([Problem("--phase", f"unknown phase {phase!r}", hint)])
     if named is not None and named.from_ is not None:
         return _rendered(job, later_work(job, items, named), AttemptId(1), work_path)
     with planned(job.home.ledger) as db:

@@ -49,8 +49,8 @@ CHANGE_WORDS: Final[Mapping[ChangeKind, Callable[[Change], str]]] = {
 
 def _redo_edited(way: Way) -> str:
     items, rows = ("the edited item", "row") if way.edited == 1 else (f"all {way.edited:,} edited items", "rows")
-    cost = f"; until then {way.done:,} done {'record leaves' if way.done == 1 else 'records leave'} the merge"
-    return f"`{way.command}` redoes {items} with today's {rows}{cost if way.done else ''}"
+    cost = f"; until then the merge lacks {way.done:,} done {'record' if way.done == 1 else 'records'}"
+    return f"`{way.command}` redoes {items} with the current {rows}{cost if way.done else ''}"
 
 
 WAY_WORDS: Final[Mapping[WayKind, Callable[[Way], str]]] = {
@@ -63,7 +63,7 @@ WAY_WORDS: Final[Mapping[WayKind, Callable[[Way], str]]] = {
     "redo_edited": _redo_edited,
     "keep": lambda way: f"`{way.command}` continues with the job as it is now; every done record stays",
     "keep_edited": lambda way: (
-        f"`{way.command}` continues; items that have not started use today's rows, every done record stays"
+        f"`{way.command}` continues; items that have not started use the current rows, and every done record stays"
     ),
     "undo_or_keep": lambda way: (
         f"undo the change, or run `{way.command}` to continue with it; then repeat this command"

@@ -113,7 +113,7 @@ WORDS: Final[Words] = {
     "credential_refused": "the credential was refused",
     "probed_elsewhere": "another job is testing whether the provider accepts requests again",
     "met_elsewhere": "{hold:message}, found by the job {job}",
-    "outside_window": "outside the time window {window}",
+    "outside_window": "outside the window {window}",
     "at_rate": "the limit of {rate} session starts is reached",
     "at_rate_of_plan": "the limit of {rate} session starts in the plan for phase {phase} is reached",
     "staggered": "after a provider fault, sessions start one at a time",

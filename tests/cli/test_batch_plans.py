@@ -37,7 +37,7 @@ def test_all_that_is_wrong_with_a_plan_is_told_at_once_and_at_its_place(desk: De
     (desk.folder / "plan.json").write_text(json.dumps({"batch_plan": plan}, indent=1))
     said = desk.types("check", "--only", "plan")
     assert said.code == 2
-    for told in ("there twice", "says 8", "no lead 'lead_9'", "in no batch: 'lead_2'"):
+    for told in ("listed twice", "says 8", "no lead 'lead_9'", "in no batch: 'lead_2'"):
         assert told in said.err, said.err
     (desk.folder / "plan.json").write_text('{"batch_plan":\n  {"batches": [oops]}}')
     assert "plan.json:2:16: not JSON" in desk.types("check", "--only", "plan").err
@@ -48,7 +48,7 @@ def test_the_plan_that_was_written_and_edited_is_the_one_that_runs(desk: Desk) -
     a_job(desk)
     missing = desk.types("launch", "--trust")
     assert missing.code == 2
-    assert "job.yaml:8:24: batch.plan: there is no 'plan.json'" in missing.err
+    assert "job.yaml:8:24: batch.plan: the file 'plan.json' does not exist" in missing.err
     assert "`harness plan --write plan.json` writes it" in missing.err
     wrote = desk.types("plan", "--write", "plan.json")
     assert (wrote.code, wrote.out) == (0, "")
@@ -86,7 +86,7 @@ def test_an_edited_plan_is_refused_with_all_that_is_wrong_and_where(desk: Desk) 
     edit(desk, total_leads=9, throttling={"concurrent": 3})
     wrong = desk.types("check", "--only", "plan")
     assert wrong.code == 2
-    assert "plan.json:3:20: total_leads: says 9, the batches hold 6" in wrong.err
+    assert "plan.json:3:20: total_leads: expected 6, the number of ids in all batches, got 9" in wrong.err
     assert "concurrent: unknown key" in wrong.err
     desk.types("plan", "--write", "plan.json")
     plan = plan_in(desk)
@@ -123,7 +123,7 @@ def test_new_leads_are_planned_where_the_plan_puts_them(desk: Desk) -> None:
     assert desk.types("launch", "--trust").code == 0
     with (desk.folder / "items.jsonl").open("a") as file:
         file.write('{"id": "lead_7"}\n{"id": "lead_8"}\n')
-    assert "in no batch: 'lead_7', 'lead_8'" in desk.types("launch", "--add").err
+    assert 'in no batch: "lead_7", "lead_8"' in desk.types("launch", "--add").err
     batches = [*plan_in(desk)["batches"], {"batch_id": 3, "leads": ["lead_8", "lead_7"]}]
     edit(desk, batches=batches, total_leads=8)
     assert desk.types("launch", "--add", "--keep").code == 0

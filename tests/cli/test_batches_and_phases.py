@@ -37,7 +37,7 @@ def test_a_run_stops_at_a_phase_and_a_later_one_goes_on(desk: "Desk") -> None:
     assert refused.code == 2 and "--until: unknown phase 'leter'" in refused.err and "'letter'" in refused.err
     stopped = desk.types("launch", "--until", "draft")
     assert stopped.code == 3
-    assert "phase draft is settled (--until); 4 left for later phases" in stopped.err
+    assert "phase draft is settled (--until); left for later phases: 4 items" in stopped.err
     assert "Next: `harness launch`" in stopped.out
     assert [record["id"] for record in merged(desk.folder, "drafts")] == ["a", "b", "d", "e"]
     assert not (desk.folder / "output/letters.json").exists()
@@ -53,7 +53,7 @@ def test_batches_are_run_looked_at_and_retried_by_their_planned_ids(desk: "Desk"
     assert "there is no batch 3" in desk.types("launch", "--batch", "3").err
     assert "cannot be combined with --batch" in desk.types("launch", "--batch", "1", "--first", "1").err
     first = desk.types("launch", "--batch", "2")
-    assert first.code == 0 and "3 left for another run (--first, --only, --batch)" in first.out
+    assert first.code == 0 and "not chosen for this run: 3 items (--first, --only, --batch)" in first.out
     assert [record["id"] for record in merged(desk.folder, "letters")] == ["d", "e"]
     told = desk.types("status", "--batches", "--json").json()["batches"]
     assert [(row["phase"], row["batch"], row["state"], row["attempts"]) for row in told] == [

@@ -124,7 +124,7 @@ def test_a_prompt_that_cannot_be_tried_is_a_warning(desk: "Desk") -> None:
     two_phases(desk, "{{ item.records[0].x }}", first="schema: odd.json")
     said = desk.types("check", "--only", "plan")
     assert said.code == 0
-    assert "warning: the prompt of phase rate was not tried: no record of phase read can be generated" in said.err
+    assert "warning: the prompt of phase rate was not tried: no synthetic record can be made for phase read" in said.err
 
 
 def test_the_prompt_of_a_later_phase_is_shown_with_synthetic_records(desk: "Desk") -> None:

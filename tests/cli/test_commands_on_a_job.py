@@ -62,7 +62,7 @@ def test_a_job_from_launch_to_report(desk: "Desk") -> None:
     assert why.out.count("attempt ") >= 2
     assert "rejected, strike: n must be positive" in why.out
     assert json.loads(desk.types("why", "2", "--json").out)["phases"][0]["attempts"][1]["verdict"]["said"] == "accepted"
-    assert "failed: n must be positive" in desk.types("log").out
+    assert "failed, no strikes left: n must be positive" in desk.types("log").out
     assert all(json.loads(line)["seq"] for line in desk.types("log", "--json").out.splitlines())
     report = desk.types("report")
     assert report.code == 0
@@ -95,7 +95,7 @@ def test_first_and_only_look_at_some_items_this_time(desk: "Desk") -> None:
     first = desk.types("launch", "--first", "1")
     assert first.code == 0
     assert "Numbers: unfinished" in first.out
-    assert "with exit code 0: 2 left for another run (--first, --only, --batch)" in first.out
+    assert "not chosen for this run: 2 items (--first, --only, --batch)" in first.out
     assert "Next: `harness launch`" in first.out
     assert desk.types("status", "--json").json()["counts"]["done"] == 1
     pending = desk.types("retry", "3")
@@ -248,7 +248,7 @@ def test_T05_every_command_says_that_the_ledger_is_gone_and_what_to_do(desk: "De
         said = desk.types(*words)
         assert said.code == 6, (words, said)
         assert "ledger.db is missing, but " in said.err and "/attempts/000001-" in said.err
-        assert "hint: bring back the ledger, or start over with `harness launch --reset`" in said.err
+        assert "hint: restore the ledger, or start over with `harness launch --reset`" in said.err
         assert not ledger.exists()
     ledger.write_bytes(content)
     assert desk.types("status", "--json").json()["state"] == "finished"

@@ -52,7 +52,7 @@ def test_doctor_runs_the_helper_when_asked_and_tells_what_came_of_it(desk: "Desk
     assert "credential  what key.sh prints (api_key); not tested" in desk.types("doctor").out
     said = desk.types("doctor", "--helper")
     assert said.code == 4
-    assert "the helper ended with exit code 3" in said.out
+    assert "the credential helper failed with exit code 3" in said.out
 
 
 def test_launch_refuses_what_is_not_set_before_anything_is_started(desk: "Desk", home: Path) -> None:

@@ -64,8 +64,8 @@ def test_launch_changed_makes_edited_items_again_and_no_others(desk: "Desk") -> 
     assert refused.code == 2
     assert 'item \'a\' was edited: how was "good", is now "better"' in refused.err
     assert (
-        "`harness launch --changed` redoes all 2 edited items with today's rows; until then 1 done record leaves"
-        in refused.err
+        "`harness launch --changed` redoes all 2 edited items with the current rows; "
+        "until then the merge lacks 1 done record" in refused.err
     )
     assert desk.types("launch", "--changed").code == 1, "d has still failed"
     assert merged(desk) == ["a", "b", "c"]
@@ -73,7 +73,7 @@ def test_launch_changed_makes_edited_items_again_and_no_others(desk: "Desk") -> 
     assert desk.types("launch").code == 1
     assert not broken_laws(desk.folder / ".harness/job")
     log = desk.types("log").out
-    assert "a now uses its current row" in log
+    assert "a queued for a new round with its current row" in log
     assert "1 record of attempt 1: its row was edited" in log
 
 

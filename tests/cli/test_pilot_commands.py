@@ -18,7 +18,7 @@ def test_a_pilot_that_was_the_whole_job_leaves_nothing_to_mend_first(desk: "Desk
 def test_a_bad_pilot_stops_what_is_left(desk: "Desk") -> None:
     desk.job({"1": "bad", "2": "good"}, more="pilot: 1\n")
     said = desk.types("launch")
-    assert said.code == 3 and "fix that first" in said.out, said
+    assert said.code == 3 and "fix the cause" in said.out, said
     assert desk.types("launch").code == 1
 
 

@@ -152,7 +152,7 @@ def test_what_a_phase_made_is_selected_from_all_of_it_when_all_of_it_is_there(de
         "when all of discover is settled, the top 3 of them are processed" in desk.types("check", "--only", "plan").out
     )
     first = desk.types("launch", "--first", "1")
-    assert "2 left for another run" in first.err + first.out
+    assert "not chosen for this run: 2 items" in first.err + first.out
     assert not (desk.folder / "output/job/letters.json").exists()
     assert desk.types("launch").code == 0
     assert letters(desk) == ["a1", "b1", "c1"]

@@ -123,7 +123,7 @@ def test_a_path_that_leads_out_of_the_folder_is_refused_wherever_a_ledger_names_
 
 @pytest.mark.parametrize("sha", ["/etc/passwd", "../../x", "", "A" * 64, "0" * 63])
 def test_a_content_that_is_named_by_no_hash_is_not_looked_for(tmp_path: Path, sha: str) -> None:
-    with pytest.raises(LedgerDamagedError, match="is no SHA-256"):
+    with pytest.raises(LedgerDamagedError, match="is not a SHA-256"):
         ArtifactStore(tmp_path).get(Sha(sha))
 
 

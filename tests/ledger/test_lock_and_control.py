@@ -118,10 +118,12 @@ def test_a_disk_that_takes_no_locks_is_said_in_words(tmp_path: Path, monkeypatch
     monkeypatch.setattr(fcntl, "flock", refuses)
     with pytest.raises(OSError) as raised, JobLock(tmp_path / "lock", SystemClock()):
         pass
-    assert in_words(raised.value, tmp_path).message.startswith(f"the disk of {tmp_path / 'lock'} takes no locks")
+    assert in_words(raised.value, tmp_path).message.startswith(
+        f"the disk of {tmp_path / 'lock'} does not support locks"
+    )
     assert not is_held(tmp_path / "lock"), "nobody can hold it"
 
 
 def test_a_lack_of_memory_is_the_machines() -> None:
     assert is_of_the_machine(MemoryError())
-    assert in_words(MemoryError(), Path()).message == "this machine has no memory left: Cannot allocate memory"
+    assert in_words(MemoryError(), Path()).message == "the host has no memory left: Cannot allocate memory"
