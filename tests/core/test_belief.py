@@ -10,7 +10,7 @@ import pytest
 
 from harness.base.ids import Sha
 from harness.base.slices import Slice
-from harness.core.claims import claims
+from harness.core.claims import as_claim, claims
 from harness.core.events import AttemptEnded, Event, GroupQueued, ItemAccepted, UsageSettled
 from harness.core.fault_kinds import FaultKind
 from harness.core.faults import classify, consequence
@@ -139,6 +139,17 @@ def test_another_model_from_the_first_answer_on_stops_the_job_and_strikes_nobody
     events = events_of(an_attempt([0]), None, unasked=("x",), is_set_up_unasked=True)
     assert (end(events).fault, end(events).outcome) == ("wrong_model", "stopped")
     assert struck(events) == []
+
+
+def test_a_claim_is_nobodys_doing_until_it_comes_too_often_and_then_the_sessions() -> None:
+    fault = told("usage_limit", used_tools=True)
+    assert as_claim(fault, is_transient=True).blame == fault.blame
+    assert as_claim(fault, is_transient=False).blame == "session"
+
+
+def test_another_model_in_a_session_that_the_host_ended_is_still_the_hosts_doing() -> None:
+    killed = classify(Symptoms(signal=9))
+    assert end(events_of(an_attempt([0]), killed, unasked=("x",))).blame == "host"
 
 
 def test_nobody_is_struck_for_another_model_in_a_session_that_a_person_ended() -> None:

@@ -5,7 +5,7 @@ import json
 import signal
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -43,6 +43,24 @@ def test_S08_api_failures_are_told_by_fields_in_both_generations(
     )
     assert fault is not None
     assert (fault.kind, fault.blame) == (kind, blame)
+
+
+@pytest.mark.parametrize(
+    ("clock", "waited_for", "kind", "blame"),
+    [
+        ("first_event", "init", "no_first_event", "host"),
+        ("silence", "model", "silent", "provider"),
+        ("silence", "tool", "silent", "host"),
+        ("timeout", "model", "no_response", "provider"),
+        ("timeout", "init", "no_first_event", "host"),
+        ("timeout", "tool", "time_limit", "session"),
+    ],
+)
+def test_a_clock_that_ran_out_is_charged_to_what_was_waited_for(
+    clock: Any, waited_for: Any, kind: str, blame: str
+) -> None:
+    fault = classify(Symptoms(clock=clock, waited_for=waited_for))
+    assert fault is not None and (fault.kind, fault.blame) == (kind, blame)
 
 
 def test_P05_a_usage_limit_carries_its_reset() -> None:

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from harness.base.reason import Reason
 from harness.core.codec import UnreadableEntryError, decode, encode
 from harness.core.events import AttemptEnded, GroupQueued
+from harness.core.rejections import ItemError, as_recorded
 
 
 @pytest.mark.parametrize(
@@ -44,3 +46,12 @@ def test_what_only_looks_like_an_old_entry_is_unreadable_and_not_a_crash(body: s
     for kind in ("AttemptEnded", "GroupQueued"):
         with pytest.raises(UnreadableEntryError):
             decode(kind, body)
+
+
+def test_reasons_of_today_stand_for_themselves_and_texts_of_before_for_what_they_say() -> None:
+    today = (Reason("jq_false", {"program": ".n > 0"}),)
+    assert as_recorded(today, ("an old text",)) == today
+    assert as_recorded((), ()) == ()
+    (old,) = as_recorded((), ("an old text",), (ItemError("check", "an old text"),))
+    assert (old.kind, old.facts["type"]) == ("said", "check")
+    assert [reason.kind for reason in as_recorded((), ("one", "two"), (ItemError("check", "one"),))] == ["said"] * 2

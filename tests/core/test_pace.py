@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from harness.core.forecast import Forecast, Range, Rest, Sample, forecast
+from harness.core.forecast import Forecast, PilotVerdict, Range, Rest, Sample, forecast, judge_pilot
 from harness.core.pace import by_the_clock, open_time
 from harness.job.bounds import Bounds, parse_rate, parse_window
 from tests.covers import covers
@@ -20,6 +20,18 @@ def rest(hours: float, starts: float = 1) -> Forecast:
 def test_a_forecast_counts_the_starts_that_retries_take_too() -> None:
     tried_twice = Sample(1, 6, 3, 6.0, 6.0, 6.0, 6.0)
     assert forecast([tried_twice], [Rest(1, 27, 3)]).starts == 54
+
+
+def test_a_forecast_tells_cost_and_time_apart_and_knows_nothing_of_a_phase_that_settled_none() -> None:
+    even = Sample(1, 2, 2, cost=20.0, cost_squares=200.0, seconds=6.0, seconds_squares=18.0)
+    ahead = forecast([even, Sample(2, 3, 0, 9.0, 27.0, 9.0, 27.0)], [Rest(1, 4, 2), Rest(2, 4, 2)])
+    assert (ahead.cost_microusd, ahead.seconds) == (Range(40.0, 40.0), Range(6.0, 6.0))
+    assert ahead.unknown == (2,)
+
+
+@pytest.mark.parametrize(("accepted", "of", "is_good"), [(8, 10, True), (7, 10, False), (10, 10, True), (0, 0, True)])
+def test_a_pilot_is_good_from_four_of_five_on(accepted: int, of: int, is_good: bool) -> None:
+    assert judge_pilot(accepted, of) == PilotVerdict(is_good, accepted, of)
 
 
 def test_the_rest_takes_as_long_as_the_rate_lets_its_sessions_start() -> None:

@@ -76,6 +76,13 @@ def test_T08_another_file_in_the_place_of_the_lock_is_noticed(tmp_path: Path, ol
         assert not lock.is_in_place()
 
 
+def test_only_a_cancel_is_meant_for_the_run_that_is_over(tmp_path: Path) -> None:
+    for verb in ("cancel", "pause", "resume", "retry", "reject"):
+        spool.post(tmp_path, spool.Request(verb, "anna"))
+    spool.forget_cancels(tmp_path)
+    assert [posted.request.verb for posted in spool.waiting(tmp_path)] == ["pause", "resume", "retry", "reject"]
+
+
 def test_requests_wait_in_the_order_they_were_posted(tmp_path: Path) -> None:
     spool.post(tmp_path, spool.Request("pause", "anna"))
     spool.post(tmp_path, spool.Request("retry", "anna", items=("x",)))

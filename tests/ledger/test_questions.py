@@ -15,19 +15,23 @@ from harness.core.events import (
     BatchPlanned,
     Event,
     GroupQueued,
+    ItemAccepted,
     ItemAdded,
+    ItemReopened,
     ItemStruck,
     JobPlanned,
     PlannedPhase,
 )
 from harness.core.messages import message
-from harness.core.run_events import FingerprintKept, HoldPlaced, RunStarted
+from harness.core.run_events import FingerprintKept, HoldLifted, HoldPlaced, RunStarted
 from harness.core.settle import NO_STRIKE_RETRIES
 from harness.ledger import cost_samples, group_queries, item_queries, past_attempts
 from harness.ledger.open_attempts import open_attempt
+from harness.ledger.past_attempts import acceptance
 from harness.ledger.run_queries import run_state
-from harness.ledger.store import Ledger
+from harness.ledger.store import Ledger, entries
 from harness.ledger.verification import read_only
+from harness.ledger.withdrawal import Word, withdraw
 
 WRONG = Reason.said("wrong")
 
@@ -37,7 +41,7 @@ def ledger(tmp_path: Path) -> Ledger:
     """A job of two phases and three items, of which the second phase has seen none; one batch."""
     ledger = Ledger.open(tmp_path / "ledger.db", SystemClock(), durable=False)
     first, second = (PlannedPhase(n, f"p{n}", "item", n - 1, "own", False, 3) for n in (1, 2))
-    added = [ItemAdded(1, item, None, item, f"{n:08d}", n, {}, "sha") for n, item in enumerate("abc")]
+    added = [ItemAdded(1, item, None, item, f"{n:08d}", 1, {}, "sha") for n, item in enumerate("abc")]
     ledger.record(JobPlanned("job", "item", False, "0", {}, (first, second), 3), *added)
     ledger.record(BatchPlanned(1, 1, 0, ("a", "b", "c"), 1), RunStarted(1, "host", "0", 1, None, "off", "none"))
     return ledger
@@ -78,6 +82,19 @@ def test_the_longer_of_two_holds_counts_in_either_order(ledger: Ledger, first: i
     assert hold is not None and (to_text(hold[0]), hold[1].facts["fault"]) == (untils[3], "for 3")
 
 
+def test_a_hold_that_is_lifted_is_gone_and_faults_are_counted_from_the_start(ledger: Ledger) -> None:
+    ledger.record(HoldPlaced(1, "", "2026-11-20T23:00:00.000Z", message("provider_fault", fault="overloaded")))
+    ledger.db.execute("UPDATE job SET provider_faults_in_a_row = 4")
+    ledger.record(HoldLifted("anna"))
+    state = run_state(ledger.db)
+    assert (state.hold, state.provider_faults_in_a_row) == (None, 0)
+
+
+def test_what_is_accepted_must_have_been_worked_on(ledger: Ledger) -> None:
+    with pytest.raises(AssertionError):
+        ledger.record(ItemAccepted(1, 1, "a", "sha", 0, 1, 1))
+
+
 def test_a_group_says_what_it_waits_for(ledger: Ledger) -> None:
     ledger.db.execute("INSERT INTO needs(group_id, phase, number) VALUES(1, 1, 4), (1, 1, 2)")
     (group,) = group_queries.open_groups(ledger.db)
@@ -105,6 +122,22 @@ def test_an_item_answers_for_breakdowns_but_not_for_a_full_disk_or_a_lost_superv
     ledger.record(*_attempt(1, 1, fault=fault), *_attempt(2, 2, fault=fault))
     ledger.record(_attempt(3, 3)[0])
     assert open_attempt(ledger.db, AttemptId(3), 3).breakdowns == breakdowns
+
+
+def test_an_acceptance_is_taken_back_once(ledger: Ledger) -> None:
+    started, _, _, ended = _attempt(1, 1, items="a")
+    ledger.record(started, ItemAccepted(1, 1, "a", "sha", 0, 1, 1), ended)
+    taken = acceptance(ledger.db, 1, ItemId("a"))
+    assert taken is not None
+    word = Word("anna", "looked at it", (WRONG,))
+    for left in ([taken], []):
+        with ledger.transaction() as transaction:
+            assert withdraw(transaction, [taken], word) == left
+    reopened = [entry.event for entry in entries(ledger.db) if isinstance(entry.event, ItemReopened)]
+    assert [event.item for event in reopened] == ["a"]
+    group = group_queries.next_ready(ledger.db)
+    assert group is not None
+    assert item_queries.reasons_of(ledger.db, group) == {ItemId("a"): (WRONG,)}, "the next session is told why"
 
 
 def test_a_reader_may_work_for_as_long_as_a_ledger_takes_and_no_longer(
