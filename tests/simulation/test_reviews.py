@@ -221,7 +221,7 @@ def _stay_in_the_queue(patch: pytest.MonkeyPatch) -> None:
 
 
 def _keep_what_was_made(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(new_round, "made_from", lambda db, phase, item: [])
+    patch.setattr(new_round, "derived_from", lambda db, phase, item: [])
 
 
 def _judge_what_was_made_of_old_rows(patch: pytest.MonkeyPatch) -> None:
