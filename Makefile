@@ -14,10 +14,8 @@ test: setup ## everything that must hold
 	@tools/system_packages.sh bubblewrap strace
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/pytest -n 2 -m "not session" --durations=10
-	$(BIN)/pytest -n 2 -q --print-keys tests/core tests/planning
-	$(BIN)/pytest -n 6 -m session --maxschedchunk=1 --durations=10
+	$(BIN)/mypy & types=$$!; $(BIN)/pytest --print-keys tests/core tests/planning; keys=$$?; wait $$types && exit $$keys
+	$(BIN)/pytest -n 5 --maxschedchunk=1 --durations=10
 
 keys: setup ## the rooms that decide, with the name of each kind of message in place of its words
 	$(BIN)/pytest -n 2 -m "not session" --print-keys $(wildcard $(addprefix tests/,core ledger supervisor planning review simulation))

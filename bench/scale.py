@@ -63,7 +63,7 @@ class Scaled:
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="bench.scale", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="1,000 items and 100 batches")
+    parser.add_argument("--quick", action="store_true", help="200 items, merges of 20 batches")
     parser.add_argument("--items", type=int, default=ITEMS)
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
     parser.add_argument("--repeats", type=int, default=1)
@@ -75,13 +75,13 @@ def main(arguments: Sequence[str]) -> None:
         print(describe(root), "\n", flush=True)
         for _ in range(options.repeats):
             for size in map(int, options.sizes.split(",")):
-                scaled = _scaled(root, 1_000 if options.quick else options.items, size)
+                scaled = _scaled(root, 200 if options.quick else options.items, size)
                 measured.setdefault(size, []).append(scaled)
         print(table("A job whose sessions cost nothing", HEADS, [_row(*each) for each in measured.items()]))
         for line in _verdicts([each for several in measured.values() for each in several]):
             print(line)
         if not options.without_merge:
-            print(_merges(root, 100 if options.quick else MERGED_BATCHES))
+            print(_merges(root, 20 if options.quick else MERGED_BATCHES))
 
 
 def _scaled(root: Path, items: int, size: int) -> Scaled:

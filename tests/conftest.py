@@ -11,6 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from harness.backends.lean_sdk import without_mcp
 from tests.messages.keys import print_keys
 
 _OF_SESSIONS = Path(__file__).parent / "end_to_end"
@@ -20,6 +21,8 @@ _LONG = (
     *("test_review", "test_ralph", "test_what_a_rehearsal_says"),
 )
 """Files of sessions whose tests take longest, in this order: they begin, so that none is left when all others end."""
+
+without_mcp()  # as the command line does: each worker would load it, and no test needs it
 
 hypothesis.settings.register_profile(
     "ours", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -68,7 +71,7 @@ def pytest_collection_finish() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """On Linux every test runs or fails; elsewhere those that need Linux are deselected, and the number is said.
 
-    Tests that mostly wait for real sessions are marked `session`: `make test` runs more of them at once.
+    Tests that mostly wait for real sessions are marked `session`, and begin.
     """
     for item in items:
         if item.path.is_relative_to(_OF_SESSIONS):
@@ -86,7 +89,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _longest_first(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Those with sessions begin: a long one and a short one in turn, for a worker is handed two tests at a time."""
+    """Those with sessions begin, which mostly wait: a long one and a short one in turn, for a worker is handed two at a
+    time. All others follow, and no core is idle to the end."""
     sessions = [item for item in items if item.get_closest_marker("session")]
     long = sorted((item for item in sessions if item.path.stem in _LONG), key=lambda item: _LONG.index(item.path.stem))
     short = [item for item in sessions if item.path.stem not in _LONG]

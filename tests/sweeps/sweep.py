@@ -40,12 +40,13 @@ ERRORS: dict[str, tuple[str, ...]] = {
 }
 CHANGING = ("pwrite64", "fdatasync", "fsync", "rename", "mkdir", "write")
 PLANTED = (
-    ("publish_before_commit", "fdatasync", 1),
-    ("commit_before_artifact", "rename", 1),
-    ("commit_before_artifact", "pwrite64", 7),
-    ("say_before_commit", "pwrite64", 15),
+    ("publish_before_commit", "fdatasync", 1, 0),
+    ("commit_before_artifact", "rename", 1, 0),
+    ("commit_before_artifact", "pwrite64", 7, 91),
+    ("say_before_commit", "pwrite64", 15, 75),
 )
-"""A fault, and the calls whose kills show it, each so many-th."""
+"""A fault, the calls whose kills show it, each so many-th, and how many before the last one that was when it was last
+looked for."""
 LATER = (REUSING, EDITED)
 """Of their many writes into the ledger each fourth is killed, of everything else each."""
 MANY, EVERY_OF_MANY = ("pwrite64", "openat"), 4
@@ -127,9 +128,13 @@ def errors(call: str, error: str, most: int, night: Night = FIRST) -> Iterator[P
         yield from (Point(call, k, f"error={error}", where, for_ever) for k in range(first, calls + 1, step))
 
 
-def finds(fault: str, call: str, every: int = 1, where: Where = "main", night: Night = FIRST) -> list[str]:
-    """What the kills of this call show of a planted fault; the last calls first, and no more than needed."""
-    for k in range(count(call, where, night), 0, -every):
+def finds(
+    fault: str, call: str, every: int = 1, before: int = 0, where: Where = "main", night: Night = FIRST
+) -> list[str]:
+    """What the kills of this call show of a planted fault, no more than needed: where it was found last, then from the
+    last call on."""
+    last = count(call, where, night)
+    for k in (max(1, last - before), *range(last, 0, -every)):
         broken = after_a_kill(Point(call, k, where=where), fault=fault, night=night)
         if broken:
             return broken
@@ -161,7 +166,7 @@ def sweep(scratch: Path) -> bool:
         kinds = calm(night).kinds
         print(f"kills of the night {night.name!r} visited entries of the kinds {', '.join(sorted(kinds))}")
         passed &= night.writes <= kinds
-    found = [finds(fault, call, every) for fault, call, every in PLANTED]
+    found = [finds(*planted) for planted in PLANTED]
     found += [finds("copy_before_note", "fsync", where="outputs", night=REUSING)]
     print(f"planted faults found by the kills: {sum(map(bool, found))} of {len(found)}")
     return passed and all(found)

@@ -50,9 +50,9 @@ def test_H02_C09_a_call_that_fails_ends_the_run_in_words_or_is_survived(call: st
         assert not after_an_error(point)
 
 
-@pytest.mark.parametrize(("fault", "call", "every"), PLANTED)
-def test_the_sweep_finds_a_planted_fault(fault: str, call: str, every: int) -> None:
-    assert finds(fault, call, every)
+@pytest.mark.parametrize(("fault", "call", "every", "before"), PLANTED)
+def test_the_sweep_finds_a_planted_fault(fault: str, call: str, every: int, before: int) -> None:
+    assert finds(fault, call, every, before)
 
 
 @pytest.mark.parametrize(("call", "when"), [("rename", 3), ("mkdir", 29)])
