@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 
-from harness.base.artifacts import ArtifactStore
 from harness.base.clock import SystemClock
 from harness.base.commands import command_at
 from harness.base.errors import UsageError
@@ -22,10 +21,9 @@ from harness.ledger.lock import JobLock
 from harness.ledger.store import Ledger
 from harness.planning.changes import Changes, changed_items, refusal
 from harness.sources.read import read
-from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.held_state import open_ledger
-from harness.supervisor.judgement import judge_of
 from harness.supervisor.merger import Merger
+from harness.supervisor.opening import context_of
 from harness.supervisor.progress_paths import ProgressPaths
 from harness.supervisor.progress_writer import ProgressWriter
 from harness.supervisor.run_context import JobContext
@@ -38,9 +36,7 @@ async def held(job: Job, expected: re.Pattern[str]) -> AsyncIterator[tuple[JobCo
     try:
         with JobLock(job.home.lock, clock), open_ledger(job, clock) as ledger:
             async with checks_alone(job) as bounded:
-                store = ArtifactStore(job.home.artifacts, ledger.contents)
-                judge = judge_of(job, bounded)
-                run = JobContext(job, ledger, store, clock, judge, DuplicateIds(job, ledger))
+                run = context_of(job, ledger, bounded, clock)
                 yield run, _as_expected(job, ledger, bounded, expected)
     except (OSError, sqlite3.DatabaseError) as error:
         if is_of_the_machine(error):
@@ -67,12 +63,8 @@ def _as_expected(job: Job, ledger: Ledger, bounded: Bounded, expected: re.Patter
 async def bring_up_to_date(job: Job) -> None:
     """Write merged files and progress as the ledger has them, after a run that was killed. JobHeldError, UsageError."""
     clock = SystemClock()
-    with JobLock(job.home.lock, clock), open_ledger(job, clock) as ledger:
-        store = ArtifactStore(job.home.artifacts, ledger.contents)
-        with closing(Bounded()) as bounded:
-            judge = judge_of(job, bounded)
-            run = JobContext(job, ledger, store, clock, judge, DuplicateIds(job, ledger))
-            await write_outputs(run)
+    with JobLock(job.home.lock, clock), open_ledger(job, clock) as ledger, closing(Bounded()) as bounded:
+        await write_outputs(context_of(job, ledger, bounded, clock))
 
 
 async def write_outputs(run: JobContext) -> None:

@@ -3,18 +3,21 @@
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from harness.base.artifacts import ArtifactStore
 from harness.base.clock import Clock
-from harness.core.seam import Judge
 from harness.evaluation.bounded import Bounded
 from harness.job.job import Job
+from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.store import Ledger
 from harness.planning.job_plan import Agreed, plan_or_check
 from harness.planning.output_targets import refuse_claimed_targets
 from harness.planning.preconditions import Look
+from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.finished_job import at_rest
 from harness.supervisor.held_state import open_ledger
 from harness.supervisor.judgement import judge_of
 from harness.supervisor.outcome import Finished
+from harness.supervisor.run_context import JobContext
 from harness.supervisor.run_options import RunOptions
 
 
@@ -22,9 +25,9 @@ from harness.supervisor.run_options import RunOptions
 class Opened:
     """A job that may run: planned now, or as it was planned."""
 
-    ledger: Ledger
+    context: JobContext
     agreed: Agreed
-    judge: Judge
+    shared_holds: SharedHolds | None
 
 
 def opened(job: Job, options: RunOptions, bounded: Bounded, clock: Clock) -> Opened | Finished:
@@ -39,6 +42,14 @@ def opened(job: Job, options: RunOptions, bounded: Bounded, clock: Clock) -> Ope
         agreed = plan_or_check(job, ledger, Look(clock.now(), bounded), options.again, options.choice)
         if agreed == Agreed() and not options.settle_only and (rest := at_rest(job, ledger, options.choice)):
             return rest
-        found = Opened(ledger, agreed, judge_of(job, bounded))
+        context = context_of(job, ledger, bounded, clock, options.choice.until)
         undone.pop_all()
-    return found
+    credential, shared = options.credential, options.shared_state or job.state / "holds"
+    return Opened(context, agreed, SharedHolds(shared, credential.fingerprint, job.name) if credential else None)
+
+
+def context_of(job: Job, ledger: Ledger, bounded: Bounded, clock: Clock, until: str | None = None) -> JobContext:
+    """What judges, settles and merges; `until`: the last phase, by name."""
+    store = ArtifactStore(job.home.artifacts, ledger.contents)
+    last = next((phase.number for phase in job.phases if phase.name == until), None)
+    return JobContext(job, ledger, store, clock, judge_of(job, bounded), DuplicateIds(job, ledger), until=last)

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from harness import __version__
-from harness.base.artifacts import ArtifactStore
 from harness.base.clock import Clock, SystemClock
 from harness.base.errors import BrokenSetupError, HarnessError, LedgerDamagedError
 from harness.base.host_errors import in_words, is_of_the_machine
@@ -26,10 +25,8 @@ from harness.job.derived import DERIVED
 from harness.job.job import Job
 from harness.ledger import spool
 from harness.ledger.lock import JobLock
-from harness.ledger.shared_holds import SharedHolds
 from harness.ledger.verification import refused
 from harness.supervisor.beginning import Beginning
-from harness.supervisor.duplicate_ids import DuplicateIds
 from harness.supervisor.held_state import HeldState
 from harness.supervisor.inbox import Due, Inbox, StopAsked
 from harness.supervisor.loop import Loop
@@ -107,10 +104,10 @@ async def _run_held(
             found = await _beside_the_loop(partial(opened, job, options, host.bounded, clock))
             if isinstance(found, Finished):
                 return found
-            with found.ledger:
+            with found.context.ledger as ledger:
                 if on_commit is not None:
-                    found.ledger.after_commit(on_commit)
-                run = _run_context(host, found, options, clock)
+                    ledger.after_commit(on_commit)
+                run = _run_context(host, found, options)
                 beginning = Beginning(options.choice, found.agreed, starts_nothing=options.settle_only)
                 loop = Loop(run, inbox, _output_files(run), state.lock, on_event)
                 return await _watched(run, inbox, state.lock, loop.run(_started(host, options), beginning))
@@ -127,27 +124,24 @@ async def _beside_the_loop(opening: Callable[[], Opened | Finished]) -> Opened |
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({future})
         if future.exception() is None and isinstance(found := future.result(), Opened):
-            found.ledger.close()
+            found.context.ledger.close()
         raise
 
 
-def _run_context(host: Host, found: Opened, options: RunOptions, clock: Clock) -> RunContext:
-    job, ledger, judge, credential = host.job, found.ledger, found.judge, options.credential
-    store = ArtifactStore(job.home.artifacts, ledger.contents)
-    shared = options.shared_state or job.state / "holds"
-    until = options.choice.until
+def _run_context(host: Host, found: Opened, options: RunOptions) -> RunContext:
+    job = found.context
     return RunContext(
-        job,
-        ledger,
-        store,
-        clock,
-        judge,
-        DuplicateIds(job, ledger),
-        host.executor(store, clock, judge, credential),
-        SharedHolds(shared, credential.fingerprint, job.name) if credential else None,
-        credential,
+        job.job,
+        job.ledger,
+        job.store,
+        job.clock,
+        job.judge,
+        job.duplicate_ids,
+        host.executor(job.store, job.clock, job.judge, options.credential),
+        found.shared_holds,
+        options.credential,
         host.bounded.halt.call,
-        until=next((phase.number for phase in job.phases if phase.name == until), None),
+        until=job.until,
     )
 
 

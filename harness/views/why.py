@@ -1,6 +1,5 @@
 """The whole story of one item: what came before it, what was made of it, every attempt, and where its records lie."""
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,6 +14,7 @@ from harness.base.errors import Problem, UsageError
 from harness.base.ids import Sha
 from harness.base.job_home import JobHome
 from harness.base.reason import Reason
+from harness.base.slices import Fragments, Slice
 from harness.core.events import Event, ItemAccepted, ItemWithdrawn
 from harness.core.item_ids import near
 from harness.core.money import to_usd
@@ -34,15 +34,13 @@ from harness.views.wording import listed
 
 @dataclass(frozen=True, slots=True)
 class KeptRecords:
-    """Where accepted records lie: bytes of a fragment in the store, and the records themselves.
+    """Where accepted records lie in the store, and the records themselves.
 
     `rejudged`: the attempt's output was rejected first, and accepted by later checks.
     """
 
     attempt: int
-    fragment: Sha
-    offset: int
-    length_bytes: int
+    place: Slice
     records: tuple[Json, ...]
     rejudged: bool = False
     source: str = ""
@@ -153,9 +151,9 @@ def _chapter_as_json(chapter: Chapter, state: Path) -> dict[str, Any]:
 def _kept_as_json(kept: KeptRecords) -> dict[str, Any]:
     return {
         "attempt": kept.attempt,
-        "fragment": kept.fragment,
-        "offset": kept.offset,
-        "length_bytes": kept.length_bytes,
+        "fragment": kept.place.sha,
+        "offset": kept.place.offset,
+        "length_bytes": kept.place.length_bytes,
         "records": list(kept.records),
         "rejudged": kept.rejudged,
         "source": kept.source,
@@ -252,10 +250,11 @@ def _withdrawn(db: sqlite3.Connection, store: ArtifactStore, phase: int, item: s
 
 def _read(store: ArtifactStore, event: Event) -> KeptRecords:
     assert isinstance(event, ItemAccepted | ItemWithdrawn)
-    content = store.get(Sha(event.sha))[event.offset : event.offset + event.length_bytes]
-    records = tuple(json.loads(line) for line in content.splitlines())
+    place = Slice(Sha(event.sha), event.offset, event.length_bytes)
+    with Fragments(store) as fragments:
+        records = tuple(fragments.records(place))
     rejudged = isinstance(event, ItemAccepted) and event.rejudged
-    kept = KeptRecords(event.attempt, Sha(event.sha), event.offset, event.length_bytes, records, rejudged)
+    kept = KeptRecords(event.attempt, place, records, rejudged)
     if isinstance(event, ItemAccepted) and event.source:
         return replace(kept, attempt=event.source_attempt, rejudged=False, source=event.source, made_at=event.made_at)
     return kept

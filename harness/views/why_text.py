@@ -112,7 +112,8 @@ def _records(chapter: Chapter, story: ItemHistory) -> Iterator[str]:
 
 def _lying(kept: KeptRecords, all_of_it: NextCommand) -> Iterator[str]:
     """Where the records lie, and the beginning of them; `all_of_it` is the command that prints them whole."""
-    yield f"    bytes {kept.offset}-{kept.offset + kept.length_bytes} of fragment {kept.fragment[:12]}"
+    place = kept.place
+    yield f"    bytes {place.offset}-{place.offset + place.length_bytes} of fragment {place.sha[:12]}"
     whole = [clean(json.dumps(record, ensure_ascii=False)) for record in kept.records]
     seen = [shorten(text, _MOST_WROTE) for text in whole[:_MOST_RECORDS]]
     yield from (f"    {text}" for text in seen)

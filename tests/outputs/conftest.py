@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -22,6 +23,7 @@ from harness.outputs.checks import Breakdowns, Checker
 from harness.outputs.judge import judge
 from harness.outputs.suspects import KnownGood
 from harness.workspaces.freeze import freeze
+from tests.outputs.merging import store_in
 
 SESSION = SessionSpec(
     "command", None, "", "<prompt>", "", (), ("true",), None, None, None, timedelta(seconds=1), None
@@ -113,3 +115,15 @@ def reasons_for(judgement: Judgement, item: str) -> tuple[Reason, ...]:
 
 
 GOOD = [{"id": "A1"}, {"id": "A2"}, {"id": "A3"}]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ArtifactStore:
+    return store_in(tmp_path)
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    before = os.umask(0o027)
+    yield
+    os.umask(before)

@@ -5,7 +5,7 @@ import io
 import json
 import os
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,60 +15,30 @@ from hypothesis import strategies as st
 
 from harness.base.artifacts import ArtifactStore
 from harness.base.errors import BrokenSetupError, LedgerDamagedError
-from harness.base.ids import ItemId, Sha
+from harness.base.ids import Sha
 from harness.base.slices import ItemSlice, Slice
-from harness.core.types import Accepted
-from harness.job.job import OutputSpec, Shape
-from harness.outputs import merge, merged_folder
+from harness.job.job import Shape
+from harness.outputs import merge
 from harness.outputs.formats import MOST_MORE_COLUMNS
-from harness.outputs.merge import fragment, hash_of, keep_aside, prepare, publish
+from harness.outputs.merge import hash_of, keep_aside, prepare, publish
 from harness.outputs.parse import canonical
 from tests.covers import covers
+from tests.outputs.merging import merged_bytes, modes, put_files, put_records, spec_of, store_in
 
 RECORD = st.dictionaries(st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5) | st.lists(st.integers()))
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> ArtifactStore:
-    return _store(tmp_path)
-
-
-def _store(folder: Path) -> ArtifactStore:
-    (folder / "artifacts").mkdir()
-    return ArtifactStore(folder / "artifacts")
-
-
-def _spec(shape: Shape = "array", file: str = "output.json", schema: Any = None, key: str = ".id") -> OutputSpec:
-    return OutputSpec(file, shape, key, ".id", (), schema, None)
-
-
-def _put(store: ArtifactStore, records: dict[str, list[Any]]) -> dict[str, ItemSlice]:
-    """One attempt's accepted records."""
-    ids = [ItemId(id_) for id_ in records]
-    kept = fragment({id_: Accepted(tuple(records[id_])) for id_ in ids}, ids)
-    assert {piece.sha for piece in kept.slices.values()} <= {store.put(kept.content)}
-    return {id_: ItemSlice(id_, kept.slices[id_]) for id_ in ids}
-
-
-def _merged(target: Path, pieces: Iterable[ItemSlice], output: OutputSpec, store: ArtifactStore) -> bytes:
-    prepared = prepare(target, pieces, output, store)
-    publish(prepared)
-    assert hash_of(target) == prepared.sha
-    assert prepared.size_bytes == target.stat().st_size
-    return target.read_bytes()
-
-
 @covers("F183", "F192")
 def test_an_array_has_one_record_a_line_in_item_order(tmp_path: Path, store: ArtifactStore) -> None:
-    late = _put(store, {"B": [{"id": "B"}], "A": [{"id": "A", "n": 2**60 + 1}, {"id": "A", "é": "x\ny"}]})
-    content = _merged(tmp_path / "out/all.json", [late["A"], late["B"]], _spec(), store)
+    late = put_records(store, {"B": [{"id": "B"}], "A": [{"id": "A", "n": 2**60 + 1}, {"id": "A", "é": "x\ny"}]})
+    content = merged_bytes(tmp_path / "out/all.json", [late["A"], late["B"]], spec_of(), store)
     assert content.decode() == ('[\n{"id":"A","n":1152921504606846977},\n{"id":"A","é":"x\\ny"},\n{"id":"B"}\n]\n')
 
 
 @covers("A69")
 def test_an_object_is_keyed_and_loses_no_record(tmp_path: Path, store: ArtifactStore) -> None:
-    pieces = _put(store, {"A": [{"id": "A", "k": "x"}], "B": [{"id": "B", "k": "x"}, {"id": "B", "k": 7}]})
-    content = _merged(tmp_path / "all.json", list(pieces.values()), _spec("object", key=".k"), store)
+    pieces = put_records(store, {"A": [{"id": "A", "k": "x"}], "B": [{"id": "B", "k": "x"}, {"id": "B", "k": 7}]})
+    content = merged_bytes(tmp_path / "all.json", list(pieces.values()), spec_of("object", key=".k"), store)
     assert json.loads(content) == {
         "x": {"id": "A", "k": "x"},
         "x (2)": {"id": "B", "k": "x"},
@@ -83,27 +53,29 @@ def test_an_object_is_keyed_and_loses_no_record(tmp_path: Path, store: ArtifactS
 def test_nothing_accepted_is_an_empty_merge(
     tmp_path: Path, store: ArtifactStore, name: str, shape: Shape, content: bytes
 ) -> None:
-    assert _merged(tmp_path / name, [], _spec(shape), store) == content
+    assert merged_bytes(tmp_path / name, [], spec_of(shape), store) == content
 
 
 def test_json_lines_are_the_records(tmp_path: Path, store: ArtifactStore) -> None:
-    pieces = _put(store, {"A": [{"id": "A"}, ["A"]]})
-    assert _merged(tmp_path / "all.jsonl", list(pieces.values()), _spec(), store) == b'{"id":"A"}\n["A"]\n'
+    pieces = put_records(store, {"A": [{"id": "A"}, ["A"]]})
+    assert merged_bytes(tmp_path / "all.jsonl", list(pieces.values()), spec_of(), store) == b'{"id":"A"}\n["A"]\n'
 
 
 def test_csv_columns_are_the_fields_and_then_what_else_was_seen(tmp_path: Path, store: ArtifactStore) -> None:
     schema: dict[str, Any] = {"properties": {"vendor": {}, "total": {}}}
-    pieces = _put(
+    pieces = put_records(
         store, {"A": [{"total": 1.5, "id": "A", "vendor": "é"}], "B": [{"id": "B", "more": [1, {"x": None}]}]}
     )
-    content = _merged(tmp_path / "all.csv", list(pieces.values()), _spec(schema=schema), store)
+    content = merged_bytes(tmp_path / "all.csv", list(pieces.values()), spec_of(schema=schema), store)
     assert content.decode() == 'id,vendor,total,more\r\nA,é,1.5,\r\nB,,,"[1,{""x"":null}]"\r\n'
 
 
 def test_a_csv_of_very_wide_records_is_bounded_and_loses_nothing(tmp_path: Path, store: ArtifactStore) -> None:
     wide = [{"id": f"S{n}", **{f"f{n}_{m}": m for m in range(400)}} for n in range(60)]
-    put = _put(store, {str(record["id"]): [record] for record in wide})
-    content = _merged(tmp_path / "all.csv", put.values(), _spec(schema={"properties": {"id": {}}}), store).decode()
+    put = put_records(store, {str(record["id"]): [record] for record in wide})
+    content = merged_bytes(
+        tmp_path / "all.csv", put.values(), spec_of(schema={"properties": {"id": {}}}), store
+    ).decode()
     header, *rows = csv.reader(io.StringIO(content, newline=""))
     assert len(header) == 1 + MOST_MORE_COLUMNS + 1 and header[-1] == "(other fields)"
     for record, row in zip(wide, rows, strict=True):
@@ -116,8 +88,8 @@ def test_I16_every_cell_of_a_csv_is_read_back_as_the_record_says(tmp_path: Path,
     """Also what a spreadsheet would take for a formula, or for two cells; a number keeps all its digits."""
     cells = ["=1+1", "+cmd|x", "@acme", "- first", "\t=1", "\r=1", "+49 30 1234", "x;=1+1", " a ", "x\ny", '"', "'"]
     rest: list[Any] = [-(10**20) - 1, 1.5, True, None]
-    pieces = _put(store, {"A": [{f"=c{n}": cell for n, cell in enumerate([*cells, *rest])}], "B": [{"=c0": ""}]})
-    content = _merged(tmp_path / "all.csv", list(pieces.values()), _spec(), store).decode()
+    pieces = put_records(store, {"A": [{f"=c{n}": cell for n, cell in enumerate([*cells, *rest])}], "B": [{"=c0": ""}]})
+    content = merged_bytes(tmp_path / "all.csv", list(pieces.values()), spec_of(), store).decode()
     header, row, blank = csv.reader(io.StringIO(content, newline=""))
     assert header == [f"=c{n}" for n in range(len(cells) + 4)]
     assert row == [*cells, "-100000000000000000001", "1.5", "true", ""]
@@ -126,50 +98,27 @@ def test_I16_every_cell_of_a_csv_is_read_back_as_the_record_says(tmp_path: Path,
 
 
 def test_a_row_of_nothing_is_still_a_row(tmp_path: Path, store: ArtifactStore) -> None:
-    pieces = _put(store, {"A": [{"a": None}], "B": [{"a": ""}]})
-    content = _merged(tmp_path / "all.csv", list(pieces.values()), _spec(), store).decode()
+    pieces = put_records(store, {"A": [{"a": None}], "B": [{"a": ""}]})
+    content = merged_bytes(tmp_path / "all.csv", list(pieces.values()), spec_of(), store).decode()
     assert list(csv.reader(io.StringIO(content, newline=""))) == [["a"], [""], [""]]
 
 
 # --- any order, the same bytes ----------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def umask() -> Iterator[None]:
-    before = os.umask(0o027)
-    yield
-    os.umask(before)
-
-
-def _modes(*paths: Path) -> list[str]:
-    return [f"{path.stat().st_mode & 0o7777:o}" for path in paths]
-
-
 @pytest.mark.usefixtures("umask")
 def test_results_have_the_modes_of_the_umask_and_a_persons_chmod_stays(tmp_path: Path, store: ArtifactStore) -> None:
-    pieces = list(_put(store, {"A": [{"id": "A"}]}).values())
+    pieces = list(put_records(store, {"A": [{"id": "A"}]}).values())
     target = tmp_path / "new" / "below" / "all.json"
-    _merged(target, pieces, _spec(), store)
-    assert _modes(target.parent.parent, target.parent, target) == ["750", "750", "640"]
+    merged_bytes(target, pieces, spec_of(), store)
+    assert modes(target.parent.parent, target.parent, target) == ["750", "750", "640"]
     target.chmod(0o604)
-    _merged(target, pieces, _spec(), store)
-    assert _modes(target) == ["604"]
+    merged_bytes(target, pieces, spec_of(), store)
+    assert modes(target) == ["604"]
     target.unlink()
     target.parent.chmod(0o2770)
-    _merged(target, pieces, _spec(), store)
-    assert target.stat().st_gid == target.parent.stat().st_gid and _modes(target) == ["640"]
-
-
-@pytest.mark.usefixtures("umask")
-def test_a_folder_of_results_and_what_is_in_it_keep_a_persons_chmod(tmp_path: Path, store: ArtifactStore) -> None:
-    pieces = _files(store, {"A": b"a", "B": b"b"})
-    spec, target = _spec("files", "{id}.md"), tmp_path / "all"
-    publish(prepare(target, pieces, spec, store))
-    assert _modes(target, target / "A.md", target / "B.md") == ["750", "640", "640"]
-    target.chmod(0o755)
-    (target / "A.md").chmod(0o644)
-    publish(prepare(target, pieces, spec, store))
-    assert _modes(target, target / "A.md", target / "B.md") == ["755", "644", "640"]
+    merged_bytes(target, pieces, spec_of(), store)
+    assert target.stat().st_gid == target.parent.stat().st_gid and modes(target) == ["640"]
 
 
 @covers("F183", "A70")
@@ -184,9 +133,9 @@ def test_O15_any_completion_order_and_any_grouping_give_the_same_bytes(
     tmp_path_factory: pytest.TempPathFactory, records: dict[str, list[Any]], suffix: str, shape: Shape, seed: int
 ) -> None:
     folder = tmp_path_factory.mktemp("merge")
-    store = _store(folder)
-    together = _put(store, records)
-    whole = _merged(folder / f"whole.{suffix}", [together[id_] for id_ in records], _spec(shape), store)
+    store = store_in(folder)
+    together = put_records(store, records)
+    whole = merged_bytes(folder / f"whole.{suffix}", [together[id_] for id_ in records], spec_of(shape), store)
 
     chance = random.Random(seed)
     left = list(records)
@@ -194,14 +143,14 @@ def test_O15_any_completion_order_and_any_grouping_give_the_same_bytes(
     apart: dict[str, ItemSlice] = {}
     while left:
         group = [left.pop() for _ in range(chance.randint(1, len(left)))]
-        apart |= _put(store, {id_: records[id_] for id_ in group})
-    assert _merged(folder / f"apart.{suffix}", [apart[id_] for id_ in records], _spec(shape), store) == whole
+        apart |= put_records(store, {id_: records[id_] for id_ in group})
+    assert merged_bytes(folder / f"apart.{suffix}", [apart[id_] for id_ in records], spec_of(shape), store) == whole
     if suffix == "jsonl":
         assert whole.decode().split("\n")[:-1] == [canonical(one) for group in records.values() for one in group]
 
 
 def test_more_fragments_than_may_be_open_are_read_in_any_order(tmp_path: Path, store: ArtifactStore) -> None:
-    pieces = [_put(store, {f"I{n}": [{"id": f"I{n}"}], f"J{n}": [{"id": f"J{n}"}]}) for n in range(100)]
+    pieces = [put_records(store, {f"I{n}": [{"id": f"I{n}"}], f"J{n}": [{"id": f"J{n}"}]}) for n in range(100)]
     in_order = [fragment[f"{letter}{n}"] for letter in "IJ" for n, fragment in enumerate(pieces)]
     before = _open_files()
     most = 0
@@ -212,7 +161,7 @@ def test_more_fragments_than_may_be_open_are_read_in_any_order(tmp_path: Path, s
             most = max(most, _open_files())
             yield piece
 
-    merged = json.loads(_merged(tmp_path / "all.json", watched(), _spec(), store))
+    merged = json.loads(merged_bytes(tmp_path / "all.json", watched(), spec_of(), store))
     assert [record["id"] for record in merged] == [f"{letter}{n}" for letter in "IJ" for n in range(100)]
     assert _open_files() == before
     assert most <= before + 40
@@ -220,65 +169,6 @@ def test_more_fragments_than_may_be_open_are_read_in_any_order(tmp_path: Path, s
 
 def _open_files() -> int:
     return len(list(Path("/dev/fd").iterdir()))
-
-
-# --- a folder ---------------------------------------------------------------------------------------------------------
-
-
-def _files(store: ArtifactStore, contents: dict[str, bytes], folder: str = "") -> list[ItemSlice]:
-    records = {
-        id_: [{"id": id_, "file": f"{folder}{id_}.md", "sha": store.put(content), "size": len(content)}]
-        for id_, content in contents.items()
-    }
-    return list(_put(store, records).values())
-
-
-def test_files_merge_into_a_folder_that_replaces_the_last_one(tmp_path: Path, store: ArtifactStore) -> None:
-    target, spec = tmp_path / "essays", _spec("files", "{id}.md")
-    first = prepare(target, _files(store, {"A": b"one", "B": b"two"}), spec, store)
-    publish(first)
-    assert (hash_of(target), first.records, first.size_bytes) == (first.sha, 2, 6)
-    second = prepare(target, _files(store, {"B": b"two!", "C": b"\xff"}), spec, store)
-    assert (target / "A.md").read_bytes() == b"one"
-    publish(second)
-    assert {path.name: path.read_bytes() for path in target.iterdir()} == {"B.md": b"two!", "C.md": b"\xff"}
-    assert hash_of(target) == second.sha != first.sha
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["artifacts", "essays"]
-
-
-def test_where_names_cannot_be_exchanged_the_folder_is_replaced_all_the_same(
-    tmp_path: Path, store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("harness.outputs.merged_folder._exchange", lambda one, other: False)
-    test_files_merge_into_a_folder_that_replaces_the_last_one(tmp_path, store)
-
-
-def test_a_fixed_folder_of_the_pattern_is_left_out_and_the_hash_sees_every_change(
-    tmp_path: Path, store: ArtifactStore
-) -> None:
-    target = tmp_path / "essays"
-    prepared = prepare(target, _files(store, {"A": b"one", "B": b"two"}, "out/"), _spec("files", "out/{id}.md"), store)
-    publish(prepared)
-    assert sorted(path.name for path in target.iterdir()) == ["A.md", "B.md"]
-    seen = {hash_of(target)}
-    (target / "A.md").write_bytes(b"edited")
-    seen.add(hash_of(target))
-    (target / "A.md").rename(target / "C.md")
-    seen.add(hash_of(target))
-    (target / "link").symlink_to("B.md")
-    seen.add(hash_of(target))
-    assert len(seen) == 4
-
-
-def test_the_hash_of_a_folder_does_not_depend_on_the_order_on_disk(
-    tmp_path: Path, store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = tmp_path / "essays"
-    publish(prepare(target, _files(store, {"A": b"one", "B": b"two"}), _spec("files", "{id}.md"), store))
-    first = hash_of(target)
-    real = merged_folder._below
-    monkeypatch.setattr(merged_folder, "_below", lambda path: reversed(list(real(path))))
-    assert hash_of(target) == first
 
 
 # --- targets that are not ours ----------------------------------------------------------------------------------------
@@ -293,13 +183,13 @@ def test_O16_what_is_at_the_target_is_seen_and_kept_aside(tmp_path: Path, store:
     target.mkdir()
     assert hash_of(target) is not None
     assert keep_aside(target) == tmp_path / "all.json.edited-2"
-    _merged(target, [], _spec(), store)
+    merged_bytes(target, [], spec_of(), store)
     assert (tmp_path / "all.json.edited-1").read_text() == "mine"
 
 
 def test_O16_a_link_or_a_pipe_is_never_taken_for_ours(tmp_path: Path, store: ArtifactStore) -> None:
     target = tmp_path / "all.json"
-    merged = prepare(tmp_path / "elsewhere.json", [], _spec(), store)
+    merged = prepare(tmp_path / "elsewhere.json", [], spec_of(), store)
     publish(merged)
     target.symlink_to("elsewhere.json")
     assert hash_of(target) not in {None, merged.sha}
@@ -310,9 +200,9 @@ def test_O16_a_link_or_a_pipe_is_never_taken_for_ours(tmp_path: Path, store: Art
 
 def test_O16_a_reader_of_the_old_merge_keeps_it_until_it_closes(tmp_path: Path, store: ArtifactStore) -> None:
     target = tmp_path / "all.json"
-    _merged(target, [], _spec(), store)
+    merged_bytes(target, [], spec_of(), store)
     with target.open("rb") as reader:
-        _merged(target, list(_put(store, {"A": [1]}).values()), _spec(), store)
+        merged_bytes(target, list(put_records(store, {"A": [1]}).values()), spec_of(), store)
         assert reader.read() == b"[]\n"
 
 
@@ -321,32 +211,32 @@ def test_O16_a_target_that_cannot_be_written_is_told_in_words_and_leaves_nothing
 ) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(BrokenSetupError, match=r"cannot merge into .*all\.json"):
-        prepare(tmp_path / "file" / "all.json", [], _spec(), store)
+        prepare(tmp_path / "file" / "all.json", [], spec_of(), store)
 
 
 def test_O16_a_full_disk_leaves_the_old_merge_and_no_rest(
     tmp_path: Path, store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "all.json"
-    before = _merged(target, [], _spec(), store)
-    pieces = list(_put(store, {"A": [1]}).values())
+    before = merged_bytes(target, [], spec_of(), store)
+    pieces = list(put_records(store, {"A": [1]}).values())
 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(BrokenSetupError, match="No space left"):
-        prepare(target, pieces, _spec(), store)
+        prepare(target, pieces, spec_of(), store)
     assert target.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["all.json", "artifacts"]
 
 
 def test_what_killed_merges_left_beside_the_target_is_removed(tmp_path: Path, store: ArtifactStore) -> None:
     target = tmp_path / "all.json"
-    prepare(target, [], _spec(), store)  # and never published
+    prepare(target, [], spec_of(), store)  # and never published
     (tmp_path / ".all.json.0123abcd.old").mkdir()
     (tmp_path / ".all.json.notours.tmp").write_text("keep")
-    _merged(target, [], _spec(), store)
+    merged_bytes(target, [], spec_of(), store)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".all.json.notours.tmp", "all.json", "artifacts"]
 
 
@@ -355,8 +245,8 @@ def test_what_killed_merges_left_beside_the_target_is_removed(tmp_path: Path, st
 
 @pytest.mark.parametrize("shape", ["array", "files"])
 def test_T04_a_changed_or_missing_artifact_is_refused(tmp_path: Path, store: ArtifactStore, shape: Shape) -> None:
-    pieces = _files(store, {"A": b"one"})
-    spec = _spec(shape, "{id}.md")
+    pieces = put_files(store, {"A": b"one"})
+    spec = spec_of(shape, "{id}.md")
     artifact = store.path(Sha(store.put(b"one")) if shape == "files" else pieces[0].slice.sha)
     artifact.chmod(0o600)
     content = artifact.read_bytes()
@@ -370,17 +260,17 @@ def test_T04_a_changed_or_missing_artifact_is_refused(tmp_path: Path, store: Art
 
 
 def test_a_slice_that_is_not_whole_lines_of_the_fragment_is_refused(tmp_path: Path, store: ArtifactStore) -> None:
-    piece = _put(store, {"A": [1, 2]})["A"]
+    piece = put_records(store, {"A": [1, 2]})["A"]
     for offset, length in ((0, 3), (0, 5), (4, 2)):
         with pytest.raises(LedgerDamagedError, match="no records at"):
             prepare(
-                tmp_path / "all.json", [ItemSlice(piece.item, Slice(piece.slice.sha, offset, length))], _spec(), store
+                tmp_path / "all.json", [ItemSlice(piece.item, Slice(piece.slice.sha, offset, length))], spec_of(), store
             )
 
 
 def test_O17_the_pieces_are_streamed(tmp_path: Path, store: ArtifactStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each piece is written before the next but few is asked for; nothing is collected."""
-    (piece,) = _put(store, {"A": [{"x": "y" * 100_000}]}).values()
+    (piece,) = put_records(store, {"A": [{"x": "y" * 100_000}]}).values()
     ahead = 0
     worst = 0
     real = merge._Counted.__iter__
@@ -399,5 +289,5 @@ def test_O17_the_pieces_are_streamed(tmp_path: Path, store: ArtifactStore, monke
             ahead -= 1
 
     monkeypatch.setattr(merge._Counted, "__iter__", counted)
-    prepare(tmp_path / "all.json", pieces(), _spec(), store)
+    prepare(tmp_path / "all.json", pieces(), spec_of(), store)
     assert worst == 1

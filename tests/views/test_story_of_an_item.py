@@ -42,9 +42,9 @@ def test_accepted_records_are_found_in_their_fragment(night: "Night") -> None:
     story = history(night.state, "B")
     kept = story.chapters[0].kept
     assert kept is not None
-    content = night.store.get(kept.fragment)[kept.offset : kept.offset + kept.length_bytes]
+    content = night.store.get(kept.place.sha)[kept.place.offset : kept.place.offset + kept.place.length_bytes]
     assert json.loads(content) == {"id": "B", "coach": "A. Smith"} == kept.records[0]
-    assert kept.offset > 0
+    assert kept.place.offset > 0
     assert story.records_as_json()["phases"][0]["records"] == [{"id": "B", "coach": "A. Smith"}]
     assert story.as_json()["phases"][0]["accepted"]["records"] == [{"id": "B", "coach": "A. Smith"}]
     json.dumps(story.as_json())
