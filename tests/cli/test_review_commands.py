@@ -149,7 +149,7 @@ def test_a_check_that_does_not_work_concludes_nothing(failed_wrongly: "Desk") ->
     (desk.folder / "checks.py").write_text("def check(items, records, context):\n    raise ValueError('oh')\n")
     said = desk.types("rejudge")
     assert said.code == 4
-    assert "checks.py:check raised, and no record is known yet on which it works" in said.err
+    assert "checks.py:check raised an error, and it has not passed any record yet" in said.err
     assert count(desk.folder, "ItemAccepted") == 0
 
 

@@ -78,7 +78,7 @@ def test_the_best_of_a_source_are_worked_on_and_the_others_say_why_they_were_ski
     assert "a2 in main: skipped" in why
     assert "because: not among the top 3: rank 2 of 5, score 8, category ads" in why
     assert desk.types("why", "a2", "--json").json()["phases"][0]["left_out"]["why"] == "not_among_top"
-    assert "not among the top 3: rank 5 of 5, without a score, category ads" in desk.types("why", "d1").out
+    assert "not among the top 3: rank 5 of 5, no score, category ads" in desk.types("why", "d1").out
     report = desk.types("report").out
     assert "| main | 3 | 5 | ads 1, pricing 1, apps 1 |" in report
     assert "| main | 2 | not among the top |" in report
@@ -130,7 +130,7 @@ def test_the_next_week_leaves_out_what_earlier_outputs_hold(desk: "Desk") -> Non
     assert "select: not_in: 0 files, 0 records" in told.out and "did you mean the folder 'output'?" in told.err
     assert desk.types("launch", "w2.yaml").code == 0
     assert letters(desk, "w2") == ["c1", "d1"]
-    assert "because: 'A1' is in an earlier output, output/w1/letters.json" in desk.types("why", "b1", "w2.yaml").out
+    assert 'because: "A1" is in an earlier output, output/w1/letters.json' in desk.types("why", "b1", "w2.yaml").out
     job(desk, {**select, "not_in": "output/w*/letters.json"}, rows[:2], name="w3")
     assert "all 2 are in earlier outputs" in desk.types("check", "--only", "plan", "w3.yaml").err
 
@@ -152,7 +152,7 @@ def test_what_a_phase_made_is_selected_from_all_of_it_when_all_of_it_is_there(de
         "when all of discover is settled, the top 3 of them are processed" in desk.types("check", "--only", "plan").out
     )
     first = desk.types("launch", "--first", "1")
-    assert "not chosen for this run: 2 items" in first.err + first.out
+    assert "left for another run: 2 items" in first.err + first.out
     assert not (desk.folder / "output/job/letters.json").exists()
     assert desk.types("launch").code == 0
     assert letters(desk) == ["a1", "b1", "c1"]
@@ -176,7 +176,7 @@ def test_derived_items_of_too_few_categories_stop_the_job_in_words_and_it_goes_o
     job(desk, select, sources, discover=True)
     told = desk.types("launch")
     assert told.code == 4
-    assert "nothing was selected for phase letters: what can be selected is of 1 categories: ads" in told.err
+    assert "no items could be selected for phase letters: what can be selected is of 1 categories: ads" in told.err
     assert desk.types("launch").code == 4
     job(desk, {**select, "min_categories": 1}, sources, discover=True)
     assert desk.types("launch", "--keep").code == 0
@@ -224,7 +224,7 @@ def test_a_category_may_be_a_path_and_one_that_no_item_has_is_told_like_a_score(
         job(desk, {"top": 3, "category": category, "min_categories": 2}, topics(*TOPICS))
         told = desk.types("check", "--only", "plan").err
         assert "items.select: no item has anything at .knid; they have .id, .kind, .score" in told
-        assert "hint: name the field that tells the category" in told
+        assert "hint: name the field that contains the category" in told
     job(desk, {"top": 3, "category": "kind", "min_categories": 2}, topics(*TOPICS))
     assert "items.select.category: expected a path" in desk.types("check", "--only", "plan").err
     job(desk, {"by": 5, "best": "lowest", "top": "x", "category": 5, "min_categories": 2}, topics(*TOPICS))

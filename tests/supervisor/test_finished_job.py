@@ -46,7 +46,7 @@ def finished(a_run: MakeRun) -> RunContext:
 
 def test_a_finished_job_is_at_rest(finished: RunContext) -> None:
     ended = at_rest(finished.job, finished.ledger, Choice())
-    assert ended is not None and (ended.exit_code, ended.message.kind) == (0, "nothing_left")
+    assert ended is not None and (ended.exit_code, ended.message.kind) == (0, "finished")
 
 
 @pytest.mark.parametrize("change", CHANGES)
