@@ -72,7 +72,7 @@ def test_each_kind_of_check_on_the_page_rejects(second: dict[str, object], reaso
     [
         ("raise KeyError('x')", "checks.py:2: KeyError"),
         ("return None", "counted must return {id: [reason]}, got NoneType"),
-        ("return {'9': ['no']}", "it gave reasons for '9', which is no item of this group"),
+        ("return {'9': ['no']}", "it gave reasons for '9', which is not an item of this group"),
     ],
 )
 def test_a_check_that_the_page_calls_broken_strikes_nobody(body: str, told: str, page: "Desk") -> None:

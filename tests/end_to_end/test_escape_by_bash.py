@@ -145,7 +145,7 @@ def test_M4_memory_that_a_session_hides_in_a_file_ends_it(
     played = play(Bench(tmp_path), Bubblewrap("bwrap"), ["Bash", "Write"], [call], run_with=limits)
     fault = played.ending.fault
     if is_guarded:
-        assert fault is not None and fault.kind == "too_big" and "MiB of memory, of 600" in fault_text(fault.why)
+        assert fault is not None and fault.kind == "too_big" and "MiB of memory, more than 600" in fault_text(fault.why)
     else:
         assert fault is None
 

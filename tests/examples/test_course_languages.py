@@ -100,7 +100,7 @@ def test_no_language_is_named_outside_of_its_folder() -> None:
 
 
 def test_a_course_without_a_folder_is_refused() -> None:
-    with pytest.raises(UsageError, match="does not exist 'languages/fra_for_eng/"):
+    with pytest.raises(UsageError, match="the file 'languages/fra_for_eng/"):
         load(COURSE / "course.yaml", settings=["vars.course=fra_for_eng"])
 
 

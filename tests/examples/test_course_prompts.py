@@ -55,7 +55,7 @@ def test_the_prompt_of_a_decomposition_has_the_registry_each_phrase_once(course:
 
 
 def test_the_first_decomposition_is_told_that_nothing_is_known(course: Any) -> None:
-    assert "Nothing yet" in prompt_of(course, "decompose", 1)
+    assert "(Empty: this is the first batch.)" in prompt_of(course, "decompose", 1)
 
 
 def test_the_prompt_of_the_last_baskets_fits_and_has_every_lego(course: Any) -> None:

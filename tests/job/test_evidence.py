@@ -32,7 +32,7 @@ def test_one_place_or_several_are_taken_and_are_new_in_the_fingerprint(folder: P
             ASKING.replace(", WebFetch]", "]"),
             "output.evidence: no session can fetch pages: WebFetch is not one of its tools",
         ),
-        (ASKING.replace(" .source_url", ' ".x["'), "output.evidence[0]: '.x[' is no jq program"),
+        (ASKING.replace(" .source_url", ' ".x["'), "output.evidence[0]: '.x[' is not a valid jq program"),
         (
             ASKING.replace("model: sonnet", "backend: command\n  command: [python3, checks.py]").replace(
                 ", WebFetch", ""

@@ -227,7 +227,7 @@ def test_a_jq_check_that_raises_whatever_the_text_is_is_broken(court: Court) -> 
     court.write("A1.md", '{"title": "x"}')
     broken = court.judge().broken_check
     assert broken is not None
-    assert "it looks at {id, file, sha, size, text} of each file, whatever the text" in fault_text(broken.why)
+    assert "the check reads {id, file, sha, size, text} of each file, whatever the text" in fault_text(broken.why)
 
 
 # --- derived items ----------------------------------------------------------------------------------------------------

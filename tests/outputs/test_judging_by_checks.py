@@ -131,10 +131,10 @@ RAISES = [
     ({"command": ("/bin/sh", "-c", "yes | head -c 2000000; exit 1")}, "printed more than"),
     ({"command": ("/bin/sh", "-c", "yes; exit 1")}, "printed more than"),
     ({"command": ("/bin/sh", "-c", "echo 'Traceback (most recent call last):' >&2; exit 1")}, "exit code 1"),
-    ({"command": ("/bin/sh", "-c", 'echo \'{"Z9": ["x"]}\'; exit 1')}, "no item of this group"),
-    ({"jq": ".id"}, 'it yields "A[1239]", expected true or false'),
+    ({"command": ("/bin/sh", "-c", 'echo \'{"Z9": ["x"]}\'; exit 1')}, "not an item of this group"),
+    ({"jq": ".id"}, 'it returned "A[1239]", expected true or false'),
     ({"python": "raise KeyError('x')"}, r"checks\.py:2: KeyError: 'x'"),
-    ({"python": "return {'Z9': ['x']}"}, "no item of this group"),
+    ({"python": "return {'Z9': ['x']}"}, "not an item of this group"),
     ({"python": "return ['A1']"}, "must return"),
     ({"python": "import os; os.abort()"}, "SIGABRT"),
 ]
@@ -188,7 +188,7 @@ ODD = [
     ({"python": "return {i: [] for i in records if records[i][0]['n'] + 1}"}, "x", r"checks\.py:2: TypeError"),
     ({"command": (sys.executable, "-c", ADDS)}, "x", "exit code 1.*TypeError"),
     ({"schema": {"properties": {"n": {"pattern": "^(a+)+$"}}}}, "a" * 40 + "!", "processor time|no answer"),
-    ({"jq": 'if .n == "x" then "x" else true end'}, "x", 'it yields "x"'),
+    ({"jq": 'if .n == "x" then "x" else true end'}, "x", 'it returned "x"'),
 ]  # fmt: skip
 
 
