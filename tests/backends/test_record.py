@@ -38,6 +38,7 @@ def test_M7_a_secret_is_redacted_in_every_form_that_programs_write_it_in(
         "raw": raw,
         "JSON": inside[0].encode(),
         "JSON as UTF-8": inside[1].encode(),
+        "JSON with its slashes escaped": inside[0].replace("/", "\\/").encode(),
         "JSON in JSON": json.dumps({"line": inside[0]}).encode(),
         "a URL": quote(secret, safe="").encode(),
         "a path": quote(secret).encode().lower().replace(b"authorization", b"Authorization"),

@@ -115,6 +115,13 @@ def test_a_file_that_is_not_there_is_told(path: str) -> None:
         passed_on({"NODE_EXTRA_CA_CERTS": "$CA"}, {"CA": path})
 
 
+def test_an_address_that_holds_a_password_is_refused() -> None:
+    address = {"ANTHROPIC_BASE_URL": "https://gate.example/v1"}
+    assert passed_on(address, {}).variables == address
+    with pytest.raises(UsageError):
+        passed_on({"ANTHROPIC_BASE_URL": "https://anna:word@gate.example/v1"}, {})
+
+
 def helper(folder: Path, program: str, gives: Any = "api_key") -> HelperSupply:
     spec = HelperSpec((sys.executable, "-c", program), timedelta(minutes=5), gives, env=("ACCOUNT", "NOT_SET"))
     environ = {"PATH": "/usr/bin:/bin", "HOME": "/home/me", "ACCOUNT": "prod", "CLAUDE_CODE_OAUTH_TOKEN": "canary"}

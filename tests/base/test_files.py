@@ -40,6 +40,19 @@ def test_T01_half_artifacts_of_a_killed_process_are_removed(tmp_path: Path) -> N
     assert not list(tmp_path.rglob(".*"))
 
 
+def test_a_big_artifact_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+
+    def sync(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").resolve()
+        synced.append("content" if path.name.startswith(".big") else "folder")
+
+    monkeypatch.setattr(os, "fsync", sync)
+    stored = ArtifactStore(tmp_path).put_pieces(iter([b"x" * 1000, b"y" * 1000]))
+    assert stored.size_bytes == 2000
+    assert synced.count("content") == 1 and synced[-1] == "folder"
+
+
 def test_L5_a_state_folder_that_others_may_write_in_is_closed_and_one_of_theirs_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ from harness.core.events import (
     UsageSettled,
 )
 from harness.core.run_events import Paused, Resumed, RunStarted
+from harness.ledger import clean_shutdown
 from harness.ledger.entry_queries import last_seq
 from harness.ledger.run_queries import run_state
 from harness.ledger.shapes import stranger_in
@@ -75,6 +76,16 @@ def test_text_that_no_utf8_can_hold_is_kept_as_far_as_it_can_be(tmp_path: Path) 
     assert isinstance(started, RunStarted) and isinstance(added_first, ItemAdded)
     assert clean in astuple(started)
     assert added_first.data == {"\ufffdk": ["\ufffd", {"deep": ["x\ufffd", 2**70, None]}]}
+
+
+def test_a_ledger_that_is_open_has_no_mark_of_a_clean_shutdown(tmp_path: Path) -> None:
+    """Else what a killed run wrote after the mark would be taken for damage."""
+    path = tmp_path / "ledger.db"
+    a_ledger(path).close()
+    assert clean_shutdown.look(path) == "whole"
+    with Ledger.open(path, SystemClock()):
+        assert clean_shutdown.look(path) == "none"
+    assert clean_shutdown.look(path) == "whole"
 
 
 def test_a_commit_is_on_the_disk_before_it_returns(tmp_path: Path) -> None:
