@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from harness.backends.conversation import Conversation
 from harness.backends.usage_count import Count
 from harness.core.prices import cost_of, worst_response_usd
 
@@ -187,6 +188,15 @@ def test_what_is_asked_again_after_minutes_is_no_longer_in_the_cache() -> None:
     assert count.usd() == price(50) + again()
     now[0] = 300.0
     assert count.usd() == price(50) + (5_350 * Decimal("2.5") + UNSEEN * 10) / 1_000_000
+
+
+def test_what_a_session_writes_to_the_cache_for_an_hour_is_counted_at_the_price_of_an_hour() -> None:
+    for kept, tokens in (({"ephemeral_1h_input_tokens": 5}, True), ({"ephemeral_5m_input_tokens": 5}, False)):
+        conversation = Conversation(4000)
+        conversation.answer_begins({"cache_creation": kept}, 0.0)
+        usage = conversation.usage_of_next(200_000, 1, 1e6)
+        hour = usage["cache_creation"]["ephemeral_1h_input_tokens"]
+        assert hour == (usage["cache_creation_input_tokens"] if tokens else 0) and usage["cache_creation_input_tokens"]
 
 
 def test_a_request_that_the_cli_never_sent_costs_nothing() -> None:

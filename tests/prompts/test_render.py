@@ -17,6 +17,7 @@ from harness.core.work import Rendered, Work
 from harness.job.job import CheckSpec, OutputSpec, PhaseSpec, SessionSpec
 from harness.job.template import complaints_about, environment_of_prompts, uses, visible
 from harness.prompts.bounded_fill import MOST_CHARACTERS, unbounded_at
+from harness.prompts.layout import retry_part
 from harness.prompts.render import check, render, uses_context
 from tests.covers import covers
 
@@ -362,3 +363,9 @@ def test_a_session_reads_what_a_later_phase_derives_from_its_records() -> None:
     prompt = render(work, {}, "/mnt/work/output.json", (later,)).prompt
     assert "Each record also lists LEGOs: the jq expression `.legos[]` must yield them." in prompt
     assert "at its `.name`. Each id must be unique." in prompt
+
+
+def test_however_much_was_wrong_with_many_items_the_part_about_it_is_bounded() -> None:
+    items = [item(f"S{number}") for number in range(2000)]
+    reasons = {each.id: [f"reason {number} of {each.id}: {'x' * 500}" for number in range(9)] for each in items}
+    assert 10_000 < len(retry_part(items, reasons)) < 70_000
