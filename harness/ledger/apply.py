@@ -8,6 +8,7 @@ from harness.core import run_events as r
 from harness.core.advance import needs_of
 from harness.core.claims import is_claim
 from harness.ledger.apply_items import OF_ITEMS, Appliers, changed, to_json
+from harness.ledger.inserts import insert, insert_each
 
 
 def apply(db: sqlite3.Connection, seq: int, time: str, event: e.Event) -> None:
@@ -16,17 +17,29 @@ def apply(db: sqlite3.Connection, seq: int, time: str, event: e.Event) -> None:
 
 
 def _job_planned(db: sqlite3.Connection, seq: int, time: str, event: e.JobPlanned) -> None:
-    db.execute(
-        "INSERT INTO job(one, name, noun, rehearsal, version, fingerprint, planned_at, source)"
-        " VALUES(1, ?, ?, ?, ?, ?, ?, ?)",
-        (event.job, event.noun, event.rehearsal, event.version, to_json(event.fingerprint), time, event.source),
+    insert(
+        db,
+        "INSERT INTO job",
+        one=1,
+        name=event.job,
+        noun=event.noun,
+        rehearsal=event.rehearsal,
+        version=event.version,
+        fingerprint=to_json(event.fingerprint),
+        planned_at=time,
+        source=event.source,
     )
-    db.executemany(
-        "INSERT INTO phases VALUES(?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)",
-        [
-            (p.number, p.name, p.noun, p.from_phase, p.needs, p.makes_items, p.batch_size, p.selects)
+    insert_each(
+        db,
+        "INSERT INTO phases",
+        (
+            {
+                **{"phase": p.number, "name": p.name, "noun": p.noun, "from_phase": p.from_phase, "needs": p.needs},
+                **{"makes_items": p.makes_items, "batch_size": p.batch_size, "selects": p.selects},
+                **{"settled_to": 0, "has_accepted": 0, "fruitless": 0},
+            }
             for p in event.phases
-        ],
+        ),
     )
 
 
@@ -35,9 +48,9 @@ def _job_extended(db: sqlite3.Connection, seq: int, time: str, event: e.JobExten
 
 
 def _batch_planned(db: sqlite3.Connection, seq: int, time: str, event: e.BatchPlanned) -> None:
-    ref = (event.phase, event.number, event.part)
-    db.execute("INSERT INTO batches VALUES(?, ?, ?, ?, ?, 0)", (*ref, len(event.items), event.late))
-    db.execute("INSERT OR IGNORE INTO numbers VALUES(?, ?, 0)", (event.phase, event.number))
+    ref = {"phase": event.phase, "number": event.number, "part": event.part}
+    insert(db, "INSERT INTO batches", **ref, size=len(event.items), late=event.late, repeated=0)
+    insert(db, "INSERT OR IGNORE INTO numbers", phase=event.phase, number=event.number, settled=0)
     db.executemany(
         "UPDATE items SET part = ? WHERE phase = ? AND item = ?",
         [(event.part, event.phase, item) for item in event.items],
@@ -58,18 +71,26 @@ def _insert_needs(db: sqlite3.Connection, event: e.BatchPlanned) -> bool:
 
 def _insert_group(db: sqlite3.Connection, event: e.BatchPlanned | e.GroupQueued, *, late: bool, state: str) -> None:
     tries, why = (event.tries, event.why) if isinstance(event, e.GroupQueued) else (0, "planned")
-    db.execute(
-        "INSERT INTO groups VALUES(?, ?, ?, ?, ?, ?, 0, NULL, 0, ?, ?, ?, 0)",
-        (event.group, event.phase, event.number, event.part, to_json(list(event.items)), tries, late, why, state),
+    insert(
+        db,
+        "INSERT INTO groups",
+        id=event.group,
+        phase=event.phase,
+        number=event.number,
+        part=event.part,
+        items=to_json(list(event.items)),
+        tries=tries,
+        no_strike_retries=0,
+        late=late,
+        why=why,
+        state=state,
+        parked=0,
     )
     db.execute("UPDATE job SET next_group = max(next_group, ?)", (event.group + 1,))
 
 
 def _batch_settled(db: sqlite3.Connection, seq: int, time: str, event: e.BatchSettled) -> None:
-    db.execute(
-        "INSERT INTO numbers VALUES(?, ?, 1) ON CONFLICT(phase, number) DO UPDATE SET settled = 1",
-        (event.phase, event.number),
-    )
+    insert(db, "INSERT OR REPLACE INTO numbers", phase=event.phase, number=event.number, settled=1)
     (settled_to,) = db.execute("SELECT settled_to FROM phases WHERE phase = ?", (event.phase,)).fetchone()
     while db.execute(
         "SELECT 1 FROM numbers WHERE phase = ? AND number = ? AND settled = 1", (event.phase, settled_to + 1)
@@ -120,12 +141,22 @@ def _split_chosen(db: sqlite3.Connection, event: e.GroupQueued, ref: tuple[int, 
         if wanted <= set(items):
             rest = [item for item in items if item not in wanted]
             db.execute("UPDATE groups SET items = ? WHERE id = ?", (to_json(rest), group))
-            db.execute(
-                "INSERT INTO groups VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-                (
-                    *(event.group, *ref, to_json(list(event.items)), event.tries),
-                    *(no_strike_retries, no_strike, suspected, late, why, state),
-                ),
+            insert(
+                db,
+                "INSERT INTO groups",
+                id=event.group,
+                phase=event.phase,
+                number=event.number,
+                part=event.part,
+                items=to_json(list(event.items)),
+                tries=event.tries,
+                no_strike_retries=no_strike_retries,
+                last_no_strike=no_strike,
+                suspected=suspected,
+                late=late,
+                why=why,
+                state=state,
+                parked=0,
             )
             db.execute("INSERT INTO needs SELECT phase, number, ? FROM needs WHERE group_id = ?", (event.group, group))
             db.execute("UPDATE job SET next_group = max(next_group, ?)", (event.group + 1,))
@@ -173,9 +204,8 @@ def _attempt_started(db: sqlite3.Connection, seq: int, time: str, event: e.Attem
         [(event.phase, item) for item in event.items],
     )
     changed(begun, len(event.items), event)
-    db.executemany(
-        "INSERT INTO attempt_items VALUES(?, ?, ?)", [(event.phase, item, event.attempt) for item in event.items]
-    )
+    taken = ({"phase": event.phase, "item": item, "attempt": event.attempt} for item in event.items)
+    insert_each(db, "INSERT INTO attempt_items", taken)
     db.execute("UPDATE job SET next_attempt = ?, sessions = sessions + 1", (event.attempt + 1,))
 
 
@@ -290,9 +320,15 @@ def _nothing(db: sqlite3.Connection, seq: int, time: str, event: e.Event) -> Non
 
 
 def _merged(db: sqlite3.Connection, seq: int, time: str, event: e.Merged) -> None:
-    db.execute(
-        "INSERT INTO merges VALUES(?, ?, ?, ?, ?, ?)",
-        (event.phase, seq, event.target, event.sha, event.records, event.reflects),
+    insert(
+        db,
+        "INSERT INTO merges",
+        phase=event.phase,
+        seq=seq,
+        target=event.target,
+        sha=event.sha,
+        records=event.records,
+        reflects=event.reflects,
     )
 
 

@@ -10,6 +10,7 @@ from harness.base.reason import Reason
 from harness.core import events as e
 from harness.core.item_ids import folded
 from harness.core.rejections import ItemError
+from harness.ledger.inserts import insert
 
 Appliers = dict[type[Any], Callable[[sqlite3.Connection, int, str, Any], None]]
 """Event type -> what changes the tables: connection, the entry's seq and time, the event."""
@@ -46,9 +47,13 @@ def _item_added(db: sqlite3.Connection, seq: int, time: str, event: e.ItemAdded)
 
 
 def _pace_given(db: sqlite3.Connection, seq: int, time: str, event: e.PaceGiven) -> None:
-    db.execute(
-        "INSERT OR REPLACE INTO paces VALUES(?, ?, ?, ?)",
-        (event.phase, event.item, event.starts_per_minute, event.at_once),
+    insert(
+        db,
+        "INSERT OR REPLACE INTO paces",
+        phase=event.phase,
+        item=event.item,
+        starts_per_minute=event.starts_per_minute,
+        at_once=event.at_once,
     )
 
 
@@ -59,9 +64,17 @@ def _item_blocked(db: sqlite3.Connection, seq: int, time: str, event: e.ItemBloc
 
 
 def _item_accepted(db: sqlite3.Connection, seq: int, time: str, event: e.ItemAccepted) -> None:
-    place = (event.sha, event.offset, event.length_bytes, event.records)
-    db.execute(
-        "INSERT INTO accepted VALUES(?, ?, ?, ?, ?, ?, ?, ?)", (event.phase, event.item, event.attempt, seq, *place)
+    insert(
+        db,
+        "INSERT INTO accepted",
+        phase=event.phase,
+        item=event.item,
+        attempt=event.attempt,
+        seq=seq,
+        sha=event.sha,
+        offset=event.offset,
+        length_bytes=event.length_bytes,
+        records=event.records,
     )
     if event.rejudged:
         _leave_queue(db, event.phase, event.item)
