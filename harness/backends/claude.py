@@ -54,8 +54,8 @@ class ClaudeSession:
             self._error = error
         if self._transport is not None:
             self._exit_code = await self._transport.exit_code()
-        if self._count.has_reached_nobody() and not await self._outfit.may_be_reached():
-            self._count.nobody_was_there()
+        if self._count.charges.reached_nobody() and not await self._outfit.may_be_reached():
+            self._count.charges.nobody_was_there()
 
     async def interrupt(self) -> None:
         """The CLI's own interrupt first: it ends a hung tool, and the result then still tells the cost."""
@@ -92,7 +92,7 @@ class ClaudeSession:
     def _spent_too_much(self, seen: Symptoms) -> Symptoms:
         """Broken answers are the provider's doing: they cost no item a strike."""
         cap = self._spec.caps.cost_usd
-        if cap is not None and self._count.completed() >= cap:
+        if cap is not None and self._count.charges.complete >= cap:
             return replace(seen, subtype="error_max_budget_usd", is_error=True)
         why = "answers that broke off have used up the session's budget"
         return replace(seen, api_error="connection_failed", text=why, is_error=True)

@@ -5,14 +5,14 @@ what it is, never for what it should be: an unknown kind of line is skipped, a f
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from harness.backends.activity import Pulse
-from harness.backends.session import MOST_COST_USD
+from harness.backends.session_account import SessionAccount
 from harness.backends.usage_count import Count
+from harness.base.ids import AttemptId
 from harness.base.texts import whole
 from harness.core.models import AskedModels, asked_by
 from harness.core.symptoms import RateLimit, Symptoms
@@ -33,24 +33,6 @@ _MOST_DENIAL = 120
 _TELLING_INPUTS = ("file_path", "notebook_path", "path", "command", "url", "query", "pattern")
 
 
-@dataclass(frozen=True, slots=True)
-class _Tokens:
-    """Tokens of one answer."""
-
-    input: int = 0
-    output: int = 0
-    cache_read: int = 0
-    cache_write: int = 0
-
-    def __add__(self, other: "_Tokens") -> "_Tokens":
-        return _Tokens(
-            self.input + other.input,
-            self.output + other.output,
-            self.cache_read + other.cache_read,
-            self.cache_write + other.cache_write,
-        )
-
-
 class StreamReading:
     """Takes the stream's lines, in order; `pulse` is told what they mean for the clocks (None when read afterwards).
 
@@ -66,10 +48,8 @@ class StreamReading:
         self._symptoms = Symptoms()
         self._pulse = pulse
         self._count = count
-        self._answers: dict[str, _Tokens] = {}
-        """Per message id: the CLI repeats an answer's usage on each of its blocks."""
+        self._account = SessionAccount()
         self._retried: int | None = None
-        self._result: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, spec: AttemptSpec, pulse: Pulse, count: Count) -> "StreamReading":
@@ -77,10 +57,10 @@ class StreamReading:
 
     @property
     def has_result(self) -> bool:
-        return self._result is not None
+        return self._account.result is not None
 
     def facts(self) -> SessionFacts:
-        tokens = self._tokens()
+        tokens = self._account.tokens()
         return replace(
             self._facts,
             model=", ".join(self._models.standing()) or self._facts.model,
@@ -89,7 +69,7 @@ class StreamReading:
             output_tokens=tokens.output,
             cache_read_tokens=tokens.cache_read,
             cache_write_tokens=tokens.cache_write,
-            cost_usd=self._cost(tokens),
+            cost_usd=self._account.cost_usd(is_counted=bool(self._count and self._count.usd())),
             counted_usd=self._count.usd() if self._count else None,
             broken_answers=self._count.broken if self._count else 0,
         )
@@ -151,7 +131,7 @@ class StreamReading:
             return
         self._retried = None
         self._take_model(line, message)
-        self._answers[_text(message.get("id")) or str(len(self._answers))] = _tokens_of(_mapping(message.get("usage")))
+        self._account.answered(_text(message.get("id")), _mapping(message.get("usage")))
         if not self._facts.reached_model:
             self._facts = replace(self._facts, reached_model=True)
             self._tell("responded")
@@ -192,32 +172,15 @@ class StreamReading:
 
     def _take_limit(self, line: Mapping[str, Any]) -> None:
         told = _mapping(line.get("rate_limit_info"))
-        resets = _moment(told.get("resetsAt"))
-        limit = RateLimit(_text(told.get("status")) or "", resets, _text(told.get("rateLimitType")))
+        limit = _limit_of(told)
         self._symptoms = replace(self._symptoms, rate_limit=limit)
-        if self._pulse:
-            attempt, text = self._pulse.attempt, f"{limit.type or 'limit'}: {limit.status}"
-            used, until = _fullest(told)
-            is_overage = told.get("isUsingOverage") is True
-            is_rejected = limit.status == "rejected" and not is_overage
-            if not self._symptoms.used_tools:  # else it may be a tool's word: the next session's is believed
-                self._pulse.tell(SessionEvent(attempt, "limit", text, until or resets, used, is_overage, is_rejected))
+        if self._pulse and not self._symptoms.used_tools:  # else it may be a tool's word; wait for the next
+            self._pulse.tell(_limit_event(self._pulse.attempt, limit, told))
 
     def _take_result(self, line: Mapping[str, Any]) -> None:
-        self._result = line
+        self._account.result = line
+        self._symptoms = _symptoms_of_result(self._symptoms, line)
         text = _text(line.get("result"))
-        is_error = line.get("is_error") is not False
-        seen = self._symptoms
-        self._symptoms = replace(
-            seen,
-            is_error=is_error,
-            subtype=_text(line.get("subtype")),
-            terminal_reason=_text(line.get("terminal_reason")),
-            api_error_status=_number(line.get("api_error_status")) or (seen.api_error_status if is_error else None),
-            stop_reason=_text(line.get("stop_reason")) or seen.stop_reason,
-            denials=tuple(_denial(_mapping(entry)) for entry in _list(line.get("permission_denials"))),
-            text=_synthetic_text(line, text)[:_MOST_TEXT] if is_error else "",
-        )
         self._facts = replace(
             self._facts,
             turns=_number(line.get("num_turns")) or self._facts.turns,
@@ -229,22 +192,6 @@ class StreamReading:
             self._pulse.result_seen = True
             self._pulse.tools.clear()
             self._pulse.beat("tool")
-
-    def _tokens(self) -> _Tokens:
-        """Of all models that were used: the result's own account, else the sum over the answers that were seen."""
-        per_model = _mapping((self._result or {}).get("modelUsage"))
-        entries = [_mapping(entry) for entry in per_model.values()]
-        counted = [_tokens_of_model(entry) for entry in entries] or list(self._answers.values())
-        return sum(counted, _Tokens())
-
-    def _cost(self, tokens: _Tokens) -> Decimal | None:
-        """None when no result told it, or when it says 0 although answers were paid for (the CLI does on errors)."""
-        told = (self._result or {}).get("total_cost_usd")
-        if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told < MOST_COST_USD:
-            return None
-        if told == 0 and tokens != _Tokens() and not (self._count and self._count.usd()):
-            return None
-        return Decimal(str(told))
 
     def _wait_for_model(self) -> None:
         if self._pulse:
@@ -294,6 +241,33 @@ class _Models:
         return tuple(dict.fromkeys((*self._lasting, *self._answers.values())))[:_MOST_MODELS]
 
 
+def _symptoms_of_result(seen: Symptoms, line: Mapping[str, Any]) -> Symptoms:
+    """What was seen, with what the line says that a session ends with."""
+    is_error = line.get("is_error") is not False
+    return replace(
+        seen,
+        is_error=is_error,
+        subtype=_text(line.get("subtype")),
+        terminal_reason=_text(line.get("terminal_reason")),
+        api_error_status=_number(line.get("api_error_status")) or (seen.api_error_status if is_error else None),
+        stop_reason=_text(line.get("stop_reason")) or seen.stop_reason,
+        denials=tuple(_denial(_mapping(entry)) for entry in _list(line.get("permission_denials"))),
+        text=_synthetic_text(line, _text(line.get("result")))[:_MOST_TEXT] if is_error else "",
+    )
+
+
+def _limit_of(told: Mapping[str, Any]) -> RateLimit:
+    return RateLimit(_text(told.get("status")) or "", _moment(told.get("resetsAt")), _text(told.get("rateLimitType")))
+
+
+def _limit_event(attempt: AttemptId, limit: RateLimit, told: Mapping[str, Any]) -> SessionEvent:
+    used, until = _fullest(told)
+    is_overage = told.get("isUsingOverage") is True
+    is_rejected = limit.status == "rejected" and not is_overage
+    text = f"{limit.type or 'limit'}: {limit.status}"
+    return SessionEvent(attempt, "limit", text, until or limit.resets_at, used, is_overage, is_rejected)
+
+
 def _synthetic_text(line: Mapping[str, Any], text: str | None) -> str:
     errors = "; ".join(_text(entry) or "" for entry in _list(line.get("errors")) if isinstance(entry, str))
     return errors or text or ""
@@ -307,24 +281,6 @@ def _call(name: str, arguments: Mapping[str, Any]) -> str:
 
 def _denial(entry: Mapping[str, Any]) -> str:
     return _call(_text(entry.get("tool_name")) or "?", _mapping(entry.get("tool_input")))
-
-
-def _tokens_of(usage: Mapping[str, Any]) -> _Tokens:
-    return _Tokens(
-        _number(usage.get("input_tokens")) or 0,
-        _number(usage.get("output_tokens")) or 0,
-        _number(usage.get("cache_read_input_tokens")) or 0,
-        _number(usage.get("cache_creation_input_tokens")) or 0,
-    )
-
-
-def _tokens_of_model(entry: Mapping[str, Any]) -> _Tokens:
-    return _Tokens(
-        _number(entry.get("inputTokens")) or 0,
-        _number(entry.get("outputTokens")) or 0,
-        _number(entry.get("cacheReadInputTokens")) or 0,
-        _number(entry.get("cacheCreationInputTokens")) or 0,
-    )
 
 
 def _fullest(told: Mapping[str, Any]) -> tuple[float | None, datetime | None]:

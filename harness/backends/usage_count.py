@@ -17,24 +17,18 @@ Requests of subagents and of web tools are not in the stream; what the CLI tells
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
 from harness.backends.charges import Charges
-from harness.backends.conversation import Conversation, mapping, number, size_of
-from harness.core.prices import context_of
+from harness.backends.conversation import mapping, number, size_of
+from harness.backends.pending_request import UNSEEN_TOKENS, PendingRequest
 from harness.core.work import AttemptSpec
 
 _SYNTHETIC = "<synthetic>"
 _BYTES_PER_TOKEN_OUT: Final = 2
 """Against us: prose has about four, other scripts and numbers about three."""
-
-_UNSEEN_TOKENS: Final = 1_000
-"""Of an answer that breaks off, what was on its way: the CLI shows nothing of what comes together with the break."""
-
-_FASTEST_TOKENS_S: Final = 400
-"""Against us: what a model writes in a second at the most, of an answer of which nothing was heard until it broke."""
 
 _LOST_ON_THE_WAY = ("connection_failed", "no_response", "stream_idle_timeout")
 """Why the CLI gave a request up that may have reached the provider."""
@@ -55,14 +49,6 @@ class _Answer:
         return {**self.usage, "output_tokens": max(came, number(self.usage.get("output_tokens")))}
 
 
-@dataclass(frozen=True, slots=True)
-class _LastRequest:
-    """The last request. `is_streamed`: it is heard of as soon as its answer begins."""
-
-    at: float = 0.0
-    is_streamed: bool = True
-
-
 class Count:
     """The running count of one session."""
 
@@ -79,16 +65,9 @@ class Count:
         of as they begin; in a transcript only once they are complete (`backends/transcript.py`)."""
         self.goes_on = True
         """A further request is on its way or will follow."""
-        self._model = model
-        self._max_output_tokens = max_output_tokens
-        self._monotonic = monotonic
-        self._hears_begins = hears_begins
-        self._charges = Charges()
-        self._conversation = Conversation(prompt_bytes)
+        self.charges = Charges()
+        self._request = PendingRequest(model, max_output_tokens, prompt_bytes, monotonic, hears_begins=hears_begins)
         self._open: _Answer | None = None
-        self._request = _LastRequest()
-        self._is_asked = False
-        """The last request is under way, and no answer to it has begun."""
         self._asks_no_more = False
         """The open answer was interrupted, or the CLI has given it up: that it breaks off leads to nothing."""
         self._seen: set[str] = set()
@@ -103,36 +82,24 @@ class Count:
     @property
     def broken(self) -> int:
         """Answers that broke off, and requests that were lost."""
-        return self._charges.broken
+        return self.charges.broken
 
     def usd(self) -> Decimal | None:
         """All that was charged so far, also for what is under way; None when a model has no price."""
-        total = self._charges.total
+        total = self.charges.total
         if self._open is not None:
-            total += self._charges.price(self._open.model, self._open.so_far(_UNSEEN_TOKENS))
-        elif self._is_asked:
-            total += self._asked_in_vain()
-        return total if self._charges.is_priced else None
-
-    def has_reached_nobody(self) -> bool:
-        """Requests were lost, and nothing ever came from the provider, not even a refusal."""
-        return self._charges.reached_nobody()
-
-    def nobody_was_there(self) -> None:
-        """The provider is known to have been out of reach: nothing was billed."""
-        self._charges.nobody_was_there()
-
-    def completed(self) -> Decimal:
-        """What the answers that came whole cost."""
-        return self._charges.complete
+            total += self.charges.price(self._open.model, self._open.so_far(UNSEEN_TOKENS))
+        elif self._request.is_open:
+            total += self._request.cost(self.charges)
+        return total if self.charges.is_priced else None
 
     def is_beyond(self, cap: Decimal) -> bool:
         """A further request must not begin, and the CLI, which leaves broken answers out, does not know it."""
-        if not self.goes_on or not self._charges.is_priced or self._open is not None:
+        if not self.goes_on or not self.charges.is_priced or self._open is not None:
             return False
-        if not self._is_asked and self._charges.complete >= cap:
+        if not self._request.is_open and self.charges.complete >= cap:
             return False  # the CLI ends it by itself, with everything said
-        return self._charges.total >= cap
+        return self.charges.total >= cap
 
     def take(self, line: Mapping[str, Any]) -> None:
         """One parsed line of the stream. What belongs to a subagent is left to the CLI."""
@@ -156,14 +123,12 @@ class Count:
                 self._break_off()
                 message = mapping(event.get("message"))
                 self._seen.add(str(message.get("id")))
-                self._open = _Answer(str(message.get("model") or self._model), mapping(message.get("usage")))
+                self._open = _Answer(str(message.get("model") or self._request.model), mapping(message.get("usage")))
                 self._answer_begins(self._open.usage)
-                self._request = replace(self._request, is_streamed=True)
-                self._is_asked = self._asks_no_more = False
-            case "content_block_start" if self._open:
-                self._open.came_bytes += size_of([event.get("content_block")])
-            case "content_block_delta" if self._open:
-                self._open.came_bytes += _size_of_delta(mapping(event.get("delta")))
+                self._request.answer_is_heard()
+                self._asks_no_more = False
+            case "content_block_start" | "content_block_delta" if self._open:
+                self._open.came_bytes += size_of([event.get("content_block")]) + _size_of_delta(event.get("delta"))
             case "message_delta" if self._open:
                 usage = {**self._open.usage, **_told(mapping(event.get("usage")))}
                 stop = mapping(event.get("delta")).get("stop_reason")
@@ -173,11 +138,11 @@ class Count:
                     self._open.usage = usage
             case "message_stop" if is_abandoned or self._open:
                 self._break_off()
-                self._is_asked, self._request = not self._asks_no_more, replace(self._request, is_streamed=False)
+                self._request.again(is_streamed=False, is_open=not self._asks_no_more)
 
     def _take_user(self, content: Any) -> None:
         """Results of tools come also while an answer is under way; any other word then is an interrupt."""
-        self._conversation.add(content)
+        self._request.next_sends(content)
         blocks = content if isinstance(content, list) else [{}]
         if self._open is not None and not all(mapping(each).get("type") == "tool_result" for each in blocks):
             self._asks_no_more = True
@@ -185,101 +150,79 @@ class Count:
     def _take_system(self, line: Mapping[str, Any]) -> None:
         match line.get("subtype"):
             case "init":
-                self._model = self._model or str(line.get("model") or "")
+                self._request.model = self._request.model or str(line.get("model") or "")
             case "thinking_tokens" if self._open:
                 self._open.thought_tokens += number(line.get("estimated_tokens_delta"))
             case "status" if line.get("status") in ("requesting", "compacting"):
                 self._break_off()
-                is_streamed = self._hears_begins and line.get("status") == "requesting"
-                self._request = _LastRequest(self._monotonic(), is_streamed)
-                self._is_asked = self.goes_on = True
+                self._request.begin(is_streamed=line.get("status") == "requesting")
+                self.goes_on = True
             case "status" if "compact_result" in line:
-                self._is_asked = False  # what a summary costs is told by the CLI
+                self._request.is_open = False  # what a summary costs is told by the CLI
             case "api_retry":
-                self._charges.is_heard |= line.get("error_status") is not None
+                self.charges.is_heard |= line.get("error_status") is not None
                 if self._open is not None:
                     self._break_off()
-                elif line.get("error_status") is None and self._is_asked and self._may_be_lost:
+                elif line.get("error_status") is None and self._request.may_be_lost:
                     self._lose(line.get("elapsed_s"))
-                self._request = replace(self._request, is_streamed=self._hears_begins)
-                self._is_asked = self.goes_on = True
+                self._request.again(is_streamed=self._request.hears_begins)
+                self.goes_on = True
 
     def _take_assistant(self, line: Mapping[str, Any]) -> None:
         message = mapping(line.get("message"))
         if message.get("model") == _SYNTHETIC or line.get("error"):
             self._give_up(line)
             return
-        id_ = str(message.get("id"))
-        stop = message.get("stop_reason")
-        if id_ not in self._seen and (self._hears_begins or stop is not None):  # not streamed: all of it at once
+        id_, stop = str(message.get("id")), message.get("stop_reason")
+        if id_ not in self._seen and (
+            self._request.hears_begins or stop is not None
+        ):  # not streamed: all of it at once
             self._seen.add(id_)
             usage = mapping(message.get("usage"))
             self._answer_begins(usage)
-            self._settle(str(message.get("model") or self._model), usage, stop)
+            self._settle(str(message.get("model") or self._request.model), usage, stop)
 
     def _give_up(self, line: Mapping[str, Any]) -> None:
         """The CLI speaks itself: it asks no more. What was refused with a status, or never sent, costs nothing."""
-        self._charges.is_heard |= line.get("api_error_status") is not None
-        is_lost = line.get("api_error") in _LOST_ON_THE_WAY and self._may_be_lost
-        if is_lost and self._is_asked and self._open is None:
+        self.charges.is_heard |= line.get("api_error_status") is not None
+        if line.get("api_error") in _LOST_ON_THE_WAY and self._request.may_be_lost and self._open is None:
             self._lose()
-        self._is_asked, self._asks_no_more = False, True
+        self._request.is_open, self._asks_no_more = False, True
 
     def _take_result(self, line: Mapping[str, Any]) -> None:
         self._break_off()
-        if self._is_asked and line.get("is_error") is not False:
+        if self._request.is_open and line.get("is_error") is not False:
             self._lose()
-        self._is_asked = self.goes_on = False
+        self._request.is_open = self.goes_on = False
 
     def _settle(self, model: str, usage: Mapping[str, Any], stop: object) -> None:
         """An answer is complete."""
-        self._charges.answered(self._charges.price(model, usage))
+        self.charges.answered(self.charges.price(model, usage))
         self._close(usage)
         self.goes_on = stop not in ("end_turn", "stop_sequence")
 
     def _break_off(self) -> None:
         """The open answer, if there is one, ends here."""
         if self._open is not None:
-            usage = self._open.so_far(_UNSEEN_TOKENS)
-            self._charges.broke_off(self._charges.price(self._open.model, usage))
+            usage = self._open.so_far(UNSEEN_TOKENS)
+            self.charges.broke_off(self.charges.price(self._open.model, usage))
             self._close(usage)
             self.goes_on = True
 
-    @property
-    def _may_be_lost(self) -> bool:
-        """The request under way would have been heard of, had it been answered."""
-        return self._request.is_streamed or not self._hears_begins
-
     def _lose(self, elapsed_s: object = None) -> None:
-        self._charges.lost(self._asked_in_vain(elapsed_s))
+        self.charges.lost(self._request.cost(self.charges, elapsed_s))
 
     def _close(self, usage: Mapping[str, Any]) -> None:
-        self._conversation.answer_ends(usage)
-        self._open, self._is_asked = None, False
+        self._request.answer_ends(usage)
+        self._open = None
 
     def _answer_begins(self, usage: Mapping[str, Any]) -> None:
-        self._charges.is_heard = True
-        self._conversation.answer_begins(usage, self._monotonic())
-
-    def _asked_in_vain(self, elapsed_s: object = None) -> Decimal:
-        """An upper estimate for a request to which no answer was seen; one that is not streamed may have been long.
-
-        `elapsed_s`: how long it was under way, where that is told; else since it was heard of.
-        """
-        output_tokens = _UNSEEN_TOKENS if self._request.is_streamed else self._longest(elapsed_s)
-        usage = self._conversation.usage_of_next(context_of(self._model), output_tokens, self._monotonic())
-        return self._charges.price(self._model, usage)
-
-    def _longest(self, elapsed_s: object) -> int:
-        """Tokens of an answer that nothing was heard of."""
-        if self._hears_begins:
-            return self._max_output_tokens
-        told = elapsed_s if isinstance(elapsed_s, float) else self._monotonic() - self._request.at
-        return min(self._max_output_tokens, _UNSEEN_TOKENS + int(max(told, 0) * _FASTEST_TOKENS_S))
+        self.charges.is_heard = True
+        self._request.answer_begins(usage)
 
 
-def _size_of_delta(delta: Mapping[str, Any]) -> int:
-    return sum(size_of(value) for key, value in delta.items() if key != "type")
+def _size_of_delta(delta: Any) -> int:
+    return sum(size_of(value) for key, value in mapping(delta).items() if key != "type")
 
 
 def _told(usage: Mapping[str, Any]) -> dict[str, Any]:

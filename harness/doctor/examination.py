@@ -24,7 +24,8 @@ from harness.backends.supply import find_supply
 from harness.base.child import run
 from harness.base.errors import HarnessError, UsageError
 from harness.base.folder_watch import FolderWatch
-from harness.evaluation.bounded import Bounded, BoundedError
+from harness.evaluation.bounded import Bounded
+from harness.evaluation.persistent_child import BoundedError
 from harness.executors.containment import choose, in_words
 from harness.executors.guardian import Guardian
 from harness.executors.keep_awake import Awake

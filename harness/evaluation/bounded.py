@@ -7,56 +7,26 @@ another. With sandboxes it runs in one, which is made once for the child and not
 """
 
 import json
-import os
-import signal
-import struct
 import sys
-import tempfile
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import PIPE, TimeoutExpired
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
-from harness.base.child import PipedChild, end_group, start, staying
-from harness.base.descriptors import passed_as_descriptors
-from harness.base.key_redaction import without_values
 from harness.base.reason import MOST_FIELD_CHARACTERS, Reason, cut_text
 from harness.evaluation.cancellation import Halt
 from harness.evaluation.check_sandbox import NOTHING, Allowed, MissingFreedom, SandboxCommand, Sandboxes
 from harness.evaluation.denials import denied
+from harness.evaluation.persistent_child import CHILD, BoundedError, PersistentChild
 
 Json = Any
 """A JSON value; `core.types.Json`, which this room may not import."""
 
-Kind = Literal["error", "timeout", "memory", "crashed", "too_big"]
-
-_CHILD = Path(__file__).with_name("bounded_child.py")
-_LENGTH = struct.Struct(">Q")
-_NO_MEMORY = 112
-_MOST_ANSWER_BYTES = 128 * 1024 * 1024
 _PORTION_BYTES = 4 * 1024 * 1024
 _READER_BYTES = 1024 * 1024 * 1024
 _READER_S = 120.0
-_START_S = 20.0
-"""A new child may need this much longer for its first answer: a cold disk, a busy machine."""
-
-
-class BoundedError(Exception):
-    """The program did not give an answer.
-
-    `error`: it is wrong or raised; `timeout`, `memory`, `too_big`: it passed a limit; `crashed`: its process ended.
-    """
-
-    def __init__(self, kind: Kind, message: str, denied: MissingFreedom | None = None) -> None:
-        super().__init__(message)
-        self.kind: Kind = kind
-        self.message = message
-        self.denied = denied
-        """What the sandbox, or the folder it ran in, seems to have kept it from; None where it did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +63,11 @@ class Bounded:
         self.lock_limit = lock_limit
         """What marks its processes as those of a job (`processes.lock_limit`); 0 = none."""
         self._lock = threading.Lock()
-        self._child: _CheckChild | None = None
         self._others: dict[Allowed | None, Bounded] = {}
         """A child for each kind of sandbox, and one, None, that reads files of ours."""
         self.halt = halt or Halt()
         """Called: the child is killed whatever it does, and each call raises HaltedError."""
+        self._child = PersistentChild(memory_bytes, lock_limit, self.halt, self._sandbox, self.variables)
 
     def jq(
         self,
@@ -212,139 +182,26 @@ class Bounded:
     def close(self) -> None:
         """End the child, for good."""
         with self._lock:
-            self._end()
-            for other in self._others.values():
-                with other._lock:
-                    other._end()
+            for each in (self, *self._others.values()):
+                each._child.end()
             self.halt.close()
 
     def _ask(self, question: Mapping[str, Json], timeout_s: float) -> Any:
-        body = _text({**question, "timeout_s": timeout_s}).encode()
-        with self._lock:
-            self.halt.check()
-            if self._child is not None and self._child.has_ended():
-                self._end()
-            slack_s = 0.0
-            if self._child is None:
-                self._child, slack_s = self._start(), _START_S
-            answer = self._exchange(self._child, body, timeout_s, slack_s)
+        answer = self._child.ask(_text({**question, "timeout_s": timeout_s}).encode(), timeout_s)
         if "kind" in answer:
             raise BoundedError(answer["kind"], answer["message"], self._denied(answer.get("cause"), question))
         return answer["ok"]
 
-    def _start(self) -> "_CheckChild":
-        sandbox = (
-            None
-            if self.sandboxes is None
-            else self.sandboxes.sandbox(self._allowed, (Path(sys.executable),), (_CHILD.parents[1],))
-        )
-        return _CheckChild(self._memory_bytes, self.lock_limit, self.halt, sandbox, self.variables)
+    def _sandbox(self) -> SandboxCommand | None:
+        if self.sandboxes is None:
+            return None
+        return self.sandboxes.sandbox(self._allowed, (Path(sys.executable),), (CHILD.parents[1],))
 
     def _denied(self, cause: Mapping[str, Json] | None, question: Mapping[str, Json]) -> MissingFreedom | None:
         """What the sandbox kept the user's Python from; not of a path that a record names, which is its own doing."""
         if cause is None or _is_named(cause.get("path"), question.get("records")):
             return None
         return denied(cause, self._allowed, self.sandboxes.folder if self.sandboxes else None)
-
-    def _exchange(self, child: "_CheckChild", body: bytes, timeout_s: float, slack_s: float) -> dict[str, Any]:
-        kept = False
-        try:
-            answer = child.exchange(body, time.monotonic() + timeout_s + slack_s)
-            kept = answer.get("kind") != "memory"
-            return answer
-        except TimeoutError:
-            raise BoundedError("timeout", f"no answer within {timeout_s:g} s") from None
-        except EOFError:
-            raise _why_ended(child.wait(), timeout_s, child.complaint()) from None
-        finally:
-            if not kept:
-                self._end()
-
-    def _end(self) -> None:
-        if self._child is not None:
-            self._child.kill()
-            self._child = None
-
-
-class _CheckChild:
-    """The process and its three pipes: questions, answers, and the lifeline whose end here tells it that we live."""
-
-    def __init__(
-        self,
-        memory_bytes: int,
-        lock_limit: int,
-        halt: Halt,
-        sandbox: SandboxCommand | None,
-        variables: Mapping[str, str],
-    ) -> None:
-        self._variables = variables
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by kill()
-        theirs, self._lifeline = os.pipe()
-        numbers = map(str, (memory_bytes, theirs, lock_limit))
-        argv = (sys.executable, "-I", "-B", "-X", "utf8", str(_CHILD), *numbers, *variables)
-        try:
-            with passed_as_descriptors(
-                (*(sandbox.argv if sandbox else ()), *argv), sandbox.contents if sandbox else ()
-            ) as (words, descriptors):
-                self._process = start(
-                    staying(words, lock_limit or None) if sandbox else words,
-                    streams=(PIPE, PIPE, self._errors),
-                    env=variables,
-                    cwd="/",
-                    descriptors=(theirs, *descriptors),
-                )
-        except BaseException:
-            os.close(self._lifeline)
-            self._errors.close()
-            raise
-        finally:
-            os.close(theirs)
-        self._pipes = PipedChild(self._process, halt.wait)
-
-    def exchange(self, body: bytes, deadline: float) -> dict[str, Any]:
-        """The answer. TimeoutError after the deadline (monotonic), EOFError when the process ended, HaltedError."""
-        self._pipes.write(_LENGTH.pack(len(body)) + body, deadline)
-        length = _LENGTH.unpack(self._pipes.read(_LENGTH.size, deadline))[0]
-        if length > _MOST_ANSWER_BYTES:
-            raise EOFError
-        answer: dict[str, Any] = json.loads(without_values(self._pipes.read(length, deadline), self._variables))
-        return answer
-
-    def has_ended(self) -> bool:
-        return self._process.poll() is not None
-
-    def wait(self) -> int:
-        """Its exit code; a process that only closed its pipe is killed first."""
-        try:
-            code = self._process.wait(1)
-        except TimeoutExpired:
-            self._process.kill()
-            code = self._process.wait()
-        return 128 - code if code > 128 else code  # a shell and a sandbox tell of a signal so
-
-    def complaint(self) -> str:
-        """Why it, or its sandbox, did not even start; empty when it did, because then its errors go nowhere."""
-        self._errors.seek(0)
-        lines = self._errors.read(4096).decode(errors="replace").strip().splitlines()
-        return lines[-1][:300] if lines else ""
-
-    def kill(self) -> None:
-        """End it and whatever it started in its session's group; never raises."""
-        if self._process.poll() is None:
-            end_group(self._process)
-        os.close(self._lifeline)  # also ends, by SIGIO, what is left of a group whose leader had already ended
-        self._pipes.close()
-        self._errors.close()
-
-
-def _why_ended(code: int, timeout_s: float, complaint: str) -> BoundedError:
-    if complaint:
-        return BoundedError("crashed", f"the process that runs it did not start: {complaint}")
-    if code == -signal.SIGXCPU:
-        return BoundedError("timeout", f"used more processor time than its {timeout_s:g} s")
-    if code in {-signal.SIGABRT, _NO_MEMORY}:  # libjq calls abort() when it gets no memory (measured)
-        return BoundedError("memory", "not enough memory")
-    return BoundedError("crashed", f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}")
 
 
 def _portions(values: Sequence[Json]) -> Iterator[list[str]]:

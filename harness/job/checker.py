@@ -12,8 +12,10 @@ from harness.base.paths import is_plain, path_to
 from harness.base.sheet import Workbooks
 from harness.base.spelling import nearest
 from harness.base.texts import TextError, in_yaml, must_be_file, read_text
-from harness.evaluation.bounded import Bounded, BoundedError
-from harness.job.document import Document, dotted
+from harness.evaluation.bounded import Bounded
+from harness.evaluation.persistent_child import BoundedError
+from harness.job.complaints import Complaints
+from harness.job.document import Document
 from harness.job.job import CellRead
 from harness.job.yaml_text import ValuePath
 
@@ -24,8 +26,8 @@ _UNNAMED = f"{{{VAR}}}"
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-class ManifestChecker:
-    """Everything that is found wrong goes into `problems`; nothing is raised, so that all is told at once."""
+class ManifestChecker(Complaints):
+    """What is found wrong with values, and the files and programs that they name."""
 
     def __init__(
         self,
@@ -37,36 +39,17 @@ class ManifestChecker:
         *,
         instance: str | None = None,
     ) -> None:
-        self.document = document
+        super().__init__(document, silenced, problems)
         self.folder = folder
         self.instance = instance
-        self.problems = problems
         self.vars: dict[str, Any] = {}
         self._bounded = bounded
-        self._silenced = tuple(silenced)
         self._compiled: set[str] = set()
         self.workbooks = Workbooks()
         self.cells: list[CellRead] = []
         """What was read out of workbooks, in order."""
         self.files: list[Path] = []
         """Every file that was found by the name it has in the manifest."""
-        self._complained = {path[0] for path in silenced if path}
-
-    def is_fine(self, *keys: str) -> bool:
-        """Was nothing found wrong below these keys of the manifest?"""
-        return self._complained.isdisjoint(keys)
-
-    def complain(self, path: ValuePath, message: str, hint: str | None = None, *, of_key: bool = False) -> None:
-        """Note a problem at a value of the manifest; once, and not where the value was already found unreadable."""
-        if any(path[: len(silenced)] == silenced for silenced in self._silenced):
-            return
-        self._complained |= set(path[:1])
-        self.note(Problem(self.document.where(path, of_key=of_key), f"{dotted(path)}: {message}", hint))
-
-    def note(self, problem: Problem) -> None:
-        """Note a problem elsewhere, once."""
-        if problem not in self.problems:
-            self.problems.append(problem)
 
     def fill(self, path: ValuePath, text: str, *, keep: frozenset[str] = frozenset()) -> str:
         """`text` with every `{name}` replaced by the value of that var; names in `keep` stay as they are."""

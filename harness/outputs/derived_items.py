@@ -13,10 +13,11 @@ from harness.core.fault_kinds import FaultKind
 from harness.core.item_ids import folded, problem_with
 from harness.core.messages import message
 from harness.core.types import Fault, Item, Json
-from harness.evaluation.bounded import Bounded, BoundedError, JqOutcome
+from harness.evaluation.bounded import Bounded, JqOutcome
+from harness.evaluation.persistent_child import BoundedError
 from harness.job.batch_plan import NO_PACE, Pace
 from harness.job.job import PhaseSpec
-from harness.outputs.checks import JQ_S
+from harness.outputs.check_questions import JQ_S
 from harness.outputs.parse import canonical
 from harness.outputs.plan_records import GivenPlan, plan_in
 from harness.outputs.suspects import BrokenCheckError, Reasons

@@ -11,7 +11,8 @@ from typing import Any, Final
 from harness.base.ids import ItemId
 from harness.base.paths import put_at, steps_of
 from harness.core.types import Json
-from harness.evaluation.bounded import Bounded, BoundedError
+from harness.evaluation.bounded import Bounded
+from harness.evaluation.persistent_child import BoundedError
 from harness.job.job import OutputSpec
 
 _BASES: Final = ("$schema", "$id", "$defs", "definitions")

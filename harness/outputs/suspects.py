@@ -13,8 +13,8 @@ from typing import Final
 from harness.base.ids import ItemId
 from harness.base.reason import Reason
 from harness.core.types import Fault, Item, Json
-from harness.evaluation.bounded import BoundedError
 from harness.evaluation.check_program import CommandError
+from harness.evaluation.persistent_child import BoundedError
 
 _MOST_TIMEOUTS: Final = 2
 """Items of a group that a check may take too long for; the others are then not shown to it any more."""

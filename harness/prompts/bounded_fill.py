@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.core.types import Json
-from harness.evaluation.bounded import Bounded, BoundedError
+from harness.evaluation.bounded import Bounded
+from harness.evaluation.persistent_child import BoundedError
 from harness.job.template import COUNTED, environment_of_prompts
 
 if TYPE_CHECKING:

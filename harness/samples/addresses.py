@@ -6,7 +6,8 @@ from functools import cache
 from typing import Any
 
 from harness.core.evidence import same_page
-from harness.evaluation.bounded import Bounded, BoundedError
+from harness.evaluation.bounded import Bounded
+from harness.evaluation.persistent_child import BoundedError
 from harness.samples.seed import SYNTHETIC_SITE
 
 

@@ -10,7 +10,8 @@ from harness.base.json_places import offset_of_repeated_key, offsets_below
 from harness.base.paths import MISSING, read_path, steps_of
 from harness.base.texts import TextError, place_of, shown
 from harness.core.types import Json
-from harness.evaluation.bounded import Bounded, BoundedError
+from harness.evaluation.bounded import Bounded
+from harness.evaluation.persistent_child import BoundedError
 from harness.sources.encodings import text_of
 from harness.sources.lines import told_at_once
 from harness.sources.rows import MOST_ITEMS, MOST_JSON_BYTES, DuplicateKeyError, Rows, refuse, strict_json, too_many

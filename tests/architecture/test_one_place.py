@@ -54,15 +54,6 @@ CLASSES_MAY_SHARE_A_NAME = {
 }
 """Class names that stand twice, each with the reason."""
 MOST_LINES_OF_A_CLASS, MOST_ATTRIBUTES = 170, 12
-LARGE_CLASSES = {
-    "harness/backends/cli_stream.py:StreamReading": "seams",
-    "harness/backends/terminal.py:TerminalSession": "seams",
-    "harness/backends/usage_count.py:Count": "seams",
-    "harness/evaluation/bounded.py:Bounded": "base",
-    "harness/job/checker.py:ManifestChecker": "planning",
-    "harness/outputs/checks.py:Checker": "reasons",
-}
-"""Class -> who cuts it; the list only shrinks."""
 
 
 def _texts(source: Source) -> Iterator[tuple[int, str]]:
@@ -163,7 +154,7 @@ def test_classes_stay_small() -> None:
                 attributes = _attributes(node)
                 if lines > MOST_LINES_OF_A_CLASS or len(attributes) > MOST_ATTRIBUTES:
                     large[f"{source.name}:{node.name}"] = f"{lines} lines, {len(attributes)} attributes"
-    assert set(large) == set(LARGE_CLASSES), "\n".join(f"{name}: {size}" for name, size in large.items())
+    assert not large, "\n".join(f"{name}: {size}" for name, size in large.items())
 
 
 def _attributes(of: ast.ClassDef) -> set[str]:

@@ -156,15 +156,15 @@ def test_a_provider_that_was_out_of_reach_has_billed_nothing() -> None:
     lost = gives_up(api_error="connection_failed")
     count = counted(REQUESTING, retry(None), retry(None), lost, result(is_error=True))
     assert count.usd() == 3 * IN_VAIN, "it may have been reached"
-    assert count.has_reached_nobody()
-    count.nobody_was_there()
+    assert count.charges.reached_nobody()
+    count.charges.nobody_was_there()
     assert count.usd() == 0
 
 
 @pytest.mark.parametrize("heard", [[retry(529)], [begins(), ends(50, "tool_use"), REQUESTING]])
 def test_who_has_said_anything_was_there(heard: Sequence[Line]) -> None:
     count = counted(REQUESTING, retry(None), *heard, retry(None), result(is_error=True))
-    assert not count.has_reached_nobody()
+    assert not count.charges.reached_nobody()
 
 
 def test_a_connection_that_breaks_before_the_answer_costs_the_input() -> None:

@@ -64,7 +64,7 @@ def test_what_it_costs_does_not_depend_on_the_order_in_which_requests_are_writte
 
 def test_an_answer_of_several_blocks_is_charged_once_and_only_when_it_is_complete() -> None:
     reading, count, _ = read(PROMPT, request("r1"), answer("r1", TEXT, stop=None))
-    assert count.completed() == 0 and (count.usd() or 0) > 0
+    assert count.charges.complete == 0 and (count.usd() or 0) > 0
     assert reading.facts().reached_model
     _, count, _ = read(PROMPT, request("r1"), answer("r1", TEXT, stop=None), answer("r1", CALL), answer("r1", CALL))
     assert count.usd() == ONE
@@ -108,7 +108,7 @@ def test_a_tool_that_was_denied_is_told_with_its_call_and_an_interrupted_one_is_
 def test_what_belongs_to_a_subagent_or_is_nothing_known_is_left_out() -> None:
     odd: list[dict[str, Any]] = [{"type": "mode"}, {"type": 7}, {}, {**answer("r9", TEXT), "isSidechain": True}]
     reading, count, _ = read(PROMPT, *odd)
-    assert count.completed() == 0 and reading.facts().said is None
+    assert count.charges.complete == 0 and reading.facts().said is None
 
 
 def test_nothing_outside_of_the_configuration_folder_is_read(tmp_path: Path) -> None:

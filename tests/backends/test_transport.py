@@ -14,7 +14,7 @@ from claude_agent_sdk import Transport
 from harness.backends.session import Paths
 from harness.backends.session_record import Redactor
 from harness.backends.start_request import Launch, Starter
-from harness.backends.terminal import TerminalSession
+from harness.backends.terminal import keep_errors
 from harness.backends.transport import MOST_CONTROL, MOST_CONTROL_BYTES, RecordedTransport
 
 
@@ -52,9 +52,8 @@ def test_I10_no_secret_is_kept_of_what_a_session_prints_as_an_error(tmp_path: Pa
 
 def test_I10_no_secret_is_kept_of_the_errors_of_a_session_at_a_terminal(tmp_path: Path) -> None:
     async def read() -> None:
-        session = TerminalSession.__new__(TerminalSession)  # of which only this is looked at
-        session._paths, session._redactor = Paths.of(tmp_path), Redactor((SECRET,))
-        await session._watch_errors(cast(Process, SimpleNamespace(stderr=said(f"denied: {SECRET}\n"))))
+        process = cast(Process, SimpleNamespace(stderr=said(f"denied: {SECRET}\n")))
+        await keep_errors(process, Paths.of(tmp_path).errors, Redactor((SECRET,)))
 
     asyncio.run(read())
     assert Paths.of(tmp_path).errors.read_text() == "denied: [secret]\n"

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from harness.base.reason import Reason
-from harness.evaluation.bounded import Bounded, BoundedError, JqOutcome
+from harness.evaluation.bounded import Bounded, JqOutcome
+from harness.evaluation.persistent_child import BoundedError
 from tests.ended import goes
 
 
@@ -299,9 +300,9 @@ def test_O12_processor_time_is_bounded_as_well(bounded: Bounded, tmp_path: Path)
 
 def test_a_child_that_was_killed_between_calls_is_replaced_silently(bounded: Bounded) -> None:
     bounded.jq(".", [1], {})
-    assert bounded._child is not None
-    os.kill(bounded._child._process.pid, signal.SIGKILL)
-    bounded._child._process.wait()
+    assert bounded._child._child is not None
+    os.kill(bounded._child._child._process.pid, signal.SIGKILL)
+    bounded._child._child._process.wait()
     assert bounded.jq(".", [2], {}) == [[2]]
 
 
@@ -324,10 +325,10 @@ def test_the_child_outlives_the_thread_that_started_it() -> None:
     thread = threading.Thread(target=lambda: bounded.jq(".", [1], {}))
     thread.start()
     thread.join()
-    assert bounded._child is not None
-    pid = bounded._child._process.pid
+    assert bounded._child._child is not None
+    pid = bounded._child._child._process.pid
     assert bounded.jq(".", [2], {}) == [[2]]
-    assert bounded._child._process.pid == pid
+    assert bounded._child._child._process.pid == pid
     bounded.close()
 
 
@@ -340,7 +341,7 @@ from pathlib import Path
 from harness.evaluation.bounded import Bounded
 bounded = Bounded()
 bounded.jq(".", [1], {{}})
-Path({str(told)!r}).write_text(str(bounded._child._process.pid))
+Path({str(told)!r}).write_text(str(bounded._child._child._process.pid))
 threading.Thread(target=lambda: bounded.jq("last(repeat(1))", [1], {{}}, timeout_s=600), daemon=True).start()
 print("ready", flush=True)
 threading.Event().wait()

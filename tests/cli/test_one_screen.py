@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.doctor import examination, outside, readiness
-from harness.evaluation.bounded import Bounded, BoundedError
+from harness.evaluation.bounded import Bounded
+from harness.evaluation.persistent_child import BoundedError
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.evaluation.bounded import Bounded
-from harness.outputs.checks import COMMAND_S, JQ_S, PYTHON_S, SCHEMA_S
+from harness.outputs.check_questions import COMMAND_S, JQ_S, PYTHON_S, SCHEMA_S
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Desk

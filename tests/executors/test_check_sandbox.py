@@ -21,9 +21,10 @@ import harness
 from harness.base.ids import ItemId
 from harness.base.reason import Reason
 from harness.core.types import Accepted
-from harness.evaluation.bounded import Bounded, BoundedError
+from harness.evaluation.bounded import Bounded
 from harness.evaluation.check_program import CommandError, run_command
 from harness.evaluation.check_sandbox import NOTHING, Allowed, SandboxCommand, cure, from_json, to_json
+from harness.evaluation.persistent_child import BoundedError
 from harness.executors.bubblewrap import Bubblewrap
 from harness.executors.check_bubblewrap import JobSandboxes, sandboxes_of
 from harness.executors.containment import NoSandbox, choose_sandboxes
@@ -306,8 +307,8 @@ first = threading.Thread(target=bounded.check_jq, args=(".", ()))
 first.start()
 first.join()
 assert bounded.jq(".", [1], {{}}) == [[1]]
-child = bounded._child._process.pid
-assert bounded._child.has_ended() is False
+child = bounded._child._child._process.pid
+assert bounded._child._child.has_ended() is False
 print(child, flush=True)
 bounded.python(Path({folder!r}) / "checks.py", "check", [], {{}}, {{}}, 100)
 """

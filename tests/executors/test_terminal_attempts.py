@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.backends import cli_start, terminal
+from harness.backends import cli_start, terminal, terminal_window
 from harness.backends.credentials import rehearsal_credential
 from harness.backends.start_request import Launch
 from harness.base.descriptors import passed_as_descriptors
@@ -133,7 +133,7 @@ def test_S15_an_unknown_question_stops_the_job_with_its_screen_and_no_key_is_hit
     )
     program.chmod(0o755)
     monkeypatch.setattr(cli_start, "cli_folder", lambda: tmp_path)
-    monkeypatch.setattr(terminal, "PUZZLED_S", 0.3)
+    monkeypatch.setattr(terminal_window, "PUZZLED_S", 0.3)
     session = replace(bench.job().phases[0].session, backend="terminal", model="sonnet", command=())
     spec = bench.attempt(session)
     credential = rehearsal_credential("http://127.0.0.1:9")

@@ -196,7 +196,7 @@ ODD = [
 def test_one_odd_record_is_its_own_items_reason_and_the_others_are_accepted(
     court: Court, check: dict[str, Any], odd: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.outputs.checks.SCHEMA_S", 0.2)
+    monkeypatch.setattr("harness.outputs.check_questions.SCHEMA_S", 0.2)
     _names(court, check)
     judgement = court.judge([{"id": "A1", "n": 1}, {"id": "A2", "n": odd}, {"id": "A3", "n": 3}])
     assert judgement.broken_check is None and judgement.raised_check is None
@@ -240,7 +240,7 @@ def test_what_a_check_says_of_the_rest_it_says_of_all_of_them_together(court: Co
 
 
 def test_O12_a_command_that_hangs_is_ended_with_all_it_started(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.outputs.checks.COMMAND_S", 2.0)
+    monkeypatch.setattr("harness.outputs.check_questions.COMMAND_S", 2.0)
     court.check(command=("/bin/sh", "-c", f"sleep 600 & echo $! > {court.folder}/pid; sleep 600"))
     court.ids = ["A1"]
     judgement = court.judge([{"id": "A1"}])
@@ -261,7 +261,7 @@ HANGS = """
 def test_O12_a_check_that_ran_out_of_time_is_not_run_again_by_those_who_wait_for_it(
     court: Court, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.outputs.checks.PYTHON_S", 0.3)
+    monkeypatch.setattr("harness.outputs.check_questions.PYTHON_S", 0.3)
     court.ids = ["A1"]
     court.python(f"def check(items, records, context):{HANGS}")
     judged = [court.judge([{"id": "A1"}]) for _ in range(4)]
