@@ -124,3 +124,16 @@ def test_errors_that_another_process_holds_open_are_not_waited_for() -> None:
 def test_a_program_that_takes_too_long_is_an_error_of_the_machine() -> None:
     with pytest.raises(OSError, match=r"no end within 0\.01 s"):
         run(("sleep", "1000"), timeout_s=0.01)
+
+
+def test_a_shell_that_stays_ends_with_the_code_of_its_program() -> None:
+    for script, code in (("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 128 + signal.SIGKILL)):
+        assert run(staying(("/bin/sh", "-c", script), None), timeout_s=20).code == code
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_child_is_in_a_session_of_its_own_unless_it_is_to_share_ours(own: bool) -> None:
+    process = start(("cat",), streams=(PIPE, DEVNULL, DEVNULL), own_session=own)
+    assert (os.getsid(process.pid) == process.pid) is own
+    assert (os.getpgid(process.pid) == process.pid) is own, "what ends it as a group ends nothing of ours"
+    process.communicate(timeout=20)

@@ -1,6 +1,8 @@
 """From the first look to the report: every command on a job of a program, as a person types them."""
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -301,3 +303,17 @@ def test_the_report_names_no_prompt_where_there_is_none(desk: "Desk") -> None:
     told = desk.types("report").out
     assert "worker.py; checks: jq" in told
     assert "prompt" not in told
+
+
+@pytest.mark.linux
+def test_a_prompt_is_shown_without_becoming_a_subreaper(desk: "Desk") -> None:
+    """In a process of its own: this one may be one already."""
+    desk.job({"1": "good"})
+    script = (
+        "from harness.base.processes import is_subreaper\n"
+        "from harness.cli.main import run\n"
+        "code = run(['plan', '--prompt'])\n"
+        "assert (code, is_subreaper()) == (0, False), (code, is_subreaper())\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], cwd=desk.folder, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr

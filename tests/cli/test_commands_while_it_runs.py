@@ -9,6 +9,8 @@ import pytest
 
 from harness.base.clock import SystemClock
 from harness.ledger.lock import JobLock
+from tests.checker.laws import broken_laws
+from tests.cli.conftest import merged
 
 if TYPE_CHECKING:
     import subprocess
@@ -179,3 +181,28 @@ def test_who_forgets_rehearsal_is_told(desk: "Desk", waiting_run: "Start") -> No
     assert "Paused: no new sessions until `harness resume --rehearsal`" in desk.types("status", "--rehearsal").out
     assert desk.types("cancel", "--rehearsal", "--now").code == 0
     assert running.wait(timeout=60) in (3, 130)
+
+
+def test_an_item_that_is_retried_while_its_run_lives_is_accepted_by_that_run(
+    desk: "Desk", waiting_run: "Start"
+) -> None:
+    desk.job({"1": "bad", "2": "wait"}, more='parallel: 2\nsandbox: "off"\n')
+    worker = (desk.folder / "worker.py").read_text()
+    told = worker.replace("signal.pause()", "open(sys.argv[2]).read()").replace("import json", "import sys, json")
+    told = told.replace('"bad": -1', '"bad": json.load(open(sys.argv[1]))')
+    (desk.folder / "worker.py").write_text(told)
+    (desk.folder / "answer.json").write_text("-1")
+    os.mkfifo(desk.folder / "go.pipe")
+    manifest = (desk.folder / "job.yaml").read_text()
+    assert "worker.py]" in manifest
+    (desk.folder / "job.yaml").write_text(manifest.replace("worker.py]", "worker.py, answer.json, go.pipe]"))
+    running = waiting_run(("launch", "--set", "session.timeout=60s"))
+    assert running.stderr is not None
+    assert any("failed: n must be positive" in line for line in running.stderr)
+    (desk.folder / "answer.json").write_text("1")
+    assert desk.types("retry", "1").code == 0
+    assert any("(1)  accepted" in line for line in running.stderr), "while the other item still waits"
+    (desk.folder / "go.pipe").write_text("go")
+    assert running.wait(timeout=60) == 0
+    assert [record["id"] for record in merged(desk.folder)] == ["1", "2"]
+    assert not broken_laws(desk.folder / ".harness/job")

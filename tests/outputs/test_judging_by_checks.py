@@ -307,3 +307,16 @@ def test_reasons_are_bounded_in_number_and_length(court: Court) -> None:
     assert len(reasons) == 20
     assert max(len(reason.facts["message"]) for reason in reasons[:-1]) == 500
     assert reasons[-1] == why("more", number=80)
+
+
+@pytest.mark.parametrize(("check", "is_broken"), [("raise ValueError('oh')", False), ("if so:", True)])
+def test_what_was_noted_of_an_output_stays_although_a_check_does_not_work(
+    court: Court, check: str, is_broken: bool
+) -> None:
+    """A byte order mark and an id that nobody asked for, beside a check that raises, and one that cannot be loaded."""
+    court.python(f"def check(items, records, context):\n    {check}\n")
+    court.write("out.json", "\ufeff" + json.dumps([*GOOD, {"id": "B9"}]))
+    judged = court.judge()
+    assert (judged.raised_check is None, judged.broken_check is None) == (is_broken, not is_broken)
+    assert message("byte_order_mark", file="out.json") in judged.notes
+    assert judged.invented
