@@ -22,7 +22,7 @@ from harness.backends.passed_environment import Passed
 from harness.backends.session import SessionStart
 from harness.backends.session_record import Drain, Recorder, Redactor
 from harness.backends.terminal_start import ENDED, launch_of, lay_out_first_start
-from harness.backends.terminal_window import Window, new_terminal
+from harness.backends.terminal_window import TerminalWindow, new_terminal
 from harness.backends.transcript import account_of
 from harness.base.files import write_private
 from harness.core.faults import STATUS_OF_A_BROKEN_SCENE
@@ -55,7 +55,7 @@ class TerminalSession:
         self._spec = start.spec
         self._outfit = Outfit.of(start)
         self._transcript = FollowedTranscript(start)
-        self._window = Window()
+        self._window = TerminalWindow()
         self._symptoms = Symptoms()
         self._notes: list[Message] = []
 

@@ -21,7 +21,7 @@ _ONCE_MORE_S: Final = 1.0
 _EVERYTHING = re.compile(rb".+", re.DOTALL)
 
 
-class Window:
+class TerminalWindow:
     """Somebody sits at it, until its process is gone or an end was asked for."""
 
     def __init__(self) -> None:
