@@ -205,9 +205,14 @@ EXAMPLES: Final[Mapping[Kind, Mapping[str, Any]]] = {
     "claimed_too_often": {},
     "crashed_too_often": {},
     "retried_too_often": {"times": 3},
-    "check_broken": {"check": "check checks.py:overlaps", "error": "KeyError: 'n'", "barred": None, "is_boxed": False},
-    "check_raised": {"check": "check jq '.n > 0'", "error": "cannot compare", "barred": None, "is_boxed": False},
-    "check_barred": {"check": "check checks.py:seen", "error": "OSError", "barred": "network", "is_boxed": True},
+    "check_broken": {
+        "check": "check checks.py:overlaps",
+        "error": "KeyError: 'n'",
+        "denied": None,
+        "is_sandboxed": False,
+    },
+    "check_raised": {"check": "check jq '.n > 0'", "error": "cannot compare", "denied": None, "is_sandboxed": False},
+    "check_barred": {"check": "check checks.py:seen", "error": "OSError", "denied": "network", "is_sandboxed": True},
     "raised_in_a_row": {"groups": 3},
     "rows_broken": {"phase": "baskets", "error": "unexpected token '}'"},
     "ids_not_unique": {

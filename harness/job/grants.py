@@ -43,7 +43,7 @@ class Grant:
     kind: Kind
     what: str
     shown: str = ""
-    is_boxed: bool = False
+    is_sandboxed: bool = False
     """A check or scene that runs in the sandbox, where this machine has one; `is_read_only`: and changes no file."""
     is_read_only: bool = False
 
@@ -54,7 +54,7 @@ class Grant:
     def in_words(self, *, has_sandbox: bool = False) -> str:
         """`has_sandbox`: this machine has one for checks and scenes."""
         how = "as you"
-        if self.is_boxed and has_sandbox:
+        if self.is_sandboxed and has_sandbox:
             how = "in the sandbox, read-only" if self.is_read_only else "in the sandbox"
         return _SAYS[self.kind].format(how=how, what=self.shown or self.what)
 
@@ -112,8 +112,8 @@ def _of_phase(job: Job, phase: PhaseSpec) -> Iterator[Grant]:
 
 
 def _program(job: Job, kind: Kind, what: str, allowed: Allowed) -> Grant:
-    is_boxed = job.sandbox not in ("off", "permissions") and "everything" not in allowed
-    return Grant(kind, what, is_boxed=is_boxed, is_read_only="write" not in allowed)
+    is_sandboxed = job.sandbox not in ("off", "permissions") and "everything" not in allowed
+    return Grant(kind, what, is_sandboxed=is_sandboxed, is_read_only="write" not in allowed)
 
 
 def _freedoms(what: str, allowed: Allowed) -> Iterator[Grant]:

@@ -182,15 +182,15 @@ class Checker:
             self._is_broken(place, check, again)
 
     def _is_broken(self, place: tuple[int, int], check: CheckSpec, error: Raised) -> NoReturn:
-        fault = broken(check, error, is_sandboxed=self._is_boxed(check))
+        fault = broken(check, error, is_sandboxed=self._is_sandboxed(check))
         if error.kind == "timeout":  # any other breakdown costs no time
             self.breakdowns.broke(place, fault)
         raise BrokenCheckError(fault)
 
     def _raised(self, check: CheckSpec, kind: FindingKind, error: Raised) -> Fault:
-        return fault_of(FaultKind.CHECK_RAISED, kind, check, error, is_sandboxed=self._is_boxed(check))
+        return fault_of(FaultKind.CHECK_RAISED, kind, check, error, is_sandboxed=self._is_sandboxed(check))
 
-    def _is_boxed(self, check: CheckSpec) -> bool:
+    def _is_sandboxed(self, check: CheckSpec) -> bool:
         """The sandbox may have had a part in what went wrong."""
         return check.kind == "command" and self.bounded.sandboxes is not None and "everything" not in check.allow
 

@@ -39,8 +39,8 @@ def _seen(says: str) -> Callable[[Facts], str]:
 
 def _check(says: str) -> Callable[[Facts], str]:
     def words(facts: Facts) -> str:
-        denied, is_boxed = facts.get("barred"), facts.get("is_boxed")
-        to_do = f"; {cure(denied)}" if denied else f"; {OF_A_SANDBOX}" if is_boxed else ""
+        denied, is_sandboxed = facts.get("denied"), facts.get("is_sandboxed")
+        to_do = f"; {cure(denied)}" if denied else f"; {OF_A_SANDBOX}" if is_sandboxed else ""
         return f"{facts['check']} {says}: {facts['error']}{to_do}"
 
     return words

@@ -1,9 +1,12 @@
 """The catalogue of messages: every kind has words and an example, and the file that people read is what they make."""
 
+import ast
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
+import harness
 from harness.base.fact_format import Words
 from harness.core import message_kinds
 from harness.core.messages import Message
@@ -13,6 +16,7 @@ from harness.views.messages import text_of
 from tests.messages.catalogue import COMMAND, PLACE, Section, sections, text
 from tests.messages.keys import TABLES, TEXTS, print_keys
 
+PACKAGE = Path(harness.__file__).parent
 _OF_OTHERS = ("told", "said")
 """Sentences that somebody else has formed."""
 
@@ -55,3 +59,19 @@ def test_keys_stand_for_every_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
                 kinds = (kind for kind in section.kinds if kind not in _OF_OTHERS)
                 assert [line for kind in kinds for line in section.lines(kind) if kind not in line] == []
     assert [dict(table) for table in tables] == before
+
+
+def test_no_message_is_given_a_fact_that_its_example_does_not_show() -> None:
+    """The words are written from the examples: a fact of another name would never be shown."""
+    names = {kind: set(example) for kind, example in message_kinds.EXAMPLES.items()}
+    some = set().union(*names.values())
+    wrong = [
+        f"{file.relative_to(PACKAGE)}:{call.lineno}: {word.arg}"
+        for file in PACKAGE.rglob("*.py")
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "message" and call.args
+        for word in call.keywords
+        if word.arg
+        and word.arg not in (names[kind] if (kind := getattr(call.args[0], "value", None)) in names else some)
+    ]
+    assert wrong == []
