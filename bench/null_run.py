@@ -28,11 +28,11 @@ from bench.children import peak_mb
 from harness.base.ids import Token
 from harness.cli.run_to_end import run_to_end
 from harness.core.types import Artifact, Ending, SessionEvent, SessionFacts
-from harness.core.work import AttemptSpec
+from harness.core.work import AttemptSpec, Identity, Work
+from harness.executors import host
 from harness.executors.running_attempt import Tools
 from harness.job.job import PhaseSpec
 from harness.job.load import load
-from harness.supervisor import run
 from harness.supervisor.merger import Merger
 from harness.supervisor.run_options import RunOptions
 
@@ -79,7 +79,7 @@ class NullExecutor:
     async def interrupt(self, token: Token, *, hard: bool = False) -> None:
         return None
 
-    async def salvage(self, spec: AttemptSpec) -> Ending:
+    async def salvage(self, lost: Identity, work: Work) -> Ending:
         return Ending((), (), None, SessionFacts(cost_usd=Decimal(0)), timedelta(0))
 
     async def sweep(self) -> int:
@@ -131,7 +131,7 @@ def main() -> None:
     def executor(*, tools: Tools, **others: object) -> NullExecutor:
         return NullExecutor(tools.store, starts, stop_after, say)
 
-    with patch.object(run, "LocalExecutor", executor), _timed_merges(merging):
+    with patch.object(host, "LocalExecutor", executor), _timed_merges(merging):
         finished = run_to_end(load(folder / "job.yaml"), RunOptions(credential=None))
     say()
     sys.exit(finished.exit_code)

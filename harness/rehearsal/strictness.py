@@ -94,7 +94,7 @@ def _why_unknown(item: Mapping[str, Any], told: Mapping[str, Any], phase: PhaseB
     if phase.named.names_items and (_says_something(known) or not _says_something(content)):
         return None
     missing = [name for name, value in content.items() if _says_something(value)]
-    return f"{phase.prompt} gives a session only the id of {item['id']!r}; it lacks {_listed(missing)}"
+    return f"{phase.prompt} gives a session only the id of {item['id']!r}: {_listed(missing)}"
 
 
 def _says_something(value: Any) -> bool:

@@ -68,7 +68,10 @@ class Ticker:
         try:
             with reading(self._state) as db:
                 newest = last_seq(db)
-                ticks = list(_ticks(db, self._seq, self._bounds, self._state))
+                entries = list(entries_of(db, *_KINDS, after=self._seq))
+                if not entries:  # records are reused one by one: all are one line, before what follows
+                    return []
+                ticks = list(_ticks(db, entries, self._seq, self._bounds, self._state))
                 self._seq = newest
                 return [tick for tick in ticks if not self._is_told(tick)]
         except (HarnessError, sqlite3.Error, OSError):
@@ -82,11 +85,13 @@ class Ticker:
         return before == tick.hold != "lifted"
 
 
-def _ticks(db: sqlite3.Connection, after: int, bounds: Bounds | None, state: Path) -> Iterator[Tick]:
+def _ticks(
+    db: sqlite3.Connection, entries: Sequence[Entry], after: int, bounds: Bounds | None, state: Path
+) -> Iterator[Tick]:
     words, resumed_by = EventWords(db), ""
     yield from _taken_over(db, after)
     until_resumed = f"no new sessions until `{clean(str(command_at(state, 'resume')))}`"
-    for entry in entries_of(db, *_KINDS, after=after):
+    for entry in entries:
         if isinstance(entry.event, r.HoldLifted) and entry.event.who == resumed_by:
             continue  # `resume` lifts whatever there is, and has been told already
         resumed_by = entry.event.who if isinstance(entry.event, r.Resumed) else ""

@@ -1,6 +1,7 @@
 """Laws of the house as a library: values in and out, a clean stop when it is cancelled, and nothing left behind."""
 
 import asyncio
+import ctypes
 import json
 import re
 import signal
@@ -43,6 +44,7 @@ def untouched(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
     """Nothing is printed, and this process is as it was."""
     before = _handlers()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    ctypes.CDLL(None).prctl(36, 0, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: another test may have made this process one
     capfd.readouterr()
     yield
     printed = capfd.readouterr()

@@ -120,8 +120,8 @@ def test_an_id_that_cannot_be_unique_is_the_manifests_fault_and_told_to_no_sessi
     letters(desk, {f"r{n:02}": ([kinds[n % 3]], [kinds[n % 3]]) for n in range(12)}, batch={"size": size})
     stopped = desk.types("launch")
     assert stopped.code == 4
-    assert "phase letters: 'r0" in stopped.err and "both make" in stopped.err
-    assert "Several items cannot be made into one: choose an id that is unique" in stopped.err
+    assert 'phase letters: "r0' in stopped.err and "both have" in stopped.err
+    assert "name a path in items.id whose value is unique" in stopped.err
     assert desk.types("status", "--json").json()["counts"]["failed"] == 0
     assert_sound(desk.folder)
     manifest = json.loads((desk.folder / "job.yaml").read_text())

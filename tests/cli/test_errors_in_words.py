@@ -59,7 +59,7 @@ def test_a_bad_manifest_is_told_with_line_and_column(desk: "Desk") -> None:
 def test_a_missing_manifest_is_told(command: str, desk: "Desk") -> None:
     said = desk.types(command)
     assert said.code == 2
-    assert "error: job.yaml: does not exist" in said.err
+    assert "error: job.yaml: the file 'job.yaml' does not exist" in said.err
     assert "Traceback" not in said.err
 
 

@@ -113,7 +113,7 @@ def test_files_that_tell_nothing_apart_are_not_taken(desk: "Desk") -> None:
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("people.xls", b"PK", "people.xls: is a workbook of a kind that is not read"),
+        ("people.xls", b"PK", "people.xls: is a workbook of a format that is not supported"),
         ("people.xlsx", b"PK", "people.xlsx: contains text and is not a workbook"),
         ("people.csv", b"a;b,c\n1;2,3\n", "people.csv:1:1: could be cut by commas ('a;b', 'c') or by semicolons ("),
         ("people.jsonl", b'{"id": 1}\n{"id": \n', "people.jsonl:2:8: is not JSON: expecting value"),
@@ -157,7 +157,7 @@ SEMICOLONS = "Kunde Nr;Name;Umsatz, EUR\n1;Müller, GmbH;3,50\n2;Söhne;4\n"
         ("v.csv", b"a,email\n1,x@y.z\n1,y@y.z\n1,x@y.z\n", '{file: "v.csv", id: "$row"}',
          "1 of 3 rows repeat their 'email'; to take each once: id: '.email', unique: first"),
         ("v.csv", b"id,n\n1,A\n1,B\n2,C\n", '{file: "v.csv", id: ".n"}', "1 of 3 rows repeat their 'id'"),
-        ("v.csv", b"a,n\nx,1\nx,1\n", '{file: "v.csv", id: "$row"}', "no field tells its rows apart"),
+        ("v.csv", b"a,n\nx,1\nx,1\n", '{file: "v.csv", id: "$row"}', "no field identifies a row"),
         ("in/S2.PDF", b"%PDF", '{files: "in/*.PDF"}', "found 1 file in in/*.PDF"),
         ("in [x]/2024/S2.pdf", b"%PDF", '{files: "in [[]x]/**/*.pdf"}', "found 1 file"),
     ],

@@ -110,7 +110,7 @@ def test_a_manifest_of_instances_wants_one_named(desk: "Desk") -> None:
     _clients(desk, acme={"a": "good"})
     said = desk.types("check", "--only", "plan")
     assert (said.code, said.err.count("error: job.yaml")) == (2, 3)
-    assert "items.file: {as} is the name of an instance of this job, and none was named" in said.err
+    assert "items.file: {as} stands for the name of an instance, and this launch has none" in said.err
     assert "session.prompt: 'as' is the name of an instance" in said.err
     assert "$as is the name of an instance" in said.err
     for name in ("../acme", "job.rehearsal"):

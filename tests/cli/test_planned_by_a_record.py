@@ -92,13 +92,16 @@ GOOD = plan_of(["l1", "l2", "l3"], ["l4", "l5"])
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
-        (plan_of(["l1", "l2", "l3"], ["l4", "l5", "l1"]), ".batch_plan.batches[1].leads[2]: 'l1' is there twice"),
+        (plan_of(["l1", "l2", "l3"], ["l4", "l5", "l1"]), '.batch_plan.batches[1].leads[2]: "l1" is listed twice'),
         (plan_of(["l1", "l2", "l3"], ["l4", "l5", "l9"]), 'unknown lead "l9"'),
-        (plan_of(["l1", "l2", "l3"]), 'left out: the leads "l4", "l5"'),
-        (plan_of(["l1", "l2", "l3", "l4", "l5"], batch_size=3), "batch 1 holds 5, more than batch_size 3"),
-        (plan_of(["l1", "l2", "l3", "l4", "l5"], total_leads=50), ".batch_plan.total_leads: says 50"),
-        ({"batches": []}, ".batch_plan.batches: holds no batch"),
-        (None, ".batch_plan: expected an object with `batches`"),
+        (plan_of(["l1", "l2", "l3"]), 'leads were left out: "l4", "l5"'),
+        (plan_of(["l1", "l2", "l3", "l4", "l5"], batch_size=3), "batch 1 has 5 ids, more than 3 (batch_size)"),
+        (
+            plan_of(["l1", "l2", "l3", "l4", "l5"], total_leads=50),
+            ".batch_plan.total_leads: expected 5, the number of ids",
+        ),
+        ({"batches": []}, ".batch_plan.batches: expected at least one batch, got an empty list"),
+        (None, ".batch_plan: expected an object with a list `batches`"),
     ],
 )
 def test_a_plan_with_a_flaw_is_rejected_and_asked_for_again_with_the_reason(desk: "Desk", bad: Any, said: str) -> None:
@@ -144,7 +147,7 @@ def test_a_source_that_changed_under_the_job_is_a_change_of_the_job(desk: "Desk"
     [
         ({"batch": {"plan": "plan.json"}}, "phases.dossiers.batch.plan: expected a path in the record"),
         ({"batch": {"plan": ".p", "size": 3}}, "phases.dossiers.batch.size: the plan says how large batches are"),
-        ({"items": {"rows": ".a[]", "left_out": "allow"}}, "items.left_out: is about the rows of `join`"),
+        ({"items": {"rows": ".a[]", "left_out": "allow"}}, "items.left_out: has an effect only together with `join`"),
         ({"items": {"rows": ".a[]", "join": {"files": "*.md"}}}, "items.join.files: expected a source of rows"),
         ({"items": {"rows": ".a[]", "join": {"file": "none.csv"}}}, "phases.dossiers.items.join.file: "),
         ({"items": {"rows": ".a[]", "join": {"file": "leads.csv", "id": "x"}}}, "dossiers.items.join.id: expected a"),

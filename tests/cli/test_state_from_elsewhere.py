@@ -71,7 +71,11 @@ def test_no_command_writes_or_waits_behind_a_lock_that_is_no_plain_file(
         put(state / "lock", precious)
         for words in (("reject", "a", "--why", "x", "--yes"), ("status",), ("launch", "--plain"), ("pause",)):
             said = desk.types(*words)
-            assert said.code == 4 and "lock is no plain file" in said.err, (put, words, said)
+            assert said.code == 4 and "expected a regular file at" in said.err and "/lock" in said.err, (
+                put,
+                words,
+                said,
+            )
         assert precious.read_bytes() == PRECIOUS
 
 
@@ -86,7 +90,7 @@ def test_a_ledger_or_log_that_is_no_plain_file_is_refused_before_it_is_opened(
             put(state / name, kept if name == "ledger.db" else precious)
             for words in (("status",), ("launch", "--plain"), ("reject", "a", "--why", "x", "--yes"), ("report",)):
                 said = desk.types(*words)
-                assert said.code == 6 and f"{name} is no plain file" in said.err, (name, put, words, said)
+                assert said.code == 6 and f"{name} is not a regular file" in said.err, (name, put, words, said)
             (state / name).unlink()
             if not (state / "ledger.db").exists():
                 shutil.copy(kept, state / "ledger.db")
@@ -115,7 +119,7 @@ def test_a_detached_launch_appends_to_no_other_file(desk: "Desk", state: Path, p
     for put in (_link, _second_name, _pipe):
         put(state / "launch.log", precious)
         said = desk.types("launch", "--detach", "--trust")
-        assert said.code == 4 and "launch.log is no plain file" in said.err
+        assert said.code == 4 and "expected a regular file at" in said.err and "/launch.log" in said.err
         (state / "launch.log").unlink()
     assert precious.read_bytes() == PRECIOUS
 
@@ -142,6 +146,6 @@ def test_a_mark_that_is_no_plain_file_or_has_no_end_is_a_broken_one(state: Path,
 @pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_WRONLY | os.O_CREAT, os.O_RDWR | os.O_CREAT])
 def test_what_is_no_plain_file_of_one_name_is_not_opened(tmp_path: Path, precious: Path, put: Put, flags: int) -> None:
     put(tmp_path / "it", precious)
-    with pytest.raises(BrokenSetupError, match="no plain file"):
+    with pytest.raises(BrokenSetupError, match="expected a regular file at"):
         open_state(tmp_path / "it", flags)
     assert not is_held(tmp_path / "missing")

@@ -295,7 +295,7 @@ def test_who_was_not_selected_is_told_why_and_the_next_instance_may_look_into_th
     text = Path("job.yaml").read_text()
     Path("job.yaml").write_text(text.replace("id: .lead_id", "id: .lead_id, select: {top: 1, not_in: 'output/*'}"))
     desk.has_typed("launch")
-    rows = [("done", None), ("skipped", "not among the top 1: rank 2 of 3, without a score")]
+    rows = [("done", None), ("skipped", "not among the top 1: rank 2 of 3, no score")]
     assert [tuple(row[2:4]) for row in copy_of()[1:3]] == rows
     Path("output/all.json.edited-1").write_text("mine")
     assert desk.types("launch", "--as", "w2", "--only", "lead_001").code == 2

@@ -73,7 +73,7 @@ def test_two_bad_answers_are_followed_by_the_plan_by_rules_and_a_good_one_is_the
 
     said = job.ask("plan", *compose)
     assert said.code == 0, said.all
-    reasons = ["'lead_2' is there twice: in batch 1 already", 'unknown lead "lead_9"']
+    reasons = ['"lead_2" is listed twice; batch 1 has it already', 'unknown lead "lead_9"']
     assert all(reason in said.err for reason in reasons), said.all
     written = json.loads((job.folder / "plan.json").read_text())
     assert [batch["leads"] for batch in written["batch_plan"]["batches"]] == [["lead_2", "lead_3"], ["lead_1"]]

@@ -165,7 +165,7 @@ def test_H1_a_fallback_to_permission_rules_is_said_by_check_and_at_the_start(sma
     job = small("plain", 1, session={"model": "sonnet", "prompt": "{{ item.word }}", "tools": ["Read", "Write"]})
     job.variables["PATH"] = str(job.home)
     told = (
-        "warning: no kernel sandbox; permissions: the CLI's rules alone keep its tools in, because bubblewrap cannot be"
+        "warning: no kernel sandbox; permissions: only the CLI's rules restrict its tools, because bubblewrap cannot be"
     )
     assert f"{told} used here: bwrap is not installed" in job.ask("check", "--only", "plan").err
     said = job.play()

@@ -39,12 +39,12 @@ def open_the_gate(job: Job) -> None:
 _CANCELLED_WHILE_IT_BEGINS = """
 from harness.cli.main import run
 from harness.ledger import spool
-from harness.supervisor import run as one_run
-tidy = one_run.tidy
-def tidied(job):
-    tidy(job)
-    spool.post(job.state / "control", spool.Request("cancel", "anna"))
-one_run.tidy = tidied
+from harness.supervisor.held_state import HeldState
+tidy = HeldState._tidy
+def tidied(held):
+    tidy(held)
+    spool.post(held._job.home.control, spool.Request("cancel", "anna"))
+HeldState._tidy = tidied
 raise SystemExit(run(["launch", "--plain"]))
 """
 
@@ -66,7 +66,7 @@ def test_C01_a_cancel_between_the_lock_and_the_first_look_is_heeded(programs: Ma
 def test_C01_a_job_that_is_just_being_planned_for_the_first_time_can_be_cancelled(programs: MakeJob) -> None:
     job = programs(WORKER, 3, parallel=1)
     ask = _CANCELLED_WHILE_IT_BEGINS.replace(
-        'spool.post(job.state / "control", spool.Request("cancel", "anna"))',
+        'spool.post(held._job.home.control, spool.Request("cancel", "anna"))',
         'import subprocess, sys; print(subprocess.run([sys.executable, "-m", "harness", "cancel"]).returncode)',
     )
     env = {"PATH": os.environ["PATH"], "HOME": str(job.home), "LANG": "C.UTF-8", "HARNESS_TRUST": "1"}

@@ -34,13 +34,13 @@ def test_a_prompt_that_passes_nothing_on_stops_the_rehearsal_and_says_what_to_wr
     job = small("plain", 2, session={"model": "sonnet", "prompt": "Write a good summary. Be careful."})
     said = job.play()
     assert said.code == 4, said.all
-    assert "the prompt tells a session nothing of 'i01' but its id: word is not in the request" in said.err
+    assert "the prompt gives a session only the id of 'i01': word" in said.err
     assert "name it in the prompt, {{ item.company }} for one field" in said.err
-    assert "Not in the prompt: the prompt tells a session nothing of 'i01'" in said.out
+    assert "Not in the prompt: the prompt gives a session only the id of 'i01'" in said.out
     assert not job.has("ItemStruck") and "scene" not in said.out
     warned = job.ask("check", "--only", "plan")
     assert "session.prompt names no field of the item but its id (job.yaml:" in warned.err
-    assert "no session is told word: write {{ item.word }}" in warned.err
+    assert "the prompt does not contain word: write {{ item.word }}" in warned.err
     job.settings = ("rehearsal.strict=false",)
     loose = job.play()
     assert loose.code == 0, loose.all

@@ -127,7 +127,7 @@ def test_every_example_passes_and_each_of_its_mutants_fails_and_check_warns_of_i
                 if ids_say_enough and job.items.file is not None:
                     continue  # a school's name, say: a session can look it up
                 untold = _untold(job, changed, group, context, tmp_path / "log")
-                assert untold is not None and "but its id" in untold, (manifest, phase.name, mutant)
+                assert untold is not None and "only the id of" in untold, (manifest, phase.name, mutant)
                 silent = replace(
                     job, phases=tuple(changed if one.number == phase.number else one for one in job.phases)
                 )

@@ -74,7 +74,7 @@ def test_everything_wrong_in_the_files_is_told_at_once_with_file_and_line(tmp_pa
         "a_2026-01-31.csv:5: names no school, or no coach",
         "b_2026-01-31.csv:1: expected the column 'NMDP Overlap'",
         "c_2026-01-31.csv:1: no such column: 'Province'",
-        "d_2026-01-31.csv:2: is no CSV",
+        "d_2026-01-31.csv:2: is not valid CSV",
         "e_2026-01-31.csv: is about several schools: E, F",
         "f.csv:2: is not UTF-8",
     ):

@@ -248,7 +248,7 @@ def test_H2_on_the_other_processor_the_same_calls_are_made_with_the_same_argumen
 def test_H2_M3_M8_what_a_kernel_lacks_is_said() -> None:
     old, scopeless = Confinement("x86_64", 0), Confinement("x86_64", 5)
     assert "no Landlock" in " ".join(old.weaknesses().values()) and old.tool_shell is None
-    assert set(scopeless.weaknesses()) == {"reach abstract sockets of this machine"}
+    assert set(scopeless.weaknesses()) == {"reach abstract sockets of the host"}
     assert Confinement("x86_64", 6).weaknesses() == {}
     assert "keyrings" in " ".join(Confinement(None, 0).weaknesses().values())
 

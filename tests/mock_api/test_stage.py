@@ -93,7 +93,7 @@ def test_a_scene_in_its_own_process_asks_and_answers_as_in_ours(tmp_path: Path, 
     with pytest.raises(SceneError, match=r"scenes\.py:6: context\.before\[0\] is not in the request") as caught:
         asyncio.run(play("untold"))
     assert caught.value.is_untold
-    with pytest.raises(ReplyError, match=r"the records are no JSON: .*set"):
+    with pytest.raises(ReplyError, match=r"the records are not valid JSON: .*set"):
         asyncio.run(play("no json"))
     stage.close()
 

@@ -121,7 +121,7 @@ def test_a_prompt_that_names_its_item_passes_and_one_without_the_names_does_not(
     assert ask(template, row, id=id_).untold is None
     untold = ask(SILENT, row, id=id_).untold
     assert untold is not None
-    assert untold.startswith(f"prompts/task.md tells a session nothing of {row['id']!r} but its id: ")
+    assert untold.startswith(f"prompts/task.md gives a session only the id of {row['id']!r}: ")
 
 
 BAD = [
@@ -150,7 +150,7 @@ def test_a_scene_is_asked_what_was_told_and_hears_what_was_not(ask: ASK) -> None
     assert (dict(item["data"]), item["id"], item["records"]) == ({"company": "Acme Rockets"}, "L7", [])
     assert (question.ask.vars, question.ask.context) == ({"course": "ita"}, {})
     for told_of, name in ((item["data"], "stars"), (question.ask.vars, "seeds"), (question.ask.context, "a")):
-        with pytest.raises(UntoldError, match="is not in the request: the session was not told it"):
+        with pytest.raises(UntoldError, match="is not in the request, so the session does not know it"):
             told_of[name]
     with pytest.raises(KeyError):
         item["data"]["never"]

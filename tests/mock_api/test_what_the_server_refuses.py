@@ -40,7 +40,7 @@ from tests.mock_api.serving import Call, body_of, events, with_server
         ("def scene(ask):\n    return Turn(['x'])", "scenes.py: a Turn is made of Text and Tool, got 'x'"),
         ("def scene(ask):\n    return InjectedFault('refusl')", "scenes.py:3: ValueError: unknown fault 'refusl'"),
         ("def scene(ask):\n    raise SystemExit(3)", "scenes.py:3: SystemExit: 3"),
-        ("def scene(ask):\n    return Records([{1, 2}])", "the records are no JSON"),
+        ("def scene(ask):\n    return Records([{1, 2}])", "the records are not valid JSON"),
     ],
 )
 def test_a_wrong_scene_is_told_with_its_line(scene: str, error: str, state: Path, add_attempt: Any) -> None:
@@ -114,7 +114,7 @@ def test_a_scene_that_asks_for_what_was_not_told_is_not_blamed_itself(state: Pat
         assert (told.status_code, told.json()["error"]["type"]) == (417, "rehearsal_prompt_error")
         assert told.json()["error"]["message"].startswith("scenes.py:3: vars.course is not in the request")
         silent = await call(session, messages=[{"role": "user", "content": "Be good.\n## Output\nA1"}])
-        assert "prompts/task.md tells a session nothing of 'A1' but its id" in silent.json()["error"]["message"]
+        assert "prompts/task.md gives a session only the id of 'A1'" in silent.json()["error"]["message"]
         assert len(account(server.log).untold) == 2 and not account(server.log).errors
 
     spec = next((state / "attempts").iterdir()) / "spec.json"

@@ -208,7 +208,7 @@ def test_blocked_and_late_items_are_named(night: "Night", tmp_path: Path) -> Non
     night.attempt()
     night.ledger.record(e.ItemReopened(1, "A", "anna"), e.GroupQueued(99, 1, 1, 0, ("A",), 0, "reopened"))
     blocked = _report(night, tmp_path / "r").markdown
-    assert "| decompose | A | failed in translate |" in blocked
+    assert "| decompose | A | failed in phase translate |" in blocked
     assert "## Out of order" in blocked
 
 

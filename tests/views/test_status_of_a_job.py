@@ -135,7 +135,7 @@ def test_a_hold_tells_its_end_and_that_it_goes_on_by_itself(night: "Night") -> N
     with supervised(night):
         status = read_status(night.state, night.clock.now())
         assert status.state == "holding"
-        assert [hold["reason"] for hold in status.as_json()["holds"]] == ["usage_limit"]
+        assert [hold["reason"] for hold in status.as_json()["holds"]] == ["provider fault usage_limit"]
         assert [hold["facts"] for hold in status.as_json()["holds"]] == [{"fault": "usage_limit"}]
         assert "then it continues automatically" in text_of(status, night)
     night.clock.at += timedelta(hours=2)
