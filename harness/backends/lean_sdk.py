@@ -1,5 +1,5 @@
 """Loads the SDK without MCP, which takes most of the time that its import takes: no session of ours has a server of
-tools in this process. See decision 0028.
+tools in this process. See decision 0029.
 
 Only a process that is ours alone may do so; whoever uses the library may need MCP for something else.
 """
