@@ -41,6 +41,9 @@ class Doorkeeper:
     rejected: set[int] = field(default_factory=set)
     """Attempts that a limit has refused and that have not ended."""
 
+    is_unsure: bool = False
+    """Killed as it lifted a hold: whether other jobs, and so the next run, still see that hold is not in the ledger."""
+
     def __post_init__(self) -> None:
         self.allowed = self.allowed or self.parallel
 

@@ -167,7 +167,10 @@ def check_gate(loop: Loop, watcher: Watcher) -> None:
     """V27: the gate stands where the recorded ends and the answers of sessions have moved it, and nothing else."""
     if watcher.is_running:
         gate, door = loop._gatekeeper.gate, watcher.door
-        stands, told = (gate.allowed, gate.probing), (door.allowed, door.is_probing)
+        stands = (gate.allowed, gate.probing)
+        if door.is_unsure:
+            (door.allowed, door.is_probing), door.is_unsure = stands, False
+        told = (door.allowed, door.is_probing)
         assert stands == told, f"V27: the gate is at {stands}, what was recorded says {told} (allowed, probing)"
 
 

@@ -90,5 +90,19 @@ REGRESSIONS: list[tuple[int, Script]] = [
             calm_s=897.759451842466,
         ),
     ),
+    # A pilot's only batch made a check raise three times: the watcher held it against others that were not to run yet.
+    (1345, Script(items=5, pilot=2, poison={"i000": "refused", "i004": "odd"}, calm_s=669.8528120843788)),
+    # Killed as a resume lifted a hold: other jobs were still told of it, and so the next run began with a probe.
+    (
+        754,
+        Script(
+            phases=2,
+            crash_rate=0.03,
+            limits=((66.86281286471805, 1376.857115750254),),
+            limit_stated="not",
+            asks=((701.655767512762, "resume"),),
+            calm_s=1862.816953974632,
+        ),
+    ),
 ]
 """(seed, script)."""

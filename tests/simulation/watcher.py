@@ -17,6 +17,7 @@ from harness.job.job import Job
 from harness.ledger.store import Entry, entries
 from tests.simulation.doorkeeper import Doorkeeper
 from tests.simulation.pacemaker import Pacemaker
+from tests.simulation.parked import ParkedWatch
 from tests.simulation.selecting import SelectionWatch
 from tests.simulation.virtual import VirtualClock
 from tests.simulation.waiting import WaitingWatch
@@ -96,6 +97,7 @@ class Watcher:
         self.pacemaker = Pacemaker(job, world.script.pace(), clock)
         self._selecting = SelectionWatch(job, self.states)
         self._waiting = WaitingWatch(job, self.states)
+        self._parked = ParkedWatch()
 
     def digest(self) -> str:
         """Of all that happened, without the random tokens: the same seed has the same."""
@@ -144,6 +146,7 @@ class Watcher:
     def _look(self, entry: Entry) -> None:
         self._selecting.look(entry.event)
         self._waiting.look(entry.event)
+        self._parked.look(entry.event)
         match entry.event:
             case e.ItemAdded() as event:
                 self._goes(event.phase, event.item, "pending")
@@ -187,9 +190,10 @@ class Watcher:
             case r.HoldLifted():
                 self.door.hold = self.door.shared = None
             case r.RunStarted():
-                self.stop_asked, self.is_running = False, True
+                was_killed, self.stop_asked, self.is_running = self.is_running, False, True
                 self.until = next((phase.number for phase in self.job.phases if phase.name == event.until), None)
                 self.door = self.door.of_next_run(self.job.parallel, self._clock)
+                self.door.is_unsure = was_killed and self.last is not None and isinstance(self.last.event, r.HoldLifted)
                 self._signatures.clear()
                 self._fruitless.clear()
                 self._wholes.clear()
@@ -318,11 +322,9 @@ class Watcher:
             raised.append(attempted.items)
             is_stopped, last = event.fault == "broken_check", raised[-3:]
             assert is_stopped == (len(raised) >= 3), f"V11c: a check raised {len(raised)} times: {event.outcome}"
-            others = [
-                item
-                for (phase, item), state in self.states.items()
-                if phase == 1 and state == "pending" and not any(item in group for group in last)
-            ]
+            tried = {*self._parked.items, *(item for group in last for item in group)}
+            pending = {item for (phase, item), state in self.states.items() if phase == 1 and state == "pending"}
+            others = pending - tried
             is_early = is_stopped and attempted.phase == 1 and len(set(last)) < 3 and others
             assert not is_early, f"V11c: stopped by {last} while {others} had not been tried"
         elif event.outcome in ("succeeded", "partial", "failed"):
