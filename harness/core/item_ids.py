@@ -24,7 +24,7 @@ def problem_with(id_: str) -> str | None:
     if not id_.strip():
         return "the id is empty"
     if id_ != id_.strip():
-        return f"the id {id_[:80]!r} has white space around it"
+        return f"the id {id_[:80]!r} starts or ends with white space"
     if len(id_) > MOST_CHARACTERS:
         return f"the id {id_[:40]!r}... has {len(id_):,} characters, more than {MOST_CHARACTERS:,}"
     if id_.isascii() and id_.isprintable():

@@ -40,7 +40,7 @@ _OUT: Final = "output.json"
 KINDS: Final[Mapping[str, Kind]] = dict((
     # a text of somebody else
     _kind("rejected", "said", text="the address is that of another school"),
-    _kind("check", "check", ".coaches[0]", message="two coaches share a name", type="repeated"),
+    _kind("check", "check", ".coaches[0]", message="two coaches share a name", type="duplicate_name"),
     _kind("check", "check_silent"),
     _kind("check_raised", "check_raised", message="check.py:12: KeyError: 'n'"),
     # the session
@@ -81,7 +81,7 @@ KINDS: Final[Mapping[str, Kind]] = dict((
     _kind("rows", "rows_no_list", noun="LEGO", path=".legos", got="'none'"),
     _kind("rows", "rows_too_many", noun="LEGO", count=5000, most=1000, phase="baskets"),
     _kind("bad_id", "row_without_id", noun="LEGO", path=".id", row="{'lego': 'parlare'}"),
-    _kind("bad_id", "row_id_unusable", noun="LEGO", problem="the id ' L1' has white space around it"),
+    _kind("bad_id", "row_id_unusable", noun="LEGO", problem="the id ' L1' starts or ends with white space"),
     _kind("duplicate_id", "row_repeated", noun="LEGO", id="L1"),
     _kind("duplicate_id", "row_made_twice", phase="baskets", item="S0002", maker="S0001", id="L1", path=".id"),
     _kind("unknown_id", "row_unknown", noun="lead", id="lead_01", meant="lead_001"),

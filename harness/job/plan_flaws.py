@@ -14,6 +14,7 @@ FlawKind = Literal[
     "unknown_key",
 ]  # fmt: skip
 _MOST_SHOWN: Final = 60
+_NOTHING: Final = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +31,22 @@ class Flaw:
 
 def flaw_text(kind: str, facts: Mapping[str, Any]) -> str:
     """One clause without the place."""
-    return filled(WORDS, kind, facts)
+    return filled(WORDS, kind, facts, lambda value, _: _but(value))
 
 
 def shown(value: Any) -> str:
     """A value of the plan as a fact: JSON, cut; `nothing` where there is none."""
-    return "nothing" if value is None else cut_text(json.dumps(value, ensure_ascii=False), _MOST_SHOWN)
+    return _NOTHING if value is None else cut_text(json.dumps(value, ensure_ascii=False), _MOST_SHOWN)
 
 
 def _number(facts: Mapping[str, Any]) -> str:
     most = f" to {facts['most']:,}" if facts.get("most") else ""
-    return f"expected a whole number from {facts['least']}{most}, got {facts['got']}"
+    return f"expected a whole number from {facts['least']}{most}{_but(facts['got'])}"
+
+
+def _but(got: str) -> str:
+    """What stands there instead, `, got 3`."""
+    return ", but nothing is there" if got == _NOTHING else f", got {got}"
 
 
 def _unknown(facts: Mapping[str, Any]) -> str:
@@ -53,20 +59,20 @@ def _meant(facts: Mapping[str, Any]) -> str:
 
 # fmt: off
 WORDS: Final[Words] = {
-    "no_batches": "expected an object with a list `batches`, got {got}",
+    "no_batches": "expected an object with a list `batches`{got:but}",
     "empty": "expected at least one batch, got an empty list",
-    "not_a_batch": "expected an object with `batch_id` and `{ids}`, got {got}",
-    "wrong_number": "expected {number}, got {got}: batches are numbered from 1, in order",
+    "not_a_batch": "expected an object with `batch_id` and `{ids}`{got:but}",
+    "wrong_number": "expected {number}{got:but}: batches are numbered from 1, in order",
     "too_many": "batch {number} has {count:n} ids, more than {most:n} ({bound})",
-    "not_a_list": "expected a list of ids, got {got}",
-    "not_an_id": "expected an id, a string or a whole number, got {got}",
+    "not_a_list": "expected a list of ids{got:but}",
+    "not_an_id": "expected an id, a string or a whole number{got:but}",
     "repeated_id": "{id:q} is listed twice; batch {number} has it already",
     "unknown_id": _unknown,
     "unplanned_ids": "these ids are in no batch: {ids:names}{more:more}",
     "wrong_total": "expected {count:n}, the number of ids in all batches, got {total:n}",
-    "not_a_field_name": "expected the name of a field, got {got}",
-    "not_a_duration": "expected a duration such as 30s, 45min or 2h, got {got}",
-    "not_a_pace": "expected an object with `{calls}` and `{at_once}`, got {got}",
+    "not_a_field_name": "expected the name of a field{got:but}",
+    "not_a_duration": "expected a duration such as 30s, 45min or 2h{got:but}",
+    "not_a_pace": "expected an object with `{calls}` and `{at_once}`{got:but}",
     "not_a_number": _number,
     "unknown_key": lambda facts: f"unknown key{_meant(facts)}",
 }

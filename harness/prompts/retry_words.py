@@ -59,7 +59,8 @@ def _source_not_fetched(facts: Facts) -> str:
 
 
 def _rows_no_list(facts: Facts) -> str:
-    return f"Expected a list of {plural(facts['noun'])} at `{facts['path']}`, got {facts['got'] or 'nothing'}."
+    found = f", got {facts['got']}" if facts["got"] else ", but nothing is there"
+    return f"Expected a list of {plural(facts['noun'])} at `{facts['path']}`{found}."
 
 
 def _row_unknown(facts: Facts) -> str:
@@ -101,7 +102,7 @@ WORDS: Final[Words] = {
     "bad_key": "A record had no string or integer at `{path}`, which is its key. Add it.",
     "duplicate_key": "Two different records had the key {key:q} at `{path}`. Use each key only once.",
     "key_differs": "The record stored under the name {name:q} had {got} at `{path}`. Make the two equal.",
-    "key_has_no_place": "The value stored under the name {name:q} cannot have its key at `{path}`. Store a record.",
+    "key_has_no_place": "In the record stored under the name {name:q}, write that name at `{path}`.",
     "schema": lambda facts: f"{_place(facts)}: {facts['message']}",
     "jq_false": _must_hold,
     "jq_error": lambda facts: f"{_must_hold(facts)} (The check failed: {facts['error']})",

@@ -49,7 +49,9 @@ CHANGE_WORDS: Final[Mapping[ChangeKind, Callable[[Change], str]]] = {
 
 def _redo_edited(way: Way) -> str:
     items, rows = ("the edited item", "row") if way.edited == 1 else (f"all {way.edited:,} edited items", "rows")
-    cost = f"; until then the merge lacks {way.done:,} done {'record' if way.done == 1 else 'records'}"
+    leave = "record leaves" if way.done == 1 else "records leave"
+    back = "it is" if way.done == 1 else "they are"
+    cost = f"; {way.done:,} done {leave} the merged output until {back} redone"
     return f"`{way.command}` redoes {items} with the current {rows}{cost if way.done else ''}"
 
 

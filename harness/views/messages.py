@@ -48,9 +48,8 @@ def _setup_broken(facts: Facts) -> str:
 
 def _host_broken(facts: Facts) -> str:
     head = f"{_count(facts['sessions'], 'session')} in a row failed because of this host"
-    last = f"{facts['fault']}: {why_text(facts)}" if "fault" in facts else why_text(facts)
-    to_do = "if the host is healthy, launch again: items that keep crashing will then be blamed"
-    return f"{head}; the last one: {last}; {to_do}"
+    to_do = "if the host is healthy, launch again: items that keep crashing will then get strikes"
+    return f"{head}; the last one: {why_text(facts)}; {to_do}"
 
 
 def _fields_dropped(facts: Facts) -> str:
@@ -79,7 +78,7 @@ WORDS: Final[Words] = {
     "finished": _finished,
     "rest_not_chosen": "the chosen items are settled; not chosen for this run: {left:n item} "
     "(--first, --only, --batch)",
-    "chosen_wait": "{waiting:n chosen item} cannot start before others of the same batch, which were not chosen; "
+    "chosen_wait": "{waiting:n chosen item} cannot start unless the rest of the same batch is chosen too; "
     "left for another run: {left:n item} (--first, --only, --batch)",
     "until_settled": "phase {phase} is settled (--until); left for later phases: {left:n item}",
     "until_waits": "no more sessions can start up to phase {phase} (--until); left for another run: {left:n item}",
@@ -100,12 +99,12 @@ WORDS: Final[Words] = {
     "prompt_broken": "{detail}",
     "nothing_selected": "no items could be selected for phase {phase}: {detail}",
     "nothing_accepted": _nothing_accepted,
-    "groups_failed": "{groups:n group} in a row ended without usable output: the prompt or the setup must be wrong",
+    "groups_failed": "{groups:n batch} in a row ended without usable output: the prompt or the setup must be wrong",
     "tool_denied": "{sessions:n session} in a row were denied the same tool: {tool}",
     "host_broken": _host_broken,
     "setup_broken": _setup_broken,
     "host_error": "{detail}",
-    "ledger_damaged": "{detail}",
+    "ledger_damaged": "the ledger is damaged: {detail}; restore a backup of the state folder",
     # what holds back every start
     "provider_fault": "provider fault {fault}",
     "plan_used_up": "the plan's usage limit is reached, and overage is not allowed",
@@ -140,10 +139,10 @@ WORDS: Final[Words] = {
     "host_suspended": "the host was suspended while the session ran",
     "session_broke_off": "the session's stream broke off: {error}",
     "output_not_kept": "the output could not be stored: {error}",
-    "prompt_cut": "the CLI took {sent:n} of the {characters:n} characters of the prompt: "
-    "it drops control characters and invisible ones",
+    "prompt_cut": "only {sent:n} of the prompt's {characters:n} characters reached the session: "
+    "Claude Code removes control characters and invisible ones",
     "last_screen": "the session's last screen is in {file}",
-    "pipe_held": "a process of the session still runs: it keeps the session's output open, and could not be found",
+    "pipe_held": "something still holds the session's output open: a process that Harness could not find",
     "usage_unreadable": "{file} cannot be read: {error}",
     "usage_malformed": '{file} does not contain {{"cost_usd": number}}',
     "usage_impossible": "{file} gives {cost} as the cost, which is not a possible cost",

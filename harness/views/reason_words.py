@@ -52,7 +52,8 @@ def _source_not_fetched(facts: Facts) -> str:
 
 
 def _rows_no_list(facts: Facts) -> str:
-    return f"expected a list of {plural(facts['noun'])} at {facts['path']}, got {facts['got'] or 'nothing'}"
+    found = f", got {facts['got']}" if facts["got"] else ", but nothing is there"
+    return f"expected a list of {plural(facts['noun'])} at {facts['path']}{found}"
 
 
 def _row_unknown(facts: Facts) -> str:
@@ -97,8 +98,8 @@ WORDS: Final[Words] = {
     "id_misspelled": "no record was returned with {id:q} at {path}; one has {got:q} there",
     "bad_key": "a record has no key: expected a string or an integer at {path}",
     "duplicate_key": "two different records have the key {key:q} at {path}",
-    "key_differs": "the record stored under the name {name:q} has another key, {got}, at {path}",
-    "key_has_no_place": "the value stored under the name {name:q} is not an object that can have its key at {path}",
+    "key_differs": "the record stored under the name {name:q} has {got} at {path}; the two must be equal",
+    "key_has_no_place": "the record stored under the name {name:q} lacks that name at {path}, where it cannot be added",
     "schema": "{message}",
     "jq_false": lambda facts: str(facts.get("says") or f"this jq expression must be true: {facts['program']}"),
     "jq_error": lambda facts: f"{facts.get('says') or facts['program']} (jq: {facts['error']})",

@@ -121,7 +121,7 @@ def test_an_id_that_cannot_be_unique_is_the_manifests_fault_and_told_to_no_sessi
     stopped = desk.types("launch")
     assert stopped.code == 4
     assert 'phase letters: "r0' in stopped.err and "both have" in stopped.err
-    assert "name a path in items.id whose value is unique" in stopped.err
+    assert "set items.id to a path whose values are unique" in stopped.err
     assert desk.types("status", "--json").json()["counts"]["failed"] == 0
     assert_sound(desk.folder)
     manifest = json.loads((desk.folder / "job.yaml").read_text())
@@ -147,7 +147,7 @@ def test_a_chosen_item_that_must_wait_for_its_batch_is_not_done(desk: "Desk") ->
     letters(desk, {word: ([word.upper()], []) for word in ("a", "b", "c")}, batch={"size": 2})
     chosen = desk.types("launch", "--only", "a")
     assert chosen.code == 3, chosen
-    assert "1 chosen item cannot start before others of the same batch" in chosen.out
+    assert "1 chosen item cannot start unless the rest of the same batch is chosen too" in chosen.out
     assert desk.types("launch", "--first", "2").code == 0
     assert desk.types("launch", "--only", "a").code == 0
     assert desk.types("launch").code == 0

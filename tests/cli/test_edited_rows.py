@@ -65,7 +65,7 @@ def test_launch_changed_makes_edited_items_again_and_no_others(desk: "Desk") -> 
     assert 'item \'a\' was edited: how was "good", is now "better"' in refused.err
     assert (
         "`harness launch --changed` redoes all 2 edited items with the current rows; "
-        "until then the merge lacks 1 done record" in refused.err
+        "1 done record leaves the merged output until it is redone" in refused.err
     )
     assert desk.types("launch", "--changed").code == 1, "d has still failed"
     assert merged(desk) == ["a", "b", "c"]

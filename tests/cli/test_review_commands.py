@@ -65,7 +65,7 @@ def test_what_a_broken_check_saw_is_judged_by_the_mended_one_without_a_session(d
     assert said.code == 0 and "  2 still fails: bad\n1 number accepted at no cost; 1 unchanged" in said.out, said
     assert [record["id"] for record in merged(desk.folder)] == ["1"]
     assert count(desk.folder, "AttemptStarted") == 3, (
-        "no record is known on which the check works: three groups in a row"
+        "no record is known on which the check works: three batches in a row"
     )
     assert count(desk.folder, "ItemStruck") == 0
     assert_sound(desk.folder)

@@ -168,7 +168,7 @@ def test_I01_strange_ids_are_only_names(bounded: Bounded, id_: str) -> None:
     [
         ('""', "the id is empty"),
         ('"  "', "the id is empty"),
-        ('" a"', "white space around it"),
+        ('" a"', "starts or ends with white space"),
         ('"a\\u0000"', "a control character"),
         ('"a\\nb"', "a control character"),
         ('"\\u001b[31m"', "a control character"),
