@@ -57,12 +57,15 @@ class Doorkeeper:
     def held(self, until: datetime) -> None:
         self.hold = max(until, self.hold) if self.hold else until
 
-    def answered(self, phase: int, at: float) -> None:
-        self.answers[phase] = at
+    def answered(self, phase: int, clock: VirtualClock) -> None:
+        """Also another job's hold that is over is forgotten: a clock that is set back does not bring it again."""
+        self.answers[phase] = clock.monotonic()
+        if self.shared is not None and self.shared <= clock.now():
+            self.shared = None
         self.is_probing = False
         self.probes.clear()
 
-    def ended(self, session: Session, blame: str, at: float, *, is_claim: bool) -> None:
+    def ended(self, session: Session, blame: str, clock: VirtualClock, *, is_claim: bool) -> None:
         """A fault of the provider halves what may run, every other end but the host's and the operator's doubles it; a
         word after a tool call is looked into by one start. `blame` is what was recorded."""
         self.probes.discard(session.attempt)
@@ -74,7 +77,7 @@ class Doorkeeper:
         elif blame in ("item", "session"):
             self.allowed, self.is_probing = min(self.parallel, self.allowed * 2), False
             if session.has_answered:
-                self.answered(session.phase, at)
+                self.answered(session.phase, clock)
 
     def halve(self) -> None:
         self.allowed, self.is_probing = max(1, self.allowed // 2), True

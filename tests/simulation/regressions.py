@@ -104,5 +104,17 @@ REGRESSIONS: list[tuple[int, Script]] = [
             calm_s=1862.816953974632,
         ),
     ),
+    # The hold of another job was over and forgotten, then the clock was set back: the watcher took it for in force.
+    (
+        3518,
+        Script(
+            items=7,
+            phases=2,
+            stalls=((856.9214863980496, 1297.087809618951),),
+            other_jobs=((200.40757337414198, 746.7873056855681),),
+            jumps=((1267.81340725654, -3600.0),),
+            calm_s=3140.0865549645355,
+        ),
+    ),
 ]
 """(seed, script)."""

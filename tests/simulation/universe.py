@@ -226,7 +226,7 @@ class Universe:
 
     def _heard(self, event: SessionEvent) -> None:
         if event.kind == "responded":
-            self.watcher.door.answered(self.world.sessions[event.attempt].phase, self.clock.monotonic())
+            self.watcher.door.answered(self.world.sessions[event.attempt].phase, self.clock)
         if event.is_rejected:
             self.watcher.door.rejected.add(event.attempt)
         if event.kind == "limit" and event.until is not None and self.script.stop_at is not None:

@@ -313,7 +313,7 @@ class Watcher:
         self._check_raised(event, attempted)
         if event.outcome == "failed":
             self._check_repeats(event.attempt, attempted, str(event.fault))
-        self.door.ended(session, event.blame or "item", self._clock.monotonic(), is_claim=is_claim)
+        self.door.ended(session, event.blame or "item", self._clock, is_claim=is_claim)
 
     def _check_raised(self, event: e.AttemptEnded, attempted: Attempted) -> None:
         """V11c: a check is called broken when it has raised for three groups in a row, and then at once."""
