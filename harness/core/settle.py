@@ -68,14 +68,15 @@ def settle(
     `slices` has an entry for each accepted item; its bytes are durable in the store already.
     """
     ending, judgement = of_asked_models(ending, judgement)
-    if (broken := _broken_check(open_, judgement)) is not None:
+    raised = None if ending.fault and ending.fault.blame in _NO_STRIKE else judgement.raised_check
+    if (broken := judgement.broken_check or _raised_too_often(open_, raised)) is not None:
         return [
             _usage(open_, ending),
             _again(open_, open_.members, "again", open_.next_group),
             _ended(open_, ending, judgement, broken, "stopped"),
         ]
-    if judgement.raised_check is not None and not (ending.fault and ending.fault.blame in _NO_STRIKE):
-        return _raised(open_, ending, judgement, judgement.raised_check)
+    if raised is not None:
+        return _raised(open_, ending, judgement, raised)
     fault = _transient_or_not(open_, ending.fault)
     if fault is not None and fault.blame == "session" and stays_suspected(ending.fault):
         open_ = replace(open_, suspected=True)
@@ -104,11 +105,10 @@ def recover(
     return [replace(event, rejudged=True) if isinstance(event, ItemAccepted) else event for event in events]
 
 
-def _broken_check(open_: Open, judgement: Judgement) -> Fault | None:
-    """The check that is broken: that fails on a record known to be good, or for the third attempt in a row."""
-    raised = judgement.raised_check
-    if judgement.broken_check is not None or raised is None or open_.checks_raised + 1 < MOST_CHECKS_RAISED:
-        return judgement.broken_check
+def _raised_too_often(open_: Open, raised: Fault | None) -> Fault | None:
+    """The check that is called broken: that raises for the third attempt in a row that met no no-strike fault."""
+    if raised is None or open_.checks_raised + 1 < MOST_CHECKS_RAISED:
+        return None
     return replace(raised.because(message("raised_in_a_row", groups=MOST_CHECKS_RAISED)), kind=FaultKind.BROKEN_CHECK)
 
 

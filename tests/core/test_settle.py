@@ -258,12 +258,28 @@ def test_a_judgement_is_complete_when_every_record_is_good_and_no_check_is_broke
     assert judgement.is_complete() is complete
 
 
-def test_a_limit_is_held_for_also_when_a_check_raised() -> None:
-    attempt = an_attempt([0])
+@pytest.mark.parametrize("before", [0, MOST_CHECKS_RAISED - 1])
+def test_a_limit_is_held_for_also_when_a_check_raised(before: int) -> None:
+    attempt = replace(an_attempt([0]), checks_raised=before)
     judgement = Judgement({ItemId("i0"): BAD}, True, raised_check=a_fault(FaultKind.CHECK_RAISED, "config"))
     ending = Ending((), (), a_fault(FaultKind.USAGE_LIMIT, "provider"), SessionFacts(), timedelta(0))
     events = settle(attempt, ending, judgement, {}, NOW)
     assert any(isinstance(event, HoldPlaced) for event in events) and not struck(events)
+
+
+@pytest.mark.parametrize(
+    ("kind", "blame", "used_tools"),
+    [(FaultKind.CRASHED, "host", False), (FaultKind.USAGE_LIMIT, "provider", True), (FaultKind.AUTH, "config", True)],
+)
+def test_a_check_that_raises_over_a_breakdown_or_a_claim_does_not_count_towards_a_broken_check(
+    kind: FaultKind, blame: Blame, used_tools: bool
+) -> None:
+    attempt = replace(an_attempt([0]), checks_raised=MOST_CHECKS_RAISED - 1)
+    judgement = Judgement({ItemId("i0"): BAD}, True, raised_check=a_fault(FaultKind.CHECK_RAISED, "config"))
+    fault = replace(a_fault(kind, blame), evidence={"used_tools": used_tools})
+    events = settle(attempt, Ending((), (), fault, SessionFacts(), timedelta(0)), judgement, {}, NOW)
+    (ended,) = [event for event in events if isinstance(event, AttemptEnded)]
+    assert (ended.fault, ended.outcome, struck(events)) == (kind, "no_strike", [])
 
 
 @pytest.mark.parametrize("cost", [None, Decimal("NaN"), Decimal("-1"), Decimal("Infinity")])

@@ -37,6 +37,28 @@ REGRESSIONS: list[tuple[int, Script]] = [
             calm_s=3994.0723639491325,
         ),
     ),
+    # The third time in a row that a check raised counted, also when that session had broken down.
+    (
+        202612012365,
+        Script(
+            fault_rates={"write_then_crash": 0.02969371847092231},
+            poison={"i000": "odd"},
+            calm_s=791.2373557736648,
+        ),
+    ),
+    # The same, when that session claimed a limit after a tool call: its word was lost in the broken check.
+    (
+        202612014397,
+        Script(
+            items=5,
+            batch_size=3,
+            parallel=2,
+            budget=Decimal("3"),
+            poison={"i000": "rejected", "i001": "odd", "i002": "rejected", "i003": "rejected", "i004": "rejected"},
+            limits=((249.46965099630583, 855.6706223560396),),
+            calm_s=2863.124390897869,
+        ),
+    ),
     # Resume lifted the hold in the ledger, but not the one that this job had told other jobs of.
     (
         65,
