@@ -325,7 +325,7 @@ class Watcher:
             tried = {*self._parked.items, *(item for group in last for item in group)}
             pending = {item for (phase, item), state in self.states.items() if phase == 1 and state == "pending"}
             others = pending - tried
-            is_early = is_stopped and attempted.phase == 1 and len(set(last)) < 3 and others
+            is_early = len(raised) == 3 and attempted.phase == 1 and len(set(last)) < 3 and others
             assert not is_early, f"V11c: stopped by {last} while {others} had not been tried"
         elif event.outcome in ("succeeded", "partial", "failed"):
             raised.clear()
