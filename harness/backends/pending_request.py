@@ -14,6 +14,9 @@ UNSEEN_TOKENS: Final = 1_000
 _FASTEST_TOKENS_S: Final = 400
 """Against us: what a model writes in a second at the most, of an answer of which nothing was heard until it broke."""
 
+_BREAK_IS_SAID_S: Final = 0.5
+"""That an answer broke off is said in the same breath (0.01 s); what is said later is about the request after it."""
+
 
 class PendingRequest:
     """`hears_begins`: answers are heard of as they begin; in a transcript only once they are complete."""
@@ -35,7 +38,7 @@ class PendingRequest:
         self._max_output_tokens = max_output_tokens
         self._conversation = Conversation(prompt_bytes)
         self._monotonic = monotonic
-        self._at = 0.0
+        self._at = self._again_at = 0.0
         self._is_streamed = True
         """It would be heard of as soon as its answer begins."""
 
@@ -49,7 +52,7 @@ class PendingRequest:
 
     def again(self, *, is_streamed: bool, is_open: bool = True) -> None:
         """The CLI sends the same once more, or (not `is_open`) would have."""
-        self.is_open, self._is_streamed = is_open, is_streamed
+        self.is_open, self._is_streamed, self._again_at = is_open, is_streamed, self._monotonic()
 
     def answer_begins(self, usage: Mapping[str, Any]) -> None:
         self._conversation.answer_begins(usage, self._monotonic())
@@ -64,8 +67,16 @@ class PendingRequest:
 
     @property
     def may_be_lost(self) -> bool:
-        """It is under way, and would have been heard of, had it been answered."""
-        return self.is_open and (self._is_streamed or not self.hears_begins)
+        """It is under way, and what is said of a lost connection is said of it: not of the answer before it."""
+        return self.is_open and (self._is_streamed or not self.hears_begins or self._is_under_way_for_a_while())
+
+    @property
+    def is_asked_again_streamed(self) -> bool:
+        """Once the CLI does without streaming, it does so until this request is answered."""
+        return self.hears_begins and not (self.is_open and not self._is_streamed and self._is_under_way_for_a_while())
+
+    def _is_under_way_for_a_while(self) -> bool:
+        return self._monotonic() - self._again_at >= _BREAK_IS_SAID_S
 
     def cost(self, charges: Charges, elapsed_s: object = None) -> Decimal:
         """An upper estimate, if no answer is ever seen; of one that is not streamed it may have been long.

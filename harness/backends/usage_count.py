@@ -9,7 +9,9 @@ of every answer because the CLI is asked for partial messages. Measured with 2.1
     stream_event message_start  an answer begins; its usage tells the input
     ... message_delta           with a stop_reason: the usage is final
     ... message_stop            with `abandoned_blocks`: the answer broke off; the CLI asks again, streaming or not
-    system/api_retry            without error_status when the connection broke: before or within an answer
+    system/api_retry            without error_status when the connection broke: before or within an answer; right
+                                after the answer's message_stop, or later when the request that followed it, which
+                                is not streamed then, is lost in its turn and sent once more
     assistant                   with an id that no stream_event had: the answer of a request that was not streamed
 
 Requests of subagents and of web tools are not in the stream; what the CLI tells includes them.
@@ -165,7 +167,7 @@ class Count:
                     self._break_off()
                 elif line.get("error_status") is None and self._request.may_be_lost:
                     self._lose(line.get("elapsed_s"))
-                self._request.again(is_streamed=self._request.hears_begins)
+                self._request.again(is_streamed=self._request.is_asked_again_streamed)
                 self.goes_on = True
 
     def _take_assistant(self, line: Mapping[str, Any]) -> None:

@@ -123,6 +123,31 @@ def test_a_second_try_without_streaming_that_is_interrupted_may_have_been_of_any
     assert price(UNSEEN) + Decimal("0.16") < usd < worst
 
 
+def test_a_second_try_without_streaming_that_is_lost_is_charged_each_time() -> None:
+    """Measured with 2.1.329: it is sent once more without streaming, and only the pause tells it from a break."""
+    now = [0.0]
+    count = Count("sonnet", 16_000, PROMPT_BYTES, lambda: now[0])
+    message = {
+        "id": "m2",
+        "model": "claude-sonnet-5-5",
+        "usage": {**USAGE, "output_tokens": 50},
+        "stop_reason": "end_turn",
+    }
+    for pause_s, line in (
+        *((0.0, line) for line in (INIT, REQUESTING, begins(), BROKEN)),
+        (1.0, retry(None)),
+        (1.5, retry(None)),
+        (1.0, {"type": "assistant", "message": message}),
+        (0.0, result()),
+    ):
+        now[0] += pause_s
+        count.take(line)
+    usd = count.usd()
+    assert usd is not None
+    assert usd > price(UNSEEN) + price(50) + 2 * Decimal("0.16")
+    assert count.broken == 3
+
+
 def test_an_interrupted_answer_costs_its_input_and_what_had_come_and_nothing_after_it() -> None:
     count = counted(REQUESTING, begins(), says("x" * 200), INTERRUPTED, ends(1, None), BROKEN, result(is_error=True))
     assert count.usd() == price(100 + UNSEEN)

@@ -24,6 +24,8 @@ _WINDOW = 200_000
 _OWN_PROMPT = 4_000
 _MOST_TRIES = 5
 _PROSE_BYTES = 4
+_UNSEEN_S = 1.0
+"""What an answer that nothing is seen of takes at least."""
 
 _OVER = Fault(FaultKind.SESSION_BUDGET, "session", (told("reached the session's budget"),))
 _USED_UP = Fault(FaultKind.NETWORK, "provider", (told("answers that broke off have used up the session's budget"),))
@@ -68,10 +70,11 @@ class Exchange:
     _context: int = field(default=0, init=False)
     _cached: int = field(default=0, init=False)
     _number: int = field(default=0, init=False)
+    _now: float = field(default=0.0, init=False)
 
     def play(self, requests: int, max_output: int) -> Came:
         first = self._draw_tokens()
-        self.count = Count("sonnet", max_output, (first - _OWN_PROMPT) * _PROSE_BYTES, lambda: 0.0)
+        self.count = Count("sonnet", max_output, (first - _OWN_PROMPT) * _PROSE_BYTES, lambda: self._now)
         self._context = first
         for left in range(requests, 0, -1):
             if self.cap is not None and self.told >= self.cap:
@@ -109,6 +112,7 @@ class Exchange:
                 yield _retry(529)
             case "unseen":
                 self._bill(self.rng.randint(1, 800))
+                self._now += _UNSEEN_S
                 yield _retry(None)
             case "cut":
                 yield from self._cut()
