@@ -140,5 +140,17 @@ REGRESSIONS: list[tuple[int, Script]] = [
     ),
     # A second try without streaming was lost, and its loss taken for what was said of the broken answer before it.
     (202612012638, Script(budget=Decimal("40"), broken_answers=0.3, calm_s=3779.5968753003312)),
+    # Launched again with the same check, a group that had stopped the run went before one that had raised earlier.
+    (
+        202612012618,
+        Script(
+            items=3,
+            batch_size=2,
+            parallel=2,
+            poison={"i002": "odd", "i000": "odd", "i001": "odd"},
+            limits=((34.781842373354046, 70.68630150928556),),
+            calm_s=3229.090126039201,
+        ),
+    ),
 ]
 """(seed, script)."""
