@@ -83,7 +83,6 @@ class Watcher:
         """The latest start of an attempt that ended well."""
         self._raised: dict[int, list[tuple[str, ...]]] = {}
         """Phase -> members of the attempts, the last ones in this run, that ended because a check raised."""
-        self._have_raised: set[str] = set()
         self._suspected: set[int] = set()
         self.suspected_items: set[Key] = set()
         self._signatures: Counter[tuple[int, tuple[str, ...], str]] = Counter()
@@ -323,9 +322,9 @@ class Watcher:
             raised.append(attempted.items)
             is_stopped, last = event.fault == "broken_check", raised[-3:]
             assert is_stopped == (len(raised) >= 3), f"V11c: a check raised {len(raised)} times: {event.outcome}"
-            self._have_raised.update(attempted.items)
+            tried = {item for each in self.attempts.values() if each.phase == 1 for item in each.items}
             pending = {item for (phase, item), state in self.states.items() if phase == 1 and state == "pending"}
-            others = pending - self._parked.items - self._have_raised
+            others = pending - self._parked.items - tried
             is_early = len(raised) == 3 and attempted.phase == 1 and len(set(last)) < 3 and others
             assert not is_early, f"V11c: stopped by {last} while {others} had not been tried"
         elif event.outcome in ("succeeded", "partial", "failed"):
