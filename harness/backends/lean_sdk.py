@@ -58,7 +58,7 @@ def load_sdk() -> None:
     """Import the SDK; with all of MCP, where a later version asks more of it than a stand-in gives."""
     try:
         __import__(_SDK)
-    except Exception:
+    except Exception:  # whatever a stand-in cannot give; what else is wrong is raised again by the whole import
         stand_ins = [finder for finder in sys.meta_path if isinstance(finder, _StandIns)]
         if not stand_ins:
             raise

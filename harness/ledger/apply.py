@@ -56,7 +56,7 @@ def _batch_planned(db: sqlite3.Connection, seq: int, time: str, event: e.BatchPl
         [(event.part, event.phase, item) for item in event.items],
     )
     state = "waiting" if _insert_needs(db, event) else "ready"
-    _insert_group(db, event, late=event.late, state=state)
+    _insert_group(db, event, tries=0, no_strike_retries=0, late=event.late, why="planned", state=state)
 
 
 def _insert_needs(db: sqlite3.Connection, event: e.BatchPlanned) -> bool:
@@ -69,8 +69,8 @@ def _insert_needs(db: sqlite3.Connection, event: e.BatchPlanned) -> bool:
     return cursor.rowcount > 0
 
 
-def _insert_group(db: sqlite3.Connection, event: e.BatchPlanned | e.GroupQueued, *, late: bool, state: str) -> None:
-    tries, why = (event.tries, event.why) if isinstance(event, e.GroupQueued) else (0, "planned")
+def _insert_group(db: sqlite3.Connection, event: e.BatchPlanned | e.GroupQueued, **standing: object) -> None:
+    """`standing`: the other columns of the group."""
     insert(
         db,
         "INSERT INTO groups",
@@ -79,12 +79,8 @@ def _insert_group(db: sqlite3.Connection, event: e.BatchPlanned | e.GroupQueued,
         number=event.number,
         part=event.part,
         items=to_json(list(event.items)),
-        tries=tries,
-        no_strike_retries=0,
-        late=late,
-        why=why,
-        state=state,
         parked=0,
+        **standing,
     )
     db.execute("UPDATE job SET next_group = max(next_group, ?)", (event.group + 1,))
 
@@ -120,11 +116,16 @@ def _group_queued(db: sqlite3.Connection, seq: int, time: str, event: e.GroupQue
     if event.why == "chosen":
         _split_chosen(db, event, ref, bool(late))
         return
-    late = bool(late) or event.why == "reopened"
-    _insert_group(db, event, late=late, state="ready")
-    db.execute(
-        "UPDATE groups SET no_strike_retries = ?, last_no_strike = ?, suspected = ? WHERE id = ?",
-        (event.no_strike_retries, event.last_no_strike, event.suspected, event.group),
+    _insert_group(
+        db,
+        event,
+        tries=event.tries,
+        no_strike_retries=event.no_strike_retries,
+        last_no_strike=event.last_no_strike,
+        suspected=event.suspected,
+        late=bool(late) or event.why == "reopened",
+        why=event.why,
+        state="ready",
     )
 
 
@@ -141,14 +142,9 @@ def _split_chosen(db: sqlite3.Connection, event: e.GroupQueued, ref: tuple[int, 
         if wanted <= set(items):
             rest = [item for item in items if item not in wanted]
             db.execute("UPDATE groups SET items = ? WHERE id = ?", (to_json(rest), group))
-            insert(
+            _insert_group(
                 db,
-                "INSERT INTO groups",
-                id=event.group,
-                phase=event.phase,
-                number=event.number,
-                part=event.part,
-                items=to_json(list(event.items)),
+                event,
                 tries=event.tries,
                 no_strike_retries=no_strike_retries,
                 last_no_strike=no_strike,
@@ -156,10 +152,8 @@ def _split_chosen(db: sqlite3.Connection, event: e.GroupQueued, ref: tuple[int, 
                 late=late,
                 why=why,
                 state=state,
-                parked=0,
             )
             db.execute("INSERT INTO needs SELECT phase, number, ? FROM needs WHERE group_id = ?", (event.group, group))
-            db.execute("UPDATE job SET next_group = max(next_group, ?)", (event.group + 1,))
             return
     raise AssertionError(f"no queued group holds the chosen items: {event!r}")
 

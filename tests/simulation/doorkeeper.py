@@ -57,6 +57,9 @@ class Doorkeeper:
     def held(self, until: datetime) -> None:
         self.hold = max(until, self.hold) if self.hold else until
 
+    def held_elsewhere(self, until: datetime) -> None:
+        self.shared = max(until, self.shared) if self.shared else until
+
     def answered(self, phase: int, clock: VirtualClock) -> None:
         """Also another job's hold that is over is forgotten: a clock that is set back does not bring it again."""
         self.answers[phase] = clock.monotonic()
@@ -91,7 +94,9 @@ class Doorkeeper:
         `is_led`: another session of the phase that went ahead waits for its first answer.
         """
         now, at = clock.now(), clock.monotonic()
-        assert not self.is_held(now + timedelta(seconds=_SLACK_S)), f"V10: a start at {now}, held until {self.hold}"
+        assert not self.is_held(now + timedelta(seconds=_SLACK_S)), (
+            f"V10: a start at {now}, held until {self.hold}, elsewhere {self.shared}"
+        )
         assert not self.rejected, f"V10: a start while {self.rejected} were refused by a limit and had not ended"
         assert open_now <= self.allowed, f"V10: {open_now} sessions, the ramp allows {self.allowed}"
         assert bounds.window is None or _is_inside(bounds, now), f"V10: a start at {now}, outside the window"

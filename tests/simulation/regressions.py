@@ -152,5 +152,16 @@ REGRESSIONS: list[tuple[int, Script]] = [
             calm_s=3229.090126039201,
         ),
     ),
+    # A group in flight also ended with the check broken, after the run had been stopped by three others.
+    (
+        202612014384,
+        Script(
+            items=5,
+            batch_size=2,
+            parallel=2,
+            poison={"i000": "rejected", "i001": "odd", "i002": "odd", "i003": "odd", "i004": "odd"},
+            calm_s=724.0559944804506,
+        ),
+    ),
 ]
 """(seed, script)."""

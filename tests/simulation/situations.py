@@ -3,6 +3,9 @@
 from collections import Counter
 from typing import Final
 
+from tests.simulation.virtual import VirtualClock
+from tests.simulation.watcher import Watcher
+
 LISTED: Final[dict[str, str]] = {
     "kill before a commit": "not running, idle, working, ramping, holding, paused, stopping",
     "kill after a commit": "not running, idle, working, ramping, holding, paused, stopping",
@@ -49,3 +52,18 @@ def never_met(met: Counter[str]) -> list[str]:
     """Listed situations that did not come up, as `fault, state`."""
     listed = [f"{fault}, {state}" for fault, states in LISTED.items() for state in states.split(", ")]
     return [situation for situation in listed if not met[situation]]
+
+
+def state_of(watcher: Watcher, clock: VirtualClock) -> str:
+    """The state of the run in which something happens: the second half of a situation's name."""
+    if not watcher.is_running:
+        return "not running"
+    if watcher.paused:
+        return "paused"
+    if watcher.stop_asked:
+        return "stopping"
+    if watcher.door.is_held(clock.now()):
+        return "holding"
+    if watcher.door.allowed < watcher.door.parallel:
+        return "ramping"
+    return "working" if watcher.open else "idle"

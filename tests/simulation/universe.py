@@ -47,6 +47,7 @@ from tests.simulation.ending import check_end, check_files_are_not_late, check_g
 from tests.simulation.judging import SimulatedJudge
 from tests.simulation.memory import View, new_database
 from tests.simulation.script import Ask, Script, draw
+from tests.simulation.situations import state_of
 from tests.simulation.stops import AT_A_PHASE, LATE, OUT_OF_MONEY, check_stop
 from tests.simulation.virtual import VirtualClock, slowly, very_slowly
 from tests.simulation.watcher import Watcher
@@ -251,7 +252,7 @@ class Universe:
                     SharedHolds(self.job.state, "key", "other").place(
                         until, message("provider_fault", fault="usage_limit")
                     )
-                self.watcher.door.shared = until
+                self.watcher.door.held_elsewhere(until)
             inbox.put(Due())
 
     def _post(self, ask: Ask) -> None:
@@ -370,21 +371,7 @@ class Universe:
 
     def met(self, what: str) -> None:
         """Count what happens, and in what state of the run."""
-        self.situations[f"{what}, {self._state()}"] += 1
-
-    def _state(self) -> str:
-        watcher = self.watcher
-        if not watcher.is_running:
-            return "not running"
-        if watcher.paused:
-            return "paused"
-        if watcher.stop_asked:
-            return "stopping"
-        if watcher.door.is_held(self.clock.now()):
-            return "holding"
-        if watcher.door.allowed < watcher.door.parallel:
-            return "ramping"
-        return "working" if watcher.open else "idle"
+        self.situations[f"{what}, {state_of(self.watcher, self.clock)}"] += 1
 
     @contextlib.contextmanager
     def _sandboxed(self) -> Iterator[None]:
